@@ -1,0 +1,1 @@
+"""Raw data to arrays and tf.data pipelines. Loads TensorFlow."""

@@ -1,0 +1,1 @@
+"""Trained models out to SavedModels that servers load. Loads TensorFlow."""

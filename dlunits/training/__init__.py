@@ -1,0 +1,1 @@
+"""A run that can be stopped and resumed: checkpoints, history, logs."""
