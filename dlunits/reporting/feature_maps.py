@@ -1,0 +1,116 @@
+"""Feature maps of a real image."""
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from dlunits.reporting.style import INK, TIMES, WIDTH, draw_image, frame
+
+COLUMNS = 8  # maps on a line
+
+
+def feature_maps(model, image, layer_names, most=16):
+    """Shows what convolution layers make of one image, a row a layer.
+
+    Args:
+        model: Functional or built `Sequential` Keras model.
+        image: Array of the model's input shape without the batch; a channel
+            axis of length 1 may be missing.
+        layer_names: Names of layers whose output is a stack of maps.
+        most: Positive integer, the most maps a layer shows.
+
+    Returns:
+        A `matplotlib.figure.Figure`: the image, and each layer's first maps
+        on a scale of its own, symmetric about 0.
+
+    Raises:
+        ValueError: If there is no such layer, or its output is not
+            `(batch, height, width, maps)`.
+
+    Example:
+
+    >>> model = keras.Sequential(
+    ...     [keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, name="c1")]
+    ... )
+    >>> feature_maps(model, np.zeros((8, 8)), ["c1"]).get_label()
+    'Feature maps. c1: 2 maps, 6 \N{MULTIPLICATION SIGN} 6.'
+    """
+    stacks = layer_outputs(model, image, layer_names)
+    lines = [-(-min(maps.shape[-1], most) // COLUMNS) for maps in stacks]
+    # Inches: square maps, a title over each layer, the image at the left.
+    heights = [0.68 * count + 0.28 for count in lines]
+    figure = Figure(
+        figsize=(WIDTH, max(sum(heights), 1.4)), layout="constrained"
+    )
+    figure.get_layout_engine().set(wspace=0.01, hspace=0.01)
+    left, right = figure.subfigures(1, 2, width_ratios=[1, 5.2])
+    picture = left.subplots()
+    draw_image(picture, np.asarray(image))
+    picture.set_anchor("N")
+    title(picture, "input")
+    bands = right.subfigures(len(stacks), 1, height_ratios=heights)
+    for band, name, maps, count in zip(
+        np.atleast_1d(bands), layer_names, stacks, lines, strict=True
+    ):
+        grid = band.subplots(count, COLUMNS, squeeze=False)
+        limit = float(np.abs(maps).max()) or 1.0
+        for axes in grid.flat:
+            axes.axis("off")
+        for axes, values in zip(
+            grid.ravel(), np.moveaxis(maps[..., :most], -1, 0), strict=False
+        ):
+            drawn = axes.imshow(values, "RdBu_r", vmin=-limit, vmax=limit)
+            frame(axes)
+        title(grid[0, 0], describe(name, maps, most))
+        bar = band.colorbar(
+            drawn,
+            ax=grid,
+            ticks=[-limit, 0, limit],
+            format="{x:+.2f}",
+            aspect=7 * count,
+            shrink=0.95,
+        )
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(colors=INK, labelsize=7, length=2, width=0.6)
+    names = [
+        describe(name, maps, most)
+        for name, maps in zip(layer_names, stacks, strict=True)
+    ]
+    figure.set_label(f"Feature maps. {'; '.join(names)}.")
+    return figure
+
+
+def title(axes, text):
+    axes.set_title(
+        text, loc="left", fontsize=8, color=INK, pad=4, parse_math=False
+    )
+
+
+def describe(name, maps, most):
+    height, width, number = maps.shape
+    first = f"first {most} of " if number > most else ""
+    return f"{name}: {first}{number} maps, {height}{TIMES}{width}"
+
+
+def layer_outputs(model, image, layer_names):
+    """Maps of each layer for the image, `(height, width, maps)` each."""
+    layers = [model.get_layer(name) for name in layer_names]
+    for layer in layers:
+        if len(layer.output.shape) != 4:
+            raise ValueError(
+                "Feature maps need layers whose output is (batch, height, "
+                f"width, maps). Received: {layer.name!r} with output shape "
+                f"{layer.output.shape}"
+            )
+    extractor = keras.Model(model.inputs, [layer.output for layer in layers])
+    batch = np.reshape(image, (1, *model.inputs[0].shape[1:]))
+    stacks = [
+        keras.ops.convert_to_numpy(maps)[0]
+        for maps in extractor([batch.astype("float32")], training=False)
+    ]
+    return [
+        np.moveaxis(maps, 0, -1)
+        if getattr(layer, "data_format", None) == "channels_first"
+        else maps
+        for layer, maps in zip(layers, stacks, strict=True)
+    ]

@@ -1,0 +1,280 @@
+"""Figures of a run: each function draws one and returns it.
+
+They are plain `matplotlib.figure.Figure` objects with no window and no global
+state. Each carries a sentence for readers who cannot see it as its label
+(`figure.get_label()`), which `html_report` uses as the alternative text.
+"""
+
+import numpy as np
+import sklearn.metrics
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dlunits.reporting.feature_maps import feature_maps as feature_maps
+from dlunits.reporting.style import (
+    BLUE,
+    INK,
+    PALE,
+    VERMILLION,
+    WIDTH,
+    draw_image,
+    plain,
+)
+
+
+def training_curves(history, monitor="val_loss"):
+    """Draws loss and accuracy, training and validation, over the epochs.
+
+    Args:
+        history: Dict of equally long lists of numbers, one entry an epoch,
+            as `keras.callbacks.History.history`: `loss` and, where there are
+            any, `val_loss`, `accuracy` in [0, 1] and `val_accuracy`.
+        monitor: Key of the score that early stopping watches. Its best epoch
+            (the highest accuracy, the lowest of anything else) is marked if
+            `history` has it.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If `history` has no `loss` or no epoch.
+
+    Example:
+
+    >>> figure = training_curves({"loss": [2, 1], "val_loss": [2, 3]})
+    >>> figure.get_label()  # 2 is less than 3
+    'Training curves, 2 epoch(s); best val_loss at epoch 1.'
+    """
+    if len(history.get("loss", ())) == 0:
+        raise ValueError(
+            "`history` must have the loss of at least one epoch under 'loss'. "
+            f"Received: keys {sorted(history)}"
+        )
+    epochs = np.arange(1, len(history["loss"]) + 1)
+    best = best_epoch(history, monitor)
+    panels = [("loss", "Loss", 1), ("accuracy", "Accuracy (%)", 100)]
+    panels = [panel for panel in panels if panel[0] in history]
+    figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
+    all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (key, name, scale) in zip(all_axes, panels, strict=True):
+        for curve, label, color, marker in [
+            (key, "training", BLUE, "o"),
+            (f"val_{key}", "validation", VERMILLION, "s"),
+        ]:
+            if curve in history:
+                axes.plot(
+                    epochs,
+                    scale * np.asarray(history[curve], "float64"),
+                    color=color,
+                    label=label,
+                    linewidth=1.6,
+                    marker=marker,
+                    markersize=3.5 if len(epochs) <= 30 else 0,
+                )
+        axes.set_xlabel("Epoch")
+        axes.set_ylabel(name)
+        axes.xaxis.set_major_locator(
+            MaxNLocator(integer=True, min_n_ticks=1, nbins=8)
+        )
+        if best is not None:
+            axes.axvline(
+                best,
+                color=INK,
+                linewidth=0.9,
+                linestyle=(0, (4, 3)),
+                label=f"best epoch by {monitor}: {best}",
+                zorder=0,
+            )
+        plain(axes)
+    all_axes[0].legend(frameon=False, fontsize=8)
+    figure.set_label(
+        f"Training curves, {len(epochs)} epoch(s)"
+        + (f"; best {monitor} at epoch {best}." if best else ".")
+    )
+    return figure
+
+
+def best_epoch(history, monitor):
+    """Number of the epoch with the best finite score, `None` without one."""
+    scores = np.asarray(history.get(monitor, ()), "float64")
+    if not np.isfinite(scores).any():
+        return None
+    if "accuracy" in monitor:
+        scores = -scores
+    return int(np.nanargmin(scores)) + 1
+
+
+def confusion_matrix(labels, predictions, class_names):
+    """Draws how often each class is taken for each other class.
+
+    Only the mistakes are coloured, by their count, so that they stay visible
+    beside a diagonal a hundred times larger. Recall is the part of a class
+    that is found.
+
+    Args:
+        labels: Integers `(examples,)`, the true classes.
+        predictions: Integers `(examples,)`, the predicted classes.
+        class_names: Names of classes 0, 1, ...
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If lengths differ or a class has no name.
+
+    Example:
+
+    >>> confusion_matrix([0, 0, 1], [0, 1, 1], ["a", "b"]).get_label()
+    'Confusion matrix of 2 classes: 2 of 3 examples are on the diagonal.'
+    """
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    size = len(class_names)
+    check_classes("labels", labels, class_names)
+    check_classes("predictions", predictions, class_names)
+    counts = sklearn.metrics.confusion_matrix(
+        labels, predictions, labels=range(size)
+    )
+    right = np.eye(size, dtype=bool)
+    most = max(counts[~right].max(initial=0), 1)
+
+    side = float(np.clip(0.42 * size, 2.4, 12))
+    figure = Figure(figsize=(side + 1.8, side + 0.9), layout="constrained")
+    axes = figure.subplots()
+    axes.set_facecolor(PALE)  # shows where the diagonal is masked
+    axes.imshow(
+        np.ma.masked_where(right, counts), cmap="Oranges", vmin=0, vmax=most
+    )
+    # Beyond 30 classes the numbers would be too small to read.
+    for row, column in np.argwhere(counts) if size <= 30 else ():
+        count = counts[row, column]
+        dark = row != column and count > 0.6 * most
+        axes.text(
+            column,
+            row,
+            f"{count:,}",
+            ha="center",
+            va="center",
+            color="white" if dark else INK,
+            fontsize=7 if count >= 1000 else 8,
+            fontweight="bold" if row == column else "normal",
+        )
+    axes.set_xticks(
+        range(size),
+        class_names,
+        parse_math=False,
+        rotation=0 if max(map(len, class_names)) <= 3 else 90,
+    )
+    axes.set_yticks(range(size), class_names, parse_math=False)
+    axes.set_xlabel("Predicted class")
+    axes.set_ylabel("True class")
+    recall = axes.secondary_yaxis("right")
+    recall.set_yticks(
+        range(size),
+        [
+            f"{100 * counts[row, row] / total:.1f} %" if total else "none"
+            for row, total in enumerate(counts.sum(axis=1))
+        ],
+    )
+    recall.set_ylabel("Recall", labelpad=2)
+    plain(axes, spines=False)
+    plain(recall, spines=False)
+    figure.set_label(
+        f"Confusion matrix of {size} classes: {np.trace(counts):,} of "
+        f"{len(labels):,} examples are on the diagonal."
+    )
+    return figure
+
+
+def confident_errors(images, labels, scores, class_names, count=24):
+    """Shows the wrongly classified images of the highest confidence.
+
+    Args:
+        images: Array `(examples, height, width)`, with or without 1 or 3
+            channels; grey values are drawn dark on light, colours as they are
+            (uint8, or floats in [0, 1]).
+        labels: Integers `(examples,)`, the true classes.
+        scores: Array `(examples, classes)`, probabilities.
+        class_names: Names of classes 0, 1, ...
+        count: Positive integer, the most images to show.
+
+    Returns:
+        A `matplotlib.figure.Figure`. Without errors it says so.
+
+    Raises:
+        ValueError: If lengths differ or a class has no name.
+
+    Example:
+
+    >>> scores = [[0.9, 0.1], [0.2, 0.8]]
+    >>> confident_errors(
+    ...     np.zeros((2, 8, 8)), [1, 1], scores, ["a", "b"]
+    ... ).get_label()
+    'The 1 most confident of 1 errors, first b taken for a (90.0 %).'
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    scores = np.asarray(scores)
+    check_classes("labels", labels, class_names)
+    if not len(images) == len(labels) == len(scores):
+        raise ValueError(
+            "`images`, `labels` and `scores` must be equally long. Received: "
+            f"{len(images)}, {len(labels)} and {len(scores)}"
+        )
+    predictions = scores.argmax(axis=1)
+    check_classes("predictions", predictions, class_names)
+    confidence = scores.max(axis=1)
+    wrong = np.flatnonzero(predictions != labels)
+    if len(wrong) == 0:
+        return sentence(f"No errors: all {len(labels):,} images are right.")
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+
+    columns = 8
+    rows = -(-len(shown) // columns)
+    long_names = max(map(len, class_names)) > 4
+    height = (1.45 if long_names else 1.3) * rows
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in all_axes:
+        axes.axis("off")
+    for axes, index in zip(all_axes, shown, strict=False):
+        draw_image(axes, images[index])
+        axes.set_title(
+            class_names[labels[index]]
+            + ("\n→ " if long_names else " → ")
+            + f"{class_names[predictions[index]]}\n"
+            + f"{100 * confidence[index]:.1f} %",
+            fontsize=8,
+            color=INK,
+            pad=3,
+            parse_math=False,
+        )
+    first = shown[0]
+    figure.set_label(
+        f"The {len(shown)} most confident of {len(wrong):,} errors, first "
+        f"{class_names[labels[first]]} taken for "
+        f"{class_names[predictions[first]]} ({100 * confidence[first]:.1f} %)."
+    )
+    return figure
+
+
+def check_classes(name, classes, class_names):
+    """Refuses class numbers without a name."""
+    classes = np.asarray(classes)
+    if classes.ndim != 1 or not np.issubdtype(classes.dtype, np.integer):
+        raise ValueError(
+            f"`{name}` must be a vector of integers. Received: "
+            f"{classes.dtype} of shape {classes.shape}"
+        )
+    if classes.size and not 0 <= classes.min() <= classes.max() < len(
+        class_names
+    ):
+        raise ValueError(
+            f"`{name}` must be numbers of the {len(class_names)} named "
+            f"classes. Received: {classes.min()} to {classes.max()}"
+        )
+
+
+def sentence(text):
+    """A figure that has only something to say."""
+    figure = Figure(figsize=(WIDTH, 0.6), label=text)
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=INK)
+    return figure
