@@ -67,8 +67,9 @@ def feature_maps(model, image, layer_names, most=16):
             ax=grid,
             ticks=[-limit, 0, limit],
             format="{x:+.2f}",
-            aspect=7 * count,
-            shrink=0.95,
+            fraction=0.02,
+            pad=0.015,
+            aspect=8 * count,
         )
         bar.outline.set_visible(False)
         bar.ax.tick_params(colors=INK, labelsize=7, length=2, width=0.6)
