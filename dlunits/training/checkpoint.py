@@ -104,9 +104,11 @@ def read_state(path):
 @contextlib.contextmanager
 def open_checkpoint(path):
     try:
+        if not zipfile.is_zipfile(path):
+            raise zipfile.BadZipFile("not an .npz file, or cut short")
         with np.load(path, allow_pickle=False) as arrays:
             yield json.loads(arrays["text"].item()), arrays
-    except (zipfile.BadZipFile, EOFError, KeyError, AttributeError) as error:
+    except (zipfile.BadZipFile, KeyError) as error:
         raise ValueError(
             f"{path} is not a checkpoint of dlunits, or is damaged: delete it "
             f"or use another working directory. Received: {error}"

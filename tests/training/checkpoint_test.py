@@ -1,0 +1,137 @@
+"""Checkpoints under kill -9, of other models, and damaged."""
+
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from dlunits.training.checkpoint import (
+    load_checkpoint,
+    read_state,
+    save_checkpoint,
+)
+
+PROJECT = pathlib.Path(__file__).parents[2]
+
+SAVE_WITHOUT_END = """
+import itertools, sys
+import keras, numpy as np
+from dlunits.training.checkpoint import save_checkpoint
+
+model = keras.Sequential([keras.Input((1000,)), keras.layers.Dense(5000)])
+model.compile("sgd", "mse")
+for number in itertools.count(1):
+    model.set_weights([np.full(w.shape, number) for w in model.weights])
+    save_checkpoint(sys.argv[1], model, {"number": number})
+"""
+
+
+def build_model(units=3):
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(units),
+            keras.layers.Dropout(0.5),
+        ]
+    )
+    model.compile("adam", "mse")
+    return model
+
+
+def test_killed_while_it_writes_it_leaves_a_whole_checkpoint(tmp_path):
+    """20 MB a checkpoint, and nothing else to do: most kills hit a write."""
+    path = tmp_path / "checkpoint.npz"
+    halves = 0
+    for _ in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SAVE_WITHOUT_END, path],
+            env={**os.environ, "KERAS_BACKEND": "numpy"},
+            cwd=PROJECT,
+        )
+        started = time.time()
+        while not path.exists() or path.stat().st_mtime < started:
+            assert process.poll() is None
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.2))  # noqa: S311
+        process.kill()
+        process.wait()
+        halves += (tmp_path / ".checkpoint.npz.tmp").exists()
+
+        number = read_state(path)["number"]
+        with np.load(path) as arrays:  # its checksums see a torn file
+            for name in ("model/0", "model/1"):
+                np.testing.assert_array_equal(arrays[name], number)
+    assert halves, "No kill hit a write: the test proved nothing."
+
+
+def test_gives_back_weights_optimizer_and_random_state(tmp_path):
+    x, y = np.ones((4, 2)), np.ones((4, 3))
+    model = build_model()
+    model.fit(x, y, verbose=0)
+    best = [np.full(weight.shape, 7.0) for weight in model.weights]
+    save_checkpoint(tmp_path / "c.npz", model, {"best": 0.1}, best)
+    expected = [model.train_on_batch(x, y) for _ in range(3)]
+
+    other = build_model()
+    state, best_again = load_checkpoint(tmp_path / "c.npz", other)
+    assert [other.train_on_batch(x, y) for _ in range(3)] == expected
+    assert state == {"best": 0.1}
+    np.testing.assert_equal(best_again, best)
+
+
+def test_bfloat16_weights_come_back(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2, dtype="bfloat16")]
+    )
+    model.compile("sgd", "mse")
+    before = [np.array(w, "float32") for w in model.get_weights()]
+    save_checkpoint(tmp_path / "c.npz", model, {})
+    model.set_weights([np.zeros_like(w) for w in before])
+    load_checkpoint(tmp_path / "c.npz", model)
+    after = [np.array(w, "float32") for w in model.get_weights()]
+    np.testing.assert_equal(after, before)
+
+
+def test_another_models_checkpoint_is_refused_before_anything_changes(tmp_path):
+    save_checkpoint(tmp_path / "c.npz", build_model(units=3), {})
+    model = build_model(units=4)
+    before = model.get_weights()
+    with pytest.raises(
+        ValueError,
+        match=r"another model: 'kernel \(2, 3\) float32' for "
+        r"'kernel \(2, 4\) float32'",
+    ):
+        load_checkpoint(tmp_path / "c.npz", model)
+    np.testing.assert_equal(model.get_weights(), before)
+
+
+def test_a_model_with_another_optimizer_is_refused(tmp_path):
+    model = build_model()
+    save_checkpoint(tmp_path / "c.npz", model, {})
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"'Adam .*' for 'SGD "):
+        load_checkpoint(tmp_path / "c.npz", model)
+
+
+@pytest.mark.parametrize("content", ["", "words", "half"])
+def test_a_damaged_file_is_refused_with_its_name(tmp_path, content):
+    path = tmp_path / "c.npz"
+    save_checkpoint(path, build_model(), {})
+    whole = path.read_bytes()
+    path.write_bytes(
+        whole[: len(whole) // 2] if content == "half" else content.encode()
+    )
+    with pytest.raises(ValueError, match=r"c\.npz is .* delete it"):
+        load_checkpoint(path, build_model())
+
+
+def test_a_model_without_optimizer_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="must be built and compiled"):
+        save_checkpoint(tmp_path / "c.npz", model, {})
