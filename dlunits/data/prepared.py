@@ -189,4 +189,4 @@ def _reason(error):
     """One line of what protobuf, json, requests, TensorFlow or TFDS raised."""
     message = str(getattr(error, "message", error)) or type(error).__name__
     message = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", message)
-    return message.strip().splitlines()[0].rstrip(".")
+    return message.strip().splitlines()[0].rstrip(".:")
