@@ -105,10 +105,11 @@ def layer_outputs(model, image, layer_names):
             )
     extractor = keras.Model(model.inputs, [layer.output for layer in layers])
     batch = np.reshape(image, (1, *model.inputs[0].shape[1:]))
-    stacks = [
-        keras.ops.convert_to_numpy(maps)[0]
-        for maps in extractor([batch.astype("float32")], training=False)
-    ]
+    # Keras gives one output bare and several as a list.
+    outputs = keras.tree.flatten(
+        extractor([batch.astype("float32")], training=False)
+    )
+    stacks = [keras.ops.convert_to_numpy(maps)[0] for maps in outputs]
     return [
         np.moveaxis(maps, 0, -1)
         if getattr(layer, "data_format", None) == "channels_first"

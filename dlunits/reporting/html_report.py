@@ -14,11 +14,12 @@ import platform
 import jinja2
 import keras
 import matplotlib
+from matplotlib.image import AxesImage
 
 from dlunits.reporting.style import TIMES
 
 PACKAGES = ("dlunits", "keras", "tensorflow", "jax", "torch", "numpy")
-LARGEST_SVG = 150_000  # bytes; above it a figure is mostly pictures
+LARGEST_SVG = 300_000  # bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +165,8 @@ def cell(value):
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return f"{value:.4g}"
     if isinstance(value, tuple):
-        return TIMES.join(str(item) for item in value)
+        # Spaces that do not break keep the shape on one line.
+        return TIMES.join(map(str, value)).replace(" ", "\N{NO-BREAK SPACE}")
     return str(value)
 
 
@@ -192,12 +194,14 @@ def columns_and_rows(table):
 
 
 def embed(figure, caption):
-    """The figure as a data URI: SVG if that is small, else PNG."""
-    with matplotlib.rc_context({"svg.hashsalt": "dlunits"}):
-        data = drawn(figure, "svg", metadata={"Date": None})
-    kind = "svg+xml"
-    if len(data) > LARGEST_SVG:
-        data, kind = drawn(figure, "png", dpi=192), "png"
+    """The figure as a data URI: pictures and very many marks as PNG."""
+    kind, data = "svg+xml", b""
+    pictures = len(figure.findobj(AxesImage))
+    if pictures <= 1:
+        with matplotlib.rc_context({"svg.hashsalt": "dlunits"}):
+            data = drawn(figure, "svg", metadata={"Date": None})
+    if pictures > 1 or len(data) > LARGEST_SVG:
+        kind, data = "png", drawn(figure, "png", dpi=192)
     width, height = figure.get_size_inches() * 96  # CSS pixels an inch
     return {
         "source": f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
@@ -228,7 +232,9 @@ def replace_text(path, text):
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         try:
-            unfinished.write_text(text, encoding="utf-8")
+            unfinished.write_text(
+                text, encoding="utf-8", errors="backslashreplace"
+            )
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -1,0 +1,294 @@
+"""Reports read back with a parser, as a browser reads them."""
+
+import base64
+import html.parser
+import io
+import re
+import resource
+import xml.etree.ElementTree as ET
+
+import keras
+import numpy as np
+import PIL.Image
+import pytest
+from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from dlunits.reporting import figures
+from dlunits.reporting.html_report import Section, versions, write_report
+
+
+class Page(html.parser.HTMLParser):
+    """Tags, attributes and texts of an HTML file."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.texts, self.open = [], {}, []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self.open and data.strip():
+            self.texts.setdefault(self.open[-1], []).append(data.strip())
+
+    def attributes(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def write(path, *sections, **arguments):
+    return write_report(
+        path,
+        **{
+            "title": "A run",
+            "summary": {"Parameters": 61706},
+            "sections": sections,
+            "command": "python app.py",
+            "dataset": "digits",
+        }
+        | arguments,
+    )
+
+
+def small_figure():
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([1, 2])
+    return figure
+
+
+def decoded(source):
+    kind, data = re.fullmatch(
+        r"data:image/(svg\+xml|png);base64,(.+)", source
+    ).groups()
+    return kind, base64.b64decode(data, validate=True)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A whole report about real digits, and its path."""
+    data = load_digits()
+    x, labels = data.data / 16, data.target
+    classifier = LogisticRegression(C=0.01).fit(x[:900], labels[:900])
+    scores = classifier.predict_proba(x[900:])
+    images = np.kron(data.images[900:], np.ones((3, 3)))
+    model = keras.Sequential(
+        [
+            keras.Input((24, 24, 1)),
+            keras.layers.Conv2D(6, 5, name="c1"),
+            keras.layers.Conv2D(16, 5, name="c3"),
+        ]
+    )
+    names = [str(name) for name in data.target_names]
+    history = {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5]}
+    path = write(
+        tmp_path_factory.mktemp("run") / "report.html",
+        Section("Training", figures=[(figures.training_curves(history), "a")]),
+        Section(
+            "Errors",
+            "First.\n\nSecond.",
+            figures=[
+                (
+                    figures.confusion_matrix(
+                        labels[900:], scores.argmax(1), names
+                    ),
+                    "b",
+                ),
+                (
+                    figures.confident_errors(
+                        images, labels[900:], scores, names
+                    ),
+                    "c",
+                ),
+            ],
+        ),
+        Section(
+            "Layers",
+            table=[
+                {"layer": "c1", "output_shape": (20, 20, 6), "parameters": 156},
+                {"layer": "act", "output_shape": (20,), "parameters": None},
+            ],
+            figures=[
+                (figures.feature_maps(model, images[0], ["c1", "c3"]), "")
+            ],
+        ),
+        seconds=312.4,
+    )
+    return Page(path), path
+
+
+def test_asks_nothing_of_the_network(page):
+    page, _ = page
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "iframe", "object", "embed", "base")
+        for name in attributes.keys() & {"src", "href", "srcset", "action"}:
+            assert attributes[name].startswith(("data:", "#")), (tag, name)
+        for value in filter(None, attributes.values()):
+            assert not re.match(r"(https?:)?//", value), (tag, value[:80])
+    css = "".join(page.texts["style"])
+    assert not re.search(r"url\(|@import|@font-face", css)
+    [policy] = [m for m in page.attributes("meta") if "http-equiv" in m]
+    assert policy["content"].startswith("default-src 'none';")
+
+
+def test_embeds_every_figure_whole_and_for_every_reader(page):
+    page, path = page
+    images = page.attributes("img")
+    assert len(images) == 4
+    kinds = []
+    for image in images:
+        kind, data = decoded(image["src"])
+        kinds.append(kind)
+        if kind == "png":
+            width, height = PIL.Image.open(io.BytesIO(data)).size
+            # 192 dots an inch are two a CSS pixel
+            assert abs(width - 2 * int(image["width"])) <= 2
+            assert abs(height - 2 * int(image["height"])) <= 2
+        else:
+            for element in ET.fromstring(data).iter():  # noqa: S314
+                for name, value in element.attrib.items():
+                    if name.endswith("href"):
+                        assert value.startswith(("#", "data:"))
+        assert len(image["alt"]) > 20
+    # curves and counts are lines and letters, the others grids of pictures
+    assert kinds == ["svg+xml", "svg+xml", "png", "png"]
+    assert path.stat().st_size < 1_500_000
+
+
+def test_reads_as_a_document(page):
+    page, _ = page
+    assert page.attributes("html") == [{"lang": "en"}]
+    assert page.texts["title"] == ["A run"]
+    assert page.texts["h2"] == [
+        "Training",
+        "Errors",
+        "Layers",
+        "How this was made",
+    ]
+    assert page.texts["p"] == ["First.", "Second."]
+    assert all(th["scope"] in ("row", "col") for th in page.attributes("th"))
+    assert page.texts["dd"] == ["61,706"]
+    assert "5 min 12 s" in page.texts["td"]  # 312.4 s
+    assert keras.config.backend() in page.texts["td"]
+    ids = [tag["id"] for _, tag in page.tags if "id" in tag]
+    assert len(ids) == len(set(ids))
+
+
+def test_aligns_numbers_and_names_columns_after_keys(page):
+    page, _ = page
+    header = page.texts["th"][:3]
+    assert header == ["Layer", "Output shape", "Parameters"]
+    numbers = [
+        td for td in page.attributes("td") if td.get("class") == "number"
+    ]
+    assert len(numbers) == 2  # 156 and the empty cell below it
+    times = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"
+    assert f"20{times}20{times}6" in page.texts["td"]
+
+
+def test_shows_hostile_text_and_does_not_run_it(tmp_path):
+    hostile = "<script>alert('x')</script>\"><img src=//evil.example>"
+    figure = small_figure()
+    figure.set_label(hostile)
+    path = write(
+        tmp_path / "report.html",
+        Section(
+            hostile,
+            text=hostile,
+            table=([hostile], [[hostile]]),
+            figures=[(figure, hostile)],
+        ),
+        title=hostile,
+        summary={hostile: hostile},
+        command=hostile,
+        dataset=hostile,
+    )
+    page = Page(path)
+    assert not page.attributes("script")
+    [image] = page.attributes("img")
+    assert image["alt"] == hostile
+    for tag in ("title", "h1", "h2", "dt", "dd", "p", "th", "td", "code"):
+        assert "".join(page.texts[tag]).count(hostile) >= 1, tag
+
+
+def test_uses_the_caption_where_a_figure_has_no_label(tmp_path):
+    section = Section("s", figures=[(small_figure(), "Two points.")])
+    page = Page(write(tmp_path / "report.html", section))
+    assert page.attributes("img")[0]["alt"] == "Two points."
+
+
+def test_same_run_gives_the_same_picture(tmp_path):
+    sources = [
+        Page(
+            write(
+                tmp_path / "report.html",
+                Section("s", figures=[(small_figure(), "c")]),
+            )
+        ).attributes("img")
+        for _ in range(2)
+    ]
+    assert sources[0] == sources[1]
+
+
+def test_keeps_the_old_report_when_a_figure_cannot_be_drawn(tmp_path):
+    path = write(tmp_path / "report.html")
+    before = path.read_bytes()
+    broken = small_figure()
+    broken.text(0, 0, r"$\frac{$")  # fails when it is drawn
+    with pytest.raises(ValueError, match="frac"):
+        write(path, Section("s", figures=[(broken, "c")]), title="New")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_keeps_the_old_report_when_the_disk_takes_no_more(tmp_path):
+    path = write(tmp_path / "report.html")
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"Received: .*report\.html"):
+            write(path, title="New")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("place", ["missing/report.html", "file/report.html"])
+def test_says_in_one_line_where_it_could_not_write(tmp_path, place):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OSError, match=r"writable file.*report\.html") as caught:
+        write(tmp_path / place)
+    assert "\n" not in str(caught.value)
+
+
+def test_leaves_nothing_behind_where_the_target_is_a_folder(tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"report\.html"):
+        write(tmp_path / "report.html")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_refuses_a_ragged_table(tmp_path):
+    section = Section("s", table=(["a", "b"], [[1, 2], [3]]))
+    with pytest.raises(ValueError, match=r"one cell.*Received: \[3\]"):
+        write(tmp_path / "report.html", section)
+    assert not list(tmp_path.iterdir())
+
+
+def test_writes_names_that_are_no_unicode(tmp_path):
+    path = write(tmp_path / "report.html", dataset="caf\udce9")  # from argv
+    assert r"caf\udce9" in Page(path).texts["td"]
+
+
+def test_versions_are_those_of_the_packages_in_use():
+    assert versions()["keras"] == keras.__version__
+    assert versions()["numpy"] == np.__version__
