@@ -273,7 +273,7 @@ def _embedded():
 
 def _folder(path):
     folder = pathlib.Path(path).expanduser()
-    if not folder.is_dir():
+    if not str(path) or not folder.is_dir():
         raise ValueError(
             f"`dataset` must be one of {', '.join(DATASETS)}, or the path of "
             "a folder with one subfolder of images a class. Received: "
