@@ -1,0 +1,68 @@
+"""Requests that TensorFlow Serving makes of a model before it serves it."""
+
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    model_pb2,
+    predict_pb2,
+    prediction_log_pb2,
+)
+
+
+def write_warmup_requests(folder, signatures, requests):
+    """Writes `assets.extra/tf_serving_warmup_requests` into a SavedModel.
+
+    Without them the first caller after a start or a new version waits while
+    TensorFlow prepares its kernels.
+
+    Args:
+        folder: `pathlib.Path` of the SavedModel.
+        signatures: `signatures` of the loaded SavedModel. Each request is
+            made once here, so one that fails never gets to a server.
+        requests: Dict of signature name to the list of arguments of one call.
+
+    Raises:
+        ValueError: If a request names no signature, or does not fit it.
+
+    Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
+    """
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    path = extra / "tf_serving_warmup_requests"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for name, arguments in requests.items():
+            inputs = named_inputs(signatures, name, arguments)
+            signatures[name](**inputs)
+            writer.write(prediction_log(name, inputs).SerializeToString())
+
+
+def named_inputs(signatures, name, arguments):
+    if name not in signatures:
+        raise ValueError(
+            "A warm-up request must be for one of the endpoints "
+            f"{sorted(signatures)}. Received: {name!r}"
+        )
+    _, specs = signatures[name].structured_input_signature
+    try:
+        return {
+            key: tf.ensure_shape(tf.constant(value, spec.dtype), spec.shape)
+            for (key, spec), value in zip(specs.items(), arguments, strict=True)
+        }
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            f"The warm-up request of {name!r} must fit {list(specs.values())}. "
+            f"Received: {arguments}"
+        ) from error
+
+
+def prediction_log(name, inputs):
+    """Leaves the model's name and version open: the server knows them."""
+    request = predict_pb2.PredictRequest(
+        model_spec=model_pb2.ModelSpec(signature_name=name),
+        inputs={
+            key: tf.make_tensor_proto(value.numpy())
+            for key, value in inputs.items()
+        },
+    )
+    return prediction_log_pb2.PredictionLog(
+        predict_log=prediction_log_pb2.PredictLog(request=request)
+    )
