@@ -1,0 +1,117 @@
+"""Draws digits as photos of pages: to choose by, to test and to judge with.
+
+A photo is ink laid on paper under uneven light: the stroke's middle line is
+taken from a small picture of the digit and drawn again with another pen, at
+any size and place.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+
+def photograph(
+    digit,
+    rng,
+    *,
+    page=(240, 240),
+    height=120,
+    pen=0.1,
+    centre=(0.5, 0.5),
+    paper=0.85,
+    ink=0.15,
+    gradient=0.0,
+    shadow=0.0,
+    texture=0.0,
+    specks=0,
+    blur=0.0,
+):
+    """Returns a grey photo `(rows, columns)`, uint8, of one written digit.
+
+    Args:
+        digit: Small picture of the digit, `(rows, columns)`, ink 1 on 0.
+        rng: `np.random.Generator` of everything random in the photo.
+        page: Rows and columns of the photo, pixels.
+        height: Height of the digit, pixels.
+        pen: Width of the stroke as a part of the digit's height.
+        centre: Where the digit's centre is, as parts of the page's sides.
+        paper: Brightness of the paper in [0, 1].
+        ink: Brightness of the ink. Above `paper`: chalk on a board.
+        gradient: Part of the light lost from one side of the page to the
+            other, in a random direction.
+        shadow: Part of the light lost behind a shadow's edge.
+        texture: Standard deviation of the paper's grain, brightness.
+        specks: Number of dots of dirt, each as dark as ink.
+        blur: Standard deviation of the lens' blur, pixels.
+    """
+    rows, columns = page
+    y, x = np.mgrid[0:rows, 0:columns].astype("float32")
+    angle = rng.uniform(0, 2 * np.pi)
+    along = (np.cos(angle) * y + np.sin(angle) * x) / max(page)
+    along -= along.min()
+    light = 1 - gradient * along / along.max()
+    edge = np.median(along) + rng.uniform(-0.2, 0.2)
+    light *= 1 - shadow / (1 + np.exp((edge - along) * max(page) / 4))
+
+    covered = stroke(digit, height, pen)
+    top, left = (
+        round(part * side - size / 2)
+        for part, side, size in zip(centre, page, covered.shape, strict=True)
+    )
+    layer = place(covered, page, top, left)
+    for _ in range(specks):
+        row, column = rng.uniform(0, rows), rng.uniform(0, columns)
+        radius = rng.uniform(0.5, max(1.0, 0.25 * pen * height))
+        away = np.hypot(y - row, x - column)
+        layer = np.maximum(layer, np.clip(radius - away + 0.5, 0, 1))
+
+    photo = light * (paper + (ink - paper) * layer)
+    grain = rng.normal(size=page)
+    grain += 2 * ndimage.gaussian_filter(rng.normal(size=page), 1.5)
+    photo += texture / 1.3 * grain
+    if blur:
+        photo = ndimage.gaussian_filter(photo, blur)
+    return np.round(255 * np.clip(photo, 0, 1)).astype("uint8")
+
+
+def stroke(digit, height, pen):
+    """The digit drawn again `height` pixels high: coverage by ink in [0, 1].
+
+    The picture is enlarged, its middle line found as the ridge of the distance
+    to the outline, and every pixel within half a pen of that line inked.
+    """
+    digit = tight(np.asarray(digit, "float32"), 0.3)
+    fine = max(1, round(120 / height))  # small digits are drawn large first
+    width = pen * height * fine
+    margin = 3
+    scale = (height * fine - width) / (digit.shape[0] - 1)
+    large = ndimage.zoom(np.pad(digit, margin), scale, order=3)
+    large = ndimage.gaussian_filter(large, 0.3 * scale)
+    inside = ndimage.distance_transform_edt(large > 0.35)
+    ridge = (inside >= ndimage.maximum_filter(inside, 3) - 0.3) & (
+        inside > 0.1 * scale
+    )
+    ridge = ndimage.binary_closing(ridge, iterations=max(1, round(scale)))
+    away = ndimage.distance_transform_edt(~ridge)
+    covered = tight(np.clip(width / 2 - away + 0.5, 0, 1), 0)
+    covered = np.pad(covered, [(0, -side % fine) for side in covered.shape])
+    rows, columns = (side // fine for side in covered.shape)
+    return covered.reshape(rows, fine, columns, fine).mean(axis=(1, 3))
+
+
+def tight(picture, above):
+    """Cuts off the rows and columns that hold nothing brighter."""
+    rows = np.flatnonzero(picture.max(axis=1) > above)
+    columns = np.flatnonzero(picture.max(axis=0) > above)
+    return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def place(picture, page, top, left):
+    """`picture` on an empty page, what hangs over its edges cut off."""
+    layer = np.zeros(page, "float32")
+    rows = slice(max(top, 0), min(top + picture.shape[0], page[0]))
+    columns = slice(max(left, 0), min(left + picture.shape[1], page[1]))
+    layer[rows, columns] = picture[
+        rows.start - top : rows.stop - top,
+        columns.start - left : columns.stop - left,
+    ]
+    return layer
