@@ -87,7 +87,8 @@ def export(model, directory, *, endpoints, card, warmup=None):
         temporary_folder(directory) as folder,
     ):
         archive.write_out(folder, verbose=False)
-        signatures = tf.saved_model.load(folder).signatures
+        loaded = tf.saved_model.load(folder)  # owns what its signatures use
+        signatures = loaded.signatures
         if warmup is not None:
             write_warmup_requests(folder, signatures, warmup)
         while True:
@@ -116,8 +117,17 @@ def archive_of(model, endpoints):
         )
     archive = keras.export.ExportArchive()
     inputs = [tf.TensorSpec(x.shape, x.dtype) for x in model.inputs]
-    predict = archive.track_and_add_endpoint(
-        "predict", model, inputs if len(inputs) == 1 else [inputs]
+    # On TensorFlow the endpoint brings its variables along, and a tracked
+    # model would have them in the file a second time; lookup tables it does
+    # not bring along.
+    if keras.backend.backend() == "tensorflow":
+        tracked = [layer for layer in model.layers if not layer.variables]
+    else:
+        tracked = [model]
+    for resource in tracked:
+        archive.track(resource)
+    predict = archive.add_endpoint(
+        "predict", model.__call__, inputs if len(inputs) == 1 else [inputs]
     )
     named = endpoints(predict)
     if "serving_default" not in named:
@@ -165,10 +175,11 @@ def clear_errors(directory):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or error.message
+        # TensorFlow: "{{node ...}} file ...; File too large [Op:SaveV2]"
+        reason = getattr(error, "strerror", None) or str(error)
         raise OSError(
             getattr(error, "errno", None) or errno.EIO,
-            f"{reason}: the model was not exported, versions that were there "
-            "before are untouched",
+            f"{reason.splitlines()[0].rpartition('; ')[2]}: the model was not "
+            "exported, versions that were there before are untouched",
             str(directory),
         ) from error

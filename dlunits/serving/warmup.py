@@ -1,5 +1,6 @@
 """Requests that TensorFlow Serving makes of a model before it serves it."""
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
     model_pb2,
@@ -30,12 +31,11 @@ def write_warmup_requests(folder, signatures, requests):
     path = extra / "tf_serving_warmup_requests"
     with tf.io.TFRecordWriter(str(path)) as writer:
         for name, arguments in requests.items():
-            inputs = named_inputs(signatures, name, arguments)
-            signatures[name](**inputs)
+            inputs = checked_inputs(signatures, name, arguments)
             writer.write(prediction_log(name, inputs).SerializeToString())
 
 
-def named_inputs(signatures, name, arguments):
+def checked_inputs(signatures, name, arguments):
     if name not in signatures:
         raise ValueError(
             "A warm-up request must be for one of the endpoints "
@@ -43,15 +43,18 @@ def named_inputs(signatures, name, arguments):
         )
     _, specs = signatures[name].structured_input_signature
     try:
-        return {
-            key: tf.ensure_shape(tf.constant(value, spec.dtype), spec.shape)
-            for (key, spec), value in zip(specs.items(), arguments, strict=True)
+        inputs = {
+            key: tf.constant(value, specs[key].dtype)
+            for key, value in zip(specs, arguments, strict=True)
         }
+        signatures[name](**inputs)
     except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
-            f"The warm-up request of {name!r} must fit {list(specs.values())}. "
-            f"Received: {arguments}"
+            f"The warm-up request of {name!r} must be a call of it with "
+            f"{list(specs.values())}. Received arguments of shape "
+            f"{[np.shape(value) for value in arguments]}, see the error above."
         ) from error
+    return inputs
 
 
 def prediction_log(name, inputs):

@@ -1,0 +1,69 @@
+"""What the card says is read off the model; what it lacks is refused."""
+
+import datetime
+import json
+import math
+
+import keras
+import pytest
+import tensorflow as tf
+
+from dlunits.serving.export import export
+
+CARD = {
+    "data": "none",
+    "metrics": {"error": 0.01},
+    "command": "python apps/app.py",
+    "licence": "Apache-2.0",
+    "recipe": "anything else a reader should know",
+}
+
+
+def endpoints(predict):
+    def classify(images):
+        return {"scores": predict(tf.cast(images, tf.float32))}
+
+    return {"serving_default": (classify, [tf.TensorSpec([None, 4], "uint8")])}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+
+
+def test_card_describes_the_version_it_lies_in(model, tmp_path):
+    version = export(model, tmp_path / "small", endpoints=endpoints, card=CARD)
+    card = json.loads((version / "model_card.json").read_text())
+    assert {key: card[key] for key in CARD} == CARD
+    assert (card["name"], card["version"]) == ("small", 1)
+    assert card["parameters"] == 4 * 3 + 3
+    assert card["signatures"]["serving_default"] == {
+        "inputs": {"images": {"shape": [None, 4], "dtype": "uint8"}},
+        "outputs": {"scores": {"shape": [None, 3], "dtype": "float32"}},
+    }
+    assert card["versions"]["tensorflow"] == tf.__version__
+    assert card["versions"]["keras"] == keras.__version__
+    assert card["bytes"] == sum(
+        path.stat().st_size
+        for path in version.rglob("*")
+        if path.is_file() and path.name != "model_card.json"
+    )
+    age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(
+        card["created"]
+    )
+    assert abs(age.total_seconds()) < 60
+
+
+@pytest.mark.parametrize("key", ["data", "metrics", "command", "licence"])
+def test_a_card_that_lacks_something_is_refused_by_name(model, tmp_path, key):
+    card = {name: value for name, value in CARD.items() if name != key}
+    with pytest.raises(ValueError, match=f"needs '{key}'"):
+        export(model, tmp_path, endpoints=endpoints, card=card)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [math.nan, object()])
+def test_a_card_that_is_not_for_json_is_refused(model, tmp_path, value):
+    card = {**CARD, "metrics": {"error": value}}
+    with pytest.raises(ValueError, match="what JSON can"):
+        export(model, tmp_path, endpoints=endpoints, card=card)
