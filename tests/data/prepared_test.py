@@ -93,7 +93,7 @@ def mnist(shared_data, tmp_path):
 
 
 def test_the_newest_finished_version_is_found(no_data, tmp_path):
-    for version in ("3.0.1", "3.0.10", "incomplete.QX_3.0.11", "3.0.12.old"):
+    for version in ("3.0.9", "3.0.10", "incomplete.QX_3.0.11", "3.0.12.old"):
         (tmp_path / "mnist" / version).mkdir(parents=True)
 
     assert find_prepared("mnist", tmp_path) == tmp_path / "mnist" / "3.0.10"
