@@ -130,7 +130,7 @@ def test_confusion_matrix_gives_recall_and_says_where_there_is_none():
 
 
 def test_class_names_are_text_and_never_formulas():
-    names = ["$x^", r"\frac", "a_long_name"]
+    names = ["$x^$", r"$\frac$", "a_long_name"]
     scores = np.eye(3)[[1, 1, 2]]
     for figure in [
         confusion_matrix([0, 1, 2], [1, 1, 2], names),
