@@ -48,7 +48,7 @@ def test_killed_while_it_writes_it_leaves_a_whole_checkpoint(tmp_path):
     """20 MB a checkpoint, and nothing else to do: most kills hit a write."""
     path = tmp_path / "checkpoint.npz"
     halves = 0
-    for _ in range(3):
+    for _ in range(10):
         process = subprocess.Popen(
             [sys.executable, "-c", SAVE_WITHOUT_END, path],
             env={**os.environ, "KERAS_BACKEND": "numpy"},
@@ -67,6 +67,8 @@ def test_killed_while_it_writes_it_leaves_a_whole_checkpoint(tmp_path):
         with np.load(path) as arrays:  # its checksums see a torn file
             for name in ("model/0", "model/1"):
                 np.testing.assert_array_equal(arrays[name], number)
+        if halves == 2:
+            break
     assert halves, "No kill hit a write: the test proved nothing."
 
 
