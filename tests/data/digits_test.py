@@ -179,7 +179,9 @@ def test_offline_auto_ends_with_the_embedded_digits_in_seconds(tmp_path):
         "not be reached (ProxyError)."
     )
     assert num_test == 300
-    assert seconds < 10  # TFDS takes 204; importing scikit-learn 1 to 5
+    # 2 to 4 on an idle machine, most of it importing scikit-learn; TFDS alone
+    # takes 204. The bound leaves room for a machine that is busy.
+    assert seconds < 40
     assert not tensorflow
     assert process.stderr == ""
 
