@@ -158,7 +158,8 @@ def test_offline_auto_ends_with_the_embedded_digits_in_seconds(tmp_path):
         "from dlunits.data.digits import load\n"
         "digits = load()\n"
         "print(json.dumps([digits.name, digits.source, len(digits.test[1]),\n"
-        "    time.monotonic() - start, 'tensorflow_datasets' in sys.modules]))\n"
+        "    time.monotonic() - start,\n"
+        "    'tensorflow_datasets' in sys.modules]))\n"
     )
     process = subprocess.run(
         [sys.executable, "-c", program],
