@@ -201,10 +201,10 @@ def main_figure(level):
         values = reduce(values, segments, batch * (cells + 1))
         return tf.reshape(values, (batch, cells + 1))[:, 1:]
 
-    row, column = (
-        tf.cast(index, tf.float32)
-        for index in (tf.range(cells) // CELLS, tf.range(cells) % CELLS)
-    )
+    sides = tf.cast(tf.shape(level)[1:], tf.float32)
+    row_height, column_width = tf.unstack(sides / tf.reduce_max(sides))
+    row = row_height * tf.cast(tf.range(cells) // CELLS, tf.float32)
+    column = column_width * tf.cast(tf.range(cells) % CELLS, tf.float32)
     ink = of_each(
         tf.math.unsorted_segment_sum, tf.reshape(coarse, (batch, cells))
     )
@@ -219,15 +219,15 @@ def main_figure(level):
     def of_main(values):
         return tf.gather(values, main, batch_dims=1)
 
-    apart = tf.maximum(
-        tf.maximum(of_main(top) - bottom, top - of_main(bottom)),
-        tf.maximum(of_main(left) - right, left - of_main(right)),
-    )
+    above = tf.maximum(of_main(top) - bottom, top - of_main(bottom)) - 1
+    beside = tf.maximum(of_main(left) - right, left - of_main(right)) - 1
     size = tf.where(exists, tf.maximum(bottom - top, right - left) + 1, 0.0)
     unit = tf.maximum(of_main(size), 1.0)
     share = ink / tf.maximum(of_main(ink), 1e-6)
-    kept = exists & (share > 0.04) & (apart - 1 < 0.25 * unit)
-    second = (share > 0.2) & (size > 0.5 * unit) & (apart - 1 > 0.1 * unit)
+    near = tf.maximum(above, beside) < 0.25 * unit
+    kept = exists & (share > 0.04) & near
+    apart = ~near | (beside > 0.1 * unit)  # bars are set above, not beside
+    second = (share > 0.2) & (size > 0.5 * unit) & apart
 
     kept = tf.gather(tf.pad(kept, [[0, 0], [1, 0]]), names, batch_dims=1)
     kept = tf.reshape(tf.cast(kept, tf.float32), (batch, CELLS, CELLS, 1))

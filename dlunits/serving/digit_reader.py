@@ -78,12 +78,12 @@ def unit_range(images):
     """Pictures of either scale -> (batch, 28, 28, 1), float32 in [0, 1].
 
     >>> of_both = tf.stack([tf.fill((28, 28), 51.0), tf.fill((28, 28), 0.2)])
-    >>> unit_range(of_both)[:, 0, 0, 0].numpy().round(3).tolist()
+    >>> [round(float(x), 3) for x in unit_range(of_both)[:, 0, 0, 0]]
     [0.2, 0.2]
     """
-    bytes_or_floats = images.dtype
+    dtype = images.dtype
     images = tf.cast(tf.reshape(images, (-1, FIELD, FIELD, 1)), tf.float32)
-    if bytes_or_floats.is_integer:
+    if dtype.is_integer:
         return images / 255
     brightest = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
     return tf.where(brightest > 1, images / 255, images)

@@ -117,9 +117,15 @@ def test_mnist_itself_is_hardly_changed(shared_data):
         split="test[:100]",
         batch_size=-1,
     )["image"]
-    for page, digit in zip(mnist, find_digits(mnist).digits, strict=True):
-        together = np.corrcoef(np.ravel(page), np.ravel(digit))[0, 1]
-        assert together > 0.9
+    found = find_digits(mnist)
+    together = [
+        np.corrcoef(np.ravel(page), np.ravel(digit))[0, 1]
+        for page, digit in zip(mnist, found.digits, strict=True)
+    ]
+    # Softened by the pen and moved by up to half a pixel, no more.
+    assert np.median(together) > 0.93
+    assert min(together) > 0.75
+    assert not np.any(found.several)
 
 
 def test_place_size_and_polarity_do_not_matter():

@@ -1,0 +1,176 @@
+"""The app as a process: every kind of file, and every kind of bad one."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from benchmarks.paper_photos import photograph
+
+TURNED_LEFT = 6  # EXIF orientation: turn by 90 degrees clockwise to view
+
+
+def run(project, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, project / "apps/recognize_digits.py", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+
+
+def page_with(number, **drawing):
+    digit = load_digits().images[number] / 16
+    return photograph(digit, np.random.default_rng(number), **drawing)
+
+
+def draw_good(folder):
+    """Saves one picture of a kind; returns the digit on each by file name."""
+
+    def save(page, name, **options):
+        Image.fromarray(page).save(folder / name, **options)
+
+    save(page_with(0, pen=0.05, texture=0.02), "thin.png")
+    save(page_with(7, pen=0.15, gradient=0.5), "thick.jpg")
+    save(page_with(0, shadow=0.4, texture=0.02, specks=5), "shadow.webp")
+    save(255 - page_with(4), "chalk.bmp")
+    save(page_with(7, page=(300, 500), centre=(0.3, 0.7)), "corner.tiff")
+    save(page_with(8, page=(2400, 3200), height=1500), "large.jpg")
+    save(page_with(6, page=(16, 14), height=14, pen=0.15), "tiny.gif")
+    save(page_with(0).astype("uint16") * 257, "scan16.png")
+    alpha = 255 - page_with(6, paper=1.0, ink=0.0)
+    save(np.stack([0 * alpha] * 3 + [alpha], axis=-1), "transparent.png")
+    exif = Image.Exif()
+    exif[0x0112] = TURNED_LEFT
+    save(np.rot90(page_with(7)), "turned.jpg", exif=exif)
+    return {
+        "thin.png": 0,
+        "thick.jpg": 7,
+        "shadow.webp": 0,
+        "chalk.bmp": 4,
+        "corner.tiff": 7,
+        "large.jpg": 8,
+        "tiny.gif": 6,
+        "scan16.png": 0,
+        "transparent.png": 6,
+        "turned.jpg": 7,
+    }
+
+
+def draw_bad(folder):
+    """Saves what cannot be read; returns what is said, by file name."""
+    (folder / "empty.png").touch()
+    (folder / "text.png").write_text("no image")
+    (folder / "folder.png").mkdir()
+    Image.new("L", (300, 200), 230).save(folder / "blank.png")
+    two = np.concatenate([page_with(1), page_with(2)], axis=1)
+    Image.fromarray(two).save(folder / "two.png")
+    Image.new("1", (10_000, 5_000)).save(folder / "huge.png")
+    whole = (folder / "thin.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    return {
+        "empty.png": "is empty",
+        "text.png": "is not an image",
+        "folder.png": "is a directory",
+        "blank.png": "is blank",
+        "two.png": "shows several digits",
+        "huge.png": "has 50.0 megapixels, at most 40",
+        "cut.png": "is damaged",
+        "missing.png": "no such file",
+    }
+
+
+@pytest.fixture(scope="module")
+def told(project, tmp_path_factory):
+    """One process over all files: (process, digits, errors) by file name."""
+    folder = tmp_path_factory.mktemp("pictures")
+    good, bad = draw_good(folder), draw_bad(folder)
+    process = run(project, "--json", *good, *bad, cwd=folder)
+    answers = {a["file"]: a for a in json.loads(process.stdout)}
+    return process, answers, good, bad
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "thin.png",
+        "thick.jpg",
+        "shadow.webp",
+        "chalk.bmp",
+        "corner.tiff",
+        "large.jpg",
+        "tiny.gif",
+        "scan16.png",
+        "transparent.png",
+        "turned.jpg",
+    ],
+)
+def test_reads_the_digit_of_any_common_picture(told, name):
+    _, answers, good, _ = told
+
+    assert answers[name]["digit"] == good[name]
+    assert answers[name]["confidence"] == max(answers[name]["scores"])
+    assert sum(answers[name]["scores"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "empty.png",
+        "text.png",
+        "folder.png",
+        "blank.png",
+        "two.png",
+        "huge.png",
+        "cut.png",
+        "missing.png",
+    ],
+)
+def test_a_bad_file_is_one_line_that_names_it(told, name):
+    process, answers, _, bad = told
+
+    assert bad[name] in answers[name]["error"]
+    lines = [x for x in process.stderr.splitlines() if name in x]
+    assert lines == [f"{name}: {answers[name]['error']}"]
+
+
+def test_bad_files_make_the_exit_status_1_and_no_traceback(told):
+    process, answers, good, bad = told
+
+    assert process.returncode == 1
+    assert "Traceback" not in process.stderr
+    assert list(answers) == [*good, *bad]
+
+
+def test_prints_a_line_a_file_and_exits_with_0(project, tmp_path):
+    Image.fromarray(page_with(0)).save(tmp_path / "zero.png")
+    process = run(project, "zero.png", cwd=tmp_path)
+
+    assert process.returncode == 0
+    assert process.stdout.startswith("zero.png: 0 (")
+    assert len(process.stdout.splitlines()) == 1
+
+
+def test_a_missing_model_is_one_line(project, tmp_path):
+    process = run(project, f"--model={tmp_path}", "zero.png", cwd=tmp_path)
+
+    assert process.returncode == 1
+    assert f"No SavedModel of digits in --model={tmp_path}" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_help_loads_neither_tensorflow_nor_keras(project):
+    process = run(
+        project, "--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    )
+
+    assert "--model" in process.stdout
+    assert "absl.app" in process.stderr
+    assert "tensorflow" not in process.stderr
+    assert "keras" not in process.stderr

@@ -1,0 +1,132 @@
+"""The digit endpoints, as functions and out of a SavedModel."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from benchmarks.paper_photos import photograph
+from dlunits.data.handwriting import find_digits
+from dlunits.serving.digit_reader import digit_endpoints
+
+
+def small_model(side=28):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((side, side, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_model()
+
+
+@pytest.fixture(scope="module")
+def served(model, tmp_path_factory):
+    """The endpoints out of a SavedModel, as `export` writes them."""
+    folder = str(tmp_path_factory.mktemp("digits"))
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, (function, *signatures) in digit_endpoints(model).items():
+        traced = tf.function(function, autograph=False)
+        for signature in signatures:
+            traced.get_concrete_function(*signature)
+        archive.add_endpoint(name, traced)
+    archive.write_out(folder, verbose=False)
+    return tf.saved_model.load(folder)
+
+
+@pytest.fixture
+def pictures():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (3, 28, 28, 1), dtype="uint8")
+
+
+@pytest.mark.parametrize("channel", [True, False])
+@pytest.mark.parametrize("scale", ["uint8", "float 0..255", "float 0..1"])
+def test_every_form_of_a_picture_is_the_same_to_it(
+    served, model, pictures, channel, scale
+):
+    expected = model.predict(pictures / 255.0, verbose=0)
+    images = pictures if channel else pictures[..., 0]
+    if scale != "uint8":
+        images = images.astype("float32")
+    if scale == "float 0..1":
+        images /= 255
+    answer = served.serving_default(tf.constant(images))
+
+    np.testing.assert_allclose(answer["scores"], expected, atol=1e-6)
+    assert answer["class"].dtype == tf.int64
+    np.testing.assert_array_equal(answer["class"], expected.argmax(axis=1))
+
+
+def test_a_single_picture_is_a_batch_of_one(served, model, pictures):
+    answer = served.serving_default(tf.constant(pictures[0, ..., 0]))
+
+    assert answer["class"].shape == (1,)
+    np.testing.assert_allclose(
+        answer["scores"],
+        model.predict(pictures[:1] / 255.0, verbose=0),
+        atol=1e-6,
+    )
+
+
+def test_the_scale_is_told_picture_by_picture(served, pictures):
+    of_255 = pictures[:1].astype("float32")
+    answer = served.serving_default(tf.concat([of_255, of_255 / 255], axis=0))
+
+    np.testing.assert_allclose(*answer["scores"], atol=1e-6)
+
+
+def test_servers_are_offered_floats_and_files(served):
+    def inputs(name):
+        _, arguments = served.signatures[name].structured_input_signature
+        return {key: spec.dtype for key, spec in arguments.items()}
+
+    assert inputs("serving_default") == {"images": tf.float32}
+    assert inputs("recognize") == {"encoded": tf.string}
+
+
+def test_image_files_are_read_like_the_page_they_hold(served, model):
+    digits = load_digits().images[:2] / 16
+    rng = np.random.default_rng(0)
+    pages = [
+        photograph(digits[0], rng),
+        photograph(digits[1], rng, page=(90, 60), height=50),
+    ]
+    files = []
+    for page in pages:
+        file = io.BytesIO()
+        Image.fromarray(page).save(file, "png")
+        files.append(file.getvalue())
+    scores = served.recognize(tf.constant(files))["scores"]
+
+    for page, score in zip(pages, scores, strict=True):
+        digit = find_digits(page[None]).digits
+        np.testing.assert_allclose(score, model(digit)[0], atol=1e-4)
+
+
+def test_pictures_are_padded_in_the_middle_of_a_larger_field(pictures):
+    model = small_model(side=32)
+    function, *_ = digit_endpoints(model, side=32)["serving_default"]
+    padded = np.pad(pictures, [(0, 0), (2, 2), (2, 2), (0, 0)]) / 255.0
+
+    np.testing.assert_allclose(
+        function(tf.constant(pictures))["scores"],
+        model.predict(padded, verbose=0),
+        atol=1e-6,
+    )
+
+
+def test_refuses_a_model_smaller_than_the_pictures():
+    with pytest.raises(ValueError, match=r"at least 28.*side=20"):
+        digit_endpoints(small_model(), side=20)
