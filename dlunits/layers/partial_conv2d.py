@@ -78,6 +78,8 @@ class PartialConv2D(keras.layers.Layer):
                 f"Received: {kernel_size=}"
             )
         self.kernel_size = tuple(pair)
+        self.strides = (1, 1)
+        self.padding = "valid"
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)

@@ -60,6 +60,8 @@ class TrainableSubsampling(keras.layers.Layer):
                 f"Received: {pool_size=}"
             )
         self.pool_size = tuple(pair)
+        self.strides = self.pool_size
+        self.padding = "valid"
         self.activation = keras.activations.get(activation)
         self.coefficient_initializer = keras.initializers.get(
             coefficient_initializer

@@ -1,1 +1,7 @@
 """A run that can be stopped and resumed: checkpoints, history, logs."""
+
+from dlunits.training.warmup_cosine import warmup_cosine as warmup_cosine
+from dlunits.training.working_directory import (
+    WorkingDirectory as WorkingDirectory,
+)
+from dlunits.training.working_directory import check_writable as check_writable

@@ -1,0 +1,47 @@
+# make run    trains LeNet-5 for 3 epochs and names its report and SavedModel
+# make test   runs the whole test suite
+# make lint   checks style       make bench   measures every claim
+
+PYTHON ?= python3
+BIN = .venv/bin
+
+# What is written once for every Keras backend, and is tested again on JAX.
+ANY_BACKEND = dlunits/activations.py dlunits/layers dlunits/models \
+	dlunits/diagnostics tests/conformance_test.py tests/activations_test.py \
+	tests/layers tests/models tests/diagnostics
+
+.PHONY: run test lint bench wheel clean
+
+run: .venv/run.installed
+	$(BIN)/python apps/lenet_mnist.py --epochs=3
+
+test: .venv/test.installed
+	$(BIN)/python -m pytest
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(ANY_BACKEND)
+
+lint: .venv/test.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: .venv/bench.installed
+	@failed=; for script in benchmarks/*.py; do \
+		echo "== $$script"; $(BIN)/python $$script || failed="$$failed $$script"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+wheel: .venv/test.installed
+	$(BIN)/python -m build
+
+clean:
+	rm -rf .venv build dist *.egg-info
+
+# Each stamp stands for an environment with one set of extras installed.
+.venv/run.installed: EXTRAS =
+.venv/test.installed: EXTRAS = [test]
+.venv/bench.installed: EXTRAS = [bench]
+.venv/%.installed: setup.cfg pyproject.toml constraints.txt
+	@command -v $(PYTHON) > /dev/null || { echo "make: $(PYTHON) was not found; install Python 3.11 or later, or name it: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "make: $(PYTHON) has no venv module; install it (Debian: apt install python3-venv)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".$(EXTRAS)"
+	@touch $@

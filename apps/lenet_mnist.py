@@ -1,0 +1,215 @@
+"""Trains LeNet-5 on handwritten digits, reports, and exports it for serving.
+
+Paper: LeCun et al., 1998, "Gradient-based learning applied to document
+recognition", http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf
+
+Usage:
+    python apps/lenet_mnist.py --epochs=5
+    python apps/lenet_mnist.py --dataset=fashion_mnist --variant=1998
+
+Stopped at any moment, the same command goes on after its last whole epoch.
+
+Expected: see "Results" in README.md.
+"""
+
+import os
+import pathlib
+import shlex
+import sys
+
+from absl import app, flags, logging
+
+FLAGS = flags.FLAGS
+
+# Few pictures are passed over several times, distorted anew, in one epoch.
+PICTURES_AN_EPOCH = 20_000
+
+
+def define_flags():
+    flags.DEFINE_string(
+        "dataset",
+        "auto",
+        "mnist, fashion_mnist, digits (embedded), a folder of images with a "
+        "subfolder a class, or auto: mnist if to be had, else digits.",
+    )
+    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
+    flags.DEFINE_enum("variant", "modern", ["modern", "1998"], "Of LeNet-5.")
+    flags.DEFINE_integer("epochs", 60, "Passes over the data.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
+    flags.DEFINE_float(
+        "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
+    )
+    flags.DEFINE_bool("augment", True, "Distort the pictures at every step.")
+    flags.DEFINE_integer(
+        "patience",
+        20,
+        "Epochs without a smaller validation loss before training stops; the "
+        "weights of the best epoch are kept.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "seed", 0, "Of weights, order and distortions.", lower_bound=0
+    )
+    flags.DEFINE_string(
+        "workdir",
+        "runs/lenet_{dataset}_{variant}_{epochs}_epochs_seed_{seed}",
+        "Folder of checkpoint, history.csv, TensorBoard logs and report.",
+    )
+    flags.DEFINE_string(
+        "export_dir",
+        "saved_models/lenet_{dataset}",
+        "Folder in which the SavedModel becomes the next version.",
+    )
+
+
+def train_and_evaluate(
+    *,
+    data,
+    working,
+    variant,
+    epochs,
+    batch_size,
+    learning_rate,
+    augment,
+    patience,
+    seed,
+):
+    """Returns a dict: `model`, `history`, test `scores`, `test_accuracy`.
+
+    `data` is a `dlunits.data.digits.Digits`, `working` the
+    `dlunits.training.WorkingDirectory` that the run is kept in.
+    """
+    import keras
+
+    from dlunits.data.augmentation import RandomAffine, place_in_field
+    from dlunits.data.batches import evaluation_batches, training_batches
+    from dlunits.models import LeNet5
+    from dlunits.training import warmup_cosine
+
+    keras.utils.set_random_seed(seed)
+    model = LeNet5(len(data.class_names), variant, input_shape=(32, 32, 1))
+    num_pictures = len(data.train[0])
+    steps = num_pictures // batch_size
+    if augment:
+        steps *= max(1, round(PICTURES_AN_EPOCH / num_pictures))
+    schedule = warmup_cosine(
+        learning_rate, steps=epochs * steps, warmup_steps=steps
+    )
+    model.compile(
+        keras.optimizers.Adam(schedule),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    distort = RandomAffine()
+
+    def batches(first_step, last_step):
+        return training_batches(
+            *data.train,
+            batch_size=batch_size,
+            seed=seed,
+            first_step=first_step,
+            last_step=last_step,
+            prepare=distort if augment else lambda x, _: place_in_field(x),
+        )
+
+    def in_order(pictures, labels):
+        return evaluation_batches(
+            pictures, labels, batch_size=1000, prepare=place_in_field
+        )
+
+    history = working.fit(
+        model,
+        batches,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        validation_batches=in_order(*data.validation),
+        patience=patience,
+    )
+    scores = model.predict(in_order(*data.test), verbose=0)
+    accuracy = float((scores.argmax(axis=1) == data.test[1]).mean())
+    return {
+        "model": model,
+        "history": history,
+        "scores": scores,
+        "test_accuracy": accuracy,
+    }
+
+
+def export(directory, *, model, data, test_accuracy, command):
+    """Returns the SavedModel's folder. It takes 28x28 pictures and files."""
+    from dlunits.models import LeNet5
+    from dlunits.serving.digit_reader import digit_endpoints
+    from dlunits.serving.export import export
+
+    served = LeNet5(model.num_classes, model.variant)
+    served.set_weights(model.get_weights())
+    card = {
+        "data": data.source,
+        "classes": data.class_names,
+        "metrics": {"test_error": round(1 - test_accuracy, 6)},
+        "command": command,
+        "licence": "Apache-2.0",
+    }
+    return export(served, directory, endpoints=digit_endpoints, card=card)
+
+
+def run(dataset, data_dir, workdir, export_dir, **recipe):
+    """From the flags to a report and a SavedModel, named at the end."""
+    from dlunits.data import digits
+    from dlunits.data.augmentation import place_in_field
+    from dlunits.training import WorkingDirectory, check_writable
+
+    data = digits.load(dataset, data_dir=data_dir)
+    print(data.source, flush=True)
+    run_of = {"dataset": data.name, **recipe}
+    for name, value in run_of.items():
+        workdir = workdir.replace(f"{{{name}}}", str(value))
+        export_dir = export_dir.replace(f"{{{name}}}", str(value))
+    working = WorkingDirectory(workdir, run_of)
+    check_writable(pathlib.Path(export_dir))
+    trained = train_and_evaluate(data=data, working=working, **recipe)
+    accuracy = trained.pop("test_accuracy")
+
+    from dlunits.reporting.classifier_report import write_classifier_report
+
+    command = shlex.join(["python", *sys.argv])
+    report = write_classifier_report(
+        working.path / "report.html",
+        **trained,
+        data=data,
+        example=place_in_field(data.test[0][:1])[0],
+        feature_layers=["c1", "c3"],
+        command=command,
+        seconds=working.seconds,
+    )
+    version = export(
+        export_dir,
+        model=trained["model"],
+        data=data,
+        test_accuracy=accuracy,
+        command=command,
+    )
+    print(f"Test accuracy: {accuracy:.4f}")
+    print(f"Report:        {report}")
+    print(f"SavedModel:    {version}")
+    print(
+        f"Use it:        python apps/recognize_digits.py --model={version} ..."
+    )
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
+    logging.set_verbosity(logging.WARNING)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 3x faster steps
+    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
+    try:
+        run(**{name: FLAGS[name].value for name in names})
+    except (OSError, ValueError) as error:
+        sys.exit(f"lenet_mnist.py: {error}")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

@@ -1,0 +1,144 @@
+"""What every public layer and model must be able to do, on every backend."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import dlunits
+
+# Public class -> how to make one, and the shape of one input.
+CATALOGUE = {
+    "DistanceUnits": (
+        lambda **options: dlunits.layers.DistanceUnits(
+            3, trainable_codes=True, **options
+        ),
+        (5,),
+    ),
+    "PartialConv2D": (
+        lambda **options: dlunits.layers.PartialConv2D(
+            [(0, 1), (1, 2), (0,)], (3, 2), activation="tanh", **options
+        ),
+        (6, 6, 3),
+    ),
+    "TrainableSubsampling": (
+        lambda **options: dlunits.layers.TrainableSubsampling(
+            (2, 3), activation="tanh", **options
+        ),
+        (7, 7, 2),
+    ),
+    "LeNet5": (dlunits.models.LeNet5, (28, 28, 1)),
+    "LeNet5-1998": (
+        lambda **options: dlunits.models.LeNet5(variant="1998", **options),
+        (28, 28, 1),
+    ),
+}
+
+every_unit = pytest.mark.parametrize("name", CATALOGUE)
+
+
+def make(name, **options):
+    return CATALOGUE[name][0](**options)
+
+
+def example(name, batch_size=4):
+    rng = np.random.default_rng(0)
+    shape = (batch_size, *CATALOGUE[name][1])
+    return rng.uniform(size=shape).astype("float32")
+
+
+def model_of(name, **options):
+    """The unit as a model that gives one row an example."""
+    inputs = keras.Input(CATALOGUE[name][1])
+    outputs = make(name, **options)(inputs)
+    return keras.Model(inputs, keras.layers.Flatten()(outputs))
+
+
+def test_catalogue_holds_every_public_class():
+    public = {*dlunits.layers.__all__, *dlunits.models.__all__}
+    assert {name.split("-")[0] for name in CATALOGUE} == public
+
+
+@every_unit
+def test_config_makes_the_same_unit(name):
+    unit = make(name)
+    config = keras.saving.serialize_keras_object(unit)
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(unit)
+    assert again.get_config() == unit.get_config()
+    assert config["registered_name"].startswith("dlunits>")
+
+
+@every_unit
+def test_output_shape_is_what_compute_output_shape_says(name):
+    x = example(name)
+    unit = make(name)
+    expected = unit.compute_output_shape(x.shape)
+    assert tuple(unit(x).shape) == tuple(expected)
+    batch_size = unit.compute_output_shape((None, *x.shape[1:]))[0]
+    assert batch_size is None
+
+
+@every_unit
+def test_keras_file_holds_weights_and_architecture(name, tmp_path):
+    model, x = model_of(name), example(name)
+    model.save(tmp_path / "unit.keras")
+    again = keras.saving.load_model(tmp_path / "unit.keras", safe_mode=True)
+    np.testing.assert_array_equal(
+        again.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+
+
+@every_unit
+def test_saved_model_gives_what_predict_gives(name, tmp_path):
+    tf = pytest.importorskip("tensorflow", reason="SavedModel is TensorFlow's.")
+    model, x = model_of(name), example(name)
+    model.export(tmp_path / "unit", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "unit")
+    np.testing.assert_allclose(
+        loaded.serve(x), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6
+    )
+
+
+@every_unit
+def test_half_precision_is_close_to_single(name):
+    x = example(name)
+    single = make(name)
+    expected = ops.convert_to_numpy(single(x))
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        half = make(name)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    half(x)
+    half.set_weights(single.get_weights())
+    result = half(x)
+    assert keras.backend.standardize_dtype(result.dtype) == "float16"
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(result), expected, rtol=2e-2, atol=2e-2
+    )
+
+
+@every_unit
+def test_one_step_of_training_reaches_every_trainable_weight(name):
+    keras.utils.set_random_seed(0)
+    model, x = model_of(name), example(name)
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    before = [ops.convert_to_numpy(w).copy() for w in model.trainable_weights]
+    target = np.ones_like(model.predict(x, verbose=0))
+    losses = model.fit(x, target, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+    assert before
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert not np.array_equal(weight, old), weight.path
+
+
+@every_unit
+def test_batch_of_one_gives_what_the_example_gives_among_others(name):
+    unit, x = make(name), example(name)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(unit(x[:1])),
+        ops.convert_to_numpy(unit(x))[:1],
+        rtol=1e-4,
+        atol=1e-5,
+    )
