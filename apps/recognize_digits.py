@@ -139,15 +139,15 @@ def load_model():
     Raises:
         ValueError: If there is none, or it does not read digits.
     """
+    folder = pathlib.Path(FLAGS.model or newest_version(MODELS))
+    if not (folder / "saved_model.pb").is_file():
+        raise ValueError(f"No SavedModel in --model={folder}")
+
     import tensorflow as tf
 
-    folder = FLAGS.model or newest_version(MODELS)
-    try:
-        model = tf.saved_model.load(str(folder))
-    except OSError:
-        model = None
+    model = tf.saved_model.load(str(folder))
     if not hasattr(model, "serving_default"):
-        raise ValueError(f"No SavedModel of digits in --model={folder}")
+        raise ValueError(f"--model={folder} does not read digits")
     return model
 
 
