@@ -8,10 +8,10 @@ Usage:
     python apps/lenet_mnist.py --dataset=fashion_mnist --variant=1998
 
 Stopped at any moment, the same command goes on after its last whole epoch.
-
 Expected: see "Results" in README.md.
 """
 
+import functools
 import os
 import pathlib
 import shlex
@@ -21,7 +21,9 @@ from absl import app, flags, logging
 
 FLAGS = flags.FLAGS
 
-# Few pictures are passed over several times, distorted anew, in one epoch.
+COMMAND = shlex.join(["python", *sys.argv])
+
+# Fewer pictures are passed over several times, distorted anew, in one epoch.
 PICTURES_AN_EPOCH = 20_000
 
 
@@ -41,11 +43,7 @@ def define_flags():
     )
     flags.DEFINE_bool("augment", True, "Distort the pictures at every step.")
     flags.DEFINE_integer(
-        "patience",
-        20,
-        "Epochs without a smaller validation loss before training stops; the "
-        "weights of the best epoch are kept.",
-        lower_bound=1,
+        "patience", 20, "Epochs to wait for better validation.", lower_bound=1
     )
     flags.DEFINE_integer(
         "seed", 0, "Of weights, order and distortions.", lower_bound=0
@@ -76,22 +74,20 @@ def train_and_evaluate(
 ):
     """Returns a dict: `model`, `history`, test `scores`, `test_accuracy`.
 
-    `data` is a `dlunits.data.digits.Digits`, `working` the
-    `dlunits.training.WorkingDirectory` that the run is kept in.
+    `data` is a `Digits`, `working` the `WorkingDirectory` of the run.
     """
     import keras
 
+    from dlunits.data import batches
     from dlunits.data.augmentation import RandomAffine, place_in_field
-    from dlunits.data.batches import evaluation_batches, training_batches
     from dlunits.models import LeNet5
     from dlunits.training import warmup_cosine
 
     keras.utils.set_random_seed(seed)
     model = LeNet5(len(data.class_names), variant, input_shape=(32, 32, 1))
-    num_pictures = len(data.train[0])
-    steps = num_pictures // batch_size
+    steps = batches.steps_a_pass(len(data.train[0]), batch_size)
     if augment:
-        steps *= max(1, round(PICTURES_AN_EPOCH / num_pictures))
+        steps *= max(1, PICTURES_AN_EPOCH // len(data.train[0]))
     schedule = warmup_cosine(
         learning_rate, steps=epochs * steps, warmup_steps=steps
     )
@@ -100,42 +96,36 @@ def train_and_evaluate(
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    distort = RandomAffine()
-
-    def batches(first_step, last_step):
-        return training_batches(
-            *data.train,
-            batch_size=batch_size,
-            seed=seed,
-            first_step=first_step,
-            last_step=last_step,
-            prepare=distort if augment else lambda x, _: place_in_field(x),
-        )
-
-    def in_order(pictures, labels):
-        return evaluation_batches(
-            pictures, labels, batch_size=1000, prepare=place_in_field
-        )
+    in_order = functools.partial(
+        batches.evaluation_batches, prepare=place_in_field
+    )
+    distorted = functools.partial(
+        batches.training_batches,
+        *data.train,
+        batch_size=batch_size,
+        seed=seed,
+        prepare=RandomAffine() if augment else lambda x, _: place_in_field(x),
+    )
 
     history = working.fit(
         model,
-        batches,
+        distorted,
         epochs=epochs,
         steps_per_epoch=steps,
         validation_batches=in_order(*data.validation),
         patience=patience,
     )
-    scores = model.predict(in_order(*data.test), verbose=0)
-    accuracy = float((scores.argmax(axis=1) == data.test[1]).mean())
+    scores = model.predict(in_order(*data.test))
+    correct = scores.argmax(axis=1) == data.test[1]
     return {
         "model": model,
         "history": history,
         "scores": scores,
-        "test_accuracy": accuracy,
+        "test_accuracy": float(correct.mean()),
     }
 
 
-def export(directory, *, model, data, test_accuracy, command):
+def export(directory, *, model, data, test_accuracy):
     """Returns the SavedModel's folder. It takes 28x28 pictures and files."""
     from dlunits.models import LeNet5
     from dlunits.serving.digit_reader import digit_endpoints
@@ -147,7 +137,7 @@ def export(directory, *, model, data, test_accuracy, command):
         "data": data.source,
         "classes": data.class_names,
         "metrics": {"test_error": round(1 - test_accuracy, 6)},
-        "command": command,
+        "command": COMMAND,
         "licence": "Apache-2.0",
     }
     return export(served, directory, endpoints=digit_endpoints, card=card)
@@ -172,22 +162,17 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
 
     from dlunits.reporting.classifier_report import write_classifier_report
 
-    command = shlex.join(["python", *sys.argv])
     report = write_classifier_report(
         working.path / "report.html",
         **trained,
         data=data,
         example=place_in_field(data.test[0][:1])[0],
         feature_layers=["c1", "c3"],
-        command=command,
+        command=COMMAND,
         seconds=working.seconds,
     )
     version = export(
-        export_dir,
-        model=trained["model"],
-        data=data,
-        test_accuracy=accuracy,
-        command=command,
+        export_dir, model=trained["model"], data=data, test_accuracy=accuracy
     )
     print(f"Test accuracy: {accuracy:.4f}")
     print(f"Report:        {report}")

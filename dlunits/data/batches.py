@@ -46,13 +46,7 @@ def training_batches(
     [0, 1, 2, 3, 4, 5]
     """
     num_images = len(images)
-    steps_per_epoch = num_images // batch_size
-    if not steps_per_epoch:
-        raise ValueError(
-            "One batch must not need more pictures than there are: choose a "
-            f"smaller batch size. Received: batch_size={batch_size}, "
-            f"{num_images} pictures"
-        )
+    steps_per_epoch = steps_a_pass(num_images, batch_size)
     images, labels = tf.constant(images), tf.constant(labels)
 
     def batch(step):
@@ -71,14 +65,33 @@ def training_batches(
     return without_autotune(batches.prefetch(4))
 
 
-def evaluation_batches(images, labels, *, batch_size, prepare):
+def steps_a_pass(num_images, batch_size):
+    """Whole mini-batches in one pass over the pictures.
+
+    Raises:
+        ValueError: If there are fewer pictures than one batch needs.
+
+    Example:
+
+    >>> steps_a_pass(60_000, batch_size=128)  # 96 pictures are left out
+    468
+    """
+    if batch_size > num_images:
+        raise ValueError(
+            f"A batch must not need more than the {num_images} training "
+            f"pictures: choose a smaller batch size. Received: {batch_size=}"
+        )
+    return num_images // batch_size
+
+
+def evaluation_batches(images, labels, *, prepare, batch_size=1000):
     """Yields every picture once, in order, none left out.
 
     Args:
         images: Array `(num_images, height, width, channels)`.
         labels: Integer array `(num_images,)`.
-        batch_size: Pictures a batch; the last one may be smaller.
         prepare: Function of a batch of pictures to what the model takes.
+        batch_size: Pictures a batch; the last one may be smaller.
 
     Returns:
         A `tf.data.Dataset` of (prepared pictures, labels).

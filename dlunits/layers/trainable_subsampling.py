@@ -120,5 +120,7 @@ class TrainableSubsampling(keras.layers.Layer):
 
 def window_sum(images, pool_size):
     """(batch, height, width, c) -> (batch, height // p, width // q, c)"""
-    mean = ops.average_pool(images, pool_size, data_format="channels_last")
+    mean = ops.average_pool(
+        images, pool_size, strides=pool_size, data_format="channels_last"
+    )
     return mean * (pool_size[0] * pool_size[1])

@@ -102,9 +102,9 @@ class WorkingDirectory:
 
         Args:
             model: Keras model, built and compiled.
-            training_batches: Function `(first_step, last_step)` that returns a
-                `tf.data.Dataset` of the mini-batches from the first step to
-                before the last; step 0 is the first of the run.
+            training_batches: Function of `first_step` and `last_step`, by
+                name, that returns a `tf.data.Dataset` of the mini-batches from
+                the first step to before the last; step 0 is the run's first.
             epochs: Integer, epochs of the whole run.
             steps_per_epoch: Integer, mini-batches an epoch.
             validation_batches: `tf.data.Dataset`, or `None`.
@@ -157,7 +157,8 @@ class WorkingDirectory:
         else:
             model.fit(
                 training_batches(
-                    len(rows) * steps_per_epoch, epochs * steps_per_epoch
+                    first_step=len(rows) * steps_per_epoch,
+                    last_step=epochs * steps_per_epoch,
                 ),
                 initial_epoch=len(rows),
                 epochs=epochs,

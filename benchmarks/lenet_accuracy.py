@@ -1,0 +1,97 @@
+"""Test error of LeNet-5 on MNIST by the app's default recipe.
+
+Runs `apps/lenet_mnist.py` as a user does, once a seed, each in a process of
+its own, with its default epochs and with `--epochs=5`, and reads the error off
+the model card it writes. The recipe was chosen on the 5,000 validation
+pictures, which are held out of the 60,000 and not trained on here either.
+
+The baseline row is the same network trained plainly: no augmentation.
+
+Usage:
+    python benchmarks/lenet_accuracy.py --data_dir=../shared/data/tfds [--quick]
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+APP = pathlib.Path(__file__).parents[1] / "apps" / "lenet_mnist.py"
+MINUTES_A_SEED = 10
+
+# Row -> the app's flags, and the bound on the mean test error, if any.
+ROWS = {
+    "default recipe": ([], 0.0070),
+    "5 epochs": (["--epochs=5"], 0.0120),
+    "5 epochs, plain": (["--epochs=5", "--noaugment"], None),
+}
+
+
+def train(flags, data_dir, seed):
+    """Test error and minutes of one run of the app."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.monotonic()
+        subprocess.run(
+            [
+                *(sys.executable, APP, "--dataset=mnist", f"--seed={seed}"),
+                *(f"--data_dir={data_dir}",) * (data_dir is not None),
+                *(f"--workdir={folder}/run", f"--export_dir={folder}/lenet"),
+                *flags,
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        minutes = (time.monotonic() - start) / 60
+        card = pathlib.Path(folder, "lenet", "1", "model_card.json")
+        return json.loads(card.read_text())["metrics"]["test_error"], minutes
+
+
+def gate(name, value, bound, unit=""):
+    passed = value <= bound
+    print(
+        f"gate {name}: {value:.3f}{unit} <= {bound:g}{unit} -> "
+        f"{'pass' if passed else 'fail'}",
+        flush=True,
+    )
+    return passed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", help="prepared TFDS data sets")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--quick", action="store_true", help="one seed, 5 epochs only"
+    )
+    arguments = parser.parse_args()
+    seeds = 1 if arguments.quick else arguments.seeds
+    passed = True
+    for row, (flags, bound) in ROWS.items():
+        if arguments.quick and row == "default recipe":
+            continue
+        errors, minutes = [], []
+        for seed in range(seeds):
+            error, took = train(flags, arguments.data_dir, seed)
+            print(
+                f"{row}, seed {seed}: {error:.2%}, {took:.1f} min", flush=True
+            )
+            errors.append(error)
+            minutes.append(took)
+        mean = statistics.mean(errors)
+        print(f"{row}: mean test error {mean:.3%}", flush=True)
+        if bound is not None:
+            name = f"lenet_accuracy ({row}, mean of {seeds})"
+            passed &= gate(name, 100 * mean, 100 * bound, " %")
+        if row == "default recipe":
+            name = "lenet_accuracy (minutes a seed)"
+            passed &= gate(name, max(minutes), MINUTES_A_SEED)
+    sys.exit(not passed)
+
+
+if __name__ == "__main__":
+    main()
