@@ -50,7 +50,7 @@ def draw_good(folder):
     save(np.stack([0 * alpha] * 3 + [alpha], axis=-1), "transparent.png")
     exif = Image.Exif()
     exif[0x0112] = TURNED_LEFT
-    save(np.rot90(page_with(7)), "turned.jpg", exif=exif)
+    save(np.rot90(page_with(3)), "turned.jpg", exif=exif)
     return {
         "thin.png": 0,
         "thick.jpg": 3,
@@ -61,7 +61,7 @@ def draw_good(folder):
         "tiny.gif": 6,
         "scan16.png": 0,
         "transparent.png": 6,
-        "turned.jpg": 7,
+        "turned.jpg": 3,
     }
 
 
