@@ -47,9 +47,10 @@ class RandomAffine:
     Args:
         rotation: Largest angle either way, degrees.
         shear: Largest horizontal shift per vertical pixel, pixels a pixel.
-        scale: Largest enlargement of either axis, as a factor; the smallest
-            is its inverse.
-        aspect: Largest extra stretch of one axis against the other, a factor.
+        scale: Largest enlargement of the digit, as a factor; the smallest is
+            its inverse.
+        aspect: Largest factor by which one axis is stretched and the other
+            shrunk besides.
         shift: Largest displacement either way and axis, pixels.
 
     Call arguments:
