@@ -128,8 +128,7 @@ def train_and_evaluate(
 def export(directory, *, model, data, test_accuracy):
     """Returns the SavedModel's folder. It takes 28x28 pictures and files."""
     from dlunits.models import LeNet5
-    from dlunits.serving.digit_reader import digit_endpoints
-    from dlunits.serving.export import export
+    from dlunits.serving.digit_reader import export_digit_reader
 
     served = LeNet5(model.num_classes, model.variant)
     served.set_weights(model.get_weights())
@@ -140,7 +139,8 @@ def export(directory, *, model, data, test_accuracy):
         "command": COMMAND,
         "licence": "Apache-2.0",
     }
-    return export(served, directory, endpoints=digit_endpoints, card=card)
+    pictures = data.test[0][:1]
+    return export_digit_reader(served, directory, card=card, pictures=pictures)
 
 
 def run(dataset, data_dir, workdir, export_dir, **recipe):

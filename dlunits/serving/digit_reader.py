@@ -3,12 +3,35 @@
 import tensorflow as tf
 
 from dlunits.data.handwriting import FIELD, read_digits
+from dlunits.serving.export import export
 
-NUM_DIGITS = 10
+
+def export_digit_reader(model, directory, *, card, pictures):
+    """Exports a model of digits with `digit_endpoints` and warm-up requests.
+
+    Args:
+        model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1].
+        directory: Folder in which it becomes the next version.
+        card: See `dlunits.serving.export.export`.
+        pictures: Typical ones, `(batch, 28, 28, 1)`, uint8.
+
+    Returns:
+        `pathlib.Path` of the version.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    return export(
+        model,
+        directory,
+        endpoints=digit_endpoints,
+        card=card,
+        warmup=typical_requests(pictures),
+    )
 
 
-def digit_endpoints(predict, side=FIELD):
-    """The endpoints of a model of MNIST's digits, for `export`.
+def digit_endpoints(predict):
+    """The endpoints of a model of digits such as MNIST's, for `export`.
 
     - `serving_default`, argument `images`: pictures such as MNIST's, ink
       bright on dark, `(batch, 28, 28)` or `(batch, 28, 28, 1)`, or one
@@ -17,22 +40,17 @@ def digit_endpoints(predict, side=FIELD):
     - `recognize`, argument `encoded`: image files `(batch,)`, strings, of any
       size, see `dlunits.data.handwriting.read_digits`.
 
-    Both return `scores`, `(batch, 10)`, float32, the probability of each
-    digit, and `class`, `(batch,)`, int64, the most probable one. A server
+    Both return `scores`, `(batch, num_classes)`, float32, the probability of
+    each digit, and `class`, `(batch,)`, int64, the most probable one. A server
     offers `serving_default` for floats; in Python it takes uint8 as well.
 
     Args:
-        predict: The model as a function from `(batch, side, side, 1)`,
-            float32 in [0, 1], to probabilities `(batch, 10)`.
-        side: Rows and columns the model takes, at least 28, pixels. Pictures
-            are padded to it.
+        predict: The model as a function from `(batch, 28, 28, 1)`, float32 in
+            [0, 1], to probabilities `(batch, num_classes)`.
 
     Returns:
         Dict of name to `(function, signature, *further_signatures)`; each
         signature is a list of `tf.TensorSpec`.
-
-    Raises:
-        ValueError: If `side` is too small.
 
     Example, a model that finds every digit equally probable:
 
@@ -42,17 +60,9 @@ def digit_endpoints(predict, side=FIELD):
     >>> answer["scores"].shape, answer["class"].numpy().tolist()
     (TensorShape([3, 10]), [0, 0, 0])
     """
-    if side < FIELD:
-        raise ValueError(
-            f"`side` must be at least {FIELD}, the pictures' own. "
-            f"Received: {side=}"
-        )
-    before = (side - FIELD) // 2
-    margin = [before, side - FIELD - before]
 
     def answer(digits):
-        digits = tf.pad(digits, [[0, 0], margin, margin, [0, 0]])
-        scores = tf.reshape(predict(digits), (-1, NUM_DIGITS))
+        scores = predict(digits)
         return {"scores": scores, "class": tf.argmax(scores, axis=-1)}
 
     def serving_default(images):
@@ -71,6 +81,27 @@ def digit_endpoints(predict, side=FIELD):
             recognize,
             [tf.TensorSpec([None], tf.string, name="encoded")],
         ),
+    }
+
+
+def typical_requests(pictures):
+    """One request an endpoint, for `export` to warm a server up with.
+
+    Args:
+        pictures: `(batch, 28, 28, 1)`, uint8.
+
+    Returns:
+        Dict of endpoint name to the list of its arguments.
+
+    Example:
+
+    >>> requests = typical_requests(tf.zeros((2, 28, 28, 1), tf.uint8))
+    >>> {name: arguments[0].dtype.name for name, arguments in requests.items()}
+    {'serving_default': 'float32', 'recognize': 'string'}
+    """
+    return {
+        "serving_default": [tf.cast(pictures, tf.float32)],
+        "recognize": [tf.io.encode_png(pictures)],
     }
 
 

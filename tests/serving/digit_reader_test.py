@@ -11,14 +11,14 @@ from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
 from dlunits.data.handwriting import find_digits
-from dlunits.serving.digit_reader import digit_endpoints
+from dlunits.serving.digit_reader import digit_endpoints, typical_requests
 
 
-def small_model(side=28):
+def small_model():
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [
-            keras.Input((side, side, 1)),
+            keras.Input((28, 28, 1)),
             keras.layers.Flatten(),
             keras.layers.Dense(10, "softmax"),
         ]
@@ -115,18 +115,12 @@ def test_image_files_are_read_like_the_page_they_hold(served, model):
         np.testing.assert_allclose(score, model(digit)[0], atol=1e-4)
 
 
-def test_pictures_are_padded_in_the_middle_of_a_larger_field(pictures):
-    model = small_model(side=32)
-    function, *_ = digit_endpoints(model, side=32)["serving_default"]
-    padded = np.pad(pictures, [(0, 0), (2, 2), (2, 2), (0, 0)]) / 255.0
-
-    np.testing.assert_allclose(
-        function(tf.constant(pictures))["scores"],
-        model.predict(padded, verbose=0),
-        atol=1e-6,
-    )
-
-
-def test_refuses_a_model_smaller_than_the_pictures():
-    with pytest.raises(ValueError, match=r"at least 28.*side=20"):
-        digit_endpoints(small_model(), side=20)
+def test_typical_requests_are_answered_by_their_endpoints(served, pictures):
+    requests = typical_requests(pictures)
+    assert set(requests) == {"serving_default", "recognize"}
+    for name, arguments in requests.items():
+        signature = served.signatures[name]
+        _, wanted = signature.structured_input_signature
+        (key,) = wanted
+        assert arguments[0].dtype == wanted[key].dtype
+        assert signature(**{key: arguments[0]})["scores"].shape == (3, 10)
