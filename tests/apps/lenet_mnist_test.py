@@ -1,0 +1,453 @@
+"""The digit app as a process: whole, killed, resumed, given bad input."""
+
+import concurrent.futures
+import csv
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from apps.lenet_mnist import train_and_evaluate
+
+EPOCHS = 6
+RUN = f"runs/lenet_digits_modern_{EPOCHS}_epochs_seed_0"
+MODELS = "saved_models/lenet_digits"
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory):
+    """An environment with neither prepared data nor a network."""
+    home = tmp_path_factory.mktemp("home")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = f"http://127.0.0.1:{server.getsockname()[1]}"
+    proxies = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.lower() != "no_proxy" and not name.startswith("KERAS_")
+    }
+    return {
+        **kept,
+        **dict.fromkeys(proxies, closed),
+        "HOME": str(home),
+        "TFDS_DATA_DIR": str(home),
+    }
+
+
+@pytest.fixture(scope="module")
+def app(project, offline):
+    """Runs the app to its end in a folder; options as of subprocess.run."""
+
+    def run(folder, *flags, **options):
+        return subprocess.run(
+            [sys.executable, project / "apps/lenet_mnist.py", *flags],
+            cwd=folder,
+            env=offline,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(app, tmp_path_factory):
+    """Folder of a run never stopped, and its process."""
+    folder = tmp_path_factory.mktemp("trained")
+    process = app(folder, f"--epochs={EPOCHS}")
+    assert process.returncode == 0, process.stderr
+    return folder, process
+
+
+def told(process):
+    """The last lines, `Report: PATH` and its like, as a dict."""
+    *_, accuracy, report, model, use = process.stdout.strip().splitlines()
+    lines = [line.split(":", 1) for line in (accuracy, report, model, use)]
+    return {name: value.strip() for name, value in lines}
+
+
+def checkpoint(folder, run=RUN):
+    """Arrays and text of a checkpoint, without the time that it took."""
+    with np.load(folder / run / "checkpoint.npz") as arrays:
+        arrays = dict(arrays)
+    text = json.loads(arrays.pop("text").item())
+    text["state"].pop("seconds")
+    return text, arrays
+
+
+# --help
+
+
+def test_help_answers_at_once_and_loads_nothing_heavy(project):
+    command = [sys.executable, "-X", "importtime"]
+    command += [project / "apps/lenet_mnist.py", "--help"]
+    seconds = []
+    for _ in range(3):  # the best of three, for a machine at work
+        start = time.perf_counter()
+        process = subprocess.run(command, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+
+    assert "--learning_rate" in process.stdout
+    loaded = set(re.findall(r"\| +(\w+)", process.stderr))
+    assert "absl" in loaded  # the list is there to be read
+    heavy = {"tensorflow", "keras", "numpy", "jax", "matplotlib", "dlunits"}
+    assert not loaded & heavy
+    assert min(seconds) <= 0.5
+
+
+# A whole run
+
+
+def test_ends_by_naming_accuracy_report_and_saved_model(trained):
+    folder, process = trained
+    last = told(process)
+
+    assert list(last) == ["Test accuracy", "Report", "SavedModel", "Use it"]
+    assert 0.9 < float(last["Test accuracy"]) <= 1
+    assert last["Report"] == f"{RUN}/report.html"
+    assert last["SavedModel"] == f"{MODELS}/1"
+    assert (folder / last["Report"]).is_file()
+    assert (folder / last["SavedModel"] / "saved_model.pb").is_file()
+    assert last["Use it"].startswith(
+        f"python apps/recognize_digits.py --model={MODELS}/1"
+    )
+
+
+def test_says_first_that_it_fell_back_to_the_embedded_digits(trained):
+    _, process = trained
+    first = process.stdout.splitlines()[0]
+    assert "scikit-learn's 1,797 handwritten digits" in first
+    assert "because MNIST is not prepared in" in first
+    assert "could not be reached" in first
+
+
+def test_history_has_a_row_an_epoch(trained):
+    folder, _ = trained
+    with (folder / RUN / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= rows[0].keys()
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    for part in ("train", "validation"):
+        [events] = (folder / RUN / "logs" / part).glob("events.out.tfevents.*")
+        assert events.stat().st_size > 0
+
+
+def test_report_holds_all_there_is_to_know(trained):
+    folder, process = trained
+    html = (folder / RUN / "report.html").read_text()
+    alternatives = re.findall(r'alt="([^"]*)"', html)
+    error = 1 - float(told(process)["Test accuracy"])
+
+    assert [words.split()[0] for words in alternatives[:2]] == [
+        "Training",
+        "Confusion",
+    ]
+    assert re.search(r"most confident of \d+ errors", alternatives[2])
+    assert "c1: 6 maps" in alternatives[3]
+    assert "c3: 16 maps" in alternatives[3]
+    assert f"<dd>{error:.2%}</dd>" in html
+    assert "<dd>61,706</dd>" in html  # parameters of LeNet-5
+    # C1: a kernel of 5 fits 28 times into a field of 32.
+    assert re.search(r"c1</th>.*32.*5.*28", html)
+    assert "scikit-learn&#39;s 1,797 handwritten digits" in html
+    assert f"lenet_mnist.py --epochs={EPOCHS}" in html
+    for package in ("python", "keras", "tensorflow", "numpy"):
+        assert re.search(rf"{package} \d+\.\d+", html), package
+    assert re.search(r"Time</th><td>[\d.]+ (s|min)", html)
+
+
+def test_model_card_holds_the_measured_error(trained):
+    folder, process = trained
+    card = json.loads((folder / MODELS / "1/model_card.json").read_text())
+    accuracy = float(told(process)["Test accuracy"])
+
+    assert card["metrics"]["test_error"] == pytest.approx(
+        1 - accuracy,
+        abs=6e-5,  # of four digits
+    )
+    assert card["parameters"] == 61_706
+    assert "scikit-learn" in card["data"]
+    assert card["command"].endswith(f"--epochs={EPOCHS}")
+    assert card["licence"] == "Apache-2.0"
+    assert "keras" in card["versions"]
+
+
+READER = """
+import sys
+import numpy as np, tensorflow as tf
+
+model = tf.saved_model.load(sys.argv[1])
+pictures = np.load("pictures.npy")
+np.save("served.npy", model.serving_default(pictures)["scores"])
+loaded = {name.partition(".")[0] for name in sys.modules}
+assert not loaded & {"dlunits", "keras"}, loaded
+"""
+
+
+def test_saved_model_has_that_accuracy_where_dlunits_is_not_installed(
+    trained, offline, tmp_path
+):
+    from dlunits.data import digits
+    from dlunits.data.augmentation import place_in_field
+    from dlunits.models import LeNet5
+
+    folder, process = trained
+    pictures, labels = digits.load("digits").test
+    np.save(tmp_path / "pictures.npy", pictures)
+    (tmp_path / "reader.py").write_text(READER)
+    subprocess.run(
+        [sys.executable, "-P", "reader.py", folder / MODELS / "1"],
+        cwd=tmp_path,
+        env=offline,
+        check=True,
+        capture_output=True,
+    )
+    served = np.load(tmp_path / "served.npy")
+    correct = served.argmax(axis=1) == labels
+    assert f"{correct.mean():.4f}" == told(process)["Test accuracy"]
+
+    _, arrays = checkpoint(folder)
+    model = LeNet5(input_shape=(32, 32, 1))
+    model.set_weights([arrays[f"best/{i}"] for i in range(10)])
+    predicted = model.predict(place_in_field(pictures), verbose=0)
+    np.testing.assert_allclose(served, predicted, atol=1e-5)
+
+
+def test_a_finished_run_is_not_trained_again_but_exported_anew(trained, app):
+    folder, process = trained
+    before = (folder / RUN / "checkpoint.npz").stat().st_mtime_ns
+    again = app(folder, f"--epochs={EPOCHS}")
+
+    assert again.returncode == 0, again.stderr
+    assert "Epoch" not in again.stdout
+    assert (folder / RUN / "checkpoint.npz").stat().st_mtime_ns == before
+    assert told(again) == {
+        **told(process),
+        "SavedModel": f"{MODELS}/2",
+        "Use it": told(again)["Use it"],
+    }
+    assert {path.name for path in (folder / MODELS).iterdir()} == {"1", "2"}
+
+
+def epochs_in(run):
+    history = run / "history.csv"
+    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
+
+
+def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(
+    project, offline, app, trained, tmp_path
+):
+    whole, process = trained
+    killed = subprocess.Popen(
+        [
+            sys.executable,
+            project / "apps/lenet_mnist.py",
+            f"--epochs={EPOCHS}",
+        ],
+        cwd=tmp_path,
+        env=offline,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    started = time.monotonic()
+    seen = []
+    while len(seen) < 2:
+        assert killed.poll() is None, "The run ended before it was killed."
+        assert time.monotonic() - started < 200
+        if epochs_in(tmp_path / RUN) > len(seen):
+            seen.append(time.monotonic())
+        time.sleep(0.005)
+    an_epoch = seen[1] - seen[0]
+    time.sleep(random.uniform(0, 2 * an_epoch))  # noqa: S311
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert 2 <= epochs_in(tmp_path / RUN) < EPOCHS
+    assert not (tmp_path / MODELS / "1").exists()
+
+    resumed = app(tmp_path, f"--epochs={EPOCHS}")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Epoch 2/" not in resumed.stdout  # it did not start anew
+    assert told(resumed) == told(process)
+    (text, arrays), (expected_text, expected) = map(
+        checkpoint, (tmp_path, whole)
+    )
+    assert text == expected_text
+    assert arrays.keys() == expected.keys()
+    for name in arrays:
+        np.testing.assert_array_equal(arrays[name], expected[name], name)
+
+
+# In this process
+
+
+@pytest.mark.parametrize("variant", ["modern", "1998"])
+def test_learns_digits_in_one_epoch(variant, tmp_path):
+    from dlunits.data import digits
+    from dlunits.training import WorkingDirectory
+
+    result = train_and_evaluate(
+        data=digits.load("digits"),
+        working=WorkingDirectory(tmp_path, {}),
+        variant=variant,
+        epochs=1,
+        batch_size=64,
+        learning_rate=2e-3,
+        augment=True,
+        patience=1,
+        seed=0,
+    )
+
+    # Guessing gives 0.1; the digits are 300, so 0.9 leaves 30 mistakes.
+    assert result["test_accuracy"] > 0.9
+    assert result["scores"].shape == (300, 10)
+    assert len(result["history"]["val_loss"]) == 1
+    assert result["model"].variant == variant
+
+
+# Bad input
+
+# Without distortions an epoch is 10 steps.
+QUICK = ("--dataset=digits", "--noaugment", "--epochs=1")
+OWN = "lenet_mnist.py: "
+
+# What is wrong -> the flags, and the message on stderr.
+BAD = {
+    "negative epochs": (["--epochs=-1"], r"flag --epochs=-1: .*positive"),
+    "empty batches": (["--batch_size=0"], r"flag --batch_size=0: .*positive"),
+    "unknown variant": (["--variant=1997"], r"--variant=1997: .*modern\|1998"),
+    "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
+    "unknown dataset": (
+        ["--dataset=mnits"],
+        OWN + r"`dataset` must be one of auto, mnist, .*dataset='mnits'",
+    ),
+    "dataset out of reach": (
+        ["--dataset=mnist"],
+        OWN + r"MNIST is not prepared in .*could not be reached.*'digits'",
+    ),
+    "no data_dir": (
+        ["--data_dir=nowhere"],
+        OWN + r".*nowhere",
+    ),
+    "corrupt data": (
+        ["--dataset=mnist", "--data_dir=corrupt"],
+        OWN + r".*corrupt/mnist/3\.0\.1",
+    ),
+    "a file for a workdir": (
+        [*QUICK, "--workdir=file/run"],
+        OWN + r".*cannot be written to, choose another: 'file/run'",
+    ),
+    "a file for an export_dir": (
+        [*QUICK, "--export_dir=file"],
+        OWN + r".*'file'",
+    ),
+    "checkpoint of another model": (
+        [f"--epochs={EPOCHS}", f"--workdir={RUN}", "--variant=1998"],
+        OWN + rf"{RUN} holds the checkpoint of another run: variant was "
+        "'modern' and is now '1998'",
+    ),
+    "corrupt checkpoint": (
+        [*QUICK, "--workdir=half"],
+        OWN + r"half/checkpoint\.npz is not a checkpoint .*damaged: delete it",
+    ),
+    "loss that is not a number": (
+        [*QUICK, "--learning_rate=1e38"],
+        OWN + r".* is (nan|inf) at .*: try a smaller learning rate",
+    ),
+    "batch larger than the data": (
+        [*QUICK, "--batch_size=5000"],
+        OWN + r".*1372 training pictures.*smaller.*batch_size=5000",
+    ),
+    "full disk in training": (
+        QUICK,
+        OWN + r".*File too large.*checkpoint\.npz",
+    ),
+    "full disk at the report": (
+        [f"--epochs={EPOCHS}"],
+        OWN + r".*report\.html.*File too large",
+    ),
+}
+FULL_DISK = 100_000  # bytes a file: less than a checkpoint or a report
+
+
+def fill_the_disk():
+    """A limit on the size of files fails a write the way a full disk does."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_DISK, FULL_DISK))
+
+
+def prepare(folder):
+    """What the bad flags name: a file, half a checkpoint, broken data."""
+    (folder / "file").write_text("not a folder")
+    half = (folder / RUN / "checkpoint.npz").read_bytes()[:50_000]
+    (folder / "half").mkdir()
+    (folder / "half/checkpoint.npz").write_bytes(half)
+    mnist = folder / "corrupt/mnist/3.0.1"
+    mnist.mkdir(parents=True)
+    (mnist / "dataset_info.json").write_text("{")
+    (mnist / "features.json").write_text("{}")
+
+
+def contents(folder):
+    return {
+        path: path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def answers(app, trained, tmp_path_factory):
+    """All that is bad, two at a time, each in a copy of the trained run."""
+
+    def answer(name):
+        folder = tmp_path_factory.mktemp("bad") / "run"
+        shutil.copytree(trained[0], folder)
+        prepare(folder)
+        before = contents(folder)
+        full = fill_the_disk if "full disk" in name else None
+        process = app(folder, *BAD[name][0], preexec_fn=full)
+        return process, before, contents(folder)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(answer, name) for name in BAD}
+        pool.shutdown(cancel_futures=True)
+
+
+# TensorFlow's own: "I0000 00:00:... port.cc:153] ...", "2026-11-22 18:...: I".
+LOG_LINE = re.compile(
+    r"WARNING: All log|[IWE]\d{4} |\d{4}-\d\d-\d\d .*: [IWE] "
+)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_leaves_what_was_there(answers, name):
+    process, before, after = answers[name].result()
+    message = BAD[name][1]
+    lines = [
+        line
+        for line in process.stderr.splitlines()
+        if line.strip() and not LOG_LINE.match(line)
+    ]
+
+    assert process.returncode != 0
+    assert "Traceback" not in process.stderr
+    assert len([x for x in lines if re.search(message, x)]) == 1, lines
+    if message.startswith(OWN):  # what absl refuses it words its own way
+        assert len(lines) == 1, lines
+        assert process.stderr.rstrip().endswith(lines[0])
+    # No output is lost or changed, and no model is exported.
+    assert {path: after.get(path) for path in before} == before
+    models = {path.parent for path in after if path.name == "saved_model.pb"}
+    assert models == {
+        path.parent for path in before if path.name == "saved_model.pb"
+    }
