@@ -69,7 +69,7 @@ class RandomAffine:
     """
 
     def __init__(
-        self, rotation=12.5, shear=0.2, scale=1.15, aspect=1.1, shift=2.0
+        self, rotation=10.0, shear=0.15, scale=1.1, aspect=1.08, shift=2.0
     ):
         self.rotation = math.radians(rotation)
         self.shear = shear

@@ -187,13 +187,14 @@ def test_model_card_holds_the_measured_error(trained):
 
 READER = """
 import sys
-import numpy as np, tensorflow as tf
+
+sys.modules["dlunits"] = sys.modules["keras"] = None  # importing them fails
+import numpy as np
+import tensorflow as tf
 
 model = tf.saved_model.load(sys.argv[1])
 pictures = np.load("pictures.npy")
 np.save("served.npy", model.serving_default(pictures)["scores"])
-loaded = {name.partition(".")[0] for name in sys.modules}
-assert not loaded & {"dlunits", "keras"}, loaded
 """
 
 
