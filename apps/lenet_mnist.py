@@ -13,7 +13,6 @@ Expected: see "Results" in README.md.
 
 import functools
 import os
-import pathlib
 import shlex
 import sys
 
@@ -21,7 +20,7 @@ from absl import app, flags, logging
 
 FLAGS = flags.FLAGS
 
-COMMAND = shlex.join(["python", *sys.argv])
+COMMAND = shlex.join(["python", "apps/lenet_mnist.py", *sys.argv[1:]])
 
 # Fewer pictures are passed over several times, distorted anew, in one epoch.
 PICTURES_AN_EPOCH = 20_000
@@ -35,8 +34,8 @@ def define_flags():
         "subfolder a class, or auto: mnist if to be had, else digits.",
     )
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
-    flags.DEFINE_enum("variant", "modern", ["modern", "1998"], "Of LeNet-5.")
-    flags.DEFINE_integer("epochs", 70, "Passes over the data.", lower_bound=1)
+    flags.DEFINE_enum("variant", "modern", ["modern", "1998"], "Which LeNet-5.")
+    flags.DEFINE_integer("epochs", 70, "Passes over the data.", 1, 10**6)
     flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
     flags.DEFINE_float(
         "learning_rate", 4e-3, "Adam's largest step size.", lower_bound=0
@@ -45,9 +44,7 @@ def define_flags():
     flags.DEFINE_integer(
         "patience", 20, "Epochs to wait for better validation.", lower_bound=1
     )
-    flags.DEFINE_integer(
-        "seed", 0, "Of weights, order and distortions.", lower_bound=0
-    )
+    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
     flags.DEFINE_string(
         "workdir",
         "runs/lenet_{dataset}_{variant}_{epochs}_epochs_seed_{seed}",
@@ -55,7 +52,7 @@ def define_flags():
     )
     flags.DEFINE_string(
         "export_dir",
-        "saved_models/lenet_{dataset}",
+        "saved_models/lenet_{dataset}_{variant}",
         "Folder in which the SavedModel becomes the next version.",
     )
 
@@ -126,21 +123,16 @@ def train_and_evaluate(
 
 
 def export(directory, *, model, data, test_accuracy):
-    """Returns the SavedModel's folder. It takes 28x28 pictures and files."""
+    """Returns the folder of the SavedModel, which takes 28x28 pictures."""
     from dlunits.models import LeNet5
     from dlunits.serving.digit_reader import export_digit_reader
 
     served = LeNet5(model.num_classes, model.variant)
     served.set_weights(model.get_weights())
-    card = {
-        "data": data.source,
-        "classes": data.class_names,
-        "metrics": {"test_error": round(1 - test_accuracy, 6)},
-        "command": COMMAND,
-        "licence": "Apache-2.0",
-    }
-    pictures = data.test[0][:1]
-    return export_digit_reader(served, directory, card=card, pictures=pictures)
+    metrics = {"test_error": round(1 - test_accuracy, 6)}
+    return export_digit_reader(
+        served, directory, data=data, metrics=metrics, command=COMMAND
+    )
 
 
 def run(dataset, data_dir, workdir, export_dir, **recipe):
@@ -151,12 +143,12 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
 
     data = digits.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
-    run_of = {"dataset": data.name, **recipe}
+    run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
     for name, value in run_of.items():
         workdir = workdir.replace(f"{{{name}}}", str(value))
         export_dir = export_dir.replace(f"{{{name}}}", str(value))
     working = WorkingDirectory(workdir, run_of)
-    check_writable(pathlib.Path(export_dir))
+    check_writable(export_dir)
     trained = train_and_evaluate(data=data, working=working, **recipe)
     accuracy = trained.pop("test_accuracy")
 
@@ -177,9 +169,11 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     print(f"Test accuracy: {accuracy:.4f}")
     print(f"Report:        {report}")
     print(f"SavedModel:    {version}")
-    print(
-        f"Use it:        python apps/recognize_digits.py --model={version} ..."
-    )
+    if data.handwriting:
+        model = shlex.quote(f"--model={version}")
+        print(
+            f"Use it:        python apps/recognize_digits.py {model} IMAGE..."
+        )
 
 
 def main(argv):
@@ -193,6 +187,8 @@ def main(argv):
         run(**{name: FLAGS[name].value for name in names})
     except (OSError, ValueError) as error:
         sys.exit(f"lenet_mnist.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit("lenet_mnist.py: stopped; the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import sys
 from absl import app, flags
 
 FLAGS = flags.FLAGS
-MODELS = pathlib.Path(__file__).parents[1] / "saved_models/lenet_mnist"
+SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models/lenet_mnist/1"
 MEGAPIXELS = 40  # a larger picture is not decoded
 ENOUGH = 1024  # pixels; a longer side is reduced while it is read
 
@@ -30,7 +30,7 @@ ENOUGH = 1024  # pixels; a longer side is reduced while it is read
 def define_flags():
     flags.DEFINE_bool("json", False, "Print a JSON list, for programs.")
     flags.DEFINE_string(
-        "model", None, f"Folder of a SavedModel. Default: newest in {MODELS}."
+        "model", str(SHIPPED), "Folder of a SavedModel that reads digits."
     )
 
 
@@ -55,22 +55,22 @@ def load_picture(path):
                     f"{MEGAPIXELS} are read: scale it down or crop it"
                 )
             image.draft(None, (ENOUGH, ENOUGH))
+            image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I"):  # 16 bits a pixel
                 image = Image.fromarray(
                     (np.asarray(image) // 257).clip(0, 255).astype("uint8")
                 )
-            image = ImageOps.exif_transpose(image)
             image = image.convert(
                 "RGBA" if image.has_transparency_data else "RGB"
             )
             return np.asarray(image.reduce(max(1, max(image.size) // ENOUGH)))
+    except ValueError:
+        raise
     except Image.UnidentifiedImageError:
         raise ValueError("is not an image, or of a kind unknown here") from None
-    except OSError as error:
-        reason = error.strerror or f"is damaged: {error}"
+    except Exception as error:  # Pillow's decoders raise many kinds
+        reason = getattr(error, "strerror", None) or f"is damaged: {error}"
         raise ValueError(reason[0].lower() + reason[1:]) from None
-    except (SyntaxError, EOFError) as error:  # Pillow, of broken PNG files
-        raise ValueError(f"is damaged: {error}") from None
 
 
 def find_all(paths):
@@ -123,50 +123,47 @@ def recognize(model, paths):
     ]
 
 
-def newest_version(models):
-    """Returns the folder with the largest integer for its name."""
-    versions = [path for path in models.glob("*") if path.name.isdecimal()]
-    if not versions:
-        raise ValueError(
-            f"No model in {models}: train one with `python apps/lenet_mnist.py`"
-        )
-    return max(versions, key=lambda path: int(path.name))
-
-
 def load_model():
     """Returns the SavedModel that `--model` names.
 
     Raises:
         ValueError: If there is none, or it does not read digits.
     """
-    folder = pathlib.Path(FLAGS.model or newest_version(MODELS))
+    folder = pathlib.Path(FLAGS.model).expanduser()
     if not (folder / "saved_model.pb").is_file():
         raise ValueError(f"No SavedModel in --model={folder}")
 
     import tensorflow as tf
 
-    model = tf.saved_model.load(str(folder))
-    if not hasattr(model, "serving_default"):
+    try:
+        model = tf.saved_model.load(str(folder))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"--model={folder} is damaged: {reason}") from None
+    if not hasattr(model, "recognize"):
         raise ValueError(f"--model={folder} does not read digits")
     return model
 
 
 def line(answer):
-    second = sorted(answer["scores"])[-2]
+    scores = answer["scores"]
+    first, second = sorted(range(len(scores)), key=lambda k: -scores[k])[:2]
     return (
-        f"{answer['file']}: {answer['digit']} ({answer['confidence']:.1%}; "
-        f"next {answer['scores'].index(second)}, {second:.1%})"
+        f"{answer['file']}: {first} ({scores[first]:.1%}; "
+        f"next {second}, {scores[second]:.1%})"
     )
 
 
 def main(argv):
     if len(argv) < 2:
         raise app.UsageError("Name at least one image file.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # only what follows
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         answers = recognize(load_model(), [pathlib.Path(a) for a in argv[1:]])
     except ValueError as error:
-        sys.exit(str(error))
+        sys.exit(f"recognize_digits.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     if FLAGS.json:
         print(json.dumps(answers, indent=1))
     for answer in answers:

@@ -8,11 +8,12 @@ pictures, which are held out of the 60,000 and not trained on here either.
 The baseline row is the same network trained plainly: no augmentation.
 
 Usage:
-    python benchmarks/lenet_accuracy.py --data_dir=../shared/data/tfds [--quick]
+    python benchmarks/lenet_accuracy.py [--quick] [--data_dir=PREPARED_TFDS]
 """
 
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ import tempfile
 import time
 
 APP = pathlib.Path(__file__).parents[1] / "apps" / "lenet_mnist.py"
+DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
 MINUTES_A_SEED = 10
 
 # Row -> the app's flags, and the bound on the mean test error, if any.
@@ -35,17 +37,18 @@ def train(flags, data_dir, seed):
     """Test error and minutes of one run of the app."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
-        subprocess.run(
+        process = subprocess.run(
             [
                 *(sys.executable, APP, "--dataset=mnist", f"--seed={seed}"),
-                *(f"--data_dir={data_dir}",) * (data_dir is not None),
+                f"--data_dir={data_dir}",
                 *(f"--workdir={folder}/run", f"--export_dir={folder}/lenet"),
                 *flags,
             ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
+        if process.returncode:
+            sys.exit(process.stderr.splitlines()[-1])
         minutes = (time.monotonic() - start) / 60
         card = pathlib.Path(folder, "lenet", "1", "model_card.json")
         return json.loads(card.read_text())["metrics"]["test_error"], minutes
@@ -63,7 +66,7 @@ def gate(name, value, bound, unit=""):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", help="prepared TFDS data sets")
+    parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--quick", action="store_true", help="one seed, 5 epochs only"

@@ -213,7 +213,7 @@ def main():
     step = fastest["ours, augmented"] / fastest["ours"]
     print(f"a step with augmentation takes {step:.2f} of one without")
     if "PyTorch" not in fastest:
-        print("PyTorch is not installed: pip install 'dlunits[bench]'")
+        print("PyTorch is not installed: pip install torch")
         return
     ratio = fastest["ours"] / fastest["PyTorch"]
     passed = ratio <= BOUND

@@ -117,6 +117,9 @@ def test_half_precision_is_close_to_single(name):
     np.testing.assert_allclose(
         ops.convert_to_numpy(result), expected, rtol=2e-2, atol=2e-2
     )
+    again = type(half).from_config(half.get_config())
+    assert again.dtype_policy.name == half.dtype_policy.name == "mixed_float16"
+    assert keras.backend.standardize_dtype(again(x).dtype) == "float16"
 
 
 @every_unit

@@ -54,7 +54,7 @@ def training_batches(
         places = index * batch_size + tf.range(batch_size, dtype=tf.int64)
         rows = tf.random.experimental.index_shuffle(
             places,
-            seed=tf.stack([tf.cast(seed, tf.int64), epoch]),
+            seed=shuffle_key(seed, epoch),
             max_index=num_images - 1,
         )
         chosen = prepare(tf.gather(images, rows), tf.stack([seed, step]))
@@ -63,6 +63,13 @@ def training_batches(
     steps = tf.data.Dataset.range(first_step, last_step)
     batches = steps.map(batch, num_parallel_calls=2, deterministic=True)
     return without_autotune(batches.prefetch(4))
+
+
+def shuffle_key(seed, epoch):
+    """Two random numbers: `index_shuffle` reads the low byte of each only."""
+    return tf.random.stateless_uniform(
+        (2,), (seed, epoch), minval=None, maxval=None, dtype=tf.int64
+    )
 
 
 def steps_a_pass(num_images, batch_size):

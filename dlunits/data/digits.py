@@ -1,6 +1,7 @@
 """Handwritten digits and other small pictures to tell apart, as arrays."""
 
 import dataclasses
+import hashlib
 import pathlib
 
 import numpy as np
@@ -34,25 +35,37 @@ TEST_FRACTION = 1 / 6
 class Digits:
     """Images and labels of a data set, in three parts that share no image.
 
-    Each part is a pair `(images, labels)`: uint8 `(n, 28, 28, 1)`, light ink
-    on black as in MNIST, and int32 `(n,)`, indices into `class_names`.
+    Each part is a pair `(images, labels)`: uint8 `(n, 28, 28, 1)` and int32
+    `(n,)`, indices into `class_names`. Published sets are light on black;
+    pictures out of a folder keep the polarity they have there.
 
     Args:
         name: Name of the data set that was loaded, such as `"mnist"`.
+        handwriting: Whether the pictures are digits made as MNIST's are, and
+            so as `dlunits.data.handwriting` draws them.
         source: One sentence for the log and the report: what was used, from
             where and, if it was chosen automatically, why.
         class_names: Tuple of strings.
-        train: Images and labels to train on.
-        validation: Images and labels to choose by.
-        test: Images and labels to judge by, once.
+        train, validation, test: What to train on, to choose by, and to judge
+            by once.
     """
 
     name: str
+    handwriting: bool
     source: str
     class_names: tuple
     train: tuple
     validation: tuple
     test: tuple
+
+    @property
+    def fingerprint(self):
+        """Hexadecimal digits that change with any image, label or split."""
+        digest = hashlib.sha256(repr(self.class_names).encode())
+        for images, labels in (self.train, self.validation, self.test):
+            digest.update(np.ascontiguousarray(images))
+            digest.update(np.ascontiguousarray(labels))
+        return digest.hexdigest()[:16]
 
 
 def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
@@ -123,7 +136,9 @@ def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
     train, validation = hold_out(
         *train, validation_fraction, [seed, 1], class_names
     )
-    return Digits(name, f"{source}{why}.", class_names, train, validation, test)
+    parts = train, validation, test
+    handwriting = name == "mnist" or source.startswith("scikit-learn")
+    return Digits(name, handwriting, f"{source}{why}.", class_names, *parts)
 
 
 def hold_out(images, labels, fraction, seed, class_names):

@@ -59,6 +59,10 @@ class LeNet5(keras.Model):
         variant: `"modern"` or `"1998"`.
         input_shape: `(28, 28, 1)`, padded inside the model, or
             `(32, 32, 1)` for pictures that already stand in the field.
+        dtype: Policy of all layers, such as `"mixed_float16"`; `None` takes
+            Keras' current one.
+        dtype: Policy of all layers, such as `"mixed_float16"`; `None` takes
+            Keras' current one.
 
     Input shape: `(batch, 28, 28, 1)` or `(batch, 32, 32, 1)`, ink 1 on
     background 0.
@@ -82,6 +86,7 @@ class LeNet5(keras.Model):
         num_classes=10,
         variant="modern",
         input_shape=(28, 28, 1),
+        dtype=None,
         name="lenet5",
         **kwargs,
     ):
@@ -98,15 +103,17 @@ class LeNet5(keras.Model):
             raise ValueError(
                 f"`variant` must be 'modern' or '1998'. Received: {variant=}"
             )
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         inputs = keras.Input(input_shape)
         field = inputs
         if input_shape[0] == 28:
-            field = layers.ZeroPadding2D(2, name="padding")(inputs)
-        if variant == "modern":
-            outputs = modern_layers(field, num_classes)
-        else:
-            outputs = published_layers(field, num_classes)
+            field = layers.ZeroPadding2D(
+                2, data_format="channels_last", dtype=policy, name="padding"
+            )(inputs)
+        variants = {"modern": modern_layers, "1998": published_layers}
+        outputs = variants[variant](field, num_classes, dtype=policy)
         super().__init__(inputs, outputs, name=name, **kwargs)
+        self.dtype_policy = policy
         self.num_classes = num_classes
         self.variant = variant
 
@@ -115,6 +122,7 @@ class LeNet5(keras.Model):
             "num_classes": self.num_classes,
             "variant": self.variant,
             "input_shape": self.input_shape[1:],
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
         }
@@ -124,29 +132,35 @@ class LeNet5(keras.Model):
         return cls(**config)
 
 
-def modern_layers(field, num_classes):
+def modern_layers(field, num_classes, dtype):
     """(batch, 32, 32, 1) -> (batch, num_classes)"""
-    x = layers.Conv2D(6, 5, activation="tanh", name="c1")(field)
-    x = layers.AveragePooling2D(2, name="s2")(x)
-    x = layers.Conv2D(16, 5, activation="tanh", name="c3")(x)
-    x = layers.AveragePooling2D(2, name="s4")(x)
-    x = layers.Conv2D(120, 5, activation="tanh", name="c5")(x)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(84, activation="tanh", name="f6")(x)
-    return layers.Dense(num_classes, activation="softmax", name="output")(x)
+    maps = {"data_format": "channels_last", "dtype": dtype}
+    x = layers.Conv2D(6, 5, activation="tanh", name="c1", **maps)(field)
+    x = layers.AveragePooling2D(2, name="s2", **maps)(x)
+    x = layers.Conv2D(16, 5, activation="tanh", name="c3", **maps)(x)
+    x = layers.AveragePooling2D(2, name="s4", **maps)(x)
+    x = layers.Conv2D(120, 5, activation="tanh", name="c5", **maps)(x)
+    x = layers.Flatten(name="flatten", **maps)(x)
+    x = layers.Dense(84, activation="tanh", name="f6", dtype=dtype)(x)
+    return layers.Dense(
+        num_classes, activation="softmax", name="output", dtype=dtype
+    )(x)
 
 
-def published_layers(field, num_classes):
+def published_layers(field, num_classes, dtype):
     """(batch, 32, 32, 1) -> (batch, num_classes)"""
-    squash = {"activation": scaled_tanh}
-    x = layers.Rescaling(1.275, offset=-0.1, name="paper_and_ink")(field)
-    x = layers.Conv2D(6, 5, **squash, name="c1")(x)
-    x = TrainableSubsampling(2, **squash, name="s2")(x)
-    x = PartialConv2D(C3_CONNECTIONS, 5, **squash, name="c3")(x)
-    x = TrainableSubsampling(2, **squash, name="s4")(x)
-    x = layers.Conv2D(120, 5, **squash, name="c5")(x)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(84, **squash, name="f6")(x)
-    distances = DistanceUnits(num_classes, name="distances")(x)
-    nearness = layers.Rescaling(-1.0, name="nearness")(distances)
-    return layers.Softmax(name="output")(nearness)
+    maps = {"data_format": "channels_last", "dtype": dtype}
+    squash = {"activation": scaled_tanh, "dtype": dtype}
+    x = layers.Rescaling(1.275, offset=-0.1, name="paper_and_ink", dtype=dtype)(
+        field
+    )
+    x = layers.Conv2D(6, 5, activation=scaled_tanh, name="c1", **maps)(x)
+    x = TrainableSubsampling(2, name="s2", **squash)(x)
+    x = PartialConv2D(C3_CONNECTIONS, 5, name="c3", **squash)(x)
+    x = TrainableSubsampling(2, name="s4", **squash)(x)
+    x = layers.Conv2D(120, 5, activation=scaled_tanh, name="c5", **maps)(x)
+    x = layers.Flatten(name="flatten", **maps)(x)
+    x = layers.Dense(84, name="f6", **squash)(x)
+    x = DistanceUnits(num_classes, name="distances", dtype=dtype)(x)
+    x = layers.Rescaling(-1.0, name="nearness", dtype=dtype)(x)
+    return layers.Softmax(name="output", dtype=dtype)(x)

@@ -6,14 +6,18 @@ from dlunits.data.handwriting import FIELD, read_digits
 from dlunits.serving.export import export
 
 
-def export_digit_reader(model, directory, *, card, pictures):
-    """Exports a model of digits with `digit_endpoints` and warm-up requests.
+def export_digit_reader(model, directory, *, data, metrics, command):
+    """Exports a model of 28x28 pictures with its card and warm-up requests.
+
+    A model of handwritten digits gets the endpoint `recognize` for photos,
+    others `serving_default` alone.
 
     Args:
         model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1].
         directory: Folder in which it becomes the next version.
-        card: See `dlunits.serving.export.export`.
-        pictures: Typical ones, `(batch, 28, 28, 1)`, uint8.
+        data: `dlunits.data.digits.Digits` that it was trained on.
+        metrics: Dict of what was measured, for the card.
+        command: Text, the command that made the model.
 
     Returns:
         `pathlib.Path` of the version.
@@ -21,28 +25,35 @@ def export_digit_reader(model, directory, *, card, pictures):
     Raises:
         OSError: If it cannot be written.
     """
+    requests = typical_requests(data.test[0][:1])
+    if not data.handwriting:
+        del requests["recognize"]
+    card = {
+        "data": data.source,
+        "classes": data.class_names,
+        "metrics": {"test_pictures": len(data.test[1]), **metrics},
+        "command": command,
+        "licence": "Apache-2.0",
+    }
     return export(
         model,
         directory,
-        endpoints=digit_endpoints,
+        endpoints=digit_endpoints if data.handwriting else picture_endpoints,
         card=card,
-        warmup=typical_requests(pictures),
+        warmup=requests,
     )
 
 
-def digit_endpoints(predict):
-    """The endpoints of a model of digits such as MNIST's, for `export`.
+def picture_endpoints(predict):
+    """The endpoint of any model of 28x28 pictures, for `export`.
 
-    - `serving_default`, argument `images`: pictures such as MNIST's, ink
-      bright on dark, `(batch, 28, 28)` or `(batch, 28, 28, 1)`, or one
-      picture `(28, 28)`. uint8 is 0 ... 255. Floats are 0 ... 1, or
-      0 ... 255 in every picture that has a pixel above 1.
-    - `recognize`, argument `encoded`: image files `(batch,)`, strings, of any
-      size, see `dlunits.data.handwriting.read_digits`.
+    `serving_default`, argument `images`: `(batch, 28, 28)`,
+    `(batch, 28, 28, 1)`, or one picture `(28, 28)`. uint8 is 0 ... 255.
+    Floats are 0 ... 1, or 0 ... 255 in every picture that has a pixel above 1.
+    A server offers it for floats; in Python it takes uint8 as well.
 
-    Both return `scores`, `(batch, num_classes)`, float32, the probability of
-    each digit, and `class`, `(batch,)`, int64, the most probable one. A server
-    offers `serving_default` for floats; in Python it takes uint8 as well.
+    It returns `scores`, `(batch, num_classes)`, float32, the probability of
+    each class, and `class`, `(batch,)`, int64, the most probable one.
 
     Args:
         predict: The model as a function from `(batch, 28, 28, 1)`, float32 in
@@ -52,24 +63,17 @@ def digit_endpoints(predict):
         Dict of name to `(function, signature, *further_signatures)`; each
         signature is a list of `tf.TensorSpec`.
 
-    Example, a model that finds every digit equally probable:
+    Example, a model that finds every class equally probable:
 
-    >>> read = digit_endpoints(lambda x: tf.ones((tf.shape(x)[0], 10)) / 10)
+    >>> read = picture_endpoints(lambda x: tf.ones((tf.shape(x)[0], 4)) / 4)
     >>> function, *signatures = read["serving_default"]
     >>> answer = function(tf.zeros((3, 28, 28), tf.uint8))
     >>> answer["scores"].shape, answer["class"].numpy().tolist()
-    (TensorShape([3, 10]), [0, 0, 0])
+    (TensorShape([3, 4]), [0, 0, 0])
     """
 
-    def answer(digits):
-        scores = predict(digits)
-        return {"scores": scores, "class": tf.argmax(scores, axis=-1)}
-
     def serving_default(images):
-        return answer(unit_range(images))
-
-    def recognize(encoded):
-        return answer(read_digits(encoded).digits)
+        return answer(predict, unit_range(images))
 
     return {
         "serving_default": (
@@ -77,11 +81,50 @@ def digit_endpoints(predict):
             [tf.TensorSpec(None, tf.float32, name="images")],
             [tf.TensorSpec(None, tf.uint8, name="images")],
         ),
+    }
+
+
+def digit_endpoints(predict):
+    """`picture_endpoints` and `recognize`, for a model of digits like MNIST's.
+
+    `recognize`, argument `encoded`: image files `(batch,)`, strings, of any
+    size, see `dlunits.data.handwriting.read_digits`. It returns `scores` and
+    `class` as `serving_default` does, and tells what it found: `contrast`,
+    below 0.15 for a blank page, and `several`, whether there is more than one
+    figure, both `(batch,)`.
+
+    Args:
+        predict: As in `picture_endpoints`.
+
+    Returns:
+        Dict as `picture_endpoints` returns it.
+
+    Example:
+
+    >>> sorted(digit_endpoints(lambda x: x))
+    ['recognize', 'serving_default']
+    """
+
+    def recognize(encoded):
+        found = read_digits(encoded)
+        return {
+            **answer(predict, found.digits),
+            "contrast": found.contrast,
+            "several": found.several,
+        }
+
+    return {
+        **picture_endpoints(predict),
         "recognize": (
             recognize,
             [tf.TensorSpec([None], tf.string, name="encoded")],
         ),
     }
+
+
+def answer(predict, pictures):
+    scores = predict(pictures)
+    return {"scores": scores, "class": tf.argmax(scores, axis=-1)}
 
 
 def typical_requests(pictures):
@@ -105,6 +148,22 @@ def typical_requests(pictures):
     }
 
 
+def with_channel(images):
+    """(28, 28), (batch, 28, 28) or (batch, 28, 28, 1) -> (batch, 28, 28, 1)"""
+    rank, shape = tf.rank(images), tf.shape(images)
+    missing = tf.ones([tf.cast(rank < 4, tf.int32)], tf.int32)
+    picture = tf.concat([[0, 0], shape, missing], axis=0)[-3:]
+    wanted = tf.reduce_all(picture == [FIELD, FIELD, 1]) & (rank <= 4)
+    message = (
+        "`images` must have the shape (batch, 28, 28), (batch, 28, 28, 1) or "
+        "(28, 28). Received:"
+    )
+    with tf.control_dependencies(
+        [tf.debugging.Assert(wanted, [message, shape])]
+    ):
+        return tf.reshape(images, (-1, FIELD, FIELD, 1))
+
+
 def unit_range(images):
     """Pictures of either scale -> (batch, 28, 28, 1), float32 in [0, 1].
 
@@ -113,7 +172,7 @@ def unit_range(images):
     [0.2, 0.2]
     """
     dtype = images.dtype
-    images = tf.cast(tf.reshape(images, (-1, FIELD, FIELD, 1)), tf.float32)
+    images = tf.cast(with_channel(images), tf.float32)
     if dtype.is_integer:
         return images / 255
     brightest = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)

@@ -79,7 +79,7 @@ def export(model, directory, *, endpoints, card, warmup=None):
     >>> loaded.serving_default(tf.constant([[20, 22]]))["sum"].numpy().item()
     42.0
     """
-    directory = pathlib.Path(directory)
+    directory = pathlib.Path(directory).expanduser()
     check_card(card)
     archive = archive_of(model, endpoints)
     with (

@@ -84,14 +84,14 @@ def load_checkpoint(path, model):
     with open_checkpoint(path) as (text, arrays):
         groups = variables_of(model)
         check_signature(path, text["signature"], signature(model))
-        for group, variables in groups.items():
-            for index, variable in enumerate(variables):
-                value = arrays[f"{group}/{index}"]
-                # NumPy reads bfloat16 back as raw bytes.
-                dtype = keras.ops.convert_to_numpy(variable).dtype
-                variable.assign(value.view(dtype))
-        best = [name for name in arrays.files if name.startswith("best/")]
-        best_weights = [arrays[f"best/{i}"] for i in range(len(best))]
+        values = dict(arrays)  # all are read before the first is put back
+    for group, variables in groups.items():
+        for index, variable in enumerate(variables):
+            # NumPy reads bfloat16 back as raw bytes.
+            dtype = keras.ops.convert_to_numpy(variable).dtype
+            variable.assign(values[f"{group}/{index}"].view(dtype))
+    num_best = sum(name.startswith("best/") for name in values)
+    best_weights = [values[f"best/{index}"] for index in range(num_best)]
     return text["state"], best_weights or None
 
 
@@ -111,7 +111,7 @@ def open_checkpoint(path):
     except (zipfile.BadZipFile, KeyError) as error:
         raise ValueError(
             f"{path} is not a checkpoint of dlunits, or is damaged: delete it "
-            f"or use another working directory. Received: {error}"
+            f"or use another working directory ({error})"
         ) from error
 
 
@@ -119,7 +119,7 @@ def open_checkpoint(path):
 def replacing(path):
     """Opens a file beside `path` that takes its place once it is whole."""
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file

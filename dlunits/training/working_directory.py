@@ -41,7 +41,6 @@ class WorkingDirectory:
     Attributes:
         path: `pathlib.Path` of the folder.
         checkpoint, history, logs: `pathlib.Path` of what lies in it.
-        epochs_done: Integer, finished epochs in the checkpoint.
         seconds: Float, training time so far, that of killed runs included as
             far as it led to a checkpoint.
 
@@ -71,17 +70,15 @@ class WorkingDirectory:
     """
 
     def __init__(self, path, run):
-        self.path = pathlib.Path(path)
+        self.path = pathlib.Path(path).expanduser()
         self.checkpoint = self.path / "checkpoint.npz"
         self.history = self.path / "history.csv"
         self.logs = self.path / "logs"
         self.run = {**run, "backend": keras.backend.backend()}
-        self.epochs_done = 0
         self.seconds = 0.0
         check_writable(self.path)
         if self.checkpoint.exists():
             state = read_state(self.checkpoint)
-            self.epochs_done = len(state["rows"])
             self.seconds = state["seconds"]
             check_same_run(self.path, state["run"], self.run)
 
@@ -200,9 +197,9 @@ class EndOfEpoch(keras.callbacks.Callback):
         self.rows.append({"epoch": epoch + 1, **metrics})
         clock = time.monotonic()
         working.seconds += clock - self.clock
-        working.epochs_done = epoch + 1
         self.clock = clock
         last = epoch + 1 == self.params["epochs"]
+        self.curves.write(epoch + 1, metrics)
         save_checkpoint(
             working.checkpoint,
             self.model,
@@ -216,7 +213,6 @@ class EndOfEpoch(keras.callbacks.Callback):
             best_weights=stopping and stopping.best_weights,
         )
         write_history(working.history, self.rows)
-        self.curves.write(epoch + 1, metrics)
 
 
 def put_final_weights(model, best_weights):
@@ -237,6 +233,12 @@ def write_history(path, rows):
 
 
 def check_writable(path):
+    """Makes the folder if it is not there, and writes to it to be sure.
+
+    Raises:
+        OSError: If either cannot be done.
+    """
+    path = pathlib.Path(path).expanduser()
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path) as file:
@@ -244,8 +246,8 @@ def check_writable(path):
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{error.strerror}: this working directory cannot be written to, "
-            "choose another",
+            f"{error.strerror}: this folder cannot be written to, choose "
+            "another",
             str(path),
         ) from error
 

@@ -10,8 +10,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
-from dlunits.data.handwriting import find_digits
-from dlunits.serving.digit_reader import digit_endpoints, typical_requests
+from dlunits.data.handwriting import BLANK, find_digits
+from dlunits.serving.digit_reader import (
+    digit_endpoints,
+    picture_endpoints,
+    typical_requests,
+)
 
 
 def small_model():
@@ -124,3 +128,27 @@ def test_typical_requests_are_answered_by_their_endpoints(served, pictures):
         (key,) = wanted
         assert arguments[0].dtype == wanted[key].dtype
         assert signature(**{key: arguments[0]})["scores"].shape == (3, 10)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 28, 28, 3), (49, 32, 32), (1, 56, 14), (784,), (1, 1, 28, 28)]
+)
+def test_refuses_pictures_of_another_shape(served, shape):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="must have the sh"
+    ):
+        served.serving_default(tf.zeros(shape))
+
+
+def test_recognize_tells_a_blank_page_and_several_digits(served):
+    blank = np.full((60, 60, 1), 200, "uint8")
+    pair = np.zeros((60, 100, 1), "uint8")
+    pair[10:50, 10:16] = pair[10:50, 80:86] = 255
+    files = [tf.io.encode_png(page).numpy() for page in (blank, pair)]
+    answer = served.recognize(tf.constant(files))
+    assert answer["contrast"].numpy()[0] < BLANK < answer["contrast"].numpy()[1]
+    assert answer["several"].numpy().tolist() == [False, True]
+
+
+def test_pictures_that_are_no_digits_get_no_recognize(model):
+    assert set(picture_endpoints(model)) == {"serving_default"}
