@@ -35,10 +35,10 @@ def define_flags():
     )
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_enum("variant", "modern", ["modern", "1998"], "Which LeNet-5.")
-    flags.DEFINE_integer("epochs", 70, "Passes over the data.", 1, 10**6)
+    flags.DEFINE_integer("epochs", 60, "Passes over the data.", 1, 10**6)
     flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
     flags.DEFINE_float(
-        "learning_rate", 4e-3, "Adam's largest step size.", lower_bound=0
+        "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
     )
     flags.DEFINE_bool("augment", True, "Distort the pictures at every step.")
     flags.DEFINE_integer(

@@ -22,11 +22,11 @@ C3_CONNECTIONS = (
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LeNet5(keras.Model):
-    """Recognises small grey pictures with two convolutions and three layers.
+    """Recognises small grey pictures with three convolutions and two layers.
 
     | layer  | maps | size  | `"modern"`             | `"1998"`              |
     |--------|------|-------|------------------------|-----------------------|
-    | input  | 1    | 32x32 | 28x28 padded           | the same, -0.1..1.175 |
+    | input  | 1    | 32x32 | 28x28 padded           | 28x28 padded          |
     | C1     | 6    | 28x28 | 5x5: 156               | 5x5: 156              |
     | S2     | 6    | 14x14 | average of 2x2         | trainable: 12         |
     | C3     | 16   | 10x10 | 5x5: 2,416             | partial 5x5: 1,516    |
@@ -35,7 +35,9 @@ class LeNet5(keras.Model):
     | F6     | 84   |       | dense: 10,164          | dense: 10,164         |
     | output | 10   |       | dense and softmax: 850 | distances to codes    |
 
-    The `"modern"` variant has 61,706 parameters and tanh throughout. The
+    Both take ink to 1.175 and paper to -0.1, as published, which brings the
+    mean of the pixels near 0 and their variance near 1. The `"modern"`
+    variant has 61,706 parameters and tanh throughout. The
     `"1998"` variant has 60,000 trainable parameters, the squashing function
     1.7159 tanh(2 a / 3), also after subsampling, and 10 fixed codes of 84
     numbers; `softmax(-distance)` makes its outputs probabilities too. In it,
@@ -110,6 +112,9 @@ class LeNet5(keras.Model):
             field = layers.ZeroPadding2D(
                 2, data_format="channels_last", dtype=policy, name="padding"
             )(inputs)
+        field = layers.Rescaling(
+            1.275, offset=-0.1, dtype=policy, name="paper_and_ink"
+        )(field)
         variants = {"modern": modern_layers, "1998": published_layers}
         outputs = variants[variant](field, num_classes, dtype=policy)
         super().__init__(inputs, outputs, name=name, **kwargs)
@@ -151,10 +156,7 @@ def published_layers(field, num_classes, dtype):
     """(batch, 32, 32, 1) -> (batch, num_classes)"""
     maps = {"data_format": "channels_last", "dtype": dtype}
     squash = {"activation": scaled_tanh, "dtype": dtype}
-    x = layers.Rescaling(1.275, offset=-0.1, name="paper_and_ink", dtype=dtype)(
-        field
-    )
-    x = layers.Conv2D(6, 5, activation=scaled_tanh, name="c1", **maps)(x)
+    x = layers.Conv2D(6, 5, activation=scaled_tanh, name="c1", **maps)(field)
     x = TrainableSubsampling(2, name="s2", **squash)(x)
     x = PartialConv2D(C3_CONNECTIONS, 5, name="c3", **squash)(x)
     x = TrainableSubsampling(2, name="s4", **squash)(x)
