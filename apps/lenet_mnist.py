@@ -31,7 +31,7 @@ def define_flags():
         "dataset",
         "auto",
         "mnist, fashion_mnist, digits (embedded), a folder of images with a "
-        "subfolder a class, or auto: mnist if to be had, else digits.",
+        "subfolder a class, or auto: mnist if there is one, else digits.",
     )
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_enum("variant", "modern", ["modern", "1998"], "Which LeNet-5.")

@@ -8,10 +8,9 @@ from keras import ops
 class DistanceUnits(keras.layers.Layer):
     """Measures how far its input is from the code of each class.
 
-    Use it as the last layer of a classifier whose classes have codes that
-    are far apart: an input that resembles nothing is far from all of them,
-    which a softmax over weighted sums cannot say. `softmax(-y)` turns the
-    distances into probabilities.
+    Use it as the last layer of a classifier. The distances tell more than
+    weighted sums do: an input that resembles no class is far from every
+    code. `softmax(-y)` turns the distances into probabilities.
 
         y_i = sum_j (x_j - w_ij)^2
 

@@ -78,7 +78,7 @@ class PartialConv2D(keras.layers.Layer):
                 f"Received: {kernel_size=}"
             )
         self.kernel_size = tuple(pair)
-        self.strides = (1, 1)
+        self.strides = (1, 1)  # read by the layer table
         self.padding = "valid"
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

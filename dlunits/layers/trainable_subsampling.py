@@ -60,7 +60,7 @@ class TrainableSubsampling(keras.layers.Layer):
                 f"Received: {pool_size=}"
             )
         self.pool_size = tuple(pair)
-        self.strides = self.pool_size
+        self.strides = self.pool_size  # read by the layer table
         self.padding = "valid"
         self.activation = keras.activations.get(activation)
         self.coefficient_initializer = keras.initializers.get(

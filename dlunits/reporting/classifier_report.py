@@ -63,8 +63,8 @@ def write_classifier_report(
         sections=[
             Section(
                 "Training",
-                "Loss and accuracy over the validation pictures are taken "
-                "from whole pictures, never distorted or trained on.",
+                "The validation pictures are not distorted and never trained "
+                "on.",
                 figures=[(curves, "One point an epoch.")],
             ),
             Section(

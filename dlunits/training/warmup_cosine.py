@@ -6,8 +6,8 @@ import keras
 def warmup_cosine(learning_rate, *, steps, warmup_steps):
     """Rises to `learning_rate` on a line, then falls to 0 along a cosine.
 
-    Keras' `CosineDecay` with its warm-up inside the run: the last step is at
-    0 whatever the warm-up, which takes a quarter of the run at the most.
+    It is Keras' `CosineDecay`, laid out so that the rate reaches 0 at the end
+    of the run. The warm-up takes a quarter of the run at the most.
 
     Args:
         learning_rate: Largest step size.
