@@ -110,8 +110,6 @@ def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
     >>> [len(labels) for _, labels in (
     ...     digits.train, digits.validation, digits.test)]  # sum: 1797
     [1372, 125, 300]
-    >>> digits.train[0].shape, digits.class_names[:3]
-    ((1372, 28, 28, 1), ('0', '1', '2'))
     """
     if not 0 < validation_fraction < 1:
         raise ValueError(

@@ -119,7 +119,7 @@ def open_checkpoint(path):
 def replacing(path):
     """Opens a file beside `path` that takes its place once it is whole."""
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file

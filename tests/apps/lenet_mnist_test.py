@@ -21,7 +21,7 @@ from apps.lenet_mnist import train_and_evaluate
 
 EPOCHS = 6
 RUN = f"runs/lenet_digits_modern_{EPOCHS}_epochs_seed_0"
-MODELS = "saved_models/lenet_digits"
+MODELS = "saved_models/lenet_digits_modern"
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +326,10 @@ OWN = "lenet_mnist.py: "
 
 # What is wrong -> the flags, and the message on stderr.
 BAD = {
-    "negative epochs": (["--epochs=-1"], r"flag --epochs=-1: .*positive"),
+    "negative epochs": (
+        ["--epochs=-1"],
+        r"flag --epochs=-1: .*range \[1, 1000000\]",
+    ),
     "empty batches": (["--batch_size=0"], r"flag --batch_size=0: .*positive"),
     "unknown variant": (["--variant=1997"], r"--variant=1997: .*modern\|1998"),
     "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
