@@ -291,6 +291,34 @@ def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(
         np.testing.assert_array_equal(arrays[name], expected[name], name)
 
 
+def test_stopped_by_hand_it_says_that_it_can_go_on(project, offline, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, project / "apps/lenet_mnist.py", "--epochs=1000"],
+        cwd=tmp_path,
+        env=offline,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    [folder] = wait_for(lambda: list(tmp_path.glob("runs/*/checkpoint.npz")))
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1].endswith(
+        "the same command goes on from here"
+    )
+    assert folder.is_file()
+
+
+def wait_for(find, seconds=200):
+    started = time.monotonic()
+    while not (found := find()):
+        assert time.monotonic() - started < seconds
+        time.sleep(0.05)
+    return found
+
+
 # In this process
 
 

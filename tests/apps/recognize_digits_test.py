@@ -176,3 +176,11 @@ def test_help_loads_neither_tensorflow_nor_keras(project):
     assert "absl.app" in process.stderr
     assert "tensorflow" not in process.stderr
     assert "keras" not in process.stderr
+
+
+def test_damaged_model_is_one_clear_line(project, tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"no graph")
+    process = run(project, f"--model={tmp_path}", "any.png")
+    assert process.returncode == 1
+    assert "Traceback" not in process.stderr
+    assert f"--model={tmp_path} is damaged" in process.stderr.splitlines()[-1]

@@ -1,5 +1,6 @@
 """Digits: three parts that share no image, and where they came from."""
 
+import dataclasses
 import io
 import json
 import os
@@ -356,3 +357,27 @@ def test_refuses_a_validation_fraction_out_of_range(fraction):
 def test_refuses_a_negative_seed():
     with pytest.raises(ValueError, match="seed=-1"):
         load("digits", seed=-1)
+
+
+def test_fingerprint_tells_one_pixel_label_or_split_apart():
+    digits = load("digits")
+    assert digits.fingerprint == load("digits").fingerprint
+    assert digits.fingerprint != load("digits", seed=1).fingerprint
+
+    images, labels = digits.train
+    brighter, renamed = images.copy(), labels.copy()
+    brighter[0, 0, 0, 0] += 1
+    renamed[0] += 1
+    for train in [(brighter, labels), (images, renamed)]:
+        other = dataclasses.replace(digits, train=train)
+        assert other.fingerprint != digits.fingerprint
+
+
+def test_only_handwriting_like_mnists_is_called_that(tmp_path):
+    assert load("digits").handwriting
+    for name in ("digits", "other"):
+        for image in range(6):
+            path = tmp_path / name / f"class {image % 2}" / f"{image}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (28, 28), image).save(path)
+        assert not load(str(tmp_path / name)).handwriting
