@@ -8,7 +8,8 @@ Usage:
     python apps/lenet_mnist.py --dataset=fashion_mnist --variant=1998
 
 Stopped at any moment, the same command goes on after its last whole epoch.
-Expected: see "Results" in README.md.
+Expected: 0.6 % test error on MNIST after 60 epochs, 7 minutes on 2 CPU cores;
+1.1 % after 5 epochs, 40 seconds.
 """
 
 import functools
