@@ -11,7 +11,7 @@ Prints the digit and the model's confidence in it, a line a file. A file
 that cannot be read is named on stderr; the others are still answered, and
 the exit status is 1.
 
-Expected: 10 photos in 8 seconds on 2 CPU cores, nearly all of it start-up.
+Expected: 10 photos in 9 seconds on 2 CPU cores, nearly all of it start-up.
 """
 
 import json
