@@ -241,3 +241,26 @@ def test_any_pixels_give_pictures_in_0_to_1(pages):
     assert np.min(found.digits) >= 0
     assert np.max(found.digits) <= 1
     assert np.isfinite(found.contrast).all()
+
+
+def strokes(*boxes):
+    """A black page of 100x100 with white boxes (top, bottom, left, right)."""
+    page = np.zeros((1, 100, 100), "uint8")
+    for top, bottom, left, right in boxes:
+        page[0, top:bottom, left:right] = 255
+    return page
+
+
+def test_digits_close_side_by_side_are_several_but_a_bar_above_is_not():
+    """The gap is 8 pixels of a stroke of 40, nearer than a quarter of it."""
+    beside = find_digits(strokes((30, 70, 30, 36), (30, 70, 44, 50)))
+    above = find_digits(strokes((30, 70, 30, 36), (18, 22, 28, 54)))
+    assert beside.several.numpy().tolist() == [True]
+    assert above.several.numpy().tolist() == [False]
+
+
+def test_a_speck_near_the_stroke_is_dropped():
+    """6 of 240 pixels are 2.5 % of the ink; a stroke's part has 4 % or more."""
+    clean = find_digits(strokes((30, 70, 30, 36))).digits
+    speck = find_digits(strokes((30, 70, 30, 36), (50, 52, 42, 45))).digits
+    np.testing.assert_allclose(speck, clean, atol=1e-3)
