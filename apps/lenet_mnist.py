@@ -94,10 +94,10 @@ def train_and_evaluate(
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    in_order = functools.partial(
+    evaluation = functools.partial(
         batches.evaluation_batches, prepare=place_in_field
     )
-    distorted = functools.partial(
+    training = functools.partial(
         batches.training_batches,
         *data.train,
         batch_size=batch_size,
@@ -107,13 +107,13 @@ def train_and_evaluate(
 
     history = working.fit(
         model,
-        distorted,
+        training,
         epochs=epochs,
         steps_per_epoch=steps,
-        validation_batches=in_order(*data.validation),
+        validation_batches=evaluation(*data.validation),
         patience=patience,
     )
-    scores = model.predict(in_order(*data.test))
+    scores = model.predict(evaluation(*data.test))
     correct = scores.argmax(axis=1) == data.test[1]
     return {
         "model": model,
@@ -182,7 +182,7 @@ def main(argv):
         raise app.UsageError(f"Unknown arguments: {argv[1:]}")
     logging.set_verbosity(logging.WARNING)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # 3x faster steps
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
     names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
     try:
         run(**{name: FLAGS[name].value for name in names})

@@ -16,6 +16,32 @@ from benchmarks.paper_photos import photograph
 WELL_WRITTEN = (0, 11, 22, 13, 4, 15, 16, 7, 8, 9)
 TURNED_LEFT = 6  # EXIF orientation: turn by 90 degrees clockwise to view
 
+# File -> the digit on it.
+GOOD = {
+    "thin.png": 0,
+    "thick.jpg": 3,
+    "shadow.webp": 0,
+    "chalk.bmp": 4,
+    "corner.tiff": 2,
+    "large.jpg": 8,
+    "tiny.gif": 6,
+    "scan16.png": 0,
+    "transparent.png": 6,
+    "turned.jpg": 3,
+}
+
+# File -> what is said of it.
+BAD = {
+    "empty.png": "is empty",
+    "text.png": "is not an image",
+    "folder.png": "is a directory",
+    "blank.png": "is blank",
+    "two.png": "shows several digits",
+    "huge.png": "has 50.0 megapixels, at most 40",
+    "cut.png": "is damaged",
+    "missing.png": "no such file",
+}
+
 
 def run(project, *arguments, **options):
     return subprocess.run(
@@ -33,7 +59,7 @@ def page_with(number, **drawing):
 
 
 def draw_good(folder):
-    """Saves one picture of a kind; returns the digit on each by file name."""
+    """Saves the files of `GOOD`, one picture of a kind."""
 
     def save(page, name, **options):
         Image.fromarray(page).save(folder / name, **options)
@@ -51,22 +77,10 @@ def draw_good(folder):
     exif = Image.Exif()
     exif[0x0112] = TURNED_LEFT
     save(np.rot90(page_with(3)), "turned.jpg", exif=exif)
-    return {
-        "thin.png": 0,
-        "thick.jpg": 3,
-        "shadow.webp": 0,
-        "chalk.bmp": 4,
-        "corner.tiff": 2,
-        "large.jpg": 8,
-        "tiny.gif": 6,
-        "scan16.png": 0,
-        "transparent.png": 6,
-        "turned.jpg": 3,
-    }
 
 
 def draw_bad(folder):
-    """Saves what cannot be read; returns what is said, by file name."""
+    """Saves the files of `BAD`, but for the missing one."""
     (folder / "empty.png").touch()
     (folder / "text.png").write_text("no image")
     (folder / "folder.png").mkdir()
@@ -76,78 +90,43 @@ def draw_bad(folder):
     Image.new("1", (10_000, 5_000)).save(folder / "huge.png")
     whole = (folder / "thin.png").read_bytes()
     (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
-    return {
-        "empty.png": "is empty",
-        "text.png": "is not an image",
-        "folder.png": "is a directory",
-        "blank.png": "is blank",
-        "two.png": "shows several digits",
-        "huge.png": "has 50.0 megapixels, at most 40",
-        "cut.png": "is damaged",
-        "missing.png": "no such file",
-    }
 
 
 @pytest.fixture(scope="module")
 def told(project, tmp_path_factory):
-    """One process over all files: (process, digits, errors) by file name."""
+    """One process over all files: the process, and answers by file name."""
     folder = tmp_path_factory.mktemp("pictures")
-    good, bad = draw_good(folder), draw_bad(folder)
-    process = run(project, "--json", *good, *bad, cwd=folder)
+    draw_good(folder)
+    draw_bad(folder)
+    process = run(project, "--json", *GOOD, *BAD, cwd=folder)
     answers = {a["file"]: a for a in json.loads(process.stdout)}
-    return process, answers, good, bad
+    return process, answers
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "thin.png",
-        "thick.jpg",
-        "shadow.webp",
-        "chalk.bmp",
-        "corner.tiff",
-        "large.jpg",
-        "tiny.gif",
-        "scan16.png",
-        "transparent.png",
-        "turned.jpg",
-    ],
-)
+@pytest.mark.parametrize("name", GOOD)
 def test_reads_the_digit_of_any_common_picture(told, name):
-    _, answers, good, _ = told
+    _, answers = told
 
-    assert answers[name]["digit"] == good[name]
+    assert answers[name]["digit"] == GOOD[name]
     assert answers[name]["confidence"] == max(answers[name]["scores"])
     assert sum(answers[name]["scores"]) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "empty.png",
-        "text.png",
-        "folder.png",
-        "blank.png",
-        "two.png",
-        "huge.png",
-        "cut.png",
-        "missing.png",
-    ],
-)
+@pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_one_line_that_names_it(told, name):
-    process, answers, _, bad = told
+    process, answers = told
 
-    assert bad[name] in answers[name]["error"]
+    assert BAD[name] in answers[name]["error"]
     lines = [x for x in process.stderr.splitlines() if name in x]
     assert lines == [f"{name}: {answers[name]['error']}"]
 
 
 def test_bad_files_make_the_exit_status_1_and_no_traceback(told):
-    process, answers, good, bad = told
+    process, answers = told
 
     assert process.returncode == 1
     assert "Traceback" not in process.stderr
-    assert list(answers) == [*good, *bad]
+    assert list(answers) == [*GOOD, *BAD]
 
 
 def test_prints_a_line_a_file_and_exits_with_0(project, tmp_path):
