@@ -1,9 +1,21 @@
 """Keras layers that Keras does not have, one class a file."""
 
 from dlunits.layers.distance_units import DistanceUnits as DistanceUnits
+from dlunits.layers.masking_noise import MaskingNoise as MaskingNoise
 from dlunits.layers.partial_conv2d import PartialConv2D as PartialConv2D
+from dlunits.layers.salt_and_pepper_noise import (
+    SaltAndPepperNoise as SaltAndPepperNoise,
+)
+from dlunits.layers.tied_dense import TiedDense as TiedDense
 from dlunits.layers.trainable_subsampling import (
     TrainableSubsampling as TrainableSubsampling,
 )
 
-__all__ = ["DistanceUnits", "PartialConv2D", "TrainableSubsampling"]
+__all__ = [
+    "DistanceUnits",
+    "MaskingNoise",
+    "PartialConv2D",
+    "SaltAndPepperNoise",
+    "TiedDense",
+    "TrainableSubsampling",
+]
