@@ -124,7 +124,8 @@ def salt_and_pepper_noise(rate, low=0.0, high=1.0):
     def corrupt(images, seed):
         images = as_floats(images)
         draws = tf.random.stateless_uniform(tf.shape(images), seed)
-        pepper, salt = tf.constant([low, high], images.dtype)
+        pepper = tf.constant(low, images.dtype)
+        salt = tf.constant(high, images.dtype)
         extreme = tf.where(draws < rate / 2, pepper, salt)
         return tf.where(draws < rate, extreme, images)
 
@@ -254,7 +255,7 @@ def check_finite(images):
 infinity in 1 of 3 pictures, first in picture 1 (counted from 0). Leave it \
 out, or mend it.
     """
-    finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
+    finite = np.isfinite(images).all(axis=tuple(range(1, np.ndim(images))))
     if not finite.all():
         raise ValueError(
             "Every pixel must be a finite number. Received: NaN or infinity "
