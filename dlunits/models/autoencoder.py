@@ -75,6 +75,16 @@ class Autoencoder(keras.Model):
         """Whether the code has at least as many numbers as the input."""
         return self.code_size >= count(self.encoder.input_shape)
 
+    @property
+    def encoding(self):
+        """The Keras model behind `encode`."""
+        return self.encoder
+
+    @property
+    def decoding(self):
+        """The Keras model behind `decode`."""
+        return self.decoder
+
     def encode(self, x, batch_size=None):
         """Returns the codes of the examples as a NumPy array.
 
@@ -82,7 +92,7 @@ class Autoencoder(keras.Model):
             x: Array `(num_examples, ...)`, or a `tf.data.Dataset` of batches.
             batch_size: Integer, examples at a time.
         """
-        return self.encoder.predict(x, batch_size=batch_size, verbose=0)
+        return self.encoding.predict(x, batch_size=batch_size, verbose=0)
 
     def decode(self, codes, batch_size=None):
         """Returns what the codes stand for as a NumPy array.
@@ -91,7 +101,7 @@ class Autoencoder(keras.Model):
             codes: Array `(num_examples, ...)`, shaped as `encode` gives them.
             batch_size: Integer, codes at a time.
         """
-        return self.decoder.predict(codes, batch_size=batch_size, verbose=0)
+        return self.decoding.predict(codes, batch_size=batch_size, verbose=0)
 
     def reconstruct(self, x, batch_size=None):
         """Returns `decode(encode(x))` in one pass.

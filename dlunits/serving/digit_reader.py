@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from dlunits.data.handwriting import FIELD, read_digits
+from dlunits.data.handwriting import read_digits
 from dlunits.serving.export import export
+from dlunits.serving.request_pictures import unit_range
 
 
 def export_digit_reader(model, directory, *, data, metrics, command):
@@ -146,34 +147,3 @@ def typical_requests(pictures):
         "serving_default": [tf.cast(pictures, tf.float32)],
         "recognize": [tf.io.encode_png(pictures)],
     }
-
-
-def with_channel(images):
-    """(28, 28), (batch, 28, 28) or (batch, 28, 28, 1) -> (batch, 28, 28, 1)"""
-    rank, shape = tf.rank(images), tf.shape(images)
-    missing = tf.ones([tf.cast(rank < 4, tf.int32)], tf.int32)
-    picture = tf.concat([[0, 0], shape, missing], axis=0)[-3:]
-    wanted = tf.reduce_all(picture == [FIELD, FIELD, 1]) & (rank <= 4)
-    message = (
-        "`images` must have the shape (batch, 28, 28), (batch, 28, 28, 1) or "
-        "(28, 28). Received:"
-    )
-    with tf.control_dependencies(
-        [tf.debugging.Assert(wanted, [message, shape])]
-    ):
-        return tf.reshape(images, (-1, FIELD, FIELD, 1))
-
-
-def unit_range(images):
-    """Pictures of either scale -> (batch, 28, 28, 1), float32 in [0, 1].
-
-    >>> of_both = tf.stack([tf.fill((28, 28), 51.0), tf.fill((28, 28), 0.2)])
-    >>> [round(float(x), 3) for x in unit_range(of_both)[:, 0, 0, 0]]
-    [0.2, 0.2]
-    """
-    dtype = images.dtype
-    images = tf.cast(with_channel(images), tf.float32)
-    if dtype.is_integer:
-        return images / 255
-    brightest = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
-    return tf.where(brightest > 1, images / 255, images)

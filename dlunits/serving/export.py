@@ -13,7 +13,7 @@ from dlunits.serving.model_card import check_card, complete_card
 from dlunits.serving.warmup import write_warmup_requests
 
 
-def export(model, directory, *, endpoints, card, warmup=None):
+def export(model, directory, *, endpoints, card, warmup=None, parts=None):
     """Writes `model` as the next version in `directory`, whole or not at all.
 
     The SavedModel, its `model_card.json` and its warm-up requests are written
@@ -38,6 +38,9 @@ def export(model, directory, *, endpoints, card, warmup=None):
             AutoGraph.
         card: Dict of what only the caller knows, see
             `dlunits.serving.model_card.complete_card`.
+        parts: Dict of name to a Keras model that is a part of `model`, such
+            as its encoder. Each becomes an endpoint of that name too, and is
+            given to `endpoints` by it, as `predict` is.
         warmup: Dict of endpoint name to the list of arguments of one typical
             call. A server makes these calls before it takes requests.
 
@@ -81,7 +84,7 @@ def export(model, directory, *, endpoints, card, warmup=None):
     """
     directory = pathlib.Path(directory).expanduser()
     check_card(card)
-    archive = archive_of(model, endpoints)
+    archive = archive_of(model, endpoints, parts or {})
     with (
         clear_errors(directory),
         temporary_folder(directory) as folder,
@@ -109,14 +112,13 @@ def export(model, directory, *, endpoints, card, warmup=None):
                 return rename_to_new(folder, directory / str(version))
 
 
-def archive_of(model, endpoints):
+def archive_of(model, endpoints, parts):
     if not callable(endpoints):
         raise ValueError(
             "`endpoints` must be a function that takes `predict` and returns "
             f"the endpoints, not the endpoints. Received: {endpoints}"
         )
     archive = keras.export.ExportArchive()
-    inputs = [tf.TensorSpec(x.shape, x.dtype) for x in model.inputs]
     # On TensorFlow the endpoint brings its variables along, and a tracked
     # model would have them in the file a second time; lookup tables it does
     # not bring along.
@@ -126,10 +128,11 @@ def archive_of(model, endpoints):
         tracked = [model]
     for resource in tracked:
         archive.track(resource)
-    predict = archive.add_endpoint(
-        "predict", model.__call__, inputs if len(inputs) == 1 else [inputs]
+    predict, *functions = (
+        archive.add_endpoint(name, part.__call__, signature_of(part))
+        for name, part in {"predict": model, **parts}.items()
     )
-    named = endpoints(predict)
+    named = endpoints(predict, **dict(zip(parts, functions, strict=True)))
     if "serving_default" not in named:
         raise ValueError(
             "An endpoint named 'serving_default' is needed: servers call it "
@@ -141,6 +144,11 @@ def archive_of(model, endpoints):
             traced.get_concrete_function(*signature)
         archive.add_endpoint(name, traced)
     return archive
+
+
+def signature_of(model):
+    inputs = [tf.TensorSpec(x.shape, x.dtype) for x in model.inputs]
+    return inputs if len(inputs) == 1 else [inputs]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,62 @@
+"""Autoencoders that halve and double the sides of a picture."""
+
+import numpy as np
+import pytest
+
+from dlunits.models import convolutional_autoencoder
+
+
+@pytest.mark.parametrize("side", [7, 8, 9, 10, 28])
+@pytest.mark.parametrize("code_size", [None, 3])
+def test_pictures_come_back_in_their_size(side, code_size):
+    autoencoder = convolutional_autoencoder(
+        (side, side + 1, 2), code_size, filters=(3, 4, 5)
+    )
+
+    # Each stage takes n to ceil(n / 2); three of them to ceil(n / 8).
+    expected = (-(-side // 8), -(-(side + 1) // 8), 5)
+    assert autoencoder.encoder.output_shape[1:] == (
+        expected if code_size is None else (3,)
+    )
+    assert autoencoder.output_shape == (None, side, side + 1, 2)
+
+
+def test_parameters_are_those_of_the_stages():
+    autoencoder = convolutional_autoencoder(
+        (28, 28, 1), 10, filters=(8, 16), kernel_size=3
+    )
+
+    encoder = 9 * 1 * 8 + 8 + 9 * 8 * 16 + 16 + 784 * 10 + 10
+    decoder = 10 * 784 + 784 + 9 * 16 * 8 + 8 + 9 * 8 * 1 + 1
+    # 16 maps of 7x7 make 784; the decoder's first stage goes from 16 to 8.
+    assert autoencoder.count_params() == encoder + decoder
+
+
+def test_dropout_silences_whole_maps():
+    autoencoder = convolutional_autoencoder(
+        (8, 8, 1), filters=(40,), dropout=0.5, code_activation="sigmoid"
+    )
+    x = np.ones((5, 8, 8, 1), "float32")
+
+    code = np.asarray(autoencoder.encoder(x, training=True))
+
+    silent = (code == 0).all(axis=(1, 2))
+    assert 0.3 < silent.mean() < 0.7  # 200 maps: deviation 0.035
+    assert ((code == 0).any(axis=(1, 2)) == silent).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        ((28, 28), {}, "must be .height, width, channels."),
+        ((28, 28, 1), {"filters": ()}, "one stage is needed"),
+        ((28, 28, 1), {"filters": (3, 0)}, "must be at least 1"),
+        ((28, 28, 1), {"code_size": 0}, "must be at least 1"),
+        ((28, 28, 1), {"kernel_size": 1}, "miss pixels"),
+        ((28, 28, 1), {"dropout": -0.1}, "`dropout` must be in"),
+        ((28, 28, 1), {"l2": -1.0}, "`l2` must not be negative"),
+    ],
+)
+def test_what_makes_no_autoencoder_is_refused(shape, options, message):
+    with pytest.raises(ValueError, match=message):
+        convolutional_autoencoder(shape, **options)
