@@ -1,8 +1,22 @@
 """Instruments that show what a network is and does."""
 
+from dlunits.diagnostics.clustering import (
+    cluster_agreement as cluster_agreement,
+)
+from dlunits.diagnostics.code_statistics import code_bounds as code_bounds
+from dlunits.diagnostics.code_statistics import (
+    code_statistics as code_statistics,
+)
 from dlunits.diagnostics.convolution_arithmetic import (
     convolution_output_size as convolution_output_size,
 )
 from dlunits.diagnostics.convolution_arithmetic import (
     layer_table as layer_table,
+)
+from dlunits.diagnostics.latent_map import latent_map as latent_map
+from dlunits.diagnostics.linear_probe import linear_probe as linear_probe
+from dlunits.diagnostics.rate_distortion import coarsest_step as coarsest_step
+from dlunits.diagnostics.rate_distortion import code_length as code_length
+from dlunits.diagnostics.rate_distortion import (
+    rate_distortion as rate_distortion,
 )
