@@ -1,0 +1,146 @@
+"""Derivatives of a function of a batch: what `keras.ops` leaves out.
+
+The only place that knows how each backend differentiates. What comes out is
+differentiable again, so a penalty on a derivative reaches the weights.
+"""
+
+import keras
+from keras import ops
+
+
+def vjp(function, x):
+    """Evaluates a function and gives its vector-Jacobian product.
+
+        y = f(x),    pullback(v) = v^T df/dx
+
+    Args:
+        function: Function of one tensor to one tensor, in `keras.ops`.
+        x: Floating-point tensor.
+
+    Returns:
+        `(y, pullback)`: `pullback` takes a tensor like `y` to one like `x`.
+
+    Raises:
+        ValueError: If the backend is neither TensorFlow nor JAX.
+
+    Example:
+
+    >>> y, pullback = vjp(ops.square, ops.convert_to_tensor([3.0, 4.0]))
+    >>> ops.convert_to_numpy(pullback(ops.ones(2))).tolist()  # 2 x
+    [6.0, 8.0]
+    """
+    x = ops.convert_to_tensor(x)
+    if backend() == "jax":
+        import jax
+
+        y, pullback = jax.vjp(function, x)
+        return y, lambda v: pullback(ops.convert_to_tensor(v, y.dtype))[0]
+
+    import tensorflow as tf
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = function(x)
+
+    def pullback(v):
+        return tape.gradient(y, x, v, tf.UnconnectedGradients.ZERO)
+
+    return y, pullback
+
+
+def jvp(function, x, tangent):
+    """Evaluates a function and its derivative in one direction.
+
+        y = f(x),    y' = df/dx v
+
+    Args:
+        function: Function of one tensor to one tensor, in `keras.ops`.
+        x: Floating-point tensor.
+        tangent: The direction `v`, a tensor like `x`.
+
+    Returns:
+        `(y, y')`, of the same shape.
+
+    Raises:
+        ValueError: If the backend is neither TensorFlow nor JAX.
+
+    Example:
+
+    >>> x, v = ops.convert_to_tensor([3.0, 4.0]), ops.ones(2)
+    >>> y, derivative = jvp(lambda x: ops.sum(ops.square(x)), x, v)
+    >>> float(y), float(derivative)  # 9 + 16 and 2 * 3 + 2 * 4
+    (25.0, 14.0)
+    """
+    x = ops.convert_to_tensor(x)
+    tangent = ops.convert_to_tensor(tangent, x.dtype)
+    if backend() == "jax":
+        import jax
+
+        return jax.jvp(function, (x,), (tangent,))
+
+    import tensorflow as tf
+
+    with tf.autodiff.ForwardAccumulator(x, tangent) as accumulator:
+        y = function(x)
+    return y, accumulator.jvp(y, tf.UnconnectedGradients.ZERO)
+
+
+def jacobian(function, x):
+    """Evaluates a function of a batch and the whole Jacobian of each example.
+
+    It takes as many passes as the output has numbers: for tests and small
+    networks.
+
+        J[n, i, j] = dy[n, i] / dx[n, j]
+
+    Args:
+        function: Function of a tensor `(batch, ...)` to a tensor
+            `(batch, ...)` that treats each example by itself.
+        x: Floating-point tensor `(batch, ...)`.
+
+    Returns:
+        `(y, J)`, with `J` of shape `(batch, *y.shape[1:], *x.shape[1:])`.
+
+    Raises:
+        ValueError: If the backend is neither TensorFlow nor JAX.
+
+    Example:
+
+    >>> _, J = jacobian(ops.square, ops.convert_to_tensor([[3.0, 4.0]]))
+    >>> ops.convert_to_numpy(J).tolist()  # 2 x on the diagonal
+    [[[6.0, 0.0], [0.0, 8.0]]]
+    """
+    x = ops.convert_to_tensor(x)
+    if backend() == "jax":
+        import jax
+
+        one = jax.jacrev(lambda row: function(row[None])[0])
+        return function(x), jax.vmap(one)(x)
+
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+    return y, tape.batch_jacobian(y, x, tf.UnconnectedGradients.ZERO)
+
+
+def backend():
+    """Returns the name of the backend, one of those served here.
+
+    Raises:
+        ValueError: If the backend is neither TensorFlow nor JAX.
+
+    Example:
+
+    >>> backend() == keras.backend.backend()
+    True
+    """
+    name = keras.backend.backend()
+    if name not in ("tensorflow", "jax"):
+        raise ValueError(
+            "Derivatives are written for the backends 'tensorflow' and 'jax': "
+            "set KERAS_BACKEND to one of them before Keras is imported. "
+            f"Received: backend={name!r}"
+        )
+    return name

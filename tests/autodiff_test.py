@@ -1,0 +1,132 @@
+"""Derivatives against finite differences and hand arithmetic."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits import autodiff
+
+served = pytest.mark.skipif(
+    keras.backend.backend() not in ("tensorflow", "jax"),
+    reason="Derivatives are written for TensorFlow and JAX.",
+)
+
+W = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+X = np.random.default_rng(1).normal(size=(2, 3)).astype("float32")
+
+
+def squashed(x):
+    """(batch, 3) -> (batch, 4)"""
+    return ops.tanh(ops.matmul(x, W))
+
+
+def squashed_jacobian_np(x, step=1e-4):
+    """J[n, i, j] by central differences, one input number at a time."""
+    jacobian = np.empty((len(x), 4, 3))
+    for j in range(3):
+        up, down = x.astype("float64"), x.astype("float64")
+        up[:, j] += step
+        down[:, j] -= step
+        difference = np.tanh(up @ W) - np.tanh(down @ W)
+        jacobian[:, :, j] = difference / (2 * step)
+    return jacobian
+
+
+@served
+def test_jacobian_is_that_of_central_differences():
+    y, jacobian = autodiff.jacobian(squashed, X)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(y), np.tanh(X @ W), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(jacobian),
+        squashed_jacobian_np(X),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+@served
+def test_vjp_weighs_the_rows_of_the_jacobian():
+    v = np.random.default_rng(2).normal(size=(2, 4)).astype("float32")
+    y, pullback = autodiff.vjp(squashed, X)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(y), np.tanh(X @ W), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(pullback(ops.convert_to_tensor(v))),
+        np.einsum("ni,nij->nj", v, squashed_jacobian_np(X)),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+@served
+def test_vjp_can_be_pulled_back_more_than_once():
+    _, pullback = autodiff.vjp(ops.square, X)
+    once, twice = pullback(ops.ones((2, 3))), pullback(2 * ops.ones((2, 3)))
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(twice), 2 * ops.convert_to_numpy(once)
+    )
+
+
+@served
+def test_jvp_weighs_the_columns_of_the_jacobian():
+    v = np.random.default_rng(3).normal(size=(2, 3)).astype("float32")
+    y, derivative = autodiff.jvp(squashed, X, v)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(y), np.tanh(X @ W), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(derivative),
+        np.einsum("nij,nj->ni", squashed_jacobian_np(X), v),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+@served
+def test_a_function_that_ignores_its_input_has_derivative_zero():
+    def constant(x):
+        return ops.ones((2, 4))
+
+    ones = ops.ones((2, 4))
+    for derivative, shape in (
+        (autodiff.vjp(constant, X)[1](ones), (2, 3)),
+        (autodiff.jvp(constant, X, ops.ones((2, 3)))[1], (2, 4)),
+        (autodiff.jacobian(constant, X)[1], (2, 4, 3)),
+    ):
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(derivative), np.zeros(shape)
+        )
+
+
+@served
+def test_derivatives_can_be_differentiated():
+    """d/dx of (d/dx sum x^3)^T 1 = 6 x, by each of the three."""
+
+    def cube(x):
+        return x * x * x
+
+    ones = ops.ones((2, 3))
+    slopes = (
+        lambda x: autodiff.vjp(cube, x)[1](ones),
+        lambda x: autodiff.jvp(cube, x, ones)[1],
+        lambda x: ops.sum(autodiff.jacobian(cube, x)[1], axis=2),
+    )
+    for slope in slopes:
+        _, pullback = autodiff.vjp(slope, X)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(pullback(ones)), 6 * X, rtol=1e-5
+        )
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() in ("tensorflow", "jax"),
+    reason="This backend is served.",
+)
+def test_another_backend_is_told_which_ones_are_served():
+    message = r"'tensorflow' and 'jax'.*Received: backend="
+    with pytest.raises(ValueError, match=message):
+        autodiff.backend()
