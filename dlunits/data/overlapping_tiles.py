@@ -62,7 +62,7 @@ def through_tiles(predict, pictures, side, step=None):
     pictures = at_least(pictures, side)
     tall, wide = tf.unstack(tf.shape(pictures)[1:3])
     rows, columns = (places(length, side, step) for length in (tall, wide))
-    down, across = tf.shape(rows)[0], tf.shape(columns)[0]
+    across = tf.shape(columns)[0]
     bump = tf.sin(math.pi * (tf.range(side, dtype=tf.float32) + 0.5) / side)
     bump = tf.cast(bump**2, pictures.dtype)
 

@@ -14,6 +14,10 @@ from dlunits.diagnostics.convolution_arithmetic import (
     layer_table as layer_table,
 )
 from dlunits.diagnostics.latent_map import latent_map as latent_map
+from dlunits.diagnostics.linear_filter import LinearFilter as LinearFilter
+from dlunits.diagnostics.linear_filter import (
+    best_linear_filter as best_linear_filter,
+)
 from dlunits.diagnostics.linear_probe import linear_probe as linear_probe
 from dlunits.diagnostics.rate_distortion import coarsest_step as coarsest_step
 from dlunits.diagnostics.rate_distortion import code_length as code_length
