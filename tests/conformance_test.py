@@ -14,6 +14,13 @@ def dense_layer(num_inputs, units):
     return layer
 
 
+def contractive_autoencoder(**options):
+    parts = dlunits.models.dense_autoencoder((4, 2), 3, (5,), **options)
+    return dlunits.models.ContractiveAutoencoder(
+        parts.encoder, parts.decoder, weight=0.5, seed=0
+    )
+
+
 # Public class -> how to make one, and the shape of one input.
 CATALOGUE = {
     "DistanceUnits": (
@@ -25,6 +32,12 @@ CATALOGUE = {
     "MaskingNoise": (
         lambda **options: dlunits.layers.MaskingNoise(
             0.3, mask_value=-1.0, seed=0, **options
+        ),
+        (4, 3),
+    ),
+    "MovingMeanSparsity": (
+        lambda **options: dlunits.layers.MovingMeanSparsity(
+            dlunits.regularizers.KLSparsity(0.1), **options
         ),
         (4, 3),
     ),
@@ -59,6 +72,10 @@ CATALOGUE = {
             **options,
         ),
         (6,),
+    ),
+    "ContractiveAutoencoder": (
+        contractive_autoencoder,
+        (4, 2),
     ),
     "dense_autoencoder": (
         lambda **options: dlunits.models.dense_autoencoder(

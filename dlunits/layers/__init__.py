@@ -1,7 +1,13 @@
 """Keras layers that Keras does not have, one class a file."""
 
 from dlunits.layers.distance_units import DistanceUnits as DistanceUnits
+from dlunits.layers.gaussian_sampling import (
+    GaussianSampling as GaussianSampling,
+)
 from dlunits.layers.masking_noise import MaskingNoise as MaskingNoise
+from dlunits.layers.moving_mean_sparsity import (
+    MovingMeanSparsity as MovingMeanSparsity,
+)
 from dlunits.layers.partial_conv2d import PartialConv2D as PartialConv2D
 from dlunits.layers.salt_and_pepper_noise import (
     SaltAndPepperNoise as SaltAndPepperNoise,
@@ -13,7 +19,9 @@ from dlunits.layers.trainable_subsampling import (
 
 __all__ = [
     "DistanceUnits",
+    "GaussianSampling",
     "MaskingNoise",
+    "MovingMeanSparsity",
     "PartialConv2D",
     "SaltAndPepperNoise",
     "TiedDense",

@@ -1,0 +1,5 @@
+"""Keras regularizers that Keras does not have, one class a file."""
+
+from dlunits.regularizers.kl_sparsity import KLSparsity as KLSparsity
+
+__all__ = ["KLSparsity"]

@@ -1,0 +1,304 @@
+"""The sparsity penalty against a loop, and as it ends up in Keras' loss."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.regularizers import KLSparsity
+from dlunits.training.finite_loss import FiniteLoss
+
+
+def bernoulli_kl_np(t, p):
+    return t * math.log(t / p) + (1 - t) * math.log((1 - t) / (1 - p))
+
+
+def penalty_np(activations, target, weight):
+    """A loop over units, last axis, and over all their activations."""
+    total = 0.0
+    for unit in range(activations.shape[-1]):
+        values = activations[..., unit].ravel()
+        total += bernoulli_kl_np(target, sum(map(float, values)) / len(values))
+    return weight * total
+
+
+def uniform(shape):
+    return np.random.default_rng(0).uniform(size=shape).astype("float32")
+
+
+def code(sparsity, units=3, **options):
+    """A layer of units in (0, 1)."""
+    options = {"activation": "sigmoid", **options}
+    return keras.layers.Dense(
+        units, activity_regularizer=sparsity, name="code", **options
+    )
+
+
+def model_of(*layers, inputs=4, learning_rate=0.0, jit_compile="auto"):
+    """A compiled model whose loss is what its layers add, and nothing else."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((inputs,)), *layers])
+    model.compile(
+        keras.optimizers.SGD(learning_rate),
+        loss=lambda y, y_pred: 0.0 * ops.sum(y_pred, axis=-1),
+        jit_compile=jit_compile,
+    )
+    return model
+
+
+def loss_of(model, x):
+    y = np.zeros((len(x), *model.output_shape[1:]))
+    return model.evaluate(x, y, batch_size=len(x), verbose=0)
+
+
+def train(model, x, steps=1):
+    y = np.zeros((len(x), *model.output_shape[1:]))
+    for _ in range(steps):
+        loss = model.train_on_batch(x, y)
+    return loss
+
+
+# The number
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (4, 6, 3), (2, 4, 5, 3)])
+def test_matches_a_loop_over_units(shape):
+    activations = uniform(shape)
+    sparsity = KLSparsity(0.2, weight=0.5)
+    layer = keras.layers.Identity(activity_regularizer=sparsity)
+    layer(activations)
+    assert float(layer.losses[0]) == pytest.approx(
+        penalty_np(activations, 0.2, 0.5), rel=1e-5
+    )
+
+
+def test_units_may_lie_on_another_axis():
+    activations = uniform((2, 3, 4, 5))  # channels first
+    penalty = KLSparsity(0.2, axis=1)(activations) / 2  # as Keras divides it
+    assert float(penalty) == pytest.approx(
+        penalty_np(np.moveaxis(activations, 1, -1), 0.2, 1.0), rel=1e-5
+    )
+
+
+def test_it_is_nothing_where_every_mean_is_the_target_and_more_elsewhere():
+    # Two columns with mean 0.25: always, and once in four.
+    on_target = np.array([[0.25, 1], [0.25, 0], [0.25, 0], [0.25, 0]])
+    sparsity = KLSparsity(0.25)
+    assert float(sparsity(on_target)) == pytest.approx(0, abs=1e-6)
+    losses = [
+        float(sparsity(np.full((1, 1), mean)))
+        for mean in (0.05, 0.15, 0.25, 0.5, 0.9)
+    ]
+    assert losses[0] > losses[1] > losses[2] < losses[3] < losses[4]
+
+
+def test_it_is_of_the_mean_not_the_mean_over_activations():
+    # Half of the cases on is 0.5 on average; each case alone is far from it.
+    activations = np.array([[0.01], [0.99]])
+    assert float(KLSparsity(0.5)(activations)) == pytest.approx(0, abs=1e-6)
+
+
+def test_twice_the_weight_is_twice_the_penalty():
+    activations = uniform((5, 3))
+    once, twice = (KLSparsity(0.1, weight=w)(activations) for w in (0.7, 1.4))
+    assert float(twice) == pytest.approx(2 * float(once), rel=1e-6)
+
+
+# What Keras makes of it
+
+
+def nested(sparsity):
+    """The code in a model in a model."""
+    inner = keras.Sequential([keras.Input((4,)), code(sparsity)])
+    return keras.Sequential([keras.Input((4,)), inner])
+
+
+MODELS = {
+    "layer": lambda sparsity: model_of(code(sparsity)),
+    "nested": lambda sparsity: model_of(nested(sparsity)),
+    "mixed precision": lambda sparsity: model_of(
+        code(sparsity, dtype="mixed_float16")
+    ),
+    "compiled by XLA": lambda sparsity: model_of(
+        code(sparsity), jit_compile=True
+    ),
+}
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_loss_does_not_depend_on_batch_size(make):
+    model, x = make(KLSparsity(0.1, 2.0)), uniform((64, 4))
+    activations = model.predict(x, verbose=0).astype("float32")
+    expected = penalty_np(activations, 0.1, 2.0)
+    four_times = np.concatenate([x] * 4)
+    small, large = loss_of(model, x), loss_of(model, four_times)
+    assert small == pytest.approx(expected, rel=1e-5)
+    assert large == pytest.approx(small, rel=1e-6)
+    assert train(model, x) == pytest.approx(small, rel=1e-6)
+    assert train(model, four_times) == pytest.approx(small, rel=1e-6)
+
+
+def test_keras_divides_a_penalty_that_does_not_allow_for_it():
+    """The reason for the product with the batch size."""
+    sparsity = KLSparsity(0.1, 2.0)
+
+    def naive(activations):
+        return sparsity.penalty(sparsity.mean_activation(activations))
+
+    model, x = model_of(code(naive)), uniform((64, 4))
+    loss = loss_of(model_of(code(sparsity)), x)
+    assert loss_of(model, x) == pytest.approx(loss / 64, rel=1e-5)
+
+
+def test_a_training_step_does_not_depend_on_batch_size():
+    x, weights = uniform((16, 4)), []
+    for repeat in (1, 4):
+        model = model_of(code(KLSparsity(0.1)), learning_rate=0.5)
+        start = model.get_weights()
+        train(model, np.concatenate([x] * repeat))
+        weights.append(model.get_weights())
+        assert not np.allclose(start[0], weights[-1][0], atol=1e-3)
+    for small, large in zip(*weights, strict=True):
+        np.testing.assert_allclose(small, large, rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_is_the_derivative_by_hand():
+    """d/db KL(t || p) = (1 - t) / (1 - p) - t / p, times p (1 - p)."""
+    model = model_of(
+        code(KLSparsity(0.1, 2.0), 1, kernel_initializer="zeros"),
+        learning_rate=0.25,
+    )
+    train(model, uniform((8, 4)))
+    slope = 2 * (0.9 / 0.5 - 0.1 / 0.5) * 0.5 * 0.5  # at p = sigmoid(0) = .5
+    _, bias = model.get_weights()
+    assert bias.item() == pytest.approx(-0.25 * slope, rel=1e-5)
+
+
+def test_training_brings_the_means_to_the_target():
+    sparsity = KLSparsity(0.05)
+    model, x = model_of(code(sparsity, 8), learning_rate=1.0), uniform((50, 4))
+    train(model, x, steps=300)
+    means = model.predict(x, verbose=0).mean(axis=0)
+    np.testing.assert_allclose(means, 0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_it_is_finite_at_either_end_and_so_is_its_gradient(end):
+    """The mean counts as 1e-7 away from the end: .3 log(.3 / 1e-7) + ..."""
+    model = model_of(
+        code(
+            KLSparsity(0.3),
+            1,
+            activation="hard_sigmoid",
+            bias_initializer=keras.initializers.Constant(200 * end - 100),
+        ),
+        learning_rate=1.0,
+    )
+    x = uniform((8, 4))
+    assert (model.predict(x, verbose=0) == end).all()
+    near, far = (0.3, 0.7) if end == 0 else (0.7, 0.3)
+    expected = near * math.log(near / 1e-7) + far * math.log(far)
+    # 1 - 1e-7 is rounded to a multiple of 6e-8.
+    assert train(model, x) == pytest.approx(expected, abs=0.2)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_averaged_in_single(dtype):
+    # 0.1 in 8 or 11 bits, 10,000 times: in half the sum stops growing early.
+    activations = ops.full((10_000, 1), 0.1, dtype=dtype)
+    rounded = float(ops.cast(activations[0, 0], "float32"))
+    mean = KLSparsity(0.1).mean_activation(activations)
+    assert keras.backend.standardize_dtype(mean.dtype) == "float32"
+    assert float(mean[0]) == pytest.approx(rounded, rel=1e-5)
+
+
+def test_a_saved_model_keeps_its_penalty(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((4,)), code(KLSparsity(0.2, weight=3.0, axis=1))]
+    )
+    model.save(tmp_path / "sparse.keras")
+    again = keras.saving.load_model(tmp_path / "sparse.keras")
+    sparsity = again.get_layer("code").activity_regularizer
+    assert type(sparsity) is KLSparsity
+    assert sparsity.get_config() == {"target": 0.2, "weight": 3.0, "axis": 1}
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize("target", [0, 1, -0.1, 1.5, float("nan")])
+def test_refuses_a_target_that_no_mean_can_reach(target):
+    with pytest.raises(ValueError, match=f"between 0 and 1.*target={target}"):
+        KLSparsity(target)
+
+
+@pytest.mark.parametrize("weight", [0, -1.0, float("nan"), float("inf")])
+def test_refuses_a_weight_that_is_not_positive(weight):
+    with pytest.raises(ValueError, match=f"positive.*weight={weight}"):
+        KLSparsity(0.1, weight=weight)
+
+
+def test_refuses_the_batch_as_axis_of_the_units():
+    with pytest.raises(ValueError, match="axis 0 is the batch"):
+        KLSparsity(axis=0)
+    for axis in (-1, 1):
+        with pytest.raises(ValueError, match=r"the shape \(5,\) with axis"):
+            KLSparsity(axis=axis)(uniform(5))
+
+
+@pytest.mark.parametrize("activation", ["relu", "linear", "tanh", "softplus"])
+def test_refuses_a_layer_that_leaves_the_range_and_names_the_remedy(activation):
+    layer = code(KLSparsity(), activation=activation)
+    with pytest.raises(ValueError, match=r"sigmoid.*L1`.*'code'") as error:
+        layer.activity_regularizer.check_layer(layer)
+    assert repr(activation) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    ["sigmoid", "hard_sigmoid", "softmax", lambda x: ops.sigmoid(x) / 2],
+)
+def test_takes_every_layer_that_stays_in_range(activation):
+    KLSparsity().check_layer(code(None, activation=activation))
+    KLSparsity().check_layer(keras.layers.Flatten())  # not known
+
+
+def relu_code(**options):
+    """Activations of 1 and more, and one at 0."""
+    return code(
+        KLSparsity(),
+        activation="relu",
+        kernel_initializer="ones",
+        bias_initializer="ones",
+        **options,
+    )
+
+
+def test_refuses_values_out_of_range_outside_of_graphs():
+    with pytest.raises(ValueError, match=r"L1`.*activations from 1 to 5"):
+        relu_code()(np.array([[0.0] * 4, [1.0] * 4]))
+    with pytest.raises(ValueError, match=r"activations from -0\.5 to 0"):
+        KLSparsity()(np.array([[0.0], [-0.5]]))
+
+
+@pytest.mark.parametrize("jit_compile", ["auto", True])
+def test_in_a_graph_values_out_of_range_end_the_run(jit_compile):
+    model = model_of(relu_code(), learning_rate=1.0, jit_compile=jit_compile)
+    start = model.get_weights()
+    with pytest.raises(ValueError, match="loss is nan at step 1 of epoch 1"):
+        model.fit(
+            uniform((8, 4)),
+            np.zeros((8, 3)),
+            callbacks=[FiniteLoss()],
+            verbose=0,
+        )
+    for weight, before in zip(model.get_weights(), start, strict=True):
+        np.testing.assert_array_equal(weight, before)  # and spoil no weight
+
+
+def test_rounding_beyond_1_is_no_reason_to_refuse():
+    above = np.full((1, 1), 1.0005)  # half precision steps by 0.001 here
+    assert np.isfinite(float(KLSparsity()(above)))
