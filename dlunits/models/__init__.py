@@ -1,17 +1,29 @@
 """Keras models, one a file."""
 
 from dlunits.models.autoencoder import Autoencoder as Autoencoder
+from dlunits.models.contractive_autoencoder import (
+    ContractiveAutoencoder as ContractiveAutoencoder,
+)
 from dlunits.models.convolutional_autoencoder import (
     convolutional_autoencoder as convolutional_autoencoder,
 )
 from dlunits.models.dense_autoencoder import (
     dense_autoencoder as dense_autoencoder,
 )
+from dlunits.models.dense_variational_autoencoder import (
+    dense_variational_autoencoder as dense_variational_autoencoder,
+)
 from dlunits.models.lenet5 import LeNet5 as LeNet5
+from dlunits.models.variational_autoencoder import (
+    VariationalAutoencoder as VariationalAutoencoder,
+)
 
 __all__ = [
     "Autoencoder",
+    "ContractiveAutoencoder",
     "LeNet5",
+    "VariationalAutoencoder",
     "convolutional_autoencoder",
     "dense_autoencoder",
+    "dense_variational_autoencoder",
 ]

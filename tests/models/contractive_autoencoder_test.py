@@ -1,0 +1,161 @@
+"""The contractive autoencoder's loss, by hand and in training."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.losses import contractive_penalty
+from dlunits.models import (
+    Autoencoder,
+    ContractiveAutoencoder,
+    dense_autoencoder,
+)
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() not in ("tensorflow", "jax"),
+    reason="Derivatives are written for TensorFlow and JAX.",
+)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).uniform(size=(32, 3, 2)).astype("float32")
+
+
+def parts(hidden_units=()):
+    keras.utils.set_random_seed(0)
+    return dense_autoencoder(
+        (3, 2), 4, hidden_units, activation="tanh", tied=True,
+        code_activation="sigmoid",
+    )  # fmt: skip
+
+
+def contractive(
+    weight=0.5, hidden_units=(), optimizer=None, jit="auto", **more
+):
+    plain = parts(hidden_units)
+    model = ContractiveAutoencoder(plain.encoder, plain.decoder, weight, **more)
+    model.compile(
+        optimizer or keras.optimizers.SGD(0.1),
+        "mse",
+        jit_compile=jit,
+    )
+    return model
+
+
+def evaluated(model, *data):
+    return model.evaluate(*data, verbose=0, return_dict=True)
+
+
+@pytest.mark.parametrize("target", [(), ("clean",)])
+def test_loss_is_reconstruction_plus_weighted_norm(x, target):
+    """The norm is that at the input, also where the target is another one."""
+    clean = x if not target else x[::-1].copy()
+    plain = parts()
+    plain.compile(loss="mse")
+    reconstruction = plain.evaluate(x, clean, verbose=0)
+    norm = float(contractive_penalty(plain.encoder, x, "exact"))
+
+    logs = evaluated(contractive(weight=0.5), x, *([clean] if target else []))
+
+    assert logs["squared_jacobian_norm"] == pytest.approx(norm, rel=1e-5)
+    assert logs["loss"] == pytest.approx(reconstruction + 0.5 * norm, rel=1e-5)
+
+
+@pytest.mark.parametrize("hidden_units", [(), (5,)])
+@pytest.mark.parametrize("jit", ["auto", True])
+def test_training_contracts_the_code(x, hidden_units, jit):
+    """One layer by the closed form, two by random projection."""
+    norms = {}
+    for weight in (1e-9, 1.0):
+        model = contractive(weight, hidden_units, jit=jit, seed=0)
+        model.fit(x, batch_size=8, epochs=20, verbose=0)
+        norms[weight] = float(contractive_penalty(model.encoder, x, "exact"))
+    assert norms[1.0] < 0.5 * norms[1e-9]
+
+
+def test_one_step_goes_down_the_gradient_of_the_whole_loss(x):
+    """SGD moves each bias b of the code by -0.1 dloss / db."""
+    step = 1e-2
+
+    def loss(index, move):
+        model = contractive(weight=2.0)
+        bias = model.encoder.get_layer("code").bias
+        values = ops.convert_to_numpy(bias).copy()
+        values[index] += move
+        bias.assign(values)
+        return evaluated(model, x)["loss"]
+
+    slopes = [
+        (loss(index, step) - loss(index, -step)) / (2 * step)
+        for index in range(4)
+    ]
+    model = contractive(weight=2.0)
+    model.fit(x, batch_size=32, epochs=1, verbose=0)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model.encoder.get_layer("code").bias),
+        -0.1 * np.array(slopes),  # they start at 0
+        rtol=2e-2,
+        atol=1e-6,
+    )
+
+
+def test_every_step_projects_on_new_signs_and_a_seed_repeats_them(x):
+    def history(seed):
+        model = contractive(
+            hidden_units=(5,),
+            optimizer=keras.optimizers.SGD(0.0),
+            seed=seed,
+        )
+        logs = model.fit(x, batch_size=32, epochs=4, verbose=0).history
+        return logs["squared_jacobian_norm"]
+
+    norms = history(seed=1)
+    assert len(set(norms)) == 4  # the weights stand still
+    assert history(seed=1) == norms
+    assert history(seed=2) != norms
+
+
+def test_file_holds_all_that_training_needs(x, tmp_path):
+    model = contractive(weight=0.3, method="closed_form", seed=5)
+    model.fit(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+
+    assert type(again) is ContractiveAutoencoder
+    assert (again.weight, again.method, again.seed) == (0.3, "closed_form", 5)
+    assert evaluated(again, x) == evaluated(model, x)
+    for each in (model, again):
+        each.fit(x, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(again.encode(x), model.encode(x))
+
+
+def test_reconstructs_as_an_autoencoder_of_the_same_parts(x):
+    plain = parts()
+    model = ContractiveAutoencoder(plain.encoder, plain.decoder, 1.0)
+    same = Autoencoder(plain.encoder, plain.decoder)
+    np.testing.assert_array_equal(model.reconstruct(x), same.reconstruct(x))
+
+
+@pytest.mark.parametrize("weight", [0, -0.1, float("nan"), float("inf")])
+def test_refuses_a_weight_that_is_not_positive(weight):
+    with pytest.raises(ValueError, match=r"positive number.*Received: weight="):
+        contractive(weight)
+
+
+def test_refuses_a_closed_form_that_does_not_exist_when_it_is_made():
+    message = "take 'hutchinson' for this one. Received: 2 dense layers"
+    with pytest.raises(ValueError, match=message):
+        contractive(hidden_units=(5,), method="closed_form")
+
+
+def test_refuses_a_method_it_does_not_know():
+    with pytest.raises(ValueError, match="Received: method='jacobian'"):
+        contractive(method="jacobian")
+
+
+def test_names_both_shapes_that_do_not_fit():
+    plain = parts()
+    with pytest.raises(ValueError, match=r"\(None, 4\).*\(None, 4\)"):
+        ContractiveAutoencoder(plain.encoder, plain.encoder, 1.0)
