@@ -6,9 +6,11 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 # What is written once for every Keras backend, and is tested again on JAX.
-ANY_BACKEND = dlunits/activations.py dlunits/layers dlunits/models \
-	dlunits/diagnostics tests/conformance_test.py tests/activations_test.py \
-	tests/layers tests/models tests/diagnostics
+ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
+	dlunits/losses dlunits/models dlunits/regularizers dlunits/diagnostics \
+	tests/conformance_test.py tests/activations_test.py tests/autodiff_test.py \
+	tests/layers tests/losses tests/models tests/regularizers \
+	tests/diagnostics tests/training/pretraining_test.py
 
 .PHONY: run test lint bench wheel clean
 
