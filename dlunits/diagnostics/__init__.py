@@ -24,3 +24,6 @@ from dlunits.diagnostics.rate_distortion import code_length as code_length
 from dlunits.diagnostics.rate_distortion import (
     rate_distortion as rate_distortion,
 )
+from dlunits.diagnostics.restoration_quality import (
+    picture_quality as picture_quality,
+)

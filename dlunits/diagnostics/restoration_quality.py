@@ -1,0 +1,58 @@
+"""How close pictures come to others, in decibels and in structure."""
+
+import numpy as np
+
+# The most that is told apart, dB: a tenth of a grey level of 8 bits is 68.
+MOST = 100.0
+
+
+def picture_quality(pictures, clean, batch_size=1000):
+    """Measures each picture against the one that it should be.
+
+        PSNR = 10 log10(1 / mean (x' - x)^2)
+
+    SSIM compares mean, variance and correlation in windows of 11x11 under a
+    Gaussian of 1.5 pixels; it is 1 for equal pictures.
+
+    Reference: Wang et al., 2004, "Image quality assessment: from error
+    visibility to structural similarity",
+    https://doi.org/10.1109/TIP.2003.819861.
+
+    Args:
+        pictures: Array `(num_pictures, height, width, channels)` in [0, 1], at
+            least 11 pixels high and wide.
+        clean: Array of the same shape.
+        batch_size: Integer, pictures at a time.
+
+    Returns:
+        Dict of arrays `(num_pictures,)`: `psnr` in dB, at most 100, which
+        equal pictures get instead of infinity, and `ssim`.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Example, everywhere a tenth beside it, and 10 log10(100) = 20:
+
+    >>> clean = np.full((1, 16, 16, 1), 0.5, "float32")
+    >>> quality = picture_quality(clean + 0.1, clean)
+    >>> round(float(quality["psnr"][0]), 3)
+    20.0
+    """
+    import tensorflow as tf
+
+    if np.shape(pictures) != np.shape(clean):
+        raise ValueError(
+            "Pictures and clean pictures must have the same shape. Received: "
+            f"{np.shape(pictures)} and {np.shape(clean)}"
+        )
+    measures = {"psnr": tf.image.psnr, "ssim": tf.image.ssim}
+    values = {name: [] for name in measures}
+    for start in range(0, len(clean), batch_size):
+        pair = [
+            tf.constant(x[start : start + batch_size], tf.float32)
+            for x in (pictures, clean)
+        ]
+        for name, measure in measures.items():
+            values[name].append(measure(*pair, max_val=1.0).numpy())
+    values = {name: np.concatenate(parts) for name, parts in values.items()}
+    return {**values, "psnr": np.minimum(values["psnr"], MOST)}
