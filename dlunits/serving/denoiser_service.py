@@ -1,0 +1,129 @@
+"""What a served denoiser answers to: pictures of any size."""
+
+import tensorflow as tf
+
+from dlunits.data.overlapping_tiles import through_tiles
+from dlunits.serving.export import export
+
+
+def export_denoiser(model, directory, *, data, noise, metrics, command):
+    """Exports a model that cleans small pictures as one that cleans any.
+
+    Args:
+        model: Keras model from `(batch, side, side, 1)`, float32 in [0, 1], to
+            the same shape, such as an `Autoencoder` fitted to denoise.
+        directory: Folder in which it becomes the next version.
+        data: `dlunits.data.digits.Digits` that it was trained on.
+        noise: Text for the card, which noise it was trained to take away.
+        metrics: Dict of what was measured, for the card.
+        command: Text, the command that made the model.
+
+    Returns:
+        `pathlib.Path` of the version.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    side = model.input_shape[1]
+    pictures = tf.cast(data.test[0][:1], tf.float32)
+    return export(
+        model,
+        directory,
+        endpoints=lambda predict: denoiser_endpoints(predict, side),
+        card={
+            "data": data.source,
+            "noise": noise,
+            "metrics": {"test_pictures": len(data.test[1]), **metrics},
+            "command": command,
+            "licence": "Apache-2.0",
+        },
+        warmup={"serving_default": [pictures], "denoise": [pictures]},
+    )
+
+
+def denoiser_endpoints(predict, side):
+    """The endpoints of a model that cleans pictures, for `export`.
+
+    `denoise`, argument `images`: `(height, width)`, `(batch, height, width)`
+    or `(batch, height, width, channels)` of any size; channels are cleaned one
+    by one. uint8 is 0 ... 255, uint16 is 0 ... 65,535. Floats are 0 ... 1, or
+    0 ... 255 in every picture that has a pixel above 1; other values are
+    refused, NaN and noise below 0 among them. `serving_default` is the same.
+
+    It returns `cleaned`, float32 in 0 ... 1, in the shape of `images`. A
+    picture larger than the model's goes through it in overlapping tiles, see
+    `dlunits.data.overlapping_tiles`. A server offers the endpoint for floats;
+    in Python it takes the integers as well.
+
+    Args:
+        predict: The model as a function from `(batch, side, side, 1)`, float32
+            in [0, 1], to the same shape.
+        side: Integer, pixels.
+
+    Returns:
+        Dict of name to `(function, signature, *further_signatures)`; each
+        signature is a list of `tf.TensorSpec`.
+
+    Example, a model that halves all light:
+
+    >>> endpoints = denoiser_endpoints(lambda x: x / 2, side=28)
+    >>> denoise, *signatures = endpoints["denoise"]
+    >>> photo = tf.fill((1, 100, 40, 3), tf.constant(51, "uint8"))
+    >>> cleaned = denoise(photo)["cleaned"]
+    >>> cleaned.shape.as_list(), f"{cleaned[0, 99, 39, 2]:.3f}"  # 51 / 255 / 2
+    ([1, 100, 40, 3], '0.100')
+    """
+
+    def denoise(images):
+        pictures = unit_pictures(images)
+        cleaned = through_tiles(predict, pictures, side)
+        return {"cleaned": tf.reshape(cleaned, tf.shape(images))}
+
+    endpoint = (
+        denoise,
+        *(
+            [tf.TensorSpec(None, dtype, name="images")]
+            for dtype in (tf.float32, tf.uint8, tf.uint16)
+        ),
+    )
+    return {"serving_default": endpoint, "denoise": endpoint}
+
+
+def unit_pictures(images):
+    """Pictures of any scale -> (batch, height, width, channels) in [0, 1].
+
+    >>> of_both = tf.stack([tf.fill((2, 3), 51.0), tf.fill((2, 3), 0.2)])
+    >>> [round(float(x), 3) for x in unit_pictures(of_both)[:, 0, 0, 0]]
+    [0.2, 0.2]
+    """
+    most = images.dtype.max if images.dtype.is_integer else None
+    pictures = tf.cast(with_batch_and_channels(images), tf.float32)
+    if most:
+        return pictures / most
+    in_range = tf.reduce_all((pictures >= 0) & (pictures <= 255))  # NaN is not
+    message = (
+        "Every pixel must be a number from 0 to 1, or from 0 to 255: clip the "
+        "noise to the range of the picture. Received values from, to:"
+    )
+    ends = tf.reduce_min(pictures), tf.reduce_max(pictures)
+    with tf.control_dependencies(
+        [tf.debugging.Assert(in_range, [message, *ends])]
+    ):
+        brightest = tf.reduce_max(pictures, axis=(1, 2, 3), keepdims=True)
+    return tf.where(brightest > 1, pictures / 255, pictures)
+
+
+def with_batch_and_channels(images):
+    """(h, w), (batch, h, w) or (batch, h, w, c) -> (batch, h, w, c)"""
+    shape, rank = tf.shape(images), tf.rank(images)
+    wanted = (rank >= 2) & (rank <= 4) & (tf.reduce_min(shape) > 0)
+    message = (
+        "`images` must have the shape (height, width), (batch, height, width) "
+        "or (batch, height, width, channels), none of them 0. Received:"
+    )
+    missing = tf.ones([tf.cast(rank < 4, tf.int32)], tf.int32)
+    whole = tf.concat([[1, 1], shape, missing], axis=0)[-4:]
+    with tf.control_dependencies(
+        [tf.debugging.Assert(wanted, [message, shape])]
+    ):
+        return tf.ensure_shape(tf.reshape(images, whole), (None,) * 4)
