@@ -15,19 +15,24 @@ DERIVATIVES = {
     keras.activations.linear: ops.ones_like,
 }
 
-# Beside the dense layer these only move values, or act in training alone.
-HARMLESS = (
+# What may stand beside the dense layer: layers that only move values ...
+MOVES_VALUES = (
     layers.InputLayer,
     layers.Identity,
     layers.Flatten,
     layers.Reshape,
     layers.ActivityRegularization,
+)
+
+# ... and layers that act in training only, some of them named, because losses
+# do not import layers.
+ACTS_IN_TRAINING = (
     layers.Dropout,
     layers.AlphaDropout,
     layers.GaussianDropout,
     layers.GaussianNoise,
 )
-HARMLESS_NAMES = {"dlunits>MaskingNoise", "dlunits>SaltAndPepperNoise"}
+NOISE_NAMES = {"dlunits>MaskingNoise", "dlunits>SaltAndPepperNoise"}
 
 
 def contractive_penalty(encoder, x, method="auto", seed=None):
@@ -171,7 +176,8 @@ def obstacle(encoder):
     before = True
     for layer in encoder.layers:
         scales = before and is_scalar_rescaling(layer)
-        if not (is_dense(layer) or is_harmless(layer) or scales):
+        harmless = type(layer) in MOVES_VALUES or acts_in_training(layer)
+        if not (is_dense(layer) or harmless or scales):
             return f"the layer {layer.name!r} of {type(layer).__name__}"
         before = before and not is_dense(layer)
     for layer in encoder.get_config()["layers"]:
@@ -184,14 +190,23 @@ def is_dense(layer):
     return type(layer) is layers.Dense
 
 
-def is_harmless(layer):
+def acts_in_training(layer):
     name = keras.saving.get_registered_name(type(layer))
-    return type(layer) in HARMLESS or name in HARMLESS_NAMES
+    return type(layer) in ACTS_IN_TRAINING or name in NOISE_NAMES
 
 
 def is_scalar_rescaling(layer):
     return type(layer) is layers.Rescaling and isinstance(
         layer.scale, int | float
+    )
+
+
+def code_of_training_serves(encoder, method):
+    """Whether the code of a training step is all that the norm takes."""
+    return (
+        method in ("auto", "closed_form")
+        and not obstacle(encoder)
+        and not any(map(acts_in_training, encoder.layers))
     )
 
 

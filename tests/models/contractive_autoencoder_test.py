@@ -159,3 +159,31 @@ def test_names_both_shapes_that_do_not_fit():
     plain = parts()
     with pytest.raises(ValueError, match=r"\(None, 4\).*\(None, 4\)"):
         ContractiveAutoencoder(plain.encoder, plain.encoder, 1.0)
+
+
+def test_the_code_of_another_call_is_not_used(x):
+    """`compute_loss` with outputs from elsewhere: the norm is that at `x`."""
+    model = contractive(weight=1.0)
+    outputs = model(x)
+    expected = model.compute_loss(x, x, outputs)
+    model(10 * x)  # its code is saturated
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model.compute_loss(x, x, outputs)),
+        ops.convert_to_numpy(expected),
+        rtol=1e-6,
+    )
+
+
+def test_dropout_of_a_training_step_does_not_reach_the_norm(x):
+    """The weights stand still: with or without dropout, the same norm."""
+    norms = []
+    for rate in (0.0, 0.9):
+        keras.utils.set_random_seed(0)
+        plain = dense_autoencoder(
+            (3, 2), 4, code_activation="tanh", tied=True, dropout=rate
+        )
+        model = ContractiveAutoencoder(plain.encoder, plain.decoder, 1.0)
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        logs = model.fit(x, batch_size=32, verbose=0).history
+        norms.append(logs["squared_jacobian_norm"][0])
+    assert norms[1] == pytest.approx(norms[0], rel=1e-5)
