@@ -21,6 +21,12 @@ def contractive_autoencoder(**options):
     )
 
 
+def variational_autoencoder(**options):
+    return dlunits.models.dense_variational_autoencoder(
+        (4, 2), 3, (5,), **options
+    )
+
+
 # Public class -> how to make one, and the shape of one input.
 CATALOGUE = {
     "DistanceUnits": (
@@ -28,6 +34,10 @@ CATALOGUE = {
             3, trainable_codes=True, **options
         ),
         (5,),
+    ),
+    "GaussianSampling": (
+        lambda **options: dlunits.layers.GaussianSampling(seed=0, **options),
+        (3, 4),
     ),
     "MaskingNoise": (
         lambda **options: dlunits.layers.MaskingNoise(
@@ -88,6 +98,14 @@ CATALOGUE = {
             (6, 5, 1), 3, (4, 2), **options
         ),
         (6, 5, 1),
+    ),
+    "VariationalAutoencoder": (
+        variational_autoencoder,
+        (4, 2),
+    ),
+    "dense_variational_autoencoder": (
+        variational_autoencoder,
+        (4, 2),
     ),
     "LeNet5": (dlunits.models.LeNet5, (28, 28, 1)),
     "LeNet5-1998": (

@@ -12,6 +12,7 @@ class GaussianSampling(keras.layers.Layer):
     training it draws; otherwise it gives the mean, the most probable code,
     so that what a model predicts does not depend on chance.
 
+        mean, log_variance = the two halves of the input's last axis
         z = mean + exp(log_variance / 2) * noise     in training
         z = mean                                     otherwise
 
@@ -27,24 +28,22 @@ class GaussianSampling(keras.layers.Layer):
             global seed.
 
     Call arguments:
-        inputs: Pair `(mean, log_variance)` of tensors of one shape.
+        inputs: Tensor, means and logarithms of variances.
         training: Boolean, whether to draw.
 
-    Input shape: `(batch, ...)`, twice.
+    Input shape: `(batch, ..., 2 * size)`.
 
-    Output shape: `(batch, ...)`.
+    Output shape: `(batch, ..., size)`.
 
     Raises:
-        ValueError: If the input is not a pair of one shape.
+        ValueError: If the last axis of the input cannot be halved.
 
     Example:
 
-    >>> layer = GaussianSampling(seed=0)
-    >>> mean, log_variance = ops.ones((1, 2)), ops.full((1, 2), -100.0)
-    >>> drawn = layer((mean, log_variance), training=True)  # variance e^-100
-    >>> given = layer((mean, -log_variance))  # not training: the mean
-    >>> float(drawn[0, 0]), float(given[0, 0])
-    (1.0, 1.0)
+    >>> layer, parameters = GaussianSampling(), ops.array([[1.0, -100.0]])
+    >>> drawn = layer(parameters, training=True)  # variance e^-100
+    >>> float(drawn[0, 0]), float(layer(-parameters)[0, 0])
+    (1.0, -1.0)
     """
 
     def __init__(self, seed=None, **kwargs):
@@ -53,16 +52,14 @@ class GaussianSampling(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape):
-        if len(input_shape) != 2 or tuple(input_shape[0]) != tuple(
-            input_shape[1]
-        ):
+        if input_shape[-1] % 2:
             raise ValueError(
-                "The input must be a pair (mean, log_variance) of tensors of "
-                f"one shape. Received: {input_shape=}"
+                "The last axis of the input must hold the means and then as "
+                f"many logarithms of variances. Received: {input_shape=}"
             )
 
     def call(self, inputs, training=False):
-        mean, log_variance = inputs
+        mean, log_variance = mean_and_log_variance(inputs)
         if not training:
             return mean
         noise = keras.random.normal(
@@ -71,10 +68,15 @@ class GaussianSampling(keras.layers.Layer):
         return reparametrise(mean, log_variance, noise)
 
     def compute_output_shape(self, input_shape):
-        return tuple(input_shape[0])
+        return (*input_shape[:-1], input_shape[-1] // 2)
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
+
+
+def mean_and_log_variance(parameters):
+    """(..., 2 * size) -> twice (..., size)"""
+    return ops.split(parameters, 2, axis=-1)
 
 
 def reparametrise(mean, log_variance, noise):

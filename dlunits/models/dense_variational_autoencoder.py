@@ -25,7 +25,7 @@ def dense_variational_autoencoder(
     """Builds a variational autoencoder whose two halves mirror each other.
 
         h = f(f(x W_1 + b_1) W_2 + b_2)                  encoder
-        mean = h W_m + b_m, log_variance = h W_v + b_v
+        (mean, log_variance) = h W + b
         the same sizes backwards to logits or means      decoder
 
     The default sizes are the usual ones to compare likelihoods on MNIST by,
@@ -46,14 +46,14 @@ def dense_variational_autoencoder(
         stddev: Positive number, standard deviation of the Gaussian
             likelihood.
         seed: Integer, seed of the draws in training.
-        dtype: Policy of all layers; `None` takes Keras' current one. The mean,
-            the logarithm of the variance and the last layer are in single
+        dtype: Policy of all layers; `None` takes Keras' current one. What
+            describes a distribution, the code's or the pixels', is in single
             precision always.
         name: Name of the model.
 
     Returns:
         `dlunits.models.VariationalAutoencoder`. Its encoder's layers are
-        named `encoder_1`, ..., `mean`, `log_variance`, `code`, its decoder's
+        named `encoder_1`, ..., `posterior`, `code`, its decoder's
         `decoder_1`, ..., `reconstruction`.
 
     Raises:
@@ -77,13 +77,8 @@ def dense_variational_autoencoder(
         x = layers.Dense(
             units, activation, dtype=dtype, name=f"encoder_{index}"
         )(x)
-    mean = layers.Dense(code_size, dtype="float32", name="mean")(x)
-    log_variance = layers.Dense(
-        code_size, dtype="float32", name="log_variance"
-    )(x)
-    code = GaussianSampling(seed, dtype="float32", name="code")(
-        (mean, log_variance)
-    )
+    x = layers.Dense(2 * code_size, dtype="float32", name="posterior")(x)
+    code = GaussianSampling(seed, dtype="float32", name="code")(x)
     encoder = keras.Model(inputs, code, name="encoder")
 
     codes = keras.Input((code_size,), name="code_input")
@@ -104,5 +99,6 @@ def dense_variational_autoencoder(
         likelihood=likelihood,
         beta=beta,
         stddev=stddev,
+        dtype=dtype,
         name=name,
     )

@@ -5,7 +5,10 @@ import math
 import keras
 from keras import ops
 
-from dlunits.layers.gaussian_sampling import reparametrise
+from dlunits.layers.gaussian_sampling import (
+    mean_and_log_variance,
+    reparametrise,
+)
 
 SAMPLES_AT_ONCE = 50
 
@@ -57,18 +60,19 @@ class ImportanceWeighting(keras.Model):
         self.num_samples = num_samples
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.compile(jit_compile=True)
 
     def call(self, x):
-        mean, log_variance = (
-            ops.expand_dims(ops.cast(part, "float32"), 1)  # (batch, 1, size)
-            for part in self.autoencoder.posterior(x, training=False)
-        )
+        parameters = self.autoencoder.posterior(x, training=False)
+        mean, log_variance = mean_and_log_variance(
+            ops.expand_dims(ops.cast(parameters, "float32"), 1)
+        )  # (batch, 1, size)
         chunk = min(self.num_samples, SAMPLES_AT_ONCE)
 
         def add_chunk(index, carry):
             log_sum, seed_state = carry
-            noise, seed_state = self.noise(chunk, mean.shape[-1], seed_state)
+            noise, seed_state = self.noise(
+                (ops.shape(mean)[0], chunk, mean.shape[-1]), seed_state
+            )
             log_weights = self.log_weights(x, mean, log_variance, noise)
             number = index * chunk + ops.arange(chunk)
             log_weights = ops.where(
@@ -89,18 +93,14 @@ class ImportanceWeighting(keras.Model):
         self.seed_generator.state.assign(seed_state)
         return log_sum - math.log(self.num_samples)
 
-    def noise(self, chunk, size, seed_state):
-        """(1, chunk, size), and the state of the generator after this draw.
+    def noise(self, shape, seed_state):
+        """Standard normal numbers, and the generator's state after them.
 
-        A loop must hand on what it changes, so the state is an argument. The
-        examples of a batch share the noise, each with its own mean and
-        variance: drawing it anew would take as long as decoding.
+        A loop must hand on what it changes, so the state is an argument.
         """
         state = self.seed_generator.state
         with keras.StatelessScope([(state, seed_state)]) as scope:
-            noise = keras.random.normal(
-                (1, chunk, size), seed=self.seed_generator
-            )
+            noise = keras.random.normal(shape, seed=self.seed_generator)
             return noise, scope.get_current_value(state)
 
     def log_weights(self, x, mean, log_variance, noise):

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from dlunits.layers import GaussianSampling
+from dlunits.layers.gaussian_sampling import mean_and_log_variance
 from dlunits.losses import gaussian_kl
 from dlunits.models.autoencoder import Autoencoder
 from dlunits.models.importance_weighting import ImportanceWeighting
@@ -49,6 +50,8 @@ class VariationalAutoencoder(Autoencoder):
         beta: Positive number, weight of the KL term.
         stddev: Positive number, standard deviation of the Gaussian
             likelihood, in units of `x`.
+        dtype: Policy of the probabilities, and the one that the config names;
+            the layers have their own. `None` takes Keras' current one.
 
     Input shape: The encoder's, `(batch, ...)`.
 
@@ -76,6 +79,7 @@ class VariationalAutoencoder(Autoencoder):
         likelihood="bernoulli",
         beta=1.0,
         stddev=1.0,
+        dtype=None,
         **kwargs,
     ):
         if likelihood not in ("bernoulli", "gaussian"):
@@ -94,20 +98,19 @@ class VariationalAutoencoder(Autoencoder):
         if not isinstance(sampling, GaussianSampling):
             raise ValueError(
                 "`encoder` must be a Keras model whose last layer is "
-                "`GaussianSampling()((mean, log_variance))`. Received one "
-                f"that ends in: {sampling}"
+                f"`GaussianSampling()`. Received one that ends in: {sampling}"
             )
         ink = decoder
         if likelihood == "bernoulli":
             probabilities = keras.layers.Activation(
-                "sigmoid", dtype=decoder.dtype_policy, name="probabilities"
-            )(decoder.output)
-            ink = keras.Model(decoder.inputs, probabilities, name="decoder")
-        super().__init__(encoder, ink, **kwargs)
+                "sigmoid", dtype=dtype, name="probabilities"
+            )(decoder.outputs[0])
+            ink = keras.Model(decoder.inputs[0], probabilities, name="decoder")
+        super().__init__(encoder, ink, dtype=dtype, **kwargs)
         self.raw_decoder = decoder
         self.sampling = sampling
         self.posterior = keras.Model(
-            encoder.inputs, sampling.input, name="posterior"
+            encoder.inputs[0], sampling.input, name="posterior"
         )
         self.likelihood = likelihood
         self.beta = beta
@@ -124,16 +127,17 @@ class VariationalAutoencoder(Autoencoder):
                 f"without one. Received: loss={self.loss!r}"
             )
         penalties = self.losses  # regularizers' of the forward pass
-        mean, log_variance = self.posterior(x, training=training)
-        code = self.sampling((mean, log_variance), training=True)
+        parameters = self.posterior(x, training=training)
+        code = self.sampling(parameters, training=True)
         decoded = self.raw_decoder(code, training=training)
         reconstruction = -self.log_density(x if y is None else y, decoded)
-        kl = gaussian_kl(mean, log_variance)
+        kl = gaussian_kl(*mean_and_log_variance(parameters))
+        loss = reconstruction + self.beta * kl
+        if sample_weight is not None:  # a column will do, too
+            sample_weight = ops.reshape(sample_weight, ops.shape(loss))
+            loss = loss * ops.cast(sample_weight, loss.dtype)
         self.reconstruction_metric.update_state(reconstruction, sample_weight)
         self.kl_metric.update_state(kl, sample_weight)
-        loss = reconstruction + self.beta * kl
-        if sample_weight is not None:
-            loss = loss * ops.cast(sample_weight, loss.dtype)
         return sum(map(ops.sum, penalties), start=ops.mean(loss))
 
     def log_density(self, x, decoded):

@@ -1,0 +1,406 @@
+"""The variational autoencoder against models whose likelihood is known."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.layers import GaussianSampling
+from dlunits.models import (
+    VariationalAutoencoder,
+    dense_variational_autoencoder,
+)
+
+SIZE, CODE_SIZE, STDDEV = 5, 2, 0.7
+
+
+class PrincipalComponents:
+    """x = W z + b + stddev * noise: the whole distribution in closed form.
+
+    Tipping and Bishop, 1999: x is N(b, C) with C = W W' + stddev^2 I; given
+    x, z is N(M^-1 W' (x - b), stddev^2 M^-1) with M = W' W + stddev^2 I.
+    The columns of W are orthogonal, so M is diagonal.
+    """
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        basis = np.linalg.qr(rng.normal(size=(SIZE, CODE_SIZE)))[0]
+        self.W, self.b = basis * [2.0, 0.5], rng.normal(size=SIZE)
+        self.C = self.W @ self.W.T + STDDEV**2 * np.eye(SIZE)
+        self.M = np.diag(self.W.T @ self.W) + STDDEV**2
+        self.x = rng.multivariate_normal(self.b, self.C, size=300)
+        self.x = self.x.astype("float32")
+
+    def log_likelihood(self):
+        deviations = self.x - self.b
+        distances = deviations * np.linalg.solve(self.C, deviations.T).T
+        return -0.5 * (
+            distances.sum(axis=1) + np.linalg.slogdet(2 * np.pi * self.C)[1]
+        )
+
+    def model(self, mean_error=0.0, log_variance_error=0.0, **options):
+        """The autoencoder of this distribution; by default without error."""
+        autoencoder = dense_variational_autoencoder(
+            (SIZE,),
+            CODE_SIZE,
+            hidden_units=(),
+            likelihood="gaussian",
+            stddev=STDDEV,
+            **options,
+        )
+        to_mean = self.W / self.M
+        kernel = np.hstack([to_mean, np.zeros((SIZE, CODE_SIZE))])
+        log_variance = np.log(STDDEV**2 / self.M) + log_variance_error
+        bias = np.append(mean_error - self.b @ to_mean, log_variance)
+        autoencoder.posterior.set_weights([kernel, bias])
+        autoencoder.raw_decoder.set_weights([self.W.T, self.b])
+        autoencoder.compile(keras.optimizers.SGD(0.0))
+        return autoencoder
+
+
+@pytest.fixture(scope="module")
+def components():
+    return PrincipalComponents()
+
+
+def negative_elbo(model, x):
+    """Mean of 1,000 draws an example, and 4 standard errors of it."""
+    x = np.tile(x, (100, 1))
+    losses = [
+        model.evaluate(x, batch_size=10_000, verbose=0, return_dict=True)
+        for _ in range(10)
+    ]
+    losses = [scores["loss"] for scores in losses]
+    return np.mean(losses), 4 * np.std(losses, ddof=1) / math.sqrt(10)
+
+
+def test_elbo_at_the_exact_posterior_is_the_likelihood(components):
+    """There log w is log p(x), whatever was drawn: any single draw says it."""
+    model, expected = components.model(), components.log_likelihood()
+    for num_samples in (1, 7):
+        np.testing.assert_allclose(
+            model.log_likelihood(components.x, num_samples), expected, rtol=1e-4
+        )
+    loss, error = negative_elbo(model, components.x)
+    assert abs(loss + expected.mean()) < error < 0.02
+
+
+def test_elsewhere_elbo_is_lower_by_the_divergence_of_the_posteriors(
+    components,
+):
+    """By hand: KL of N(m + .3, s e^.4) from N(m, s), in two dimensions."""
+    model = components.model(mean_error=0.3, log_variance_error=0.4)
+    variance = STDDEV**2 / components.M
+    gap = 0.5 * (0.3**2 / variance + math.exp(0.4) - 1 - 0.4).sum()
+    loss, error = negative_elbo(model, components.x)
+    expected = gap - components.log_likelihood().mean()
+    assert abs(loss - expected) < error < gap / 4
+
+
+def test_more_samples_close_the_gap_to_the_exact_likelihood(components):
+    model = components.model(mean_error=0.3, log_variance_error=0.4)
+    exact = components.log_likelihood()
+    gaps = [
+        (exact - model.log_likelihood(components.x, num_samples)).mean()
+        for num_samples in (1, 10, 2000)
+    ]
+    assert gaps[0] > gaps[1] > gaps[2]
+    assert gaps[1] > 0.01
+    assert abs(gaps[2]) < 0.005
+
+
+def test_log_likelihood_is_the_loop_over_samples(components):
+    """The same draws, taken one at a time: 60 do not fill two chunks of 50."""
+    model = components.model(mean_error=0.3, log_variance_error=0.4)
+    x = components.x[:3]
+    seeds = keras.random.SeedGenerator(5)
+    chunks = [
+        ops.convert_to_numpy(
+            keras.random.normal((3, 50, CODE_SIZE), seed=seeds)
+        )
+        for _ in range(2)
+    ]
+    noise = np.concatenate(chunks, axis=1)
+    mean, log_variance = np.split(
+        ops.convert_to_numpy(model.posterior(x)), 2, axis=1
+    )
+    expected = np.empty(3)
+    for i in range(3):
+        weights = []
+        for draw in noise[i, :60]:
+            stddev = np.exp(log_variance[i] / 2)
+            z = mean[i] + stddev * draw
+            decoded = components.W @ z + components.b
+            weights.append(
+                normal_density(x[i], decoded, STDDEV)
+                * normal_density(z, 0, 1)
+                / normal_density(z, mean[i], stddev)
+            )
+        expected[i] = np.log(np.mean(weights))
+    np.testing.assert_allclose(
+        model.log_likelihood(x, num_samples=60, seed=5), expected, rtol=1e-4
+    )
+
+
+def normal_density(x, mean, stddev):
+    return np.prod(
+        np.exp(-0.5 * ((x - mean) / stddev) ** 2)
+        / (stddev * math.sqrt(2 * math.pi))
+    )
+
+
+def test_log_likelihood_repeats_with_its_seed_and_draws_anew_for_a_batch(
+    components,
+):
+    model = components.model(mean_error=0.3)
+    twice = np.repeat(components.x[:1], 2, axis=0)
+    first, second = model.log_likelihood(twice, 10, batch_size=1)
+    assert first != second
+    again = model.log_likelihood(twice, 10, batch_size=1)
+    np.testing.assert_array_equal(again, [first, second])
+    assert (
+        model.log_likelihood(twice, 10, batch_size=1, seed=1) != again
+    ).all()
+
+
+def test_log_likelihood_survives_what_no_float_can_hold():
+    """Likelihoods near e^-20000: the sum of the weights alone would be 0."""
+    model = dense_variational_autoencoder((20_000,), 2, hidden_units=(3,))
+    model.set_weights([0 * weight for weight in model.get_weights()])
+    x = np.ones((1, 20_000), "float32")
+    expected = -20_000 * math.log(2)
+    assert model.log_likelihood(x, 120)[0] == pytest.approx(expected, rel=1e-4)
+
+
+def small_model(**options):
+    keras.utils.set_random_seed(0)
+    return dense_variational_autoencoder((4, 3), 2, (8,), seed=0, **options)
+
+
+def ink(count=20):
+    rng = np.random.default_rng(0)
+    return (rng.uniform(size=(count, 4, 3)) < 0.3).astype("float32")
+
+
+def test_bernoulli_loss_is_the_sum_over_pixels_and_codes():
+    """A loop over the pixels with the code that the same seed draws."""
+    model, x = small_model(beta=3.0), ink(2)
+    model.compile(keras.optimizers.SGD(0.0))
+    mean, log_variance = np.split(
+        ops.convert_to_numpy(model.posterior(x)), 2, axis=1
+    )
+    noise = keras.random.normal((2, 2), seed=keras.random.SeedGenerator(0))
+    z = mean + np.exp(log_variance / 2) * ops.convert_to_numpy(noise)
+    reconstruction = kl = 0.0
+    for i, picture in enumerate(model.decode(z)):
+        for p, pixel in zip(picture.flat, x[i].flat, strict=True):
+            reconstruction -= math.log(p if pixel else 1 - p) / 2
+        for m, v in zip(mean[i], log_variance[i], strict=True):
+            kl += (m**2 + math.exp(v) - 1 - v) / 2 / 2
+    scores = model.evaluate(x, verbose=0, return_dict=True)
+    assert scores["reconstruction"] == pytest.approx(reconstruction, rel=1e-4)
+    assert scores["kl"] == pytest.approx(kl, rel=1e-4)
+    loss = reconstruction + 3 * kl
+    assert scores["loss"] == pytest.approx(loss, rel=1e-4)
+    assert set(scores) == {"loss", "reconstruction", "kl"}
+
+
+def test_extreme_logits_cost_what_they_are_worth():
+    """-log sigmoid(-1000) = 1000; the probability itself would be 0."""
+    model = small_model()
+    logits = np.full((1, 4, 3), 1000.0)
+    wrong = model.log_density(np.zeros((1, 4, 3)), logits)
+    right = model.log_density(np.ones((1, 4, 3)), logits)
+    assert (float(wrong[0]), float(right[0])) == (-12_000, 0)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_learns_and_keeps_the_divergence_small(likelihood):
+    """Noise has nothing to say, so the code must cost nothing: KL on."""
+    model, x = small_model(likelihood=likelihood), ink(200)
+    model.compile(keras.optimizers.Adam(0.02))
+    history = model.fit(x, epochs=30, verbose=0).history
+    assert history["kl"][-1] < 0.5
+    assert history["loss"][-1] < history["loss"][0]
+    np.testing.assert_allclose(
+        history["loss"],
+        np.add(history["kl"], history["reconstruction"]),
+        rtol=1e-5,
+    )
+
+
+def test_a_larger_beta_makes_a_smaller_divergence():
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(200, 1, 1)) * np.ones((1, 4, 3))).astype("float32")
+    kl = []
+    for beta in (0.1, 10.0):
+        model = small_model(likelihood="gaussian", beta=beta)
+        model.compile(keras.optimizers.Adam(0.02))
+        kl.append(model.fit(x, epochs=30, verbose=0).history["kl"][-1])
+    assert kl[0] > 2 * kl[1]
+
+
+def test_sample_weights_choose_the_examples_that_count():
+    """Weights 2 and 0: the mean loss is the first example's alone."""
+    model, x = small_model(), ink(2)
+    model.compile(keras.optimizers.SGD(0.0))
+    alone = -model.log_likelihood(np.repeat(x[:1], 4000, axis=0), 1).mean()
+    both = np.tile(x, (4000, 1, 1))
+    weighted = model.evaluate(
+        both,
+        both,
+        sample_weight=np.tile([2.0, 0.0], 4000),
+        batch_size=2000,
+        verbose=0,
+        return_dict=True,
+    )
+    assert weighted["loss"] == pytest.approx(alone, rel=0.01)
+    total = weighted["reconstruction"] + weighted["kl"]
+    assert total == pytest.approx(alone, rel=0.01)
+
+
+def test_encode_reconstruct_and_decode_leave_nothing_to_chance():
+    model, x = small_model(), ink()
+    mean = model.posterior(x)[:, :2]
+    np.testing.assert_allclose(
+        model.encode(x), ops.convert_to_numpy(mean), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        model.reconstruct(x), model.decode(model.encode(x)), rtol=1e-4
+    )
+    logits = ops.convert_to_numpy(model.raw_decoder(mean))
+    np.testing.assert_allclose(
+        model.reconstruct(x), 1 / (1 + np.exp(-logits)), rtol=1e-4
+    )
+
+
+def test_samples_come_from_standard_normal_codes(components):
+    """Means are W z + b, so their covariance is W W'; 4 standard errors."""
+    count = 20_000
+    samples = components.model().sample(count, seed=0)
+    assert samples.shape == (count, SIZE)
+    expected = components.W @ components.W.T
+    spread = np.sqrt(
+        (expected**2 + np.outer(np.diag(expected), np.diag(expected))) / count
+    )
+    assert (abs(np.cov(samples.T) - expected) < 4 * spread + 1e-6).all()
+
+
+def test_sampling_repeats_with_its_seed_and_leaves_training_alone():
+    histories = []
+    for draws in (False, True):
+        model = small_model()
+        if draws:
+            first, again, other = (model.sample(3, seed) for seed in (1, 1, 2))
+            np.testing.assert_array_equal(first, again)
+            assert (first != other).any()
+            model.log_likelihood(ink(), 5)
+        model.compile(keras.optimizers.SGD(0.1))
+        histories.append(model.fit(ink(), shuffle=False, verbose=0).history)
+    assert histories[0] == histories[1]
+
+
+def test_interpolation_is_a_straight_line_of_codes(components):
+    """The decoder is linear, so the pictures lie on a line as well."""
+    model, (a, b) = components.model(), components.x[:2]
+    line = model.interpolate(a, b, steps=5)
+    ends = model.reconstruct(components.x[:2])
+    for i in range(5):
+        np.testing.assert_allclose(
+            line[i], (1 - i / 4) * ends[0] + i / 4 * ends[1], atol=1e-5
+        )
+
+
+def test_a_saved_model_is_the_same_model(tmp_path):
+    model, x = small_model(beta=2.0), ink()
+    model.compile(keras.optimizers.Adam(0.01))
+    model.fit(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert isinstance(again, VariationalAutoencoder)
+    assert (again.beta, again.likelihood) == (2.0, "bernoulli")
+    np.testing.assert_array_equal(again.sample(3, 0), model.sample(3, 0))
+    np.testing.assert_array_equal(
+        again.log_likelihood(x, 20), model.log_likelihood(x, 20)
+    )
+    again.fit(x, verbose=0)
+
+
+def test_half_precision_trains_and_rates(components):
+    """Sums over pixels are made in single precision: within 1 %."""
+    single = small_model()
+    half = small_model(dtype="mixed_float16")
+    half.set_weights(single.get_weights())
+    np.testing.assert_allclose(
+        half.log_likelihood(ink(), 50),
+        single.log_likelihood(ink(), 50),
+        rtol=1e-2,
+    )
+    half.compile(keras.optimizers.Adam(0.01))
+    losses = half.fit(ink(), epochs=3, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+def test_denoising_targets_may_differ_from_the_input():
+    model, x = small_model(), ink()
+    model.compile(keras.optimizers.SGD(0.0))
+    blank = np.zeros_like(x)
+    model.raw_decoder.get_layer("reconstruction").set_weights(
+        [np.zeros((8, 12)), np.full(12, -10.0)]
+    )
+    scores = model.evaluate(x, blank, verbose=0, return_dict=True)
+    assert scores["reconstruction"] == pytest.approx(
+        12 * math.log1p(math.exp(-10)), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beta": 0}, "beta=0"),
+        ({"beta": math.nan}, "beta=nan"),
+        ({"stddev": -1.0}, "stddev=-1.0"),
+        ({"likelihood": "poisson"}, "likelihood='poisson'"),
+        ({"code_size": 0}, "code_size=0"),
+        ({"hidden_units": (3, -1)}, r"hidden_units=\(3, -1\)"),
+    ],
+)
+def test_refuses_arguments_out_of_range(options, message):
+    with pytest.raises(ValueError, match=f"Received: .*{message}"):
+        dense_variational_autoencoder((2, 2), **options)
+
+
+def test_refuses_an_encoder_that_does_not_sample():
+    plain = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    with pytest.raises(ValueError, match="whose last layer is"):
+        VariationalAutoencoder(plain, decoder)
+
+
+def test_refuses_shapes_that_do_not_fit():
+    inputs = keras.Input((3,))
+    code = GaussianSampling()(keras.layers.Dense(4)(inputs))
+    encoder = keras.Model(inputs, code)
+    decoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    with pytest.raises(ValueError, match=r"\(None, 2\).*\(None, 4\)"):
+        VariationalAutoencoder(encoder, decoder)
+
+
+def test_refuses_another_loss():
+    model = small_model()
+    model.compile("sgd", loss="mse")
+    with pytest.raises(ValueError, match=r"compile without one.*loss='mse'"):
+        model.fit(ink(), verbose=0)
+
+
+def test_refuses_lines_and_samples_that_are_none():
+    model = small_model()
+    with pytest.raises(ValueError, match=r"shapes \(4, 3\) and \(3, 4\)"):
+        model.interpolate(np.zeros((4, 3)), np.zeros((3, 4)))
+    with pytest.raises(ValueError, match="steps=1"):
+        model.interpolate(np.zeros((4, 3)), np.zeros((4, 3)), steps=1)
+    with pytest.raises(ValueError, match="num_samples=0"):
+        model.log_likelihood(ink(), 0)
