@@ -1,0 +1,128 @@
+"""The figures by which autoencoders of pictures are compared."""
+
+import math
+
+import keras
+import numpy as np
+
+from dlunits.diagnostics import (
+    cluster_agreement,
+    coarsest_step,
+    code_bounds,
+    code_statistics,
+    latent_map,
+    linear_probe,
+    rate_distortion,
+)
+from dlunits.losses import squared_jacobian_norm
+
+TRAINING_CODES = 10_000  # the most that tables, probe and clusters are made of
+MAPPED = 1000  # test codes in the map
+DIFFERENTIATED = 1000  # test pictures at which the Jacobian is taken
+PROJECTIONS = 20  # random ones, where the Jacobian has no closed form
+
+
+def measure_autoencoder(model, data, seed=0):
+    """Measures on the test pictures what a code keeps, costs and is good for.
+
+    What has to be learnt or chosen for that comes from other pictures: the
+    coder's table, the linear probe and the clusters from at most 10,000
+    training pictures drawn by `seed`, the step of the quantiser from the
+    validation pictures.
+
+    Args:
+        model: Trained `dlunits.models.Autoencoder` of pictures in [0, 1].
+        data: `dlunits.data.digits.Digits`, or what has its attributes.
+        seed: Integer.
+
+    Returns:
+        Dict for JSON.
+
+        - `code_size`, `pixels`: numbers in a code and in a picture;
+        - `error`: mean squared error a pixel;
+        - `step`, `bits_per_pixel`, `psnr`: of the coarsest quantiser that
+          costs the validation pictures at most 0.1 dB, and `rate_distortion`:
+          of all, see `dlunits.diagnostics.rate_distortion`;
+        - `mean_activation`, `dead_units`, `saturation`: see
+          `dlunits.diagnostics.code_statistics`;
+        - `jacobian_norm`: root of the mean over pictures of the squared
+          Frobenius norm of d code / d picture;
+        - `sensitivity`: the same norm times the spread of the pictures over
+          that of the codes (roots of total variances), which no scaling of
+          the code can change;
+        - `linear_probe`, `purity`, `nmi`: see
+          `dlunits.diagnostics.linear_probe` and `cluster_agreement`;
+        - `latent_map`: list of points, see `mapped`.
+
+    Raises:
+        ValueError: If the model gives codes that are not finite.
+    """
+    training, training_labels = drawn(data.train, TRAINING_CODES, seed)
+    training_code = model.encode(training, batch_size=1000)
+    pictures, labels = drawn(data.test, len(data.test[1]), seed)
+    code = model.encode(pictures, batch_size=1000)
+    statistics = code_statistics(code, code_bounds(model.encoder))
+
+    def decode(code):
+        return model.decode(code, batch_size=1000)
+
+    validation, _ = drawn(data.validation, len(data.validation[1]), seed)
+    step = coarsest_step(
+        rate_distortion(
+            decode,
+            training_code,
+            model.encode(validation, batch_size=1000),
+            validation,
+        )
+    )
+    points = rate_distortion(decode, training_code, code, pictures)
+    [chosen] = [point for point in points if point["step"] == step]
+    norm = jacobian_norm(model.encoder, pictures[:DIFFERENTIATED])
+    reconstruction = model.reconstruct(pictures, batch_size=1000)
+    return {
+        "code_size": model.code_size,
+        "pixels": math.prod(pictures.shape[1:]),
+        "error": float(((reconstruction - pictures) ** 2).mean()),
+        **chosen,
+        "rate_distortion": points,
+        **statistics,
+        "jacobian_norm": norm,
+        "sensitivity": norm * spread(pictures) / (spread(code) or math.inf),
+        "linear_probe": linear_probe(
+            training_code, training_labels, code, labels
+        ),
+        **cluster_agreement(
+            training_code, code, labels, len(data.class_names), seed
+        ),
+        "latent_map": latent_map(code[:MAPPED]).tolist(),
+    }
+
+
+def mapped_labels(data, seed=0):
+    """Labels of the points of `latent_map`, in their order."""
+    _, labels = drawn(data.test, len(data.test[1]), seed)
+    return labels[:MAPPED]
+
+
+def drawn(part, most, seed):
+    """At most so many pictures in [0, 1] and labels, in random order."""
+    images, labels = part
+    chosen = np.random.default_rng(seed).permutation(len(labels))[:most]
+    return images[chosen] / np.float32(255), labels[chosen]
+
+
+def jacobian_norm(encoder, pictures):
+    """Root mean square over the pictures of the Jacobian's Frobenius norm."""
+    squares = [
+        keras.ops.convert_to_numpy(
+            squared_jacobian_norm(encoder, pictures, seed=seed)
+        ).mean()
+        for seed in range(PROJECTIONS)
+    ]
+    return float(np.sqrt(np.mean(squares)))
+
+
+def spread(x):
+    """Root of the total variance, that is, of all values of an example."""
+    x = np.asarray(x, "float64").reshape(len(x), -1)
+    return float(np.sqrt(x.var(axis=0).sum()))

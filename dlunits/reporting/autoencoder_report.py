@@ -1,0 +1,224 @@
+"""The report of one autoencoder, or of several side by side."""
+
+import math
+
+import keras
+import numpy as np
+
+from dlunits.diagnostics import layer_table
+from dlunits.reporting.autoencoder_figures import (
+    filters,
+    latent_maps,
+    picture_rows,
+    rate_distortion_curves,
+)
+from dlunits.reporting.autoencoder_measures import drawn, mapped_labels
+from dlunits.reporting.autoencoder_tables import (
+    EXPLAINED,
+    completeness,
+    tables,
+)
+from dlunits.reporting.figures import training_curves
+from dlunits.reporting.html_report import Section, write_report
+
+SHOWN = 10  # pictures in a row
+
+
+def write_autoencoder_report(path, *, results, data, command, seconds, seed=0):
+    """Writes what autoencoders keep, cost, look at and are good for.
+
+    Args:
+        path: HTML file to write, in a folder that exists.
+        results: Dict of name to a dict of `model`
+            (`dlunits.models.Autoencoder`), `measures` (of
+            `measure_autoencoder`, with `few_labels` of
+            `dlunits.training.few_labels.few_label_errors`), and `history`
+            (metric name to its values, one an epoch; empty for a model that
+            was not trained). If one of them was trained, the report goes into
+            its details.
+        data: `dlunits.data.digits.Digits`, or what has its attributes.
+        command: Text, the command that made the run.
+        seconds: Number, how long training took.
+        seed: Integer that the measures were taken with.
+
+    Returns:
+        `pathlib.Path` of the report.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    trained = [name for name, result in results.items() if result["history"]]
+    sections = side_by_side(results, data, seed)
+    summary = {
+        "Training pictures": len(data.train[1]),
+        "Test pictures": len(data.test[1]),
+    }
+    title = "Autoencoders"
+    if len(trained) == 1:
+        [name] = trained
+        title = f"{name} autoencoder".capitalize()
+        summary = key_figures(**results[name]) | summary
+        sections = [
+            *details(results[name], data, seed),
+            *sections,
+            *layers(results[name]["model"]),
+        ]
+    return write_report(
+        path,
+        title=f"{title} on {data.name}",
+        summary=summary,
+        sections=sections,
+        command=command,
+        dataset=data.source,
+        seconds=seconds,
+    )
+
+
+def key_figures(model, measures, history):
+    return {
+        "Code": completeness(measures),
+        "Units": f"{measures['code_size']:,} for {measures['pixels']:,} pixels",
+        "Mean squared error": measures["error"],
+        "Bits a pixel": measures["bits_per_pixel"],
+        "Linear probe": f"{measures['linear_probe']:.1%}",
+        "Parameters": model.count_params(),
+        "Epochs": len(history["loss"]),
+    }
+
+
+def side_by_side(results, data, seed):
+    """The sections that any number of autoencoders share."""
+    measures = {name: result["measures"] for name, result in results.items()}
+    models = {name: result["model"] for name, result in results.items()}
+    pictures = one_of_each(data)
+    rows = {"original": pictures}
+    for name, model in models.items():
+        rows[name] = model.reconstruct(pictures)
+    pictures_of = {
+        "Reconstruction and compression": [
+            (picture_rows(rows), "Test pictures, and what comes back."),
+            (
+                rate_distortion_curves(
+                    {n: m["rate_distortion"] for n, m in measures.items()}
+                ),
+                "One point a step of the quantiser.",
+            ),
+        ],
+        "The code": [
+            (
+                latent_maps(
+                    {n: m["latent_map"] for n, m in measures.items()},
+                    mapped_labels(data, seed),
+                    data.class_names,
+                ),
+                "Codes of test pictures, laid out by t-SNE without their "
+                "labels (codes of two numbers as they are). Neighbours have "
+                "similar codes; distances between clusters mean nothing.",
+            )
+        ],
+        "What the code is good for": [
+            (
+                picture_rows(
+                    {
+                        name: samples(model, data, seed)
+                        for name, model in models.items()
+                    }
+                ),
+                "Pictures that never were: decoded from random codes, for a "
+                "variational autoencoder from its prior, else from a normal "
+                "distribution with the mean and the covariance of the "
+                "training codes.",
+            )
+        ],
+    }
+    return [
+        Section(
+            heading, EXPLAINED[heading], table, pictures_of.get(heading, ())
+        )
+        for heading, table in tables(results).items()
+    ]
+
+
+def details(result, data, seed):
+    """The sections that one autoencoder has to itself."""
+    model = result["model"]
+    pictures = one_of_each(data)
+    lines = {
+        f"{data.class_names[a]} to {data.class_names[b]}": interpolation(
+            model, pictures[[a, b]]
+        )
+        for a, b in pairs(len(pictures))
+    }
+    return [
+        Section(
+            "Training",
+            "The loss of the validation pictures is without noise and dropout.",
+            figures=[
+                (training_curves(result["history"]), "One point an epoch.")
+            ],
+        ),
+        Section(
+            "What it sees",
+            figures=[
+                (
+                    filters(first_kernel(model), pictures.shape[1:3]),
+                    "The weights of the first layer's units, those of the "
+                    "largest norm; red is positive, blue negative, each on a "
+                    "scale of its own.",
+                ),
+                (
+                    picture_rows(lines),
+                    "Between two test pictures: the straight line from code "
+                    "to code, decoded.",
+                ),
+            ],
+        ),
+    ]
+
+
+def layers(model):
+    return [
+        Section("Encoder", table=layer_table(model.encoder)),
+        Section("Decoder", table=layer_table(model.decoder)),
+    ]
+
+
+def one_of_each(data):
+    """The first test picture of each class, in [0, 1], at most ten."""
+    images, labels = data.test
+    classes = np.unique(labels)[:SHOWN]
+    first = [np.flatnonzero(labels == label)[0] for label in classes]
+    return images[first] / np.float32(255)
+
+
+def pairs(count):
+    """Which pictures to go between: (0, 1), (2, 3), ..., at most five."""
+    return [(a, a + 1) for a in range(0, count - 1, 2)]
+
+
+def interpolation(model, pair):
+    """(2, height, width, 1) -> (10, height, width, 1)"""
+    start, end = model.encode(pair)
+    return model.decode(np.linspace(start, end, SHOWN, dtype="float32"))
+
+
+def samples(model, data, seed):
+    """(10, height, width, 1) of random codes."""
+    if hasattr(model, "sample"):
+        return model.sample(SHOWN, seed=seed)
+    code = model.encode(drawn(data.train, 2000, seed)[0], batch_size=1000)
+    mean = code.mean(axis=0)
+    # Random sums of what the codes deviate by have their covariance.
+    weights = np.random.default_rng(seed).normal(size=(SHOWN, len(code)))
+    deviations = np.tensordot(weights, code - mean, axes=1)
+    drawn_codes = mean + deviations / math.sqrt(len(code))
+    return model.decode(drawn_codes.astype("float32"))
+
+
+def first_kernel(model):
+    """Kernel of the encoder's first dense layer, `(pixels, units)`."""
+    return next(
+        keras.ops.convert_to_numpy(layer.kernel)
+        for layer in model.encoder.layers
+        if isinstance(layer, keras.layers.Dense)
+    )
