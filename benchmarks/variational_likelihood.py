@@ -10,7 +10,7 @@ https://arxiv.org/abs/1509.00519, who report NLL 86.76 after 3,280 epochs.
 The recipe was chosen on 5,000 of the training pictures, held out; with it the
 networks are trained on all 60,000 and judged on the 10,000 test pictures. The
 baseline row is the same network trained plainly: tanh, as in the paper, and
-Adam at 1e-3 throughout.
+Keras' Adam at 1e-3 throughout.
 
 Time is the processor's, of training and judging together, so that what else
 runs on the machine does not count.
@@ -46,7 +46,7 @@ from dlunits.data.batches import (
     without_autotune,
 )
 from dlunits.models import dense_variational_autoencoder
-from dlunits.training import WorkingDirectory, warmup_cosine
+from dlunits.training import WorkingDirectory
 from dlunits.training.measured_once import measured_once
 
 DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
@@ -54,12 +54,21 @@ BATCH_SIZE = 100
 NUM_SAMPLES = 5000
 MINUTES_A_SEED = 40
 
-# Row -> activation, learning rate, whether it decays, and epochs.
+# A larger epsilon than Keras' 1e-7 keeps weights that hardly matter, such as
+# those of the margin, from following the noise of their gradients.
+RECIPE = {
+    "activation": "silu",
+    "learning_rate": 2e-3,  # falls to 0 along a cosine
+    "epsilon": 1e-4,
+}
+PLAIN = {"activation": "tanh", "learning_rate": 1e-3, "epsilon": 1e-7}
+
+# Row -> recipe and epochs.
 ROWS = {
-    "default": ("silu", 2e-3, True, 400),
-    "plain": ("tanh", 1e-3, False, 300),
-    "full": ("silu", 1e-3, True, 3000),
-    "quick": ("silu", 2e-3, True, 2),
+    "default": (RECIPE, 400),
+    "plain": (PLAIN, 300),
+    "full": (RECIPE, 3000),
+    "quick": (RECIPE, 2),
 }
 
 
@@ -71,25 +80,23 @@ def binarised(pictures, seed):
 
 def train(row, seed, pictures, folder):
     """Returns the model, what the run was, and its processor's minutes."""
-    activation, learning_rate, decay, epochs = ROWS[row]
-    run = {
-        "row": row,
-        "seed": seed,
-        "activation": activation,
-        "learning_rate": learning_rate,
-    }
+    recipe, epochs = ROWS[row]
+    run = {"row": row, "seed": seed, **recipe}
     working = WorkingDirectory(folder, run)
     earlier = working.seconds  # of a run that was stopped, by the clock
     start = time.process_time()
     keras.utils.set_random_seed(seed)
     steps = steps_a_pass(len(pictures), BATCH_SIZE)
-    if decay:
-        learning_rate = warmup_cosine(
-            learning_rate, steps=epochs * steps, warmup_steps=steps
+    learning_rate = recipe["learning_rate"]
+    if row != "plain":
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            learning_rate, epochs * steps
         )
-    model = dense_variational_autoencoder(activation=activation)
+    model = dense_variational_autoencoder(
+        activation=recipe["activation"], mean=pictures.mean(axis=0) / 255
+    )
     model.compile(
-        keras.optimizers.Adam(learning_rate),
+        keras.optimizers.Adam(learning_rate, epsilon=recipe["epsilon"]),
         steps_per_execution=100,
         jit_compile=False,  # XLA draws random numbers slowly
     )

@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 from keras import layers
 
 from dlunits.layers import GaussianSampling
@@ -18,6 +19,7 @@ def dense_variational_autoencoder(
     likelihood="bernoulli",
     beta=1.0,
     stddev=1.0,
+    mean=None,
     seed=None,
     dtype=None,
     name="variational_autoencoder",
@@ -45,6 +47,10 @@ def dense_variational_autoencoder(
         beta: Positive number, weight of the KL term.
         stddev: Positive number, standard deviation of the Gaussian
             likelihood.
+        mean: Array `input_shape`, mean of the training examples, which the
+            untrained decoder then gives for the code 0, within [.001, .999]
+            if they are Bernoulli. It saves the first epochs. `None` starts
+            from biases of 0.
         seed: Integer, seed of the draws in training.
         dtype: Policy of all layers; `None` takes Keras' current one. What
             describes a distribution, the code's or the pixels', is in single
@@ -69,6 +75,11 @@ def dense_variational_autoencoder(
             "Every size must be at least 1. Received: "
             f"{input_shape=}, {code_size=}, {hidden_units=}"
         )
+    if mean is not None and np.shape(mean) != tuple(input_shape):
+        raise ValueError(
+            f"`mean` must be one example, of shape {input_shape}. Received: "
+            f"one of shape {np.shape(mean)}"
+        )
     inputs = keras.Input(input_shape, name="input")
     x = inputs
     if len(input_shape) > 1:
@@ -87,9 +98,12 @@ def dense_variational_autoencoder(
         x = layers.Dense(
             units, activation, dtype=dtype, name=f"decoder_{index}"
         )(x)
-    x = layers.Dense(
+    last = layers.Dense(
         math.prod(input_shape), dtype="float32", name="reconstruction"
-    )(x)
+    )
+    x = last(x)
+    if mean is not None:
+        last.bias.assign(np.ravel(start_from(mean, likelihood)))
     if len(input_shape) > 1:
         x = layers.Reshape(input_shape, dtype="float32", name="reshape")(x)
     decoder = keras.Model(codes, x, name="raw_decoder")
@@ -102,3 +116,11 @@ def dense_variational_autoencoder(
         dtype=dtype,
         name=name,
     )
+
+
+def start_from(mean, likelihood):
+    """What the raw decoder must give to mean `mean`."""
+    if likelihood == "gaussian":
+        return mean
+    probability = np.clip(mean, 0.001, 0.999)
+    return np.log(probability / (1 - probability))

@@ -357,6 +357,17 @@ def test_denoising_targets_may_differ_from_the_input():
     )
 
 
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_the_decoder_starts_from_the_mean_example(likelihood):
+    mean = np.linspace(0.1, 0.9, 12).reshape(4, 3)
+    model = small_model(likelihood=likelihood, mean=mean)
+    np.testing.assert_allclose(
+        model.decode(np.zeros((1, 2)))[0], mean, rtol=1e-5
+    )
+    with pytest.raises(ValueError, match=r"shape \(4, 3\).*\(12,\)"):
+        small_model(mean=mean.ravel())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
