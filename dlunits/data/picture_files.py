@@ -184,6 +184,9 @@ def find_picture_files(places):
     Returns:
         List of `pathlib.Path`, none twice.
 
+    Raises:
+        ValueError: If that is no file at all.
+
     Example:
 
     >>> find_picture_files(["b.png", "a.png", "b.png"])
@@ -197,4 +200,6 @@ def find_picture_files(places):
             files |= {p: None for p in inside if not p.name.startswith(".")}
         else:
             files[path] = None
+    if not files:
+        raise ValueError(f"No files in {', '.join(map(str, places))}")
     return list(files)

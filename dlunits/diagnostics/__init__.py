@@ -25,5 +25,8 @@ from dlunits.diagnostics.rate_distortion import (
     rate_distortion as rate_distortion,
 )
 from dlunits.diagnostics.restoration_quality import (
+    mean_quality as mean_quality,
+)
+from dlunits.diagnostics.restoration_quality import (
     picture_quality as picture_quality,
 )

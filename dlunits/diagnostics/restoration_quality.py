@@ -56,3 +56,28 @@ def picture_quality(pictures, clean, batch_size=1000):
             values[name].append(measure(*pair, max_val=1.0).numpy())
     values = {name: np.concatenate(parts) for name, parts in values.items()}
     return {**values, "psnr": np.minimum(values["psnr"], MOST)}
+
+
+def mean_quality(results, clean):
+    """Means of `picture_quality` over the pictures of each result.
+
+    Args:
+        results: Dict of name to pictures, as `picture_quality` takes them.
+        clean: The pictures that each of them should be.
+
+    Returns:
+        Dict of name to a dict of `psnr` and `ssim`, rounded to four digits.
+
+    Example:
+
+    >>> clean = np.full((3, 16, 16, 1), 0.5, "float32")
+    >>> mean_quality({"same": clean, "lighter": clean + 0.1}, clean)["same"]
+    {'psnr': 100.0, 'ssim': 1.0}
+    """
+    return {
+        name: {
+            measure: round(float(values.mean()), 4)
+            for measure, values in picture_quality(pictures, clean).items()
+        }
+        for name, pictures in results.items()
+    }

@@ -213,3 +213,9 @@ def test_finds_files_and_those_of_folders_once(tmp_path):
     assert found == [
         tmp_path / name for name in ("in/c.png", "a.jpg", "b.png", "gone")
     ]
+
+
+def test_says_where_there_is_no_file(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=f"No files in {tmp_path}/empty"):
+        find_picture_files([tmp_path / "empty"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlunits.diagnostics import picture_quality
+from dlunits.diagnostics import mean_quality, picture_quality
 
 
 def pictures(count=3):
@@ -76,3 +76,12 @@ def test_batches_do_not_matter():
 def test_refuses_pictures_of_different_shapes():
     with pytest.raises(ValueError, match=r"Received: \(3, 16, 14, 1\) and"):
         picture_quality(pictures(3), pictures(2))
+
+
+def test_means_are_over_the_pictures_of_each_result():
+    """A tenth is 20 dB, a hundredth is 40 dB: 30 dB in the mean."""
+    clean = np.full((2, 16, 14, 1), 0.5, "float32")
+    steps = np.reshape([0.1, 0.01], (2, 1, 1, 1)).astype("float32")
+    means = mean_quality({"beside": clean + steps, "same": clean}, clean)
+    assert means["beside"]["psnr"] == pytest.approx(30, abs=1e-3)
+    assert means["beside"]["ssim"] < means["same"]["ssim"] == 1
