@@ -1,0 +1,58 @@
+"""A distribution that the tests of several models are held against."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlunits.models import dense_variational_autoencoder
+
+
+class PrincipalComponents:
+    """x = W z + b + stddev * noise: the whole distribution in closed form.
+
+    Tipping and Bishop, 1999: x is N(b, C) with C = W W' + stddev^2 I; given
+    x, z is N(M^-1 W' (x - b), stddev^2 M^-1) with M = W' W + stddev^2 I.
+    The columns of W are orthogonal, so M is diagonal.
+    """
+
+    size, code_size, stddev = 5, 2, 0.7
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        basis = np.linalg.qr(rng.normal(size=(self.size, self.code_size)))[0]
+        self.W, self.b = basis * [2.0, 0.5], rng.normal(size=self.size)
+        self.C = self.W @ self.W.T + self.stddev**2 * np.eye(self.size)
+        self.M = np.diag(self.W.T @ self.W) + self.stddev**2
+        self.x = rng.multivariate_normal(self.b, self.C, size=300)
+        self.x = self.x.astype("float32")
+
+    def log_likelihood(self):
+        deviations = self.x - self.b
+        distances = deviations * np.linalg.solve(self.C, deviations.T).T
+        return -0.5 * (
+            distances.sum(axis=1) + np.linalg.slogdet(2 * np.pi * self.C)[1]
+        )
+
+    def model(self, mean_error=0.0, log_variance_error=0.0, **options):
+        """The autoencoder of this distribution; by default without error."""
+        autoencoder = dense_variational_autoencoder(
+            (self.size,),
+            self.code_size,
+            hidden_units=(),
+            likelihood="gaussian",
+            stddev=self.stddev,
+            **options,
+        )
+        to_mean = self.W / self.M
+        kernel = np.hstack([to_mean, np.zeros((self.size, self.code_size))])
+        log_variance = np.log(self.stddev**2 / self.M) + log_variance_error
+        bias = np.append(mean_error - self.b @ to_mean, log_variance)
+        autoencoder.posterior.set_weights([kernel, bias])
+        autoencoder.raw_decoder.set_weights([self.W.T, self.b])
+        autoencoder.compile(keras.optimizers.SGD(0.0))
+        return autoencoder
+
+
+@pytest.fixture(scope="session")
+def known():
+    return PrincipalComponents()
