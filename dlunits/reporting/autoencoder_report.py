@@ -59,7 +59,7 @@ def write_autoencoder_report(path, *, results, data, command, seconds, seed=0):
         title = f"{name} autoencoder".capitalize()
         summary = key_figures(**results[name]) | summary
         sections = [
-            *details(results[name], data, seed),
+            *details(results[name], data),
             *sections,
             *layers(results[name]["model"]),
         ]
@@ -90,7 +90,7 @@ def side_by_side(results, data, seed):
     """The sections that any number of autoencoders share."""
     measures = {name: result["measures"] for name, result in results.items()}
     models = {name: result["model"] for name, result in results.items()}
-    pictures = one_of_each(data)
+    pictures = np.stack(list(one_of_each(data).values()))
     rows = {"original": pictures}
     for name, model in models.items():
         rows[name] = model.reconstruct(pictures)
@@ -139,20 +139,14 @@ def side_by_side(results, data, seed):
     ]
 
 
-def details(result, data, seed):
+def details(result, data):
     """The sections that one autoencoder has to itself."""
     model = result["model"]
-    pictures = one_of_each(data)
-    lines = {
-        f"{data.class_names[a]} to {data.class_names[b]}": interpolation(
-            model, pictures[[a, b]]
-        )
-        for a, b in pairs(len(pictures))
-    }
     return [
         Section(
             "Training",
-            "The loss of the validation pictures is without noise and dropout.",
+            "The validation pictures are never trained on. Where training "
+            "pictures are corrupted they are too, in every epoch the same.",
             figures=[
                 (training_curves(result["history"]), "One point an epoch.")
             ],
@@ -161,13 +155,13 @@ def details(result, data, seed):
             "What it sees",
             figures=[
                 (
-                    filters(first_kernel(model), pictures.shape[1:3]),
+                    filters(first_kernel(model), model.input_shape[1:3]),
                     "The weights of the first layer's units, those of the "
                     "largest norm; red is positive, blue negative, each on a "
                     "scale of its own.",
                 ),
                 (
-                    picture_rows(lines),
+                    picture_rows(interpolations(model, one_of_each(data))),
                     "Between two test pictures: the straight line from code "
                     "to code, decoded.",
                 ),
@@ -184,22 +178,26 @@ def layers(model):
 
 
 def one_of_each(data):
-    """The first test picture of each class, in [0, 1], at most ten."""
+    """The first test picture of each class, at most ten, by class name."""
     images, labels = data.test
-    classes = np.unique(labels)[:SHOWN]
-    first = [np.flatnonzero(labels == label)[0] for label in classes]
-    return images[first] / np.float32(255)
+    return {
+        data.class_names[label]: images[labels == label][0] / np.float32(255)
+        for label in np.unique(labels)[:SHOWN]
+    }
 
 
-def pairs(count):
-    """Which pictures to go between: (0, 1), (2, 3), ..., at most five."""
-    return [(a, a + 1) for a in range(0, count - 1, 2)]
+def interpolations(model, examples):
+    """From the first example to the second, from the third to the fourth, ...
 
-
-def interpolation(model, pair):
-    """(2, height, width, 1) -> (10, height, width, 1)"""
-    start, end = model.encode(pair)
-    return model.decode(np.linspace(start, end, SHOWN, dtype="float32"))
+    Pictures by name -> rows of pictures by the names of their ends.
+    """
+    names = list(examples)
+    lines = {}
+    for a, b in zip(names[::2], names[1::2], strict=False):
+        start, end = model.encode(np.stack([examples[a], examples[b]]))
+        line = np.linspace(start, end, SHOWN, dtype="float32")
+        lines[f"{a} to {b}"] = model.decode(line)
+    return lines
 
 
 def samples(model, data, seed):

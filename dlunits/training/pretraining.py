@@ -113,7 +113,9 @@ def fine_tune(
 
         P(class | x) = softmax(encoder(x) W + b)
 
-    The encoder itself stays as it is: the classifier starts from a copy.
+    The encoder itself stays as it is: the classifier starts from a copy. `W`
+    and `b` start at 0. With random ones, a code of large numbers would begin
+    as wrong and sure of it, and what was learnt before would be unlearnt.
 
     Reference: Hinton and Salakhutdinov, 2006, "Reducing the Dimensionality of
     Data with Neural Networks", https://doi.org/10.1126/science.1127647.
@@ -150,7 +152,9 @@ def fine_tune(
         copy.set_weights(encoder.get_weights())
     inputs = keras.Input(encoder.input_shape[1:])
     code = keras.layers.Flatten()(copy(inputs))
-    scores = keras.layers.Dense(num_classes, "softmax")(code)
+    scores = keras.layers.Dense(
+        num_classes, "softmax", kernel_initializer="zeros"
+    )(code)
     classifier = keras.Model(inputs, scores)
     train(
         classifier,
