@@ -36,10 +36,10 @@ class KLSparsity(keras.regularizers.Regularizer):
     Keras' "mse" and "binary_crossentropy" are means over pixels: divide the
     weight by their number to have the same balance.
 
-    No unit may leave [0, 1]. `check_layer` tells by a layer's activation, as
-    `dlunits.models.Autoencoder` does for its layers. Values are looked at
-    too: outside a compiled function they are refused; inside one, where none
-    can be raised for, the loss becomes NaN at that step.
+    No unit may leave [0, 1]. `check_layer` tells by a layer's activation,
+    before there are values. Values are looked at too: outside a compiled
+    function they are refused; inside one, where none can raise an error, the
+    loss becomes NaN at that step.
 
     Reference: Ng, 2011, "Sparse autoencoder", CS294A lecture notes,
     https://web.stanford.edu/class/cs294a/sparseAutoencoder.pdf.
