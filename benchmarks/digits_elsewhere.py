@@ -20,6 +20,7 @@ import sys
 import time
 
 import numpy as np
+from gates import gate
 
 PROJECT = pathlib.Path(__file__).parents[1]
 BOUND = 0.96
@@ -156,12 +157,7 @@ def main():
         f"MNIST test, {len(photos)} drawn photos, `recognize`     "
         f"{photographed:.4f}"
     )
-    passed = value >= BOUND
-    print(
-        f"gate digits_elsewhere: {value:.4f} >= {BOUND} -> "
-        f"{'pass' if passed else 'fail'}"
-    )
-    sys.exit(not passed)
+    sys.exit(not gate("digits_elsewhere", value, ">=", BOUND))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 
+from gates import gate
+
 APP = pathlib.Path(__file__).parents[1] / "apps" / "lenet_mnist.py"
 DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
 MINUTES_A_SEED = 10
@@ -54,16 +56,6 @@ def train(flags, data_dir, seed):
         return json.loads(card.read_text())["metrics"]["test_error"], minutes
 
 
-def gate(name, value, bound, unit=""):
-    passed = value <= bound
-    print(
-        f"gate {name}: {value:.3f}{unit} <= {bound:g}{unit} -> "
-        f"{'pass' if passed else 'fail'}",
-        flush=True,
-    )
-    return passed
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
@@ -89,10 +81,10 @@ def main():
         print(f"{row}: mean test error {mean:.3%}", flush=True)
         if bound is not None:
             name = f"lenet_accuracy ({row}, mean of {seeds})"
-            passed &= gate(name, 100 * mean, 100 * bound, " %")
+            passed &= gate(name, 100 * mean, "<=", 100 * bound, " %")
         if row == "default recipe":
             name = "lenet_accuracy (minutes a seed)"
-            passed &= gate(name, max(minutes), MINUTES_A_SEED)
+            passed &= gate(name, max(minutes), "<=", MINUTES_A_SEED)
     sys.exit(not passed)
 
 

@@ -21,6 +21,8 @@ import subprocess
 import sys
 import time
 
+from gates import gate
+
 NUM_PICTURES, BATCH_SIZE, THREADS = 60_000, 128, 2
 STEPS = NUM_PICTURES // BATCH_SIZE
 BOUND = 1.0
@@ -216,12 +218,7 @@ def main():
         print("PyTorch is not installed: pip install torch")
         return
     ratio = fastest["ours"] / fastest["PyTorch"]
-    passed = ratio <= BOUND
-    print(
-        f"gate lenet_epoch (ours / PyTorch): {ratio:.2f} <= {BOUND} -> "
-        f"{'pass' if passed else 'fail'}"
-    )
-    sys.exit(not passed)
+    sys.exit(not gate("lenet_epoch (ours / PyTorch)", ratio, "<=", BOUND))
 
 
 if __name__ == "__main__":
