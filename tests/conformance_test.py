@@ -99,6 +99,12 @@ CATALOGUE = {
         ),
         (6, 5, 1),
     ),
+    "denoising_autoencoder": (
+        lambda **options: dlunits.models.denoising_autoencoder(
+            (8, 12, 1), 4, 3, **options
+        ),
+        (8, 12, 1),
+    ),
     "VariationalAutoencoder": (
         variational_autoencoder,
         (4, 2),

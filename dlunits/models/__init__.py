@@ -7,6 +7,9 @@ from dlunits.models.contractive_autoencoder import (
 from dlunits.models.convolutional_autoencoder import (
     convolutional_autoencoder as convolutional_autoencoder,
 )
+from dlunits.models.denoising_autoencoder import (
+    denoising_autoencoder as denoising_autoencoder,
+)
 from dlunits.models.dense_autoencoder import (
     dense_autoencoder as dense_autoencoder,
 )
@@ -14,6 +17,7 @@ from dlunits.models.dense_variational_autoencoder import (
     dense_variational_autoencoder as dense_variational_autoencoder,
 )
 from dlunits.models.lenet5 import LeNet5 as LeNet5
+from dlunits.models.pca_autoencoder import pca_autoencoder as pca_autoencoder
 from dlunits.models.variational_autoencoder import (
     VariationalAutoencoder as VariationalAutoencoder,
 )
@@ -24,6 +28,8 @@ __all__ = [
     "LeNet5",
     "VariationalAutoencoder",
     "convolutional_autoencoder",
+    "denoising_autoencoder",
     "dense_autoencoder",
     "dense_variational_autoencoder",
+    "pca_autoencoder",
 ]
