@@ -1,5 +1,7 @@
 """A dense layer that shares its kernel with another one."""
 
+import types
+
 import keras
 from keras import ops
 
@@ -55,7 +57,8 @@ class TiedDense(keras.layers.Layer):
                 "`tied_to` must be a `keras.layers.Dense` that is built: put "
                 f"it into a model first. Received: {tied_to}"
             )
-        self.tie = Tie(tied_to)
+        # Held out of Keras' sight: the other layer's bias is no weight of this.
+        self.tie = types.SimpleNamespace(layer=tied_to)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.bias_initializer = keras.initializers.get(bias_initializer)
@@ -114,10 +117,3 @@ class TiedDense(keras.layers.Layer):
     def from_config(cls, config):
         tied_to = keras.saving.deserialize_keras_object(config["tied_to"])
         return cls(**{**config, "tied_to": tied_to})
-
-
-class Tie:
-    """Holds the other layer without making its bias a weight of this one."""
-
-    def __init__(self, layer):
-        self.layer = layer

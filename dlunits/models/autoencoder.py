@@ -38,7 +38,9 @@ class Autoencoder(keras.Model):
     Output shape: The same.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not fit, or an activity regularizer such
+            as `dlunits.regularizers.KLSparsity` is not for the activation of
+            its layer.
 
     Example, a code that keeps the first of two numbers:
 
@@ -64,6 +66,7 @@ class Autoencoder(keras.Model):
         )
         self.encoder = encoder
         self.decoder = decoder
+        check_activities(encoder, decoder)
 
     @property
     def code_size(self):
@@ -192,6 +195,17 @@ def check_shapes(encoder, decoder):
                 f"encoder {encoder.input_shape} -> {encoder.output_shape}, "
                 f"decoder {decoder.input_shape} -> {decoder.output_shape}"
             )
+
+
+def check_activities(*parts):
+    """Lets regularizers that are not for every activation say so."""
+    for part in parts:
+        for layer in part.layers:
+            check_layer = getattr(
+                layer.activity_regularizer, "check_layer", None
+            )
+            if check_layer is not None:
+                check_layer(layer)
 
 
 def count(shape):

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from dlunits.models import dense_autoencoder
+from dlunits.regularizers import KLSparsity
 
 
 def test_encoder_and_decoder_mirror_each_other():
@@ -87,3 +88,29 @@ def test_dropout_silences_units_in_training_alone():
 def test_what_makes_no_autoencoder_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         dense_autoencoder((4,), **options)
+
+
+@pytest.mark.parametrize("activation", ["relu", None, "tanh"])
+def test_kl_sparsity_of_a_code_that_can_leave_0_to_1_is_refused(activation):
+    with pytest.raises(ValueError, match=r"use `keras\.regularizers\.L1`"):
+        dense_autoencoder(
+            (4,),
+            2,
+            code_activation=activation,
+            activity_regularizer=KLSparsity(),
+        )
+
+
+def test_kl_sparsity_of_a_sigmoid_code_is_in_the_loss():
+    sparsity = KLSparsity(target=0.1, weight=2.0)
+    autoencoder = dense_autoencoder(
+        (4,), 3, code_activation="sigmoid", activity_regularizer=sparsity
+    )
+    autoencoder.set_weights([0 * w for w in autoencoder.get_weights()])
+    autoencoder.compile(loss="mse")
+
+    loss = autoencoder.evaluate(np.zeros((5, 4)), verbose=0)
+
+    # All three units are sigmoid(0) = 0.5; the reconstruction is right.
+    kl = 0.1 * np.log(0.1 / 0.5) + 0.9 * np.log(0.9 / 0.5)
+    np.testing.assert_allclose(loss, 2.0 * 3 * kl, rtol=1e-5)
