@@ -7,7 +7,7 @@ import numpy as np
 from dlunits.diagnostics.code_statistics import flat
 
 # Steps of the quantiser, as parts of the code's standard deviation.
-STEPS = tuple(2.0 ** (-exponent / 2) for exponent in range(-3, 9))
+STEPS = tuple(2.0 ** (-exponent / 2) for exponent in range(-3, 7))
 
 # How much worse than without quantisation a picture may become: 0.1 dB.
 TOLERATED = 0.1

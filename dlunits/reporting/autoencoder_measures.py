@@ -17,6 +17,7 @@ from dlunits.diagnostics import (
 from dlunits.losses import squared_jacobian_norm
 
 TRAINING_CODES = 10_000  # the most that tables, probe and clusters are made of
+JUDGED = 1000  # validation pictures by which the quantiser is chosen
 MAPPED = 1000  # test codes in the map
 DIFFERENTIATED = 1000  # test pictures at which the Jacobian is taken
 PROJECTIONS = 20  # random ones, where the Jacobian has no closed form
@@ -66,7 +67,7 @@ def measure_autoencoder(model, data, seed=0):
     def decode(code):
         return model.decode(code, batch_size=1000)
 
-    validation, _ = drawn(data.validation, len(data.validation[1]), seed)
+    validation, _ = drawn(data.validation, JUDGED, seed)
     step = coarsest_step(
         rate_distortion(
             decode,

@@ -5,11 +5,11 @@ from dlunits.reporting.html_report import cell
 EXPLAINED = {
     "Reconstruction and compression": (
         "All figures are of the test pictures. An undercomplete code has "
-        "fewer units than a picture has pixels. For the bits, each unit "
-        "is rounded to a multiple of one step, the coarsest that costs the "
-        "validation pictures at most 0.1 dB, and coded with the frequencies "
-        "that it has on training pictures. PSNR is of the error over all "
-        "pixels of all pictures."
+        "fewer units than a picture has pixels. A picture as it is has 8 bits "
+        "a pixel; for a code, each unit is rounded to a multiple of one step, "
+        "the coarsest that costs the validation pictures at most 0.1 dB, and "
+        "coded with the frequencies that it has on training pictures. PSNR "
+        "is of the error over all pixels of all pictures."
     ),
     "The code": (
         "Mean activation is that of the absolute values. A unit is dead if "

@@ -40,6 +40,13 @@ def few_label_errors(
     Raises:
         ValueError: If there are fewer labels asked for than classes.
     """
+    classes = len(data.class_names)
+    fewest = min(num_labels, default=classes)
+    if fewest < classes:
+        raise ValueError(
+            f"Each of the {classes} classes needs a label: ask for more. "
+            f"Received: {fewest} labels"
+        )
     pictures, labels = (data.test[0] / np.float32(255)), data.test[1]
     encoder, errors = without_chance(encoder), []
     for number in num_labels:
@@ -53,7 +60,7 @@ def few_label_errors(
                 encoder,
                 few,
                 their_labels,
-                len(data.class_names),
+                classes,
                 epochs=math.ceil(steps / math.ceil(number / 32)),
                 pretrained=start == "pretrained",
                 verbose=verbose,
@@ -66,11 +73,6 @@ def few_label_errors(
 
 def labelled(data, number, seed):
     """That many training pictures in [0, 1] and their labels, stratified."""
-    if number < len(data.class_names):
-        raise ValueError(
-            f"Each of the {len(data.class_names)} classes needs a label. "
-            f"Received: {number} labels"
-        )
     images, labels = data.train
     _, (few, their_labels) = hold_out(
         images, labels, number / len(labels), [seed, number], data.class_names

@@ -1,0 +1,199 @@
+"""Trains autoencoders of small pictures, and compares what their codes are.
+
+Nine kinds, or all of them beside PCA: linear, undercomplete, overcomplete,
+sparse, denoising, contractive, variational, with dropout, with L2.
+
+Reference: Goodfellow, Bengio and Courville, 2016, "Deep Learning", chapter 14,
+https://www.deeplearningbook.org/contents/autoencoders.html
+
+Usage:
+    python apps/autoencoder_mnist.py --kind=variational
+    python apps/autoencoder_mnist.py --kind=all --dataset=fashion_mnist
+
+Stopped at any moment, the same command goes on after its last whole epoch.
+Expected: TODO
+"""
+
+import os
+import pathlib
+import shlex
+import sys
+
+from absl import app, flags, logging
+
+FLAGS = flags.FLAGS
+
+COMMAND = shlex.join(["python", "apps/autoencoder_mnist.py", *sys.argv[1:]])
+
+KINDS = (
+    "linear", "undercomplete", "overcomplete", "sparse", "denoising",
+    "contractive", "variational", "dropout", "l2",
+)  # fmt: skip
+
+
+def define_flags():
+    flags.DEFINE_enum("kind", "undercomplete", [*KINDS, "all"], "Which kind.")
+    flags.DEFINE_string(
+        "dataset",
+        "auto",
+        "mnist, fashion_mnist, digits (embedded), a folder of images with a "
+        "subfolder a class, or auto: mnist if there is one, else digits.",
+    )
+    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
+    flags.DEFINE_integer(
+        "code_size", 32, "Units of a code smaller than the picture.", 1, 783
+    )
+    flags.DEFINE_integer(
+        "wide_code_size",
+        1000,
+        "Units of the overcomplete, sparse, denoising and contractive code.",
+        lower_bound=784,
+    )
+    flags.DEFINE_integer("epochs", 20, "Passes over the data.", 1, 10**6)
+    flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
+    flags.DEFINE_float(
+        "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
+    )
+    flags.DEFINE_integer(
+        "patience", 20, "Epochs to wait for better validation.", lower_bound=1
+    )
+    flags.DEFINE_multi_integer(
+        "labels", [100, 1000], "Pictures with a label, to fine-tune with.", 1
+    )
+    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
+    flags.DEFINE_string(
+        "workdir",
+        "runs/autoencoder_{dataset}_{kind}_{epochs}_epochs_seed_{seed}",
+        "Folder of checkpoint, history.csv, TensorBoard logs and report; of "
+        "--kind=all, with a subfolder a kind.",
+    )
+    flags.DEFINE_string(
+        "export_dir",
+        "saved_models/autoencoder_{dataset}_{kind}",
+        "Folder in which the SavedModel becomes the next version.",
+    )
+
+
+def train_and_evaluate(*, data, working, kind, labels, **recipe):
+    """Returns a dict: `model`, `history` and the `measures` of one kind.
+
+    `data` is a `Digits`, `working` the `WorkingDirectory` of the run.
+    """
+    from dlunits.training.autoencoder_recipes import train_autoencoder
+
+    print(f"{kind}: training and measuring", flush=True)
+    model, history = train_autoencoder(kind, data, working, **recipe)
+    path = working.path / "measures.json"
+    return evaluate(model, history, data, path, labels, recipe["seed"])
+
+
+def evaluate(model, history, data, path, labels, seed):
+    """The same of a model that is trained; `path` keeps its measures."""
+    from dlunits.reporting.autoencoder_measures import measure_autoencoder
+    from dlunits.training.few_labels import few_label_errors
+    from dlunits.training.measured_once import measured_once
+
+    def measure():
+        few = few_label_errors(model.encoder, data, labels, seed=seed)
+        return {**measure_autoencoder(model, data, seed), "few_labels": few}
+
+    of_data = {"data": data.fingerprint, "labels": labels, "seed": seed}
+    measures = measured_once(path, of_data, model, measure)
+    return {"model": model, "history": history, "measures": measures}
+
+
+def run(
+    kind, dataset, data_dir, code_size, wide_code_size, labels, workdir,
+    export_dir, **recipe,
+):  # fmt: skip
+    """From the flags to reports and SavedModels, named at the end."""
+    from dlunits.data import batches, digits
+    from dlunits.models import pca_autoencoder
+    from dlunits.reporting.autoencoder_report import write_autoencoder_report
+    from dlunits.reporting.autoencoder_tables import as_text, tables
+    from dlunits.serving.autoencoder_service import export_autoencoder
+    from dlunits.training import WorkingDirectory, check_writable
+    from dlunits.training.autoencoder_recipes import RECIPES
+
+    data = digits.load(dataset, data_dir=data_dir)
+    print(data.source, flush=True)
+    batches.steps_a_pass(len(data.train[0]), recipe["batch_size"])
+
+    def named(template, kind):
+        names = {"dataset": data.name, "kind": kind, **recipe}
+        for name, value in names.items():
+            template = template.replace(f"{{{name}}}", str(value))
+        return pathlib.Path(template).expanduser()
+
+    # Every folder is looked at before the first model is trained.
+    kinds, top = [kind], named(workdir, kind)
+    if kind == "all":
+        kinds, workdir = KINDS, top / "{kind}"
+        if "{kind}" not in export_dir:
+            export_dir += "/{kind}"
+    sizes, workings = {}, {}
+    for one in kinds:
+        sizes[one] = wide_code_size if RECIPES[one].wide else code_size
+        run_of = {"data": data.fingerprint, "code_size": sizes[one], **recipe}
+        workings[one] = WorkingDirectory(
+            named(str(workdir), one), {"kind": one, **run_of}
+        )
+        check_writable(named(export_dir, one))
+
+    def report(folder, names):
+        return write_autoencoder_report(
+            folder / "report.html",
+            results={name: results[name] for name in ["PCA", *names]},
+            data=data,
+            command=COMMAND,
+            seconds=sum(workings[name].seconds for name in names),
+        )
+
+    print("PCA: measuring", flush=True)
+    pictures = data.train[0].astype("float32") / 255
+    pca = pca_autoencoder(pictures, min(code_size, len(pictures)))
+    path, seed = top / "pca.json", recipe["seed"]
+    results = {"PCA": evaluate(pca, {}, data, path, labels, seed)}
+    for one, working in workings.items():
+        results[one] = train_and_evaluate(
+            data=data, working=working, kind=one, labels=labels,
+            code_size=sizes[one], **recipe,
+        )  # fmt: skip
+        page = report(working.path, [one])
+    if kind == "all":
+        page = report(top, kinds)
+    for heading, table in tables(results).items():
+        print(f"\n{heading}\n{as_text(*table)}")
+    print(f"\nReport:     {page}")
+    for one in kinds:
+        version = export_autoencoder(
+            results[one]["model"],
+            named(export_dir, one),
+            data=data,
+            metrics={"test_mse": results[one]["measures"]["error"]},
+            command=COMMAND,
+        )
+        print(f"SavedModel: {version}", flush=True)
+    print(f'Use it:     tf.saved_model.load("{version}").encode(pictures)')
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
+    logging.set_verbosity(logging.ERROR)  # TensorFlow counts the many models
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
+    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
+    try:
+        run(**{name: FLAGS[name].value for name in names})
+    except (OSError, ValueError) as error:
+        sys.exit(f"autoencoder_mnist.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit(
+            "autoencoder_mnist.py: stopped; the same command goes on from here"
+        )
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

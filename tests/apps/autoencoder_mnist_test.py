@@ -1,0 +1,525 @@
+"""The autoencoder app as a process: one kind, all, killed, given bad input."""
+
+import concurrent.futures
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from apps.autoencoder_mnist import KINDS, run
+
+EPOCHS = 6
+SMALL = (f"--epochs={EPOCHS}", "--code_size=8", "--wide_code_size=784")
+NO_LABELS = "--labels=5000"  # more than there are
+NAME = "autoencoder_digits_{}"
+RUN = "runs/" + NAME + f"_{EPOCHS}_epochs_seed_0"
+MODELS = "saved_models/" + NAME
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory):
+    """An environment with neither prepared data nor a network."""
+    home = tmp_path_factory.mktemp("home")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = f"http://127.0.0.1:{server.getsockname()[1]}"
+    proxies = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.lower() != "no_proxy" and not name.startswith("KERAS_")
+    }
+    return {
+        **kept,
+        **dict.fromkeys(proxies, closed),
+        "HOME": str(home),
+        "TFDS_DATA_DIR": str(home),
+    }
+
+
+@pytest.fixture(scope="module")
+def app(project, offline):
+    """Runs the app to its end in a folder."""
+
+    def process(folder, *flags):
+        return subprocess.run(
+            [sys.executable, project / "apps/autoencoder_mnist.py", *flags],
+            cwd=folder,
+            env=offline,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+
+    return process
+
+
+@pytest.fixture(scope="module")
+def trained(app, tmp_path_factory):
+    """Folder of a run of one kind, never stopped, and its process."""
+    folder = tmp_path_factory.mktemp("trained")
+    process = app(folder, "--kind=overcomplete", *SMALL, "--labels=50")
+    assert process.returncode == 0, process.stderr
+    return folder, process
+
+
+def rows_in(history):
+    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
+
+
+@pytest.fixture(scope="module")
+def resumed(project, app, offline, tmp_path_factory):
+    """A run of all kinds, killed in the third one and started again.
+
+    Its folder, the second process, and when files were written before it.
+    """
+    folder = tmp_path_factory.mktemp("all")
+    flags = ["--kind=all", *SMALL, NO_LABELS, "--export_dir=models"]
+    command = [sys.executable, project / "apps/autoencoder_mnist.py", *flags]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=offline,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as killed:
+        started = time.monotonic()
+        while (
+            rows_in(folder / RUN.format("all") / "overcomplete/history.csv") < 2
+        ):
+            assert killed.poll() is None, "The run ended before it was killed."
+            assert time.monotonic() - started < 600
+            time.sleep(0.005)
+        killed.kill()
+        assert killed.wait() == -signal.SIGKILL
+    written = {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    process = app(folder, *flags)
+    assert process.returncode == 0, process.stderr
+    return folder, process, written
+
+
+def told(process):
+    """The last lines, `Report: PATH` and its like, as pairs."""
+    lines = process.stdout.strip().splitlines()
+    start = next(i for i, x in enumerate(lines) if x.startswith("Report:"))
+    return [
+        tuple(part.strip() for part in line.split(":", 1))
+        for line in lines[start:]
+    ]
+
+
+def table(printed, heading):
+    """Name of the row -> its cells, of a table that was printed."""
+    lines = getattr(printed, "stdout", printed).splitlines()
+    start = lines.index(heading) + 2
+    end = lines.index("", start)
+    return {line.split()[0]: line.split()[1:] for line in lines[start:end]}
+
+
+def checkpoint(folder):
+    """Arrays and text of a checkpoint, without the time that it took."""
+    with np.load(folder / "checkpoint.npz") as arrays:
+        arrays = dict(arrays)
+    text = json.loads(arrays.pop("text").item())
+    text["state"].pop("seconds")
+    return text, arrays
+
+
+# --help
+
+
+def test_help_answers_at_once_and_loads_nothing_heavy(project):
+    command = [sys.executable, "-X", "importtime"]
+    command += [project / "apps/autoencoder_mnist.py", "--help"]
+    seconds = []
+    for _ in range(3):  # the best of three, for a machine at work
+        start = time.perf_counter()
+        process = subprocess.run(command, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+
+    assert "|".join(KINDS) in re.sub(r"\s", "", process.stdout)
+    loaded = set(re.findall(r"\| +(\w+)", process.stderr))
+    assert "absl" in loaded  # the list is there to be read
+    heavy = {"tensorflow", "keras", "numpy", "jax", "matplotlib", "dlunits"}
+    assert not loaded & heavy
+    assert min(seconds) <= 0.5
+
+
+# One kind
+
+
+def test_ends_by_naming_report_saved_model_and_its_use(trained):
+    folder, process = trained
+    run, model = RUN.format("overcomplete"), MODELS.format("overcomplete")
+    assert told(process) == [
+        ("Report", f"{run}/report.html"),
+        ("SavedModel", f"{model}/1"),
+        ("Use it", f'tf.saved_model.load("{model}/1").encode(pictures)'),
+    ]
+    assert (folder / run / "report.html").is_file()
+    assert (folder / model / "1/saved_model.pb").is_file()
+    first = process.stdout.splitlines()[0]
+    assert "scikit-learn's 1,797 handwritten digits" in first
+    assert "because MNIST is not prepared in" in first
+    assert not [x for x in process.stderr.splitlines() if "retracing" in x]
+
+
+def test_tables_compare_the_kind_with_pca_of_the_code_size(trained):
+    _, process = trained
+    kept = table(process, "Reconstruction and compression")
+    assert kept["PCA"][:2] == ["8", "undercomplete"]
+    assert kept["overcomplete"][:2] == ["784", "overcomplete"]
+    few = table(process, "Few labels")
+    for name in ("PCA", "overcomplete"):
+        assert all(0 < float(error) < 90 for error in few[name])
+
+
+def test_history_has_a_row_an_epoch(trained):
+    folder, _ = trained
+    run = folder / RUN.format("overcomplete")
+    with (run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert float(rows[-1]["val_loss"]) < float(rows[0]["val_loss"])
+    for part in ("train", "validation"):
+        [events] = (run / "logs" / part).glob("events.out.tfevents.*")
+        assert events.stat().st_size > 0
+
+
+def test_report_says_what_the_code_is_and_shows_it(trained):
+    folder, process = trained
+    html = (folder / RUN.format("overcomplete") / "report.html").read_text()
+    assert "<h1>Overcomplete autoencoder on digits</h1>" in html
+    assert "<dd>overcomplete</dd>" in html
+    error = table(process, "Reconstruction and compression")["overcomplete"][2]
+    assert f"<dd>{error}</dd>" in html
+    alternatives = " ".join(re.findall(r'alt="([^"]*)"', html))
+    for figure in (
+        "Training curves",
+        "Weights of 40 of 784 units",
+        "0 to 1, 2 to 3",
+        "original, PCA, overcomplete",
+        "PSNR against bits per pixel",
+        "codes in the plane",
+    ):
+        assert figure in alternatives
+    assert "autoencoder_mnist.py --kind=overcomplete" in html
+
+
+READER = """
+import sys
+
+sys.modules["dlunits"] = sys.modules["keras"] = None  # importing them fails
+import numpy as np
+import tensorflow as tf
+
+model = tf.saved_model.load(sys.argv[1])
+pictures = tf.constant(np.load("pictures.npy"))
+codes = model.encode(pictures)["codes"]
+np.savez(
+    "served.npz",
+    error=model.serving_default(pictures)["error"],
+    codes=codes,
+    images=model.decode(codes)["images"],
+)
+"""
+
+
+def test_saved_model_answers_where_dlunits_is_not_installed(
+    trained, offline, tmp_path
+):
+    from dlunits.data import digits
+
+    folder, process = trained
+    version = folder / MODELS.format("overcomplete") / "1"
+    pictures, _ = digits.load("digits").test
+    np.save(tmp_path / "pictures.npy", pictures)
+    (tmp_path / "reader.py").write_text(READER)
+    subprocess.run(
+        [sys.executable, "-P", "reader.py", version],
+        cwd=tmp_path,
+        env=offline,
+        check=True,
+        capture_output=True,
+    )
+    printed = table(process, "Reconstruction and compression")["overcomplete"]
+    with np.load(tmp_path / "served.npz") as served:
+        assert served["codes"].shape == (300, 784)
+        assert f"{served['error'].mean():.4g}" == printed[2]
+        error = ((served["images"] - pictures / 255) ** 2).mean()
+        assert f"{error:.4g}" == printed[2]
+    card = json.loads((version / "model_card.json").read_text())
+    assert f"{card['metrics']['test_mse']:.4g}" == printed[2]
+    assert card["command"].startswith("python apps/autoencoder_mnist.py")
+
+
+def test_a_finished_run_is_neither_trained_nor_measured_again(trained, app):
+    folder, process = trained
+    run = folder / RUN.format("overcomplete")
+    kept = ("checkpoint.npz", "measures.json", "pca.json")
+    before = [(run / name).stat().st_mtime_ns for name in kept]
+    again = app(folder, "--kind=overcomplete", *SMALL, "--labels=50")
+
+    assert again.returncode == 0, again.stderr
+    assert "Epoch" not in again.stdout
+    assert [(run / name).stat().st_mtime_ns for name in kept] == before
+    for heading in ("Reconstruction and compression", "Few labels"):
+        assert table(again, heading) == table(process, heading)
+    models = folder / MODELS.format("overcomplete")
+    assert dict(told(again))["SavedModel"].endswith("/2")
+    assert {path.name for path in models.iterdir()} == {"1", "2"}
+
+
+# All kinds
+
+
+def test_all_kinds_are_compared_with_pca(resumed):
+    folder, process, _ = resumed
+    for heading in (
+        "Reconstruction and compression",
+        "The code",
+        "What the code is good for",
+    ):
+        assert list(table(process, heading)) == ["PCA", *KINDS]
+    kept = table(process, "Reconstruction and compression")
+    # No linear code is better than PCA's, on the pictures it is made of.
+    assert float(kept["linear"][2]) > 0.99 * float(kept["PCA"][2])
+    html = (folder / RUN.format("all") / "report.html").read_text()
+    assert "<h1>Autoencoders on digits</h1>" in html
+    assert f"original, PCA, {', '.join(KINDS)}." in html
+    for kind in KINDS:
+        assert (folder / RUN.format("all") / kind / "report.html").is_file()
+
+
+def test_all_kinds_are_exported_under_their_names(resumed):
+    folder, process, _ = resumed
+    named = [path for name, path in told(process) if name == "SavedModel"]
+    assert named == [f"models/{kind}/1" for kind in KINDS]
+    for path in named:
+        assert (folder / path / "saved_model.pb").is_file()
+
+
+def test_killed_amid_all_kinds_it_goes_on_from_there(resumed, trained):
+    folder, process, before = resumed
+    run = folder / RUN.format("all")
+    for kind in ("linear", "undercomplete"):  # were done
+        for name in ("checkpoint.npz", "measures.json"):
+            path = run / kind / name
+            assert path.stat().st_mtime_ns == before[path]
+    # What was killed ends like a run of that kind alone, never stopped.
+    (text, arrays), (expected_text, expected) = (
+        checkpoint(run / "overcomplete"),
+        checkpoint(trained[0] / RUN.format("overcomplete")),
+    )
+    assert text == expected_text
+    assert arrays.keys() == expected.keys()
+    for name in arrays:
+        np.testing.assert_array_equal(arrays[name], expected[name], name)
+    _, alone = trained
+    for heading in ("Reconstruction and compression", "The code"):
+        rows = table(process, heading), table(alone, heading)
+        for name in ("PCA", "overcomplete"):
+            assert rows[0][name] == rows[1][name]
+
+
+# Own pictures
+
+
+def draw_folder(folder, number, size=28):
+    """Two classes: bars that stand and bars that lie."""
+    rng = np.random.default_rng(0)
+    for name in ("standing", "lying"):
+        (folder / name).mkdir(parents=True)
+        for index in range(number):
+            picture = np.zeros((size, size), "uint8")
+            start = rng.integers(4, size - 8)
+            picture[:, start : start + 4] = 255
+            picture = picture if name == "standing" else picture.T
+            Image.fromarray(picture).save(folder / name / f"{index}.png")
+
+
+DEFAULTS = {
+    "kind": "linear",
+    "dataset": "digits",
+    "data_dir": None,
+    "code_size": 32,
+    "wide_code_size": 784,
+    "epochs": 1,
+    "batch_size": 128,
+    "learning_rate": 2e-3,
+    "patience": 20,
+    "labels": [5000],
+    "seed": 0,
+    "workdir": "runs/{kind}",
+    "export_dir": "saved_models/{kind}",
+}
+
+
+def test_takes_a_folder_of_pictures_fewer_than_the_code_has_units(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    draw_folder(tmp_path / "bars", 12)
+    own = {"dataset": "bars", "kind": "contractive", "batch_size": 4}
+    run(**DEFAULTS | own | {"workdir": "runs/{dataset}_{kind}_{seed}"})
+
+    printed = capsys.readouterr().out
+    assert "24 images of 2 classes in" in printed
+    kept = table(printed, "Reconstruction and compression")
+    assert 1 < int(kept["PCA"][0]) < 24  # as many as there are pictures
+    assert "Few labels" not in printed
+    report = tmp_path / "runs/bars_contractive_0/report.html"
+    assert "0 to 1" not in report.read_text()
+    assert "lying to standing" in report.read_text()
+    card = tmp_path / "saved_models/contractive/1/model_card.json"
+    assert "24 images of 2 classes" in json.loads(card.read_text())["data"]
+
+
+# Bad input
+
+# What is wrong -> what is asked for, and the message.
+REFUSED = {
+    "unknown dataset": (
+        {"dataset": "mnits"},
+        r"`dataset` must be one of auto, mnist, .*dataset='mnits'",
+    ),
+    "a file that is no picture": (
+        {"dataset": "torn"},
+        r"readable images only.*torn/standing/0\.png",
+    ),
+    "a batch larger than the data": (
+        {"batch_size": 5000},
+        r"1372 training pictures.*smaller.*batch_size=5000",
+    ),
+    "fewer labels than classes": (
+        {"labels": [100, 9]},
+        r"Each of the 10 classes needs a label.*Received: 9 labels",
+    ),
+    "a loss that is not a number": (
+        {"learning_rate": 1e38, "code_size": 2},
+        r"is (nan|inf) at .*: try a smaller learning rate",
+    ),
+    "a file for a workdir": ({"workdir": "file/run"}, r"choose another.*file"),
+    "a file for an export_dir": (
+        {"export_dir": "file"},
+        "choose another.*file",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED)
+def test_what_cannot_be_done_is_refused_and_nothing_exported(
+    wrong, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    spoil(tmp_path)
+    asked, message = REFUSED[wrong]
+    with pytest.raises((ValueError, OSError), match=message) as caught:
+        run(**DEFAULTS | asked)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.rglob("saved_model.pb"))
+    assert (tmp_path / "file").read_text() == "not a folder"
+
+
+OWN = "autoencoder_mnist.py: "
+
+# What is wrong -> the flags, and the message on stderr.
+BAD = {
+    "unknown kind": (["--kind=sparce"], r"--kind=sparce: .*linear\|under"),
+    "empty code": (["--code_size=0"], r"--code_size=0: .*range \[1, 783\]"),
+    "narrow code as wide as the picture": (
+        ["--code_size=784"],
+        r"--code_size=784: .*range \[1, 783\]",
+    ),
+    "wide code narrower than the picture": (
+        ["--wide_code_size=783"],
+        r"--wide_code_size=783: .*>= 784",
+    ),
+    "no labels": (["--labels=0"], r"--labels=0: .*positive"),
+    "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
+    "a picture with NaN": (
+        ["--dataset=nan"],
+        OWN + r".*readable images only.*nan/lying/bad\.tif .*32 bits",
+    ),
+    "checkpoint of another run": (
+        ["--kind=overcomplete", f"--epochs={EPOCHS}", "--wide_code_size=800",
+         f"--workdir={RUN.format('overcomplete')}"],
+        OWN + r".* holds the checkpoint of another run: code_size was 784 "
+        "and is now 800",
+    ),
+}  # fmt: skip
+
+
+def spoil(folder):
+    """What is named above: a file, a picture with NaN, half a picture."""
+    (folder / "file").write_text("not a folder")
+    for name in ("nan", "torn"):
+        draw_folder(folder / name, 3)
+    values = np.full((28, 28), np.nan, "float32")
+    Image.fromarray(values).save(folder / "nan/lying/bad.tif")
+    torn = folder / "torn/standing/0.png"
+    torn.write_bytes(torn.read_bytes()[:40])
+
+
+def contents(folder):
+    return {
+        path: path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def answers(app, trained, tmp_path_factory):
+    """All that is bad, two at a time, each beside a trained run."""
+
+    def answer(name):
+        folder = tmp_path_factory.mktemp("bad") / "run"
+        run = RUN.format("overcomplete")
+        (folder / run).mkdir(parents=True)
+        shutil.copy(trained[0] / run / "checkpoint.npz", folder / run)
+        spoil(folder)
+        before = contents(folder)
+        process = app(folder, *BAD[name][0])
+        return process, before, contents(folder)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(answer, name) for name in BAD}
+        pool.shutdown(cancel_futures=True)
+
+
+# TensorFlow's own: "I0000 00:00:... port.cc:153] ...", "2026-11-22 18:...: I".
+LOG_LINE = re.compile(
+    r"WARNING: All log|[IWE]\d{4} |\d{4}-\d\d-\d\d .*: [IWE] "
+)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_leaves_what_was_there(answers, name):
+    process, before, after = answers[name].result()
+    message = BAD[name][1]
+    lines = [
+        line
+        for line in process.stderr.splitlines()
+        if line.strip() and not LOG_LINE.match(line)
+    ]
+
+    assert process.returncode != 0
+    assert "Traceback" not in process.stderr
+    assert len([x for x in lines if re.search(message, x)]) == 1, lines
+    if message.startswith(OWN):  # what absl refuses it words its own way
+        assert len(lines) == 1, lines
+        assert process.stderr.rstrip().endswith(lines[0])
+    assert {path: after.get(path) for path in before} == before
+    assert not [path for path in after if path.name == "saved_model.pb"]
