@@ -69,11 +69,15 @@ def test_the_step_costs_the_test_pictures_little(measures):
     assert exact["psnr"] - 0.2 < chosen["psnr"] < exact["psnr"]
 
 
-def test_the_jacobian_of_pca_is_orthonormal(measures, data):
-    # Six rows of length 1: the norm is sqrt(6), and PCA keeps distances.
+def test_the_jacobian_of_pca_is_orthonormal(measures, model, data):
+    # Six rows of length 1: the norm is sqrt(6).
     assert measures["jacobian_norm"] == pytest.approx(math.sqrt(6), rel=1e-4)
-    kept = measures["sensitivity"] / math.sqrt(6)
-    assert 1 < kept < 1.5  # pictures vary more than what the code keeps
+    pictures = (data.test[0] / 255).reshape(300, 49)
+    codes = model.encode(data.test[0] / np.float32(255))
+    varies = [sum(np.var(x, axis=0)) for x in (pictures, codes)]
+    assert measures["sensitivity"] == pytest.approx(
+        math.sqrt(6 * varies[0] / varies[1]), rel=1e-4
+    )
     assert measures["saturation"] is None
     assert measures["dead_units"] == 0
 
@@ -109,7 +113,7 @@ def test_the_jacobian_norm_of_a_deep_encoder_is_estimated_well():
             keras.layers.Dense(10, "sigmoid"),
         ]
     )
-    x = np.random.default_rng(0).normal(size=(200, 20)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(10, 20)).astype("float32")
     (first, bias), (second, offset) = (
         layer.get_weights() for layer in encoder.layers
     )
@@ -121,9 +125,10 @@ def test_the_jacobian_norm_of_a_deep_encoder_is_estimated_well():
             (s * (1 - s))[:, None] * second.T @ np.diag(1 - h**2) @ first.T
         )
         squares.append((jacobian**2).sum())
-    # 4,000 projections; each is off by about its own size.
+    # 200 projections, each off by about its own size; of a single one for
+    # each picture the norm would be off by 16 %.
     assert jacobian_norm(encoder, x) == pytest.approx(
-        math.sqrt(np.mean(squares)), rel=0.03
+        math.sqrt(np.mean(squares)), rel=0.05
     )
 
 
