@@ -49,7 +49,7 @@ def define_flags():
         "Units of the overcomplete, sparse, denoising and contractive code.",
         lower_bound=784,
     )
-    flags.DEFINE_integer("epochs", 20, "Passes over the data.", 1, 10**6)
+    flags.DEFINE_integer("epochs", 15, "Passes over the data.", 1, 10**6)
     flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
     flags.DEFINE_float(
         "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
@@ -147,6 +147,7 @@ def run(
             data=data,
             command=COMMAND,
             seconds=sum(workings[name].seconds for name in names),
+            seed=recipe["seed"],
         )
 
     print("PCA: measuring", flush=True)

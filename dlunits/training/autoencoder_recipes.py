@@ -45,19 +45,23 @@ def deep(code_size, **options):
 
 
 def shallow(code_size, **options):
-    """One layer of sigmoid units, and its kernel transposed to come back."""
+    """784-code-784, sigmoid: one layer of features."""
     return dense_autoencoder(
         SHAPE,
         code_size,
         code_activation="sigmoid",
         output_activation="sigmoid",
-        tied=True,
         **options,
     )
 
 
+def tied(code_size):
+    """The same, coming back through the kernel of the features, transposed."""
+    return shallow(code_size, tied=True)
+
+
 def contractive(code_size, weight):
-    parts = shallow(code_size)
+    parts = tied(code_size)
     return ContractiveAutoencoder(parts.encoder, parts.decoder, weight)
 
 
@@ -66,7 +70,7 @@ def contractive(code_size, weight):
 RECIPES = {
     "linear": Recipe(lambda size: dense_autoencoder(SHAPE, size)),
     "undercomplete": Recipe(deep),
-    "overcomplete": Recipe(shallow, wide=True, loss="binary_crossentropy"),
+    "overcomplete": Recipe(tied, wide=True, loss="binary_crossentropy"),
     "sparse": Recipe(
         lambda size: shallow(
             size, activity_regularizer=KLSparsity(0.05, 3 / PIXELS)
@@ -74,9 +78,7 @@ RECIPES = {
         wide=True,
         loss="binary_crossentropy",
     ),
-    "denoising": Recipe(
-        shallow, wide=True, loss="binary_crossentropy", mask=0.5
-    ),
+    "denoising": Recipe(tied, wide=True, loss="binary_crossentropy", mask=0.5),
     "contractive": Recipe(
         lambda size: contractive(size, 0.1 / PIXELS),
         wide=True,
