@@ -38,11 +38,14 @@ def latent_map(code):
     code = flat(code)
     if code.shape[1] == 2:
         return code
+    code = code.astype("float32")
     if code.shape[1] == 1 or len(code) < 4:  # too little to lay out
         return np.pad(code, ((0, 0), (0, 1)))[:, :2]
+    if np.ptp(code, axis=0).max() == 0:  # one point: t-SNE fails hard on it
+        return np.zeros((len(code), 2))
     layout = TSNE(
         perplexity=min(30, (len(code) - 1) / 3), init="pca", random_state=0
     )
     # On cores that others use too, several threads wait for each other.
     with threadpool_limits(1):
-        return layout.fit_transform(code.astype("float32"))
+        return layout.fit_transform(code)

@@ -78,16 +78,6 @@ class Autoencoder(keras.Model):
         """Whether the code has at least as many numbers as the input."""
         return self.code_size >= count(self.encoder.input_shape)
 
-    @property
-    def encoding(self):
-        """The Keras model behind `encode`."""
-        return self.encoder
-
-    @property
-    def decoding(self):
-        """The Keras model behind `decode`."""
-        return self.decoder
-
     def encode(self, x, batch_size=None):
         """Returns the codes of the examples as a NumPy array.
 
@@ -95,7 +85,7 @@ class Autoencoder(keras.Model):
             x: Array `(num_examples, ...)`, or a `tf.data.Dataset` of batches.
             batch_size: Integer, examples at a time.
         """
-        return self.encoding.predict(x, batch_size=batch_size, verbose=0)
+        return self.encoder.predict(x, batch_size=batch_size, verbose=0)
 
     def decode(self, codes, batch_size=None):
         """Returns what the codes stand for as a NumPy array.
@@ -104,7 +94,7 @@ class Autoencoder(keras.Model):
             codes: Array `(num_examples, ...)`, shaped as `encode` gives them.
             batch_size: Integer, codes at a time.
         """
-        return self.decoding.predict(codes, batch_size=batch_size, verbose=0)
+        return self.decoder.predict(codes, batch_size=batch_size, verbose=0)
 
     def reconstruct(self, x, batch_size=None):
         """Returns `decode(encode(x))` in one pass.
@@ -197,15 +187,13 @@ def check_shapes(encoder, decoder):
             )
 
 
-def check_activities(*parts):
+def check_activities(*layers):
     """Lets regularizers that are not for every activation say so."""
-    for part in parts:
-        for layer in part.layers:
-            check_layer = getattr(
-                layer.activity_regularizer, "check_layer", None
-            )
-            if check_layer is not None:
-                check_layer(layer)
+    for layer in layers:
+        regularizer = layer.activity_regularizer
+        if hasattr(regularizer, "check_layer"):
+            regularizer.check_layer(layer)
+        check_activities(*getattr(layer, "layers", ()))
 
 
 def count(shape):

@@ -1,6 +1,7 @@
 """An autoencoder whose code resists small changes of its input."""
 
 import math
+import types
 
 import keras
 from keras import ops
@@ -88,19 +89,21 @@ class ContractiveAutoencoder(Autoencoder):
         code = self.encoder(inputs, training=training)
         outputs = self.decoder(code, training=training)
         if self.keeps_code:  # saves compute_loss, which comes next, a pass
-            self.last_call = LastCall(outputs, code)
+            self.last_call = types.SimpleNamespace(outputs=outputs, code=code)
         return outputs
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
+        # First, because the pass below puts its own penalties in the place of
+        # those that the encoder's layers added in training.
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         last, self.last_call = self.last_call, None
         code = last.code if last and last.outputs is y_pred else None
         norms = squared_jacobian_norm(
             self.encoder, x, self.method, self.seed_generator, code
         )
         self.norm_tracker.update_state(norms)
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         return loss + self.weight * ops.mean(norms)
 
     def get_config(self):
@@ -110,11 +113,3 @@ class ContractiveAutoencoder(Autoencoder):
             "method": self.method,
             "seed": self.seed,
         }
-
-
-class LastCall:
-    """What the model gave last, and the code that this was made from."""
-
-    def __init__(self, outputs, code):
-        self.outputs = outputs
-        self.code = code

@@ -53,7 +53,9 @@ def pca_autoencoder(x, code_size, name="pca"):
             f"{len(x)} examples and {math.prod(x.shape[1:])} values of each. "
             f"Received: {code_size=}"
         )
-    pca = PCA(code_size, random_state=0).fit(rows)
+    # The covariance's eigenvectors: exact, and quick where rows are many.
+    pca = PCA(code_size, svd_solver="covariance_eigh")
+    pca.fit(rows.astype("float64"))
     model = dense_autoencoder(x.shape[1:], code_size, name=name)
     model.encoder.set_weights(
         [pca.components_.T, -pca.mean_ @ pca.components_.T]

@@ -6,8 +6,18 @@ import keras
 import numpy as np
 from keras import ops
 
-# Means are kept this far from 0 and 1, where the logarithms are infinite.
-EPSILON = 1e-7
+# Means are kept between these, because the logarithms of 0 and of 1 - 1 are
+# infinite. The lower one is so small that a sigmoid unit, however quiet, is
+# still woken; the upper one is the last number below 1 but one.
+LEAST = 1e-30
+MOST = 1 - 1e-7
+
+# Layers that are an activation and nothing else.
+ACTIVATION_LAYERS = (
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.ELU,
+)
 
 # Rounding may carry a unit that ends at 1 this far beyond it.
 ROUNDING = 1e-3
@@ -135,6 +145,8 @@ class KLSparsity(keras.regularizers.Regularizer):
                 of [0, 1].
         """
         activation = getattr(layer, "activation", None)
+        if isinstance(layer, ACTIVATION_LAYERS):
+            activation = layer.call
         if activation is None:
             return
         line = ops.linspace(-100.0, 100.0, 2001)[None]
@@ -164,7 +176,7 @@ REMEDY = (
 
 def bernoulli_kl(target, mean):
     """Number t, (units,) -> KL(t || p) of each unit"""
-    mean = ops.clip(mean, EPSILON, 1 - EPSILON)
+    mean = ops.clip(mean, LEAST, MOST)
     on = math.log(target) - ops.log(mean)
     off = math.log1p(-target) - ops.log1p(-mean)
     return target * on + (1 - target) * off

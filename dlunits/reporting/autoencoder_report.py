@@ -24,7 +24,7 @@ from dlunits.reporting.html_report import Section, write_report
 SHOWN = 10  # pictures in a row
 
 
-def write_autoencoder_report(path, *, results, data, command, seconds, seed=0):
+def write_autoencoder_report(path, *, results, data, command, seconds, seed):
     """Writes what autoencoders keep, cost, look at and are good for.
 
     Args:

@@ -24,7 +24,7 @@ def export_autoencoder(model, directory, *, data, metrics, command):
         OSError: If it cannot be written.
     """
     height, width, _ = model.input_shape[1:]
-    code_shape = model.decoding.input_shape[1:]
+    code_shape = model.decoder.input_shape[1:]
     pictures = tf.cast(data.test[0][:1], tf.float32)
 
     def endpoints(predict, **functions):
@@ -40,7 +40,7 @@ def export_autoencoder(model, directory, *, data, metrics, command):
         model,
         directory,
         endpoints=endpoints,
-        parts={"encode_batch": model.encoding, "decode_batch": model.decoding},
+        parts={"encode_batch": model.encoder, "decode_batch": model.decoder},
         card={
             "data": data.source,
             "metrics": {"test_pictures": len(data.test[1]), **metrics},

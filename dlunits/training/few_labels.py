@@ -5,7 +5,6 @@ import math
 import keras
 import numpy as np
 
-from dlunits.data.digits import hold_out
 from dlunits.layers import GaussianSampling
 from dlunits.layers.gaussian_sampling import mean_and_log_variance
 from dlunits.training.pretraining import fine_tune
@@ -72,12 +71,19 @@ def few_label_errors(
 
 
 def labelled(data, number, seed):
-    """That many training pictures in [0, 1] and their labels, stratified."""
+    """That many training pictures in [0, 1] and their labels, stratified.
+
+    Drawn one after the other from the class that is furthest behind its share,
+    so that a class of few pictures has at least one of them.
+    """
     images, labels = data.train
-    _, (few, their_labels) = hold_out(
-        images, labels, number / len(labels), [seed, number], data.class_names
-    )
-    return few / np.float32(255), their_labels
+    order = np.random.default_rng([seed, number]).permutation(len(labels))
+    position = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        position[members] = np.arange(len(members)) / len(members)
+    rows = np.argsort(position, kind="stable")[:number]
+    return images[rows] / np.float32(255), labels[rows]
 
 
 def without_chance(encoder):

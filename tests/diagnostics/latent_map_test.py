@@ -38,3 +38,7 @@ def test_a_few_codes_are_enough(examples):
     points = latent_map(code)
     assert points.shape == (examples, 2)
     assert np.isfinite(points).all()
+
+
+def test_codes_that_are_all_the_same_are_one_point():
+    assert (latent_map(np.full((50, 8), 0.3)) == 0).all()

@@ -1,16 +1,20 @@
 """The contractive autoencoder's loss, by hand and in training."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from dlunits.layers import MovingMeanSparsity
 from dlunits.losses import contractive_penalty
 from dlunits.models import (
     Autoencoder,
     ContractiveAutoencoder,
     dense_autoencoder,
 )
+from dlunits.regularizers import KLSparsity
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() not in ("tensorflow", "jax"),
@@ -187,3 +191,26 @@ def test_dropout_of_a_training_step_does_not_reach_the_norm(x):
         logs = model.fit(x, batch_size=32, verbose=0).history
         norms.append(logs["squared_jacobian_norm"][0])
     assert norms[1] == pytest.approx(norms[0], rel=1e-5)
+
+
+def test_penalties_that_layers_add_in_training_are_still_trained():
+    """A penalty of weight 1e-9 leaves the step what the plain one is."""
+    codes = []
+    for make in (
+        Autoencoder,
+        functools.partial(ContractiveAutoencoder, weight=1e-9),
+    ):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((4,))
+        hidden = keras.layers.Dense(3, "tanh")(inputs)
+        code = keras.layers.Dense(3, "sigmoid", name="code")(hidden)
+        sparse = MovingMeanSparsity(KLSparsity(0.05), momentum=0.9)(code)
+        encoder = keras.Model(inputs, sparse)
+        decoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+        model = make(encoder, decoder)
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(np.ones((8, 4)), epochs=2, verbose=0)
+        codes.append(encoder.get_layer("code").get_weights()[1])
+
+    assert (codes[0] < -0.02).all()  # pushed down, towards 0.05
+    np.testing.assert_allclose(codes[1], codes[0], rtol=1e-4)

@@ -184,9 +184,26 @@ def test_training_brings_the_means_to_the_target():
     np.testing.assert_allclose(means, 0.05, rtol=0.05)
 
 
-@pytest.mark.parametrize("end", [0.0, 1.0])
-def test_it_is_finite_at_either_end_and_so_is_its_gradient(end):
-    """The mean counts as 1e-7 away from the end: .3 log(.3 / 1e-7) + ..."""
+def test_a_unit_that_is_almost_never_on_is_woken():
+    """Down to sigmoid(-60) = 9e-27 the bias rises: the slope is -target."""
+    model = model_of(
+        code(
+            KLSparsity(0.3),
+            1,
+            kernel_initializer="zeros",
+            bias_initializer=keras.initializers.Constant(-60.0),
+        ),
+        learning_rate=1.0,
+    )
+    train(model, uniform((8, 4)))
+    bias = model.get_weights()[1]
+    # d KL / d bias = p - target, and p is nothing beside 0.3.
+    np.testing.assert_allclose(bias, -60.0 + 0.3, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("end", "away"), [(0.0, 1e-30), (1.0, 1e-7)])
+def test_it_is_finite_at_either_end_and_so_is_its_gradient(end, away):
+    """The mean counts as so far away from the end: .3 log(.3 / away) + ..."""
     model = model_of(
         code(
             KLSparsity(0.3),
@@ -199,7 +216,7 @@ def test_it_is_finite_at_either_end_and_so_is_its_gradient(end):
     x = uniform((8, 4))
     assert (model.predict(x, verbose=0) == end).all()
     near, far = (0.3, 0.7) if end == 0 else (0.7, 0.3)
-    expected = near * math.log(near / 1e-7) + far * math.log(far)
+    expected = near * math.log(near / away) + far * math.log(far)
     # 1 - 1e-7 is rounded to a multiple of 6e-8.
     assert train(model, x) == pytest.approx(expected, abs=0.2)
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
@@ -247,6 +264,13 @@ def test_refuses_the_batch_as_axis_of_the_units():
     for axis in (-1, 1):
         with pytest.raises(ValueError, match=r"the shape \(5,\) with axis"):
             KLSparsity(axis=axis)(uniform(5))
+
+
+def test_refuses_an_activation_that_is_a_layer_of_its_own():
+    for layer in (keras.layers.ReLU(), keras.layers.Activation("relu")):
+        with pytest.raises(ValueError, match="KLSparsity is for units"):
+            KLSparsity().check_layer(layer)
+    KLSparsity().check_layer(keras.layers.Activation("sigmoid"))
 
 
 @pytest.mark.parametrize("activation", ["relu", "linear", "tanh", "softplus"])

@@ -22,6 +22,7 @@ from dlunits.reporting.autoencoder_report import (
     write_autoencoder_report,
 )
 
+SEED = 3
 FEW = [{"labels": 100, "pretrained": 0.123, "scratch": 0.234}]
 
 
@@ -63,7 +64,7 @@ def results(data):
             "model": model,
             "history": histories.get(name, {}),
             "measures": {
-                **measure_autoencoder(model, data),
+                **measure_autoencoder(model, data, SEED),
                 "few_labels": FEW,
             },
         }
@@ -79,6 +80,7 @@ def written(path, results, data, names):
         data=data,
         command="python apps/autoencoder_mnist.py --kind=wide",
         seconds=75,
+        seed=SEED,
     )
     assert report == path
     html = report.read_text(encoding="utf-8")

@@ -1,5 +1,7 @@
 """Few labels: the same pictures, net and seed, from two starts."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -54,6 +56,21 @@ def test_labelled_pictures_depend_on_the_seed(data):
     one, same, other = (labelled(data, 50, seed)[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("number", [20, 60, 109])
+def test_a_rare_class_gives_what_it_has(number):
+    labels = np.repeat([0, 1, 2], [50, 55, 5])
+    images = np.arange(110, dtype="uint8").reshape(-1, 1, 1, 1)
+    few = types.SimpleNamespace(train=(images, labels))
+
+    _, drawn = labelled(few, number, seed=0)
+
+    # Shares of 5 / 11, a half and 1 / 22, one picture up or down.
+    expected = number * np.array([50, 55, 5]) / 110
+    assert len(drawn) == number
+    assert (abs(np.bincount(drawn, minlength=3) - expected) <= 1).all()
+    assert 2 in drawn
 
 
 def test_what_is_known_before_helps_where_labels_are_few(data, taught):
