@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from dlunits.serving.export import export
+from dlunits.serving.model_card import card_of_pictures
 from dlunits.serving.request_pictures import unit_range
 
 
@@ -23,7 +24,7 @@ def export_autoencoder(model, directory, *, data, metrics, command):
     Raises:
         OSError: If it cannot be written.
     """
-    height, width, _ = model.input_shape[1:]
+    shape = model.encoder.input_shape[1:]
     code_shape = model.decoder.input_shape[1:]
     pictures = tf.cast(data.test[0][:1], tf.float32)
 
@@ -31,8 +32,7 @@ def export_autoencoder(model, directory, *, data, metrics, command):
         return autoencoder_endpoints(
             predict,
             **functions,
-            height=height,
-            width=width,
+            shape=shape,
             code_shape=code_shape,
         )
 
@@ -41,12 +41,7 @@ def export_autoencoder(model, directory, *, data, metrics, command):
         directory,
         endpoints=endpoints,
         parts={"encode_batch": model.encoder, "decode_batch": model.decoder},
-        card={
-            "data": data.source,
-            "metrics": {"test_pictures": len(data.test[1]), **metrics},
-            "command": command,
-            "licence": "Apache-2.0",
-        },
+        card=card_of_pictures(data, metrics, command),
         warmup={
             "serving_default": [pictures],
             "encode": [pictures],
@@ -56,29 +51,28 @@ def export_autoencoder(model, directory, *, data, metrics, command):
 
 
 def autoencoder_endpoints(
-    predict, encode_batch, decode_batch, *, height, width, code_shape
+    predict, encode_batch, decode_batch, *, shape, code_shape
 ):
-    """The endpoints of any autoencoder of grey pictures, for `export`.
+    """The endpoints of any autoencoder of pictures, for `export`.
 
-    `serving_default`, argument `images`: `(batch, height, width)`, `(batch,
-    height, width, 1)`, or one picture `(height, width)`. uint8 is 0 ... 255,
-    floats are 0 ... 1, or 0 ... 255 in every picture that has a pixel above 1.
-    It returns `reconstructions` `(batch, height, width, 1)` in 0 ... 1, and
-    `error` `(batch,)`, the mean squared error a pixel.
+    `serving_default`, argument `images`: `(batch, height, width, channels)`,
+    or `(batch, height, width)` or one picture `(height, width)` of a single
+    channel, of any scale, see `dlunits.serving.request_pictures.unit_range`.
+    It returns `reconstructions` `(batch, height, width, channels)` in 0 ... 1,
+    and `error` `(batch,)`, the mean squared error a pixel.
 
     `encode`, argument `images` likewise, returns `codes` `(batch, ...)`.
 
     `decode`, argument `codes`, returns `images` as `reconstructions` above.
 
-    A server offers them for floats; in Python they take uint8 as well.
+    A server offers them for floats; in Python images may be uint8 as well.
 
     Args:
-        predict: The model as a function from `(batch, height, width, 1)`,
-            float32 in [0, 1], to the same shape.
+        predict: The model as a function from `(batch, height, width,
+            channels)`, float32 in [0, 1], to the same shape.
         encode_batch: The same, to codes.
         decode_batch: The function from codes to pictures.
-        height: Integer, pixels.
-        width: Integer, pixels.
+        shape: `(height, width, channels)` of a picture.
         code_shape: Tuple, shape of one code.
 
     Returns:
@@ -92,8 +86,7 @@ def autoencoder_endpoints(
     ...     lambda x: x / 2,
     ...     lambda x: tf.reduce_max(x, axis=(1, 2)),
     ...     decode_batch=None,
-    ...     height=2,
-    ...     width=2,
+    ...     shape=(2, 2, 1),
     ...     code_shape=(1,),
     ... )
     >>> reconstruct, *_ = answers["serving_default"]
@@ -105,13 +98,13 @@ def autoencoder_endpoints(
     """
 
     def serving_default(images):
-        batch = unit_range(images, height, width)
+        batch = unit_range(images, shape)
         reconstructions = tf.cast(predict(batch), tf.float32)
         error = tf.reduce_mean((reconstructions - batch) ** 2, axis=(1, 2, 3))
         return {"reconstructions": reconstructions, "error": error}
 
     def encode(images):
-        return {"codes": encode_batch(unit_range(images, height, width))}
+        return {"codes": encode_batch(unit_range(images, shape))}
 
     def decode(codes):
         return {"images": decode_batch(codes)}

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from dlunits.data.overlapping_tiles import through_tiles
 from dlunits.serving.export import export
+from dlunits.serving.model_card import card_of_pictures
+from dlunits.serving.request_pictures import unit_range
 
 
 def export_denoiser(model, directory, *, data, noise, metrics, command):
@@ -30,13 +32,7 @@ def export_denoiser(model, directory, *, data, noise, metrics, command):
         model,
         directory,
         endpoints=lambda predict: denoiser_endpoints(predict, side),
-        card={
-            "data": data.source,
-            "noise": noise,
-            "metrics": {"test_pictures": len(data.test[1]), **metrics},
-            "command": command,
-            "licence": "Apache-2.0",
-        },
+        card=card_of_pictures(data, metrics, command, noise=noise),
         warmup={"serving_default": [pictures], "denoise": [pictures]},
     )
 
@@ -75,7 +71,7 @@ def denoiser_endpoints(predict, side):
     """
 
     def denoise(images):
-        pictures = unit_pictures(images)
+        pictures = unit_range(images)
         cleaned = through_tiles(predict, pictures, side)
         return {"cleaned": tf.reshape(cleaned, tf.shape(images))}
 
@@ -87,43 +83,3 @@ def denoiser_endpoints(predict, side):
         ),
     )
     return {"serving_default": endpoint, "denoise": endpoint}
-
-
-def unit_pictures(images):
-    """Pictures of any scale -> (batch, height, width, channels) in [0, 1].
-
-    >>> of_both = tf.stack([tf.fill((2, 3), 51.0), tf.fill((2, 3), 0.2)])
-    >>> [round(float(x), 3) for x in unit_pictures(of_both)[:, 0, 0, 0]]
-    [0.2, 0.2]
-    """
-    most = images.dtype.max if images.dtype.is_integer else None
-    pictures = tf.cast(with_batch_and_channels(images), tf.float32)
-    if most:
-        return pictures / most
-    in_range = tf.reduce_all((pictures >= 0) & (pictures <= 255))  # NaN is not
-    message = (
-        "Every pixel must be a number from 0 to 1, or from 0 to 255: clip the "
-        "noise to the range of the picture. Received values from, to:"
-    )
-    ends = tf.reduce_min(pictures), tf.reduce_max(pictures)
-    with tf.control_dependencies(
-        [tf.debugging.Assert(in_range, [message, *ends])]
-    ):
-        brightest = tf.reduce_max(pictures, axis=(1, 2, 3), keepdims=True)
-    return tf.where(brightest > 1, pictures / 255, pictures)
-
-
-def with_batch_and_channels(images):
-    """(h, w), (batch, h, w) or (batch, h, w, c) -> (batch, h, w, c)"""
-    shape, rank = tf.shape(images), tf.rank(images)
-    wanted = (rank >= 2) & (rank <= 4) & (tf.reduce_min(shape) > 0)
-    message = (
-        "`images` must have the shape (height, width), (batch, height, width) "
-        "or (batch, height, width, channels), none of them 0. Received:"
-    )
-    missing = tf.ones([tf.cast(rank < 4, tf.int32)], tf.int32)
-    whole = tf.concat([[1, 1], shape, missing], axis=0)[-4:]
-    with tf.control_dependencies(
-        [tf.debugging.Assert(wanted, [message, shape])]
-    ):
-        return tf.ensure_shape(tf.reshape(images, whole), (None,) * 4)

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from dlunits.data.handwriting import read_digits
+from dlunits.data.handwriting import FIELD, read_digits
 from dlunits.serving.export import export
+from dlunits.serving.model_card import card_of_pictures
 from dlunits.serving.request_pictures import unit_range
 
 
@@ -29,13 +30,7 @@ def export_digit_reader(model, directory, *, data, metrics, command):
     requests = typical_requests(data.test[0][:1])
     if not data.handwriting:
         del requests["recognize"]
-    card = {
-        "data": data.source,
-        "classes": data.class_names,
-        "metrics": {"test_pictures": len(data.test[1]), **metrics},
-        "command": command,
-        "licence": "Apache-2.0",
-    }
+    card = card_of_pictures(data, metrics, command, classes=data.class_names)
     return export(
         model,
         directory,
@@ -74,7 +69,7 @@ def picture_endpoints(predict):
     """
 
     def serving_default(images):
-        return answer(predict, unit_range(images))
+        return answer(predict, unit_range(images, (FIELD, FIELD, 1)))
 
     return {
         "serving_default": (

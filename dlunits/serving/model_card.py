@@ -14,6 +14,27 @@ NEEDED = {
 PACKAGES = ("dlunits", "keras", "tensorflow", "numpy")
 
 
+def card_of_pictures(data, metrics, command, **more):
+    """What only the caller knows of a model of pictures, for `export`.
+
+    Args:
+        data: `dlunits.data.digits.Digits` that the model was trained on.
+        metrics: Dict of what was measured on its test pictures.
+        command: Text, the command that made the model.
+        **more: Further entries of the card.
+
+    Returns:
+        Dict.
+    """
+    return {
+        "data": data.source,
+        **more,
+        "metrics": {"test_pictures": len(data.test[1]), **metrics},
+        "command": command,
+        "licence": "Apache-2.0",
+    }
+
+
 def check_card(card):
     """Raises ValueError where `card` lacks something or is not for JSON."""
     for key, meaning in NEEDED.items():

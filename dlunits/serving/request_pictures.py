@@ -1,53 +1,73 @@
-"""Grey pictures as requests bring them: with or without a batch, any scale."""
+"""Pictures as requests bring them: with or without a batch, any scale."""
 
 import tensorflow as tf
 
-from dlunits.data.handwriting import FIELD
 
+def unit_range(images, shape=None):
+    """Brings one picture or many, of any scale, to floats in [0, 1].
 
-def unit_range(images, height=FIELD, width=FIELD):
-    """Brings one picture or many, of either scale, to floats in [0, 1].
-
-    uint8 is 0 ... 255. Floats are 0 ... 1, or 0 ... 255 in every picture that
-    has a pixel above 1.
+    uint8 is 0 ... 255, uint16 is 0 ... 65,535. Floats are 0 ... 1, or 0 ...
+    255 in every picture that has a pixel above 1; other values are refused,
+    NaN and noise below 0 among them.
 
     Args:
-        images: Tensor `(batch, height, width, 1)`, `(batch, height, width)` or
-            `(height, width)`, of any shape known only when it is called.
-        height: Integer, pixels.
-        width: Integer, pixels.
+        images: Tensor `(batch, height, width, channels)`, `(batch, height,
+            width)` or `(height, width)`, of a shape known only when it is
+            called; without channels there is one.
+        shape: `(height, width, channels)` that a picture must have, or `None`
+            for any.
 
     Returns:
-        Float32 tensor `(batch, height, width, 1)`.
+        Float32 tensor `(batch, height, width, channels)`.
 
     Raises:
-        tf.errors.InvalidArgumentError: If the shape is another one.
+        tf.errors.InvalidArgumentError: If the shape or a value is another
+            one.
 
     Example:
 
-    >>> of_both = tf.stack([tf.fill((28, 28), 51.0), tf.fill((28, 28), 0.2)])
+    >>> of_both = tf.stack([tf.fill((2, 3), 51.0), tf.fill((2, 3), 0.2)])
     >>> [round(float(x), 3) for x in unit_range(of_both)[:, 0, 0, 0]]
     [0.2, 0.2]
     """
-    dtype = images.dtype
-    images = tf.cast(with_channel(images, height, width), tf.float32)
-    if dtype.is_integer:
-        return images / 255
-    brightest = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
-    return tf.where(brightest > 1, images / 255, images)
-
-
-def with_channel(images, height, width):
-    """(h, w), (batch, h, w) or (batch, h, w, 1) -> (batch, h, w, 1)"""
-    rank, shape = tf.rank(images), tf.shape(images)
-    missing = tf.ones([tf.cast(rank < 4, tf.int32)], tf.int32)
-    picture = tf.concat([[0, 0], shape, missing], axis=0)[-3:]
-    wanted = tf.reduce_all(picture == [height, width, 1]) & (rank <= 4)
+    most = images.dtype.max if images.dtype.is_integer else None
+    pictures = tf.cast(with_batch_and_channels(images, shape), tf.float32)
+    if most:
+        return pictures / most
+    in_range = tf.reduce_all((pictures >= 0) & (pictures <= 255))  # NaN is not
     message = (
-        f"`images` must have the shape (batch, {height}, {width}), (batch, "
-        f"{height}, {width}, 1) or ({height}, {width}). Received:"
+        "Every pixel must be a number from 0 to 1, or from 0 to 255: clip the "
+        "noise to the range of the picture. Received values from, to:"
+    )
+    ends = tf.reduce_min(pictures), tf.reduce_max(pictures)
+    with tf.control_dependencies(
+        [tf.debugging.Assert(in_range, [message, *ends])]
+    ):
+        brightest = tf.reduce_max(pictures, axis=(1, 2, 3), keepdims=True)
+    return tf.where(brightest > 1, pictures / 255, pictures)
+
+
+def with_batch_and_channels(images, shape):
+    """(h, w), (batch, h, w) or (batch, h, w, c) -> (batch, h, w, c)"""
+    given, rank = tf.shape(images), tf.rank(images)
+    missing = tf.ones([tf.cast(rank < 4, tf.int32)], tf.int32)
+    whole = tf.concat([[1, 1], given, missing], axis=0)[-4:]
+    right = (rank >= 2) & (rank <= 4) & (tf.reduce_min(given) > 0)
+    if shape is not None:
+        right &= tf.reduce_all(whole[1:] == shape)
+    height, width, channels = shape or ("height", "width", "channels")
+    message = (
+        f"`images` must have the shape (batch, {height}, {width}, {channels})"
+        + (
+            f", (batch, {height}, {width}) or ({height}, {width})"
+            if channels in (1, "channels")
+            else ""
+        )
+        + ", none of them 0. Received:"
     )
     with tf.control_dependencies(
-        [tf.debugging.Assert(wanted, [message, shape])]
+        [tf.debugging.Assert(right, [message, given])]
     ):
-        return tf.reshape(images, (-1, height, width, 1))
+        if shape is None:
+            return tf.ensure_shape(tf.reshape(images, whole), (None,) * 4)
+        return tf.reshape(images, (-1, *shape))

@@ -6,12 +6,14 @@ import tensorflow as tf
 
 from dlunits.serving.request_pictures import unit_range
 
+SHAPE = (2, 3, 1)
+
 
 def test_pictures_of_another_size_are_taken_when_asked_for():
     picture = np.arange(6, dtype="uint8").reshape(2, 3)
 
     for images in (picture, picture[None], picture[None, ..., None]):
-        batch = unit_range(tf.constant(images), height=2, width=3)
+        batch = unit_range(tf.constant(images), SHAPE)
 
         np.testing.assert_allclose(batch[0, ..., 0], picture / 255, rtol=1e-6)
 
@@ -19,4 +21,22 @@ def test_pictures_of_another_size_are_taken_when_asked_for():
 @pytest.mark.parametrize("shape", [(3, 2), (2, 3, 2), (1, 1, 2, 3, 1), (6,)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(tf.errors.InvalidArgumentError, match="must have the"):
-        unit_range(tf.zeros(shape), height=2, width=3)
+        unit_range(tf.zeros(shape), SHAPE)
+
+
+@pytest.mark.parametrize("value", [np.nan, -0.1, 255.5, np.inf])
+def test_values_that_no_picture_has_are_refused(value):
+    picture = np.full((2, 3), 0.5, "float32")
+    picture[1, 1] = value
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Every pixel"):
+        unit_range(tf.constant(picture), SHAPE)
+
+
+def test_colours_are_kept():
+    pictures = np.arange(36, dtype="uint8").reshape(2, 2, 3, 3)
+
+    for shape in [(2, 3, 3), None]:
+        batch = unit_range(tf.constant(pictures), shape)
+
+        np.testing.assert_allclose(batch, pictures / 255, rtol=1e-6)
