@@ -26,7 +26,7 @@ lint: .venv/test.installed
 	$(BIN)/ruff format --check .
 
 bench: .venv/bench.installed
-	@failed=; for script in benchmarks/*.py; do \
+	@failed=; for script in $$(grep -l "^def main" benchmarks/*.py); do \
 		echo "== $$script"; $(BIN)/python $$script || failed="$$failed $$script"; \
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 

@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 
 from dlunits.layers import TiedDense
 from dlunits.training.warmup_cosine import warmup_cosine
@@ -55,7 +56,8 @@ def pretrain_layerwise(
         Dict of layer name to the list of its losses, one an epoch.
 
     Raises:
-        ValueError: If the encoder has no dense layer.
+        ValueError: If the encoder has no dense layer, or `x` holds NaN or
+            infinity.
 
     Example, a code of 2 for numbers that lie on a plane:
 
@@ -68,6 +70,7 @@ def pretrain_layerwise(
     >>> losses["code"][-1] < 1e-3 < losses["code"][0]
     True
     """
+    check_finite(x)
     losses, activation, hidden = {}, input_activation, x
     for layer in encoder.layers:
         inputs = keras.Input(hidden.shape[1:], dtype=hidden.dtype.name)
@@ -113,7 +116,8 @@ def fine_tune(
 
         P(class | x) = softmax(encoder(x) W + b)
 
-    The encoder itself stays as it is: the classifier starts from a copy. `W`
+    The encoder itself stays as it is: the classifier starts from a copy,
+    with the dropout and the penalties that the encoder's layers have. `W`
     and `b` start at 0. With random ones, a code of large numbers would begin
     as wrong and sure of it, and what was learnt before would be unlearnt.
 
@@ -136,6 +140,9 @@ def fine_tune(
         The classifier, a Keras model from `x` to `(batch, num_classes)`
         probabilities.
 
+    Raises:
+        ValueError: If `x` holds NaN or infinity.
+
     Example, one number, positive or not:
 
     >>> import numpy as np
@@ -147,6 +154,7 @@ def fine_tune(
     >>> classifier.predict(np.array([[-0.5], [0.5]]), verbose=0).argmax(axis=1)
     array([0, 1])
     """
+    check_finite(x)
     copy = keras.models.clone_model(encoder)
     if pretrained:
         copy.set_weights(encoder.get_weights())
@@ -167,6 +175,16 @@ def fine_tune(
         verbose=verbose,
     )
     return classifier
+
+
+def check_finite(x):
+    finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            "Every number of `x` must be finite. Received: NaN or infinity in "
+            f"{np.sum(~finite)} of {len(x)} examples, first in example "
+            f"{np.argmin(finite)} (counted from 0)"
+        )
 
 
 def train(model, x, y, loss, *, epochs, batch_size, learning_rate, verbose):

@@ -98,6 +98,23 @@ def test_an_encoder_without_dense_layers_is_refused(digits):
         pretrain_layerwise(encoder, digits, epochs=1)
 
 
+def test_nan_is_refused_before_a_weight_is_touched(digits):
+    encoder = chain(8)
+    before = encoder.get_weights()
+    spoilt = digits[:50].copy()
+    spoilt[[3, 7], 5] = np.nan, np.inf
+
+    for train in (
+        lambda: pretrain_layerwise(encoder, spoilt, epochs=1),
+        lambda: fine_tune(encoder, spoilt, np.zeros(50), 10, epochs=1),
+    ):
+        with pytest.raises(ValueError, match=r"in 2 of 50 examples.*example 3"):
+            train()
+
+    for old, new in zip(before, encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_fine_tuning_starts_from_the_encoder_and_leaves_it(digits):
     encoder = chain(16)
     before = encoder.get_weights()
