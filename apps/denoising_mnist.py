@@ -1,0 +1,200 @@
+"""Trains a denoiser of small pictures, and cleans pictures of any size.
+
+Paper: Vincent et al., 2010, "Stacked denoising autoencoders",
+https://www.jmlr.org/papers/v11/vincent10a.html
+
+Usage:
+    python apps/denoising_mnist.py --noise=gaussian --level=0.5
+    python apps/denoising_mnist.py --model=saved_models/NAME \
+        --input=photo.jpg --input=FOLDER --output=cleaned
+
+Without --model it trains first; stopped at any moment, the same command goes
+on after its last whole epoch. A picture that cannot be read is named, the
+others are cleaned, and the exit status is 1.
+
+Expected: 20.7 dB on MNIST (validation) in 2,000 steps; linear filter 17.7 dB.
+"""
+
+import os
+import pathlib
+import shlex
+import sys
+
+from absl import app, flags, logging
+
+FLAGS = flags.FLAGS
+
+COMMAND = shlex.join(["python", "apps/denoising_mnist.py", *sys.argv[1:]])
+
+NOISES = ("gaussian", "masking", "salt_and_pepper")
+
+
+def define_flags():
+    flags.DEFINE_string(
+        "dataset",
+        "auto",
+        "mnist, fashion_mnist, digits (embedded), a folder of images with a "
+        "subfolder a class, or auto: mnist if there is one, else digits.",
+    )
+    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
+    flags.DEFINE_enum(
+        "noise",
+        "gaussian",
+        NOISES,
+        "Kind of noise; the range of the picture is 0 ... 1.",
+    )
+    flags.DEFINE_float(
+        "level",
+        0.5,
+        "Standard deviation of Gaussian noise; share of the pixels that are "
+        "lost of the others.",
+        lower_bound=0,
+    )
+    flags.DEFINE_integer("epochs", 6, "Passes over the data.", 1, 10**6)
+    flags.DEFINE_integer("batch_size", 64, "Pictures a step.", lower_bound=1)
+    flags.DEFINE_float(
+        "learning_rate", 4e-3, "Adam's largest step size.", lower_bound=0
+    )
+    flags.DEFINE_integer(
+        "patience", 20, "Epochs to wait for better validation.", lower_bound=1
+    )
+    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
+    flags.DEFINE_string(
+        "workdir",
+        "runs/denoising_{dataset}_{noise}_{level}_{epochs}_epochs_seed_{seed}",
+        "Folder of checkpoint, history.csv, TensorBoard logs and report.",
+    )
+    flags.DEFINE_string(
+        "export_dir",
+        "saved_models/denoiser_{dataset}_{noise}_{level}",
+        "Folder in which the SavedModel becomes the next version.",
+    )
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Folder of a SavedModel to clean with; nothing is trained.",
+    )
+    flags.DEFINE_multi_string(
+        "input", [], "Image file to clean, or folder of them."
+    )
+    flags.DEFINE_string("output", None, "Folder of the cleaned PNG files.")
+    flags.DEFINE_bool(
+        "invert",
+        False,
+        "The pictures to clean are negatives of the training "
+        "pictures: dark on light, say, where those are light on dark.",
+    )
+    flags.DEFINE_bool(
+        "overwrite", False, "Replace cleaned files that are there already."
+    )
+
+
+def train_and_evaluate(*, data, working, noise, level, seed, **recipe):
+    """Returns a dict: `model`, `history`, `results` on the test pictures.
+
+    `data` is a `Digits`, `working` the `WorkingDirectory` of the run.
+    """
+    from dlunits.training.denoising_recipe import (
+        denoised_test_pictures,
+        train_denoiser,
+    )
+
+    of_noise = {"noise": noise, "level": level, "seed": seed}
+    model, history = train_denoiser(data, working, **of_noise, **recipe)
+    print("Fitting the best linear filter", flush=True)
+    results = denoised_test_pictures(model, data, **of_noise)
+    return {"model": model, "history": history, "results": results}
+
+
+def train(dataset, data_dir, workdir, export_dir, **recipe):
+    """From the flags to a report and a SavedModel, whose folder it returns."""
+    from dlunits.data import digits
+    from dlunits.diagnostics import mean_quality
+    from dlunits.reporting.denoising_report import write_denoising_report
+    from dlunits.serving.denoiser_service import export_denoiser
+    from dlunits.training import WorkingDirectory, check_writable
+
+    data = digits.load(dataset, data_dir=data_dir)
+    print(data.source, flush=True)
+    run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
+    for name, value in run_of.items():
+        workdir = workdir.replace(f"{{{name}}}", str(value))
+        export_dir = export_dir.replace(f"{{{name}}}", str(value))
+    working = WorkingDirectory(workdir, run_of)
+    check_writable(export_dir)
+    trained = train_and_evaluate(data=data, working=working, **recipe)
+
+    noise = f"{recipe['noise'].replace('_', '-')}, level {recipe['level']:g}"
+    report = write_denoising_report(
+        working.path / "report.html", **trained, data=data, noise=noise,
+        command=COMMAND, seconds=working.seconds,
+    )  # fmt: skip
+    metrics = mean_quality(trained["results"], data.test[0] / 255)
+    version = export_denoiser(
+        trained["model"], export_dir, data=data, noise=noise, metrics=metrics,
+        command=COMMAND,
+    )  # fmt: skip
+    for name, mean in metrics.items():
+        line = f"{mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f}"
+        print(f"{name.capitalize() + ':':14} {line}")
+    print(f"Report:        {report}")
+    print(f"SavedModel:    {version}")
+    use = shlex.join([f"--model={version}", "--output=cleaned"])
+    print(f"Use it:        python apps/denoising_mnist.py {use} IMAGE...")
+    return version
+
+
+def clean(model, places, output, invert, overwrite):
+    """Cleans picture files, and returns whether all went well."""
+    from dlunits.data.picture_files import find_picture_files
+    from dlunits.serving.picture_cleaning import clean_files, load_denoiser
+
+    denoise, files = load_denoiser(model), find_picture_files(places)
+    done, folder = 0, pathlib.Path(output).expanduser()
+    for file, target, problem in clean_files(
+        denoise, files, folder, invert=invert, overwrite=overwrite
+    ):
+        if problem:
+            print(f"{file}: {problem}", file=sys.stderr, flush=True)
+        else:
+            done += 1
+            print(f"{file} -> {target}", flush=True)
+    print(f"Cleaned:       {done} of {len(files)}")
+    return done == len(files)
+
+
+def run(model, input, output, invert, overwrite, pictures, **training):
+    places = [*input, *pictures]
+    if bool(places) != bool(output) or (model and not places):
+        raise ValueError(
+            "Pictures to clean (--input=PICTURE_OR_FOLDER) and a folder for "
+            "the result (--output=FOLDER) are needed together. Received: "
+            f"--input={places}, --output={output}"
+        )
+    if output:
+        from dlunits.training import check_writable
+
+        check_writable(output)
+    model = model or train(**training)
+    return not places or clean(model, places, output, invert, overwrite)
+
+
+def main(argv):
+    logging.set_verbosity(logging.WARNING)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
+    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
+    values = {name: FLAGS[name].value for name in names}
+    try:
+        sys.exit(not run(pictures=argv[1:], **values))
+    except (OSError, ValueError) as error:
+        sys.exit(f"denoising_mnist.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit(
+            "denoising_mnist.py: stopped; the same command goes on from here"
+        )
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

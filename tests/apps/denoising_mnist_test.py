@@ -1,0 +1,335 @@
+"""The denoising app as a process: trained, killed, resumed, put to work."""
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from apps.denoising_mnist import NOISES, run
+from dlunits.data import digits
+from dlunits.training import denoising_recipe
+
+EPOCHS = 2
+FLAGS = ("--dataset=digits", f"--epochs={EPOCHS}")
+RUN = f"runs/denoising_digits_gaussian_0.5_{EPOCHS}_epochs_seed_0"
+MODELS = "saved_models/denoiser_digits_gaussian_0.5"
+
+
+@pytest.fixture(scope="module")
+def app(project):
+    """Runs the app to its end in a folder."""
+
+    def run(folder, *flags):
+        return subprocess.run(
+            [sys.executable, project / "apps/denoising_mnist.py", *flags],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=500,
+        )
+
+    return run
+
+
+def sentence(width=100):
+    """A line of the embedded digits, light on black, and the same in noise."""
+    images, _ = digits.load("digits").test
+    line = np.concatenate(images[: -(-width // 28), ..., 0], axis=1)
+    line = line[:, :width] / 255
+    noise = np.random.default_rng(0).normal(0, 0.5, line.shape)
+    return line, np.clip(line + noise, 0, 1)
+
+
+@pytest.fixture(scope="module")
+def trained(app, tmp_path_factory):
+    """Folder of a run that was not stopped and cleaned, and its process."""
+    folder = tmp_path_factory.mktemp("trained")
+    _, noisy = sentence()
+    save(folder / "pictures/line.png", np.round(255 * noisy).astype("uint8"))
+    process = app(folder, *FLAGS, "--input=pictures", "--output=cleaned")
+    assert process.returncode == 0, process.stderr
+    return folder, process
+
+
+def save(path, pixels, **options):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def told(process):
+    """Lines like `Report: PATH`, as a dict."""
+    lines = re.findall(r"^([A-Z][\w ]+): +(.*)$", process.stdout, re.M)
+    return {name: value.strip() for name, value in lines}
+
+
+def checkpoint(folder):
+    """Arrays and text of a checkpoint, without the time that it took."""
+    with np.load(folder / RUN / "checkpoint.npz") as arrays:
+        arrays = dict(arrays)
+    text = json.loads(arrays.pop("text").item())
+    text["state"].pop("seconds")
+    return text, arrays
+
+
+# --help
+
+
+def test_help_answers_at_once_and_loads_nothing_heavy(project):
+    command = [sys.executable, "-X", "importtime"]
+    command += [project / "apps/denoising_mnist.py", "--help"]
+    seconds = []
+    for _ in range(3):  # the best of three, for a machine at work
+        start = time.perf_counter()
+        process = subprocess.run(command, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+
+    assert "--level" in process.stdout
+    loaded = set(re.findall(r"\| +(\w+)", process.stderr))
+    assert "absl" in loaded  # the list is there to be read
+    heavy = {"tensorflow", "keras", "numpy", "jax", "matplotlib", "dlunits"}
+    assert not loaded & heavy
+    assert min(seconds) <= 0.5
+
+
+def test_offers_every_noise():
+    assert tuple(denoising_recipe.NOISES) == NOISES
+
+
+# A whole run
+
+
+def test_ends_by_naming_quality_report_and_saved_model(trained):
+    folder, process = trained
+    last = told(process)
+    psnr, ssim = (
+        [
+            float(re.search(pattern, last[name])[1])
+            for name in ("Noisy", "Linear filter", "Denoiser")
+        ]
+        for pattern in (r"([\d.]+) dB", r"SSIM ([\d.]+)")
+    )
+    # Noise of 0.5 that is clipped at 0 has half its energy where paper is 0,
+    # and digits are mostly paper: 10 log10(2 / 0.5 ** 2) = 9.0 dB.
+    assert psnr[0] == pytest.approx(9.0, abs=0.7)
+    assert psnr == sorted(psnr)
+    assert ssim == sorted(ssim)
+    assert last["Report"] == f"{RUN}/report.html"
+    assert last["SavedModel"] == f"{MODELS}/1"
+    assert last["Use it"].startswith(
+        f"python apps/denoising_mnist.py --model={MODELS}/1 --output="
+    )
+    assert (folder / last["SavedModel"] / "saved_model.pb").is_file()
+    with (folder / RUN / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
+
+
+def test_report_and_card_hold_what_was_printed(trained):
+    folder, process = trained
+    html = (folder / RUN / "report.html").read_text()
+    card = json.loads((folder / MODELS / "1/model_card.json").read_text())
+    for name in ("noisy", "linear filter", "denoiser"):
+        psnr = card["metrics"][name]["psnr"]
+        assert f"{psnr:.2f} dB" in told(process)[name.capitalize()]
+        assert f">{round(psnr, 2):.4g}<" in html
+    assert card["noise"] == "gaussian, level 0.5"
+    assert "denoising_mnist.py --dataset=digits" in html
+    assert "scikit-learn&#39;s 1,797 handwritten digits" in html
+    assert re.search(r"Time</th><td>[\d.]+ (s|min)", html)
+
+
+def test_cleans_the_pictures_it_was_given(trained):
+    folder, process = trained
+    clean, noisy = sentence()
+    cleaned = read(folder / "cleaned/line.png") / 255
+    assert cleaned.shape == clean.shape
+    error, before = (
+        np.mean((picture - clean) ** 2) for picture in (cleaned, noisy)
+    )
+    assert error < before / 3
+    assert "line.png -> cleaned/line.png" in process.stdout
+    assert told(process)["Cleaned"] == "1 of 1"
+
+
+def test_killed_it_ends_like_a_run_never_stopped(
+    project, app, trained, tmp_path
+):
+    history = tmp_path / RUN / "history.csv"
+    killed = subprocess.Popen(
+        [sys.executable, project / "apps/denoising_mnist.py", *FLAGS],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    started = time.monotonic()
+    while not history.exists():
+        assert killed.poll() is None, "The run ended before it was killed."
+        assert time.monotonic() - started < 300
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+
+    resumed = app(tmp_path, *FLAGS)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Epoch 1/" not in resumed.stdout  # it did not start anew
+    (text, arrays), (expected_text, expected) = map(
+        checkpoint, (tmp_path, trained[0])
+    )
+    assert text == expected_text
+    assert arrays.keys() == expected.keys()
+    for name in arrays:
+        np.testing.assert_array_equal(arrays[name], expected[name], name)
+
+
+# Somebody's own pictures, and a model that is there already
+
+
+@pytest.fixture(scope="module")
+def cleaning(app, trained, tmp_path_factory):
+    """One process over pictures of all kinds, and its folder."""
+    folder = tmp_path_factory.mktemp("own")
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 90, 4), "uint8")
+    save(folder / "in/colour.jpg", pixels[..., :3])
+    save(folder / "in/scan.tiff", pixels[..., 0].astype("uint16") * 257)
+    save(folder / "in/stamp.png", pixels[:9, :7])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to view
+    save(folder / "in/turned.jpg", pixels[..., 0], exif=exif)
+    (folder / "in/broken.png").write_text("no picture")
+    save(folder / "out/there.png", pixels)
+    save(folder / "there.png", pixels)
+    process = app(
+        folder,
+        f"--model={trained[0] / MODELS}",
+        "--input=in",
+        "--output=out",
+        "there.png",
+        "missing.png",
+    )
+    return folder, process
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "dtype"),
+    [
+        ("colour", (60, 90, 3), "uint8"),
+        ("scan", (60, 90), "uint16"),
+        ("stamp", (9, 7, 4), "uint8"),
+        ("turned", (90, 60), "uint8"),
+    ],
+)
+def test_pictures_of_all_kinds_keep_size_and_depth(
+    cleaning, name, shape, dtype
+):
+    folder, _ = cleaning
+    pixels = read(folder / f"out/{name}.png")
+    assert pixels.shape == shape
+    assert pixels.dtype == dtype
+
+
+def test_cleaned_is_what_the_saved_model_makes_of_it(cleaning, trained):
+    folder, _ = cleaning
+    model = tf.saved_model.load(str(trained[0] / MODELS / "1"))
+    scan = read(folder / "in/scan.tiff").astype("float32") / 65_535
+    expected = model.denoise(scan)["cleaned"]
+    np.testing.assert_allclose(
+        read(folder / "out/scan.png") / 65_535, expected, atol=1e-4
+    )
+
+
+def test_bad_files_are_a_line_each_and_the_rest_goes_on(cleaning):
+    folder, process = cleaning
+    assert process.returncode == 1
+    assert "Traceback" not in process.stderr
+    for name, message in {
+        "in/broken.png": "is not an image, or of a kind unknown here",
+        "missing.png": "no such file or directory",
+        "there.png": "would replace out/there.png, which was there before",
+    }.items():
+        [line] = [x for x in process.stderr.splitlines() if f"{name}: " in x]
+        assert message in line
+    assert told(process)["Cleaned"] == "4 of 7"
+    assert "Epoch" not in process.stdout
+    assert sorted(path.name for path in (folder / "out").iterdir()) == [
+        "colour.png",
+        "scan.png",
+        "stamp.png",
+        "there.png",
+        "turned.png",
+    ]
+
+
+# Bad input
+
+
+def test_what_is_asked_wrong_is_one_line(project, tmp_path):
+    for flags, message in {
+        ("--noise=snow",): r"--noise=snow: .*gaussian\|masking\|salt",
+        ("--level=-1",): "--level=-1: .*non-negative",
+        ("--input=a.png",): r"^denoising_mnist.py: .*--output=FOLDER.*needed",
+        ("--model=m",): "^denoising_mnist.py: .*are needed together",
+    }.items():
+        process = subprocess.run(
+            [sys.executable, project / "apps/denoising_mnist.py", *flags],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode != 0
+        assert "Traceback" not in process.stderr
+        lines = process.stderr.splitlines()
+        assert len([x for x in lines if re.search(message, x)]) == 1, lines
+
+
+DEFAULTS = {
+    "dataset": "digits",
+    "data_dir": None,
+    "noise": "gaussian",
+    "level": 0.5,
+    "epochs": 1,
+    "batch_size": 32,
+    "learning_rate": 1e-3,
+    "patience": 1,
+    "seed": 0,
+    "workdir": "run",
+    "export_dir": "models",
+    "model": None,
+    "input": [],
+    "output": None,
+    "invert": False,
+    "overwrite": False,
+    "pictures": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"level": 2.0, "noise": "masking"}, "rate=2.0"),
+        ({"batch_size": 5000}, "batch_size=5000"),
+        ({"dataset": "mnits"}, "dataset='mnits'"),
+        ({"workdir": "file"}, "'file'"),
+        ({"export_dir": "file"}, "'file'"),
+        ({"output": "file", "input": ["a.png"]}, "'file'"),
+        ({"model": "gone", "output": "o", "input": ["a.png"]}, "No SavedMo"),
+    ],
+)
+def test_refuses_before_training(flags, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises((ValueError, OSError), match=message):
+        run(**DEFAULTS | flags)
+    assert not list(tmp_path.rglob("checkpoint.npz"))
+    assert not list(tmp_path.rglob("saved_model.pb"))
