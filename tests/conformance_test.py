@@ -113,6 +113,12 @@ CATALOGUE = {
         variational_autoencoder,
         (4, 2),
     ),
+    "pca_autoencoder": (
+        lambda **options: dlunits.models.pca_autoencoder(
+            np.random.default_rng(0).normal(size=(20, 4, 2)), 3, **options
+        ),
+        (4, 2),
+    ),
     "LeNet5": (dlunits.models.LeNet5, (28, 28, 1)),
     "LeNet5-1998": (
         lambda **options: dlunits.models.LeNet5(variant="1998", **options),
