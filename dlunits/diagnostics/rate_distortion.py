@@ -93,7 +93,9 @@ def coarsest_step(points, tolerated=TOLERATED):
     """
     *quantised, exact = points
     good = [p for p in quantised if exact["psnr"] - p["psnr"] <= tolerated]
-    return max(p["step"] for p in good) if good else quantised[-1]["step"]
+    if not good:
+        return min(p["step"] for p in quantised)
+    return max(p["step"] for p in good)
 
 
 def code_length(table_code, code, step):

@@ -62,8 +62,8 @@ def clean_files(denoise, files, folder, *, invert=False, overwrite=False):
         folder: `pathlib.Path` of a folder that exists.
         invert: Whether to clean the negative of each picture: one that is
             dark on light, by a model of pictures that are light on dark.
-        overwrite: Whether a file that is there already may be replaced. The
-            picture itself never is, nor the result of another picture.
+        overwrite: Whether a file that is there already may be replaced. None
+            of the pictures to clean ever is, nor the result of another.
 
     Yields:
         `(file, target, problem)`: `pathlib.Path` of both, and `None`, or one
@@ -85,39 +85,41 @@ def clean_files(denoise, files, folder, *, invert=False, overwrite=False):
     >>> [problem for file, target, problem in results]
     [None, 'is not an image, or of a kind unknown here']
     """
-    written = {}
+    files, written = list(files), {}
+    originals = {file.resolve() for file in files}
     for file in files:
         target = folder / f"{file.stem}.png"
         try:
-            check_target(file, target, written, overwrite)
+            check_target(target, originals, written, overwrite)
             picture = read_picture(file)
             write_picture(target, cleaned(denoise, picture, invert))
         except OSError as error:
             yield file, target, f"cannot be written: {error.strerror or error}"
         except ValueError as error:
             yield file, target, str(error)
+        except (tf.errors.OpError, MemoryError) as error:
+            reason = (str(error) or "no memory is left").splitlines()[0]
+            yield file, target, f"cannot be cleaned: {reason}"
         else:
             written[target] = file
             yield file, target, None
 
 
-def check_target(file, target, written, overwrite):
+def check_target(target, originals, written, overwrite):
     if target in written:
         raise ValueError(
             f"would replace {target}, the cleaned {written[target]}: clean it "
             "into another folder"
         )
-    if target.exists():
-        if file.exists() and target.samefile(file):
-            raise ValueError(
-                "would be replaced by its cleaned picture: choose another "
-                "folder"
-            )
-        if not overwrite:
-            raise ValueError(
-                f"would replace {target}, which was there before: allow it, "
-                "or choose another folder"
-            )
+    if target.resolve() in originals:
+        raise ValueError(
+            f"would replace {target}, a picture to clean: choose another folder"
+        )
+    if target.exists() and not overwrite:
+        raise ValueError(
+            f"would replace {target}, which was there before: allow it, or "
+            "choose another folder"
+        )
 
 
 def cleaned(denoise, picture, invert):

@@ -121,7 +121,7 @@ def test_a_picture_never_replaces_itself(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
     before = file.read_bytes()
     [(_, _, problem)] = clean_files(half, [file], tmp_path, overwrite=True)
-    assert "its cleaned picture" in problem
+    assert "a picture to clean" in problem
     assert file.read_bytes() == before
 
 
@@ -162,3 +162,39 @@ def test_a_model_that_cannot_be_used_is_one_line(tmp_path):
             load_denoiser(tmp_path / name)
         assert "\n" not in str(error.value)
         assert str(tmp_path / name) in str(error.value)
+
+
+def test_no_picture_still_to_be_cleaned_is_replaced(tmp_path):
+    first, second = (
+        save(tmp_path / name, pixels(30, 40)) for name in ("a.jpg", "a.png")
+    )
+    before = read(second)
+
+    results = clean_files(half, [first, second], tmp_path, overwrite=True)
+
+    for _, target, problem in results:
+        assert target == second
+        assert "a picture to clean" in problem
+    np.testing.assert_array_equal(read(second), before)
+
+
+def test_a_model_that_runs_out_of_memory_does_not_end_the_rest(
+    tmp_path, output
+):
+    wide, small = (
+        save(tmp_path / name, pixels(30, width))
+        for name, width in (("wide.png", 90), ("small.png", 40))
+    )
+
+    def narrow(images):
+        if images.shape[2] > 50:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM\nat node")
+        return {"cleaned": images}
+
+    (_, _, problem), (_, target, none) = clean_files(
+        narrow, [wide, small], output
+    )
+
+    assert problem == "cannot be cleaned: OOM"
+    assert none is None
+    np.testing.assert_array_equal(read(target), read(small))
