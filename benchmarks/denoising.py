@@ -24,6 +24,8 @@ import sys
 import tempfile
 import time
 
+from gates import gate
+
 APP = pathlib.Path(__file__).parents[1] / "apps" / "denoising_mnist.py"
 DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
 
@@ -68,16 +70,6 @@ def line(means):
     )
 
 
-def gate(name, value, bound):
-    passed = value >= bound
-    print(
-        f"gate {name}: {value:.3f} >= {bound:g} -> "
-        f"{'pass' if passed else 'fail'}",
-        flush=True,
-    )
-    return passed
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
@@ -113,7 +105,7 @@ def main():
         print(f"{row}, mean of {seeds}: {line(mean)}", flush=True)
         for measure, bound in bounds.items():
             name = f"denoising ({row}, {measure}, mean of {seeds})"
-            passed &= gate(name, mean["denoiser"][measure], bound)
+            passed &= gate(name, mean["denoiser"][measure], ">=", bound)
     sys.exit(not passed)
 
 
