@@ -57,6 +57,7 @@ def read_picture(path):
     """
     from PIL import Image
 
+    limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None  # checked here, from the header alone
     try:
         if path.stat().st_size == 0:
@@ -86,6 +87,8 @@ def read_picture(path):
         reason = getattr(error, "strerror", None) or f"is damaged: {error}"
         reason = reason.splitlines()[0]
         raise ValueError(reason[0].lower() + reason[1:]) from None
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
     pixels = UPRIGHT.get(orientation, np.asarray)(pixels)
     alpha = None
     if has_alpha:

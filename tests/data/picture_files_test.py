@@ -219,3 +219,11 @@ def test_says_where_there_is_no_file(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=f"No files in {tmp_path}/empty"):
         find_picture_files([tmp_path / "empty"])
+
+
+def test_pillows_own_limit_stands_again_afterwards(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    before = Image.MAX_IMAGE_PIXELS
+    with pytest.raises(ValueError, match="is not an image"):
+        read_picture(tmp_path / "bad.png")
+    assert Image.MAX_IMAGE_PIXELS == before is not None
