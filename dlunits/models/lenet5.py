@@ -63,8 +63,6 @@ class LeNet5(keras.Model):
             `(32, 32, 1)` for pictures that already stand in the field.
         dtype: Policy of all layers, such as `"mixed_float16"`; `None` takes
             Keras' current one.
-        dtype: Policy of all layers, such as `"mixed_float16"`; `None` takes
-            Keras' current one.
 
     Input shape: `(batch, 28, 28, 1)` or `(batch, 32, 32, 1)`, ink 1 on
     background 0.
