@@ -2,7 +2,6 @@
 
 import collections.abc
 import dataclasses
-import functools
 
 import keras
 
@@ -12,7 +11,7 @@ from dlunits.models import (
     dense_variational_autoencoder,
 )
 from dlunits.regularizers import KLSparsity
-from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.training.denoising_recipe import fit_to_clean
 
 SHAPE = (28, 28, 1)
 PIXELS = 28 * 28
@@ -134,31 +133,19 @@ def train_autoencoder(
     from dlunits.data import batches, corruption
 
     keras.utils.set_random_seed(seed)
-    recipe, pictures = RECIPES[kind], data.train[0]
+    recipe = RECIPES[kind]
     model = recipe.build(code_size)
-    steps = batches.steps_a_pass(len(pictures), batch_size)
-    schedule = warmup_cosine(
-        learning_rate, steps=epochs * steps, warmup_steps=steps
-    )
-    model.compile(keras.optimizers.Adam(schedule), recipe.loss)
-    corrupted = {
-        "corrupt": corruption.masking_noise(recipe.mask),
-        "prepare": lambda pictures: tf.cast(pictures, tf.float32) / 255,
-        "seed": seed,
-    }
-    history = working.fit(
+    return model, fit_to_clean(
         model,
-        functools.partial(
-            corruption.denoising_batches,
-            pictures,
-            batch_size=batch_size,
-            **corrupted,
-        ),
+        recipe.loss,
+        data,
+        working,
         epochs=epochs,
-        steps_per_epoch=steps,
-        validation_batches=corruption.denoising_evaluation_batches(
-            data.validation[0], **corrupted
-        ),
+        steps_per_epoch=batches.steps_a_pass(len(data.train[0]), batch_size),
+        batch_size=batch_size,
+        learning_rate=learning_rate,
         patience=patience,
+        corrupt=corruption.masking_noise(recipe.mask),
+        prepare=lambda pictures: tf.cast(pictures, tf.float32) / 255,
+        seed=seed,
     )
-    return model, history

@@ -67,26 +67,59 @@ def train_denoiser(
     steps *= passes(pictures, PICTURES_AN_EPOCH)
     keras.utils.set_random_seed(seed)
     model = denoising_autoencoder(pictures.shape[1:])
-    schedule = warmup_cosine(
-        learning_rate, steps=epochs * steps, warmup_steps=steps
+    return model, fit_to_clean(
+        model,
+        "binary_crossentropy",
+        data,
+        working,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        patience=patience,
+        **noisy,
     )
-    model.compile(keras.optimizers.Adam(schedule), "binary_crossentropy")
-    history = working.fit(
+
+
+def fit_to_clean(
+    model,
+    loss,
+    data,
+    working,
+    *,
+    epochs,
+    steps_per_epoch,
+    batch_size,
+    learning_rate,
+    patience,
+    **noisy,
+):
+    """Trains a model on (noisy, clean) pairs, and returns its history.
+
+    `noisy` is what `dlunits.data.corruption.denoising_batches` takes of the
+    noise: `corrupt`, `prepare` and `seed`.
+    """
+    schedule = warmup_cosine(
+        learning_rate,
+        steps=epochs * steps_per_epoch,
+        warmup_steps=steps_per_epoch,
+    )
+    model.compile(keras.optimizers.Adam(schedule), loss)
+    return working.fit(
         model,
         functools.partial(
             corruption.denoising_batches,
-            pictures,
+            data.train[0],
             batch_size=batch_size,
             **noisy,
         ),
         epochs=epochs,
-        steps_per_epoch=steps,
+        steps_per_epoch=steps_per_epoch,
         validation_batches=corruption.denoising_evaluation_batches(
             data.validation[0], **noisy
         ),
         patience=patience,
     )
-    return model, history
 
 
 def denoised_test_pictures(model, data, *, noise, level, seed):
