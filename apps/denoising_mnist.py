@@ -50,7 +50,7 @@ def define_flags():
         "lost of the others.",
         lower_bound=0,
     )
-    flags.DEFINE_integer("epochs", 6, "Passes over the data.", 1, 10**6)
+    flags.DEFINE_integer("epochs", 8, "Passes over the data.", 1, 10**6)
     flags.DEFINE_integer("batch_size", 64, "Pictures a step.", lower_bound=1)
     flags.DEFINE_float(
         "learning_rate", 4e-3, "Adam's largest step size.", lower_bound=0

@@ -28,7 +28,7 @@ def train_denoiser(
     *,
     noise="gaussian",
     level=0.5,
-    epochs=6,
+    epochs=8,
     batch_size=64,
     learning_rate=4e-3,
     patience=None,
