@@ -1,11 +1,12 @@
 """Image files of any kind to pixels in [0, 1], and back to PNG."""
 
 import dataclasses
-import os
 import pathlib
 
 import numpy as np
 import tensorflow as tf
+
+from dlunits.whole_files import written_whole
 
 MEGAPIXELS = 64  # a larger picture is not decoded
 
@@ -160,20 +161,16 @@ def write_picture(path, picture):
     pixels = np.round(pixels).astype(picture.dtype)
     if picture.alpha is not None:
         pixels = np.concatenate([pixels, picture.alpha], axis=-1)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
+    with written_whole(path) as file:
         if picture.dtype == "uint16":  # colours too, which Pillow has not
-            unfinished.write_bytes(tf.io.encode_png(pixels).numpy())
-        else:
-            from PIL import Image
+            file.write(tf.io.encode_png(pixels).numpy())
+            return
+        from PIL import Image
 
-            image = Image.fromarray(
-                pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
-            )
-            image.save(unfinished, "PNG", icc_profile=picture.profile)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        image = Image.fromarray(
+            pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
+        )
+        image.save(file, "PNG", icc_profile=picture.profile)
 
 
 def find_picture_files(places):

@@ -17,6 +17,7 @@ import matplotlib
 from matplotlib.image import AxesImage
 
 from dlunits.reporting.style import TIMES
+from dlunits.whole_files import written_whole
 
 PACKAGES = ("dlunits", "keras", "tensorflow", "jax", "torch", "numpy")
 LARGEST_SVG = 300_000  # bytes
@@ -116,7 +117,8 @@ def write_report(
         command=command,
         facts=facts,
     )
-    replace_text(path, html)
+    with written_whole(path) as file:
+        file.write(html.encode(errors="backslashreplace"))
     return path
 
 
@@ -225,22 +227,3 @@ def duration(seconds):
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return (f"{hours} h " if hours else "") + f"{minutes} min {rest} s"
-
-
-def replace_text(path, text):
-    """Puts the text where the file is, in one step."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        try:
-            unfinished.write_text(
-                text, encoding="utf-8", errors="backslashreplace"
-            )
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise type(error)(
-            "The report must go to a writable file in a folder that exists. "
-            f"Received: {str(path)!r} ({error.strerror}). Free or choose "
-            "another place."
-        ) from error

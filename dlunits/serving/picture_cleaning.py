@@ -93,9 +93,7 @@ def clean_files(denoise, files, folder, *, invert=False, overwrite=False):
             check_target(target, originals, written, overwrite)
             picture = read_picture(file)
             write_picture(target, cleaned(denoise, picture, invert))
-        except OSError as error:
-            yield file, target, f"cannot be written: {error.strerror or error}"
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             yield file, target, str(error)
         except (tf.errors.OpError, MemoryError) as error:
             reason = (str(error) or "no memory is left").splitlines()[0]

@@ -2,12 +2,12 @@
 
 import contextlib
 import json
-import os
-import pathlib
 import zipfile
 
 import keras
 import numpy as np
+
+from dlunits.whole_files import written_whole
 
 
 def save_checkpoint(path, model, state, best_weights=None):
@@ -21,9 +21,8 @@ def save_checkpoint(path, model, state, best_weights=None):
     masks, forgets its best epoch, and a crash while they write leaves half a
     file.
 
-    The file is written under a temporary name beside `path`, synced to the
-    disk and renamed, so at every moment `path` is the old checkpoint or the
-    new one, never a part of one.
+    At every moment `path` is the old checkpoint or the new one, never a part
+    of one, see `dlunits.whole_files`.
 
     Args:
         path: Where the checkpoint goes.
@@ -36,12 +35,9 @@ def save_checkpoint(path, model, state, best_weights=None):
         OSError: If the file cannot be written, a full disk for example. The
             checkpoint at `path` stays as it was.
 
-    Reference: SQLite, "Atomic Commit In SQLite",
-    https://www.sqlite.org/atomiccommit.html, for why the folder is synced too.
-
     Example:
 
-    >>> import tempfile
+    >>> import pathlib, tempfile
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
     >>> model.set_weights([np.array([[2.0]]), np.array([3.0])])
@@ -63,7 +59,7 @@ def save_checkpoint(path, model, state, best_weights=None):
     for index, weight in enumerate(best_weights or []):
         arrays[f"best/{index}"] = weight
     text = json.dumps({"state": state, "signature": signature(model)})
-    with replacing(path) as file:
+    with written_whole(path) as file:
         np.savez(file, text=np.array(text), **arrays)
 
 
@@ -113,37 +109,6 @@ def open_checkpoint(path):
             f"{path} is not a checkpoint of dlunits, or is damaged: delete it "
             f"or use another working directory ({error})"
         ) from error
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Opens a file beside `path` that takes its place once it is whole."""
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OSError(
-            error.errno,
-            f"{error.strerror}: could not write this file, what was there "
-            "before is untouched",
-            str(path),
-        ) from error
-
-
-def sync_folder(folder):
-    """Makes a rename in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def variables_of(model):

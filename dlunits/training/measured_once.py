@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from dlunits.training.checkpoint import replacing
+from dlunits.whole_files import written_whole
 
 
 def measured_once(path, run, model, measure):
@@ -51,7 +51,7 @@ def measured_once(path, run, model, measure):
         if isinstance(saved, dict) and saved.get("measured") == key:
             return saved["figures"]
     text = json.dumps({"measured": key, "figures": measure()}, indent=1)
-    with replacing(path) as file:
+    with written_whole(path) as file:
         file.write(text.encode())
     return json.loads(text)["figures"]
 

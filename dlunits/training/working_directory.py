@@ -12,12 +12,12 @@ import keras
 from dlunits.training.checkpoint import (
     load_checkpoint,
     read_state,
-    replacing,
     save_checkpoint,
 )
 from dlunits.training.early_stopping import EarlyStopping
 from dlunits.training.finite_loss import FiniteLoss
 from dlunits.training.tensorboard import Curves
+from dlunits.whole_files import written_whole
 
 
 class WorkingDirectory:
@@ -224,7 +224,7 @@ def put_final_weights(model, best_weights):
 
 def write_history(path, rows):
     """One line an epoch; a float is written so that it reads back equal."""
-    with replacing(path) as file:
+    with written_whole(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         table = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
         table.writeheader()

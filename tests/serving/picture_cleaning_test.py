@@ -128,7 +128,8 @@ def test_a_picture_never_replaces_itself(tmp_path):
 def test_a_folder_that_cannot_be_written_is_a_problem_of_the_file(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
     [(_, _, problem)] = clean_files(as_it_is, [file], tmp_path / "gone")
-    assert problem == "cannot be written: No such file or directory"
+    assert "No such file or directory: could not write" in problem
+    assert problem.endswith(f"'{tmp_path}/gone/a.png'")
 
 
 # The model

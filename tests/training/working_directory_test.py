@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import pathlib
 import random
 import resource
@@ -34,7 +35,7 @@ def start(workdir, **flags):
     """The run in a process of its own."""
     return subprocess.Popen(
         [sys.executable, PROGRAM, workdir, json.dumps(flags)],
-        env={"PYTHONPATH": str(PROJECT), "PATH": ""},
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
         stderr=subprocess.DEVNULL,
     )
 
