@@ -12,14 +12,18 @@ ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 	tests/layers tests/losses tests/models tests/regularizers \
 	tests/diagnostics tests/training/pretraining_test.py
 
+# Two files at a time, with a thread each.
+PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
 .PHONY: run test lint bench wheel clean
 
 run: .venv/run.installed
 	$(BIN)/python apps/lenet_mnist.py --epochs=3
 
 test: .venv/test.installed
-	$(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(ANY_BACKEND)
+	$(PYTEST)
+	KERAS_BACKEND=jax $(PYTEST) $(ANY_BACKEND)
 
 lint: .venv/test.installed
 	$(BIN)/ruff check .
