@@ -1,4 +1,4 @@
-"""What every public layer and model must be able to do, on every backend."""
+"""What everything public must be able to do, on every backend."""
 
 import keras
 import numpy as np
@@ -126,7 +126,26 @@ CATALOGUE = {
     ),
 }
 
+# Public regularizer -> how to make one.
+REGULARIZERS = {
+    "KLSparsity": lambda: dlunits.regularizers.KLSparsity(0.1, weight=2.0),
+}
+
+# Public loss -> a number that an encoder makes of a batch of inputs.
+LOSSES = {
+    "contractive_penalty": lambda encoder, x: (
+        dlunits.losses.contractive_penalty(encoder, x, seed=0)
+    ),
+    "gaussian_kl": lambda encoder, x: ops.mean(
+        dlunits.losses.gaussian_kl(encoder(x), 2 * encoder(x))
+    ),
+    "squared_jacobian_norm": lambda encoder, x: ops.mean(
+        dlunits.losses.squared_jacobian_norm(encoder, x, seed=0)
+    ),
+}
+
 every_unit = pytest.mark.parametrize("name", CATALOGUE)
+every_regularizer = pytest.mark.parametrize("name", REGULARIZERS)
 
 
 def make(name, **options):
@@ -149,6 +168,8 @@ def model_of(name, **options):
 def test_catalogue_holds_every_public_class():
     public = {*dlunits.layers.__all__, *dlunits.models.__all__}
     assert {name.split("-")[0] for name in CATALOGUE} == public
+    assert REGULARIZERS.keys() == {*dlunits.regularizers.__all__}
+    assert LOSSES.keys() == {*dlunits.losses.__all__}
 
 
 @every_unit
@@ -241,3 +262,74 @@ def test_batch_of_one_gives_what_the_example_gives_among_others(name):
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+# Regularizers and losses
+
+
+def penalised(name, policy="float32"):
+    """A model whose whole loss is the penalty, and a batch for it."""
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.Dense(
+        3, "sigmoid", activity_regularizer=REGULARIZERS[name](), dtype=policy
+    )
+    model = keras.Sequential([keras.Input((4,)), layer])
+    model.compile(keras.optimizers.SGD(0.1), auto_scale_loss=False)
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+    return model, x
+
+
+@every_regularizer
+def test_config_makes_the_same_regularizer(name):
+    regularizer = REGULARIZERS[name]()
+    config = keras.saving.serialize_keras_object(regularizer)
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(regularizer)
+    assert again.get_config() == regularizer.get_config()
+    assert config["registered_name"].startswith("dlunits>")
+
+
+@every_regularizer
+def test_a_layer_is_penalised_alike_when_it_is_loaded(name, tmp_path):
+    model, x = penalised(name)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert again.evaluate(x, verbose=0) == model.evaluate(x, verbose=0) != 0
+
+
+@every_regularizer
+def test_in_half_precision_the_penalty_is_close_and_trains(name):
+    model, x = penalised(name, "mixed_float16")
+    single, _ = penalised(name)
+    penalties = [m.evaluate(x, verbose=0) for m in (model, single)]
+    assert penalties[0] == pytest.approx(penalties[1], rel=1e-2)
+    model.fit(x, verbose=0)
+    assert model.evaluate(x, verbose=0) < penalties[0]
+
+
+class OnlyLoss(keras.Model):
+    def __init__(self, encoder, loss):
+        super().__init__()
+        self.encoder = encoder
+        self.loss_of = loss
+
+    def call(self, x):
+        return self.encoder(x)
+
+    def compute_loss(self, x=None, *_, **__):
+        return self.loss_of(self.encoder, x)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_step_down_the_gradient_makes_the_loss_smaller(name, policy):
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.layers.Dense(units, "tanh", dtype=policy) for units in (5, 3)
+    ]
+    encoder = keras.Sequential([keras.Input((4,)), *layers])
+    model = OnlyLoss(encoder, LOSSES[name])
+    model.compile(keras.optimizers.SGD(0.1), auto_scale_loss=False)
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    losses = model.fit(x, batch_size=64, epochs=10, verbose=0).history["loss"]
+    assert 0 < losses[-1] < losses[0]  # NaN is not

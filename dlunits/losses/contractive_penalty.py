@@ -100,7 +100,8 @@ def squared_jacobian_norm(encoder, x, method="auto", seed=None, code=None):
         x: Tensor `(batch, ...)`.
         method: One of the above.
         seed: Integer, `keras.random.SeedGenerator` or `None`, of the random
-            projection. An integer gives the same signs at every call.
+            projection. An integer gives the same signs at every call. On JAX
+            a compiled training step cannot do without.
         code: `encoder(x, training=False)` where it is known already; it saves
             the closed form a pass.
 
