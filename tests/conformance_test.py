@@ -14,6 +14,12 @@ def dense_layer(num_inputs, units):
     return layer
 
 
+def convolution(channels, filters):
+    layer = keras.layers.Conv2D(filters, (3, 2), strides=2, padding="same")
+    layer.build((None, None, None, channels))
+    return layer
+
+
 def contractive_autoencoder(**options):
     parts = dlunits.models.dense_autoencoder((4, 2), 3, (5,), **options)
     return dlunits.models.ContractiveAutoencoder(
@@ -69,6 +75,12 @@ CATALOGUE = {
         ),
         (7, 7, 2),
     ),
+    "TiedConv2DTranspose": (
+        lambda **options: dlunits.layers.TiedConv2DTranspose(
+            convolution(2, 3), activation="tanh", **options
+        ),
+        (4, 5, 3),
+    ),
     "TiedDense": (
         lambda **options: dlunits.layers.TiedDense(
             dense_layer(5, 3), activation="tanh", **options
@@ -96,6 +108,12 @@ CATALOGUE = {
     "convolutional_autoencoder": (
         lambda **options: dlunits.models.convolutional_autoencoder(
             (6, 5, 1), 3, (4, 2), **options
+        ),
+        (6, 5, 1),
+    ),
+    "convolutional_autoencoder-tied": (
+        lambda **options: dlunits.models.convolutional_autoencoder(
+            (6, 5, 1), 3, (4, 2), tied=True, **options
         ),
         (6, 5, 1),
     ),

@@ -39,6 +39,7 @@ SAVED_BY_NAME = {
 
 # Modules whose tests are another module's, because they are parts of it.
 TESTED_WITH = {
+    "dlunits/layers/tied_kernel.py": "tests/layers/tied_dense_test.py",
     "dlunits/reporting/feature_maps.py": "tests/reporting/figures_test.py",
     "dlunits/reporting/style.py": "tests/reporting/figures_test.py",
     "dlunits/serving/warmup.py": "tests/serving/export_test.py",

@@ -12,6 +12,9 @@ from dlunits.layers.partial_conv2d import PartialConv2D as PartialConv2D
 from dlunits.layers.salt_and_pepper_noise import (
     SaltAndPepperNoise as SaltAndPepperNoise,
 )
+from dlunits.layers.tied_conv2d_transpose import (
+    TiedConv2DTranspose as TiedConv2DTranspose,
+)
 from dlunits.layers.tied_dense import TiedDense as TiedDense
 from dlunits.layers.trainable_subsampling import (
     TrainableSubsampling as TrainableSubsampling,
@@ -24,6 +27,7 @@ __all__ = [
     "MovingMeanSparsity",
     "PartialConv2D",
     "SaltAndPepperNoise",
+    "TiedConv2DTranspose",
     "TiedDense",
     "TrainableSubsampling",
 ]

@@ -1,13 +1,13 @@
 """A dense layer that shares its kernel with another one."""
 
-import types
-
 import keras
 from keras import ops
 
+from dlunits.layers.tied_kernel import TiedKernel
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
-class TiedDense(keras.layers.Layer):
+class TiedDense(TiedKernel):
     """Runs a dense layer backwards, with that layer's kernel transposed.
 
     Use it as the decoder of an autoencoder: it halves the weights, and keeps
@@ -43,50 +43,7 @@ class TiedDense(keras.layers.Layer):
     [[7.0, 7.0]]
     """
 
-    def __init__(
-        self,
-        tied_to,
-        activation=None,
-        use_bias=True,
-        bias_initializer="zeros",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        if not isinstance(tied_to, keras.layers.Dense) or not tied_to.built:
-            raise ValueError(
-                "`tied_to` must be a `keras.layers.Dense` that is built: put "
-                f"it into a model first. Received: {tied_to}"
-            )
-        # Held out of Keras' sight: the other layer's bias is no weight of this.
-        self.tie = types.SimpleNamespace(layer=tied_to)
-        self.activation = keras.activations.get(activation)
-        self.use_bias = use_bias
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-
-    @property
-    def tied_to(self):
-        """The layer whose kernel it shares."""
-        return self.tie.layer
-
-    def tied_like(self, tied_to):
-        """Returns a layer like this one, tied to another dense layer."""
-        return type(self)(**{**self.options(), "tied_to": tied_to})
-
-    def build(self, input_shape):
-        kernel = self.tied_to.kernel
-        if input_shape[-1] != kernel.shape[1]:
-            raise ValueError(
-                f"The input must have {kernel.shape[1]} features, the units "
-                f"of {self.tied_to.name!r}. Received: {input_shape=}"
-            )
-        self.kernel = kernel
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(kernel.shape[0],),
-                initializer=self.bias_initializer,
-            )
+    kind = keras.layers.Dense
 
     def call(self, inputs):
         outputs = ops.matmul(inputs, ops.transpose(self.kernel))
@@ -96,24 +53,3 @@ class TiedDense(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.tied_to.kernel.shape[0])
-
-    def options(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "bias_initializer": keras.initializers.serialize(
-                self.bias_initializer
-            ),
-        }
-
-    def get_config(self):
-        return {
-            **self.options(),
-            "tied_to": keras.saving.serialize_keras_object(self.tied_to),
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        tied_to = keras.saving.deserialize_keras_object(config["tied_to"])
-        return cls(**{**config, "tied_to": tied_to})

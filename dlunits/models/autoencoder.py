@@ -2,7 +2,7 @@
 
 import keras
 
-from dlunits.layers import TiedDense
+from dlunits.layers.tied_kernel import TiedKernel
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -45,6 +45,7 @@ class Autoencoder(keras.Model):
     Example, a code that keeps the first of two numbers:
 
     >>> import numpy as np
+    >>> from dlunits.layers import TiedDense
     >>> first = keras.layers.Dense(1, kernel_initializer="ones")
     >>> encoder = keras.Sequential([keras.Input((2,)), first])
     >>> decoder = keras.Sequential([keras.Input((1,)), TiedDense(first)])
@@ -141,20 +142,20 @@ class Autoencoder(keras.Model):
 def tie_again(decoder, encoder):
     """Ties a decoder that was read from its config to the encoder beside it.
 
-    A config can only hold a copy of the layer that a `TiedDense` is tied to;
-    the encoder's layer of that name is the one that was meant.
+    A config can only hold a copy of the layer that another is tied to; the
+    encoder's layer of that name is the one that was meant.
     """
     named = {layer.name: layer for layer in encoder.layers}
 
     def source(layer):
         return named.get(layer.tied_to.name, layer.tied_to)
 
-    tied = [layer for layer in decoder.layers if isinstance(layer, TiedDense)]
+    tied = [layer for layer in decoder.layers if isinstance(layer, TiedKernel)]
     if all(source(layer) is layer.tied_to for layer in tied):
         return decoder
 
     def clone(layer):
-        if isinstance(layer, TiedDense):
+        if isinstance(layer, TiedKernel):
             return layer.tied_like(source(layer))
         return type(layer).from_config(layer.get_config())
 

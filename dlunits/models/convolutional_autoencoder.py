@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from dlunits.layers import TiedConv2DTranspose, TiedDense
 from dlunits.models.autoencoder import Autoencoder
 
 
@@ -17,6 +18,7 @@ def convolutional_autoencoder(
     activation="relu",
     code_activation=None,
     output_activation=None,
+    tied=False,
     dropout=0.0,
     l2=0.0,
     activity_regularizer=None,
@@ -41,6 +43,8 @@ def convolutional_autoencoder(
         code_activation: Activation of the code.
         output_activation: Activation of the reconstruction, such as
             `"sigmoid"` for pixels in [0, 1].
+        tied: Boolean, whether the decoder's kernels are the encoder's
+            (`dlunits.layers.TiedConv2DTranspose`, `TiedDense`).
         dropout: Number in [0, 1), share of the maps of every stage but the
             output that are silent in a training step.
         l2: Number, weight of the sum of squares of the kernels.
@@ -62,6 +66,14 @@ def convolutional_autoencoder(
     >>> model = convolutional_autoencoder((25, 28, 1), filters=(8, 4))
     >>> model.encoder.output_shape, model.output_shape
     ((None, 7, 7, 4), (None, 25, 28, 1))
+
+    Weights and biases of 4x4x1 -> 2x2x2 -> 4x4x1, windows of 3x3:
+
+    >>> shape = {"input_shape": (4, 4, 1), "filters": (2,)}
+    >>> convolutional_autoencoder(**shape).count_params()  # 18 + 2 + 18 + 1
+    39
+    >>> convolutional_autoencoder(**shape, tied=True).count_params()
+    21
     """
     if len(input_shape) != 3 or min(input_shape) < 1:
         raise ValueError(
@@ -100,37 +112,47 @@ def convolutional_autoencoder(
         return layers.SpatialDropout2D(dropout, **maps)(x)
 
     inputs = keras.Input(input_shape, name="input")
-    x, sizes = inputs, []
+    x, sizes, stages = inputs, [], []
     for index, channels in enumerate(filters, 1):
         sizes.append(x.shape[1:])
         is_code = code_size is None and index == len(filters)
         options = {"activation": activation, "name": f"encoder_{index}"}
         options = code if is_code else options
-        x = layers.Conv2D(channels, kernel_size, **stage, **options)(x)
-        x = silence(x)
+        stages.append(layers.Conv2D(channels, kernel_size, **stage, **options))
+        x = silence(stages[-1](x))
     smallest = x.shape[1:]
     if code_size is not None:
         x = layers.Flatten(name="flatten", **maps)(x)
-        x = layers.Dense(code_size, **weights, **code)(x)
+        folding = layers.Dense(code_size, **weights, **code)
+        x = folding(x)
     encoder = keras.Model(inputs, x, name="encoder")
 
     codes = keras.Input(encoder.output_shape[1:], name="code_input")
     x = codes
     if code_size is not None:
-        x = layers.Dense(
-            math.prod(smallest), activation, name="unfold", **weights
-        )(x)
+        options = {"activation": activation, "name": "unfold"}
+        if tied:
+            unfolding = TiedDense(folding, dtype=dtype, **options)
+        else:
+            unfolding = layers.Dense(math.prod(smallest), **weights, **options)
+        x = unfolding(x)
         x = layers.Reshape(smallest, dtype=dtype, name="reshape")(x)
         x = silence(x)
     for index, (height, width, channels) in enumerate(reversed(sizes), 1):
         last = index == len(sizes)
-        x = layers.Conv2DTranspose(
-            channels,
-            kernel_size,
-            activation=output_activation if last else activation,
-            name="reconstruction" if last else f"decoder_{index}",
-            **stage,
-        )(x)
+        options = {
+            "activation": output_activation if last else activation,
+            "name": "reconstruction" if last else f"decoder_{index}",
+        }
+        if tied:
+            mirrored = TiedConv2DTranspose(
+                stages[-index], dtype=dtype, **options
+            )
+        else:
+            mirrored = layers.Conv2DTranspose(
+                channels, kernel_size, **stage, **options
+            )
+        x = mirrored(x)
         if x.shape[1:3] != (height, width):  # ceil(25 / 2) * 2 is 26
             surplus = ((0, x.shape[1] - height), (0, x.shape[2] - width))
             x = layers.Cropping2D(surplus, **maps)(x)

@@ -1,9 +1,10 @@
 """Autoencoders that halve and double the sides of a picture."""
 
+import keras
 import numpy as np
 import pytest
 
-from dlunits.models import convolutional_autoencoder
+from dlunits.models import Autoencoder, convolutional_autoencoder
 
 
 @pytest.mark.parametrize("side", [7, 8, 9, 10, 28])
@@ -30,6 +31,54 @@ def test_parameters_are_those_of_the_stages():
     decoder = 10 * 784 + 784 + 9 * 16 * 8 + 8 + 9 * 8 * 1 + 1
     # 16 maps of 7x7 make 784; the decoder's first stage goes from 16 to 8.
     assert autoencoder.count_params() == encoder + decoder
+
+
+@pytest.fixture
+def tied():
+    return convolutional_autoencoder((10, 7, 1), 3, filters=(4, 2), tied=True)
+
+
+def assert_tied(autoencoder):
+    encoder, decoder = (
+        {layer.name: layer for layer in part.layers}
+        for part in (autoencoder.encoder, autoencoder.decoder)
+    )
+    assert decoder["unfold"].kernel is encoder["code"].kernel
+    assert decoder["decoder_1"].kernel is encoder["encoder_2"].kernel
+    assert decoder["reconstruction"].kernel is encoder["encoder_1"].kernel
+
+
+def test_tied_it_has_the_encoders_kernels_and_its_own_biases(tied):
+    assert_tied(tied)
+    assert tied.output_shape == (None, 10, 7, 1)
+    # 10x7 -> 5x4 -> 3x2: the last maps make 2 * 6 = 12 numbers.
+    encoder = 9 * 4 + 4 + 9 * 4 * 2 + 2 + 12 * 3 + 3
+    assert tied.count_params() == encoder + 12 + 4 + 1
+
+
+def test_tied_it_stays_tied_when_it_is_made_anew_or_loaded(tied, tmp_path):
+    tied.compile("sgd", "mse")
+    x = np.random.default_rng(0).uniform(size=(4, 10, 7, 1)).astype("float32")
+    tied.fit(x, verbose=0)
+    tied.save(tmp_path / "tied.keras")
+    again = keras.saving.load_model(tmp_path / "tied.keras", safe_mode=True)
+    assert_tied(Autoencoder.from_config(tied.get_config()))
+    assert_tied(again)
+    np.testing.assert_array_equal(again.reconstruct(x), tied.reconstruct(x))
+    again.fit(x, verbose=0)
+    assert_tied(again)
+
+
+def test_tied_without_a_code_size_its_code_is_the_last_map():
+    autoencoder = convolutional_autoencoder(
+        (8, 8, 1), filters=(4, 2), tied=True
+    )
+    assert autoencoder.encoder.output_shape == (None, 2, 2, 2)
+    code, mirrored = (
+        autoencoder.encoder.get_layer("code"),
+        autoencoder.decoder.get_layer("decoder_1"),
+    )
+    assert mirrored.kernel is code.kernel
 
 
 def test_dropout_silences_whole_maps():
