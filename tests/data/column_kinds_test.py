@@ -83,6 +83,14 @@ def test_a_later_chunk_can_change_the_kind(tmp_path, monkeypatch):
     }
 
 
+def test_numbers_that_start_anew_do_not_count_the_rows(tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    path.write_text("a\n" + "\n".join(str(i % 6) for i in range(12)))
+    chunks = TableFile.chunks
+    monkeypatch.setattr(TableFile, "chunks", lambda file: chunks(file, 6))
+    assert find_kinds(open_table(path))[0] == {"a": "number"}
+
+
 def test_text_of_parquet_is_no_number(tmp_path):
     path = tmp_path / "table.parquet"
     pq.write_table(pa.table({"zip": ["01234"], "on": [True]}), path)

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dlunits.data import csv_rows, table_files
 from dlunits.data.table_files import open_table
 
 
@@ -63,6 +64,16 @@ def test_chunks_hold_all_rows_in_order_and_say_where_they_are(
     assert last.place(last.table.num_rows - 1, "a").endswith(
         f"table, {line}, column 'a'"
     )
+
+
+def test_chunks_of_long_rows_have_less_of_them(tmp_path, monkeypatch):
+    path = tmp_path / "table"
+    path.write_text("a,b\n" + f"{'x' * 1000},y\n" * 20)
+    monkeypatch.setattr(csv_rows, "BLOCK", 1500)
+    monkeypatch.setattr(table_files, "CHUNK_BYTES", 5000)
+    chunks = [chunk.table for chunk in open_table(path).chunks()]
+    assert max(table.nbytes for table in chunks) < 5000 + 2 * 1500
+    assert sum(table.num_rows for table in chunks) == 20
 
 
 def test_gzip_is_read_as_what_it_holds(tmp_path):
