@@ -17,7 +17,6 @@ Usage:
 
 import argparse
 import os
-import pathlib
 import statistics
 import sys
 import time
@@ -29,6 +28,7 @@ import keras
 import numpy as np
 from gates import gate
 from keras import ops
+from real_data import DATA
 from sklearn.decomposition import PCA
 
 from dlunits.data import digits
@@ -37,7 +37,6 @@ from dlunits.models import dense_autoencoder
 from dlunits.training import pretrain_layerwise, warmup_cosine
 from dlunits.training.few_labels import few_label_errors
 
-DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
 CODE_SIZE = 32
 LINEAR = {"batch_size": 256, "learning_rate": 1e-3}
 NONLINEAR = {"batch_size": 128, "learning_rate": 2e-3}

@@ -12,19 +12,13 @@ Usage:
 """
 
 import argparse
-import json
-import os
-import pathlib
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 
+from app_runs import metrics_of_run
 from gates import gate
+from real_data import DATA
 
-APP = pathlib.Path(__file__).parents[1] / "apps" / "lenet_mnist.py"
-DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
 MINUTES_A_SEED = 10
 
 # Row -> the app's flags, and the bound on the mean test error, if any.
@@ -37,23 +31,14 @@ ROWS = {
 
 def train(flags, data_dir, seed):
     """Test error and minutes of one run of the app."""
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.monotonic()
-        process = subprocess.run(
-            [
-                *(sys.executable, APP, "--dataset=mnist", f"--seed={seed}"),
-                f"--data_dir={data_dir}",
-                *(f"--workdir={folder}/run", f"--export_dir={folder}/lenet"),
-                *flags,
-            ],
-            capture_output=True,
-            text=True,
-        )
-        if process.returncode:
-            sys.exit(process.stderr.splitlines()[-1])
-        minutes = (time.monotonic() - start) / 60
-        card = pathlib.Path(folder, "lenet", "1", "model_card.json")
-        return json.loads(card.read_text())["metrics"]["test_error"], minutes
+    metrics, minutes = metrics_of_run(
+        "lenet_mnist.py",
+        "--dataset=mnist",
+        f"--seed={seed}",
+        f"--data_dir={data_dir}",
+        *flags,
+    )
+    return metrics["test_error"], minutes
 
 
 def main():

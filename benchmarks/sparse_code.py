@@ -18,7 +18,6 @@ Usage:
 
 import argparse
 import os
-import pathlib
 import sys
 import time
 
@@ -29,13 +28,13 @@ import keras
 import numpy as np
 from gates import gate
 from keras import ops
+from real_data import DATA
 
 from dlunits.data import digits
 from dlunits.diagnostics import code_statistics
 from dlunits.models import dense_autoencoder
 from dlunits.regularizers import KLSparsity
 
-DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
 CODE_SIZE = 400
 TARGET = 0.05
 WEIGHT = 0.01  # beside a mean over 784 pixels: 7.84 beside their sum
