@@ -24,6 +24,15 @@ EXPLAINED = {
         "training pictures, and the clusters are k-means of these, as many as "
         "there are classes; both are judged on the test pictures."
     ),
+    "Anomalies and noise": (
+        "The AUC (area under the ROC curve) says how well the reconstruction "
+        "error of a picture tells the test pictures from the same ones turned "
+        "by 90 degrees, which have the same ink and strokes but are not what "
+        "was learnt: 1 is perfect, 0.5 is guessing. Noisy are the test "
+        "pictures under Gaussian noise of standard deviation 0.5, clipped to "
+        "0 and 1, denoised what the autoencoder makes of these, whether it "
+        "was trained for that or not. PSNR is of the error over all pixels."
+    ),
     "Few labels": (
         "Test error of encoder and classifier trained together on few "
         "labelled pictures: from the weights learnt without labels, and the "
@@ -67,6 +76,11 @@ def tables(results):
             "Linear probe (%)": lambda m: percent(m["linear_probe"]),
             "Cluster purity": lambda m: m["purity"],
             "NMI": lambda m: m["nmi"],
+        },
+        "Anomalies and noise": {
+            "AUC, turned": lambda m: m["anomaly_auc"],
+            "PSNR noisy (dB)": lambda m: m["noisy_psnr"],
+            "PSNR denoised (dB)": lambda m: m["denoised_psnr"],
         },
         "Few labels": {
             f"{number:,} labels, {words} (%)": (

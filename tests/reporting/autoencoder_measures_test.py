@@ -11,6 +11,8 @@ import pytest
 from dlunits.data import digits
 from dlunits.models import Autoencoder, pca_autoencoder
 from dlunits.reporting.autoencoder_measures import (
+    anomaly_auc,
+    denoising,
     drawn,
     jacobian_norm,
     mapped_labels,
@@ -130,6 +132,49 @@ def test_the_jacobian_norm_of_a_deep_encoder_is_estimated_well():
     assert jacobian_norm(encoder, x) == pytest.approx(
         math.sqrt(np.mean(squares)), rel=0.05
     )
+
+
+def test_the_auc_counts_the_pairs_that_the_error_puts_in_order(
+    measures, model, data
+):
+    pictures = data.test[0] / np.float32(255)
+    turned = np.stack([np.rot90(picture) for picture in pictures])
+    upright, other = (
+        ((model.reconstruct(x) - x) ** 2).mean(axis=(1, 2, 3))
+        for x in (pictures, turned)
+    )
+    in_order = (other[:, None] > upright).mean()
+    assert in_order > 0.7  # what was learnt is not what is turned
+    assert measures["anomaly_auc"] == pytest.approx(in_order, abs=1e-4)
+
+
+def identity():
+    encoder, decoder = (
+        keras.Sequential([keras.Input((7, 7, 1)), keras.layers.Identity()])
+        for _ in range(2)
+    )
+    return Autoencoder(encoder, decoder)
+
+
+def test_what_copies_finds_no_anomaly_and_removes_no_noise(data):
+    pictures = data.test[0] / np.float32(255)
+    assert anomaly_auc(identity(), pictures) == 0.5
+    copied = denoising(identity(), pictures, seed=0)
+    assert copied["denoised_psnr"] == copied["noisy_psnr"]
+
+
+def test_the_noise_of_a_black_picture_is_clipped_at_both_ends():
+    black = np.zeros((200, 7, 7, 1), "float32")
+    # 0.5 z between 0 and 1, 1 above; phi and Phi are the normal's at 2:
+    # 0.25 (Phi - 0.5 - 2 phi) + 1 - Phi = 0.25 * 0.3693 + 0.0228 = 0.1151
+    expected = 10 * math.log10(1 / 0.1151)
+    measured = denoising(identity(), black, seed=0)["noisy_psnr"]
+    assert measured == pytest.approx(expected, abs=0.3)
+
+
+def test_a_code_with_few_numbers_takes_noise_away(measures):
+    # PCA's six of 49 directions keep 6/49 of the noise, and lose detail.
+    assert measures["denoised_psnr"] > measures["noisy_psnr"] + 3
 
 
 def test_codes_of_digits_tell_classes_apart(measures):

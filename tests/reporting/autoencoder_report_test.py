@@ -119,6 +119,7 @@ def test_has_its_parts_in_the_order_of_a_reader(page):
         "Reconstruction and compression",
         "The code",
         "What the code is good for",
+        "Anomalies and noise",
         "Few labels",
         "Encoder",
         "Decoder",
@@ -149,11 +150,13 @@ def test_tables_stand_side_by_side_with_pca(page, results):
     cells = [
         (name, re.findall(r"<td.*?>(.*?)</td>", row)) for name, row in rows
     ]
-    assert [name for name, _ in cells] == 4 * ["PCA", "wide"]
+    assert [name for name, _ in cells] == 5 * ["PCA", "wide"]
     error = results["PCA"]["measures"]["error"]
     assert cells[0][1][:3] == ["8", "undercomplete", f"{error:.4g}"]
     assert cells[1][1][:2] == ["60", "overcomplete"]
-    assert cells[6][1] == ["12.3", "23.4"]
+    auc = results["PCA"]["measures"]["anomaly_auc"]
+    assert cells[6][1][0] == f"{auc:.4g}"
+    assert cells[8][1] == ["12.3", "23.4"]
 
 
 def test_several_are_compared_without_the_details_of_one(

@@ -23,6 +23,9 @@ def measures(**changed):
         "linear_probe": 0.8872,
         "purity": 0.55,
         "nmi": 0.48,
+        "anomaly_auc": 0.93,
+        "noisy_psnr": 9.0,
+        "denoised_psnr": 14.5,
         "few_labels": [{"labels": 1000, "pretrained": 0.08, "scratch": 0.1}],
         **changed,
     }
@@ -69,6 +72,11 @@ def test_every_measure_is_in_its_column():
         "Linear probe (%)": 88.7,
         "Cluster purity": 0.55,
         "NMI": 0.48,
+    }
+    assert found["Anomalies and noise"]["PCA"] == {
+        "AUC, turned": 0.93,
+        "PSNR noisy (dB)": 9.0,
+        "PSNR denoised (dB)": 14.5,
     }
     assert found["Few labels"]["PCA"] == {
         "1,000 labels, pre-trained (%)": 8,
