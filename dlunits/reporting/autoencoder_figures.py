@@ -16,6 +16,16 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
 MARKERS = "osD^vPX*"
 
 GAP = 2  # pixels between the pictures of a mosaic
+SHOWN = 10  # pictures in a row
+
+
+def first_of_each(labels):
+    """Places of the first picture of each class, as many as a row shows.
+
+    >>> first_of_each([1, 1, 0, 4]).tolist()  # of class 0, 1 and 4
+    [2, 0, 3]
+    """
+    return np.unique(labels, return_index=True)[1][:SHOWN]
 
 
 def picture_rows(rows):

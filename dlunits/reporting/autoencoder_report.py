@@ -7,7 +7,9 @@ import numpy as np
 
 from dlunits.diagnostics import layer_table
 from dlunits.reporting.autoencoder_figures import (
+    SHOWN,
     filters,
+    first_of_each,
     latent_maps,
     picture_rows,
     rate_distortion_curves,
@@ -20,8 +22,6 @@ from dlunits.reporting.autoencoder_tables import (
 )
 from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
-
-SHOWN = 10  # pictures in a row
 
 
 def write_autoencoder_report(path, *, results, data, command, seconds, seed):
@@ -181,8 +181,8 @@ def one_of_each(data):
     """The first test picture of each class, at most ten, by class name."""
     images, labels = data.test
     return {
-        data.class_names[label]: images[labels == label][0] / np.float32(255)
-        for label in np.unique(labels)[:SHOWN]
+        data.class_names[labels[place]]: images[place] / np.float32(255)
+        for place in first_of_each(labels)
     }
 
 

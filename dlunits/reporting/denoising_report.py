@@ -3,11 +3,13 @@
 import numpy as np
 
 from dlunits.diagnostics import layer_table, picture_quality
-from dlunits.reporting.autoencoder_figures import picture_rows
+from dlunits.reporting.autoencoder_figures import (
+    SHOWN,
+    first_of_each,
+    picture_rows,
+)
 from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
-
-SHOWN = 10  # pictures in a row
 
 
 def write_denoising_report(
@@ -69,7 +71,7 @@ def write_denoising_report(
                 "Before and after",
                 figures=[
                     (
-                        of_pictures(rows, one_of_each(labels)),
+                        of_pictures(rows, first_of_each(labels)),
                         "The first test picture of each class.",
                     ),
                     (
@@ -117,11 +119,6 @@ def quality_table(qualities):
         }
         for name, quality in qualities.items()
     ]
-
-
-def one_of_each(labels):
-    """Places of the first picture of each class, at most ten."""
-    return np.unique(labels, return_index=True)[1][:SHOWN]
 
 
 def of_pictures(rows, chosen):
