@@ -52,7 +52,7 @@ class GaussianSampling(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape):
-        if input_shape[-1] % 2:
+        if input_shape[-1] is None or input_shape[-1] % 2:
             raise ValueError(
                 "The last axis of the input must hold the means and then as "
                 f"many logarithms of variances. Received: {input_shape=}"

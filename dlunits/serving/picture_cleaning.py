@@ -40,7 +40,12 @@ def load_denoiser(folder):
         raise ValueError(
             f"The SavedModel in {folder} is damaged: {reason}"
         ) from None
-    if not hasattr(model, "denoise"):
+    endpoint = getattr(model, "denoise", None)
+    outputs = [
+        function.structured_outputs
+        for function in getattr(endpoint, "concrete_functions", ())
+    ]
+    if not any(isinstance(o, dict) and "cleaned" in o for o in outputs):
         raise ValueError(
             f"The SavedModel in {folder} does not denoise: name one that "
             "apps/denoising_mnist.py exported"

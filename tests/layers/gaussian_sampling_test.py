@@ -68,3 +68,6 @@ def test_gradients_reach_mean_and_variance():
 def test_refuses_what_cannot_be_halved():
     with pytest.raises(ValueError, match=r"Received: input_shape=\(2, 3\)"):
         GaussianSampling()(np.zeros((2, 3)))
+    unknown = keras.Input((None,))
+    with pytest.raises(ValueError, match=r"input_shape=\(None, None\)"):
+        GaussianSampling()(unknown)

@@ -150,14 +150,22 @@ def test_takes_the_last_version_of_a_folder(tmp_path):
         assert denoise(tf.constant([[4.0]]))["cleaned"].numpy() == 2
 
 
+class Renamed(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec(None)])
+    def denoise(self, images):
+        return {"images": images}
+
+
 def test_a_model_that_cannot_be_used_is_one_line(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
+    tf.saved_model.save(Renamed(), str(tmp_path / "renamed"))
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged/saved_model.pb").write_bytes(b"no graph")
     for name, message in {
         "gone": "No SavedModel in",
         "damaged": "is damaged: ",
         "other": "does not denoise",
+        "renamed": "does not denoise",
     }.items():
         with pytest.raises(ValueError, match=message) as error:
             load_denoiser(tmp_path / name)
