@@ -33,7 +33,8 @@ class ContractiveAutoencoder(Autoencoder):
 
     `fit` and `evaluate` also report `squared_jacobian_norm`, the mean of
     ||J||_F^2 without the weight. The norm is that of the encoder in
-    inference, without dropout or noise, at `x` as it is fed.
+    inference, without dropout or noise, at `x` as it is fed. `sample_weight`
+    weighs `L` alone; every example counts alike in the penalty.
 
     Reference: Rifai et al., 2011, "Contractive auto-encoders: explicit
     invariance during feature extraction",

@@ -32,7 +32,8 @@ class VariationalAutoencoder(Autoencoder):
     gives the mean of the code, `reconstruct` what that decodes to.
 
     `fit(x)` needs no targets, and `compile` no loss. Bernoulli pixels are 0
-    or 1, or probabilities of ink.
+    or 1, or probabilities of ink: divide grey levels of 0 to 255 by 255, which
+    is not checked. Of larger numbers the loss falls without end, below 0.
 
     Reference: Kingma and Welling, 2014, "Auto-encoding variational Bayes",
     https://arxiv.org/abs/1312.6114; for `beta`, Higgins et al., 2017,

@@ -26,7 +26,8 @@ class FiniteLoss(keras.callbacks.Callback):
     Traceback (most recent call last):
     ...
     ValueError: loss is nan at step 10 of epoch 3: try a smaller learning \
-rate, or look for NaN in the data.
+rate, or look for NaN in the data, or for units outside [0, 1] that KLSparsity \
+penalises.
     """
 
     # Tells Keras that the batch hook may run beside the next step.
@@ -57,5 +58,6 @@ def check_finite(name, value, moment):
     if not math.isfinite(value):
         raise ValueError(
             f"{name} is {value} at {moment}: try a smaller learning rate, or "
-            "look for NaN in the data."
+            "look for NaN in the data, or for units outside [0, 1] that "
+            "KLSparsity penalises."
         )
