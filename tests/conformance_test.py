@@ -35,6 +35,12 @@ def variational_autoencoder(**options):
 
 # Public class -> how to make one, and the shape of one input.
 CATALOGUE = {
+    "CrossNeighbours": (
+        lambda **options: dlunits.layers.CrossNeighbours(
+            12, neighbors=2, crowd=4, num_folds=3, **options
+        ),
+        (5,),
+    ),
     "DistanceUnits": (
         lambda **options: dlunits.layers.DistanceUnits(
             3, trainable_codes=True, **options

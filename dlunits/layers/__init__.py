@@ -1,5 +1,6 @@
 """Keras layers that Keras does not have, one class a file."""
 
+from dlunits.layers.cross_neighbours import CrossNeighbours as CrossNeighbours
 from dlunits.layers.distance_units import DistanceUnits as DistanceUnits
 from dlunits.layers.gaussian_sampling import (
     GaussianSampling as GaussianSampling,
@@ -21,6 +22,7 @@ from dlunits.layers.trainable_subsampling import (
 )
 
 __all__ = [
+    "CrossNeighbours",
     "DistanceUnits",
     "GaussianSampling",
     "MaskingNoise",
