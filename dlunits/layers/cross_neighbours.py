@@ -87,7 +87,7 @@ class CrossNeighbours(keras.layers.Layer):
             return self.add_weight(
                 name=name,
                 shape=(self.num_references, columns),
-                initializer="zeros",
+                initializer="ones",
                 trainable=False,
             )
 
@@ -148,8 +148,8 @@ class CrossNeighbours(keras.layers.Layer):
             + ops.sum(ops.square(self.references), axis=-1)
             - 2 * ops.matmul(x, ops.transpose(self.references))
         )
-        squares, places = ops.top_k(-squares, self.listed)
-        return ops.sqrt(ops.maximum(-squares, 0)), places
+        squares, places = least(squares, self.listed)
+        return ops.sqrt(ops.maximum(squares, 0)), places
 
     def call(self, x):
         distances, places = self.nearest(x)
@@ -172,6 +172,16 @@ class CrossNeighbours(keras.layers.Layer):
             "crowd": self.crowd,
             "num_folds": self.num_folds,
         }
+
+
+def least(values, count):
+    """The least of the last axis in order, and where they stand."""
+    if keras.config.backend() == "jax":
+        # TensorFlow 2.21 cannot load what JAX 0.10 exports for `top_k`.
+        places = ops.argsort(values, axis=-1)[..., :count]
+        return ops.take_along_axis(values, places, axis=-1), places
+    values, places = ops.top_k(-values, count)
+    return -values, places
 
 
 def mean_of_first(count, values, keep):
