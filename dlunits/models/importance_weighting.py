@@ -65,13 +65,13 @@ class ImportanceWeighting(keras.Model):
         parameters = self.autoencoder.posterior(x, training=False)
         mean, log_variance = mean_and_log_variance(
             ops.expand_dims(ops.cast(parameters, "float32"), 1)
-        )  # (batch, 1, size)
+        )  # (batch, 1, ...)
         chunk = min(self.num_samples, SAMPLES_AT_ONCE)
 
         def add_chunk(index, carry):
             log_sum, seed_state = carry
             noise, seed_state = self.noise(
-                (ops.shape(mean)[0], chunk, mean.shape[-1]), seed_state
+                (ops.shape(mean)[0], chunk, *mean.shape[2:]), seed_state
             )
             log_weights = self.log_weights(x, mean, log_variance, noise)
             number = index * chunk + ops.arange(chunk)
@@ -86,7 +86,7 @@ class ImportanceWeighting(keras.Model):
             math.ceil(self.num_samples / chunk),
             add_chunk,
             (
-                ops.full_like(mean[:, 0, 0], -math.inf),
+                ops.full((ops.shape(mean)[0],), -math.inf),
                 ops.convert_to_tensor(self.seed_generator.state),
             ),
         )
@@ -106,16 +106,17 @@ class ImportanceWeighting(keras.Model):
     def log_weights(self, x, mean, log_variance, noise):
         """Log w_k, (batch, chunk); the normals' constants cancel."""
         codes = reparametrise(mean, log_variance, noise)
-        _, chunk, size = noise.shape
+        _, chunk, *code = noise.shape
         decoded = self.autoencoder.raw_decoder(
-            ops.reshape(codes, (-1, size)), training=False
+            ops.reshape(codes, (-1, *code)), training=False
         )
         decoded = ops.reshape(decoded, (-1, chunk, *decoded.shape[1:]))
         likelihood = self.autoencoder.log_density(
             ops.expand_dims(x, 1), decoded
         )
         return likelihood + 0.5 * ops.sum(
-            ops.square(noise) - ops.square(codes) + log_variance, axis=-1
+            ops.square(noise) - ops.square(codes) + log_variance,
+            axis=tuple(range(2, len(noise.shape))),
         )
 
     def get_config(self):

@@ -129,10 +129,12 @@ class VariationalAutoencoder(Autoencoder):
             )
         penalties = self.losses  # regularizers' of the forward pass
         parameters = self.posterior(x, training=training)
-        code = self.sampling(parameters, training=True)
-        decoded = self.raw_decoder(code, training=training)
+        drawn = self.sampling(parameters, training=True)
+        decoded = self.raw_decoder(drawn, training=training)
         reconstruction = -self.log_density(x if y is None else y, decoded)
-        kl = gaussian_kl(*mean_and_log_variance(parameters))
+        mean, log_variance = mean_and_log_variance(parameters)
+        code = tuple(range(1, len(mean.shape)))  # axes of one code
+        kl = gaussian_kl(mean, log_variance, axis=code)
         loss = reconstruction + self.beta * kl
         if sample_weight is not None:  # a column will do, too
             sample_weight = ops.reshape(sample_weight, ops.shape(loss))

@@ -86,6 +86,33 @@ def test_bernoulli_loss_is_the_sum_over_pixels_and_codes():
     assert set(scores) == {"loss", "reconstruction", "kl"}
 
 
+def test_a_code_may_be_a_map():
+    encoder = keras.Sequential(
+        [
+            keras.Input((2, 3)),
+            keras.layers.Dense(2 * 5, kernel_initializer="zeros"),
+            GaussianSampling(),
+        ]
+    )
+    decoder = keras.Sequential(
+        [keras.Input((2, 5)), keras.layers.Dense(3, kernel_initializer="zeros")]
+    )
+    encoder.layers[0].set_weights(
+        [np.zeros((3, 10)), 0.3 * np.eye(2).repeat(5, 1)[0]]
+    )
+    model = VariationalAutoencoder(encoder, decoder)
+    model.compile()
+    x = np.ones((4, 2, 3))
+    scores = model.evaluate(x, verbose=0, return_dict=True)
+    # Ten numbers 0.3 off the prior, 0.3^2 / 2 each; six fair pixels.
+    assert scores["kl"] == pytest.approx(0.45)
+    assert scores["reconstruction"] == pytest.approx(6 * math.log(2))
+    assert scores["loss"] == pytest.approx(0.45 + 6 * math.log(2))
+    np.testing.assert_allclose(  # what is decoded says nothing of the code
+        model.log_likelihood(x, num_samples=20_000), -6 * math.log(2), atol=0.05
+    )
+
+
 def test_extreme_logits_cost_what_they_are_worth():
     """-log sigmoid(-1000) = 1000; the probability itself would be 0."""
     model = small_model()
