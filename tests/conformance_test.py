@@ -35,6 +35,12 @@ def variational_autoencoder(**options):
 
 # Public class -> how to make one, and the shape of one input.
 CATALOGUE = {
+    "ColumnEncoding": (
+        lambda **options: dlunits.layers.ColumnEncoding(
+            3, gaps=(1,), **options
+        ),
+        (3,),
+    ),
     "CrossNeighbours": (
         lambda **options: dlunits.layers.CrossNeighbours(
             12, neighbors=2, crowd=4, num_folds=3, **options
