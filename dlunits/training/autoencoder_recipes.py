@@ -145,7 +145,14 @@ def train_autoencoder(
         batch_size=batch_size,
         learning_rate=learning_rate,
         patience=patience,
-        corrupt=corruption.masking_noise(recipe.mask),
+        corrupt=(
+            corruption.masking_noise(recipe.mask) if recipe.mask else as_it_is
+        ),
         prepare=lambda pictures: tf.cast(pictures, tf.float32) / 255,
         seed=seed,
     )
+
+
+def as_it_is(pictures, seed):
+    """A corruption that does nothing, and draws nothing for it."""
+    return pictures
