@@ -89,15 +89,17 @@ def train_and_evaluate(*, data, working, kind, labels, **recipe):
 
 def evaluate(model, history, data, path, labels, seed):
     """The same of a model that is trained; `path` keeps its measures."""
-    from dlunits.reporting.autoencoder_measures import measure_autoencoder
+    from dlunits.reporting import autoencoder_measures
     from dlunits.training.few_labels import few_label_errors
     from dlunits.training.measured_once import measured_once
 
     def measure():
         few = few_label_errors(model.encoder, data, labels, seed=seed)
-        return {**measure_autoencoder(model, data, seed), "few_labels": few}
+        measured = autoencoder_measures.measure_autoencoder(model, data, seed)
+        return {**measured, "few_labels": few}
 
     of_data = {"data": data.fingerprint, "labels": labels, "seed": seed}
+    of_data["version"] = autoencoder_measures.VERSION
     measures = measured_once(path, of_data, model, measure)
     return {"model": model, "history": history, "measures": measures}
 
@@ -112,7 +114,7 @@ def run(
     from dlunits.reporting.autoencoder_report import write_autoencoder_report
     from dlunits.reporting.autoencoder_tables import as_text, tables
     from dlunits.serving.autoencoder_service import export_autoencoder
-    from dlunits.training import WorkingDirectory, check_writable
+    from dlunits.training import WorkingDirectory, check_writable, fill_in
     from dlunits.training.autoencoder_recipes import RECIPES
 
     data = digits.load(dataset, data_dir=data_dir)
@@ -121,9 +123,7 @@ def run(
 
     def named(template, kind):
         names = {"dataset": data.name, "kind": kind, **recipe}
-        for name, value in names.items():
-            template = template.replace(f"{{{name}}}", str(value))
-        return pathlib.Path(template).expanduser()
+        return pathlib.Path(fill_in(template, names)).expanduser()
 
     # Every folder is looked at before the first model is trained.
     kinds, top = [kind], named(workdir, kind)

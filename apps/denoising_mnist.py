@@ -112,15 +112,13 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
     from dlunits.diagnostics import mean_quality
     from dlunits.reporting.denoising_report import write_denoising_report
     from dlunits.serving.denoiser_service import export_denoiser
-    from dlunits.training import WorkingDirectory, check_writable
+    from dlunits.training import WorkingDirectory, check_writable, fill_in
 
     data = digits.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
-    for name, value in run_of.items():
-        workdir = workdir.replace(f"{{{name}}}", str(value))
-        export_dir = export_dir.replace(f"{{{name}}}", str(value))
-    working = WorkingDirectory(workdir, run_of)
+    export_dir = fill_in(export_dir, run_of)
+    working = WorkingDirectory(fill_in(workdir, run_of), run_of)
     check_writable(export_dir)
     trained = train_and_evaluate(data=data, working=working, **recipe)
 
@@ -171,9 +169,11 @@ def run(model, input, output, invert, overwrite, pictures, **training):
             "the result (--output=FOLDER) are needed together. Received: "
             f"--input={places}, --output={output}"
         )
-    if output:
-        from dlunits.training import check_writable
+    from dlunits.training import check_writable
+    from dlunits.training.denoising_recipe import check_level
 
+    check_level(training["noise"], training["level"])
+    if output:
         check_writable(output)
     model = model or train(**training)
     return not places or clean(model, places, output, invert, overwrite)
@@ -191,7 +191,7 @@ def main(argv):
         sys.exit(f"denoising_mnist.py: {error}")
     except KeyboardInterrupt:
         sys.exit(
-            "denoising_mnist.py: stopped; the same command goes on from here"
+            "denoising_mnist.py: stopped; training resumes by the same command"
         )
 
 

@@ -140,15 +140,13 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     """From the flags to a report and a SavedModel, named at the end."""
     from dlunits.data import digits
     from dlunits.data.augmentation import place_in_field
-    from dlunits.training import WorkingDirectory, check_writable
+    from dlunits.training import WorkingDirectory, check_writable, fill_in
 
     data = digits.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
-    for name, value in run_of.items():
-        workdir = workdir.replace(f"{{{name}}}", str(value))
-        export_dir = export_dir.replace(f"{{{name}}}", str(value))
-    working = WorkingDirectory(workdir, run_of)
+    export_dir = fill_in(export_dir, run_of)
+    working = WorkingDirectory(fill_in(workdir, run_of), run_of)
     check_writable(export_dir)
     trained = train_and_evaluate(data=data, working=working, **recipe)
     accuracy = trained.pop("test_accuracy")

@@ -9,3 +9,4 @@ from dlunits.training.working_directory import (
     WorkingDirectory as WorkingDirectory,
 )
 from dlunits.training.working_directory import check_writable as check_writable
+from dlunits.training.working_directory import fill_in as fill_in

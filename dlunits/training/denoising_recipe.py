@@ -170,6 +170,17 @@ def of_noise(noise, level, seed):
     }
 
 
+def check_level(noise, level):
+    """Refuses a level that the kind of noise cannot have, before any work."""
+    try:
+        NOISES[noise](level)
+    except ValueError as error:
+        raise ValueError(
+            f"`level` ({noise} noise, --level of the app) is out of range: "
+            f"{error}"
+        ) from error
+
+
 def passes(pictures, enough):
     """Times to go through all pictures.
 

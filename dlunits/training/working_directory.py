@@ -252,6 +252,17 @@ def check_writable(path):
         ) from error
 
 
+def fill_in(template, values):
+    """Puts values where a path has their names in braces.
+
+    >>> fill_in("runs/{kind}_{seed}_{x}", {"kind": "PCA", "seed": 0})
+    'runs/PCA_0_{x}'
+    """
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", str(value))
+    return template
+
+
 def check_same_run(path, saved, run):
     """Compares what both name, the way JSON gives it back."""
     run = json.loads(json.dumps(run))
