@@ -1,6 +1,7 @@
 """The denoising app as a process: trained, killed, resumed, put to work."""
 
 import csv
+import functools
 import json
 import re
 import signal
@@ -24,19 +25,9 @@ MODELS = "saved_models/denoiser_digits_gaussian_0.5"
 
 
 @pytest.fixture(scope="module")
-def app(project):
+def app(run_app):
     """Runs the app to its end in a folder."""
-
-    def run(folder, *flags):
-        return subprocess.run(
-            [sys.executable, project / "apps/denoising_mnist.py", *flags],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=500,
-        )
-
-    return run
+    return functools.partial(run_app, "denoising_mnist.py")
 
 
 def sentence(width=100):
@@ -73,35 +64,6 @@ def told(process):
     """Lines like `Report: PATH`, as a dict."""
     lines = re.findall(r"^([A-Z][\w ]+): +(.*)$", process.stdout, re.M)
     return {name: value.strip() for name, value in lines}
-
-
-def checkpoint(folder):
-    """Arrays and text of a checkpoint, without the time that it took."""
-    with np.load(folder / RUN / "checkpoint.npz") as arrays:
-        arrays = dict(arrays)
-    text = json.loads(arrays.pop("text").item())
-    text["state"].pop("seconds")
-    return text, arrays
-
-
-# --help
-
-
-def test_help_answers_at_once_and_loads_nothing_heavy(project):
-    command = [sys.executable, "-X", "importtime"]
-    command += [project / "apps/denoising_mnist.py", "--help"]
-    seconds = []
-    for _ in range(3):  # the best of three, for a machine at work
-        start = time.perf_counter()
-        process = subprocess.run(command, capture_output=True, text=True)
-        seconds.append(time.perf_counter() - start)
-
-    assert "--level" in process.stdout
-    loaded = set(re.findall(r"\| +(\w+)", process.stderr))
-    assert "absl" in loaded  # the list is there to be read
-    heavy = {"tensorflow", "keras", "numpy", "jax", "matplotlib", "dlunits"}
-    assert not loaded & heavy
-    assert min(seconds) <= 0.5
 
 
 def test_offers_every_noise():
@@ -164,12 +126,13 @@ def test_cleans_the_pictures_it_was_given(trained):
 
 
 def test_killed_it_ends_like_a_run_never_stopped(
-    project, app, trained, tmp_path
+    project, offline, app, trained, checkpoint, tmp_path
 ):
     history = tmp_path / RUN / "history.csv"
     killed = subprocess.Popen(
         [sys.executable, project / "apps/denoising_mnist.py", *FLAGS],
         cwd=tmp_path,
+        env=offline,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -184,8 +147,8 @@ def test_killed_it_ends_like_a_run_never_stopped(
     resumed = app(tmp_path, *FLAGS)
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch 1/" not in resumed.stdout  # it did not start anew
-    (text, arrays), (expected_text, expected) = map(
-        checkpoint, (tmp_path, trained[0])
+    (text, arrays), (expected_text, expected) = (
+        checkpoint(folder / RUN) for folder in (tmp_path, trained[0])
     )
     assert text == expected_text
     assert arrays.keys() == expected.keys()
@@ -317,7 +280,10 @@ DEFAULTS = {
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"level": 2.0, "noise": "masking"}, "rate=2.0"),
+        (
+            {"level": 2.0, "noise": "masking", "output": "o", "input": ["a"]},
+            r"--level.*rate=2\.0",
+        ),
         ({"batch_size": 5000}, "batch_size=5000"),
         ({"dataset": "mnits"}, "dataset='mnits'"),
         ({"workdir": "file"}, "'file'"),
@@ -333,3 +299,5 @@ def test_refuses_before_training(flags, message, tmp_path, monkeypatch):
         run(**DEFAULTS | flags)
     assert not list(tmp_path.rglob("checkpoint.npz"))
     assert not list(tmp_path.rglob("saved_model.pb"))
+    if "level" in flags:  # known before any folder is made
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]

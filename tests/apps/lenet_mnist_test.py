@@ -2,14 +2,13 @@
 
 import concurrent.futures
 import csv
+import functools
 import json
-import os
 import random
 import re
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,41 +24,9 @@ MODELS = "saved_models/lenet_digits_modern"
 
 
 @pytest.fixture(scope="module")
-def offline(tmp_path_factory):
-    """An environment with neither prepared data nor a network."""
-    home = tmp_path_factory.mktemp("home")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        closed = f"http://127.0.0.1:{server.getsockname()[1]}"
-    proxies = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name.lower() != "no_proxy" and not name.startswith("KERAS_")
-    }
-    return {
-        **kept,
-        **dict.fromkeys(proxies, closed),
-        "HOME": str(home),
-        "TFDS_DATA_DIR": str(home),
-    }
-
-
-@pytest.fixture(scope="module")
-def app(project, offline):
-    """Runs the app to its end in a folder; options as of subprocess.run."""
-
-    def run(folder, *flags, **options):
-        return subprocess.run(
-            [sys.executable, project / "apps/lenet_mnist.py", *flags],
-            cwd=folder,
-            env=offline,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            **options,
-        )
-
-    return run
+def app(run_app):
+    """Runs the app to its end in a folder."""
+    return functools.partial(run_app, "lenet_mnist.py")
 
 
 @pytest.fixture(scope="module")
@@ -76,35 +43,6 @@ def told(process):
     *_, accuracy, report, model, use = process.stdout.strip().splitlines()
     lines = [line.split(":", 1) for line in (accuracy, report, model, use)]
     return {name: value.strip() for name, value in lines}
-
-
-def checkpoint(folder, run=RUN):
-    """Arrays and text of a checkpoint, without the time that it took."""
-    with np.load(folder / run / "checkpoint.npz") as arrays:
-        arrays = dict(arrays)
-    text = json.loads(arrays.pop("text").item())
-    text["state"].pop("seconds")
-    return text, arrays
-
-
-# --help
-
-
-def test_help_answers_at_once_and_loads_nothing_heavy(project):
-    command = [sys.executable, "-X", "importtime"]
-    command += [project / "apps/lenet_mnist.py", "--help"]
-    seconds = []
-    for _ in range(3):  # the best of three, for a machine at work
-        start = time.perf_counter()
-        process = subprocess.run(command, capture_output=True, text=True)
-        seconds.append(time.perf_counter() - start)
-
-    assert "--learning_rate" in process.stdout
-    loaded = set(re.findall(r"\| +(\w+)", process.stderr))
-    assert "absl" in loaded  # the list is there to be read
-    heavy = {"tensorflow", "keras", "numpy", "jax", "matplotlib", "dlunits"}
-    assert not loaded & heavy
-    assert min(seconds) <= 0.5
 
 
 # A whole run
@@ -199,7 +137,7 @@ np.save("served.npy", model.serving_default(pictures)["scores"])
 
 
 def test_saved_model_has_that_accuracy_where_dlunits_is_not_installed(
-    trained, offline, tmp_path
+    trained, offline, checkpoint, tmp_path
 ):
     from dlunits.data import digits
     from dlunits.data.augmentation import place_in_field
@@ -220,7 +158,7 @@ def test_saved_model_has_that_accuracy_where_dlunits_is_not_installed(
     correct = served.argmax(axis=1) == labels
     assert f"{correct.mean():.4f}" == told(process)["Test accuracy"]
 
-    _, arrays = checkpoint(folder)
+    _, arrays = checkpoint(folder / RUN)
     model = LeNet5(input_shape=(32, 32, 1))
     model.set_weights([arrays[f"best/{i}"] for i in range(10)])
     predicted = model.predict(place_in_field(pictures), verbose=0)
@@ -249,7 +187,7 @@ def epochs_in(run):
 
 
 def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(
-    project, offline, app, trained, tmp_path
+    project, offline, app, trained, checkpoint, tmp_path
 ):
     whole, process = trained
     killed = subprocess.Popen(
@@ -282,8 +220,8 @@ def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch 2/" not in resumed.stdout  # it did not start anew
     assert told(resumed) == told(process)
-    (text, arrays), (expected_text, expected) = map(
-        checkpoint, (tmp_path, whole)
+    (text, arrays), (expected_text, expected) = (
+        checkpoint(folder / RUN) for folder in (tmp_path, whole)
     )
     assert text == expected_text
     assert arrays.keys() == expected.keys()

@@ -1,7 +1,6 @@
 """The app as a process: every kind of file, and every kind of bad one."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -144,17 +143,6 @@ def test_a_missing_model_is_one_line(project, tmp_path):
     assert process.returncode == 1
     assert f"No SavedModel in --model={tmp_path}" in process.stderr
     assert "Traceback" not in process.stderr
-
-
-def test_help_loads_neither_tensorflow_nor_keras(project):
-    process = run(
-        project, "--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
-    )
-
-    assert "--model" in process.stdout
-    assert "absl.app" in process.stderr
-    assert "tensorflow" not in process.stderr
-    assert "keras" not in process.stderr
 
 
 def test_damaged_model_is_one_clear_line(project, tmp_path):
