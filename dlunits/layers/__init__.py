@@ -1,6 +1,9 @@
 """Keras layers that Keras does not have, one class a file."""
 
 from dlunits.layers.column_encoding import ColumnEncoding as ColumnEncoding
+from dlunits.layers.conformal_p_value import (
+    ConformalPValue as ConformalPValue,
+)
 from dlunits.layers.cross_neighbours import CrossNeighbours as CrossNeighbours
 from dlunits.layers.distance_units import DistanceUnits as DistanceUnits
 from dlunits.layers.gaussian_sampling import (
@@ -24,6 +27,7 @@ from dlunits.layers.trainable_subsampling import (
 
 __all__ = [
     "ColumnEncoding",
+    "ConformalPValue",
     "CrossNeighbours",
     "DistanceUnits",
     "GaussianSampling",

@@ -1,0 +1,58 @@
+"""Conformal p-values, counted by hand and on rows that are alike."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.layers import ConformalPValue
+
+
+def p_values(layer, scores):
+    return ops.convert_to_numpy(layer(np.asarray(scores, "float32")))
+
+
+def test_it_counts_what_is_at_least_as_strange_fold_by_fold():
+    rng = np.random.default_rng(0)
+    known, new = rng.integers(0, 9, 11), rng.integers(0, 9, (6, 3))
+    layer = ConformalPValue(11, num_folds=3)
+    layer.adapt(known)
+    expected = []
+    for row in new:
+        count = 1
+        for number, score in enumerate(known):
+            count += score >= row[number % 3]
+        expected.append(count / 12)
+    np.testing.assert_allclose(p_values(layer, new), expected, rtol=1e-6)
+
+
+def test_the_strangest_has_the_least_p_value_and_the_most_usual_has_1():
+    layer = ConformalPValue(99)
+    layer.adapt(np.arange(99.0))
+    np.testing.assert_allclose(
+        p_values(layer, [[1e9], [np.inf], [-1e9]]), [0.01, 0.01, 1.0]
+    )
+
+
+def test_p_is_uniform_for_rows_like_the_known_ones():
+    """P(p <= a) is the largest multiple of 1 / (n + 1) that a reaches."""
+    rng = np.random.default_rng(0)
+    rate, below = 0.1, []
+    for _ in range(300):
+        layer = ConformalPValue(19)
+        layer.adapt(rng.normal(size=19))
+        below.append(np.mean(p_values(layer, rng.normal(size=(50, 1))) <= rate))
+    assert np.mean(below) == pytest.approx(
+        rate, abs=3 * np.std(below) / np.sqrt(300)
+    )
+
+
+@pytest.mark.parametrize(("rows", "folds"), [(0, 1), (3, 4), (3, 0)])
+def test_numbers_out_of_range_are_refused(rows, folds):
+    with pytest.raises(ValueError, match=f"num_rows={rows}"):
+        ConformalPValue(rows, folds)
+
+
+@pytest.mark.parametrize("scores", [np.zeros(4), [0.0, np.nan, 1.0]])
+def test_other_scores_than_one_a_row_are_refused(scores):
+    with pytest.raises(ValueError, match="must be 3 scores"):
+        ConformalPValue(3).adapt(scores)
