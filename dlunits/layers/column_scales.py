@@ -20,7 +20,10 @@ WIDEN = (
 
 LEAST = 0.1  # spread of what lies in -1 ... 1: that of 1 in 100 rows, about
 
-FLOAT32 = np.finfo("float32")
+# Spreads of which one over them is a number too, as chips take it that round
+# to 0 what is smaller.
+FINEST = np.finfo("float32").tiny
+WIDEST = 1 / FINEST
 
 
 def scale_of_numbers(numbers):
@@ -46,8 +49,8 @@ def scale_of_numbers(numbers):
     )
     spread = np.ones_like(centre)
     for deviation in (plain, WIDEN * pulled_in):
-        spread = np.where(deviation >= FLOAT32.tiny, deviation, spread)
-    return centre[:, 0], np.minimum(spread, FLOAT32.max)[:, 0]
+        spread = np.where(deviation >= FINEST, deviation, spread)
+    return centre[:, 0], np.minimum(spread, WIDEST)[:, 0]
 
 
 def quantile(columns, count, share):
