@@ -1,5 +1,8 @@
 """Keras models, one a file."""
 
+from dlunits.models.anomaly_detector import (
+    AnomalyDetector as AnomalyDetector,
+)
 from dlunits.models.autoencoder import Autoencoder as Autoencoder
 from dlunits.models.contractive_autoencoder import (
     ContractiveAutoencoder as ContractiveAutoencoder,
@@ -18,14 +21,17 @@ from dlunits.models.dense_variational_autoencoder import (
 )
 from dlunits.models.lenet5 import LeNet5 as LeNet5
 from dlunits.models.pca_autoencoder import pca_autoencoder as pca_autoencoder
+from dlunits.models.table_inputs import TableInputs as TableInputs
 from dlunits.models.variational_autoencoder import (
     VariationalAutoencoder as VariationalAutoencoder,
 )
 
 __all__ = [
+    "AnomalyDetector",
     "Autoencoder",
     "ContractiveAutoencoder",
     "LeNet5",
+    "TableInputs",
     "VariationalAutoencoder",
     "convolutional_autoencoder",
     "denoising_autoencoder",

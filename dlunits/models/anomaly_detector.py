@@ -1,0 +1,266 @@
+"""A detector of rows that are unlike the normal ones."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from dlunits.layers import ConformalPValue
+from dlunits.models.anomaly_score import (
+    ROWS_AT_ONCE,
+    AnomalyScore,
+    farthest_from_crowd,
+    in_batches,
+)
+from dlunits.models.parallel_autoencoders import KINDS
+from dlunits.models.table_inputs import TableInputs
+
+# The most rows that are learnt from, compared with, and calibrated by.
+MOST_LEARNT, MOST_REFERENCES, MOST_CALIBRATED = 100_000, 2_000, 20_000
+LEAST_ROWS = 20
+HELD_OUT = 0.3  # of the rows, for calibration, if there is one fold
+
+
+@keras.saving.register_keras_serializable(package="dlunits")
+class AnomalyDetector(keras.Model):
+    """Learns normal rows of a table, and says of others how unlike they are.
+
+    A row is scored by `dlunits.models.anomaly_score.AnomalyScore`: by its
+    nearest known rows, by more of them, and by how well autoencoders draw it
+    from a short code. Nothing is judged by what has seen it: the rows are
+    dealt into folds, and for each fold there is a score learnt from the
+    others; a known row has the score of its own fold, a new one the mean of
+    all. So its p-value is honest, the share of normal rows that are at least
+    as strange, see `dlunits.layers.ConformalPValue`, and a row is called
+    anomalous if that is at most the false-alarm rate one is ready to bear.
+
+    Args:
+        kind: `"plain"`, `"denoising"`, `"sparse"`, `"contractive"` or
+            `"variational"`, the autoencoders.
+        hidden_units: Positive integer, units of their hidden layers.
+        code_size: Positive integer, numbers in their codes.
+        num_folds: Integer. With 1, 30 % of the rows are kept aside to
+            calibrate by, and the false-alarm rate is guaranteed; with 3 or
+            more, all rows are learnt from, and it holds nearly.
+        neighbors: Positive integer, rows that are near.
+        crowd: Integer of at least `neighbors`.
+        contamination: Number in [0, 0.5), share of the rows to learn from
+            that are feared to be anomalies: the ones farthest from the crowd
+            are left out. 0 trusts all rows.
+        false_alarm_rate: Number in (0, 1), share of normal rows that may be
+            called anomalous.
+        steps: Positive integer, gradient steps of the autoencoders.
+        seed: Integer, decides all that is random.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example, numbers near 0 and one that is not:
+
+    >>> rows = np.random.default_rng(0).normal(size=(120, 2))
+    >>> detector = AnomalyDetector(steps=20).fit(rows)
+    >>> p = detector.p_value(np.array([[0.0, 0.5], [9.0, -9.0]]))
+    >>> bool(p[0] > 0.05), round(121 * float(p[1]), 3)
+    (True, 1.0)
+    """
+
+    def __init__(
+        self,
+        kind="denoising",
+        hidden_units=64,
+        code_size=8,
+        num_folds=5,
+        neighbors=5,
+        crowd=32,
+        contamination=0.0,
+        false_alarm_rate=0.01,
+        steps=1500,
+        seed=0,
+        learnt=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if kind not in KINDS:
+            raise ValueError(
+                f"`kind` must be one of {KINDS}. Received: {kind=}"
+            )
+        if not 0 <= contamination < 0.5:
+            raise ValueError(
+                "`contamination` must be in [0, 0.5): most rows must be "
+                f"normal. Received: {contamination=}"
+            )
+        if not 0 < false_alarm_rate < 1:
+            raise ValueError(
+                "`false_alarm_rate` must be in (0, 1). Received: "
+                f"{false_alarm_rate=}"
+            )
+        if num_folds < 1 or num_folds == 2 or not 1 <= neighbors <= crowd:
+            raise ValueError(
+                "`num_folds` must be 1 or at least 3, `neighbors` at least 1 "
+                f"and at most `crowd`. Received: {num_folds=}, {neighbors=}, "
+                f"{crowd=}"
+            )
+        self.kind = kind
+        self.hidden_units = hidden_units
+        self.code_size = code_size
+        self.num_folds = num_folds
+        self.num_neighbors = neighbors
+        self.num_crowd = crowd
+        self.contamination = contamination
+        self.false_alarm_rate = false_alarm_rate
+        self.steps = steps
+        self.seed = seed
+        self.learnt = learnt
+        self.built = True  # there are no weights before rows are learnt
+        if learnt is not None:
+            self.assemble()
+
+    def assemble(self):
+        """Makes the layers, whose sizes `learnt` says."""
+        learnt = self.learnt
+        self.table = TableInputs.from_config(learnt["table"])
+        self.encoding = self.table.encoding(dtype="float32")
+        size = self.encoding.num_features
+        self.anomaly_score = AnomalyScore(
+            size,
+            learnt["references"],
+            self.num_folds,
+            self.num_neighbors,
+            self.num_crowd,
+            self.kind,
+            self.hidden_units,
+            self.code_size,
+            self.seed,
+            dtype="float32",
+        )
+        self.conformal = ConformalPValue(
+            learnt["calibrated"], self.num_folds, dtype="float32"
+        )
+        columns = {
+            "numbers": self.table.numbers,
+            "moments": self.table.moments,
+            "codes": self.table.categories,
+        }
+        self.encoding.build(
+            {key: (None, len(names)) for key, names in columns.items() if names}
+        )
+        self.anomaly_score.build((None, size))
+        self.conformal.build((None, self.num_folds))
+
+    def fit(self, table, kinds=None, verbose=0):
+        """Learns what is normal.
+
+        Args:
+            table: Array `(rows, columns)` of numbers, a data frame, or a dict
+                of column name to array `(rows,)`. Its rows should be normal,
+                but for the share `contamination`.
+            kinds: Dict of column name to kind, see
+                `dlunits.models.table_inputs.TableInputs`; `None` goes by the
+                types of the arrays.
+            verbose: 0 or 1, whether to show progress.
+
+        Returns:
+            The detector.
+
+        Raises:
+            ValueError: If the table cannot be learnt from.
+        """
+        known = TableInputs.learn(table, kinds)
+        inputs = known.inputs(table)
+        encoding = known.encoding(dtype="float32")
+        encoding.adapt(inputs)
+        features = in_batches(encoding, inputs)
+        if len(features) < LEAST_ROWS:
+            raise ValueError(
+                f"There must be at least {LEAST_ROWS} rows to learn from. "
+                f"Received: {len(features)}"
+            )
+        order = np.random.default_rng(self.seed).permutation(len(features))
+        features = features[order]
+        if self.contamination:
+            features = features[
+                ~farthest_from_crowd(
+                    features,
+                    self.contamination,
+                    self.num_crowd,
+                    self.num_folds,
+                    MOST_REFERENCES,
+                )
+            ]
+        learning = calibrating = features
+        if self.num_folds == 1:
+            held_out = math.ceil(HELD_OUT * len(features))
+            calibrating, learning = np.split(features, [held_out])
+        learning = learning[:MOST_LEARNT]
+        calibrating = calibrating[:MOST_CALIBRATED]
+        self.learnt = {
+            "table": known.get_config(),
+            "references": min(len(learning), MOST_REFERENCES),
+            "calibrated": len(calibrating),
+        }
+        self.assemble()
+        self.encoding.set_weights(encoding.get_weights())
+        self.anomaly_score.learn(learning, self.steps, verbose)
+        self.conformal.adapt(self.anomaly_score.calibrate(calibrating))
+        return self
+
+    def call(self, inputs):
+        scores = self.anomaly_score(self.encoding(inputs))
+        return {
+            "anomaly_score": ops.mean(scores, axis=-1),
+            "p_value": self.conformal(scores),
+        }
+
+    def judge(self, table):
+        """Returns `score` and `p_value` of the rows, in one pass."""
+        if self.learnt is None:
+            raise ValueError("The detector knows no rows yet: call `fit`.")
+        return super().predict(
+            self.table.inputs(table), batch_size=ROWS_AT_ONCE, verbose=0
+        )
+
+    def score(self, table):
+        """Returns how unlike normal rows each row is, `(rows,)`.
+
+        0 is about usual; more is stranger.
+        """
+        return self.judge(table)["anomaly_score"]
+
+    def p_value(self, table):
+        """Returns the share of normal rows at least as strange, `(rows,)`."""
+        return self.judge(table)["p_value"]
+
+    def predict(self, table, false_alarm_rate=None):
+        """Returns for each row whether it is anomalous, `(rows,)`.
+
+        Raises:
+            ValueError: If so few rows were calibrated by that no row could
+                ever be called anomalous at this rate.
+        """
+        rate = false_alarm_rate or self.false_alarm_rate
+        p_values = self.p_value(table)
+        known = self.learnt["calibrated"]
+        if rate < 1 / (1 + known):
+            raise ValueError(
+                f"A false-alarm rate of {rate:g} needs at least "
+                f"{math.ceil(1 / rate) - 1} rows to calibrate by. Received: "
+                f"{known}; the least rate for these is {1 / (1 + known):.2g}"
+            )
+        return p_values <= rate
+
+    def get_config(self):
+        return {
+            "kind": self.kind,
+            "hidden_units": self.hidden_units,
+            "code_size": self.code_size,
+            "num_folds": self.num_folds,
+            "neighbors": self.num_neighbors,
+            "crowd": self.num_crowd,
+            "contamination": self.contamination,
+            "false_alarm_rate": self.false_alarm_rate,
+            "steps": self.steps,
+            "seed": self.seed,
+            "learnt": self.learnt,
+            "name": self.name,
+        }

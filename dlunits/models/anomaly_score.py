@@ -1,0 +1,215 @@
+"""How strange a row is, by its neighbours and by autoencoders."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from dlunits.layers import CrossNeighbours
+from dlunits.layers.cross_neighbours import largest_numbers
+from dlunits.models.parallel_autoencoders import (
+    parallel_autoencoders,
+    train_side_by_side,
+)
+
+NUM_PARTS = 3  # local, crowd, misfit
+SHARPNESS = 2.0  # of the soft maximum
+ROWS_AT_ONCE = 1024
+
+
+@keras.saving.register_keras_serializable(package="dlunits")
+class AnomalyScore(keras.layers.Layer):
+    """Measures by three senses how unlike the known rows a row is.
+
+    A row can be strange in one sense and usual in the others, so the score is
+    a soft maximum. Each part is set off against what known rows have:
+
+        local    distance to the nearest known rows, for how dense it is there
+        crowd    distance to more of them; both by `CrossNeighbours`
+        misfit   mean over features of (error / usual error)^2, with which an
+                 autoencoder draws the row from a short code
+
+        z_i   = (log part_i - centre_i) / spread_i
+        score = 1/2 log(mean over i of exp(2 z_i))
+
+    A usual error is the median of its absolute values over 0.6745; `centre`
+    and `spread` are the median and the interquartile range over 1.349. They
+    are taken, as all scores of known rows are, from a score learnt without
+    the row: the rows are dealt into folds, and one score for each fold is
+    learnt from the others.
+
+    Args:
+        num_features: Positive integer.
+        num_references: Positive integer, known rows kept to compare with.
+        num_folds: Integer, 1 or at least 3.
+        neighbors: Positive integer, for `local`. As `crowd`, no more are
+            taken than `num_references` allows.
+        crowd: Positive integer, for `crowd`.
+        kind, hidden_units, code_size: Of the autoencoders, see
+            `dlunits.models.parallel_autoencoders`.
+        seed: Integer.
+
+    Input shape: `(batch, num_features)`.
+
+    Output shape: `(batch, num_folds)`, by the fold that was left out.
+
+    Example, numbers near 0; then one of them, and 20:
+
+    >>> x = np.random.default_rng(0).normal(size=(50, 1))
+    >>> score = AnomalyScore(1, num_references=50, code_size=1)
+    >>> score.build(x.shape)
+    >>> _ = score.learn(x, steps=10)
+    >>> scores = score.calibrate(x)
+    >>> usual, strange = ops.mean(score(np.array([[0.1], [20.0]])), axis=1)
+    >>> bool(usual < np.quantile(scores, 0.9)), bool(strange > max(scores))
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        num_features,
+        num_references,
+        num_folds=5,
+        neighbors=5,
+        crowd=32,
+        kind="denoising",
+        hidden_units=64,
+        code_size=8,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.options = {
+            "num_features": num_features,
+            "num_references": num_references,
+            "num_folds": num_folds,
+            "neighbors": neighbors,
+            "crowd": crowd,
+            "kind": kind,
+            "hidden_units": hidden_units,
+            "code_size": code_size,
+            "seed": seed,
+        }
+        self.num_folds = num_folds
+        self.neighbours = neighbours_of(
+            num_references, neighbors, crowd, num_folds
+        )
+        self.autoencoders = parallel_autoencoders(
+            num_folds,
+            num_features,
+            kind,
+            hidden_units,
+            code_size,
+            seed=seed,
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape):
+        self.neighbours.build(input_shape)
+
+        def constant(name, size):
+            return self.add_weight(
+                name=name, shape=(size,), initializer="ones", trainable=False
+            )
+
+        self.usual_error = constant("usual_error", input_shape[-1])
+        self.centre = constant("centre", NUM_PARTS)
+        self.spread = constant("spread", NUM_PARTS)
+
+    def learn(self, features, steps, verbose=0):
+        """Learns from known rows; row i belongs to fold `i % num_folds`.
+
+        Args:
+            features: Array `(rows, num_features)`, the references first.
+            steps: Positive integer, gradient steps of the autoencoders.
+            verbose: As Keras' `fit`.
+        """
+        references = self.neighbours.num_references
+        self.neighbours.adapt(features[:references])
+        seed = self.options["seed"]
+        train_side_by_side(self.autoencoders, features, steps, seed, verbose)
+
+    def calibrate(self, features):
+        """Sets what is usual, and returns the scores of the known rows.
+
+        Args:
+            features: Array `(rows, num_features)`, the same rows again, or,
+                if there is one fold, others.
+
+        Returns:
+            NumPy array `(rows,)`, each by the score of its own fold.
+        """
+        errors = own_fold(in_batches(self.errors, features))
+        usual = np.median(np.abs(errors), axis=0) / 0.6745
+        self.usual_error.assign(usual + 0.03)  # of spreads; none is 0
+        parts = own_fold(in_batches(self.log_parts, features))
+        low, middle, high = np.percentile(parts, [25, 50, 75], axis=0)
+        self.centre.assign(middle)
+        self.spread.assign((high - low) / 1.349 + 0.05)
+        return own_fold(in_batches(self, features))
+
+    def reconstructions(self, features):
+        """(batch, features) -> (batch, folds, features)"""
+        copies = ops.repeat(features[:, None], self.num_folds, axis=1)
+        return self.autoencoders(copies, training=False)
+
+    def errors(self, features):
+        """(batch, features) -> (batch, folds, features)"""
+        features = ops.cast(features, self.compute_dtype)
+        return self.reconstructions(features) - features[:, None]
+
+    def log_parts(self, features):
+        """(batch, features) -> (batch, folds, parts)"""
+        misfit = ops.square(self.errors(features) / self.usual_error)
+        misfit = ops.mean(misfit, axis=-1, keepdims=True)
+        parts = [self.neighbours(features), misfit]
+        return ops.log(ops.concatenate(parts, axis=-1) + 1e-4)
+
+    def call(self, features):
+        z = (self.log_parts(features) - self.centre) / self.spread
+        soft = ops.logsumexp(SHARPNESS * z, axis=-1) - math.log(NUM_PARTS)
+        return soft / SHARPNESS
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.num_folds)
+
+    def get_config(self):
+        return {**super().get_config(), **self.options}
+
+
+def neighbours_of(num_references, neighbors, crowd, num_folds):
+    """`CrossNeighbours` with no more neighbours than there can be."""
+    most = largest_numbers(num_references, num_folds)
+    crowd = max(1, min(crowd, most["crowd"]))
+    neighbors = max(1, min(neighbors, most["neighbors"], crowd))
+    return CrossNeighbours(num_references, neighbors, crowd, num_folds)
+
+
+def farthest_from_crowd(features, share, crowd, num_folds, most):
+    """Whether a row is among that share of the rows, `(rows,)`.
+
+    `most` rows, the first ones, make the crowd.
+    """
+    references = features[:most]
+    neighbours = neighbours_of(len(references), 1, crowd, num_folds)
+    neighbours.adapt(references)
+    distances = own_fold(in_batches(neighbours, features))[:, 1]
+    return distances > np.quantile(distances, 1 - share)
+
+
+def in_batches(function, rows):
+    """The function of many rows, an array or a dict of arrays, as an array."""
+    count = len(keras.tree.flatten(rows)[0])
+    results = []
+    for start in range(0, count, ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        batch = keras.tree.map_structure(lambda x, part=part: x[part], rows)
+        results.append(ops.convert_to_numpy(function(batch)))
+    return np.concatenate(results)
+
+
+def own_fold(values):
+    """(rows, folds, ...) -> (rows, ...), by the score of a row's fold."""
+    rows = np.arange(len(values))
+    return values[rows, rows % values.shape[1]]

@@ -1,0 +1,191 @@
+"""The detector: what it finds, how often it cries wolf, and what it keeps."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from dlunits.models import AnomalyDetector
+from dlunits.models.parallel_autoencoders import KINDS
+
+
+def normal_rows(count, seed=0):
+    """A curve in four dimensions, and noise."""
+    generator = np.random.default_rng(seed)
+    t = generator.uniform(-2, 2, count)
+    curve = np.stack([t, t**2, np.sin(2 * t), -t], axis=1)
+    return curve + 0.1 * generator.normal(size=curve.shape)
+
+
+def strange_rows(count, seed=1):
+    """Every column as usual, but not together."""
+    generator = np.random.default_rng(seed)
+    return generator.permuted(normal_rows(count, seed), axis=0)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return AnomalyDetector(steps=300).fit(normal_rows(300))
+
+
+def auc(detector, normal, strange):
+    scores = detector.score(np.concatenate([normal, strange]))
+    labels = np.repeat([0, 1], [len(normal), len(strange)])
+    return roc_auc_score(labels, scores)
+
+
+def test_it_tells_rows_whose_columns_do_not_go_together(detector):
+    assert auc(detector, normal_rows(300, 2), strange_rows(300)) > 0.95
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_autoencoder_serves(kind):
+    detector = AnomalyDetector(kind, steps=100).fit(normal_rows(200))
+    assert auc(detector, normal_rows(200, 2), strange_rows(200)) > 0.9
+
+
+def test_p_counts_the_known_rows_that_are_stranger(detector):
+    p_values = detector.p_value(
+        np.concatenate([normal_rows(50, 3), [[99.0, -99.0, 99.0, 99.0]]])
+    )
+    # 300 known rows, so that p is a multiple of 1 / 301; 1 the least.
+    counts = p_values * 301
+    np.testing.assert_allclose(counts, np.round(counts), atol=1e-3)
+    assert counts[-1] == pytest.approx(1)
+    assert 0.3 < p_values[:-1].mean() < 0.7
+
+
+@pytest.mark.parametrize("num_folds", [1, 5])
+def test_false_alarms_are_as_rare_as_is_asked(num_folds):
+    detector = AnomalyDetector(num_folds=num_folds, steps=300)
+    detector.fit(normal_rows(1000))
+    for rate in (0.02, 0.1):
+        alarms = detector.predict(normal_rows(4000, 2), rate).mean()
+        # Standard deviations of the 1,000 or 300 rows that calibrate, and of
+        # the 4,000 that are judged.
+        known = detector.learnt["calibrated"]
+        deviation = np.sqrt(rate * (1 - rate) * (1 / known + 1 / 4000))
+        assert abs(alarms - rate) < 3 * deviation
+
+
+def test_scores_of_the_rows_learnt_from_would_not_do():
+    """With a single detector for all rows, known rows look too normal."""
+    rows, others = normal_rows(200), normal_rows(2000, 2)
+    detector = AnomalyDetector(steps=300).fit(rows)
+    known = np.sort(detector.score(rows))[-20]
+    assert (detector.score(others) >= known).mean() > 0.15  # asked for: 0.1
+    assert detector.predict(others, 0.1).mean() == pytest.approx(0.1, abs=0.06)
+
+
+def test_contamination_leaves_out_what_is_far_from_the_crowd():
+    intruders = 3 + 0.05 * np.random.default_rng(0).normal(size=(30, 4))
+    rows = np.concatenate([normal_rows(270), intruders])
+    scores = {}
+    for contamination in (0.0, 0.15):
+        detector = AnomalyDetector(contamination=contamination, steps=300)
+        scores[contamination] = auc(
+            detector.fit(rows), normal_rows(300, 2), intruders
+        )
+    assert scores[0.15] > 0.99
+    assert scores[0.15] >= scores[0.0]
+
+
+def test_a_seed_decides_everything():
+    x = normal_rows(100, 2)
+    one, other = (
+        AnomalyDetector(steps=20, seed=3).fit(normal_rows(100)).score(x)
+        for _ in range(2)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_the_order_of_columns_does_not_matter(detector):
+    rows = normal_rows(120)
+    names = ["a", "b", "c", "d"]
+    table = dict(zip(names, rows.T, strict=True))
+    turned = {name: table[name] for name in "dbca"}
+    detector = AnomalyDetector(steps=20).fit(table)
+    np.testing.assert_array_equal(detector.score(table), detector.score(turned))
+
+
+def test_a_table_of_all_kinds_of_columns():
+    generator = np.random.default_rng(0)
+    count = 300
+    load = generator.normal(size=count)
+    table = {
+        "load": np.where(generator.random(count) < 0.1, np.nan, load),
+        "heat": 20 + 3 * load + 0.1 * generator.normal(size=count),
+        "night": load < 0,
+        "mode": np.where(load > 0, "on", "idle").astype(object),
+        "time": np.datetime64("2024-01-01T08:00")
+        + generator.integers(0, 3600, count).astype("timedelta64[s]"),
+    }
+    detector = AnomalyDetector(steps=300, false_alarm_rate=0.02).fit(table)
+    normal = {name: column[:4].copy() for name, column in table.items()}
+    normal["load"][:] = load[:4]
+    assert not detector.predict(normal).all()
+    strange = {name: np.repeat(c[:1], 4) for name, c in normal.items()}
+    strange["heat"][0] = -30.0
+    strange["mode"][1] = "burning"
+    strange["heat"][2] = np.nan
+    strange["time"][3] = np.datetime64("2024-01-03T20:00")
+    assert detector.predict(strange).all()
+
+
+SCORE_AGAIN = """
+import sys
+import keras, numpy as np
+import dlunits
+rows = np.load(sys.argv[2])
+np.save(sys.argv[3], keras.models.load_model(sys.argv[1]).score(rows))
+"""
+
+
+def test_a_fresh_process_scores_the_same(detector, tmp_path):
+    rows, paths = strange_rows(50), ("model.keras", "rows.npy", "scores.npy")
+    model, saved, scores = (str(tmp_path / name) for name in paths)
+    detector.save(model)
+    np.save(saved, rows)
+    subprocess.run(
+        [sys.executable, "-c", SCORE_AGAIN, model, saved, scores],
+        check=True,
+        timeout=300,
+    )
+    np.testing.assert_allclose(np.load(scores), detector.score(rows), atol=1e-6)
+
+
+def test_one_that_knows_nothing_is_saved_too(tmp_path):
+    AnomalyDetector(code_size=3).save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.code_size == 3
+    with pytest.raises(ValueError, match="call `fit`"):
+        again.score(normal_rows(3))
+
+
+def test_a_rate_that_so_few_rows_cannot_tell_is_refused(detector):
+    with pytest.raises(ValueError, match="needs at least 999 rows"):
+        detector.predict(normal_rows(3), false_alarm_rate=0.001)
+
+
+def test_too_few_rows_are_refused():
+    with pytest.raises(ValueError, match="at least 20 rows"):
+        AnomalyDetector().fit(normal_rows(19))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "deep"},
+        {"contamination": 0.5},
+        {"false_alarm_rate": 0.0},
+        {"num_folds": 2},
+        {"neighbors": 6, "crowd": 5},
+    ],
+)
+def test_arguments_out_of_range_are_refused(options):
+    [name] = [name for name in options if name != "neighbors"]
+    with pytest.raises(ValueError, match=f"{name}="):
+        AnomalyDetector(**options)
