@@ -164,6 +164,8 @@ class Codes(dict):
 
     Four times as fast as `np.searchsorted` among sorted texts.
 
+    Example:
+
     >>> codes = Codes({"7": 1})
     >>> codes["7"], codes[7.0], codes["8"]
     (1, 1, 0)

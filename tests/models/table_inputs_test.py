@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from dlunits.models.table_inputs import TableInputs
+from dlunits.models import TableInputs
 
 MONDAY = 4 * 86400  # 1970-01-05, in seconds since 1970
 TABLE = {
