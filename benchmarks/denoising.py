@@ -15,19 +15,12 @@ Usage:
 """
 
 import argparse
-import json
-import os
-import pathlib
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 
+from app_runs import metrics_of_run
 from gates import gate
-
-APP = pathlib.Path(__file__).parents[1] / "apps" / "denoising_mnist.py"
-DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
+from real_data import DATA
 
 # Data set, noise of level 0.5 -> bounds on the mean over the seeds.
 ROWS = {
@@ -41,25 +34,12 @@ RESULTS = ("noisy", "linear filter", "denoiser")
 
 def train(dataset, noise, flags, data_dir, seed):
     """Means of one run of the app by result, and its minutes."""
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.monotonic()
-        process = subprocess.run(
-            [
-                *(sys.executable, APP, f"--dataset={dataset}"),
-                *(f"--noise={noise}", "--level=0.5", f"--seed={seed}"),
-                f"--data_dir={data_dir}",
-                *(f"--workdir={folder}/run", f"--export_dir={folder}/denoiser"),
-                *flags,
-            ],
-            capture_output=True,
-            text=True,
-        )
-        if process.returncode:
-            sys.exit(process.stderr.splitlines()[-1])
-        minutes = (time.monotonic() - start) / 60
-        card = pathlib.Path(folder, "denoiser", "1", "model_card.json")
-        metrics = json.loads(card.read_text())["metrics"]
-        return {name: metrics[name] for name in RESULTS}, minutes
+    metrics, minutes = metrics_of_run(
+        "denoising_mnist.py",
+        *(f"--dataset={dataset}", f"--noise={noise}", "--level=0.5"),
+        *(f"--seed={seed}", f"--data_dir={data_dir}", *flags),
+    )
+    return {name: metrics[name] for name in RESULTS}, minutes
 
 
 def line(means):

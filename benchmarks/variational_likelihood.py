@@ -40,6 +40,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from gates import gate
+from real_data import DATA
 
 from dlunits.data import digits
 from dlunits.data.batches import (
@@ -51,7 +52,6 @@ from dlunits.models import dense_variational_autoencoder
 from dlunits.training import WorkingDirectory
 from dlunits.training.measured_once import measured_once
 
-DATA = pathlib.Path(os.environ.get("DLUNITS_DATA", "../shared/data")) / "tfds"
 BATCH_SIZE = 100
 NUM_SAMPLES = 5000
 MINUTES_A_SEED = 40
