@@ -12,6 +12,7 @@ from dlunits.models.anomaly_score import (
     AnomalyScore,
     farthest_from_crowd,
     in_batches,
+    own_fold,
 )
 from dlunits.models.parallel_autoencoders import KINDS
 from dlunits.models.table_inputs import TableInputs
@@ -19,7 +20,10 @@ from dlunits.models.table_inputs import TableInputs
 # The most rows that are learnt from, compared with, and calibrated by.
 MOST_LEARNT, MOST_REFERENCES, MOST_CALIBRATED = 100_000, 2_000, 20_000
 LEAST_ROWS = 20
-HELD_OUT = 0.3  # of the rows, for calibration, if there is one fold
+
+# With one fold: rows up to here are learnt from, up to there they set what is
+# usual, and the rest calibrates.
+LEARNING_SETTING = 0.6, 0.75
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -40,9 +44,11 @@ class AnomalyDetector(keras.Model):
             `"variational"`, the autoencoders.
         hidden_units: Positive integer, units of their hidden layers.
         code_size: Positive integer, numbers in their codes.
-        num_folds: Integer. With 1, 30 % of the rows are kept aside to
-            calibrate by, and the false-alarm rate is guaranteed; with 3 or
-            more, all rows are learnt from, and it holds nearly.
+        num_folds: Integer. With 1, rows are kept aside, 15 % to set what is
+            usual and 25 % to calibrate by, and the false-alarm rate is
+            guaranteed, but for what the columns' lists of values and gaps
+            tell; with 3 or more, all rows are learnt from, and it holds
+            nearly.
         neighbors: Positive integer, rows that are near.
         crowd: Integer of at least `neighbors`.
         contamination: Number in [0, 0.5), share of the rows to learn from
@@ -168,32 +174,23 @@ class AnomalyDetector(keras.Model):
         """
         known = TableInputs.learn(table, kinds)
         inputs = known.inputs(table)
-        encoding = known.encoding(dtype="float32")
-        encoding.adapt(inputs)
-        features = in_batches(encoding, inputs)
-        if len(features) < LEAST_ROWS:
+        count = len(keras.tree.flatten(inputs)[0])
+        if count < LEAST_ROWS:
             raise ValueError(
                 f"There must be at least {LEAST_ROWS} rows to learn from. "
-                f"Received: {len(features)}"
+                f"Received: {count}"
             )
-        order = np.random.default_rng(self.seed).permutation(len(features))
-        features = features[order]
+        order = np.random.default_rng(self.seed).permutation(count)
         if self.contamination:
-            features = features[
-                ~farthest_from_crowd(
-                    features,
-                    self.contamination,
-                    self.num_crowd,
-                    self.num_folds,
-                    MOST_REFERENCES,
-                )
-            ]
-        learning = calibrating = features
+            order = self.trusted(known, inputs, order)
+        learning = setting = calibrating = order
         if self.num_folds == 1:
-            held_out = math.ceil(HELD_OUT * len(features))
-            calibrating, learning = np.split(features, [held_out])
+            learning, setting, calibrating = np.split(
+                order, [int(share * len(order)) for share in LEARNING_SETTING]
+            )
         learning = learning[:MOST_LEARNT]
         calibrating = calibrating[:MOST_CALIBRATED]
+        encoding, features = encoded(known, inputs, learning)
         self.learnt = {
             "table": known.get_config(),
             "references": min(len(learning), MOST_REFERENCES),
@@ -201,9 +198,24 @@ class AnomalyDetector(keras.Model):
         }
         self.assemble()
         self.encoding.set_weights(encoding.get_weights())
-        self.anomaly_score.learn(learning, self.steps, verbose)
-        self.conformal.adapt(self.anomaly_score.calibrate(calibrating))
+        self.anomaly_score.learn(features[learning], self.steps, verbose)
+        self.anomaly_score.calibrate(features[setting[:MOST_CALIBRATED]])
+        self.conformal.adapt(
+            own_fold(in_batches(self.anomaly_score, features[calibrating]))
+        )
         return self
+
+    def trusted(self, table, inputs, rows):
+        """The rows without those that are farthest from the crowd."""
+        _, features = encoded(table, inputs, rows)
+        far = farthest_from_crowd(
+            features[rows],
+            self.contamination,
+            self.num_crowd,
+            self.num_folds,
+            MOST_REFERENCES,
+        )
+        return rows[~far]
 
     def call(self, inputs):
         scores = self.anomaly_score(self.encoding(inputs))
@@ -264,3 +276,10 @@ class AnomalyDetector(keras.Model):
             "learnt": self.learnt,
             "name": self.name,
         }
+
+
+def encoded(table, inputs, rows):
+    """The encoding that is adapted to these rows, and features of all."""
+    encoding = table.encoding(dtype="float32")
+    encoding.adapt(keras.tree.map_structure(lambda x: x[rows], inputs))
+    return encoding, in_batches(encoding, inputs)

@@ -60,7 +60,8 @@ class AnomalyScore(keras.layers.Layer):
     >>> score = AnomalyScore(1, num_references=50, code_size=1)
     >>> score.build(x.shape)
     >>> _ = score.learn(x, steps=10)
-    >>> scores = score.calibrate(x)
+    >>> score.calibrate(x)
+    >>> scores = own_fold(in_batches(score, x))
     >>> usual, strange = ops.mean(score(np.array([[0.1], [20.0]])), axis=1)
     >>> bool(usual < np.quantile(scores, 0.9)), bool(strange > max(scores))
     (True, True)
@@ -131,14 +132,11 @@ class AnomalyScore(keras.layers.Layer):
         train_side_by_side(self.autoencoders, features, steps, seed, verbose)
 
     def calibrate(self, features):
-        """Sets what is usual, and returns the scores of the known rows.
+        """Sets what is usual.
 
         Args:
             features: Array `(rows, num_features)`, the same rows again, or,
                 if there is one fold, others.
-
-        Returns:
-            NumPy array `(rows,)`, each by the score of its own fold.
         """
         errors = own_fold(in_batches(self.errors, features))
         usual = np.median(np.abs(errors), axis=0) / 0.6745
@@ -147,7 +145,6 @@ class AnomalyScore(keras.layers.Layer):
         low, middle, high = np.percentile(parts, [25, 50, 75], axis=0)
         self.centre.assign(middle)
         self.spread.assign((high - low) / 1.349 + 0.05)
-        return own_fold(in_batches(self, features))
 
     def reconstructions(self, features):
         """(batch, features) -> (batch, folds, features)"""

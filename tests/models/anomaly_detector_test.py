@@ -64,7 +64,7 @@ def test_false_alarms_are_as_rare_as_is_asked(num_folds):
     detector.fit(normal_rows(1000))
     for rate in (0.02, 0.1):
         alarms = detector.predict(normal_rows(4000, 2), rate).mean()
-        # Standard deviations of the 1,000 or 300 rows that calibrate, and of
+        # Standard deviations of the 1,000 or 250 rows that calibrate, and of
         # the 4,000 that are judged.
         known = detector.learnt["calibrated"]
         deviation = np.sqrt(rate * (1 - rate) * (1 / known + 1 / 4000))
