@@ -60,12 +60,7 @@ class CrossNeighbours(keras.layers.Layer):
         self, num_references, neighbors=5, crowd=32, num_folds=5, **kwargs
     ):
         super().__init__(**kwargs)
-        if not 1 <= neighbors <= crowd or num_folds < 1 or num_folds == 2:
-            raise ValueError(
-                "`neighbors` must be at least 1, `crowd` no less than that, "
-                "and `num_folds` 1 or at least 3. Received: "
-                f"{neighbors=}, {crowd=}, {num_folds=}"
-            )
+        check_neighbourhood(neighbors, crowd, num_folds)
         most = largest_numbers(num_references, num_folds)
         if neighbors > most["neighbors"] or crowd > most["crowd"]:
             raise ValueError(
@@ -108,9 +103,10 @@ class CrossNeighbours(keras.layers.Layer):
         if not self.built:
             self.build(references.shape)
         self.references.assign(references)
+        numbers = np.arange(self.num_references)
         near = [
-            self.near_of_references(np.arange(start, stop))
-            for start, stop in parts(self.num_references, 1000)
+            self.near_of_references(own)
+            for own in np.split(numbers, numbers[1000::1000])
         ]
         self.near.assign(np.concatenate(near))
 
@@ -193,6 +189,15 @@ def mean_of_first(count, values, keep):
     return ops.sum(values * chosen, axis=-1) / number
 
 
+def check_neighbourhood(neighbors, crowd, num_folds):
+    if not 1 <= neighbors <= crowd or num_folds < 1 or num_folds == 2:
+        raise ValueError(
+            "`neighbors` must be at least 1, `crowd` no less than that, and "
+            "`num_folds` 1 or at least 3. Received: "
+            f"{neighbors=}, {crowd=}, {num_folds=}"
+        )
+
+
 def largest_numbers(num_references, num_folds):
     """The most neighbours, and the largest crowd, that so many can show.
 
@@ -208,9 +213,3 @@ def largest_numbers(num_references, num_folds):
         "neighbors": max(0, num_references - 2 * rows),
         "crowd": num_references - rows,
     }
-
-
-def parts(total, size):
-    """parts(5, 2) -> (0, 2), (2, 4), (4, 5)"""
-    for start in range(0, total, size):
-        yield start, min(start + size, total)

@@ -7,14 +7,17 @@ import numpy as np
 from keras import ops
 
 from dlunits.layers import ConformalPValue
+from dlunits.layers.cross_neighbours import check_neighbourhood
 from dlunits.models.anomaly_score import (
     ROWS_AT_ONCE,
     AnomalyScore,
     farthest_from_crowd,
     in_batches,
+    number_of,
     own_fold,
+    rows_of,
 )
-from dlunits.models.parallel_autoencoders import KINDS
+from dlunits.models.parallel_autoencoders import check_kind
 from dlunits.models.table_inputs import TableInputs
 
 # The most rows that are learnt from, compared with, and calibrated by.
@@ -87,10 +90,8 @@ class AnomalyDetector(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if kind not in KINDS:
-            raise ValueError(
-                f"`kind` must be one of {KINDS}. Received: {kind=}"
-            )
+        check_kind(kind)
+        check_neighbourhood(neighbors, crowd, num_folds)
         if not 0 <= contamination < 0.5:
             raise ValueError(
                 "`contamination` must be in [0, 0.5): most rows must be "
@@ -100,12 +101,6 @@ class AnomalyDetector(keras.Model):
             raise ValueError(
                 "`false_alarm_rate` must be in (0, 1). Received: "
                 f"{false_alarm_rate=}"
-            )
-        if num_folds < 1 or num_folds == 2 or not 1 <= neighbors <= crowd:
-            raise ValueError(
-                "`num_folds` must be 1 or at least 3, `neighbors` at least 1 "
-                f"and at most `crowd`. Received: {num_folds=}, {neighbors=}, "
-                f"{crowd=}"
             )
         self.kind = kind
         self.hidden_units = hidden_units
@@ -143,13 +138,8 @@ class AnomalyDetector(keras.Model):
         self.conformal = ConformalPValue(
             learnt["calibrated"], self.num_folds, dtype="float32"
         )
-        columns = {
-            "numbers": self.table.numbers,
-            "moments": self.table.moments,
-            "codes": self.table.categories,
-        }
         self.encoding.build(
-            {key: (None, len(names)) for key, names in columns.items() if names}
+            {key: (None, count) for key, count in self.encoding.counts.items()}
         )
         self.anomaly_score.build((None, size))
         self.conformal.build((None, self.num_folds))
@@ -174,7 +164,7 @@ class AnomalyDetector(keras.Model):
         """
         known = TableInputs.learn(table, kinds)
         inputs = known.inputs(table)
-        count = len(keras.tree.flatten(inputs)[0])
+        count = number_of(inputs)
         if count < LEAST_ROWS:
             raise ValueError(
                 f"There must be at least {LEAST_ROWS} rows to learn from. "
@@ -188,28 +178,34 @@ class AnomalyDetector(keras.Model):
             learning, setting, calibrating = np.split(
                 order, [int(share * len(order)) for share in LEARNING_SETTING]
             )
-        learning = learning[:MOST_LEARNT]
-        calibrating = calibrating[:MOST_CALIBRATED]
-        encoding, features = encoded(known, inputs, learning)
+        learning = rows_of(inputs, learning[:MOST_LEARNT])
+        setting = rows_of(inputs, setting[:MOST_CALIBRATED])
+        calibrating = rows_of(inputs, calibrating[:MOST_CALIBRATED])
         self.learnt = {
             "table": known.get_config(),
-            "references": min(len(learning), MOST_REFERENCES),
-            "calibrated": len(calibrating),
+            "references": min(number_of(learning), MOST_REFERENCES),
+            "calibrated": number_of(calibrating),
         }
         self.assemble()
-        self.encoding.set_weights(encoding.get_weights())
-        self.anomaly_score.learn(features[learning], self.steps, verbose)
-        self.anomaly_score.calibrate(features[setting[:MOST_CALIBRATED]])
+        self.encoding.adapt(learning)
+        learning, setting, calibrating = (
+            in_batches(self.encoding, rows)
+            for rows in (learning, setting, calibrating)
+        )
+        self.anomaly_score.learn(learning, self.steps, verbose)
+        self.anomaly_score.calibrate(setting)
         self.conformal.adapt(
-            own_fold(in_batches(self.anomaly_score, features[calibrating]))
+            own_fold(in_batches(self.anomaly_score, calibrating))
         )
         return self
 
     def trusted(self, table, inputs, rows):
         """The rows without those that are farthest from the crowd."""
-        _, features = encoded(table, inputs, rows)
+        inputs = rows_of(inputs, rows)
+        encoding = table.encoding(dtype="float32")
+        encoding.adapt(inputs)
         far = farthest_from_crowd(
-            features[rows],
+            in_batches(encoding, inputs),
             self.contamination,
             self.num_crowd,
             self.num_folds,
@@ -276,10 +272,3 @@ class AnomalyDetector(keras.Model):
             "learnt": self.learnt,
             "name": self.name,
         }
-
-
-def encoded(table, inputs, rows):
-    """The encoding that is adapted to these rows, and features of all."""
-    encoding = table.encoding(dtype="float32")
-    encoding.adapt(keras.tree.map_structure(lambda x: x[rows], inputs))
-    return encoding, in_batches(encoding, inputs)

@@ -195,15 +195,23 @@ def farthest_from_crowd(features, share, crowd, num_folds, most):
     return distances > np.quantile(distances, 1 - share)
 
 
-def in_batches(function, rows):
+def in_batches(function, table):
     """The function of many rows, an array or a dict of arrays, as an array."""
-    count = len(keras.tree.flatten(rows)[0])
     results = []
-    for start in range(0, count, ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
-        batch = keras.tree.map_structure(lambda x, part=part: x[part], rows)
+    for start in range(0, number_of(table), ROWS_AT_ONCE):
+        batch = rows_of(table, slice(start, start + ROWS_AT_ONCE))
         results.append(ops.convert_to_numpy(function(batch)))
     return np.concatenate(results)
+
+
+def rows_of(table, rows):
+    """Some rows of an array or of a dict of arrays."""
+    return keras.tree.map_structure(lambda column: column[rows], table)
+
+
+def number_of(table):
+    """The number of rows of an array or of a dict of arrays."""
+    return len(keras.tree.flatten(table)[0])
 
 
 def own_fold(values):

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dlunits.layers.column_encoding import DAY, WEEK
+
 MISSING = frozenset(("", "None", "nan", "<NA>", "NaT"))  # as text
 KIND_OF_DTYPE = {
     "f": "number", "i": "number", "u": "number", "b": "boolean",
     "M": "timestamp",
 }  # fmt: skip
 
-WEEK = 604_800.0  # seconds
-MONDAY = 3 * 86_400.0  # 1970 began on a Thursday
+MONDAY = 3 * DAY  # 1970 began on a Thursday
 
 
 def columns_of(table):

@@ -67,8 +67,7 @@ def parallel_autoencoders(
     >>> parallel_autoencoders(2, 3, "plain", 4, 1).count_params()
     88
     """
-    if kind not in KINDS:
-        raise ValueError(f"`kind` must be one of {KINDS}. Received: {kind=}")
+    check_kind(kind)
     if min(num_members, num_features, hidden_units, code_size) < 1:
         raise ValueError(
             "Every size must be at least 1. Received: "
@@ -131,6 +130,11 @@ def parallel_autoencoders(
             encoder, decoder, "gaussian", stddev=stddev, **options
         )
     return Autoencoder(encoder, decoder, **options)
+
+
+def check_kind(kind):
+    if kind not in KINDS:
+        raise ValueError(f"`kind` must be one of {KINDS}. Received: {kind=}")
 
 
 def train_side_by_side(model, rows, steps, seed=0, verbose=0):
