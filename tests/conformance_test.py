@@ -45,8 +45,8 @@ CATALOGUE = {
         lambda **options: dlunits.layers.ConformalPValue(9, 3, **options),
         (3,),
     ),
-    "CrossNeighbours": (
-        lambda **options: dlunits.layers.CrossNeighbours(
+    "CrossDensities": (
+        lambda **options: dlunits.layers.CrossDensities(
             12, neighbors=2, crowd=4, num_folds=3, **options
         ),
         (5,),
@@ -72,6 +72,12 @@ CATALOGUE = {
             dlunits.regularizers.KLSparsity(0.1), **options
         ),
         (4, 3),
+    ),
+    "OrientedGradients": (
+        lambda **options: dlunits.layers.OrientedGradients(
+            5, cell_size=2, **options
+        ),
+        (6, 5, 2),
     ),
     "PartialConv2D": (
         lambda **options: dlunits.layers.PartialConv2D(

@@ -4,7 +4,7 @@ from dlunits.layers.column_encoding import ColumnEncoding as ColumnEncoding
 from dlunits.layers.conformal_p_value import (
     ConformalPValue as ConformalPValue,
 )
-from dlunits.layers.cross_neighbours import CrossNeighbours as CrossNeighbours
+from dlunits.layers.cross_densities import CrossDensities as CrossDensities
 from dlunits.layers.distance_units import DistanceUnits as DistanceUnits
 from dlunits.layers.gaussian_sampling import (
     GaussianSampling as GaussianSampling,
@@ -12,6 +12,9 @@ from dlunits.layers.gaussian_sampling import (
 from dlunits.layers.masking_noise import MaskingNoise as MaskingNoise
 from dlunits.layers.moving_mean_sparsity import (
     MovingMeanSparsity as MovingMeanSparsity,
+)
+from dlunits.layers.oriented_gradients import (
+    OrientedGradients as OrientedGradients,
 )
 from dlunits.layers.partial_conv2d import PartialConv2D as PartialConv2D
 from dlunits.layers.salt_and_pepper_noise import (
@@ -28,11 +31,12 @@ from dlunits.layers.trainable_subsampling import (
 __all__ = [
     "ColumnEncoding",
     "ConformalPValue",
-    "CrossNeighbours",
+    "CrossDensities",
     "DistanceUnits",
     "GaussianSampling",
     "MaskingNoise",
     "MovingMeanSparsity",
+    "OrientedGradients",
     "PartialConv2D",
     "SaltAndPepperNoise",
     "TiedConv2DTranspose",

@@ -7,9 +7,8 @@ import numpy as np
 from keras import ops
 
 from dlunits.layers import ConformalPValue
-from dlunits.layers.cross_neighbours import check_neighbourhood
+from dlunits.layers.cross_densities import check_neighbourhood
 from dlunits.models.anomaly_score import (
-    ROWS_AT_ONCE,
     AnomalyScore,
     farthest_from_crowd,
     in_batches,
@@ -17,6 +16,8 @@ from dlunits.models.anomaly_score import (
     own_fold,
     rows_of,
 )
+from dlunits.models.column_differences import ColumnDifferences
+from dlunits.models.column_texts import explanation
 from dlunits.models.parallel_autoencoders import check_kind
 from dlunits.models.table_inputs import TableInputs
 
@@ -33,9 +34,9 @@ LEARNING_SETTING = 0.6, 0.75
 class AnomalyDetector(keras.Model):
     """Learns normal rows of a table, and says of others how unlike they are.
 
-    A row is scored by `dlunits.models.anomaly_score.AnomalyScore`: by its
-    nearest known rows, by more of them, and by how well autoencoders draw it
-    from a short code. Nothing is judged by what has seen it: the rows are
+    A row is scored by `dlunits.models.anomaly_score.AnomalyScore`: by how rare
+    known rows are close to it and near it, and by how well autoencoders draw
+    it from a short code. Nothing is judged by what has seen it: the rows are
     dealt into folds, and for each fold there is a score learnt from the
     others; a known row has the score of its own fold, a new one the mean of
     all. So its p-value is honest, the share of normal rows that are at least
@@ -81,7 +82,7 @@ class AnomalyDetector(keras.Model):
         code_size=8,
         num_folds=5,
         neighbors=5,
-        crowd=32,
+        crowd=40,
         contamination=0.0,
         false_alarm_rate=0.01,
         steps=1500,
@@ -208,7 +209,6 @@ class AnomalyDetector(keras.Model):
             in_batches(encoding, inputs),
             self.contamination,
             self.num_crowd,
-            self.num_folds,
             MOST_REFERENCES,
         )
         return rows[~far]
@@ -222,11 +222,8 @@ class AnomalyDetector(keras.Model):
 
     def judge(self, table):
         """Returns `score` and `p_value` of the rows, in one pass."""
-        if self.learnt is None:
-            raise ValueError("The detector knows no rows yet: call `fit`.")
-        return super().predict(
-            self.table.inputs(table), batch_size=ROWS_AT_ONCE, verbose=0
-        )
+        inputs = self.known_table().inputs(table)
+        return in_batches(self.predict_on_batch, inputs)
 
     def score(self, table):
         """Returns how unlike normal rows each row is, `(rows,)`.
@@ -256,6 +253,27 @@ class AnomalyDetector(keras.Model):
                 f"{known}; the least rate for these is {1 / (1 + known):.2g}"
             )
         return p_values <= rate
+
+    def explain(self, table, top=3):
+        """Returns the columns that make a row unlike normal rows near it.
+
+        Returns:
+            Dict of arrays `(rows, top)`, in each row the column that differs
+            most first: `column` (name), `expected` and `seen` (texts), and
+            `share` (of the square of the difference in spreads, 0 ... 1).
+        """
+        inputs = self.known_table().inputs(table)
+        found = in_batches(self.differences(), inputs)
+        return explanation(self.table, table, found, top)
+
+    def differences(self):
+        """The model behind `explain`."""
+        return ColumnDifferences(self.encoding, self.anomaly_score.densities)
+
+    def known_table(self):
+        if self.learnt is None:
+            raise ValueError("The detector knows no rows yet: call `fit`.")
+        return self.table
 
     def get_config(self):
         return {

@@ -1,4 +1,4 @@
-"""How strange a row is, by its neighbours and by autoencoders."""
+"""How strange a row is, by densities of known rows and by autoencoders."""
 
 import math
 
@@ -6,14 +6,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from dlunits.layers import CrossNeighbours
-from dlunits.layers.cross_neighbours import largest_numbers
+from dlunits.layers import CrossDensities
+from dlunits.layers.cross_densities import distances_in_order
 from dlunits.models.parallel_autoencoders import (
     parallel_autoencoders,
     train_side_by_side,
 )
 
-NUM_PARTS = 3  # local, crowd, misfit
+NUM_PARTS = 3  # narrow, wide, misfit
 SHARPNESS = 2.0  # of the soft maximum
 ROWS_AT_ONCE = 1024
 
@@ -25,8 +25,8 @@ class AnomalyScore(keras.layers.Layer):
     A row can be strange in one sense and usual in the others, so the score is
     a soft maximum. Each part is set off against what known rows have:
 
-        local    distance to the nearest known rows, for how dense it is there
-        crowd    distance to more of them; both by `CrossNeighbours`
+        narrow   how rare known rows are close to it
+        wide     how rare they are near it; both by `CrossDensities`
         misfit   mean over features of (error / usual error)^2, with which an
                  autoencoder draws the row from a short code
 
@@ -42,10 +42,9 @@ class AnomalyScore(keras.layers.Layer):
     Args:
         num_features: Positive integer.
         num_references: Positive integer, known rows kept to compare with.
-        num_folds: Integer, 1 or at least 3.
-        neighbors: Positive integer, for `local`. As `crowd`, no more are
-            taken than `num_references` allows.
-        crowd: Positive integer, for `crowd`.
+        num_folds: Positive integer.
+        neighbors: Positive integer, rows that are close.
+        crowd: Integer of at least `neighbors`, rows that are near.
         kind, hidden_units, code_size: Of the autoencoders, see
             `dlunits.models.parallel_autoencoders`.
         seed: Integer.
@@ -73,7 +72,7 @@ class AnomalyScore(keras.layers.Layer):
         num_references,
         num_folds=5,
         neighbors=5,
-        crowd=32,
+        crowd=40,
         kind="denoising",
         hidden_units=64,
         code_size=8,
@@ -93,7 +92,7 @@ class AnomalyScore(keras.layers.Layer):
             "seed": seed,
         }
         self.num_folds = num_folds
-        self.neighbours = neighbours_of(
+        self.densities = CrossDensities(
             num_references, neighbors, crowd, num_folds
         )
         self.autoencoders = parallel_autoencoders(
@@ -107,7 +106,7 @@ class AnomalyScore(keras.layers.Layer):
         )
 
     def build(self, input_shape):
-        self.neighbours.build(input_shape)
+        self.densities.build(input_shape)
 
         def constant(name, size):
             return self.add_weight(
@@ -126,8 +125,8 @@ class AnomalyScore(keras.layers.Layer):
             steps: Positive integer, gradient steps of the autoencoders.
             verbose: As Keras' `fit`.
         """
-        references = self.neighbours.num_references
-        self.neighbours.adapt(features[:references])
+        references = self.densities.num_references
+        self.densities.adapt(features[:references])
         seed = self.options["seed"]
         train_side_by_side(self.autoencoders, features, steps, seed, verbose)
 
@@ -160,7 +159,7 @@ class AnomalyScore(keras.layers.Layer):
         """(batch, features) -> (batch, folds, parts)"""
         misfit = ops.square(self.errors(features) / self.usual_error)
         misfit = ops.mean(misfit, axis=-1, keepdims=True)
-        parts = [self.neighbours(features), misfit]
+        parts = [self.densities(features), misfit]
         return ops.log(ops.concatenate(parts, axis=-1) + 1e-4)
 
     def call(self, features):
@@ -175,33 +174,33 @@ class AnomalyScore(keras.layers.Layer):
         return {**super().get_config(), **self.options}
 
 
-def neighbours_of(num_references, neighbors, crowd, num_folds):
-    """`CrossNeighbours` with no more neighbours than there can be."""
-    most = largest_numbers(num_references, num_folds)
-    crowd = max(1, min(crowd, most["crowd"]))
-    neighbors = max(1, min(neighbors, most["neighbors"], crowd))
-    return CrossNeighbours(num_references, neighbors, crowd, num_folds)
-
-
-def farthest_from_crowd(features, share, crowd, num_folds, most):
+def farthest_from_crowd(features, share, crowd, most):
     """Whether a row is among that share of the rows, `(rows,)`.
 
-    `most` rows, the first ones, make the crowd.
+    It goes by the mean distance to `crowd` rows among the `most` first, of
+    which the nearest is passed over: it may be the row itself.
     """
     references = features[:most]
-    neighbours = neighbours_of(len(references), 1, crowd, num_folds)
-    neighbours.adapt(references)
-    distances = own_fold(in_batches(neighbours, features))[:, 1]
-    return distances > np.quantile(distances, 1 - share)
+
+    def distances(rows):
+        nearest = distances_in_order(rows, references)[:, 1 : 1 + crowd]
+        return nearest.mean(axis=1)
+
+    found = in_batches(distances, features)
+    return found > np.quantile(found, 1 - share)
 
 
 def in_batches(function, table):
-    """The function of many rows, an array or a dict of arrays, as an array."""
+    """The function of many rows, an array or a dict of arrays, as such."""
     results = []
     for start in range(0, number_of(table), ROWS_AT_ONCE):
         batch = rows_of(table, slice(start, start + ROWS_AT_ONCE))
-        results.append(ops.convert_to_numpy(function(batch)))
-    return np.concatenate(results)
+        results.append(
+            keras.tree.map_structure(ops.convert_to_numpy, function(batch))
+        )
+    return keras.tree.map_structure(
+        lambda *batches: np.concatenate(batches), *results
+    )
 
 
 def rows_of(table, rows):

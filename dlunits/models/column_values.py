@@ -15,6 +15,7 @@ KIND_OF_DTYPE = {
 }  # fmt: skip
 
 MONDAY = 3 * DAY  # 1970 began on a Thursday
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def columns_of(table):

@@ -126,6 +126,17 @@ class TableInputs:
         names = (n for n, kind in self.kinds.items() if kind.startswith(kinds))
         return tuple(sorted(names, key=lambda name: (len(name), name)))
 
+    def place(self, column):
+        """Key of a column in `inputs`, and its index there."""
+        for key, names in (
+            ("numbers", self.numbers),
+            ("moments", self.moments),
+            ("codes", self.categories),
+        ):
+            if column in names:
+                return key, names.index(column)
+        raise ValueError(f"There is no such column. Received: {column!r}")
+
     def encoding(self, **options):
         """The layer for these columns, not adapted yet."""
         return ColumnEncoding(

@@ -102,13 +102,16 @@ def test_a_seed_decides_everything():
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_the_order_of_columns_does_not_matter(detector):
+def test_the_order_of_columns_does_not_matter():
     rows = normal_rows(120)
     names = ["a", "b", "c", "d"]
     table = dict(zip(names, rows.T, strict=True))
     turned = {name: table[name] for name in "dbca"}
     detector = AnomalyDetector(steps=20).fit(table)
     np.testing.assert_array_equal(detector.score(table), detector.score(turned))
+    there, back = detector.explain(table), detector.explain(turned)
+    for key in ("column", "expected", "seen"):
+        assert (there[key] == back[key]).all()
 
 
 def test_a_table_of_all_kinds_of_columns():
@@ -181,7 +184,7 @@ def test_too_few_rows_are_refused():
         {"kind": "deep"},
         {"contamination": 0.5},
         {"false_alarm_rate": 0.0},
-        {"num_folds": 2},
+        {"num_folds": 0},
         {"neighbors": 6, "crowd": 5},
     ],
 )
@@ -189,3 +192,48 @@ def test_arguments_out_of_range_are_refused(options):
     [name] = [name for name in options if name != "neighbors"]
     with pytest.raises(ValueError, match=f"{name}="):
         AnomalyDetector(**options)
+
+
+def test_it_names_the_columns_that_are_unusual():
+    rng = np.random.default_rng(0)
+    table = {
+        "speed": rng.normal(100, 10, 300),
+        "load": rng.normal(0, 1, 300),
+        "road": np.array(["dry", "wet", "dry"] * 100, object),
+        "on": np.tile([1.0, 1.0, 0.0], 100),
+        "time": 1_704_067_200 + 3600 * np.arange(300.0),  # a Monday's midnight
+    }
+    kinds = {
+        "speed": "number", "load": "number", "road": "category",
+        "on": "boolean", "time": "timestamp",
+    }  # fmt: skip
+    detector = AnomalyDetector(steps=20).fit(table, kinds)
+    strange = {
+        "speed": np.array([101.5, 900]), "load": np.array([50, np.nan]),
+        "road": np.array(["dry", "icy"]), "on": np.array([1.0, 1.0]),
+        "time": 1_704_067_200 + np.array([3600.0, 7260.0]),
+    }  # fmt: skip
+    found = detector.explain(strange, top=5)
+    assert found["column"].shape == (2, 5)
+    assert found["column"][0, 0] == "load" and found["column"][1, 0] == "speed"
+    assert found["share"][0, 0] > 0.9
+    assert (np.diff(found["share"], axis=1) <= 0).all()
+    np.testing.assert_allclose(found["share"].sum(axis=1), 1, rtol=1e-5)
+    of_columns = [
+        {
+            name: (expected, seen)
+            for name, expected, seen in zip(
+                found["column"][row],
+                found["expected"][row],
+                found["seen"][row],
+                strict=True,
+            )
+        }
+        for row in range(2)
+    ]
+    assert float(of_columns[1]["speed"][0]) == pytest.approx(100, abs=10)
+    assert of_columns[1]["speed"][1] == "900"
+    assert of_columns[1]["load"][1] == "missing"
+    assert of_columns[1]["road"] == ("dry", "icy")
+    assert of_columns[0]["on"] == ("true", "true")
+    assert of_columns[1]["time"][1] == "Mon 02:01"
