@@ -65,20 +65,21 @@ def read_image_folder(folder):
     )
 
 
-def read_image(path):
-    """Reads an image file as a grey picture of 28x28.
+def read_image(path, side=SIDE):
+    """Reads an image file as a grey picture, by default of 28x28.
 
     The picture is turned upright as its EXIF tag says, transparent parts
     become white paper, colour becomes luminance. It is made smaller or larger
     with its aspect kept; what then lacks on two sides is filled with the
-    median grey of the picture's border. A grey picture of 28x28 stays as it
-    is, to the bit.
+    median grey of the picture's border. A grey picture of that size stays as
+    it is, to the bit.
 
     Args:
         path: Path of an image file of a kind that Pillow reads.
+        side: Integer, height and width in pixels.
 
     Returns:
-        uint8 array `(28, 28, 1)`.
+        uint8 array `(side, side, 1)`.
 
     Raises:
         OSError: If the file is not an image, or a damaged one.
@@ -92,7 +93,7 @@ def read_image(path):
         )
     try:
         with Image.open(path) as image:
-            image.draft("L", (2 * SIDE, 2 * SIDE))  # large JPEGs: 10x faster
+            image.draft("L", (2 * side, 2 * side))  # large JPEGs: 10x faster
             grey = to_grey(ImageOps.exif_transpose(image))
     except Exception as error:  # Pillow's decoders raise many kinds
         raise OSError(
@@ -103,7 +104,7 @@ def read_image(path):
     pixels = np.asarray(grey)
     border = [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
     paper = int(np.median(np.concatenate(border)))
-    return np.asarray(ImageOps.pad(grey, (SIDE, SIDE), color=paper))[..., None]
+    return np.asarray(ImageOps.pad(grey, (side, side), color=paper))[..., None]
 
 
 def to_grey(image):
