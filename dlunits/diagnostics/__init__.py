@@ -19,6 +19,9 @@ from dlunits.diagnostics.linear_filter import (
     best_linear_filter as best_linear_filter,
 )
 from dlunits.diagnostics.linear_probe import linear_probe as linear_probe
+from dlunits.diagnostics.range_precision_recall import (
+    range_precision_recall as range_precision_recall,
+)
 from dlunits.diagnostics.rate_distortion import coarsest_step as coarsest_step
 from dlunits.diagnostics.rate_distortion import code_length as code_length
 from dlunits.diagnostics.rate_distortion import (
@@ -29,4 +32,7 @@ from dlunits.diagnostics.restoration_quality import (
 )
 from dlunits.diagnostics.restoration_quality import (
     picture_quality as picture_quality,
+)
+from dlunits.diagnostics.volume_under_surface import (
+    volume_under_surface as volume_under_surface,
 )
