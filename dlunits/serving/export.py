@@ -41,8 +41,9 @@ def export(model, directory, *, endpoints, card, warmup=None, parts=None):
         parts: Dict of name to a Keras model that is a part of `model`, such
             as its encoder. Each becomes an endpoint of that name too, and is
             given to `endpoints` by it, as `predict` is.
-        warmup: Dict of endpoint name to the list of arguments of one typical
-            call. A server makes these calls before it takes requests.
+        warmup: Dict of endpoint name to the arguments of one typical call, a
+            list or a dict by their names. A server makes these calls before it
+            takes requests.
 
     Returns:
         `pathlib.Path` of the new version.

@@ -19,7 +19,8 @@ def write_warmup_requests(folder, signatures, requests):
         folder: `pathlib.Path` of the SavedModel.
         signatures: `signatures` of the loaded SavedModel. Each request is
             made once here, so one that fails never gets to a server.
-        requests: Dict of signature name to the list of arguments of one call.
+        requests: Dict of signature name to the arguments of one call, a list
+            or a dict by their names.
 
     Raises:
         ValueError: If a request names no signature, or does not fit it.
@@ -43,18 +44,26 @@ def checked_inputs(signatures, name, arguments):
         )
     _, specs = signatures[name].structured_input_signature
     try:
+        if not isinstance(arguments, dict):
+            arguments = dict(zip(specs, arguments, strict=True))
         inputs = {
             key: tf.constant(value, specs[key].dtype)
-            for key, value in zip(specs, arguments, strict=True)
+            for key, value in arguments.items()
         }
         signatures[name](**inputs)
     except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
             f"The warm-up request of {name!r} must be a call of it with "
             f"{list(specs.values())}. Received arguments of shape "
-            f"{[np.shape(value) for value in arguments]}, see the error above."
+            f"{shapes_of(arguments)}, see the error above."
         ) from error
     return inputs
+
+
+def shapes_of(arguments):
+    if isinstance(arguments, dict):
+        return {key: np.shape(value) for key, value in arguments.items()}
+    return [np.shape(value) for value in arguments]
 
 
 def prediction_log(name, inputs):
