@@ -1,0 +1,131 @@
+"""From a file of a normal series to a detector that knows its windows."""
+
+import numpy as np
+
+from dlunits.data.column_kinds import find_kinds
+from dlunits.data.series_inputs import SeriesInputs
+from dlunits.data.series_tables import read_series, series_kinds
+from dlunits.data.table_columns import check_columns
+from dlunits.diagnostics.anomaly_peers import peer_scores
+from dlunits.training.anomaly_recipe import (
+    MOST_BY_PEERS,
+    Learnt,
+    TrainingRows,
+    facts_of,
+    ignored_lines,
+    learn_detector,
+    parsed,
+)
+
+
+def learn_series(
+    train,
+    score=None,
+    *,
+    timestamp_column,
+    window=64,
+    tell=lambda text: None,
+    watch=lambda doing, table_file: table_file,
+    kinds=(),
+    label_column=None,
+    normal_class=None,
+    verbose=0,
+    **options,
+):
+    """Learns a detector from the windows of a normal series.
+
+    The series is read whole. Numbers and booleans are its channels. Rows
+    that are labelled as anomalies count as missing, unless `contamination`
+    says that some are feared.
+
+    Args:
+        train, score, tell, watch, kinds, label_column, normal_class, verbose:
+            As in `dlunits.training.anomaly_recipe.learn_table`.
+        timestamp_column: Name of the column of times.
+        window: Integer, rows in a window.
+        **options: Of `AnomalyDetector`.
+
+    Returns:
+        `Learnt`; its card has under `series` what
+        `dlunits.serving.series_scoring.SeriesScorer` needs to know.
+
+    Raises:
+        ValueError: If it cannot be learnt from; one line.
+    """
+    check_columns(train.columns, [timestamp_column], train.path)
+    label = label_column if label_column in train.columns else None
+    kinds, reasons = series_kinds(
+        *find_kinds(watch("Looking at columns", train), parsed(kinds), label),
+        timestamp_column,
+        train.path,
+    )
+    series = read_series(
+        watch("Reading the series", train), kinds, label, normal_class
+    )
+    if score is not None:
+        check_columns(score.columns, kinds, score.path)
+    values = series.values
+    keep_anomalies = options.get("contamination", 0) > 0
+    anomalies = None if label is None else int(series.labels.sum())
+    if anomalies and not keep_anomalies:
+        values = np.where(series.labels[:, None], np.nan, values)
+    try:
+        inputs = SeriesInputs.learn(values, series.times, window)
+        windows = inputs.windows_to_learn_from(values, series.times)
+    except ValueError as error:
+        raise ValueError(f"{train.path}: {error}") from error
+    columns = feature_columns(inputs, list(kinds)[1:], windows)
+    rows = TrainingRows(
+        columns, dict.fromkeys(columns, "number"), {}, train.path,
+        len(values), anomalies, keep_anomalies, "windows",
+    )  # fmt: skip
+    source = source_of(rows, inputs, kinds)
+    tell("\n".join([source, *ignored_lines(reasons)]))
+    detector = learn_detector(rows, verbose=verbose, **options)
+    facts = facts_of(detector, rows) | {
+        "kinds": {**kinds, **dict.fromkeys(reasons, "ignored")},
+        "reasons": reasons,
+        "source": source,
+    }
+
+    def peers(scored):
+        new = inputs.features(scored.windows)
+        known = np.stack(list(columns.values()), axis=1)[:MOST_BY_PEERS]
+        kept = scored.verdicts.columns["row"]
+        return {
+            name: scored.windows.to_rows(scores)[kept]
+            for name, scores in peer_scores(known, new).items()
+        }
+
+    return Learnt(
+        detector, facts, peers,
+        {"series": {"kinds": kinds, "inputs": inputs.get_config()}},
+    )  # fmt: skip
+
+
+def feature_columns(inputs, channels, windows):
+    """Features of windows by name, `"speed: level"` for example."""
+    features = inputs.features(windows).T
+    names = inputs.names
+    of_channel = len(names) // len(channels)
+    return {
+        f"{channels[place // of_channel]}: {name.rpartition(', ')[2]}": column
+        for place, (name, column) in enumerate(
+            zip(names, features, strict=True)
+        )
+    }
+
+
+def source_of(rows, inputs, kinds):
+    """What is learnt from, in a sentence or two."""
+    hours = inputs.profile.period / 3600
+    season = f"what is usual goes by {hours:g} h" if hours else "no season"
+    text = (
+        f"{rows.path}: {rows.seen:,} rows, one every {inputs.step:g} s; "
+        f"{rows.number:,} windows of {inputs.window} rows are learnt from; "
+        f"{len(kinds) - 1} channels, {season}."
+    )
+    if rows.anomalies:
+        learnt = "learnt from, too" if rows.anomalies_kept else "left out"
+        text += f" {rows.anomalies:,} rows of anomalies by label are {learnt}."
+    return text

@@ -1,0 +1,87 @@
+"""What a user names, as tables: files, tumours, a class, folders."""
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from PIL import Image
+
+from dlunits.data import digits
+from dlunits.models.picture_columns import picture_columns
+from dlunits.training.source_tables import source_tables
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    return source_tables(None, None, folder, dataset="digits", normal_class="3")
+
+
+def read(path):
+    return pyarrow.parquet.read_table(path).to_pydict()
+
+
+def save(path, grey):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (30, 20), grey).save(path)
+
+
+def test_files_stay_what_they_are(tmp_path):
+    tables = source_tables(
+        "a.csv", "b.parquet", tmp_path, label_column="state", normal_class="ok"
+    )
+    assert (tables.train, tables.score) == ("a.csv", "b.parquet")
+    assert tables.labels == {"label_column": "state", "normal_class": "ok"}
+    assert tables.pictures is None and not list(tmp_path.iterdir())
+
+
+def test_one_class_is_learnt_and_all_test_pictures_are_judged(example):
+    data = digits.load("digits")
+    known, new = read(example.train), read(example.score)
+    of_three = (data.train[1] == 3).sum() + (data.validation[1] == 3).sum()
+    assert len(known["picture"]) == of_three and "label" not in known
+    assert new["label"] == [
+        "normal" if label == 3 else "anomaly" for label in data.test[1]
+    ]
+    # "normal" is the normal label now, not the class.
+    assert example.labels == {"label_column": "label", "normal_class": None}
+    np.testing.assert_array_equal(example.pictures, data.test[0])
+
+
+def test_a_row_is_the_picture_that_it_describes(example):
+    columns = read(example.score)
+    rows = np.stack([columns[f"number_{i}"] for i in range(1, 129)], axis=1)
+    pictures = example.pictures.astype("float32") / 255
+    describe = picture_columns((28, 28, 1))
+    np.testing.assert_allclose(
+        rows, describe.predict(pictures, verbose=0), atol=1e-5
+    )
+
+
+def test_tumours_are_the_default(tmp_path):
+    tables = source_tables(None, None, tmp_path)
+    assert tables.labels["label_column"] == "diagnosis"
+    assert tables.train.is_file() and tables.describe is None
+
+
+def test_folders_are_described_and_their_normal_pictures_learnt(tmp_path):
+    for grey in range(3):
+        save(tmp_path / f"known/good/{grey}.png", grey)
+        save(tmp_path / f"known/bad/{grey}.png", grey)
+        save(tmp_path / f"new/{grey}.png", grey)
+    (tmp_path / "new/broken.png").write_bytes(b"")
+    known, new = tmp_path / "known", tmp_path / "new"
+    tables = source_tables(known, new, tmp_path, side=16)
+    assert read(tables.train)["picture"] == [f"good/{i}.png" for i in range(3)]
+    assert read(tables.score)["picture"] == [f"{i}.png" for i in range(3)]
+    assert tables.labels["label_column"] is None
+    assert tables.describe.input_shape == (None, 16, 16, 1)
+    assert tables.problems == 1 and "broken.png" in tables.told[-1]
+
+
+@pytest.mark.parametrize("normal_class", [None, "10"])
+def test_the_normal_class_must_be_one_of_the_classes(tmp_path, normal_class):
+    with pytest.raises(ValueError, match="must be one of 0, 1, 2"):
+        source_tables(
+            None, None, tmp_path, dataset="digits", normal_class=normal_class
+        )
+    assert not list(tmp_path.iterdir())
