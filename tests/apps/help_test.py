@@ -9,6 +9,7 @@ import pytest
 
 # App -> what its help names.
 APPS = {
+    "anomaly_detection.py": "--label_column",
     "autoencoder_mnist.py": "--kind",
     "denoising_mnist.py": "--level",
     "lenet_mnist.py": "--learning_rate",

@@ -1,0 +1,585 @@
+"""The anomaly app: learnt as a process, then asked all kinds of things."""
+
+import csv
+import functools
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from apps.anomaly_detection import KINDS, run
+from dlunits.data import digits
+from dlunits.data.table_files import open_table
+from dlunits.models import parallel_autoencoders
+from dlunits.serving.anomaly_service import ServedDetector
+from dlunits.serving.table_scoring import (
+    NEW_COLUMNS,
+    TableScorer,
+    score_table,
+)
+
+HEADER = ("time", "speed", "power", "on", "road", "constant", "nothing")
+FLAGS = ("--train=normal.csv", "--label_column=state", "--steps=100")
+MODEL = "saved_models/anomaly_normal"
+
+
+def rows_of(count, seed, faults=0.2):
+    """Rows of a pump, and their labels: at a fault power is too high."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        fault = generator.random() < faults
+        speed = generator.normal()
+        power = 2 * speed + 0.1 * generator.normal() + 5 * fault
+        rows.append(
+            {
+                "time": f"2024-{1 + number % 12:02}-03 {number % 24:02}:30",
+                "speed": f"{speed:.4f}" if generator.random() < 0.9 else "NA",
+                "power": f"{power:.4f}",
+                "on": generator.choice(["yes", "no"]),
+                "road": generator.choice(["dry", "wet", "icy"]),
+                "constant": "7",
+                "nothing": "",
+                "state": "fault" if fault else "ok",
+            }
+        )
+    return rows
+
+
+def write(path, rows, header=(*HEADER, "state"), **options):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(
+            file, header, extrasaction="ignore", lineterminator="\n", **options
+        )
+        table.writeheader()
+        table.writerows(rows)
+
+
+def read(path):
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def app(run_app):
+    """Runs the app to its end in a folder."""
+    return functools.partial(run_app, "anomaly_detection.py")
+
+
+@pytest.fixture(scope="module")
+def trained(app, tmp_path_factory):
+    """Folder of a run over 400 rows to learn from and 200 to score."""
+    folder = tmp_path_factory.mktemp("trained")
+    write(folder / "normal.csv", rows_of(400, 0))
+    write(folder / "new.csv", rows_of(200, 1))
+    process = app(folder, *FLAGS, "--score=new.csv", "--output=scored.csv")
+    assert process.returncode == 0, process.stderr
+    return folder, process
+
+
+def told(process):
+    """Lines like `Report: PATH`, as a dict."""
+    lines = re.findall(r"^([A-Z][\w ]+): +(.*)$", process.stdout, re.M)
+    return {name: value.strip() for name, value in lines}
+
+
+def test_offers_every_kind():
+    assert parallel_autoencoders.KINDS == KINDS
+
+
+# A whole run
+
+
+def test_ends_by_naming_all_that_it_made(trained):
+    folder, process = trained
+    last = told(process)
+    assert last["Scored table"] == "scored.csv"
+    assert last["Report"] == "runs/anomaly_normal/report.html"
+    assert last["SavedModel"] == f"{MODEL}/1"
+    assert last["Use it"].startswith(
+        f"python apps/anomaly_detection.py --model={MODEL}/1 --score="
+    )
+    assert (folder / MODEL / "1/saved_model.pb").is_file()
+
+
+def test_says_what_is_learnt_from_and_what_not(trained):
+    _, process = trained
+    faults = sum(row["state"] == "fault" for row in rows_of(400, 0))
+    assert (
+        f"normal.csv: 400 rows, of which {400 - faults} are learnt from; 6 of "
+        f"8 columns used. {faults} anomalies by label are left out."
+    ) in process.stdout
+    assert "Ignored: 'nothing' holds no value" in process.stdout
+    assert "Ignored: 'state' is the label" in process.stdout
+
+
+def test_rows_are_as_they_came_with_a_verdict_each(trained):
+    folder, _ = trained
+    rows, before = read(folder / "scored.csv"), read(folder / "new.csv")
+    assert tuple(rows[0]) == (*before[0], *NEW_COLUMNS)
+    assert [{n: row[n] for n in before[0]} for row in rows] == before
+    for row in rows:
+        assert np.isfinite(float(row["anomaly_score"]))
+        is_anomaly = float(row["p_value"]) <= 0.01
+        assert row["is_anomaly"] == str(is_anomaly).lower()
+
+
+def test_faults_are_found_and_their_column_named(trained):
+    folder, process = trained
+    assert float(told(process)["AUC"]) > 0.9
+    found = [
+        x for x in read(folder / "scored.csv") if x["is_anomaly"] == "true"
+    ]
+    right = [x for x in found if x["state"] == "fault"]
+    assert len(right) > 0.8 * len(found) > 5
+    causes = [{x[f"column_{rank}"] for rank in (1, 2)} for x in right]
+    assert np.mean([bool({"power", "speed"} & c) for c in causes]) > 0.9
+
+
+def test_report_and_card_hold_what_was_printed(trained):
+    folder, process = trained
+    html = (folder / "runs/anomaly_normal/report.html").read_text()
+    card = json.loads((folder / MODEL / "1/model_card.json").read_text())
+    assert f"{card['metrics']['AUC']:.4f}" == told(process)["AUC"]
+    assert f"<dd>{card['metrics']['AUC']:.4g}</dd>" in html
+    assert "--train=normal.csv --label_column=state" in html
+    assert "isolation forest" in html
+    assert "normal.csv: 400 rows" in html
+    assert f">{HEADER[1]}<" in html
+
+
+# What was learnt, put to work
+
+
+DEFAULTS = {
+    "train": None, "score": None, "output": None, "model": None,
+    "data_dir": None, "dataset": "wdbc", "false_alarm_rate": None,
+    "contamination": 0.0,
+    "label_column": None, "normal_class": None, "kinds": [],
+    "delimiter": None, "encoding": None, "decimal": None, "kind": "denoising",
+    "timestamp_column": None, "window": 16, "steps": 20, "seed": 0,
+    "side": 28,
+    "workdir": "run", "export_dir": "models",
+}  # fmt: skip
+
+
+@pytest.fixture
+def score(trained, tmp_path, monkeypatch):
+    """Scores `new.csv` with what was learnt; other flags as keywords."""
+    monkeypatch.chdir(tmp_path)
+    asked = {"model": trained[0] / MODEL / "1", "score": "new.csv"}
+
+    def run_on(output="scored.csv", **flags):
+        run(**DEFAULTS | asked | flags | {"output": output})
+        return read(tmp_path / output) if output.endswith("csv") else None
+
+    return run_on
+
+
+def test_the_model_scores_as_when_it_was_learnt(trained, score, tmp_path):
+    shutil.copy(trained[0] / "new.csv", tmp_path)
+    expected = read(trained[0] / "scored.csv")
+    for row, other in zip(score(), expected, strict=True):
+        for name in ("anomaly_score", "p_value"):
+            assert float(row[name]) == pytest.approx(
+                float(other[name]), abs=1e-4
+            )
+        assert row["column_1"] == other["column_1"]
+
+
+def test_columns_may_be_more_and_in_any_order(trained, score, tmp_path, capsys):
+    rows = [{**row, "note": "hm"} for row in read(trained[0] / "new.csv")]
+    write(tmp_path / "new.csv", rows, ("note", *HEADER[::-1]), delimiter=";")
+    expected = read(trained[0] / "scored.csv")
+    score("scored.parquet")
+    table = pa.parquet.read_table(tmp_path / "scored.parquet").to_pydict()
+    np.testing.assert_allclose(
+        table["anomaly_score"],
+        [float(row["anomaly_score"]) for row in expected],
+        atol=1e-4,
+    )
+    assert table["note"] == ["hm"] * 200
+    assert "Not used:      'note'" in capsys.readouterr().out
+
+
+def test_a_parquet_table_is_scored_too(trained, score, tmp_path):
+    rows = read(trained[0] / "new.csv")[:20]
+    columns = {name: [row[name] for row in rows] for name in HEADER}
+    columns["power"] = [float(value) for value in columns["power"]]
+    columns["on"] = [value == "yes" for value in columns["on"]]
+    columns["speed"] = [
+        None if value == "NA" else float(value) for value in columns["speed"]
+    ]
+    pa.parquet.write_table(pa.table(columns), tmp_path / "new.parquet")
+    scored = score(score="new.parquet")
+    expected = read(trained[0] / "scored.csv")[:20]
+    for row, other in zip(scored, expected, strict=True):
+        assert float(row["anomaly_score"]) == pytest.approx(
+            float(other["anomaly_score"]), abs=1e-4
+        )
+
+
+def test_one_row_new_values_and_gaps_are_scored(score, tmp_path):
+    row = dict.fromkeys(HEADER, "") | {"road": "flooded", "power": "1e300"}
+    write(tmp_path / "new.csv", [row], HEADER)
+    [scored] = score()
+    assert scored["is_anomaly"] == "true"
+    assert np.isfinite(float(scored["anomaly_score"]))
+    assert scored["seen_1"] in ("flooded", "missing", "1e+300", "3.402823e+38")
+
+
+def test_a_higher_rate_calls_more_rows_anomalous(trained, score, tmp_path):
+    shutil.copy(trained[0] / "new.csv", tmp_path)
+    for rate in (0.05, 0.2):
+        rows = score(false_alarm_rate=rate)
+        for row in rows:
+            alarm = float(row["p_value"]) <= rate
+            assert row["is_anomaly"] == str(alarm).lower()
+
+
+def test_a_series_is_learnt_and_scored_by_its_windows(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    for name, fault in (("normal", 0), ("new", 30)):
+        wave = np.sin(np.arange(1200) / 6) + 0.1 * generator.normal(size=1200)
+        wave[600 : 600 + fault] = 0
+        labels = (np.arange(1200) // fault == 20) if fault else np.zeros(1200)
+        table = pa.table({"t": np.arange(1200), "x": wave, "fault": labels})
+        pa.parquet.write_table(table, f"{name}.parquet")
+    flags = {"score": "new.parquet", "label_column": "fault"}
+    run(
+        **DEFAULTS
+        | flags
+        | {"train": "normal.parquet", "timestamp_column": "t"}
+        | {"output": "scored.csv", "false_alarm_rate": 0.05}
+    )
+    assert "windows of 16 rows are learnt from" in capsys.readouterr().out
+    html = (tmp_path / "run/report.html").read_text()
+    assert "1 of 1 labelled ranges holds an alarm" in html
+    assert "VUS-PR" in html
+    run(**DEFAULTS | flags | {"model": "models/1", "output": "again.csv"})
+    rows, again = read(tmp_path / "scored.csv"), read(tmp_path / "again.csv")
+    assert len(rows) == 1200
+    found = np.array([row["is_anomaly"] == "true" for row in rows])
+    assert found[605:625].mean() > 0.9
+    assert found[:590].mean() < 0.15
+    for row, other in zip(rows, again, strict=True):
+        assert float(row["anomaly_score"]) == pytest.approx(
+            float(other["anomaly_score"]), abs=1e-3
+        )
+
+
+def test_pictures_of_one_class_are_learnt_and_others_found(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    flags = {"dataset": "digits", "normal_class": "0", "steps": 100}
+    run(**DEFAULTS | flags | {"false_alarm_rate": 0.1})
+    told = capsys.readouterr().out
+    assert "Class 0 is normal" in told
+    assert float(re.search(r"AUC: +([\d.]+)", told)[1]) > 0.95
+    assert (
+        "The strangest pictures" in (tmp_path / "run/report.html").read_text()
+    )
+    assert (tmp_path / "run/scored.csv").is_file()
+
+
+def test_folders_of_pictures_are_learnt_and_searched(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    data = digits.load("digits")
+    ones = data.train[0][data.train[1] == 1]
+    pictures = {
+        "parts": ones[:60],
+        "more/good": ones[60:80],
+        "more/bent": data.train[0][data.train[1] == 0][:20],
+    }
+    for folder, images in pictures.items():
+        (tmp_path / folder).mkdir(parents=True)
+        for number, image in enumerate(images):
+            Image.fromarray(image[..., 0]).save(f"{folder}/{number}.png")
+    (tmp_path / "more/bent/broken.png").write_bytes(b"no picture")
+    flags = {"train": "parts", "score": "more", "output": "found.csv"}
+    flags |= {"steps": 50, "false_alarm_rate": 0.1}
+    assert not run(**DEFAULTS | flags)  # one picture was not read
+    told = capsys.readouterr().out
+    assert "broken.png" in told
+    assert float(re.search(r"AUC: +([\d.]+)", told)[1]) > 0.95
+    rows = read(tmp_path / "found.csv")
+    assert [row["picture"].split("/")[0] for row in rows] == (
+        ["bent"] * 20 + ["good"] * 20
+    )
+    flags = {"model": "models/1", "score": "parts", "output": "again.csv"}
+    assert run(**DEFAULTS | flags)
+    rows = read(tmp_path / "again.csv")
+    assert len(rows) == 60 and "0.png" in {row["picture"] for row in rows}
+
+
+NUMBER = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.integers(-(10**20), 10**20).map(str),
+    st.sampled_from(["", "NA", " 1.5 ", "-0"]),
+)
+TEXT = st.text(
+    st.characters(blacklist_categories=("Cs",), blacklist_characters="\0\r"),
+    max_size=8,
+)
+ROW = st.fixed_dictionaries(
+    {
+        "time": st.datetimes().map(lambda t: t.isoformat(" ", "seconds"))
+        | st.just(""),
+        "speed": NUMBER,
+        "power": NUMBER,
+        "on": st.sampled_from(["yes", "NO", "true", "0", ""]),
+        "road": TEXT,
+        "constant": NUMBER,
+        "nothing": TEXT,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def served(trained):
+    return ServedDetector(trained[0] / MODEL / "1")
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    rows=st.lists(ROW, min_size=1, max_size=8),
+    header=st.permutations(HEADER),
+)
+def test_any_table_has_as_many_rows_and_finite_scores_in_any_order_of_columns(
+    served, tmp_path_factory, rows, header
+):
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    scores = []
+    for names in (HEADER, header):
+        write(path, rows, names)
+        output = path.with_name("any_scored.csv")
+        table = open_table(path, delimiter=",", decimal=".")
+        score_table(TableScorer(served, 0.01), table, output)
+        found = read(output)
+        assert [row["road"] for row in found] == [row["road"] for row in rows]
+        scores.append([float(row["anomaly_score"]) for row in found])
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(*scores, rtol=1e-5, atol=1e-5)
+
+
+# Bad input: one line, and nothing is left behind
+
+
+def swap(old, new):
+    return lambda text: text.replace(old, new, 1)
+
+
+def line_3(new):
+    """Puts text in place of the third line."""
+    return lambda text: "\n".join(
+        [*text.splitlines()[:2], new, *text.splitlines()[3:]]
+    )
+
+
+BAD_TABLES = {
+    "missing column": (
+        lambda text: "\n".join(
+            line.partition(",")[2] for line in text.splitlines()
+        ),
+        r"new\.csv: column 'time' is missing",
+    ),
+    "renamed column": (
+        swap("power", "Power "),
+        r"new\.csv: column 'power' is missing\. Did you mean 'Power'",
+    ),
+    "text among numbers": (
+        line_3("2024-01-01,fast,1,yes,dry,7,,ok"),
+        r"new\.csv, line 3, column 'speed': expected a number, found 'fast'",
+    ),
+    "infinity": (
+        line_3("2024-01-01,1,-inf,yes,dry,7,,ok"),
+        r"new\.csv, line 3, column 'power': expected a finite number",
+    ),
+    "no date": (
+        line_3("noon,1,1,yes,dry,7,,ok"),
+        r"new\.csv, line 3, column 'time': expected a date",
+    ),
+    "neither true nor false": (
+        line_3("2024-01-01,1,1,maybe,dry,7,,ok"),
+        r"new\.csv, line 3, column 'on': expected true or false",
+    ),
+    "too many cells": (
+        line_3("2024-01-01,1,1,yes,dry,7,,ok,more"),
+        r"new\.csv, line 3: expected 8 cells.*found 9",
+    ),
+    "empty file": (lambda text: "", r"new\.csv: is empty"),
+    "header only": (
+        lambda text: text.splitlines()[0],
+        r"new\.csv: holds column names and no row",
+    ),
+    "column names twice": (
+        swap("power", "speed"),
+        r"new\.csv, line 1: columns 2 and 3 are both named 'speed'",
+    ),
+    "broken encoding": (
+        line_3("2024-01-01,1,1,yes,süß\udcff,7,,ok"),
+        r"new\.csv, line 3: byte 0xFF is not UTF-8",
+    ),
+    "unclear label": (
+        line_3("2024-01-01,1,1,yes,dry,7,,perhaps"),
+        r"new\.csv, line 3, column 'state': expected .*found 'perhaps'",
+    ),
+    "scored before": (
+        swap("nothing", "p_value"),
+        r"new\.csv: has a column 'p_value' already",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_TABLES)
+def test_a_bad_table_is_one_line_and_nothing_is_written(
+    what, trained, score, tmp_path
+):
+    change, message = BAD_TABLES[what]
+    text = change((trained[0] / "new.csv").read_text())
+    path = tmp_path / "new.csv"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    (tmp_path / "scored.csv").write_text("what was there before")
+    with pytest.raises(ValueError, match=message) as refused:
+        score(label_column="state")
+    assert len(str(refused.value).splitlines()) == 1
+    assert (tmp_path / "scored.csv").read_text() == "what was there before"
+    assert not list(tmp_path.rglob("report.html"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"delimiter": ";"}, r"new\.csv, line 1: is one cell.*but 8 with ','"),
+        ({"delimiter": ";;"}, "must be one character"),
+        ({"encoding": "utf-9"}, "'utf-9' is not known"),
+        ({"label_column": "stat"}, r"column 'stat' is missing.*'state'"),
+        ({"score": "none.csv"}, r"none\.csv: no such file"),
+        ({"score": "cut.parquet"}, r"cut\.parquet: is a damaged Parquet"),
+        ({"output": "new.csv"}, "is the table that is read"),
+        ({"output": "scored.xlsx"}, "must end in"),
+        ({"output": "none/scored.csv"}, r"scored\.csv: cannot be written"),
+        ({"output": ""}, "--score=TABLE and --output=TABLE"),
+        ({"score": None}, "--score=TABLE and --output=TABLE"),
+        ({"train": "new.csv"}, "one of --train=TABLE and --model"),
+        ({"model": None}, "one of --train=TABLE and --model"),
+        ({"model": "none/1"}, "none/1: is not the folder of an exported"),
+        ({"false_alarm_rate": 1e-4}, "would call nothing anomalous at"),
+        ({"workdir": "new.csv"}, "new.csv"),
+    ],
+)
+def test_what_is_asked_wrong_is_one_line(
+    flags, message, trained, score, tmp_path
+):
+    shutil.copy(trained[0] / "new.csv", tmp_path)
+    whole = tmp_path / "whole.parquet"
+    pa.parquet.write_table(pa.table({"a": [1.0] * 99}), whole)
+    (tmp_path / "cut.parquet").write_bytes(whole.read_bytes()[:-9])
+    with pytest.raises((OSError, ValueError), match=message) as refused:
+        score(**flags)
+    assert len(str(refused.value).splitlines()) == 1
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        "new.csv", "whole.parquet", "cut.parquet", "run",
+    }  # fmt: skip
+    assert not list(tmp_path.rglob("report.html"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "flags", "message"),
+    [
+        (1, {}, r"normal\.csv: holds 1 rows to calibrate by"),
+        (19, {"false_alarm_rate": 0.4}, r"normal\.csv: holds 19 rows"),
+        (90, {}, r"rate of 0\.01 needs at least 99"),
+        (90, {"kinds": ["speed=numbr"]}, r"'speed' must be one of.*'numbr'"),
+        (90, {"kinds": ["speed"]}, "NAME=KIND"),
+        (90, {"kinds": ["road=number"]}, r"normal\.csv, line 2, column 'road'"),
+        (90, {"label_column": "state"}, r"column 'state' calls all 90 rows"),
+        (90, {"export_dir": "normal.csv"}, r"normal\.csv"),
+    ],
+)
+def test_a_table_that_cannot_be_learnt_from_is_one_line(
+    rows, flags, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "normal.csv", rows_of(rows, 0, faults=1.0))
+    with pytest.raises((OSError, ValueError), match=message) as refused:
+        run(**DEFAULTS | {"train": "normal.csv"} | flags)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not list(tmp_path.rglob("report.html"))
+    assert not list(tmp_path.rglob("saved_model.pb"))
+
+
+def test_ten_thousand_columns_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    numbers = np.random.default_rng(0).integers(0, 9, (120, 10_000))
+    names = ",".join(f"c{number}" for number in range(10_000))
+    np.savetxt("wide.csv", numbers, "%d", ",", header=names, comments="")
+    with pytest.raises(ValueError, match=r"wide\.csv: .* 5,000 columns"):
+        run(**DEFAULTS | {"train": "wide.csv"})
+
+
+def test_a_process_ends_with_status_1_and_one_line(app, tmp_path):
+    (tmp_path / "normal.csv").write_text("a,b\n1,2\n3\n")
+    process = app(tmp_path, "--train=normal.csv")
+    assert process.returncode == 1
+    assert "Traceback" not in process.stderr
+    *_, last = process.stderr.splitlines()
+    assert last.startswith(
+        "anomaly_detection.py: normal.csv, line 3: expected 2 cells"
+    )
+
+
+def test_killed_it_leaves_what_was_there_and_starts_anew(
+    project, offline, trained, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("normal.csv", "new.csv"):
+        shutil.copy(trained[0] / name, tmp_path)
+    output = tmp_path / "scored.csv"
+    output.write_text("what was there before")
+    flags = {"train": "normal.csv", "score": "new.csv", "output": "scored.csv"}
+    killed = subprocess.Popen(
+        [
+            sys.executable,
+            project / "apps/anomaly_detection.py",
+            *(f"--{name}={value}" for name, value in flags.items()),
+            "--steps=1000000",
+            "--workdir=run",
+            "--export_dir=models",
+        ],
+        cwd=tmp_path,
+        env=offline,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    started = time.monotonic()
+    for line in killed.stdout:
+        assert time.monotonic() - started < 300
+        if line.startswith(b"100/100"):
+            break
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    killed.stdout.close()
+    assert output.read_text() == "what was there before"
+    assert not list((tmp_path / "models").iterdir())
+
+    run(**DEFAULTS | flags)
+    assert len(read(output)) == 200
+    assert (tmp_path / "models/1/saved_model.pb").is_file()
