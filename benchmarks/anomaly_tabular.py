@@ -38,13 +38,10 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np
 from gates import gate
 from real_data import DATA
+from row_detectors import isolation_forest, neighbours, pca_error, scaled
 from scipy.stats import binom
-from sklearn.decomposition import PCA
-from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import StandardScaler
 
 from dlunits.models import AnomalyDetector
 
@@ -53,23 +50,6 @@ MOST_ROWS = 10_000
 RATES = (0.01, 0.05)
 BOUNDS = {"normals": 0.894, "contaminated": 0.793}
 TABLES_TO_HOLD = 19  # of 21, for each rate
-
-
-def neighbours(number):
-    def score(known, new):
-        found = NearestNeighbors(n_neighbors=number).fit(known)
-        return found.kneighbors(new)[0].mean(axis=1)
-
-    return score
-
-
-def isolation_forest(known, new):
-    return -IsolationForest(random_state=0).fit(known).score_samples(new)
-
-
-def pca_error(known, new):
-    pca = PCA(0.9, random_state=0).fit(known)
-    return ((new - pca.inverse_transform(pca.transform(new))) ** 2).sum(axis=1)
 
 
 def pyod_peers():
@@ -121,10 +101,9 @@ def split(protocol, x, y, seed):
 def run(protocol, path, seed, peers):
     """AUC by row, and the share of false alarms by rate."""
     known, new, labels = split(protocol, *load(path, seed), seed)
-    scaler = StandardScaler().fit(known)
-    scaled = scaler.transform(known), scaler.transform(new)
+    both = scaled(known, new)
     auc = {
-        name: roc_auc_score(labels, score(*scaled))
+        name: roc_auc_score(labels, score(*both))
         for name, score in peers.items()
     }
     detector = AnomalyDetector(seed=seed).fit(known)

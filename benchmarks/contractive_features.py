@@ -18,12 +18,12 @@ Usage:
     python benchmarks/contractive_features.py [--quick]
         [--data_dir=PREPARED_TFDS] [--seeds=3] [--workdir=FOLDER]
 
-`--workdir` keeps the results of finished seeds: stopped and started again,
-the same command goes on where it was.
+`--workdir` keeps pre-trained weights and the results of finished seeds:
+stopped and started again, the same command goes on where it was. Minutes are
+those of what was left to do.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -37,14 +37,17 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import keras
 import numpy as np
 from gates import gate
+from kept_results import kept
 from keras import layers, ops
 from real_data import DATA
 
 from dlunits.data import digits
+from dlunits.data.batches import steps_a_pass, training_batches
 from dlunits.diagnostics import code_statistics
 from dlunits.losses import squared_jacobian_norm
 from dlunits.models import ContractiveAutoencoder, dense_autoencoder
 from dlunits.training import warmup_cosine
+from dlunits.whole_files import written_whole
 
 NUM_PIXELS, UNITS, BATCH_SIZE = 784, 1000, 128
 
@@ -55,16 +58,32 @@ FINE_TUNING = {"epochs": 10, "learning_rate": 5e-3}
 PIXEL_DROPOUT = 0.2
 
 
-def fit(model, x, y, loss, *, epochs, learning_rate):
-    steps = epochs * -(-len(x) // BATCH_SIZE)
+def fit(model, x, y, loss, seed, *, epochs, learning_rate):
+    steps_per_epoch = steps_a_pass(len(x), BATCH_SIZE)
+    steps = epochs * steps_per_epoch
     schedule = warmup_cosine(
         learning_rate, steps=steps, warmup_steps=steps // 20
     )
-    model.compile(keras.optimizers.Adam(schedule), loss)
-    model.fit(x, y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0)
+    batches = training_batches(
+        x,
+        y,
+        batch_size=BATCH_SIZE,
+        seed=seed,
+        first_step=0,
+        last_step=steps,
+        prepare=lambda pictures, seed: pictures,
+    )
+    model.compile(keras.optimizers.Adam(schedule), loss, steps_per_execution=52)
+    model.fit(
+        batches,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        shuffle=False,
+        verbose=0,
+    )
 
 
-def pretrained_encoder(x, contraction, epochs):
+def pretrained_encoder(x, contraction, epochs, seed):
     model = dense_autoencoder(
         (NUM_PIXELS,),
         UNITS,
@@ -79,34 +98,49 @@ def pretrained_encoder(x, contraction, epochs):
             model.encoder, model.decoder, contraction / NUM_PIXELS
         )
     options = {**PRETRAINING, "epochs": epochs}
-    fit(model, x, x, "binary_crossentropy", **options)
+    fit(model, x, x, "binary_crossentropy", seed, **options)
     return model.encoder
 
 
-def fine_tuned(encoder, x, labels, epochs):
+def fine_tuned(encoder, x, labels, epochs, seed):
     copy = keras.models.clone_model(encoder)
     copy.set_weights(encoder.get_weights())
     inputs = keras.Input((NUM_PIXELS,))
     code = copy(layers.Dropout(PIXEL_DROPOUT)(inputs))
     classifier = keras.Model(inputs, layers.Dense(10, "softmax")(code))
     options = {**FINE_TUNING, "epochs": epochs}
-    fit(classifier, x, labels, "sparse_categorical_crossentropy", **options)
+    loss = "sparse_categorical_crossentropy"
+    fit(classifier, x, labels, loss, seed, **options)
     return classifier
 
 
-def run(row, seed, data, pretraining_epochs, fine_tuning_epochs):
+def pretrained_once(row, seed, x, epochs, folder):
+    """As `pretrained_encoder`, unless a file holds its weights already."""
+    path = pathlib.Path(folder, f"{row}_{epochs}_seed_{seed}.npz")
+    keras.utils.set_random_seed(seed)
+    if not path.exists():
+        encoder = pretrained_encoder(x, ROWS[row], epochs, seed)
+        with written_whole(path) as file:
+            np.savez(file, *encoder.get_weights())
+    encoder = pretrained_encoder(x, None, epochs, seed)  # the network alone
+    with np.load(path) as weights:
+        encoder.set_weights([weights[name] for name in weights])
+    return encoder
+
+
+def run(row, seed, data, pretraining_epochs, fine_tuning_epochs, folder):
     """Test error in percent, Jacobian norm, saturation, minutes."""
     start = time.monotonic()
     (x, labels), (test_x, test_labels) = data
+    encoder = pretrained_once(row, seed, x, pretraining_epochs, folder)
     keras.utils.set_random_seed(seed)
-    encoder = pretrained_encoder(x, ROWS[row], pretraining_epochs)
     norms = [
         ops.convert_to_numpy(ops.sqrt(squared_jacobian_norm(encoder, batch)))
         for batch in np.split(test_x, 10)
     ]
     code = encoder.predict(test_x, batch_size=1000, verbose=0)
     saturation = code_statistics(code, bounds=(0, 1))["saturation"]
-    classifier = fine_tuned(encoder, x, labels, fine_tuning_epochs)
+    classifier = fine_tuned(encoder, x, labels, fine_tuning_epochs, seed)
     found = classifier.predict(test_x, batch_size=1000, verbose=0).argmax(1)
     error = 100 * np.mean(found != test_labels)
     minutes = (time.monotonic() - start) / 60
@@ -117,11 +151,10 @@ def run_once(row, seed, data, epochs, folder):
     """As `run`, unless a file holds the results already."""
     pretraining, fine_tuning = epochs
     name = f"{row}_{pretraining}_{fine_tuning}_seed_{seed}.json"
-    path = pathlib.Path(folder, name)
-    if not path.exists():
-        results = run(row, seed, data, *epochs)
-        path.write_text(json.dumps(results))
-    results = json.loads(path.read_text())
+    results = kept(
+        pathlib.Path(folder, name),
+        lambda: run(row, seed, data, *epochs, folder),
+    )
     print(
         f"{row}, seed {seed}: error {results[0]:.2f} %, ||J|| "
         f"{results[1]:.2f}, saturation {results[2]:.1%}, "

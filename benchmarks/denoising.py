@@ -12,14 +12,21 @@ TensorFlow's, picture by picture.
 
 Usage:
     python benchmarks/denoising.py [--quick] [--data_dir=PREPARED_TFDS]
+        [--seeds=3] [--workdir=FOLDER]
+
+`--workdir` keeps the results of finished seeds: stopped and started again,
+the same command goes on where it was.
 """
 
 import argparse
+import pathlib
 import statistics
 import sys
+import tempfile
 
 from app_runs import metrics_of_run
 from gates import gate
+from kept_results import kept
 from real_data import DATA
 
 # Data set, noise of level 0.5 -> bounds on the mean over the seeds.
@@ -32,14 +39,24 @@ ROWS = {
 RESULTS = ("noisy", "linear filter", "denoiser")
 
 
-def train(dataset, noise, flags, data_dir, seed):
-    """Means of one run of the app by result, and its minutes."""
-    metrics, minutes = metrics_of_run(
-        "denoising_mnist.py",
-        *(f"--dataset={dataset}", f"--noise={noise}", "--level=0.5"),
-        *(f"--seed={seed}", f"--data_dir={data_dir}", *flags),
+def run_once(dataset, noise, flags, data_dir, seed, folder):
+    """Means of one run of the app by result, or those that a file holds."""
+    name = "_".join([dataset, noise, *flags, "seed", str(seed)])
+
+    def measure():
+        metrics, minutes = metrics_of_run(
+            "denoising_mnist.py",
+            *(f"--dataset={dataset}", f"--noise={noise}", "--level=0.5"),
+            *(f"--seed={seed}", f"--data_dir={data_dir}", *flags),
+        )
+        return {name: metrics[name] for name in RESULTS}, minutes
+
+    means, minutes = kept(pathlib.Path(folder, f"{name}.json"), measure)
+    print(
+        f"{dataset}, {noise}, seed {seed}: {line(means)}, {minutes:.1f} min",
+        flush=True,
     )
-    return {name: metrics[name] for name in RESULTS}, minutes
+    return means
 
 
 def line(means):
@@ -50,31 +67,18 @@ def line(means):
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="one seed, one epoch, and no gates, which are for the recipe",
-    )
-    arguments = parser.parse_args()
+def judge(arguments, folder):
+    """Runs all rows and seeds; whether every gate passed."""
     seeds = 1 if arguments.quick else arguments.seeds
     flags = ["--epochs=1"] if arguments.quick else []
     passed = True
     for (dataset, noise), bounds in ROWS.items():
         bounds = {} if arguments.quick else bounds
-        row, runs = f"{dataset}, {noise}", []
-        for seed in range(seeds):
-            means, minutes = train(
-                dataset, noise, flags, arguments.data_dir, seed
-            )
-            print(
-                f"{row}, seed {seed}: {line(means)}, {minutes:.1f} min",
-                flush=True,
-            )
-            runs.append(means)
+        row = f"{dataset}, {noise}"
+        runs = [
+            run_once(dataset, noise, flags, arguments.data_dir, seed, folder)
+            for seed in range(seeds)
+        ]
         mean = {
             name: {
                 measure: statistics.mean(run[name][measure] for run in runs)
@@ -86,6 +90,22 @@ def main():
         for measure, bound in bounds.items():
             name = f"denoising ({row}, {measure}, mean of {seeds})"
             passed &= gate(name, mean["denoiser"][measure], ">=", bound)
+    return passed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one seed, one epoch, and no gates, which are for the recipe",
+    )
+    parser.add_argument("--workdir", help="existing folder that keeps results")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        passed = judge(arguments, arguments.workdir or temporary)
     sys.exit(not passed)
 
 

@@ -67,7 +67,7 @@ PLAIN = {"activation": "tanh", "learning_rate": 1e-3, "epsilon": 1e-7}
 ROWS = {
     "default": (RECIPE, 600),
     "plain": (PLAIN, 300),
-    "full": (RECIPE, 3000),
+    "full": (RECIPE, 1500),
     "quick": (RECIPE, 2),
 }
 

@@ -1,0 +1,16 @@
+"""Results of long runs, kept in files so that none is run twice."""
+
+import json
+import pathlib
+
+from dlunits.whole_files import written_whole
+
+
+def kept(path, measure):
+    """What `measure` returns, for JSON, or what the file at `path` holds."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        text = json.dumps(measure())
+        with written_whole(path) as file:
+            file.write(text.encode())
+    return json.loads(path.read_text())
