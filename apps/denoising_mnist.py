@@ -12,7 +12,7 @@ Without --model it trains first; stopped at any moment, the same command goes
 on after its last whole epoch. A picture that cannot be read is named, the
 others are cleaned, and the exit status is 1.
 
-Expected: 20.7 dB on MNIST (validation) in 2,000 steps; linear filter 17.7 dB.
+Expected: 21.1 dB on MNIST in 8 epochs, 6 minutes of a core; linear filter 17.7.
 """
 
 import os
