@@ -1,4 +1,4 @@
-"""Activations that Keras does not have."""
+"""Activations that Keras does not have, and derivatives of those it has."""
 
 import keras
 from keras import ops
@@ -23,3 +23,31 @@ def scaled_tanh(x):
     1.0
     """
     return 1.7159 * ops.tanh(2 / 3 * ops.convert_to_tensor(x))
+
+
+# f'(x) of an activation as a function of y = f(x).
+DERIVATIVES = {
+    keras.activations.linear: ops.ones_like,
+    keras.activations.relu: lambda y: ops.cast(y > 0, y.dtype),
+    keras.activations.sigmoid: lambda y: y * (1 - y),
+    keras.activations.tanh: lambda y: 1 - y * y,
+    keras.activations.hard_sigmoid: lambda y: (
+        ops.cast((y > 0) & (y < 1), y.dtype) / 6
+    ),
+}
+
+
+def derivative_by_value(activation):
+    """Returns f' as a function of y = f(x), or `None` if it is not known.
+
+    Args:
+        activation: Function of `keras.activations`: linear, relu, sigmoid,
+            tanh or hard_sigmoid.
+
+    Example:
+
+    >>> derivative = derivative_by_value(keras.activations.sigmoid)
+    >>> float(derivative(0.5))  # where the sigmoid is 0.5, its slope is 0.25
+    0.25
+    """
+    return DERIVATIVES.get(activation)

@@ -1,9 +1,15 @@
-"""The scaled tanh against its definition."""
+"""Activations and derivatives against definitions and differences."""
 
+import keras
 import numpy as np
+import pytest
 from keras import ops
 
-from dlunits.activations import scaled_tanh
+from dlunits.activations import (
+    DERIVATIVES,
+    derivative_by_value,
+    scaled_tanh,
+)
 
 
 def test_is_the_published_function():
@@ -22,3 +28,20 @@ def test_targets_of_one_are_fixed_points():
         [-1, 1],
         atol=1e-4,
     )
+
+
+@pytest.mark.parametrize("activation", DERIVATIVES, ids=lambda f: f.__name__)
+def test_a_derivative_by_value_is_that_of_central_differences(activation):
+    x = np.array([-4.0, -2.1, -0.3, 0.2, 1.7, 4.0], "float32")
+    h = 1e-2
+    differences = (activation(x + h) - activation(x - h)) / (2 * h)
+    derivative = derivative_by_value(activation)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(derivative(activation(x))),
+        ops.convert_to_numpy(differences),
+        atol=1e-3,
+    )
+
+
+def test_a_derivative_that_is_not_known_is_none():
+    assert derivative_by_value(keras.activations.softsign) is None

@@ -3,17 +3,10 @@
 import keras
 from keras import layers, ops
 
+from dlunits.activations import derivative_by_value
 from dlunits.autodiff import jacobian, vjp
 
 METHODS = ("auto", "closed_form", "hutchinson", "exact")
-
-# f'(a) in terms of h = f(a)
-DERIVATIVES = {
-    keras.activations.sigmoid: lambda h: h * (1 - h),
-    keras.activations.tanh: lambda h: 1 - h * h,
-    keras.activations.relu: lambda h: ops.cast(h > 0, h.dtype),
-    keras.activations.linear: ops.ones_like,
-}
 
 # What may stand beside the dense layer: layers that only move values ...
 MOVES_VALUES = (
@@ -172,15 +165,17 @@ def obstacle(encoder):
     dense = [layer for layer in encoder.layers if is_dense(layer)]
     if len(dense) != 1:
         return f"{len(dense)} dense layers"
-    if dense[0].activation not in DERIVATIVES:
+    if derivative_by_value(dense[0].activation) is None:
         return f"the activation {dense[0].activation}"
     before = True
-    for layer in encoder.layers:
-        scales = before and is_scalar_rescaling(layer)
-        harmless = type(layer) in MOVES_VALUES or acts_in_training(layer)
-        if not (is_dense(layer) or harmless or scales):
-            return f"the layer {layer.name!r} of {type(layer).__name__}"
-        before = before and not is_dense(layer)
+    # `layers` would leave out what is no layer, such as `x * 2` or `ops.tanh`.
+    for step in getattr(encoder, "operations", encoder.layers):
+        scales = before and is_scalar_rescaling(step)
+        harmless = moves_values(step, before) or acts_in_training(step)
+        if not (is_dense(step) or harmless or scales):
+            kind = "layer" if isinstance(step, layers.Layer) else "operation"
+            return f"the {kind} {step.name!r} of {type(step).__name__}"
+        before = before and not is_dense(step)
     for layer in encoder.get_config()["layers"]:
         if len(layer.get("inbound_nodes", [])) > 1:
             return f"the layer {layer['config']['name']!r} used twice"
@@ -189,6 +184,15 @@ def obstacle(encoder):
 
 def is_dense(layer):
     return type(layer) is layers.Dense
+
+
+def moves_values(layer, before):
+    """Whether the layer leaves the units of the dense layer on the last axis.
+
+    Before that layer any order of the numbers will do.
+    """
+    channels_first = getattr(layer, "data_format", None) == "channels_first"
+    return type(layer) in MOVES_VALUES and (before or not channels_first)
 
 
 def acts_in_training(layer):
@@ -215,7 +219,7 @@ def closed_form(encoder, code):
     """(batch, ..., units) -> (batch,)"""
     [dense] = filter(is_dense, encoder.layers)
     h = ops.reshape(code, (ops.shape(code)[0], -1, dense.units))
-    derivative = DERIVATIVES[dense.activation](ops.cast(h, "float32"))
+    derivative = derivative_by_value(dense.activation)(ops.cast(h, "float32"))
     kernel = ops.cast(dense.kernel, "float32")
     for layer in filter(is_scalar_rescaling, encoder.layers):
         kernel = kernel * layer.scale

@@ -97,6 +97,7 @@ def code(activation="sigmoid"):
 AROUND = {
     "dense alone, position by position": [code()],
     "flattened after": [code(), layers.Flatten()],
+    "turned before": [layers.Flatten(data_format="channels_first"), code()],
     "reshaped": [layers.Reshape((2, 6)), code(), layers.Reshape((5, 2))],
     "scaled": [layers.Rescaling(2.5, offset=-1.0), layers.Flatten(), code()],
     "dropout": [layers.Flatten(), layers.Dropout(0.5), code()],
@@ -136,6 +137,14 @@ def residual():
     return keras.Model(inputs, layers.Add()([inputs, layers.Dense(4)(inputs)]))
 
 
+def functional(make):
+    def encoder():
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, make(inputs))
+
+    return encoder
+
+
 def subclassed():
     class Squared(keras.Model):
         def __init__(self):
@@ -170,6 +179,23 @@ NOT_CLOSED = {
     ),
     "used twice": shared_dense,
     "of Add": residual,
+    "the operation 'multiply.*' of Multiply": functional(
+        lambda x: layers.Dense(2, "sigmoid")(x * 2.0)
+    ),
+    "the operation 'tanh.*' of Tanh": functional(
+        lambda x: ops.tanh(layers.Dense(2)(x))
+    ),
+    "the operation 'sigmoid.*' of Sigmoid": functional(
+        lambda x: ops.sigmoid(layers.Dense(2, "sigmoid")(x))
+    ),
+    "the operation 'concatenate.*' of Concatenate": functional(
+        lambda x: ops.concatenate([layers.Dense(2)(x), x], axis=-1)
+    ),
+    "'turned' of Flatten": flat(
+        layers.Reshape((2, 2)),
+        layers.Dense(3, "sigmoid"),
+        layers.Flatten(data_format="channels_first", name="turned"),
+    ),
     "an encoder of class Squared": subclassed,
 }
 
