@@ -20,7 +20,9 @@ class TiedConv2DTranspose(TiedKernel):
     and the data format are the convolution's; `c` is a bias of its own, one a
     channel, `f` the activation. It is Keras' `Conv2DTranspose` with that
     kernel. Where strides do not divide a side, the result is larger than what
-    the convolution took: crop it.
+    the convolution took: crop it. With padding "same" and strides of 2 the
+    first row or column of an odd side is too many if the window is odd, the
+    last one if it is even.
 
     Reference: Dumoulin and Visin, 2016, "A guide to convolution arithmetic
     for deep learning", chapter 4, https://arxiv.org/abs/1603.07285.

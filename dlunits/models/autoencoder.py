@@ -3,6 +3,7 @@
 import keras
 
 from dlunits.layers.tied_kernel import TiedKernel
+from dlunits.models.layer_graph import all_layers, maker
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -38,9 +39,10 @@ class Autoencoder(keras.Model):
     Output shape: The same.
 
     Raises:
-        ValueError: If the shapes do not fit, or an activity regularizer such
-            as `dlunits.regularizers.KLSparsity` is not for the activation of
-            its layer.
+        ValueError: If the shapes do not fit, a penalty on activations such as
+            `dlunits.regularizers.KLSparsity` is not for the activation of its
+            layer, or the decoder is tied to a layer of the encoder that its
+            name does not tell from the others.
 
     Example, a code that keeps the first of two numbers:
 
@@ -58,6 +60,9 @@ class Autoencoder(keras.Model):
 
     def __init__(self, encoder, decoder, dtype=None, **kwargs):
         check_shapes(encoder, decoder)
+        check_ties(decoder, encoder)
+        for part in (encoder, decoder):
+            check_activities(part)
         inputs = keras.Input(
             encoder.input_shape[1:], dtype=encoder.inputs[0].dtype
         )
@@ -67,7 +72,6 @@ class Autoencoder(keras.Model):
         )
         self.encoder = encoder
         self.decoder = decoder
-        check_activities(encoder, decoder)
 
     @property
     def code_size(self):
@@ -145,13 +149,12 @@ def tie_again(decoder, encoder):
     A config can only hold a copy of the layer that another is tied to; the
     encoder's layer of that name is the one that was meant.
     """
-    named = {layer.name: layer for layer in encoder.layers}
+    named = {layer.name: layer for layer in all_layers(encoder)}
 
     def source(layer):
         return named.get(layer.tied_to.name, layer.tied_to)
 
-    tied = [layer for layer in decoder.layers if isinstance(layer, TiedKernel)]
-    if all(source(layer) is layer.tied_to for layer in tied):
+    if all(source(layer) is layer.tied_to for layer in tied_layers(decoder)):
         return decoder
 
     def clone(layer):
@@ -159,7 +162,32 @@ def tie_again(decoder, encoder):
             return layer.tied_like(source(layer))
         return type(layer).from_config(layer.get_config())
 
-    return keras.models.clone_model(decoder, clone_function=clone)
+    return keras.models.clone_model(
+        decoder, clone_function=clone, recursive=True
+    )
+
+
+def tied_layers(model):
+    return [
+        layer for layer in all_layers(model) if isinstance(layer, TiedKernel)
+    ]
+
+
+def check_ties(decoder, encoder):
+    """Refuses ties that `tie_again` could not find by their names."""
+    layers = list(all_layers(encoder))
+    for tied in tied_layers(decoder):
+        source = tied.tied_to
+        named = {id(layer) for layer in layers if layer.name == source.name}
+        shared = any(weight is tied.kernel for weight in encoder.weights)
+        if named != ({id(source)} if shared else set()):
+            raise ValueError(
+                "What a decoder is tied to must have a name that no other "
+                "layer of the encoder has, and must not be wrapped in another "
+                "layer: by its name it is found again when the model is "
+                f"loaded. Received: {tied.name!r} tied to {source.name!r}, "
+                f"and the encoder's {[layer.name for layer in layers]}"
+            )
 
 
 def check_shapes(encoder, decoder):
@@ -188,13 +216,21 @@ def check_shapes(encoder, decoder):
             )
 
 
-def check_activities(*layers):
-    """Lets regularizers that are not for every activation say so."""
-    for layer in layers:
-        regularizer = layer.activity_regularizer
-        if hasattr(regularizer, "check_layer"):
-            regularizer.check_layer(layer)
-        check_activities(*getattr(layer, "layers", ()))
+def check_activities(layer, model=None):
+    """Lets penalties that are not for every activation say so.
+
+    They are activity regularizers, or those of a `MovingMeanSparsity`.
+
+    Args:
+        layer: Keras layer or model, checked with all layers in it.
+        model: The model that `layer` is in.
+    """
+    for name in ("activity_regularizer", "regularizer"):
+        penalty = getattr(layer, name, None)
+        if hasattr(penalty, "check_layer"):
+            penalty.check_layer(maker(layer, model) or layer)
+    for part in getattr(layer, "layers", ()):
+        check_activities(part, layer)
 
 
 def count(shape):

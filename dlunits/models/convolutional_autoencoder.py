@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from dlunits.diagnostics.convolution_arithmetic import padding_around
 from dlunits.layers import TiedConv2DTranspose, TiedDense
 from dlunits.models.autoencoder import Autoencoder
 
@@ -28,8 +29,10 @@ def convolutional_autoencoder(
     """Builds an autoencoder of pictures that halves and doubles their sides.
 
     Each stage of the encoder is a convolution of stride 2, each stage of the
-    decoder its transpose. With a `code_size` a dense layer on either side
-    makes the code a vector; without one the code is the last feature map.
+    decoder its transpose. An odd side comes back a pixel too long, and the one
+    that was padding to the convolution is cropped. With a `code_size` a dense
+    layer on either side makes the code a vector; without one the code is the
+    last feature map.
 
         28x28x1 -> 14x14x32 -> 7x7x64 -> code -> 7x7x64 -> 14x14x32 -> 28x28x1
 
@@ -154,8 +157,24 @@ def convolutional_autoencoder(
             )
         x = mirrored(x)
         if x.shape[1:3] != (height, width):  # ceil(25 / 2) * 2 is 26
-            surplus = ((0, x.shape[1] - height), (0, x.shape[2] - width))
+            surplus = [surplus_of(n, kernel_size) for n in (height, width)]
             x = layers.Cropping2D(surplus, **maps)(x)
         x = x if last else silence(x)
     decoder = keras.Model(codes, x, name="decoder")
     return Autoencoder(encoder, decoder, dtype=dtype, name=name)
+
+
+def surplus_of(side, window, stride=2):
+    """Pixels to crop before and after what a transposed convolution gives.
+
+    It gives `stride * ceil(side / stride)` of them, and begins where the
+    padding ends that a convolution would add to a side of so many.
+
+    >>> surplus_of(25, window=3), surplus_of(25, window=2), surplus_of(8, 3)
+    ((1, 0), (0, 1), (0, 0))
+    """
+    whole = stride * math.ceil(side / stride)
+    padded, _ = padding_around(side, window, stride, "same")
+    padded_whole, _ = padding_around(whole, window, stride, "same")
+    before = padded - padded_whole
+    return before, whole - side - before

@@ -131,6 +131,7 @@ class ImportanceWeighting(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        config = dict(config)
         autoencoder = keras.saving.deserialize_keras_object(
             config.pop("autoencoder"), custom_objects
         )

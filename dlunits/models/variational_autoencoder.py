@@ -1,6 +1,7 @@
 """An autoencoder whose codes follow a distribution one can draw from."""
 
 import math
+import types
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from dlunits.layers.gaussian_sampling import mean_and_log_variance
 from dlunits.losses import gaussian_kl
 from dlunits.models.autoencoder import Autoencoder
 from dlunits.models.importance_weighting import ImportanceWeighting
+from dlunits.models.layer_graph import maker
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -59,8 +61,9 @@ class VariationalAutoencoder(Autoencoder):
     Output shape: The same, probabilities or means.
 
     Raises:
-        ValueError: If the encoder does not end as said, the shapes do not
-            fit, or an argument is out of range.
+        ValueError: If the encoder does not end as said, Bernoulli logits come
+            out of a sigmoid, the shapes do not fit, or an argument is out of
+            range.
 
     Example, codes that know nothing and cost nothing; log(2) a fair pixel:
 
@@ -101,13 +104,17 @@ class VariationalAutoencoder(Autoencoder):
                 "`encoder` must be a Keras model whose last layer is "
                 f"`GaussianSampling()`. Received one that ends in: {sampling}"
             )
-        ink = decoder
+        ink, to_ink = decoder, None
         if likelihood == "bernoulli":
-            probabilities = keras.layers.Activation(
+            check_logits(decoder)
+            to_ink = keras.layers.Activation(
                 "sigmoid", dtype=dtype, name="probabilities"
-            )(decoder.outputs[0])
-            ink = keras.Model(decoder.inputs[0], probabilities, name="decoder")
+            )
+            ink = keras.Model(
+                decoder.inputs[0], to_ink(decoder.outputs[0]), name="decoder"
+            )
         super().__init__(encoder, ink, dtype=dtype, **kwargs)
+        self.to_ink = to_ink
         self.raw_decoder = decoder
         self.sampling = sampling
         self.posterior = keras.Model(
@@ -118,6 +125,18 @@ class VariationalAutoencoder(Autoencoder):
         self.stddev = stddev
         self.reconstruction_metric = keras.metrics.Mean("reconstruction")
         self.kl_metric = keras.metrics.Mean("kl")
+        self.last_call = None
+
+    def call(self, inputs, training=None, mask=None):
+        parameters = self.posterior(inputs, training=training)
+        code = self.sampling(parameters, training=training)
+        decoded = self.raw_decoder(code, training=training)
+        outputs = self.to_ink(decoded) if self.to_ink else decoded
+        if training:  # for compute_loss, which comes next
+            self.last_call = types.SimpleNamespace(
+                outputs=outputs, parameters=parameters, decoded=decoded
+            )
+        return outputs
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -128,9 +147,13 @@ class VariationalAutoencoder(Autoencoder):
                 f"without one. Received: loss={self.loss!r}"
             )
         penalties = self.losses  # regularizers' of the forward pass
-        parameters = self.posterior(x, training=training)
-        drawn = self.sampling(parameters, training=True)
-        decoded = self.raw_decoder(drawn, training=training)
+        last, self.last_call = self.last_call, None
+        if training and last and last.outputs is y_pred:
+            parameters, decoded = last.parameters, last.decoded
+        else:
+            parameters = self.posterior(x, training=training)
+            drawn = self.sampling(parameters, training=True)
+            decoded = self.raw_decoder(drawn, training=training)
         reconstruction = -self.log_density(x if y is None else y, decoded)
         mean, log_variance = mean_and_log_variance(parameters)
         code = tuple(range(1, len(mean.shape)))  # axes of one code
@@ -198,7 +221,12 @@ class VariationalAutoencoder(Autoencoder):
 
         Returns:
             NumPy array `(count, *input_shape)`, probabilities or means.
+
+        Raises:
+            ValueError: If `count` is not positive.
         """
+        if count < 1:
+            raise ValueError(f"`count` must be at least 1. Received: {count=}")
         shape = (count, *self.decoder.input_shape[1:])
         codes = np.random.default_rng(seed).normal(size=shape)
         return self.decode(codes.astype("float32"))
@@ -236,3 +264,13 @@ class VariationalAutoencoder(Autoencoder):
             "beta": self.beta,
             "stddev": self.stddev,
         }
+
+
+def check_logits(decoder):
+    last = maker(decoder)
+    if getattr(last, "activation", None) is keras.activations.sigmoid:
+        raise ValueError(
+            "With likelihood='bernoulli' the decoder must give logits, of "
+            "which the model takes the sigmoid: leave out the activation. "
+            f"Received: a decoder whose layer {last.name!r} ends in a sigmoid"
+        )

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from dlunits.layers import TiedDense
+from dlunits.layers import MovingMeanSparsity, TiedDense
 from dlunits.models import Autoencoder, dense_autoencoder
+from dlunits.regularizers import KLSparsity
 
 
 def model(*shapes):
@@ -159,3 +160,108 @@ def test_a_tie_to_a_layer_outside_the_encoder_stays(tmp_path):
     np.testing.assert_array_equal(
         again.reconstruct(x), autoencoder.reconstruct(x)
     )
+
+
+def chain(size, *layers):
+    return keras.Sequential([keras.Input((size,)), *layers])
+
+
+def nested_tie(inner, deep_encoder, deep_decoder):
+    """Tied, with either layer in a model inside the part or in the part."""
+    encoder = chain(6, chain(6, inner) if deep_encoder else inner)
+    tied = TiedDense(inner)
+    decoder = chain(2, chain(2, tied) if deep_decoder else tied)
+    return Autoencoder(encoder, decoder)
+
+
+@pytest.mark.parametrize("deep_encoder", [False, True])
+@pytest.mark.parametrize("deep_decoder", [False, True])
+def test_models_inside_the_parts_are_tied_again(
+    x, tmp_path, deep_encoder, deep_decoder
+):
+    inner = keras.layers.Dense(2, name="inner")
+    autoencoder = nested_tie(inner, deep_encoder, deep_decoder)
+    autoencoder.save(tmp_path / "nested.keras")
+    loaded, made = (
+        keras.saving.load_model(tmp_path / "nested.keras", safe_mode=True),
+        Autoencoder.from_config(autoencoder.get_config()),
+    )
+
+    for again in (loaded, made):
+        source, tied = (
+            part.layers[0].layers[0] if deep else part.layers[0]
+            for part, deep in (
+                (again.encoder, deep_encoder),
+                (again.decoder, deep_decoder),
+            )
+        )
+        assert tied.kernel is source.kernel
+        assert again.count_params() == autoencoder.count_params()
+    x = x.reshape(8, 6)
+    np.testing.assert_array_equal(
+        loaded.reconstruct(x), autoencoder.reconstruct(x)
+    )
+
+
+def two_of_a_name():
+    first, second = (keras.layers.Dense(2, name="same") for _ in range(2))
+    encoder = chain(6, chain(6, first), chain(2, second))
+    return encoder, second
+
+
+def wrapped():
+    inner = keras.layers.Dense(2, name="wrapped")
+    inputs = keras.Input((1, 6))
+    x = keras.layers.TimeDistributed(inner)(inputs)
+    return keras.Model(inputs, keras.layers.Flatten()(x)), inner
+
+
+@pytest.mark.parametrize("make", [two_of_a_name, wrapped])
+def test_a_tie_that_could_not_be_found_again_is_refused(make):
+    encoder, source = make()
+    outputs = [TiedDense(source), keras.layers.Dense(6)]
+    outputs += [keras.layers.Reshape(encoder.input_shape[1:])]
+
+    with pytest.raises(ValueError, match=f"tied to '{source.name}', and the"):
+        Autoencoder(encoder, chain(2, *outputs))
+
+
+def watched(*layers):
+    """An encoder of 3 to 2 whose code has a moving mean."""
+    return chain(3, *layers, MovingMeanSparsity(KLSparsity()))
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        lambda: watched(keras.layers.Dense(2, "relu")),
+        lambda: watched(keras.layers.Dense(2), keras.layers.ReLU()),
+        lambda: watched(keras.layers.Dense(2, "relu"), keras.layers.Flatten()),
+        lambda: watched(chain(3, keras.layers.Dense(2, "relu"))),
+        lambda: chain(3, watched(keras.layers.Dense(2, "tanh"))),
+        lambda: chain(
+            3,
+            keras.layers.Dense(2, "relu"),
+            keras.layers.Reshape((2,), activity_regularizer=KLSparsity()),
+        ),
+    ],
+)
+def test_sparsity_behind_an_activation_that_leaves_0_to_1_is_refused(encoder):
+    with pytest.raises(ValueError, match=r"use `keras\.regularizers\.L1`"):
+        Autoencoder(encoder(), model((2,), (3,)))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [
+            keras.layers.Dense(2, "relu"),
+            keras.layers.Dense(2, "sigmoid"),
+        ],
+        lambda: [keras.layers.Dense(2), keras.layers.Activation("sigmoid")],
+        lambda: [keras.layers.Dense(2, "relu"), keras.layers.Rescaling(0.01)],
+    ],
+)
+def test_sparsity_is_for_what_lies_in_0_to_1_or_may(layers):
+    encoder = watched(*layers())
+    assert Autoencoder(encoder, model((2,), (3,))).encoder is encoder

@@ -81,6 +81,30 @@ def test_tied_without_a_code_size_its_code_is_the_last_map():
     assert mirrored.kernel is code.kernel
 
 
+@pytest.mark.parametrize("sides", [(7, 7), (7, 5), (8, 5), (3, 9)])
+@pytest.mark.parametrize("kernel_size", [2, 3, 4, 5])
+@pytest.mark.parametrize("filters", [(3,), (3, 2)])
+def test_tied_and_linear_its_decoder_is_the_adjoint_of_its_encoder(
+    sides, kernel_size, filters
+):
+    """<W x, h> = <x, W^T h> for every x and h: no pixel is out of place."""
+    keras.utils.set_random_seed(0)
+    autoencoder = convolutional_autoencoder(
+        (*sides, 2),
+        filters=filters,
+        kernel_size=kernel_size,
+        activation="linear",
+        tied=True,
+    )
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, *sides, 2)).astype("float32")
+    code = autoencoder.encode(x)
+    h = 3 * code + rng.normal(size=code.shape)  # a product far from 0
+    left, right = np.sum(code * h), np.sum(x * autoencoder.decode(h))
+    assert abs(left) > 1
+    assert left == pytest.approx(right, rel=1e-4)
+
+
 def test_dropout_silences_whole_maps():
     autoencoder = convolutional_autoencoder(
         (8, 8, 1), filters=(40,), dropout=0.5, code_activation="sigmoid"

@@ -99,6 +99,14 @@ def test_a_saved_estimator_estimates_the_same(known, tmp_path):
     )
 
 
+def test_its_config_stays_whole_when_it_is_made_anew(known):
+    config = ImportanceWeighting(known.model(), 3, seed=1).get_config()
+    names = set(config)
+    again = ImportanceWeighting.from_config(config)
+    assert (again.num_samples, again.seed) == (3, 1)
+    assert set(config) == names
+
+
 def test_refuses_to_estimate_from_nothing(known):
     with pytest.raises(ValueError, match="num_samples=0"):
         known.model().log_likelihood(known.x, 0)

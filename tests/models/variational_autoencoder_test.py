@@ -263,6 +263,80 @@ def test_denoising_targets_may_differ_from_the_input():
     )
 
 
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_a_training_step_runs_every_layer_once(likelihood):
+    """Batch normalisation moves its mean by a hundredth of the batch's."""
+    encoder = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.BatchNormalization(momentum=0.99),
+            keras.layers.Dense(4),
+            GaussianSampling(),
+        ]
+    )
+    decoder = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(
+                5, kernel_initializer="zeros", bias_initializer="ones"
+            ),
+            keras.layers.BatchNormalization(momentum=0.99),
+            keras.layers.Dense(3),
+        ]
+    )
+    model = VariationalAutoencoder(encoder, decoder, likelihood)
+    model.compile(keras.optimizers.SGD(0.01))
+    x = np.random.default_rng(0).uniform(size=(16, 3)).astype("float32")
+    model.fit(x, batch_size=16, verbose=0)
+    before, after = encoder.layers[0], decoder.layers[1]
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(before.moving_mean), 0.01 * x.mean(0), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(after.moving_mean), 0.01 * np.ones(5), rtol=1e-4
+    )
+
+
+def test_the_code_of_another_call_is_not_used():
+    """`compute_loss` with outputs from elsewhere: its draws are of `x`."""
+    model, x = small_model(), ink()
+    model.compile(keras.optimizers.SGD(0.0))
+    model(1 - x, training=True)
+    blank = ops.zeros_like(x)
+    np.testing.assert_allclose(
+        float(model.compute_loss(x, y_pred=blank)),
+        -model.log_likelihood(x, 1).mean(),
+        rtol=0.05,
+    )
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: [keras.layers.Dense(3, "sigmoid")],
+        lambda: [
+            keras.layers.Dense(3),
+            keras.layers.Activation("sigmoid"),
+            keras.layers.Reshape((3,)),
+        ],
+    ],
+)
+def test_refuses_probabilities_for_logits(last):
+    encoder = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(4), GaussianSampling()]
+    )
+    decoder = keras.Sequential([keras.Input((2,)), *last()])
+    with pytest.raises(ValueError, match=r"must give logits.*in a sigmoid"):
+        VariationalAutoencoder(encoder, decoder)
+    VariationalAutoencoder(encoder, decoder, "gaussian")  # means, all right
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_refuses_to_draw_nothing(count):
+    with pytest.raises(ValueError, match=f"at least 1.*count={count}"):
+        small_model().sample(count)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
