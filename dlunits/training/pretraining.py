@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from dlunits.layers import TiedDense
+from dlunits.models.layer_graph import break_in_chain
 from dlunits.training.warmup_cosine import warmup_cosine
 
 
@@ -56,8 +57,8 @@ def pretrain_layerwise(
         Dict of layer name to the list of its losses, one an epoch.
 
     Raises:
-        ValueError: If the encoder has no dense layer, or `x` holds NaN or
-            infinity.
+        ValueError: If the encoder is no chain of layers or none of them is
+            dense, or `x` holds NaN or infinity.
 
     Example, a code of 2 for numbers that lie on a plane:
 
@@ -71,6 +72,7 @@ def pretrain_layerwise(
     True
     """
     check_finite(x)
+    check_chain(encoder)
     losses, activation, hidden = {}, input_activation, x
     for layer in encoder.layers:
         inputs = keras.Input(hidden.shape[1:], dtype=hidden.dtype.name)
@@ -92,11 +94,6 @@ def pretrain_layerwise(
         if not isinstance(layer, keras.layers.InputLayer):
             through = keras.Model(inputs, layer(inputs))
             hidden = through.predict(hidden, batch_size=1000, verbose=0)
-    if not losses:
-        raise ValueError(
-            "`encoder` must have a `keras.layers.Dense` to train. Received: "
-            f"{[type(layer).__name__ for layer in encoder.layers]}"
-        )
     return losses
 
 
@@ -127,7 +124,7 @@ def fine_tune(
     Args:
         encoder: Built Keras model; a code of more than one axis is flattened.
         x: Array `(num_examples, ...)`.
-        labels: Integers `(num_examples,)`.
+        labels: Integers from 0 to `num_classes - 1`, `(num_examples,)`.
         num_classes: Integer.
         epochs: Integer, passes over `x`.
         pretrained: Boolean; without, the copy starts from new random weights,
@@ -141,7 +138,7 @@ def fine_tune(
         probabilities.
 
     Raises:
-        ValueError: If `x` holds NaN or infinity.
+        ValueError: If `x` holds NaN or infinity, or a label is none.
 
     Example, one number, positive or not:
 
@@ -155,6 +152,7 @@ def fine_tune(
     array([0, 1])
     """
     check_finite(x)
+    check_labels(labels, num_classes)
     copy = keras.models.clone_model(encoder)
     if pretrained:
         copy.set_weights(encoder.get_weights())
@@ -184,6 +182,31 @@ def check_finite(x):
             "Every number of `x` must be finite. Received: NaN or infinity in "
             f"{np.sum(~finite)} of {len(x)} examples, first in example "
             f"{np.argmin(finite)} (counted from 0)"
+        )
+
+
+def check_chain(encoder):
+    fault = break_in_chain(encoder)
+    if fault:
+        raise ValueError(
+            "`encoder` must be a chain of layers, each of which takes what the "
+            "one before it gives, as in a `keras.Sequential`: a layer would "
+            f"learn from other inputs than it gets. Received: {fault}"
+        )
+    if not any(isinstance(x, keras.layers.Dense) for x in encoder.layers):
+        raise ValueError(
+            "`encoder` must have a `keras.layers.Dense` to train. Received: "
+            f"{[type(layer).__name__ for layer in encoder.layers]}"
+        )
+
+
+def check_labels(labels, num_classes):
+    known = np.isin(labels, np.arange(num_classes))
+    if not known.all():
+        raise ValueError(
+            f"Every label must be an integer from 0 to {num_classes - 1}, one "
+            f"less than `num_classes`. Received: {np.sum(~known)} others of "
+            f"{known.size}, such as {np.asarray(labels)[~known][0]}"
         )
 
 

@@ -98,6 +98,51 @@ def test_an_encoder_without_dense_layers_is_refused(digits):
         pretrain_layerwise(encoder, digits, epochs=1)
 
 
+def scaled_between(x):
+    h = keras.layers.Dense(6, name="a")(x)
+    return keras.layers.Dense(3, name="b")(h * 100.0)
+
+
+def with_a_bypass(x):
+    h = keras.layers.Dense(64, name="a")(x)
+    return keras.layers.Dense(3)(keras.layers.Add(name="sum")([x, h]))
+
+
+def one_layer_twice(x):
+    dense = keras.layers.Dense(64, name="twice")
+    return dense(dense(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (scaled_between, "the operation 'multiply.*' of Multiply"),
+        (with_a_bypass, "the layer 'sum', which takes .*'a'"),
+        (one_layer_twice, "the layer 'twice', which takes .*'twice'"),
+    ],
+)
+def test_an_encoder_that_is_no_chain_is_refused_before_a_weight_is_touched(
+    digits, make, message
+):
+    inputs = keras.Input((64,))
+    encoder = keras.Model(inputs, make(inputs))
+    before = encoder.get_weights()
+
+    with pytest.raises(ValueError, match=f"chain of layers.*{message}"):
+        pretrain_layerwise(encoder, digits, epochs=1, verbose=0)
+
+    for old, new in zip(before, encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("wrong", [10, -1, 2.5, np.nan])
+def test_a_label_of_no_class_is_refused(digits, wrong):
+    labels = np.r_[load_digits().target[:48], wrong, 11]
+    message = f"integer from 0 to 9.*Received: 2 others of 50, such as {wrong}"
+    with pytest.raises(ValueError, match=message):
+        fine_tune(chain(8), digits[:50], labels, 10, epochs=1, verbose=0)
+
+
 def test_nan_is_refused_before_a_weight_is_touched(digits):
     encoder = chain(8)
     before = encoder.get_weights()
