@@ -1,5 +1,7 @@
 """What a served autoencoder answers to: examples, and codes."""
 
+import functools
+
 import tensorflow as tf
 
 from dlunits.serving.export import export
@@ -8,11 +10,14 @@ from dlunits.serving.request_pictures import unit_range
 
 
 def export_autoencoder(model, directory, *, data, metrics, command):
-    """Exports an autoencoder of pictures with its card and warm-up requests.
+    """Exports an autoencoder with its card and warm-up requests.
+
+    Examples of three axes are pictures, see `autoencoder_endpoints`; of any
+    other shape, they are taken as they are, see `array_endpoints`.
 
     Args:
-        model: `dlunits.models.Autoencoder` of `(batch, height, width,
-            channels)`, float32 in [0, 1].
+        model: `dlunits.models.Autoencoder` of pictures `(batch, height, width,
+            channels)`, float32 in [0, 1], or of arrays `(batch, ...)`.
         directory: Folder in which it becomes the next version.
         data: `dlunits.data.digits.Digits` that it was trained on.
         metrics: Dict of what was measured, for the card.
@@ -26,26 +31,20 @@ def export_autoencoder(model, directory, *, data, metrics, command):
     """
     shape = model.encoder.input_shape[1:]
     code_shape = model.decoder.input_shape[1:]
-    pictures = tf.cast(data.test[0][:1], tf.float32)
-
-    def endpoints(predict, **functions):
-        return autoencoder_endpoints(
-            predict,
-            **functions,
-            shape=shape,
-            code_shape=code_shape,
-        )
-
+    if len(shape) == 3:
+        make, example = autoencoder_endpoints, data.test[0][:1]
+    else:
+        make, example = array_endpoints, one_of_zeros(shape)
     return export(
         model,
         directory,
-        endpoints=endpoints,
+        endpoints=functools.partial(make, shape=shape, code_shape=code_shape),
         parts={"encode_batch": model.encoder, "decode_batch": model.decoder},
         card=card_of_pictures(data, metrics, command),
         warmup={
-            "serving_default": [pictures],
-            "encode": [pictures],
-            "decode": [tf.zeros((1, *code_shape))],
+            "serving_default": [example],
+            "encode": [example],
+            "decode": [one_of_zeros(code_shape)],
         },
     )
 
@@ -58,8 +57,9 @@ def autoencoder_endpoints(
     `serving_default`, argument `images`: `(batch, height, width, channels)`,
     or `(batch, height, width)` or one picture `(height, width)` of a single
     channel, of any scale, see `dlunits.serving.request_pictures.unit_range`.
-    It returns `reconstructions` `(batch, height, width, channels)` in 0 ... 1,
-    and `error` `(batch,)`, the mean squared error a pixel.
+    It returns `reconstructions` `(batch, height, width, channels)` as the
+    decoder gives them, in 0 ... 1 if it ends in a sigmoid, and `error`
+    `(batch,)`, the mean squared error a pixel.
 
     `encode`, argument `images` likewise, returns `codes` `(batch, ...)`.
 
@@ -98,10 +98,7 @@ def autoencoder_endpoints(
     """
 
     def serving_default(images):
-        batch = unit_range(images, shape)
-        reconstructions = tf.cast(predict(batch), tf.float32)
-        error = tf.reduce_mean((reconstructions - batch) ** 2, axis=(1, 2, 3))
-        return {"reconstructions": reconstructions, "error": error}
+        return reconstructed(predict, unit_range(images, shape))
 
     def encode(images):
         return {"codes": encode_batch(unit_range(images, shape))}
@@ -121,3 +118,56 @@ def autoencoder_endpoints(
             [tf.TensorSpec([None, *code_shape], tf.float32, name="codes")],
         ),
     }
+
+
+def array_endpoints(predict, encode_batch, decode_batch, *, shape, code_shape):
+    """The endpoints of any autoencoder of arrays that are no pictures.
+
+    `serving_default`, argument `inputs`, floats `(batch, *shape)`, returns
+    `reconstructions` of the same shape and `error` `(batch,)`, the mean
+    squared error a number. `encode`, argument `inputs`, returns `codes`;
+    `decode`, argument `codes`, returns `reconstructions`.
+
+    Args, Returns: As of `autoencoder_endpoints`.
+
+    Example:
+
+    >>> answers = array_endpoints(
+    ...     lambda x: x / 2, None, None, shape=(2,), code_shape=(1,)
+    ... )
+    >>> reconstruct, _ = answers["serving_default"]
+    >>> reconstruct(tf.constant([[2.0, 4.0]]))["error"].numpy().tolist()
+    [2.5]
+    """
+
+    def serving_default(inputs):
+        return reconstructed(predict, inputs)
+
+    def encode(inputs):
+        return {"codes": encode_batch(inputs)}
+
+    def decode(codes):
+        return {"reconstructions": decode_batch(codes)}
+
+    inputs = [tf.TensorSpec([None, *shape], tf.float32, name="inputs")]
+    codes = [tf.TensorSpec([None, *code_shape], tf.float32, name="codes")]
+    return {
+        "serving_default": (serving_default, inputs),
+        "encode": (encode, inputs),
+        "decode": (decode, codes),
+    }
+
+
+def reconstructed(predict, batch):
+    reconstructions = tf.cast(predict(batch), tf.float32)
+    error = (reconstructions - batch) ** 2
+    axes = range(1, len(batch.shape))
+    return {
+        "reconstructions": reconstructions,
+        "error": tf.reduce_mean(error, axis=list(axes)),
+    }
+
+
+def one_of_zeros(shape):
+    """A batch of one example; lengths that are open are 1."""
+    return tf.zeros([1, *(size or 1 for size in shape)])

@@ -84,3 +84,48 @@ def test_the_card_holds_the_figures_and_a_server_is_warmed_up(version):
     assert (
         (version / "assets.extra" / "tf_serving_warmup_requests").stat().st_size
     )
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 2), (1, 3, 2, 1)])
+def test_examples_that_are_no_pictures_are_served_as_they_are(
+    data, shape, tmp_path
+):
+    model = dense_autoencoder(shape, 2, code_activation="tanh")
+    x = np.random.default_rng(0).normal(size=(4, *shape)).astype("float32")
+    expected = model.reconstruct(x)
+
+    version = export_autoencoder(
+        model, tmp_path / "rows", data=data, metrics={}, command="-"
+    )
+
+    served = tf.saved_model.load(version)
+    inputs = tf.constant(10 * x)  # no scale is guessed
+    codes = served.encode(inputs)["codes"]
+    answer = served.serving_default(tf.constant(x))
+    np.testing.assert_allclose(
+        answer["reconstructions"], expected, rtol=1e-5, atol=1e-6
+    )
+    squares = ((expected - x) ** 2).reshape(4, -1)
+    np.testing.assert_allclose(answer["error"], squares.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(codes, model.encode(10 * x), rtol=1e-5)
+    np.testing.assert_allclose(
+        served.decode(codes)["reconstructions"],
+        model.decode(model.encode(10 * x)),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    assert (version / "assets.extra/tf_serving_warmup_requests").exists()
+
+
+def test_a_linear_output_may_leave_0_to_1(data, tmp_path):
+    model = dense_autoencoder((28, 28, 1), 3)
+    version = export_autoencoder(
+        model, tmp_path / "linear", data=data, metrics={}, command="-"
+    )
+    served = tf.saved_model.load(version)
+    answer = served.serving_default(tf.constant(data.test[0][:5]))
+    reconstructions = answer["reconstructions"].numpy()
+    assert reconstructions.min() < 0
+    np.testing.assert_allclose(
+        reconstructions, model.reconstruct(data.test[0][:5] / 255), atol=1e-5
+    )
