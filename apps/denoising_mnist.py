@@ -74,9 +74,7 @@ def define_flags():
         None,
         "Folder of a SavedModel to clean with; nothing is trained.",
     )
-    flags.DEFINE_multi_string(
-        "input", [], "Image file to clean, or folder of them."
-    )
+    flags.DEFINE_multi_string("input", [], "Image file to clean, or folder.")
     flags.DEFINE_string("output", None, "Folder of the cleaned PNG files.")
     flags.DEFINE_bool(
         "invert",
@@ -84,9 +82,7 @@ def define_flags():
         "The pictures to clean are negatives of the training "
         "pictures: dark on light, say, where those are light on dark.",
     )
-    flags.DEFINE_bool(
-        "overwrite", False, "Replace cleaned files that are there already."
-    )
+    flags.DEFINE_bool("overwrite", False, "Replace files in --output.")
 
 
 def train_and_evaluate(*, data, working, noise, level, seed, **recipe):
@@ -142,12 +138,11 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
     return version
 
 
-def clean(model, places, output, invert, overwrite):
+def clean(model, files, output, invert, overwrite):
     """Cleans picture files, and returns whether all went well."""
-    from dlunits.data.picture_files import find_picture_files
     from dlunits.serving.picture_cleaning import clean_files, load_denoiser
 
-    denoise, files = load_denoiser(model), find_picture_files(places)
+    denoise = load_denoiser(model)
     done, folder = 0, pathlib.Path(output).expanduser()
     for file, target, problem in clean_files(
         denoise, files, folder, invert=invert, overwrite=overwrite
@@ -169,14 +164,18 @@ def run(model, input, output, invert, overwrite, pictures, **training):
             "the result (--output=FOLDER) are needed together. Received: "
             f"--input={places}, --output={output}"
         )
+    from dlunits.data.picture_files import find_picture_files
     from dlunits.training import check_writable
     from dlunits.training.denoising_recipe import check_level
 
     check_level(training["noise"], training["level"])
+    files = find_picture_files(places) if places else []
+    if files and not model and not any(file.exists() for file in files):
+        raise ValueError(f"No such picture: {', '.join(map(str, files))}")
     if output:
         check_writable(output)
     model = model or train(**training)
-    return not places or clean(model, places, output, invert, overwrite)
+    return not files or clean(model, files, output, invert, overwrite)
 
 
 def main(argv):

@@ -35,7 +35,7 @@ def through_tiles(predict, pictures, side, step=None):
             may be known only when it is called.
         side: Integer, height and width that the model takes.
         step: Integer from 1 to `side`, pixels from one tile to the next;
-            `None` is half of `side`.
+            `None` is half of `side`, and at least 1.
 
     Returns:
         Tensor of the shape of `pictures`.
@@ -52,7 +52,7 @@ def through_tiles(predict, pictures, side, step=None):
     >>> [round(float(y), 2) for y in smooth[0, 0, :, 0]]
     [1.5, 1.5, 1.79, 3.21, 3.5, 3.5]
     """
-    step = side // 2 if step is None else step
+    step = max(1, side // 2) if step is None else step
     if not 1 <= step <= side:
         raise ValueError(
             f"`step` must be from 1 to the side of a tile, {side}. Received: "

@@ -69,6 +69,12 @@ def test_a_model_that_changes_nothing_gives_back_any_size(height, width, step):
     np.testing.assert_allclose(result, picture, rtol=1e-5)
 
 
+def test_tiles_may_be_single_pixels():
+    picture = pictures(1, 2, 3, 1)
+    result = through_tiles(lambda tiles: 2 * tiles, picture, side=1)
+    np.testing.assert_allclose(result, 2 * picture, rtol=1e-6)
+
+
 def test_a_small_picture_is_seen_with_its_mirror_image():
     seen = []
 
