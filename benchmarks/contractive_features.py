@@ -18,9 +18,9 @@ Usage:
     python benchmarks/contractive_features.py [--quick]
         [--data_dir=PREPARED_TFDS] [--seeds=3] [--workdir=FOLDER]
 
-`--workdir` keeps pre-trained weights and the results of finished seeds:
-stopped and started again, the same command goes on where it was. Minutes are
-those of what was left to do.
+`--workdir` keeps pre-trained weights and the results of finished seeds, under
+names that hold a hash of the recipe: stopped and started again, the same
+command goes on where it was. Minutes are those of what was left to do.
 """
 
 import argparse
@@ -37,7 +37,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import keras
 import numpy as np
 from gates import gate
-from kept_results import kept
+from kept_results import kept, recipe_hash
 from keras import layers, ops
 from real_data import DATA
 
@@ -114,9 +114,15 @@ def fine_tuned(encoder, x, labels, epochs, seed):
     return classifier
 
 
+def pretraining(row):
+    """All constants that pre-trained weights depend on."""
+    return NUM_PIXELS, UNITS, BATCH_SIZE, ROWS[row], PRETRAINING
+
+
 def pretrained_once(row, seed, x, epochs, folder):
     """As `pretrained_encoder`, unless a file holds its weights already."""
-    path = pathlib.Path(folder, f"{row}_{epochs}_seed_{seed}.npz")
+    name = f"{row}_{epochs}_seed_{seed}_{recipe_hash(*pretraining(row))}.npz"
+    path = pathlib.Path(folder, name)
     keras.utils.set_random_seed(seed)
     if not path.exists():
         encoder = pretrained_encoder(x, ROWS[row], epochs, seed)
@@ -149,8 +155,9 @@ def run(row, seed, data, pretraining_epochs, fine_tuning_epochs, folder):
 
 def run_once(row, seed, data, epochs, folder):
     """As `run`, unless a file holds the results already."""
-    pretraining, fine_tuning = epochs
-    name = f"{row}_{pretraining}_{fine_tuning}_seed_{seed}.json"
+    recipe = recipe_hash(*pretraining(row), FINE_TUNING, PIXEL_DROPOUT)
+    before, after = epochs
+    name = f"{row}_{before}_{after}_seed_{seed}_{recipe}.json"
     results = kept(
         pathlib.Path(folder, name),
         lambda: run(row, seed, data, *epochs, folder),

@@ -14,22 +14,32 @@ Usage:
     python benchmarks/denoising.py [--quick] [--data_dir=PREPARED_TFDS]
         [--seeds=3] [--workdir=FOLDER]
 
-`--workdir` keeps the results of finished seeds: stopped and started again,
-the same command goes on where it was.
+`--workdir` keeps the results of finished seeds, under names that hold a hash of
+the recipe, which are the app's defaults and the network's: stopped and started
+again, the same command goes on where it was.
 """
 
 import argparse
+import ast
+import inspect
+import os
 import pathlib
 import statistics
 import sys
 import tempfile
 
-from app_runs import metrics_of_run
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from app_runs import APPS, metrics_of_run
 from gates import gate
-from kept_results import kept
+from kept_results import kept, recipe_hash
 from real_data import DATA
 
-# Data set, noise of level 0.5 -> bounds on the mean over the seeds.
+from dlunits.models import denoising_autoencoder
+
+APP, LEVEL = "denoising_mnist.py", 0.5
+
+# Data set, noise -> bounds on the mean over the seeds.
 ROWS = {
     ("mnist", "gaussian"): {"psnr": 21.0, "ssim": 0.86},
     ("fashion_mnist", "gaussian"): {"psnr": 20.0, "ssim": 0.70},
@@ -39,14 +49,32 @@ ROWS = {
 RESULTS = ("noisy", "linear filter", "denoiser")
 
 
+def default_flags(app):
+    """Dict of an app's flags to their defaults, read off its source."""
+    return {
+        call.args[0].value: ast.literal_eval(call.args[1])
+        for call in ast.walk(ast.parse((APPS / app).read_text()))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "attr", "").startswith("DEFINE_")
+    }
+
+
+RECIPE = {
+    flag: default_flags(APP)[flag]
+    for flag in ("epochs", "batch_size", "learning_rate", "patience")
+}
+NETWORK = str(inspect.signature(denoising_autoencoder))
+
+
 def run_once(dataset, noise, flags, data_dir, seed, folder):
     """Means of one run of the app by result, or those that a file holds."""
-    name = "_".join([dataset, noise, *flags, "seed", str(seed)])
+    recipe = recipe_hash(RECIPE, LEVEL, NETWORK)
+    name = "_".join([dataset, noise, *flags, "seed", str(seed), recipe])
 
     def measure():
         metrics, minutes = metrics_of_run(
-            "denoising_mnist.py",
-            *(f"--dataset={dataset}", f"--noise={noise}", "--level=0.5"),
+            APP,
+            *(f"--dataset={dataset}", f"--noise={noise}", f"--level={LEVEL}"),
             *(f"--seed={seed}", f"--data_dir={data_dir}", *flags),
         )
         return {name: metrics[name] for name in RESULTS}, minutes

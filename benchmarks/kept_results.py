@@ -1,5 +1,6 @@
 """Results of long runs, kept in files so that none is run twice."""
 
+import hashlib
 import json
 import pathlib
 
@@ -14,3 +15,8 @@ def kept(path, measure):
         with written_whole(path) as file:
             file.write(text.encode())
     return json.loads(path.read_text())
+
+
+def recipe_hash(*constants):
+    """Eight letters for a file's name that are others for another recipe."""
+    return hashlib.sha256(repr(constants).encode()).hexdigest()[:8]
