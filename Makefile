@@ -8,6 +8,7 @@ BIN = .venv/bin
 # What is written once for every Keras backend, and is tested again on JAX.
 ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 	dlunits/losses dlunits/models dlunits/regularizers dlunits/diagnostics \
+	dlunits/scan.py tests/scan_test.py \
 	tests/conformance_test.py tests/activations_test.py tests/autodiff_test.py \
 	tests/layers tests/losses tests/models tests/regularizers \
 	tests/diagnostics tests/training/pretraining_test.py

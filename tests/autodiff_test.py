@@ -130,3 +130,19 @@ def test_another_backend_is_told_which_ones_are_served():
     message = r"'tensorflow' and 'jax'.*Received: backend="
     with pytest.raises(ValueError, match=message):
         autodiff.backend()
+
+
+def test_a_gradient_that_is_written_out_is_the_one_that_is_taken():
+    """3 is no derivative of a square: it must come from `backward`."""
+    square = autodiff.custom_gradient(
+        lambda x, y: ((x * x, x + y), (x,)),
+        lambda kept, gradients: (3.0 * gradients[0] + gradients[1], None),
+    )
+
+    def number(x):
+        product, total = square(x, ops.ones(2))
+        return ops.sum(product) + 10 * ops.sum(total)
+
+    y, pullback = autodiff.vjp(number, np.array([3.0, 4.0], "float32"))
+    assert float(y) == 9 + 16 + 10 * (4 + 5)
+    np.testing.assert_array_equal(pullback(1.0), [13.0, 13.0])

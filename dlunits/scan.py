@@ -1,0 +1,103 @@
+"""A loop over time that keeps what it makes: what `keras.ops.scan` cannot.
+
+`keras.ops.scan` keeps on TensorFlow what has the shapes of the carry only.
+"""
+
+import keras
+from keras import ops
+
+
+def scan(step, carry, sequences, *, num_outputs, reverse=False, unroll=False):
+    """Calls a function for every time step and stacks what it puts out.
+
+        carry, outputs[t] = step(carry, (x[t] for x in sequences))
+
+    On TensorFlow the loop is not differentiated well: it is made for
+    `dlunits.autodiff.custom_gradient`.
+
+    Args:
+        step: Function of the carry and of a tuple of tensors, one a sequence,
+            to the next carry and a tuple of tensors.
+        carry: Tuple of tensors; the shapes stay.
+        sequences: Non-empty tuple of tensors `(time, ...)`.
+        num_outputs: Positive integer, tensors that `step` puts out.
+        reverse: Whether to go from the last time step to the first. Outputs
+            lie where their inputs lie.
+        unroll: Whether to write the loop out; the number of time steps must
+            be known.
+
+    Returns:
+        `(carry, outputs)`: the last carry, and a tuple of tensors
+        `(time, ...)`.
+
+    Example, a running sum:
+
+    >>> x = ops.convert_to_tensor([1.0, 2.0, 3.0])
+    >>> add = lambda carry, now: ((carry[0] + now[0],), (carry[0] + now[0],))
+    >>> (last,), (sums,) = scan(add, (ops.zeros(()),), (x,), num_outputs=1)
+    >>> float(last), ops.convert_to_numpy(sums).tolist()
+    (6.0, [1.0, 3.0, 6.0])
+    """
+    name = keras.backend.backend()
+    if unroll or name not in ("tensorflow", "jax"):
+        return written_out(step, carry, sequences, reverse)
+    if name == "jax":
+        import jax
+
+        return jax.lax.scan(step, carry, sequences, reverse=reverse)
+    return tensorflow_loop(step, carry, sequences, num_outputs, reverse)
+
+
+def written_out(step, carry, sequences, reverse):
+    """As `scan`, a step after the other.
+
+    Example:
+
+    >>> x = ops.convert_to_tensor([1.0, 2.0, 3.0])
+    >>> add = lambda carry, now: ((carry[0] + now[0],), (carry[0] + now[0],))
+    >>> (last,), _ = written_out(add, (ops.zeros(()),), (x,), reverse=True)
+    >>> float(last)
+    6.0
+    """
+    num_steps = sequences[0].shape[0]
+    outputs = [None] * num_steps
+    for t in reversed(range(num_steps)) if reverse else range(num_steps):
+        carry, outputs[t] = step(carry, tuple(x[t] for x in sequences))
+    return carry, tuple(map(ops.stack, zip(*outputs, strict=True)))
+
+
+def tensorflow_loop(step, carry, sequences, num_outputs, reverse):
+    """As `scan`, in a loop of TensorFlow's.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> add = lambda carry, now: ((carry[0] + now[0],), (carry[0] + now[0],))
+    >>> x, zero = tf.constant([1.0, 2.0, 3.0]), tf.zeros(())
+    >>> (last,), _ = tensorflow_loop(add, (zero,), (x,), 1, reverse=True)
+    >>> float(last)
+    6.0
+    """
+    import tensorflow as tf
+
+    static = sequences[0].shape[0]
+    num_steps = tf.shape(sequences[0])[0] if static is None else static
+    arrays = tuple(
+        tf.TensorArray(sequences[0].dtype, num_steps)
+        for _ in range(num_outputs)
+    )
+
+    def body(count, carry, arrays):
+        t = num_steps - 1 - count if reverse else count
+        # Indexing by the first axis copies nothing, a TensorArray does.
+        carry, outputs = step(carry, tuple(x[t] for x in sequences))
+        written = zip(arrays, outputs, strict=True)
+        return count + 1, carry, tuple(a.write(t, y) for a, y in written)
+
+    _, carry, arrays = tf.while_loop(
+        lambda count, *_: count < num_steps,
+        body,
+        (0, tuple(carry), arrays),
+        maximum_iterations=num_steps,
+    )
+    return carry, tuple(array.stack() for array in arrays)
