@@ -15,7 +15,7 @@ import pytest
 
 # Imports run upwards only. What stands on one line does not import each other.
 LEVELS = (
-    {"activations", "autodiff", "whole_files"},
+    {"activations", "autodiff", "scan", "whole_files"},
     {"regularizers", "losses", "metrics", "layers", "data", "diagnostics"},
     {"models"},
     {"training", "reporting", "serving"},
@@ -39,6 +39,16 @@ SAVED_BY_NAME = {
 
 # Modules whose tests are another module's, because they are parts of it.
 TESTED_WITH = {
+    # One table of tests holds every kind of cell, and every kind of layer.
+    "dlunits/layers/gru_cell.py": "tests/layers/recurrent_cells_test.py",
+    "dlunits/layers/lstm_cell.py": "tests/layers/recurrent_cells_test.py",
+    "dlunits/layers/simple_rnn_cell.py": "tests/layers/recurrent_cells_test.py",
+    "dlunits/layers/recurrent_product.py": (
+        "tests/layers/recurrent_cells_test.py"
+    ),
+    "dlunits/layers/gru.py": "tests/layers/through_time_test.py",
+    "dlunits/layers/lstm.py": "tests/layers/through_time_test.py",
+    "dlunits/layers/simple_rnn.py": "tests/layers/through_time_test.py",
     "dlunits/layers/tied_kernel.py": "tests/layers/tied_dense_test.py",
     "dlunits/reporting/feature_maps.py": "tests/reporting/figures_test.py",
     "dlunits/reporting/style.py": "tests/reporting/figures_test.py",

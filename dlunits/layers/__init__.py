@@ -1,5 +1,6 @@
 """Keras layers that Keras does not have, one class a file."""
 
+from dlunits.layers.bidirectional import Bidirectional as Bidirectional
 from dlunits.layers.column_encoding import ColumnEncoding as ColumnEncoding
 from dlunits.layers.conformal_p_value import (
     ConformalPValue as ConformalPValue,
@@ -9,6 +10,10 @@ from dlunits.layers.distance_units import DistanceUnits as DistanceUnits
 from dlunits.layers.gaussian_sampling import (
     GaussianSampling as GaussianSampling,
 )
+from dlunits.layers.gru import GRU as GRU
+from dlunits.layers.gru_cell import GRUCell as GRUCell
+from dlunits.layers.lstm import LSTM as LSTM
+from dlunits.layers.lstm_cell import LSTMCell as LSTMCell
 from dlunits.layers.masking_noise import MaskingNoise as MaskingNoise
 from dlunits.layers.moving_mean_sparsity import (
     MovingMeanSparsity as MovingMeanSparsity,
@@ -20,6 +25,8 @@ from dlunits.layers.partial_conv2d import PartialConv2D as PartialConv2D
 from dlunits.layers.salt_and_pepper_noise import (
     SaltAndPepperNoise as SaltAndPepperNoise,
 )
+from dlunits.layers.simple_rnn import SimpleRNN as SimpleRNN
+from dlunits.layers.simple_rnn_cell import SimpleRNNCell as SimpleRNNCell
 from dlunits.layers.tied_conv2d_transpose import (
     TiedConv2DTranspose as TiedConv2DTranspose,
 )
@@ -29,16 +36,23 @@ from dlunits.layers.trainable_subsampling import (
 )
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "Bidirectional",
     "ColumnEncoding",
     "ConformalPValue",
     "CrossDensities",
     "DistanceUnits",
+    "GRUCell",
     "GaussianSampling",
+    "LSTMCell",
     "MaskingNoise",
     "MovingMeanSparsity",
     "OrientedGradients",
     "PartialConv2D",
     "SaltAndPepperNoise",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "TiedConv2DTranspose",
     "TiedDense",
     "TrainableSubsampling",

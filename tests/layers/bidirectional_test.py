@@ -1,0 +1,137 @@
+"""Bidirectional layers against their two layers run by hand."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.layers import GRU, LSTM, Bidirectional, SimpleRNN
+
+BATCH, TIME, FEATURES = 3, 6, 5
+LENGTHS = np.array([6, 3, 1])
+MASK = np.arange(TIME) < LENGTHS[:, None]
+
+MERGED = {
+    "concat": lambda a, b: np.concatenate([a, b], axis=-1),
+    "sum": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "ave": lambda a, b: (a + b) / 2,
+}
+
+
+@pytest.fixture
+def x():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
+
+
+def run(layer, sequence, states=None):
+    """One sequence by itself, all steps and the last states."""
+    again = type(layer).from_config(
+        {
+            **layer.get_config(),
+            "return_sequences": True,
+            "return_state": True,
+            "go_backwards": False,
+        }
+    )
+    again(sequence[None])
+    again.set_weights(layer.get_weights())
+    if states is not None:
+        states = [state[None] for state in states]
+    output, *states = again(sequence[None], initial_state=states)
+    return ops.convert_to_numpy(output[0]), [
+        ops.convert_to_numpy(state[0]) for state in states
+    ]
+
+
+def layers_of_two_kinds(**options):
+    return LSTM(4, **options), GRU(4, go_backwards=True, **options)
+
+
+@pytest.mark.parametrize("mode", MERGED)
+@pytest.mark.parametrize("masked", [False, True])
+def test_each_sequence_is_read_from_both_of_its_ends(mode, masked, x):
+    layers = layers_of_two_kinds(return_sequences=True)
+    both = Bidirectional(*layers, merge_mode=mode)
+    found = ops.convert_to_numpy(both(x, mask=MASK if masked else None))
+    for row, length in enumerate(LENGTHS if masked else [TIME] * BATCH):
+        forward, _ = run(both.forward_layer, x[row, :length])
+        backward, _ = run(both.backward_layer, x[row, :length][::-1])
+        expected = MERGED[mode](forward, backward[::-1])
+        np.testing.assert_allclose(found[row, :length], expected, atol=1e-6)
+        assert not found[row, length:].any()
+
+
+@pytest.mark.parametrize("mode", [*MERGED, None])
+def test_the_last_outputs_have_read_all(mode, x):
+    both = Bidirectional(*layers_of_two_kinds(), merge_mode=mode)
+    found = both(x, mask=MASK)
+    for row, length in enumerate(LENGTHS):
+        forward, _ = run(both.forward_layer, x[row, :length])
+        backward, _ = run(both.backward_layer, x[row, :length][::-1])
+        last = forward[-1], backward[-1]
+        if mode is None:
+            parts = [part[row] for part in found]
+            np.testing.assert_allclose(parts, last, atol=1e-6)
+        else:
+            expected = MERGED[mode](*last)
+            np.testing.assert_allclose(found[row], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["concat", None])
+def test_states_go_in_and_come_out_layer_by_layer(mode, x):
+    layers = layers_of_two_kinds(return_sequences=True, return_state=True)
+    both = Bidirectional(*layers, merge_mode=mode)
+    rng = np.random.default_rng(1)
+    # h and c of the LSTM, h of the GRU
+    states = rng.normal(size=(3, BATCH, 4)).astype("float32")
+    results = both(x, initial_state=list(states))
+    num_outputs = 2 if mode is None else 1
+    assert len(results) == num_outputs + 3
+    shapes = both.compute_output_shape(x.shape)
+    assert [tuple(r.shape) for r in results] == [tuple(s) for s in shapes]
+    for row in range(BATCH):
+        _, (h, c) = run(both.forward_layer, x[row], states[:2, row])
+        _, (g,) = run(both.backward_layer, x[row][::-1], states[2:, row])
+        last = [ops.convert_to_numpy(r[row]) for r in results[num_outputs:]]
+        np.testing.assert_allclose(last, [h, c, g], atol=1e-6)
+
+
+@pytest.mark.parametrize("second", [None, GRU(2, go_backwards=True)])
+def test_a_file_holds_both_layers(second, x, tmp_path):
+    inputs = keras.Input((TIME, FEATURES))
+    outputs = Bidirectional(LSTM(3), second)(inputs)
+    model = keras.Model(inputs, outputs)
+    model.save(tmp_path / "both.keras")
+    again = keras.saving.load_model(tmp_path / "both.keras")
+    np.testing.assert_array_equal(again(x), model(x))
+    kinds = [type(layer) for layer in again.layers[1].both()]
+    assert kinds == [LSTM, GRU if second else LSTM]
+
+
+def test_it_is_the_wrapper_of_keras_where_the_layers_are_alike(x):
+    ours = Bidirectional(LSTM(3, return_sequences=True))
+    stock = keras.layers.Bidirectional(
+        keras.layers.LSTM(3, return_sequences=True)
+    )
+    ours(x), stock(x)
+    stock.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x), stock(x), atol=1e-6)
+    np.testing.assert_allclose(
+        ours(x, mask=MASK), stock(x, mask=MASK), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((LSTM(3), None, "max"), "`merge_mode` must be one of 'concat'"),
+        ((keras.layers.Dense(3),), "A recurrent layer is expected"),
+        ((LSTM(3), GRU(2, go_backwards=True), "sum"), "Received: 3 and 2"),
+        ((LSTM(3), SimpleRNN(3)), "different `go_backwards` value"),
+    ],
+)
+def test_what_cannot_be_merged_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Bidirectional(*arguments)
