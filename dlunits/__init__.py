@@ -7,6 +7,7 @@ imported by name: `dlunits.data` and `dlunits.serving` load TensorFlow,
 
 from dlunits import layers as layers
 from dlunits import losses as losses
+from dlunits import metrics as metrics
 from dlunits import models as models
 from dlunits import regularizers as regularizers
 
