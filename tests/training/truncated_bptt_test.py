@@ -1,0 +1,177 @@
+"""Truncated backpropagation through time against one long sequence."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from dlunits.data.text_streams import evaluation_segments, training_segments
+from dlunits.models import CharacterModel
+from dlunits.training import TruncatedBPTT, WorkingDirectory
+
+SIZE = 5
+
+
+def make(num_streams=2, **options):
+    keras.utils.set_random_seed(0)
+    model = CharacterModel(SIZE, "gru", units=4, dropout=0.2)
+    trained = TruncatedBPTT(model, num_streams, **options)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    trained.compile(keras.optimizers.Adam(0.01), loss)
+    return trained
+
+
+@pytest.fixture
+def tokens():
+    return np.random.default_rng(0).integers(0, SIZE, 61)
+
+
+def segments(tokens, first_step=0, last_step=6):
+    return training_segments(
+        tokens,
+        num_streams=2,
+        steps=5,
+        first_step=first_step,
+        last_step=last_step,
+    )
+
+
+def without_dropout(**options):
+    keras.utils.set_random_seed(0)
+    model = CharacterModel(SIZE, "lstm", units=4)
+    return TruncatedBPTT(model, 2, **options)
+
+
+def test_states_go_on_from_segment_to_segment(tokens):
+    trained = without_dropout()
+    states = trained.model.initial_states(2)
+    for now, _ in segments(tokens):
+        expected, *states = trained.model([now, *states])
+        np.testing.assert_allclose(
+            trained(now, training=True), expected, atol=1e-6
+        )
+    for found, state in zip(trained.carried, states, strict=True):
+        np.testing.assert_allclose(found, state, atol=1e-6)
+    assert int(trained.segment.value) == 6
+
+
+def test_gradients_stop_where_a_segment_begins(tokens):
+    """Those of a segment are those of a model given its states as numbers."""
+    trained = without_dropout()
+    first, second = list(segments(tokens))[:2]
+    trained(first[0], training=True)
+    states = [tf.constant(ops.convert_to_numpy(s)) for s in trained.carried]
+    weights = [w.value for w in trained.trainable_weights]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    with tf.GradientTape() as tape:
+        carried = loss(second[1], trained(second[0], training=True))
+    found = tape.gradient(carried, weights)
+    with tf.GradientTape() as tape:
+        logits, *_ = trained.model([second[0], *states], training=True)
+        alone = loss(second[1], logits)
+    assert float(carried) == pytest.approx(float(alone))
+    for one, other in zip(found, tape.gradient(alone, weights), strict=True):
+        np.testing.assert_allclose(
+            tf.convert_to_tensor(one), tf.convert_to_tensor(other), atol=1e-6
+        )
+
+
+def test_states_return_to_zero_where_a_pass_begins(tokens):
+    trained = without_dropout(segments_per_pass=3)
+    outputs = [
+        ops.convert_to_numpy(trained(now, training=True))
+        for now, _ in segments(tokens, 0, 12)
+    ]
+    whole = without_dropout()
+    for step, (now, _) in enumerate(segments(tokens, 0, 3)):
+        expected = ops.convert_to_numpy(whole(now, training=True))
+        np.testing.assert_allclose(outputs[step], expected, atol=1e-6)
+    np.testing.assert_allclose(outputs[6], outputs[0], atol=1e-6)
+    assert not np.allclose(outputs[3], outputs[0])
+
+
+def test_an_evaluation_reads_the_whole_text_and_leaves_training_alone(tokens):
+    trained = without_dropout(num_evaluation_streams=1)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    trained.compile("sgd", loss, weighted_metrics=[loss_metric()])
+    trained(next(iter(segments(tokens)))[0], training=True)
+    before = [ops.convert_to_numpy(s) for s in trained.carried]
+    found = [
+        trained.evaluate(
+            evaluation_segments(tokens, steps=7), verbose=0, return_dict=True
+        )["nats"]
+        for _ in range(2)
+    ]
+    logits, *_ = trained.model(
+        [
+            ops.convert_to_tensor(tokens[None, :-1]),
+            *trained.model.initial_states(1),
+        ]
+    )
+    expected = float(loss(tokens[None, 1:], logits))
+    assert found == pytest.approx([expected] * 2, rel=1e-5)
+    for state, value in zip(trained.carried, before, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(state), value)
+
+
+def loss_metric():
+    return keras.metrics.SparseCategoricalCrossentropy(
+        from_logits=True, name="nats"
+    )
+
+
+class StoppedError(Exception):
+    pass
+
+
+class StopAfter(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.last = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.last:
+            raise StoppedError
+
+
+def test_a_resumed_run_ends_as_one_that_was_never_stopped(tokens, tmp_path):
+    def run(folder, callbacks=()):
+        trained = make(segments_per_pass=4)
+        working = WorkingDirectory(tmp_path / folder, {"task": "text"})
+        working.fit(
+            trained,
+            lambda first_step, last_step: segments(
+                tokens, first_step, last_step
+            ),
+            epochs=4,
+            steps_per_epoch=3,  # passes end within epochs
+            callbacks=callbacks,
+            verbose=0,
+        )
+        return [ops.convert_to_numpy(w) for w in trained.weights]
+
+    whole = run("whole")
+    with pytest.raises(StoppedError):
+        run("stopped", [StopAfter(2)])
+    for one, other in zip(whole, run("stopped"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_file_holds_model_and_states(tokens, tmp_path):
+    trained = make(segments_per_pass=7, num_evaluation_streams=3)
+    trained.fit(segments(tokens, 0, 2), shuffle=False, verbose=0)
+    trained.save(tmp_path / "trained.keras")
+    again = keras.saving.load_model(tmp_path / "trained.keras")
+    assert again.get_config() == trained.get_config()
+    for one, other in zip(again.weights, trained.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_bad_arguments_are_told():
+    model = CharacterModel(SIZE, units=4)
+    with pytest.raises(ValueError, match="`num_streams` must be at least 1"):
+        TruncatedBPTT(model, 0)
+    x = keras.Input((3,))
+    with pytest.raises(ValueError, match=r"must take .sequence, \*states."):
+        TruncatedBPTT(keras.Model(x, keras.layers.Dense(2)(x)), 1)
