@@ -14,6 +14,7 @@ APPS = {
     "denoising_mnist.py": "--level",
     "lenet_mnist.py": "--learning_rate",
     "recognize_digits.py": "--model",
+    "text_generation.py": "--temperature",
 }
 
 

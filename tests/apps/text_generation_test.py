@@ -1,0 +1,177 @@
+"""The text app as a process: learnt, killed, resumed, written with."""
+
+import csv
+import functools
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+FLAGS = (
+    "--units=24",
+    "--num_layers=1",
+    "--batch_size=8",
+    "--steps=20",
+    "--epochs=4",
+    "--dropout=0.1",
+    "--learning_rate=0.01",
+)
+RUN, MODELS = "runs/text_book_lstm_seed_0", "saved_models/text_book"
+
+# 8,400 characters in which every word is one of a few.
+BOOK = "\r\n".join(
+    f"the {animal} sees the {other}."
+    for animal in ("cat", "dog", "owl", "fox", "hen", "pig", "cow")
+    for other in ("cat", "dog", "owl", "fox", "hen", "pig", "cow")
+    for _ in range(7)
+)
+
+
+@pytest.fixture(scope="module")
+def app(run_app):
+    return functools.partial(run_app, "text_generation.py")
+
+
+def with_book(folder):
+    (folder / "book.txt").write_bytes(BOOK.encode())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(app, tmp_path_factory):
+    folder = with_book(tmp_path_factory.mktemp("trained"))
+    process = app(folder, "--train=book.txt", *FLAGS)
+    assert process.returncode == 0, process.stderr
+    return folder, process
+
+
+def test_ends_by_naming_what_it_made(trained):
+    folder, process = trained
+    *_, nats, report, model, use = process.stdout.strip().splitlines()
+    assert float(nats.removeprefix("Nats a character: ")) < 1.0
+    assert report.split() == ["Report:", f"{RUN}/report.html"]
+    assert model.split() == ["SavedModel:", f"{MODELS}/1"]
+    assert f"--generate --model={MODELS}/1" in use
+    assert (folder / MODELS / "1/saved_model.pb").is_file()
+
+
+def test_every_epoch_has_nats_bits_and_perplexity(trained):
+    folder, process = trained
+    with (folder / RUN / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    for row in rows:
+        nats = float(row["val_nats"])
+        bits = float(row["val_bits_per_character"])
+        assert bits == pytest.approx(nats / np.log(2), rel=1e-4)
+        assert float(row["val_perplexity"]) == pytest.approx(
+            np.exp(nats), rel=1e-4
+        )
+    floor = re.search(r"5-gram model: ([\d.]+) nats", process.stdout)[1]
+    html = (folder / RUN / "report.html").read_text()
+    assert f">{floor}<" in html
+    assert "Written at temperature 0.5" in html
+
+
+def epochs_in(folder):
+    history = folder / RUN / "history.csv"
+    return len(history.read_text().splitlines()) - 1 if history.exists() else 0
+
+
+def test_killed_it_ends_like_a_run_never_stopped(
+    project, offline, app, trained, checkpoint, tmp_path
+):
+    whole, _ = trained
+    with_book(tmp_path)
+    command = [sys.executable, project / "apps/text_generation.py"]
+    killed = subprocess.Popen(
+        [*command, "--train=book.txt", *FLAGS],
+        cwd=tmp_path,
+        env=offline,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    started = time.monotonic()
+    while epochs_in(tmp_path) < 1:
+        assert killed.poll() is None, "The run ended before it was killed."
+        assert time.monotonic() - started < 200
+        time.sleep(0.005)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert epochs_in(tmp_path) < 4
+    resumed = app(tmp_path, "--train=book.txt", *FLAGS)
+    assert resumed.returncode == 0, resumed.stderr
+    text, arrays = checkpoint(tmp_path / RUN)
+    expected_text, expected = checkpoint(whole / RUN)
+    assert text == expected_text
+    for name, array in expected.items():
+        np.testing.assert_array_equal(arrays[name], array, err_msg=name)
+
+
+def test_writes_on_from_a_prompt_and_scores_files(app, trained):
+    folder, _ = trained
+    use = functools.partial(app, folder, f"--model={MODELS}/1")
+    text, again = (
+        use("--generate", "--prompt=the cat ", "--length=40", "--seed=3").stdout
+        for _ in range(2)
+    )
+    assert text == again
+    assert text.startswith("the cat ")
+    assert len(text) == len("the cat ") + 40 + 1
+    samples = use(
+        "--generate", "--prompt=the é", "--num_samples=2", "--stop=.",
+        "--length=60", "--temperature=0.3", f"--score={folder / 'book.txt'}",
+    )  # fmt: skip
+    assert "1 tokens that the model never saw" in samples.stderr
+    bits, characters, *texts = samples.stdout.splitlines()
+    assert 0 < float(bits.removeprefix("Bits per character: ")) < 1.5
+    assert characters == f"Characters: {len(BOOK) - 342}, unknown: 0"
+    assert len(texts) == 2
+    assert all(line.startswith("the é") and "." not in line for line in texts)
+    asked = use("--interactive", "--length=5", input="the dog\n")
+    assert asked.stdout.startswith("Prompt: the dog")
+
+
+@pytest.mark.parametrize(
+    ("content", "flags", "message"),
+    [
+        (b"", (), "book.txt is empty"),
+        (b"\x89PNG\0\0", (), "holds bytes of 0 and so is no text"),
+        (b"too short " * 9, (), "At least 8,193 tokens are needed"),
+        (b"x", ("--train=other.txt",), "other.txt: no such file"),
+        (b"x", ("--generate",), "Expected --model=FOLDER"),
+        (b"x", ("--model=none",), "Expected --generate, --interactive or"),
+        (b"x", ("--model=none", "--generate"), "is no exported text model"),
+        (b"x", ("--temperature=-1",), "not a non-negative number"),
+        (b"x", ("--top_p=0",), "is not a number in the range"),
+        (b"x", ("--length=0",), "is not an integer in the range"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_1(
+    app, content, flags, message, tmp_path
+):
+    (tmp_path / "book.txt").write_bytes(content)
+    process = app(tmp_path, "--train=book.txt", *flags)
+    assert process.returncode == 1
+    assert message in process.stderr
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "saved_models").exists() or not list(
+        (tmp_path / "saved_models").rglob("*.pb")
+    )
+
+
+def test_a_prompt_with_what_is_unknown_can_be_refused(app, trained):
+    folder, _ = trained
+    process = app(
+        folder,
+        f"--model={MODELS}/1",
+        "--generate",
+        "--prompt=€",
+        "--unknown=refuse",
+    )
+    assert process.returncode == 1
+    assert "never saw" in process.stderr
