@@ -12,7 +12,7 @@ TensorFlow's, picture by picture.
 
 Usage:
     python benchmarks/denoising.py [--quick] [--data_dir=PREPARED_TFDS]
-        [--seeds=3] [--workdir=FOLDER]
+        [--seeds=3] [--workdir=FOLDER] [--only=NOISE]
 
 `--workdir` keeps the results of finished seeds, under names that hold a hash of
 the recipe, which are the app's defaults and the network's: stopped and started
@@ -101,6 +101,8 @@ def judge(arguments, folder):
     flags = ["--epochs=1"] if arguments.quick else []
     passed = True
     for (dataset, noise), bounds in ROWS.items():
+        if arguments.only not in (None, noise):
+            continue
         bounds = {} if arguments.quick else bounds
         row = f"{dataset}, {noise}"
         runs = [
@@ -130,6 +132,7 @@ def main():
         action="store_true",
         help="one seed, one epoch, and no gates, which are for the recipe",
     )
+    parser.add_argument("--only", help="one kind of noise")
     parser.add_argument("--workdir", help="existing folder that keeps results")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

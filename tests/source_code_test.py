@@ -43,6 +43,7 @@ TESTED_WITH = {
     "dlunits/layers/gru_cell.py": "tests/layers/recurrent_cells_test.py",
     "dlunits/layers/lstm_cell.py": "tests/layers/recurrent_cells_test.py",
     "dlunits/layers/simple_rnn_cell.py": "tests/layers/recurrent_cells_test.py",
+    "dlunits/layers/recurrence.py": "tests/layers/through_time_test.py",
     "dlunits/layers/recurrent_product.py": (
         "tests/layers/recurrent_cells_test.py"
     ),
@@ -51,7 +52,11 @@ TESTED_WITH = {
     "dlunits/layers/simple_rnn.py": "tests/layers/through_time_test.py",
     "dlunits/layers/tied_kernel.py": "tests/layers/tied_dense_test.py",
     "dlunits/reporting/feature_maps.py": "tests/reporting/figures_test.py",
+    "dlunits/reporting/forecast_report.py": (
+        "tests/training/forecast_recipe_test.py"
+    ),
     "dlunits/reporting/style.py": "tests/reporting/figures_test.py",
+    "dlunits/serving/served_text.py": "tests/serving/text_service_test.py",
     "dlunits/serving/warmup.py": "tests/serving/export_test.py",
     # Seen at work in runs that stop early, diverge and are resumed.
     "dlunits/training/early_stopping.py": (

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from dlunits.activations import derivative_by_value
-from dlunits.layers.recurrent_product import input_product, recurrent_product
+from dlunits.layers.recurrent_product import products_of_step
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -51,8 +51,7 @@ class GRUCell(keras.layers.GRUCell):
 
     def call(self, inputs, states, training=False):
         states = keras.tree.flatten(states)
-        a = input_product(self, inputs, training)
-        product = recurrent_product(self, states[0], training)
+        a, product = products_of_step(self, inputs, states[0], training)
         equations = (
             ResetAfterEquations if self.reset_after else ResetBeforeEquations
         )(self.activation, self.recurrent_activation)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from dlunits.activations import derivative_by_value
-from dlunits.layers.recurrent_product import input_product, recurrent_product
+from dlunits.layers.recurrent_product import products_of_step
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -49,8 +49,7 @@ class LSTMCell(keras.layers.LSTMCell):
     """
 
     def call(self, inputs, states, training=False):
-        a = input_product(self, inputs, training)
-        product = recurrent_product(self, states[0], training)
+        a, product = products_of_step(self, inputs, states[0], training)
         equations = LSTMEquations(self.activation, self.recurrent_activation)
         states, _ = equations.step(a, states, product)
         return states[0], list(states)

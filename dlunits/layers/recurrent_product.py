@@ -94,12 +94,11 @@ class RecurrentProduct:
         return zip(self.dropout_masks, kernels, strict=True)
 
 
-def input_product(cell, x, training):
+def input_product(cell, x, masks):
     """Gives x W + b of a Keras cell, one product for all time steps.
 
     (..., batch, features) -> (..., batch, gates * units)
     """
-    masks = dropout_masks(cell.dropout, training, cell.get_dropout_mask, x)
     kernel = ops.cast(cell.kernel, x.dtype)
     if len(masks) > 1:
         pairs = RecurrentProduct(kernel, None, masks).gates()
@@ -113,20 +112,38 @@ def input_product(cell, x, training):
     return a if bias is None else a + bias
 
 
-def recurrent_product(cell, h, training):
-    """The `RecurrentProduct` of a Keras cell, for states like h."""
-    masks = dropout_masks(
-        cell.recurrent_dropout, training, cell.get_recurrent_dropout_mask, h
+def recurrent_product(cell, dtype, masks):
+    """The `RecurrentProduct` of a Keras cell."""
+    kernel = ops.cast(cell.recurrent_kernel, dtype)
+    return RecurrentProduct(kernel, biases(cell, dtype)[1], masks)
+
+
+def products_of_step(cell, x, h, training):
+    """Both, for one time step: x W + b, and the product for h."""
+    return (
+        input_product(
+            cell,
+            x,
+            dropout_masks(cell.dropout, training, cell.get_dropout_mask, x),
+        ),
+        recurrent_product(
+            cell,
+            h.dtype,
+            dropout_masks(
+                cell.recurrent_dropout,
+                training,
+                cell.get_recurrent_dropout_mask,
+                h,
+            ),
+        ),
     )
-    kernel = ops.cast(cell.recurrent_kernel, h.dtype)
-    return RecurrentProduct(kernel, biases(cell, h.dtype)[1], masks)
 
 
 def dropout_masks(rate, training, draw, x):
-    """As Keras draws them, for x of `(..., batch, features)`."""
+    """As Keras draws them, for x of `(batch, size)`: none, or one a gate."""
     if not training or not 0 < rate < 1:
         return ()
-    masks = draw(x[0] if len(x.shape) == 3 else x)
+    masks = draw(x)
     return tuple(masks) if isinstance(masks, list | tuple) else (masks,)
 
 

@@ -3,7 +3,7 @@
 import keras
 
 from dlunits.activations import derivative_by_value
-from dlunits.layers.recurrent_product import input_product, recurrent_product
+from dlunits.layers.recurrent_product import products_of_step
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -47,8 +47,7 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
 
     def call(self, inputs, states, training=False):
         states = keras.tree.flatten(states)
-        a = input_product(self, inputs, training)
-        product = recurrent_product(self, states[0], training)
+        a, product = products_of_step(self, inputs, states[0], training)
         (h,), _ = SimpleRNNEquations(self.activation).step(a, states, product)
         return h, [h]
 

@@ -1,17 +1,18 @@
 """Backpropagation through time, written out: what recurrent layers share."""
 
-import functools
+import os
 
 import keras
 from keras import ops
 
-from dlunits.autodiff import custom_gradient
+from dlunits.layers.recurrence import Recurrence
 from dlunits.layers.recurrent_product import (
-    RecurrentProduct,
+    dropout_masks,
     input_product,
     recurrent_product,
 )
-from dlunits.scan import scan
+
+ROWS_A_PART = 16  # with fewer, a product of matrices no longer pays
 
 
 class ThroughTime:
@@ -27,8 +28,9 @@ class ThroughTime:
         backward    da_t, ds_{t-1} = adjoint(kept_t, ds_t, U)    loop back
                     dU = sum_t h_{t-1}^T da_t            all steps at once
 
-    On TensorFlow both loops are compiled by XLA in training; a model whose
-    batches are of many lengths is compiled once for each.
+    On TensorFlow both loops are compiled by XLA in training, and each core has
+    a part of the mini-batch to itself. A model whose batches are of many
+    lengths is compiled once for each.
 
     A layer provides `equations()`, an object with
 
@@ -59,28 +61,54 @@ class ThroughTime:
         equations = self.equations()
         if equations is None:
             return super().inner_loop(sequences, initial_state, mask, training)
-        mask = keras.tree.flatten(mask)[0] if mask is not None else None
+        cell, x = self.cell, sequences[:, 0]
+        batch = {
+            "sequences": sequences,
+            "states": tuple(initial_state),
+            "mask": keras.tree.flatten(mask)[0] if mask is not None else None,
+            "input_masks": dropout_masks(
+                cell.dropout, training, cell.get_dropout_mask, x
+            ),
+            "recurrent_masks": dropout_masks(
+                cell.recurrent_dropout,
+                training,
+                cell.get_recurrent_dropout_mask,
+                initial_state[0],
+            ),
+        }
+        recurrence = Recurrence(equations, self.unroll, compiled=training)
+        num_parts = number_of_parts(sequences.shape[0]) if training else 1
+        if num_parts == 1:
+            return self.run_part(recurrence, **batch)
+        parts = [
+            self.run_part(recurrence, **part_of(batch, number, num_parts))
+            for number in range(num_parts)
+        ]
+        return keras.tree.map_structure(
+            lambda *tensors: ops.concatenate(tensors, axis=0), *parts
+        )
+
+    def run_part(
+        self, recurrence, sequences, states, mask, input_masks, recurrent_masks
+    ):
+        """Returns last output, outputs and states, batch first."""
+        x = ops.transpose(sequences, (1, 0, 2))  # time first
         if mask is not None:
             mask = ops.cast(ops.transpose(mask)[..., None], "bool")
-        sequences = ops.transpose(sequences, (1, 0, 2))  # time first
-        if mask is not None:  # 0 times what is not a number is not 0
-            sequences = ops.where(mask, sequences, ops.zeros_like(sequences))
+            x = ops.where(mask, x, ops.zeros_like(x))  # 0 times NaN is not 0
         if self.go_backwards:
-            sequences = ops.flip(sequences, axis=0)
+            x = ops.flip(x, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
-        h, *states = recur(
-            equations,
-            input_product(self.cell, sequences, training),
-            initial_state,
-            recurrent_product(self.cell, initial_state[0], training),
+        h, *states = recurrence(
+            input_product(self.cell, x, input_masks),
+            states,
+            recurrent_product(self.cell, states[0].dtype, recurrent_masks),
             mask,
-            unroll=self.unroll,
-            compiled=training,
         )
         if mask is not None:
             h = without_masked(h, mask, self.zero_output_for_mask)
-        outputs = ops.transpose(h, (1, 0, 2)) if self.return_sequences else h
-        return h[-1], outputs, states
+        steps = h if self.return_sequences else h[-1:]
+        return h[-1], ops.transpose(steps, (1, 0, 2)), states
 
 
 def without_masked(h, mask, zero):
@@ -89,98 +117,27 @@ def without_masked(h, mask, zero):
     return ops.where(seen, h, ops.zeros_like(h))
 
 
-def recur(equations, a, states, product, mask=None, *, unroll, compiled):
-    """(time, batch, gates * units) -> states h (time, batch, units), and last
-
-    Its gradient is backpropagation through time.
-    """
-    constants = {
-        "kernel": (product.kernel,),
-        "bias": () if product.bias is None else (product.bias,),
-        "dropout": product.dropout_masks,
-        "mask": () if mask is None else (mask,),
-    }
-    sizes = {name: len(tensors) for name, tensors in constants.items()}
-
-    def unpacked(arguments):
-        parts = {}
-        for name, size in sizes.items():
-            parts[name], arguments = arguments[:size], arguments[size:]
-        a, *states = arguments
-        bias = parts["bias"][0] if parts["bias"] else None
-        product = RecurrentProduct(*parts["kernel"], bias, parts["dropout"])
-        return a, tuple(states), product, parts["mask"]
-
-    loop = functools.partial(
-        compiled_scan if compiled and not unroll else scan, unroll=unroll
-    )
-
-    def forward(*arguments):
-        a, states, product, mask = unpacked(arguments)
-
-        def step(states, now):
-            a_t, *mask_t = now
-            new, kept = equations.step(a_t, states, product)
-            new = selected(mask_t, new, states)
-            return new, (new[0], *kept)
-
-        last, (h, *kept) = loop(
-            step, states, (a, *mask), num_outputs=1 + equations.num_kept
-        )
-        before = ops.concatenate([states[0][None], h[:-1]], axis=0)
-        return (h, *last), (arguments, before, tuple(kept))
-
-    def backward(kept, gradients):
-        arguments, before, kept = kept
-        _, _, product, mask = unpacked(arguments)
-        of_h, *of_last = gradients
-
-        def step(of_states, now):
-            of_h_t, before_t, *kept_t = now
-            kept_t, mask_t = kept_t[: len(kept)], kept_t[len(kept) :]
-            of_states = (of_states[0] + of_h_t, *of_states[1:])
-            of_before, outputs = equations.adjoint(
-                kept_t, before_t, of_states, product
-            )
-            zeros = tuple(map(ops.zeros_like, outputs))
-            return (
-                selected(mask_t, of_before, of_states),
-                selected(mask_t, outputs, zeros),
-            )
-
-        of_states, outputs = loop(
-            step,
-            tuple(of_last),
-            (of_h, before, *kept, *mask),
-            num_outputs=equations.num_gradients,
-            reverse=True,
-        )
-        of_kernel = equations.kernel_gradient(product, before, kept, outputs)
-        of_bias = [product.bias_gradient(outputs[-1])] * sizes["bias"]
-        none = [None] * (sizes["dropout"] + sizes["mask"])
-        return (of_kernel, *of_bias, *none, outputs[0], *of_states)
-
-    flat = (tensor for tensors in constants.values() for tensor in tensors)
-    return custom_gradient(forward, backward)(*flat, a, *states)
-
-
-def selected(mask, chosen, others):
-    """Where there is a mask, the first where it holds, else the second."""
-    if not mask:
-        return tuple(chosen)
-    pairs = zip(chosen, others, strict=True)
-    return tuple(ops.where(*mask, new, old) for new, old in pairs)
-
-
-def compiled_scan(step, carry, sequences, **options):
-    """As `scan`, compiled by XLA inside a graph of TensorFlow's."""
+def number_of_parts(batch_size):
+    """Into how many parts a mini-batch is cut that TensorFlow trains on."""
     if keras.backend.backend() != "tensorflow":
-        return scan(step, carry, sequences, **options)
+        return 1
     import tensorflow as tf
 
-    if tf.executing_eagerly():  # would be compiled at every call
-        return scan(step, carry, sequences, **options)
-    loop = functools.partial(scan, step, **options)
-    return tf.function(loop, autograph=False, jit_compile=True)(
-        tuple(carry), tuple(sequences)
-    )
+    if tf.executing_eagerly() or tf.config.list_logical_devices("GPU"):
+        return 1
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    most = 4 if batch_size is None else batch_size // ROWS_A_PART
+    return max(1, min(threads or os.cpu_count(), most))
+
+
+def part_of(batch, number, num_parts):
+    """Rows of every tensor, about as many in each part."""
+
+    def rows(tensor):
+        if tensor is None:
+            return None
+        size = ops.shape(tensor)[0]
+        start, stop = (size * n // num_parts for n in (number, number + 1))
+        return tensor[start:stop]
+
+    return keras.tree.map_structure(rows, batch)

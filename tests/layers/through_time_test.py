@@ -13,6 +13,7 @@ from dlunits.layers import (
     LSTMCell,
     SimpleRNN,
     SimpleRNNCell,
+    through_time,
 )
 
 BATCH, TIME, FEATURES, UNITS = 3, 6, 5, 4
@@ -239,7 +240,7 @@ def test_what_is_masked_may_be_nan(x, rng):
 # In models
 
 
-def trained(layers, x, y, *, policy=None, time=TIME, **compiling):
+def trained(layers, x, y, *, time=TIME, batch_size=2, **compiling):
     inputs = keras.Input((time, FEATURES))
     outputs = inputs
     for layer in layers:
@@ -247,7 +248,7 @@ def trained(layers, x, y, *, policy=None, time=TIME, **compiling):
     model = keras.Model(inputs, keras.layers.Dense(1)(outputs))
     model.layers[-1].set_weights([np.full((UNITS, 1), 0.5), np.zeros(1)])
     model.compile(keras.optimizers.SGD(0.1), "mse", **compiling)
-    model.fit(x, y, batch_size=2, epochs=3, shuffle=False, verbose=0)
+    model.fit(x, y, batch_size=batch_size, epochs=3, shuffle=False, verbose=0)
     return [ops.convert_to_numpy(w) for w in model.trainable_weights]
 
 
@@ -260,6 +261,44 @@ def test_training_is_that_of_keras(name, jit_compile, time, x, rng):
         for layer in pair(name, x)
     )
     check_equal(ours, stock, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="Mini-batches are cut on TensorFlow alone.",
+)
+@every_kind
+@pytest.mark.parametrize("batch_size", [2, 3])
+def test_cores_that_share_a_batch_train_as_one_does(
+    name, batch_size, x, rng, monkeypatch
+):
+    y = rng.normal(size=(BATCH, 1)).astype("float32")
+    options = {"dropout": 0.3, "recurrent_dropout": 0.4, "seed": 1}
+    shared, alone = [], []
+    for weights, num_parts in ((shared, 2), (alone, 1)):
+        monkeypatch.setattr(
+            through_time, "number_of_parts", lambda _, parts=num_parts: parts
+        )
+        layer, _ = pair(name, x, **options)
+        masked = keras.layers.Masking()
+        weights += trained([masked, layer], x, y, batch_size=batch_size)
+    check_equal(shared, alone, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_is_cut_into_as_many_parts_as_pay(monkeypatch):
+    if keras.backend.backend() != "tensorflow":
+        assert through_time.number_of_parts(64) == 1
+        return
+    import tensorflow as tf
+
+    monkeypatch.setattr(
+        tf.config.threading, "get_intra_op_parallelism_threads", lambda: 8
+    )
+    with tf.Graph().as_default():
+        sizes = {size: through_time.number_of_parts(size) for size in
+                 (None, 1, 31, 32, 100, 1000)}  # fmt: skip
+    assert sizes == {None: 4, 1: 1, 31: 1, 32: 2, 100: 6, 1000: 8}
+    assert through_time.number_of_parts(64) == 1  # run eagerly
 
 
 @every_kind

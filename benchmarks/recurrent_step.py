@@ -1,0 +1,170 @@
+"""One training step of a character model, by recurrent layer and backend.
+
+Rows: the LSTM of dlunits on TensorFlow and on JAX, Keras' own on both, and
+`torch.nn.LSTM`: the same network, an embedding, LSTMs and a dense layer, Adam,
+on the same random text, with 2 threads. Each row is a process of its own; the
+rows are run in turns, and the fastest turn counts, so that a busy machine
+treats them alike.
+
+    1x256: batch 64 x 100 steps     2x128: batch 50 x 50 steps
+
+Memory is the most that the process ever held, less what it held before the
+first step.
+
+Usage:
+    python benchmarks/recurrent_step.py [--quick]
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+THREADS = 2
+VOCABULARY = 65
+# Name -> layers, units, batch, steps.
+NETWORKS = {"1x256": (1, 256, 64, 100), "2x128": (2, 128, 50, 50)}
+ROWS = (
+    "dlunits, TensorFlow",
+    "dlunits, JAX",
+    "Keras, TensorFlow",
+    "Keras, JAX",
+    "PyTorch",
+)
+
+
+def text(batch, steps):
+    import numpy as np
+
+    tokens = np.random.default_rng(0).integers(0, VOCABULARY, (batch, steps))
+    return tokens.astype("int32"), np.roll(tokens, -1, axis=1).astype("int32")
+
+
+def keras_steps(row, layers, units, batch, steps):
+    """Function that takes so many training steps."""
+    import keras
+    import tensorflow as tf
+
+    import dlunits
+
+    kind = dlunits.layers.LSTM if "dlunits" in row else keras.layers.LSTM
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    model = keras.Sequential(
+        [
+            keras.Input((steps,), batch_size=batch, dtype="int32"),
+            keras.layers.Embedding(VOCABULARY, units),
+            *(kind(units, return_sequences=True) for _ in range(layers)),
+            keras.layers.Dense(VOCABULARY),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    batches = tf.data.Dataset.from_tensors(text(batch, steps))
+    batches = batches.repeat().with_options(options)
+    return lambda count: model.fit(
+        batches, steps_per_epoch=count, shuffle=False, verbose=0
+    )
+
+
+def torch_steps(row, layers, units, batch, steps):
+    import torch
+
+    torch.set_num_threads(THREADS)
+    embedding = torch.nn.Embedding(VOCABULARY, units)
+    lstm = torch.nn.LSTM(units, units, layers, batch_first=True)
+    dense = torch.nn.Linear(units, VOCABULARY)
+    weights = [p for m in (embedding, lstm, dense) for p in m.parameters()]
+    optimizer = torch.optim.Adam(weights, 1e-3)
+    x, y = (torch.tensor(tokens).long() for tokens in text(batch, steps))
+
+    def take(count):
+        for _ in range(count):
+            optimizer.zero_grad()
+            logits = dense(lstm(embedding(x))[0]).reshape(-1, VOCABULARY)
+            torch.nn.functional.cross_entropy(logits, y.reshape(-1)).backward()
+            optimizer.step()
+
+    return take
+
+
+def measure(row, network, count):
+    """Prints milliseconds a step and MiB, in a process of its own."""
+    take = (torch_steps if row == "PyTorch" else keras_steps)(
+        row, *NETWORKS[network]
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    take(count)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        take(count)
+        seconds.append((time.perf_counter() - start) / count)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps([1e3 * min(seconds), (after - before) / 1024]))
+
+
+def run(row, network, count):
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax" if "JAX" in row else "tensorflow",
+        "TF_ENABLE_ONEDNN_OPTS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "OMP_NUM_THREADS": str(THREADS),
+    }
+    process = subprocess.run(
+        [sys.executable, __file__, row, network, f"--count={count}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("row", nargs="?", choices=ROWS, help="one, in here")
+    parser.add_argument("network", nargs="?", choices=NETWORKS)
+    parser.add_argument("--count", type=int, default=20, help="steps")
+    parser.add_argument(
+        "--quick", action="store_true", help="one turn, and no gates"
+    )
+    arguments = parser.parse_args()
+    if arguments.row:
+        measure(arguments.row, arguments.network, arguments.count)
+        return
+
+    from gates import gate
+
+    passed = True
+    for network, (*_, batch, steps) in NETWORKS.items():
+        turns = [
+            {row: run(row, network, arguments.count) for row in ROWS}
+            for _ in range(1 if arguments.quick else 3)
+        ]
+        best = {row: min(turn[row] for turn in turns) for row in ROWS}
+        for row, (milliseconds, memory) in best.items():
+            speed = batch * steps / milliseconds
+            print(
+                f"{network}, {row:20}{milliseconds:7.1f} ms a step, "
+                f"{speed:6.1f} thousand characters a second, {memory:5.0f} MiB"
+            )
+        if arguments.quick:
+            continue
+        ours = min(best[row][0] for row in ROWS if "dlunits" in row)
+        for peer, bound in (("Keras, TensorFlow", 1.3), ("PyTorch", 1.0)):
+            name = f"recurrent_step ({network}, times as fast as {peer})"
+            passed &= gate(name, best[peer][0] / ours, ">=", bound)
+    sys.exit(not passed)
+
+
+if __name__ == "__main__":
+    main()
