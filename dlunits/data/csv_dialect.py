@@ -104,9 +104,12 @@ def find_dialect(path, delimiter=None, encoding=None, decimal=None):
 
 def opened(path):
     """Bytes of a file, unpacked if they are gzip's."""
+    return gzip.open(path) if is_packed(path) else path.open("rb")
+
+
+def is_packed(path):
     with path.open("rb") as stream:
-        packed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else path.open("rb")
+        return stream.read(2) == b"\x1f\x8b"
 
 
 def scan(stream, encoding=None):

@@ -1,19 +1,27 @@
 """Rows of a CSV file: fast as text, or slowly with their line numbers."""
 
+import codecs
+import contextlib
 import csv
 import io
 import itertools
+import pathlib
+import shutil
+import tempfile
 
 import pyarrow as pa
 import pyarrow.csv
 
-from dlunits.data.csv_dialect import any_cell_size, opened
+from dlunits.data.csv_dialect import any_cell_size, is_packed, opened
 
 BLOCK = 1 << 23  # bytes; a row must fit
+AS_UTF8 = ("utf-8", "utf-8-sig")  # pyarrow passes over a byte order mark
 
 
 def text_batches(path, dialect):
     """Reads the rows, all cells as text; holds about 8 MiB at a time.
+
+    A file that is not UTF-8 is first copied, as such, into a temporary one.
 
     Args:
         path: `pathlib.Path` of a CSV file, perhaps packed with gzip.
@@ -30,14 +38,13 @@ def text_batches(path, dialect):
         return
     names = [str(number) for number in range(len(dialect.header))]
     last = None
-    with opened(path) as stream:
+    with native_stream(path, dialect.encoding) as stream:
         try:
             reader = pa.csv.open_csv(
                 stream,
                 pa.csv.ReadOptions(
                     use_threads=False,
                     block_size=BLOCK,
-                    encoding=dialect.encoding,
                     skip_rows=dialect.skipped_lines,
                     skip_rows_after_names=1,
                     column_names=names,
@@ -54,10 +61,38 @@ def text_batches(path, dialect):
             for batch in reader:
                 last = batch if batch.num_rows else last
                 yield batch
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, OSError) as error:
             raise ValueError(f"{path}{what_is_wrong(path, dialect)}") from error
     if last is not None and "\n" in last.column(len(names) - 1)[-1].as_py():
         check_last_quote(path, dialect)
+
+
+@contextlib.contextmanager
+def native_stream(path, encoding):
+    """The bytes of a CSV file as UTF-8, in a stream that needs no Python.
+
+    Threads of pyarrow read ahead. From a file of Python's, or through one of
+    its codecs, they would do so by the interpreter, and one that is still at
+    it when the interpreter ends kills the process: exit status 134.
+    """
+    with contextlib.ExitStack() as stack:
+        packed = is_packed(path)
+        if codecs.lookup(encoding).name not in AS_UTF8:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            copy, packed = pathlib.Path(folder, "utf8.csv"), False
+            copy_as_utf8(path, encoding, copy)
+            path = copy
+        compression = "gzip" if packed else None
+        yield stack.enter_context(pa.input_stream(str(path), compression))
+
+
+def copy_as_utf8(path, encoding, copy):
+    with (
+        opened(path) as stream,
+        io.TextIOWrapper(stream, encoding, newline="") as text,
+        copy.open("w", encoding="utf-8", newline="") as written,
+    ):
+        shutil.copyfileobj(text, written, BLOCK)
 
 
 def what_is_wrong(path, dialect):

@@ -31,10 +31,20 @@ class PictureSet:
     problems: tuple = ()
 
     def normal(self):
-        """The set of those that no label calls an anomaly."""
+        """The set of those that no label calls an anomaly.
+
+        Raises:
+            ValueError: If all are.
+        """
         if self.labels is None:
             return self
         kept = np.flatnonzero(~self.labels)
+        if not len(kept):
+            raise ValueError(
+                f"{self.source}, all of them anomalies by the names of their "
+                "folders. Expected normal ones, in a folder named good, normal "
+                "or ok."
+            )
         return dataclasses.replace(
             self,
             images=self.images[kept],
@@ -46,10 +56,10 @@ class PictureSet:
 def pictures_of_folder(folder, side, progress=lambda done, number: None):
     """Reads the pictures of a folder, grey, `side` pixels high and wide.
 
-    A folder with pictures holds those to learn from, or to judge. One with
-    subfolders alone holds labelled ones: those in `good`, `normal` or `ok` (or
-    another word for it, see `dlunits.data.anomaly_labels`) are normal, all
-    others are anomalies.
+    A folder with pictures alone holds those to learn from, or to judge. One
+    with subfolders alone holds labelled ones: those in `good`, `normal` or
+    `ok` (or another word for it, see `dlunits.data.anomaly_labels`) are
+    normal, all others are anomalies.
 
     Args:
         folder: Path.
@@ -61,7 +71,8 @@ def pictures_of_folder(folder, side, progress=lambda done, number: None):
         `PictureSet`; what cannot be read is among its problems.
 
     Raises:
-        ValueError: If there is no picture in it, or `side` is too small.
+        ValueError: If there is no picture in it, there are files and folders
+            both, or `side` is too small.
 
     Example:
 
@@ -83,7 +94,13 @@ def pictures_of_folder(folder, side, progress=lambda done, number: None):
     inside = visible(folder)
     files = [path for path in inside if path.is_file()]
     folders = [path for path in inside if path.is_dir()]
-    labelled = bool(folders) and not files
+    if files and folders:
+        raise ValueError(
+            f"{folder}: holds files and folders both, {files[0].name!r} and "
+            f"{folders[0].name!r} for example. Expected pictures alone, or "
+            "folders of them alone."
+        )
+    labelled = bool(folders)
     if labelled:
         files = [file for each in folders for file in visible(each)]
     images, names, problems = [], [], []

@@ -5,6 +5,7 @@ import numpy as np
 DAY, WEEK = 86_400.0, 604_800.0
 MOST_BINS = 336  # half hours of a week
 GAIN = 0.95  # error of a longer period, over that of the shorter, to be taken
+MOST_FOLDS = 10  # an even number
 
 
 class SeasonalProfile:
@@ -84,6 +85,31 @@ class SeasonalProfile:
         share = (place - below)[:, None]
         low, high = self.usual[below % bins], self.usual[(below + 1) % bins]
         return low + share * (high - low)
+
+    def held_out(self, values, times, step):
+        """What would be usual, had each cycle not been there to learn from.
+
+        The profile lies nearer to the values that it is made of than to any
+        new ones: with four cycles, a median of four is one of them or between
+        two. Left out are one cycle in ten at a time, so that of ten or fewer
+        each is left out alone.
+
+        Args:
+            values, times, step: As in `learn`, of the same series.
+
+        Returns:
+            Usual values `(slots, channels)`.
+        """
+        values, times = np.asarray(values, "float64"), np.asarray(times)
+        if not self.period:
+            return self(times)
+        usual = np.empty_like(values)
+        fold = np.floor(times / self.period) % MOST_FOLDS
+        for own in np.unique(fold):
+            out = fold == own
+            others = profile(values[~out], times[~out], step, self.period)
+            usual[out] = SeasonalProfile(self.period, others)(times[out])
+        return usual
 
     def get_config(self):
         return {"period": self.period, "usual": self.usual.tolist()}

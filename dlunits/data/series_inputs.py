@@ -20,7 +20,9 @@ class SeriesInputs:
 
     `usual` is a `dlunits.data.seasonal_profile.SeasonalProfile`, by the day,
     the week, or a constant, as fits best; `spread` the interquartile range of
-    x - usual over 1.349. So r is the error of a seasonal forecast. Of each
+    x - usual over 1.349. So r is the error of a seasonal forecast: of the
+    series that is learnt too, where usual is taken from its other cycles
+    alone, for the spread and in `features_to_learn_from`. Of each
     window of r, `window_features` are what a table of windows holds, made for
     `dlunits.models.AnomalyDetector`. Nothing of it looks ahead of a window,
     but for holes of one or two rows, which are bridged.
@@ -85,7 +87,9 @@ class SeriesInputs:
         profile = SeasonalProfile.learn(
             series.values, series.times, series.step, periods
         )
-        rest = series.values - profile(series.times)
+        rest = series.values - profile.held_out(
+            series.values, series.times, series.step
+        )
         low, high = np.nanpercentile(rest, [25, 75], axis=0)
         spread = (high - low) / 1.349
         # A channel that mostly stands still, or always.
@@ -132,8 +136,21 @@ class SeriesInputs:
 
         What is missing in all of a stretch counts as usual.
         """
+        return self.features_beside(self.profile(windows.series.times), windows)
+
+    def features_to_learn_from(self, windows):
+        """The same of windows of the series that was learnt, as if new.
+
+        The profile has seen them: beside it they would look more usual than
+        any new window, and p-values would come out too low.
+        """
         series = windows.series
-        rest = (series.values - self.profile(series.times)) / self.spread
+        usual = self.profile.held_out(series.values, series.times, series.step)
+        return self.features_beside(usual, windows)
+
+    def features_beside(self, usual, windows):
+        """Features of what is left beside usual values `(slots, channels)`."""
+        rest = (windows.series.values - usual) / self.spread
         return windows.map(
             lambda some: window_features(some, self.points), np.nan_to_num(rest)
         )

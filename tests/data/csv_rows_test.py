@@ -1,9 +1,13 @@
 """Rows of CSV files against Python's csv module."""
 
 import csv
+import gzip
 import io
 import itertools
+import tempfile
 
+import pyarrow as pa
+import pyarrow.csv
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,6 +63,48 @@ def test_any_table_comes_back_cell_by_cell(
     path.write_bytes(text.getvalue().encode(encoding))
 
     assert read(path) == [*rows, *plain]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_threads_that_read_ahead_never_need_the_interpreter(
+    path, tmp_path, monkeypatch, encoding, packed
+):
+    """One that does when the process ends kills it: exit status 134."""
+    opened, open_csv = [], pa.csv.open_csv
+
+    def watched(stream, read_options, *options):
+        opened.append((stream, read_options.encoding))
+        return open_csv(stream, read_options, *options)
+
+    monkeypatch.setattr(pa.csv, "open_csv", watched)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    content = "a,b\n1,ä\n2,é\n".encode(encoding)
+    path.write_bytes(gzip.compress(content) if packed else content)
+    assert read(path) == [("1", "ä"), ("2", "é")]
+    [(stream, codec)] = opened
+    assert isinstance(stream, pa.OSFile | pa.CompressedInputStream)
+    assert codec == "utf8"  # no codec of Python's between
+    assert not list(tmp_path.iterdir())  # nor is a copy left
+
+
+def test_a_copy_is_gone_too_when_reading_stops_early(
+    path, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(csv_rows, "BLOCK", 1000)
+    path.write_bytes(("a,b\n" + "1,ä\n" * 1000).encode("cp1252"))
+    batches = text_batches(path, find_dialect(path))
+    next(batches)
+    assert list(tmp_path.iterdir())
+    batches.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_packed_file_that_pyarrow_cannot_unpack_is_named(path):
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n") + bytes(9))
+    with pytest.raises(ValueError, match=r"table\.csv: cannot be read as CSV"):
+        read(path)
 
 
 def test_blank_lines_are_passed_over_and_counted(path):

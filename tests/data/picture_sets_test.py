@@ -39,6 +39,22 @@ def test_subfolders_are_labels(tmp_path):
     assert len(normal.images) == 2 and normal.labels is None
 
 
+def test_folders_without_a_normal_picture_are_refused_to_learn_from(tmp_path):
+    save(tmp_path / "bent/1.png")
+    save(tmp_path / "cut/1.png")
+    pictures = pictures_of_folder(tmp_path, side=28)
+    assert pictures.labels.all()
+    with pytest.raises(ValueError, match="2 pictures, all of them anomalies"):
+        pictures.normal()
+
+
+def test_pictures_beside_folders_are_refused(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "bent/1.png")
+    with pytest.raises(ValueError, match=r"both, 'a\.png' and 'bent'"):
+        pictures_of_folder(tmp_path, side=28)
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path):
     save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no picture")

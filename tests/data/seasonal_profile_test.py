@@ -85,6 +85,53 @@ def test_missing_values_and_missing_hours_are_passed_over():
     assert np.isfinite(profile(times)).all()
 
 
+@pytest.mark.parametrize("cycles", [2, 5])
+def test_what_is_held_out_is_the_median_of_the_other_cycles(cycles):
+    times = hourly(cycles)
+    values = np.sin(2 * np.pi * times / DAY)[:, None] + noise(times)
+    profile = SeasonalProfile.learn(values, times, HOUR, periods=[DAY])
+    assert profile.period == DAY
+    expected = np.empty_like(values)
+    for row in range(len(times)):
+        others = [
+            values[other]
+            for other in range(row % 24, len(times), 24)
+            if other != row
+        ]
+        expected[row] = np.median(others, axis=0)
+    found = profile.held_out(values, times, HOUR)
+    np.testing.assert_allclose(found, expected)
+
+
+def test_of_many_cycles_one_in_ten_is_held_out():
+    times = hourly(40)
+    values = np.sin(2 * np.pi * times / DAY)[:, None] + noise(times)
+    profile = SeasonalProfile.learn(values, times, HOUR)
+    others = np.arange(40) % 10 != 3
+    hour = values.reshape(40, 24)[:, 7]
+    found = profile.held_out(values, times, HOUR)[13 * 24 + 7, 0]
+    assert found == pytest.approx(np.median(hour[others]))
+
+
+def test_cycles_that_lack_a_channel_can_be_held_out():
+    times = hourly(11)  # day 0 and day 10 are held out together
+    wave = np.sin(2 * np.pi * times / DAY)
+    values = np.stack([wave, wave], axis=1)
+    values[(times // DAY) % 10 > 1, 1] = np.nan  # there on days 0, 1 and 10
+    profile = SeasonalProfile.learn(values, times, HOUR)
+    assert profile.period == DAY
+    assert np.isfinite(profile.held_out(values, times, HOUR)).all()
+
+
+def test_a_constant_is_not_held_out():
+    times = hourly(3)
+    values = noise(times)
+    profile = SeasonalProfile.learn(values, times, HOUR)
+    assert profile.period == 0
+    found = profile.held_out(values, times, HOUR)
+    np.testing.assert_array_equal(found, np.median(values))
+
+
 def test_config_brings_the_same_profile_back():
     times = hourly(20)
     values = np.sin(2 * np.pi * times / DAY)[:, None]

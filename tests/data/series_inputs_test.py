@@ -73,11 +73,34 @@ def test_what_is_usual_at_the_hour_is_taken_away():
     times, values = waves()
     inputs = SeriesInputs.learn(values, times, window=8)
     assert inputs.profile.period == 86_400
-    points = inputs.features(inputs.windows(values, times))[:, :8]
-    # All but the noise of variance 1, less what 14 days' medians fit of it.
+    windows = inputs.windows(values, times)
+    points = inputs.features_to_learn_from(windows)[:, :8]
     low, high = np.percentile(points, [25, 75])
     assert high - low == pytest.approx(1.349, abs=0.15)
     assert np.abs(points).max() < 6
+
+
+def test_what_is_learnt_from_looks_as_strange_as_what_is_new():
+    """Four days of noise, whose medians are as near to them as may be."""
+    times = 300.0 * np.arange(288 * 12)
+    wave = 5 * np.sin(2 * np.pi * times / 86_400)
+    values = wave + np.random.default_rng(0).normal(size=len(times))
+    known, new = slice(0, 4 * 288), slice(4 * 288, None)
+    inputs = SeriesInputs.learn(values[known], times[known], window=8)
+    assert inputs.profile.period == 86_400
+    windows = inputs.windows(values[known], times[known])
+    too_usual, as_if_new, strange = (
+        np.std(features[:, :8])
+        for features in (
+            inputs.features(windows),
+            inputs.features_to_learn_from(windows),
+            inputs.features(inputs.windows(values[new], times[new])),
+        )
+    )
+    assert too_usual < 0.8 * strange
+    # A median of three varies by .449, one of four by .298; a value beside it
+    # by 1 more.
+    assert as_if_new / strange == pytest.approx((1.449 / 1.298) ** 0.5, abs=0.1)
 
 
 def test_rows_blotted_out_teach_nothing():
