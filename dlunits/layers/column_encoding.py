@@ -45,7 +45,7 @@ class ColumnEncoding(keras.layers.Layer):
 
     A missing number gives 0 in columns with gaps, which have a feature that
     says so, and 10 in the others, where none was missing. A missing moment
-    gives 0 four times, a missing category counts as unknown.
+    gives 0 four times; a missing category may have a value of its own.
 
     Before `adapt` all centres are 0 and spreads 1. Whatever the `dtype`, the
     arithmetic is in single precision, in which the features of 1e30 are 30.
@@ -64,7 +64,7 @@ class ColumnEncoding(keras.layers.Layer):
         moments: `(batch, num_moments)`, seconds since a Monday's midnight,
             NaN where missing.
         codes: `(batch, len(vocabulary_sizes))`, integers: from 1 to the size
-            of the vocabulary, all others for unknown or missing.
+            of the vocabulary, all others for unknown.
 
     Output shape: `(batch, num_features)`: numbers, gaps, moments, categories.
 

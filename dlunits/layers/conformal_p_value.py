@@ -13,7 +13,7 @@ class ConformalPValue(keras.layers.Layer):
     most a share of about `a` has a p-value of at most `a`, whatever the score
     and however the rows are distributed.
 
-        p(x) = (1 + sum over folds f of #{i in f: s_f(x_i) >= s_f(x)})
+        p(x) = (1 + sum over folds f of #{i in f: s_f(x_i) >= s_f(x) - t})
                / (1 + num_rows)
 
     `s_f` is a score learnt without the rows of fold `f`, so that the known
@@ -22,6 +22,10 @@ class ConformalPValue(keras.layers.Layer):
     can both teach and calibrate, P(p <= a) is about `a` and, with large
     folds, never more than about `2 a`.
 
+    `t` is the tolerance: known scores that are lower by rounding alone count
+    as equally strange. So p does not depend on the mini-batch in which a row
+    comes, and is rather too high than too low.
+
     References: Vovk, 2015, "Cross-conformal predictors",
     https://arxiv.org/abs/1208.0806; Barber et al., 2021, "Predictive inference
     with the jackknife+", https://arxiv.org/abs/1905.02928, for the bound.
@@ -29,6 +33,8 @@ class ConformalPValue(keras.layers.Layer):
     Args:
         num_rows: Positive integer, known rows.
         num_folds: Positive integer, at most `num_rows`.
+        tolerance: Number, `t`, in units of the scores. The default suits
+            scores of spread about 1.
 
     Input shape: `(batch, num_folds)`, scores by the fold left out.
 
@@ -45,15 +51,20 @@ class ConformalPValue(keras.layers.Layer):
     0.4
     """
 
-    def __init__(self, num_rows, num_folds=1, **kwargs):
+    def __init__(self, num_rows, num_folds=1, tolerance=1e-4, **kwargs):
         super().__init__(autocast=False, **kwargs)
         if not 1 <= num_folds <= num_rows:
             raise ValueError(
                 "`num_folds` must be at least 1 and at most `num_rows`. "
                 f"Received: {num_rows=}, {num_folds=}"
             )
+        if not tolerance >= 0:
+            raise ValueError(
+                f"`tolerance` must be at least 0. Received: {tolerance=}"
+            )
         self.num_rows = num_rows
         self.num_folds = num_folds
+        self.tolerance = tolerance
 
     def build(self, input_shape):
         self.known = self.add_weight(
@@ -89,8 +100,13 @@ class ConformalPValue(keras.layers.Layer):
             known[fold, known.shape[1] - len(ordered) :] = ordered
         self.known.assign(known)
 
+    def known_scores(self):
+        """The known rows' scores in order, an array."""
+        known = np.ravel(ops.convert_to_numpy(self.known))
+        return np.sort(known[np.isfinite(known)])
+
     def call(self, scores):
-        scores = ops.cast(scores, "float32")
+        scores = ops.cast(scores, "float32") - self.tolerance
         rows = self.known.shape[1]
         as_strange = 0.0
         for fold in range(self.num_folds):
@@ -107,4 +123,5 @@ class ConformalPValue(keras.layers.Layer):
             **super().get_config(),
             "num_rows": self.num_rows,
             "num_folds": self.num_folds,
+            "tolerance": self.tolerance,
         }

@@ -8,6 +8,7 @@ from keras import ops
 
 NARROW, WIDE = 0.4, 0.5  # kernels, of usual distances to the nearest rows
 LEAST_WIDTH = 1e-3
+ROUNDING = 4e-6  # of |x|^2 + |r|^2, what single precision cannot tell from 0
 FAR = 1e30  # square distance of what fills up the last places of folds
 
 
@@ -130,8 +131,10 @@ class CrossDensities(keras.layers.Layer):
             crowd[folds == fold] = across[:, : self.crowd].mean(axis=1)
         usual = np.median(own)
         rare = (own + 0.03 * usual + LEAST_WIDTH) / (usual + LEAST_WIDTH)
-        narrow = NARROW * np.median(near) * np.sqrt(rare)
-        return narrow + LEAST_WIDTH, WIDE * np.median(crowd) + LEAST_WIDTH
+        narrow = NARROW * np.median(near) * np.sqrt(rare) + LEAST_WIDTH
+        wide = WIDE * np.median(crowd) + LEAST_WIDTH
+        blurred = np.sqrt(ROUNDING) * np.linalg.norm(references, axis=1)
+        return np.maximum(narrow, blurred), max(wide, np.median(blurred))
 
     def by_fold(self, values):
         """(references, ...) -> (folds, rows_a_fold, ...), the last repeated"""
@@ -144,11 +147,12 @@ class CrossDensities(keras.layers.Layer):
     def square_distances(self, x):
         """(batch, features) -> (batch, folds, rows_a_fold)"""
         references = ops.reshape(self.references, (-1, x.shape[-1]))
-        squares = (
-            ops.sum(ops.square(x), axis=-1, keepdims=True)
-            + ops.sum(ops.square(references), axis=-1)
-            - 2 * ops.matmul(x, ops.transpose(references))
+        own, others = (
+            (1 - ROUNDING) * ops.sum(ops.square(rows), axis=-1)
+            for rows in (x, references)
         )
+        products = ops.matmul(x, ops.transpose(references))
+        squares = ops.maximum(own[:, None] + others - 2 * products, 0)
         shape = (-1, self.num_folds, self.rows_a_fold)
         return ops.reshape(squares, shape)
 
@@ -213,11 +217,10 @@ class CrossDensities(keras.layers.Layer):
 
 def distances_in_order(rows, others):
     """(n, features) and (m, features) -> (n, m), each row from the least"""
-    squares = (
-        np.square(rows).sum(axis=1)[:, None]
-        + np.square(others).sum(axis=1)
-        - 2 * rows @ others.T
+    own, each = (
+        (1 - ROUNDING) * np.square(some).sum(axis=1) for some in (rows, others)
     )
+    squares = own[:, None] + each - 2 * rows @ others.T
     return np.sort(np.sqrt(np.maximum(squares, 0)), axis=1)
 
 

@@ -25,6 +25,19 @@ def test_it_counts_what_is_at_least_as_strange_fold_by_fold():
     np.testing.assert_allclose(p_values(layer, new), expected, rtol=1e-6)
 
 
+def test_scores_that_differ_by_rounding_are_equally_strange():
+    layer = ConformalPValue(4)
+    layer.adapt([1.0, 2.0, 2.0, 3.0])
+    about_2 = np.array([[2.0], [2 - 5e-5], [2 + 5e-5]])
+    np.testing.assert_allclose(p_values(layer, about_2), 4 / 5)
+    np.testing.assert_allclose(p_values(layer, [[2.001]]), 2 / 5)
+    exact = ConformalPValue(4, tolerance=0)
+    exact.adapt([1.0, 2.0, 2.0, 3.0])
+    np.testing.assert_allclose(
+        p_values(exact, about_2)[:, None], [[4 / 5], [4 / 5], [2 / 5]]
+    )
+
+
 def test_the_strangest_has_the_least_p_value_and_the_most_usual_has_1():
     layer = ConformalPValue(99)
     layer.adapt(np.arange(99.0))
@@ -50,6 +63,11 @@ def test_p_is_uniform_for_rows_like_the_known_ones():
 def test_numbers_out_of_range_are_refused(rows, folds):
     with pytest.raises(ValueError, match=f"num_rows={rows}"):
         ConformalPValue(rows, folds)
+
+
+def test_a_negative_tolerance_is_refused():
+    with pytest.raises(ValueError, match="tolerance=-1"):
+        ConformalPValue(3, tolerance=-1)
 
 
 @pytest.mark.parametrize("scores", [np.zeros(4), [0.0, np.nan, 1.0]])

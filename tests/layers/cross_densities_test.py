@@ -121,6 +121,32 @@ def test_equal_references_are_no_trouble():
     assert np.isfinite(rarity).all() and (rarity[1] > 1000).all()
 
 
+def test_among_equal_rows_it_does_not_matter_how_many_come_at_a_time():
+    """A product of one row is rounded otherwise than one of 400."""
+    rng = np.random.default_rng(0)
+    kinds = rng.normal(size=(20, 60)).astype("float32")
+    layer = CrossDensities(400)
+    layer.adapt(kinds[rng.integers(0, 20, 400)])
+    x = kinds[rng.integers(0, 20, 400)]
+    together = ops.convert_to_numpy(layer(x))
+    alone = [ops.convert_to_numpy(layer(row[None]))[0] for row in x[:20]]
+    np.testing.assert_allclose(alone, together[:20], atol=1e-5)
+    # A twentieth of the references are the row itself, the others far.
+    np.testing.assert_allclose(together[..., 0], np.log(20), atol=1.0)
+
+
+def test_square_distances_are_never_negative_and_far_ones_are_exact():
+    rng = np.random.default_rng(0)
+    references = 30 * rng.normal(size=(50, 40)).astype("float32")
+    layer = CrossDensities(50)
+    layer.adapt(references)
+    squares = ops.convert_to_numpy(layer.square_distances(references))
+    squares = np.swapaxes(squares, 1, 2).reshape(50, 50)  # row i at place i
+    exact = np.square(references[:, None] - references).sum(axis=-1)
+    np.testing.assert_array_equal(squares.diagonal(), 0)
+    np.testing.assert_allclose(squares, exact, rtol=1e-4)
+
+
 def test_typical_is_near_by_for_a_usual_row_and_the_mean_for_a_far_one():
     rng = np.random.default_rng(0)
     references = np.concatenate(
