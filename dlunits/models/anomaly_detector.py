@@ -1,5 +1,6 @@
 """A detector of rows that are unlike the normal ones."""
 
+import functools
 import math
 
 import keras
@@ -57,7 +58,9 @@ class AnomalyDetector(keras.Model):
         crowd: Integer of at least `neighbors`.
         contamination: Number in [0, 0.5), share of the rows to learn from
             that are feared to be anomalies: the ones farthest from the crowd
-            are left out. 0 trusts all rows.
+            are left out. The false-alarm rate is then that of rows like those
+            that are left: of all normal ones up to this share more is called
+            anomalous. 0 trusts all rows.
         false_alarm_rate: Number in (0, 1), share of normal rows that may be
             called anomalous.
         steps: Positive integer, gradient steps of the autoencoders.
@@ -144,6 +147,12 @@ class AnomalyDetector(keras.Model):
         )
         self.anomaly_score.build((None, size))
         self.conformal.build((None, self.num_folds))
+        # A function, in which Keras does not find its layers a second time.
+        self.differences = functools.cache(
+            functools.partial(
+                ColumnDifferences, self.encoding, self.anomaly_score.densities
+            )
+        )
 
     def fit(self, table, kinds=None, verbose=0):
         """Learns what is normal.
@@ -220,9 +229,12 @@ class AnomalyDetector(keras.Model):
             "p_value": self.conformal(scores),
         }
 
-    def judge(self, table):
-        """Returns `score` and `p_value` of the rows, in one pass."""
-        inputs = self.known_table().inputs(table)
+    def judge(self, table, inputs=None):
+        """Returns `anomaly_score` and `p_value` of the rows, in one pass.
+
+        `inputs` is what `self.table.inputs` makes of the table, if known.
+        """
+        inputs = inputs or self.known_table().inputs(table)
         return in_batches(self.predict_on_batch, inputs)
 
     def score(self, table):
@@ -254,7 +266,7 @@ class AnomalyDetector(keras.Model):
             )
         return p_values <= rate
 
-    def explain(self, table, top=3):
+    def explain(self, table, top=3, inputs=None):
         """Returns the columns that make a row unlike normal rows near it.
 
         Returns:
@@ -262,13 +274,9 @@ class AnomalyDetector(keras.Model):
             most first: `column` (name), `expected` and `seen` (texts), and
             `share` (of the square of the difference in spreads, 0 ... 1).
         """
-        inputs = self.known_table().inputs(table)
-        found = in_batches(self.differences(), inputs)
-        return explanation(self.table, table, found, top)
-
-    def differences(self):
-        """The model behind `explain`."""
-        return ColumnDifferences(self.encoding, self.anomaly_score.densities)
+        inputs = inputs or self.known_table().inputs(table)
+        found = in_batches(self.differences().predict_on_batch, inputs)
+        return explanation(self.table, table, inputs, found, top)
 
     def known_table(self):
         if self.learnt is None:

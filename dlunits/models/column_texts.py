@@ -8,12 +8,13 @@ MISSING_TEXT, OTHER_TEXT = "missing", "another value"
 DIGITS_SEEN, DIGITS_EXPECTED = 7, 4  # significant
 
 
-def explanation(table_inputs, table, differences, top):
+def explanation(table_inputs, table, inputs, differences, top):
     """Names, expected and seen values of the columns that differ most.
 
     Args:
         table_inputs: `dlunits.models.table_inputs.TableInputs`.
         table: Table of the rows.
+        inputs: Dict of arrays, what `table_inputs.inputs` makes of it.
         differences: Dict of arrays, what
             `dlunits.models.column_differences.ColumnDifferences` finds.
         top: Integer, how many columns.
@@ -29,12 +30,13 @@ def explanation(table_inputs, table, differences, top):
     >>> known = TableInputs.learn({"speed": [1.0], "road": ["dry"]})
     >>> found = {"share": np.array([[0.9, 0.1], [0.2, 0.8]])}
     >>> found |= {"numbers": np.ones((2, 1)), "codes": np.ones((2, 1))}
-    >>> explanation(known, table, found, top=1)["seen"].tolist()
+    >>> inputs = known.inputs(table)
+    >>> explanation(known, table, inputs, found, top=1)["seen"].tolist()
     [['1.5'], ['icy']]
     """
     names, share = table_inputs.columns, differences["share"]
     order = np.argsort(-share, axis=1, kind="stable")[:, :top]
-    inputs, columns = table_inputs.inputs(table), columns_of(table)
+    columns = columns_of(table)
     expected, seen = np.empty((2, *order.shape), object)
     for number, name in enumerate(names):
         row, slot = np.nonzero(order == number)
@@ -42,8 +44,8 @@ def explanation(table_inputs, table, differences, top):
         kind = table_inputs.kinds[name]
         typical = differences[key][row, place]
         if key == "codes":
-            texts = [OTHER_TEXT, *table_inputs.vocabularies[name]]
-            expected[row, slot] = [texts[code] for code in typical.astype(int)]
+            words = words_of(table_inputs.vocabularies[name])
+            expected[row, slot] = [words[code] for code in typical.astype(int)]
             values = map(text_of, columns[name][row].tolist())
             seen[row, slot] = [
                 MISSING_TEXT if text in MISSING else text for text in values
@@ -59,6 +61,15 @@ def explanation(table_inputs, table, differences, top):
         "seen": seen,
         "share": np.take_along_axis(share, order, axis=1),
     }
+
+
+def words_of(vocabulary):
+    """A text for each code of a category, from 0 on.
+
+    >>> words_of(("", "dry"))
+    ['another value', 'missing', 'dry']
+    """
+    return [OTHER_TEXT, *(word or MISSING_TEXT for word in vocabulary)]
 
 
 def texts_of(kind, values, digits):

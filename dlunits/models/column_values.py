@@ -9,6 +9,7 @@ import numpy as np
 from dlunits.layers.column_encoding import DAY, WEEK
 
 MISSING = frozenset(("", "None", "nan", "<NA>", "NaT"))  # as text
+MISSING_WORD = ""  # of a vocabulary, for all of them
 KIND_OF_DTYPE = {
     "f": "number", "i": "number", "u": "number", "b": "boolean",
     "M": "timestamp",
@@ -59,9 +60,20 @@ def columns_of(table):
 
 
 def as_column(name, values):
-    if not hasattr(getattr(values, "dtype", None), "kind"):
-        to_numpy = getattr(values, "to_numpy", lambda: np.asarray(values))
-        values = to_numpy()
+    """Any column as an array: others may find their rows by labels of theirs.
+
+    Points in time of a known zone are taken as UTC.
+    """
+    if not isinstance(values, np.ndarray):
+        kind = getattr(getattr(values, "dtype", None), "kind", None)
+        if kind == "M":
+            values = np.asarray(values, "datetime64[us]")
+        else:
+            to_numpy = getattr(values, "to_numpy", lambda: values)
+            values = np.asarray(to_numpy())
+        if values.dtype == object and kind == "b":  # pandas' NA is no number
+            known = [None if text_of(v) in MISSING else v for v in values]
+            values = np.array(known, object)
     if values.ndim != 1:
         raise ValueError(
             f"Column {name!r} must be of shape (rows,). Received: shape "
@@ -139,7 +151,11 @@ def as_moments(name, column):
 
 
 def vocabulary_of(name, column, most):
-    """The most frequent texts, sorted; nothing that means missing."""
+    """The most frequent texts, sorted, and a word for missing if some are.
+
+    >>> vocabulary_of("road", np.array(["wet", None, "dry", "wet"]), most=1)
+    ('', 'wet')
+    """
     counts = collections.Counter()
     try:
         for value, count in collections.Counter(column.tolist()).items():
@@ -151,11 +167,15 @@ def vocabulary_of(name, column, most):
     texts = sorted(
         counts.keys() - MISSING, key=lambda text: (-counts[text], text)
     )
-    return tuple(sorted(texts[:most]))
+    gaps = (MISSING_WORD,) if counts.keys() & MISSING else ()
+    return (*gaps, *sorted(texts[:most]))
 
 
 def as_codes(column, vocabulary):
-    """Place of each text in the vocabulary, from 1 on; else 0."""
+    """Place of each text in the vocabulary, from 1 on; else 0.
+
+    What is missing has the place of its word, if that is there.
+    """
     codes = Codes(zip(vocabulary, range(1, 1 + len(vocabulary)), strict=True))
     codes = map(codes.__getitem__, column.tolist())
     return np.fromiter(codes, "int32", len(column))
@@ -168,13 +188,14 @@ class Codes(dict):
 
     Example:
 
-    >>> codes = Codes({"7": 1})
-    >>> codes["7"], codes[7.0], codes["8"]
-    (1, 1, 0)
+    >>> codes = Codes({"": 1, "7": 2})
+    >>> codes["7"], codes[7.0], codes[None], codes["8"]
+    (2, 2, 1, 0)
     """
 
     def __missing__(self, value):
-        return self.get(text_of(value), 0)
+        text = text_of(value)
+        return self.get(MISSING_WORD if text in MISSING else text, 0)
 
 
 def text_of(value):

@@ -178,14 +178,14 @@ def train_side_by_side(model, rows, steps, seed=0, verbose=0):
         steps_per_execution=size // BATCH_SIZE,
     )
     return model.fit(
-        **in_batches(rows[order]),
+        **rows_in_order(rows[order]),
         epochs=max(1, round(steps * BATCH_SIZE / size)),
         shuffle=False,  # by the seed above instead
         verbose=verbose,
     )
 
 
-def in_batches(rows):
+def rows_in_order(rows):
     """What `fit` takes to go through the rows in order.
 
     Of arrays it makes a pipeline that tunes itself, and TensorFlow takes long

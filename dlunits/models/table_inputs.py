@@ -18,7 +18,7 @@ from dlunits.models.column_values import (
 
 KINDS = ("number", "boolean", "timestamp", "category", "ignored")
 MOST_COLUMNS = 5_000
-MOST_VALUES = 50  # of a category that are told apart
+MOST_VALUES = 50  # of a category that are told apart, beside missing
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -42,7 +42,8 @@ class TableInputs:
     Attributes:
         kinds: Dict from the name of a column to its kind.
         vocabularies: Dict from each category's name to the texts that have a
-            code, which is 1 for the first; others have 0.
+            code, which is 1 for the first; others have 0. Where values were
+            missing, `""` is the first.
         gaps: Names of the numbers that may be missing.
 
     Example:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dlunits.models import AnomalyDetector
+from dlunits.models import AnomalyDetector, TableInputs
 from dlunits.models.parallel_autoencoders import KINDS
 
 
@@ -80,6 +80,21 @@ def test_scores_of_the_rows_learnt_from_would_not_do():
     assert detector.predict(others, 0.1).mean() == pytest.approx(0.1, abs=0.06)
 
 
+@pytest.mark.parametrize("size", [6, 60])
+def test_a_row_among_equal_ones_is_judged_alike_alone_and_among_others(size):
+    rng = np.random.default_rng(0)
+    kinds = rng.normal(size=(20, size))
+    rows, new = (kinds[rng.integers(0, 20, 400)] for _ in range(2))
+    detector = AnomalyDetector(steps=20).fit(rows)
+    together = detector.judge(new)
+    for number in range(20):
+        alone = detector.judge(new[[number]])
+        for name in ("anomaly_score", "p_value"):
+            assert alone[name][0] == pytest.approx(
+                together[name][number], abs=1e-4
+            )
+
+
 def test_contamination_leaves_out_what_is_far_from_the_crowd():
     intruders = 3 + 0.05 * np.random.default_rng(0).normal(size=(30, 4))
     rows = np.concatenate([normal_rows(270), intruders])
@@ -136,6 +151,43 @@ def test_a_table_of_all_kinds_of_columns():
     strange["heat"][2] = np.nan
     strange["time"][3] = np.datetime64("2024-01-03T20:00")
     assert detector.predict(strange).all()
+
+
+def test_a_new_category_is_strange_where_a_missing_one_is_not():
+    rng = np.random.default_rng(0)
+    table = {
+        "speed": rng.normal(size=300),
+        "road": rng.choice(np.array(["dry", "wet", ""], object), 300),
+    }
+    detector = AnomalyDetector(steps=100).fit(table)
+    new = {"speed": [0.1] * 3, "road": ["dry", None, "flooded"]}
+    usual, missing, unknown = detector.p_value(new)
+    assert min(usual, missing) > 0.2 and unknown < 0.02
+    told = detector.explain(new, top=1)
+    assert told["column"][2, 0] == "road" and told["seen"][2, 0] == "flooded"
+    assert told["expected"][2, 0] in ("dry", "wet", "missing")
+
+
+def test_what_explains_is_built_once():
+    detector = AnomalyDetector(steps=5).fit(normal_rows(60))
+    assert detector.differences() is detector.differences()
+    paths = [weight.path for weight in detector.weights]
+    detector.explain(normal_rows(3))
+    assert [weight.path for weight in detector.weights] == paths
+    old = detector.differences()
+    detector.fit(normal_rows(80))
+    assert detector.differences() is not old
+
+
+def test_inputs_that_are_at_hand_are_not_made_again(detector, monkeypatch):
+    rows = normal_rows(20, 2)
+    inputs = detector.table.inputs(rows)
+    verdict, why = detector.judge(rows), detector.explain(rows)
+    monkeypatch.setattr(TableInputs, "inputs", None)
+    again = detector.judge(rows, inputs), detector.explain(rows, 3, inputs)
+    for before, after in zip((verdict, why), again, strict=True):
+        for key in before:
+            np.testing.assert_array_equal(before[key], after[key])
 
 
 SCORE_AGAIN = """

@@ -30,9 +30,8 @@ def found(share):
 
 def test_the_columns_that_differ_most_come_first(known):
     assert known.columns == ("on", "speed", "road")
-    told = explanation(
-        known, TABLE, found([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0, 0, 1]]), 2
-    )
+    share = [[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0, 0, 1]]
+    told = explanation(known, TABLE, known.inputs(TABLE), found(share), 2)
     assert told["column"].tolist() == [
         ["speed", "road"],
         ["on", "road"],
@@ -52,7 +51,8 @@ def test_the_columns_that_differ_most_come_first(known):
 
 
 def test_there_are_no_more_columns_than_the_table_has(known):
-    told = explanation(known, TABLE, found([[0.2, 0.3, 0.5]] * 3), 9)
+    share = found([[0.2, 0.3, 0.5]] * 3)
+    told = explanation(known, TABLE, known.inputs(TABLE), share, 9)
     assert told["column"].shape == (3, 3)
 
 
@@ -60,7 +60,7 @@ def test_missing_and_unknown_values_say_so(known):
     table = {**TABLE, "road": ["icy", None, ""], "on": [True, None, False]}
     differences = found([[0.3, 0.3, 0.4]] * 3)
     differences["codes"][:] = 0
-    told = explanation(known, table, differences, 3)
+    told = explanation(known, table, known.inputs(table), differences, 3)
     of_column = {
         name: told["seen"][told["column"] == name].tolist()
         for name in known.columns
@@ -71,6 +71,15 @@ def test_missing_and_unknown_values_say_so(known):
         "speed": ["1.5", "2.5", "missing"],
     }
     assert told["expected"][:, 0].tolist() == ["another value"] * 3
+
+
+def test_where_values_were_missing_that_may_be_what_is_expected():
+    table = {"road": ["dry", "", None]}
+    known = TableInputs.learn(table)
+    differences = {"share": np.ones((3, 1)), "codes": np.array([[0], [1], [2]])}
+    told = explanation(known, table, known.inputs(table), differences, 1)
+    expected = told["expected"][:, 0].tolist()
+    assert expected == ["another value", "missing", "dry"]
 
 
 def test_moments_are_days_and_minutes_of_a_week():

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dlunits.models import TableInputs
+from dlunits.models.column_texts import explanation
 from dlunits.models.column_values import (
     as_codes,
     as_moments,
@@ -50,8 +52,64 @@ def test_tables_of_every_make_have_the_same_kinds_and_values(make):
         np.testing.assert_array_equal(numbers, [value, np.nan])
     moments = as_moments("timestamp", columns["timestamp"])
     np.testing.assert_array_equal(moments, [1.5 * 86400, np.nan])
-    assert vocabulary_of("category", columns["category"], 9) == ("A",)
-    assert as_codes(columns["category"], ("A",)).tolist() == [1, 0]
+    assert vocabulary_of("category", columns["category"], 9) == ("", "A")
+    assert as_codes(columns["category"], ("", "A")).tolist() == [2, 1]
+
+
+class Labelled:
+    """A column whose rows have labels, as after sorting or dropping rows."""
+
+    def __init__(self, values, labels):
+        self.values = np.asarray(values)
+        self.of_label = dict(zip(labels, values, strict=True))
+        self.dtype = self.values.dtype
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, label):
+        return self.of_label[label]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+def test_rows_are_found_by_their_place_whatever_their_labels():
+    table = {
+        "number": Labelled([1.5, 2.5], [7, 3]),
+        "boolean": Labelled([True, False], [7, 3]),
+        "timestamp": Labelled(np.array([NOON, NOON], "datetime64[s]"), [7, 3]),
+    }
+    columns = columns_of(table)
+    assert all(type(column) is np.ndarray for column in columns.values())
+    assert columns["number"][1] == 2.5
+    assert kinds_of(table) == {name: name for name in table}
+
+
+def test_a_frame_that_was_filtered_is_explained_row_by_row():
+    frame = of_pandas({"speed": [9.0, 1.5, 2.5], "road": ["a", "dry", "icy"]})
+    filtered = frame[frame["speed"] < 9]  # its rows are labelled 1 and 2
+    known = TableInputs.learn(filtered)
+    found = {"share": np.array([[0.9, 0.1], [0.2, 0.8]])}
+    found |= {"numbers": np.ones((2, 1)), "codes": np.ones((2, 1))}
+    told = explanation(known, filtered, found, top=1)
+    assert told["seen"].tolist() == [["1.5"], ["icy"]]
+
+
+def test_columns_of_pandas_that_may_lack_values_are_read():
+    pandas = pytest.importorskip("pandas", reason="An optional make of tables.")
+    table = {
+        "on": pandas.Series([True, None, False], dtype="boolean"),
+        "count": pandas.Series([1, None, 2], dtype="Int64"),
+        "time": pandas.Series([NOON, None, NOON]).dt.tz_localize("UTC"),
+    }
+    assert list(kinds_of(table).values()) == ["boolean", "number", "timestamp"]
+    columns = columns_of(table)
+    on, count = (as_numbers(name, columns[name]) for name in ("on", "count"))
+    np.testing.assert_array_equal(on, [1, np.nan, 0])
+    np.testing.assert_array_equal(count, [1, np.nan, 2])
+    moments = as_moments("time", columns["time"])
+    np.testing.assert_array_equal(moments, [1.5 * 86400, np.nan, 1.5 * 86400])
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -105,18 +163,29 @@ def test_infinite_numbers_are_named_by_column_and_row(value):
 
 def test_vocabulary_holds_the_most_frequent_texts():
     column = np.array([*"cccaabbbd", "", "", "", "", None, None], object)
-    assert vocabulary_of("a", column, 2) == ("b", "c")
-    assert vocabulary_of("a", column, 3) == ("a", "b", "c")
-    assert vocabulary_of("a", column, 9) == ("a", "b", "c", "d")
-    assert vocabulary_of("a", column[9:], 9) == ()
+    assert vocabulary_of("a", column[:9], 2) == ("b", "c")
+    assert vocabulary_of("a", column[:9], 3) == ("a", "b", "c")
+    assert vocabulary_of("a", column[:9], 9) == ("a", "b", "c", "d")
+
+
+def test_what_is_missing_is_one_more_word_however_rare():
+    column = np.array([*"cccaabbbd", "", np.nan, None], object)
+    assert vocabulary_of("a", column, 2) == ("", "b", "c")
+    assert vocabulary_of("a", column[9:], 9) == ("",)
+    codes = as_codes(np.array(["b", "z", "", None, np.nan], object), ("", "b"))
+    assert codes.tolist() == [2, 0, 1, 1, 1]
+    # Where none was missing, it is as unknown as any new word.
+    assert as_codes(np.array(["b", "z", None], object), ("b",)).tolist() == (
+        [1, 0, 0]
+    )
 
 
 def test_codes_are_places_in_the_vocabulary():
     vocabulary = ("", "10", "7", "True", "é")
     column = np.array(["10", 7, 7.0, "e", "é", None, np.nan, True], object)
-    expected = [2, 3, 3, 0, 5, 0, 0, 4]
+    expected = [2, 3, 3, 0, 5, 1, 1, 4]
     assert as_codes(column, vocabulary).tolist() == expected
-    assert as_codes(np.array([7.0, np.nan]), vocabulary).tolist() == [3, 0]
+    assert as_codes(np.array([7.0, np.nan]), vocabulary).tolist() == [3, 1]
     assert as_codes(np.array([10, 11]), vocabulary).tolist() == [2, 0]
 
 

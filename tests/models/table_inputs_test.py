@@ -63,7 +63,7 @@ def tables(draw):
 def test_inputs_are_the_columns_in_the_layers_units():
     table_inputs = learnt()
     assert table_inputs.columns == ("wet", "speed", "time", "road")
-    assert table_inputs.vocabularies == {"road": ("dry", "wet")}
+    assert table_inputs.vocabularies == {"road": ("", "dry", "wet")}
     assert table_inputs.gaps == ("speed",)
     inputs = table_inputs.inputs(TABLE)
     most = np.finfo("float32").max
@@ -73,7 +73,7 @@ def test_inputs_are_the_columns_in_the_layers_units():
     np.testing.assert_array_equal(
         inputs["moments"], [[60], [0], [np.nan], [7 * 86400 - 60]]
     )
-    assert inputs["codes"].tolist() == [[2], [1], [2], [0]]
+    assert inputs["codes"].tolist() == [[3], [2], [3], [1]]
     types = {key: array.dtype for key, array in inputs.items()}
     assert types == {"numbers": "f4", "moments": "f4", "codes": "i4"}
 
@@ -102,10 +102,10 @@ def test_the_layer_takes_the_inputs():
     inputs = table_inputs.inputs(TABLE)
     layer.adapt(inputs)
     features = ops.convert_to_numpy(layer(inputs))
-    # Two numbers, one gap, four waves, "dry", "wet" and unknown.
-    assert features.shape == (4, 2 + 1 + 4 + 3) and layer.name == "table"
+    # Two numbers, one gap, four waves, "dry", "wet", missing and unknown.
+    assert features.shape == (4, 2 + 1 + 4 + 4) and layer.name == "table"
     assert np.isfinite(features).all()
-    assert layer.owners == (0, 1, 1, 2, 2, 2, 2, 3, 3, 3)
+    assert layer.owners == (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3)
     assert features[1, 1] == 0  # speed, which may be missing
     other = table_inputs.inputs({**TABLE, "wet": [1, 0, 0, np.nan]})
     assert ops.convert_to_numpy(layer(other))[3, 0] == 10  # which may not
