@@ -18,7 +18,8 @@ own threshold, p <= 1 %.
 The peers know all windows that there are to learn from, columns scaled by
 mean and standard deviation: the error of PCA that keeps 90 % of the variance,
 and the mean distance to the five nearest windows, on the detector's features
-too. The detector learns from windows that overlap by about half.
+too. The detector learns from windows that overlap by about half. Features of
+known windows go by what is usual in other weeks or days than their own.
 
 ECG5000. A random half of the normal heartbeats is learnt from, the other half
 and all others are judged; a heartbeat is one window.
@@ -123,7 +124,7 @@ class Nab:
         self.known = self.inputs.windows(kept, times)
         self.windows = self.inputs.windows(values, times)
         self.features = self.inputs.features(self.windows)
-        self.learnt = self.inputs.features(
+        self.learnt = self.inputs.features_to_learn_from(
             self.inputs.windows_to_learn_from(kept, times)
         )
         self.normal = ~self.flagged(self.labels | known).any(axis=1)
@@ -139,7 +140,7 @@ class Nab:
     def peers(self):
         return peers(
             *(some.values(0, len(some)) for some in (self.known, self.windows)),
-            self.inputs.features(self.known),
+            self.inputs.features_to_learn_from(self.known),
             self.features,
         )
 

@@ -21,6 +21,7 @@ def write_anomaly_report(
     kinds,
     reasons=None,
     known=None,
+    num_known=None,
     scored=None,
     peers=None,
     history=None,
@@ -42,6 +43,8 @@ def write_anomaly_report(
         kinds: Dict of column name to kind.
         reasons: Dict of column name to why it is ignored, or `None`.
         known: Scores of the known rows, each as if it were new, or `None`.
+            They may be some of them, evenly spaced in their order.
+        num_known: Integer, how many rows are known, if `known` are some.
         scored: `dlunits.serving.table_scoring.TableScorer` after it scored a
             table, or `None`.
         peers: Dict of name to what other detectors say of the rows in
@@ -60,6 +63,8 @@ def write_anomaly_report(
         OSError: If the file cannot be written.
     """
     summary, sections = {}, []
+    if known is not None and num_known is None:
+        num_known = len(known)
     if scored is not None:
         summary = {
             "Rows scored": scored.rows,
@@ -68,13 +73,13 @@ def write_anomaly_report(
         }
         sections = [
             *series_sections(scored.series),
-            *distribution_sections(scored, known, false_alarm_rate),
+            *distribution_sections(scored, known, num_known, false_alarm_rate),
             *strangest_sections(scored, pictures),
             *quality_sections(scored, peers or {}),
         ]
     summary["False alarms allowed"] = percent(false_alarm_rate)
-    if known is not None:
-        summary["Rows calibrated by"] = len(known)
+    if num_known is not None:
+        summary["Rows calibrated by"] = num_known
     if history and history.get("loss"):
         sections.append(
             Section(

@@ -94,7 +94,7 @@ def strangest_sections(scored, pictures):
     ]
 
 
-def distribution_sections(scored, known, false_alarm_rate):
+def distribution_sections(scored, known, num_known, false_alarm_rate):
     """How scores and p-values are spread, and the strangest rows."""
     verdicts = scored.verdicts.columns
     groups = {"scored rows": slice(None)}
@@ -105,23 +105,24 @@ def distribution_sections(scored, known, false_alarm_rate):
         {name: verdicts[key][rows] for name, rows in groups.items()}
         for key in ("anomaly_score", "p_value")
     )
-    some = ""
-    if len(scored.verdicts) < scored.rows:
-        some = f" Drawn from {len(scored.verdicts):,} rows taken at random."
-    threshold = None
+    threshold, text = None, ""
+    of_whom = "Scores of the scored rows."
     if known is not None:
-        threshold = threshold_of(known, false_alarm_rate)
+        threshold = threshold_of(known, false_alarm_rate, num_known)
+        text = (
+            "The known rows set what is usual, each scored as if it were new: "
+            f"{percent(false_alarm_rate)} of rows like them lie above the "
+            "threshold. "
+        )
+        of_whom = "Scores of known and of scored rows."
+    if len(scored.verdicts) < scored.rows:
+        text += f"Drawn from {len(scored.verdicts):,} rows taken at random."
     return [
         Section(
             "Scores",
-            "The known rows are those that were learnt from, each scored as "
-            f"if it were new: {percent(false_alarm_rate)} of rows like them "
-            f"lie above the threshold.{some}",
+            text.strip(),
             figures=[
-                (
-                    score_distribution(known, of_scores, threshold),
-                    "Scores of known and of scored rows.",
-                ),
+                (score_distribution(known, of_scores, threshold), of_whom),
                 (
                     p_value_distribution(of_p_values, false_alarm_rate),
                     "Of rows like the known ones, each p-value is as frequent "
@@ -132,18 +133,23 @@ def distribution_sections(scored, known, false_alarm_rate):
     ]
 
 
-def threshold_of(known, false_alarm_rate):
+def threshold_of(known, false_alarm_rate, num_known=None):
     """The score above which a row is called anomalous, nearly.
 
     Of n known rows k may be at least as strange as the row, with
     (1 + k) / (1 + n) <= rate; so it must be stranger than the (k + 1)-th.
-    Nearly, because a row has a score for each fold, of which this is the mean.
+    Nearly, because a row has a score for each fold, of which this is the mean,
+    and `known` may be some of the n scores, evenly spaced in their order.
 
     >>> threshold_of([1, 2, 3, 4], 0.4)  # k = 1
     3.0
+    >>> threshold_of([1, 3, 5, 7, 9], 0.2, num_known=9)  # k = 1
+    8.0
     """
-    as_strange = int(false_alarm_rate * (1 + len(known)) + 1e-9) - 1
-    return float(np.sort(known)[::-1][max(0, as_strange)])
+    number = num_known or len(known)
+    as_strange = max(0, int(false_alarm_rate * (1 + number) + 1e-9) - 1)
+    ranks = np.linspace(0, number - 1, len(known)).round()
+    return float(np.interp(number - 1 - as_strange, ranks, np.sort(known)))
 
 
 def quality_sections(scored, peers):

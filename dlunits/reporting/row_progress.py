@@ -2,6 +2,8 @@
 
 import time
 
+from dlunits.data.watched_table import watched
+
 LINE_EVERY = 30  # seconds, where nobody looks at a terminal
 DRAW_EVERY = 0.2  # seconds, on a terminal
 
@@ -65,6 +67,24 @@ class RowProgress:
         self.stream.write(over + text + gap + end)
         self.stream.flush()
         self.drawn = 0 if end else len(text)
+
+
+def watching(stream):
+    """A function that has a table file tell on a stream how far it is read.
+
+    Args:
+        stream: Text stream, `sys.stderr`.
+
+    Returns:
+        Function of a text, what is done, and a
+        `dlunits.data.table_files.TableFile`. Returns the one to read.
+    """
+
+    def watch(doing, table_file):
+        progress = RowProgress(doing, table_file.rows_at_most, stream)
+        return watched(table_file, progress, progress.finish)
+
+    return watch
 
 
 def rough(seconds):

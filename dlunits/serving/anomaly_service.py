@@ -11,6 +11,7 @@ from dlunits.models import TableInputs
 from dlunits.models.anomaly_score import in_batches
 from dlunits.models.column_texts import explanation
 from dlunits.serving.export import export
+from dlunits.serving.model_card import check_card
 from dlunits.serving.request_pictures import unit_range
 from dlunits.serving.table_requests import (
     DTYPES,
@@ -19,8 +20,10 @@ from dlunits.serving.table_requests import (
     explained,
     model_inputs,
 )
+from dlunits.whole_files import written_whole
 
 EXPLAINED = 3  # columns of a row
+KEPT_SCORES = 1_000  # of known rows, in the card
 
 
 def export_detector(
@@ -30,7 +33,8 @@ def export_detector(
 
     Its endpoints take the columns by name, see
     `dlunits.serving.table_requests.column_specs`; in which order does not
-    matter. The card says under `arguments` how columns are called there.
+    matter. The card says under `arguments` how columns are called there, and
+    holds `known_scores`, for a report to show.
 
     - `score`, which is `serving_default` too, returns `anomaly_score`,
       `p_value` and `is_anomaly`, each `(rows,)`.
@@ -94,6 +98,7 @@ def export_detector(
             "arguments": argument_names(table.columns),
             "false_alarm_rate": detector.false_alarm_rate,
             "rows_calibrated_by": detector.learnt["calibrated"],
+            "known_scores": some_of(detector.conformal.known_scores()),
             **more,
             "metrics": metrics,
             "command": command,
@@ -101,6 +106,33 @@ def export_detector(
         },
         warmup=warmup,
     )
+
+
+def note_metrics(version, metrics):
+    """Writes into the card of an exported detector what was measured since.
+
+    Args:
+        version: Folder of the SavedModel.
+        metrics: Dict.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path = pathlib.Path(version, "model_card.json")
+    card = json.loads(path.read_text()) | {"metrics": metrics}
+    check_card(card)
+    with written_whole(path) as file:
+        file.write((json.dumps(card, indent=2) + "\n").encode())
+
+
+def some_of(scores):
+    """At most 1,000 scores in order, evenly spaced, for a card.
+
+    >>> some_of(np.arange(3001.0))[:3]
+    [0.0, 3.0, 6.0]
+    """
+    ranks = np.linspace(0, len(scores) - 1, min(KEPT_SCORES, len(scores)))
+    return np.round(scores[ranks.round().astype(int)], 5).tolist()
 
 
 def as_functional(detector):
@@ -183,6 +215,8 @@ class ServedDetector:
         table: `dlunits.models.TableInputs`, the columns that it knows.
         false_alarm_rate: Number.
         card: Dict, the model card.
+        facts: Dict of what a report says of it: `kinds` of the columns,
+            `known`, scores of known rows, and `num_known`, of how many.
 
     Raises:
         ValueError: If it is no detector's folder.
@@ -202,14 +236,27 @@ class ServedDetector:
                 "saved_models/NAME/1 for example."
             ) from None
 
-    def judge(self, table):
-        """Returns `anomaly_score` and `p_value` of the rows, `(rows,)`."""
-        return self.answers(self.model.predict, table)
+    def judge(self, table, inputs=None):
+        """Returns `anomaly_score` and `p_value` of the rows, `(rows,)`.
 
-    def explain(self, table, top=EXPLAINED):
+        `inputs` is what `self.table.inputs` makes of the table, if known.
+        """
+        inputs = inputs or self.table.inputs(table)
+        return answers(self.model.predict, inputs)
+
+    def explain(self, table, top=EXPLAINED, inputs=None):
         """Returns `column`, `expected`, `seen` and `share`, `(rows, top)`."""
-        found = self.answers(self.model.differences, table)
-        return explanation(self.table, table, found, top)
+        inputs = inputs or self.table.inputs(table)
+        found = answers(self.model.differences, inputs)
+        return explanation(self.table, table, inputs, found, top)
+
+    @property
+    def facts(self):
+        return {
+            "kinds": self.table.kinds,
+            "known": self.card.get("known_scores"),
+            "num_known": self.card["rows_calibrated_by"],
+        }
 
     @property
     def picture_side(self):
@@ -227,10 +274,12 @@ class ServedDetector:
             lambda batch: self.model.describe(tf.constant(batch)), pictures
         )
 
-    def answers(self, endpoint, table):
-        return in_batches(
-            lambda batch: endpoint(
-                as_argument(tf.nest.map_structure(tf.constant, batch))
-            ),
-            self.table.inputs(table),
-        )
+
+def answers(endpoint, inputs):
+    """What an endpoint of `as_functional`'s models says of arrays."""
+    return in_batches(
+        lambda batch: endpoint(
+            as_argument(tf.nest.map_structure(tf.constant, batch))
+        ),
+        inputs,
+    )

@@ -21,7 +21,8 @@ class SeriesScorer(TableScorer):
         detector, false_alarm_rate, label_column, normal_class, seed: As in
             `dlunits.serving.table_scoring.TableScorer`.
         table_file: `dlunits.data.table_files.TableFile` to be scored.
-        series: Dict of `kinds`, of the time and of the channels, and of
+        series: Dict of `kinds`, of the time and of the channels, of
+            `ignored`, the names of other columns that were known, and of
             `inputs`, the configuration of a `SeriesInputs`; the entry
             `series` of the model card.
 
@@ -37,16 +38,18 @@ class SeriesScorer(TableScorer):
     def __init__(self, detector, false_alarm_rate, table_file, series, **more):
         super().__init__(detector, false_alarm_rate, **more)
         self.kinds = series["kinds"]
-        inputs = SeriesInputs.from_config(series["inputs"])
+        self.ignored = series.get("ignored", ())
+        series_inputs = SeriesInputs.from_config(series["inputs"])
         table = read_series(table_file, self.kinds)
         try:
-            self.windows = inputs.windows(table.values, table.times)
+            self.windows = series_inputs.windows(table.values, table.times)
         except ValueError as error:
             raise ValueError(f"{table_file.path}: {error}") from error
-        features = inputs.features(self.windows)
+        features = series_inputs.features(self.windows)
         columns = dict(zip(self.detector_columns, features.T, strict=True))
-        self.of_windows = detector.judge(columns)
-        self.why = detector.explain(columns, top=self.causes)
+        inputs = detector.table.inputs(columns)
+        self.of_windows = detector.judge(columns, inputs)
+        self.why = detector.explain(columns, self.causes, inputs)
         self.of_rows = {
             name: self.windows.to_rows(values).astype("float32")
             for name, values in self.of_windows.items()
@@ -61,7 +64,7 @@ class SeriesScorer(TableScorer):
 
     @property
     def known_columns(self):
-        return self.kinds
+        return [*self.kinds, *self.ignored]
 
     def judge(self, chunk):
         rows = slice(chunk.first_row, chunk.first_row + chunk.table.num_rows)
@@ -95,13 +98,15 @@ class SeriesScorer(TableScorer):
     def strangest_windows(self):
         """As `top`, of windows of which no two overlap, by their first row."""
         starts, window = self.windows.starts, self.windows.window
-        scores = np.array(self.of_windows["anomaly_score"])
+        slots = self.windows.series.slot_of_row
+        scores = np.where(
+            rows_in(self.windows), self.of_windows["anomaly_score"], -np.inf
+        )
         chosen = []
         while len(chosen) < TOP and np.isfinite(scores).any():
             strangest = int(np.argmax(scores))
             chosen.append(strangest)
             scores[abs(starts - starts[strangest]) < window] = -np.inf
-        slots = self.windows.series.slot_of_row
         first = [
             np.flatnonzero((slots >= start) & (slots < start + window))
             for start in starts[chosen]
@@ -156,9 +161,37 @@ def middle_windows(windows):
     return np.where(covered, nearest, -1)
 
 
+def rows_in(windows):
+    """How many rows each window holds; none where all of it is bridged.
+
+    >>> from dlunits.data.regular_series import regular_series
+    >>> from dlunits.data.series_windows import SeriesWindows
+    >>> series = regular_series(np.ones(5), [0, 1, 4, 5, 6])
+    >>> rows_in(SeriesWindows(series, window=2, stride=1)).tolist()
+    [2, 1, 0, 1, 2, 2]
+    """
+    slots = windows.series.slot_of_row
+    rows = np.bincount(slots[slots >= 0], minlength=windows.series.bounds[-1])
+    before = np.append(0, np.cumsum(rows))
+    return before[windows.starts + windows.window] - before[windows.starts]
+
+
 def scorer_of(detector, false_alarm_rate, table_file, card, **labels):
-    """The scorer of a table, or, if the card has one, of a series."""
+    """The scorer of a table, or, if the card has one, of a series.
+
+    Raises:
+        ValueError: If the column of labels is one that was learnt from, or
+            as `SeriesScorer`.
+    """
     series = card.get("series")
+    learnt = detector.table.columns if series is None else series["kinds"]
+    label = labels.get("label_column")
+    if label in learnt:
+        raise ValueError(
+            f"{table_file.path}: column {label!r} was learnt from, so that it "
+            "cannot say how well anomalies are found. Evaluate by another "
+            "column, or learn anew with this one as the column of labels."
+        )
     if series is None:
         return TableScorer(detector, false_alarm_rate, **labels)
     return SeriesScorer(

@@ -10,9 +10,9 @@ from dlunits.models.column_texts import (
     DIGITS_EXPECTED,
     DIGITS_SEEN,
     MISSING_TEXT,
-    OTHER_TEXT,
+    words_of,
 )
-from dlunits.models.column_values import DAYS, MISSING, MONDAY
+from dlunits.models.column_values import DAYS, MISSING, MISSING_WORD, MONDAY
 
 DTYPES = {
     "numbers": tf.float32,
@@ -93,15 +93,23 @@ def model_inputs(table_inputs, columns):
 def codes_of(texts, vocabulary):
     """Place of each text in the vocabulary, from 1 on; else 0.
 
-    >>> codes_of(tf.constant(["wet", "icy"]), ("dry", "wet")).numpy().tolist()
-    [2, 0]
+    >>> vocabulary = "", "dry", "wet"
+    >>> codes_of(tf.constant(["wet", "icy", "nan"]), vocabulary).numpy()
+    array([3, 0, 1], dtype=int32)
     """
     codes = tf.zeros_like(texts, "int32")
     if vocabulary:
+        texts = tf.where(is_missing(texts), MISSING_WORD, texts)
         is_word = tf.equal(texts[:, None], tf.constant(vocabulary))
         numbers = tf.range(1, 1 + len(vocabulary))
         codes = tf.reduce_max(tf.where(is_word, numbers, 0), axis=1)
     return codes
+
+
+def is_missing(texts):
+    """(rows,) -> (rows,), whether a text means that there is none"""
+    means_it = tf.equal(texts[:, None], tf.constant(sorted(MISSING)))
+    return tf.reduce_any(means_it, axis=1)
 
 
 def explained(table_inputs, columns, differences, top):
@@ -126,11 +134,9 @@ def explained(table_inputs, columns, differences, top):
         key, place = table_inputs.place(name)
         kind, typical = table_inputs.kinds[name], differences[key][:, place]
         if key == "codes":
-            words = [OTHER_TEXT, *table_inputs.vocabularies[name]]
+            words = words_of(table_inputs.vocabularies[name])
             expected.append(tf.gather(words, typical))
-            missing = tf.equal(column[:, None], tf.constant(sorted(MISSING)))
-            missing = tf.reduce_any(missing, axis=1)
-            seen.append(tf.where(missing, MISSING_TEXT, column))
+            seen.append(tf.where(is_missing(column), MISSING_TEXT, column))
         else:
             expected.append(texts_of(kind, typical, DIGITS_EXPECTED))
             seen.append(texts_of(kind, inputs[key][:, place], DIGITS_SEEN))

@@ -2,21 +2,14 @@
 
 import functools
 import itertools
-import os
-import pathlib
 
 import numpy as np
 
 from dlunits.data.anomaly_labels import anomaly_labels
 from dlunits.data.csv_rows import numbered_records
 from dlunits.data.row_sample import RowSample
-from dlunits.data.scored_tables import (
-    check_new_columns,
-    find_writer,
-    write_scored,
-)
-from dlunits.data.table_columns import check_columns, columns_as_arrays
-from dlunits.data.table_files import open_table
+from dlunits.data.scored_tables import write_scored
+from dlunits.data.table_columns import columns_as_arrays
 from dlunits.diagnostics.detection_quality import detection_quality
 from dlunits.serving.anomaly_service import EXPLAINED, ServedDetector
 
@@ -103,8 +96,9 @@ class TableScorer:
     def judge(self, chunk):
         """Columns of a chunk, and what `judge` and `explain` say of them."""
         columns = columns_as_arrays(chunk, self.detector.table.kinds)
-        why = self.detector.explain(columns, top=self.causes)
-        return columns, self.detector.judge(columns), why
+        inputs = self.detector.table.inputs(columns)
+        why = self.detector.explain(columns, self.causes, inputs)
+        return columns, self.detector.judge(columns, inputs), why
 
     def keep(self, chunk, columns, verdict, alarms, why):
         rows = chunk.table.num_rows
@@ -210,43 +204,6 @@ def open_model(version, false_alarm_rate=None):
             f"{rate:g}. Allow for a higher rate, or learn from more rows."
         )
     return detector, rate
-
-
-def open_tables(train, score, output, label_column=None, **dialect):
-    """Opens the tables, and refuses what would fail only after training.
-
-    Args:
-        train, score: Paths, either may be `None`.
-        output: Path of the scored table.
-        label_column: Column that one of them must have, or `None`.
-        **dialect: See `dlunits.data.table_files.open_table`.
-
-    Returns:
-        Pair of `TableFile`, `None` where there is no path.
-
-    Raises:
-        ValueError, OSError: One line.
-    """
-    tables = [path and open_table(path, **dialect) for path in (train, score)]
-    if score:
-        check_new_columns(tables[1], NEW_COLUMNS)
-        check_output(tables[1], pathlib.Path(output).expanduser())
-    there = [table for table in tables if table]
-    if label_column and not any(label_column in t.columns for t in there):
-        check_columns(there[-1].columns, [label_column], there[-1].path)
-    return tables
-
-
-def check_output(table_file, output):
-    """Refuses a path to which the scored table cannot be written."""
-    find_writer(table_file, output)
-    folder = output.parent
-    if output.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        is_it = "is a folder" if output.is_dir() else "cannot be written"
-        raise ValueError(
-            f"{output}: {is_it}. Name a file in a folder that is there and "
-            "that you may write to."
-        )
 
 
 def score_table(

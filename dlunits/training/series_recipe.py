@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlunits.data.column_kinds import find_kinds
+from dlunits.data.row_sample import RowSample
 from dlunits.data.series_inputs import SeriesInputs
 from dlunits.data.series_tables import read_series, series_kinds
 from dlunits.data.table_columns import check_columns
@@ -10,12 +11,34 @@ from dlunits.diagnostics.anomaly_peers import peer_scores
 from dlunits.training.anomaly_recipe import (
     MOST_BY_PEERS,
     Learnt,
-    TrainingRows,
     facts_of,
-    ignored_lines,
     learn_detector,
-    parsed,
+    learn_table,
 )
+from dlunits.training.training_rows import TrainingRows, ignored_lines, parsed
+
+
+def learn(train, score=None, *, timestamp_column=None, window=64, **options):
+    """Learns a detector from a table, or, if there are times, from a series.
+
+    Args:
+        train, score, **options: As in
+            `dlunits.training.anomaly_recipe.learn_table`.
+        timestamp_column, window: As in `learn_series`; without a column of
+            times rows stand alone.
+
+    Returns:
+        `Learnt`.
+
+    Raises:
+        ValueError: If it cannot be learnt from; one line.
+    """
+    if timestamp_column is None:
+        return learn_table(train, score, **options)
+    return learn_series(
+        train, score, timestamp_column=timestamp_column, window=window,
+        **options,
+    )  # fmt: skip
 
 
 def learn_series(
@@ -64,7 +87,7 @@ def learn_series(
     )
     if score is not None:
         check_columns(score.columns, kinds, score.path)
-    values = series.values
+    values, seed = series.values, options.get("seed", 0)
     keep_anomalies = options.get("contamination", 0) > 0
     anomalies = None if label is None else int(series.labels.sum())
     if anomalies and not keep_anomalies:
@@ -74,7 +97,8 @@ def learn_series(
         windows = inputs.windows_to_learn_from(values, series.times)
     except ValueError as error:
         raise ValueError(f"{train.path}: {error}") from error
-    columns = feature_columns(inputs, list(kinds)[1:], windows)
+    features = inputs.features_to_learn_from(windows)
+    columns = feature_columns(inputs, list(kinds)[1:], features)
     rows = TrainingRows(
         columns, dict.fromkeys(columns, "number"), {}, train.path,
         len(values), anomalies, keep_anomalies, "windows",
@@ -90,28 +114,35 @@ def learn_series(
 
     def peers(scored):
         new = inputs.features(scored.windows)
-        known = np.stack(list(columns.values()), axis=1)[:MOST_BY_PEERS]
+        sample = RowSample(MOST_BY_PEERS, seed)
+        sample.add({"windows": features})
+        known = sample.columns["windows"]
         kept = scored.verdicts.columns["row"]
         return {
             name: scored.windows.to_rows(scores)[kept]
-            for name, scores in peer_scores(known, new).items()
+            for name, scores in peer_scores(known, new, seed).items()
         }
 
     return Learnt(
         detector, facts, peers,
-        {"series": {"kinds": kinds, "inputs": inputs.get_config()}},
+        {
+            "series": {
+                "kinds": kinds,
+                "ignored": list(reasons),
+                "inputs": inputs.get_config(),
+            }
+        },
     )  # fmt: skip
 
 
-def feature_columns(inputs, channels, windows):
+def feature_columns(inputs, channels, features):
     """Features of windows by name, `"speed: level"` for example."""
-    features = inputs.features(windows).T
     names = inputs.names
     of_channel = len(names) // len(channels)
     return {
         f"{channels[place // of_channel]}: {name.rpartition(', ')[2]}": column
         for place, (name, column) in enumerate(
-            zip(names, features, strict=True)
+            zip(names, features.T, strict=True)
         )
     }
 

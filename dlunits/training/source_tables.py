@@ -11,6 +11,7 @@ import pyarrow.parquet
 from dlunits.data import embedded_tables
 from dlunits.data.picture_sets import pictures_of_class, pictures_of_folder
 from dlunits.models.picture_columns import picture_columns
+from dlunits.training.working_directory import check_writable, fill_in
 from dlunits.whole_files import written_whole
 
 PICTURE, LABEL = "picture", "label"  # columns
@@ -20,8 +21,8 @@ class SourceTables(typing.NamedTuple):
     """Table files, and where they came from.
 
     Args:
-        train, score: Paths, of normal rows and of others; `None` if there is
-            no such table.
+        train, score: Paths, of normal rows and of others, or what is opened
+            there; `None` if there is no such table.
         labels: Dict of `label_column`, the name of the column that says what
             is an anomaly, or `None`; and of `normal_class`.
         kinds: Texts such as `"picture=ignored"`, kinds of columns.
@@ -31,6 +32,7 @@ class SourceTables(typing.NamedTuple):
         pictures: Those that the rows to score describe, uint8
             `(rows, height, width, 1)`, or `None`.
         describe: Keras model from pictures to the columns, or `None`.
+        output: Path of the scored table, or `None` as long as none is known.
     """
 
     train: object
@@ -41,6 +43,48 @@ class SourceTables(typing.NamedTuple):
     problems: int = 0
     pictures: np.ndarray | None = None
     describe: object = None
+    output: object = None
+
+
+def folders_of_run(source, score, model, workdir, export_dir):
+    """Names a run, and makes its folders.
+
+    Args:
+        source: Path of what is learnt from, or name of the data set.
+        score: Path of what is judged, or `None`.
+        model: Folder of a SavedModel to judge by, or `None` if one is learnt.
+        workdir, export_dir: Paths, in which `{dataset}` becomes the name.
+
+    Returns:
+        `(name, workdir, export_dir)`; there is no folder to export to where
+        nothing is learnt.
+
+    Raises:
+        OSError: If one cannot be made or written to.
+
+    Example:
+
+    >>> import tempfile
+    >>> folders = [f"{tempfile.mkdtemp()}/{{dataset}}"] * 2
+    >>> model = "models/anomaly_pump/7"
+    >>> folders_of_run("wdbc", "a/new.csv", model, *folders)[0]
+    'pump_7_new'
+    """
+    name = pathlib.Path(source).stem
+    if model:
+        version = pathlib.Path(model)
+        name = (
+            f"{version.parent.name}_{version.stem}_{pathlib.Path(score).stem}"
+        )
+    name = name.removeprefix("anomaly_")
+    workdir, export_dir = (
+        pathlib.Path(fill_in(path, {"dataset": name})).expanduser()
+        for path in (workdir, export_dir)
+    )
+    check_writable(workdir)
+    if not model:
+        check_writable(export_dir)
+    return name, workdir, export_dir
 
 
 def source_tables(
@@ -75,6 +119,7 @@ def source_tables(
             by, which says how pictures are described, or `None`.
         dataset: Name; it counts if there is no path.
         label_column: Of files, the column that says what is an anomaly.
+            Folders and data sets have labels of their own.
         normal_class: Of a data set of pictures, the class that is normal; of
             files, the label of normal rows.
         side: Integer, height and width of pictures out of folders.
@@ -85,11 +130,13 @@ def source_tables(
         `SourceTables`.
 
     Raises:
-        ValueError: If there is no such data set or class, or no picture.
+        ValueError: If there is no such data set or class, no picture, or
+            what is named does not go together.
         OSError: If a table cannot be written.
     """
     folder, paths = pathlib.Path(folder), (train, score)
     labels = {"label_column": label_column, "normal_class": normal_class}
+    check_go_together(paths, dataset, labels)
     if not any(paths) and dataset == "wdbc":
         labels["label_column"] = embedded_tables.LABEL_COLUMN
         files = embedded_tables.write_wdbc(folder, seed)
@@ -120,6 +167,28 @@ def source_tables(
         new and new.images,
         model,
     )
+
+
+def check_go_together(paths, dataset, labels):
+    """Refuses folders beside files, and labels where there are others."""
+    there = [path for path in paths if path]
+    kinds = {is_folder(path) for path in there}
+    if len(kinds) > 1:
+        table, folder = sorted(there, key=is_folder)
+        raise ValueError(
+            f"{folder}: is a folder, and {table} is none. Name two tables, or "
+            "two folders of pictures."
+        )
+    if True in kinds and any(labels.values()):
+        raise ValueError(
+            f"{there[0]}: is a folder, whose subfolders say what is normal. "
+            "Leave out the column of labels and the normal class."
+        )
+    if not there and labels["label_column"]:
+        raise ValueError(
+            f"The data set {dataset!r} has labels of its own. Leave out the "
+            f"column of labels, {labels['label_column']!r}."
+        )
 
 
 def is_folder(path):

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from apps.anomaly_detection import KINDS, run
+from apps.anomaly_detection import IDLE, KINDS, check_flags, run
 from dlunits.data import digits
 from dlunits.data.table_files import open_table
 from dlunits.models import parallel_autoencoders
@@ -169,7 +169,7 @@ DEFAULTS = {
     "label_column": None, "normal_class": None, "kinds": [],
     "delimiter": None, "encoding": None, "decimal": None, "kind": "denoising",
     "timestamp_column": None, "window": 16, "steps": 20, "seed": 0,
-    "side": 28,
+    "side": 28, "folds": 5,
     "workdir": "run", "export_dir": "models",
 }  # fmt: skip
 
@@ -181,7 +181,9 @@ def score(trained, tmp_path, monkeypatch):
     asked = {"model": trained[0] / MODEL / "1", "score": "new.csv"}
 
     def run_on(output="scored.csv", **flags):
-        run(**DEFAULTS | asked | flags | {"output": output})
+        flags = asked | flags | {"output": output}
+        check_flags({name for name, value in flags.items() if value})
+        run(**DEFAULTS | flags)
         return read(tmp_path / output) if output.endswith("csv") else None
 
     return run_on
@@ -196,6 +198,24 @@ def test_the_model_scores_as_when_it_was_learnt(trained, score, tmp_path):
                 float(other[name]), abs=1e-4
             )
         assert row["column_1"] == other["column_1"]
+
+
+def test_a_report_of_a_model_shows_what_is_usual(trained, score, tmp_path):
+    shutil.copy(trained[0] / "new.csv", tmp_path)
+    score()
+    texts = [
+        (folder / name / "report.html").read_text()
+        for folder, name in (
+            (trained[0], "runs/anomaly_normal"), (tmp_path, "run"),
+        )
+    ]  # fmt: skip
+    thresholds = [
+        re.search(r"above the threshold ([\d.]+) are ([\d.]+ % of known)", text)
+        for text in texts
+    ]
+    assert thresholds[0].groups() == thresholds[1].groups()
+    known = [re.search(r"calibrated by</dt><dd>(\d+)", t)[1] for t in texts]
+    assert known[0] == known[1]
 
 
 def test_columns_may_be_more_and_in_any_order(trained, score, tmp_path, capsys):
@@ -480,7 +500,14 @@ def test_a_bad_table_is_one_line_and_nothing_is_written(
         ({"score": None}, "--score=TABLE and --output=TABLE"),
         ({"train": "new.csv"}, "one of --train=TABLE and --model"),
         ({"model": None}, "one of --train=TABLE and --model"),
+        ({"model": None, "score": None}, "one of --train=TABLE and --model"),
         ({"model": "none/1"}, "none/1: is not the folder of an exported"),
+        ({"label_column": "road"}, r"new\.csv: column 'road' was learnt from"),
+        ({"steps": 20}, "--steps does nothing beside --model"),
+        ({"kinds": ["road=ignored"]}, "--kinds does nothing beside --model"),
+        ({"contamination": 0.1}, "--contamination does nothing beside --mod"),
+        ({"kind": "plain"}, "--kind does nothing beside --model"),
+        ({"timestamp_column": "time"}, "--timestamp_column does nothing besi"),
         ({"false_alarm_rate": 1e-4}, "would call nothing anomalous at"),
         ({"workdir": "new.csv"}, "new.csv"),
     ],
@@ -512,6 +539,10 @@ def test_what_is_asked_wrong_is_one_line(
         (90, {"kinds": ["road=number"]}, r"normal\.csv, line 2, column 'road'"),
         (90, {"label_column": "state"}, r"column 'state' calls all 90 rows"),
         (90, {"export_dir": "normal.csv"}, r"normal\.csv"),
+        (90, {"dataset": "mnist"}, "--dataset does nothing beside --train"),
+        (90, {"window": 8}, "--window is of a series"),
+        (90, {"normal_class": "ok"}, "--normal_class is a label"),
+        (90, {"folds": 1}, r"holds 23 rows to .*, or allow for 0\.042"),
     ],
 )
 def test_a_table_that_cannot_be_learnt_from_is_one_line(
@@ -519,11 +550,27 @@ def test_a_table_that_cannot_be_learnt_from_is_one_line(
 ):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "normal.csv", rows_of(rows, 0, faults=1.0))
+    flags = {"train": "normal.csv"} | flags
     with pytest.raises((OSError, ValueError), match=message) as refused:
-        run(**DEFAULTS | {"train": "normal.csv"} | flags)
+        check_flags(flags.keys())
+        run(**DEFAULTS | flags)
     assert len(str(refused.value).splitlines()) == 1
     assert not list(tmp_path.rglob("report.html"))
     assert not list(tmp_path.rglob("saved_model.pb"))
+
+
+def test_flags_that_would_do_nothing_are_flags(app, tmp_path):
+    """Read off a process, which answers before anything heavy is loaded."""
+    process = app(tmp_path, "--help")
+    for names in IDLE.values():
+        for name in names.split():
+            assert re.search(rf"--(\[no\])?{name}:", process.stdout), name
+    flags = ("--model=m/1", "--score=a.csv", "--output=b.csv", "--steps=1500")
+    process = app(tmp_path, *flags)
+    assert process.returncode == 1
+    assert process.stderr == (
+        "anomaly_detection.py: --steps does nothing beside --model\n"
+    )
 
 
 def test_ten_thousand_columns_are_refused(tmp_path, monkeypatch):
@@ -546,40 +593,83 @@ def test_a_process_ends_with_status_1_and_one_line(app, tmp_path):
     )
 
 
-def test_killed_it_leaves_what_was_there_and_starts_anew(
-    project, offline, trained, tmp_path, monkeypatch
+def test_a_bad_row_to_score_does_not_undo_the_training(
+    tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
+    write(tmp_path / "normal.csv", rows_of(120, 0, faults=0))
+    rows = rows_of(50, 1)
+    rows[40]["power"] = "high"
+    write(tmp_path / "new.csv", rows)
+    flags = {"train": "normal.csv", "score": "new.csv", "output": "scored.csv"}
+    flags |= {"kinds": ["state=ignored"]}
+    with pytest.raises(ValueError, match=r"new\.csv, line 42, column 'power'"):
+        run(**DEFAULTS | flags)
+    assert not (tmp_path / "scored.csv").exists()
+    assert "SavedModel:    models/1" in capsys.readouterr().out
+    rows[40]["power"] = "1.0"
+    write(tmp_path / "new.csv", rows)
+    flags = {"model": "models/1", "score": "new.csv", "output": "scored.csv"}
+    run(**DEFAULTS | flags)
+    assert len(read(tmp_path / "scored.csv")) == 50
+
+
+@pytest.fixture
+def endless(project, offline, trained, tmp_path):
+    """A process in `tmp_path` that learns without end, after an epoch."""
     for name in ("normal.csv", "new.csv"):
         shutil.copy(trained[0] / name, tmp_path)
+    (tmp_path / "scored.csv").write_text("what was there before")
+    errors = (tmp_path / "errors.txt").open("wb")
+    with (
+        errors,
+        subprocess.Popen(
+            [
+                sys.executable,
+                project / "apps/anomaly_detection.py",
+                *(
+                    "--train=normal.csv",
+                    "--score=new.csv",
+                    "--output=scored.csv",
+                ),
+                *("--steps=1000000", "--workdir=run", "--export_dir=models"),
+            ],
+            cwd=tmp_path,
+            env=offline,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            # A suite run in the background has its children ignore the signal.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process,
+    ):
+        started = time.monotonic()
+        for line in process.stdout:
+            assert time.monotonic() - started < 300
+            if line.startswith(b"100/100"):
+                break
+        yield process
+        process.kill()
+
+
+def test_killed_it_leaves_what_was_there_and_starts_anew(
+    endless, tmp_path, monkeypatch
+):
+    endless.kill()
+    assert endless.wait() == -signal.SIGKILL
     output = tmp_path / "scored.csv"
-    output.write_text("what was there before")
-    flags = {"train": "normal.csv", "score": "new.csv", "output": "scored.csv"}
-    killed = subprocess.Popen(
-        [
-            sys.executable,
-            project / "apps/anomaly_detection.py",
-            *(f"--{name}={value}" for name, value in flags.items()),
-            "--steps=1000000",
-            "--workdir=run",
-            "--export_dir=models",
-        ],
-        cwd=tmp_path,
-        env=offline,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    started = time.monotonic()
-    for line in killed.stdout:
-        assert time.monotonic() - started < 300
-        if line.startswith(b"100/100"):
-            break
-    killed.kill()
-    assert killed.wait() == -signal.SIGKILL
-    killed.stdout.close()
     assert output.read_text() == "what was there before"
     assert not list((tmp_path / "models").iterdir())
 
+    monkeypatch.chdir(tmp_path)
+    flags = {"train": "normal.csv", "score": "new.csv", "output": "scored.csv"}
     run(**DEFAULTS | flags)
     assert len(read(output)) == 200
     assert (tmp_path / "models/1/saved_model.pb").is_file()
+
+
+def test_stopped_it_says_so_in_one_line(endless, tmp_path):
+    endless.send_signal(signal.SIGINT)
+    endless.stdout.read()
+    assert endless.wait() == 1
+    *_, last = (tmp_path / "errors.txt").read_text().splitlines()
+    assert last == "anomaly_detection.py: stopped"

@@ -140,9 +140,19 @@ def test_without_labels_or_a_table_those_parts_are_left_out(tmp_path):
         "Scores", "The strangest rows", "Columns", "How this was made",
     ]  # fmt: skip
     assert "Rows calibrated by" not in summary(unlabelled)
+    assert "known rows" not in unlabelled and "threshold" not in unlabelled
     assert headings(report(tmp_path)) == [
         "Training", "Columns", "How this was made",
     ]  # fmt: skip
+
+
+def test_known_scores_may_be_some_of_many(tmp_path):
+    known = np.arange(0.0, 10_000, 10)  # of 0, 1, 2 ... 9990
+    html = report(tmp_path, scored=scored(None), known=known, num_known=9991)
+    assert summary(html)["Rows calibrated by"] == "9,991"
+    # (1 + 98) / (1 + 9991) <= 0.01: the 99th from above is 9892.
+    assert "above the threshold 9.89e+03 are 1.0 % of known rows" in html
+    assert "1 % of rows like them lie above the threshold." in html
 
 
 def test_a_series_is_drawn_with_its_alarms(tmp_path):

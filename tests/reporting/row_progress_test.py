@@ -2,10 +2,12 @@
 
 import io
 import itertools
+import time
 
 import pytest
 
-from dlunits.reporting.row_progress import RowProgress
+from dlunits.data.table_files import open_table
+from dlunits.reporting.row_progress import RowProgress, watching
 
 
 class Clock:
@@ -71,3 +73,14 @@ def test_a_table_of_one_chunk_ends_without_a_line(stream):
     progress(10)
     progress.finish()
     assert stream.getvalue() == ""
+
+
+def test_who_reads_a_table_is_watched(tmp_path):
+    path, stream = tmp_path / "new.csv", Terminal()
+    path.write_text("speed\n1\n2\n3\n")
+    table = watching(stream)("Scoring", open_table(path))
+    for chunk in table.chunks(rows=1):
+        time.sleep(0.3)  # longer than from one drawing to the next
+        assert chunk.table.num_rows == 1
+    assert "Scoring: 3 of 3 rows" in stream.getvalue()
+    assert "Scoring: 3 rows in 1 s" in stream.getvalue()

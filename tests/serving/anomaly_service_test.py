@@ -1,6 +1,7 @@
 """A served detector: the same verdicts and reasons as the Keras one."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,7 +11,12 @@ import tensorflow as tf
 
 from dlunits.models import AnomalyDetector
 from dlunits.models.picture_columns import picture_columns
-from dlunits.serving.anomaly_service import ServedDetector, export_detector
+from dlunits.serving.anomaly_service import (
+    ServedDetector,
+    export_detector,
+    note_metrics,
+    some_of,
+)
 
 MONDAY = 1_704_067_200  # seconds since 1970
 KINDS = {
@@ -33,7 +39,7 @@ def rows(count, seed=0):
         "last": last,
         "on": np.tile([1.0, 1.0, 0.0], count)[:count],
         "time": MONDAY + 3600.0 * np.arange(count),
-        "Straße": rng.choice(np.array(["naß", "trocken"], object), count),
+        "Straße": rng.choice(np.array(["naß", "trocken", ""], object), count),
     }
 
 
@@ -185,6 +191,32 @@ def test_pictures_are_described_and_scored(tmp_path):
     assert signature(images=tf.zeros((2, 12, 12, 1)))["p_value"].shape == (2,)
     card = json.loads((version / "model_card.json").read_text())
     assert card["picture_shape"] == [12, 12, 1]
+
+
+def test_a_report_of_a_served_detector_shows_what_was_known(
+    served, detector, tmp_path
+):
+    known = detector.conformal.known_scores()
+    assert served.facts["num_known"] == len(known) == 200
+    assert served.facts["kinds"] == KINDS
+    np.testing.assert_allclose(served.facts["known"], known, atol=1e-5)
+
+
+def test_of_many_known_scores_some_are_kept():
+    some = some_of(np.arange(20_000.0))
+    assert len(some) == 1000 and (some[0], some[-1]) == (0, 19_999)
+    assert set(np.diff(some)) == {20.0, 21.0}  # 19,999 / 999 = 20.02
+
+
+def test_what_is_measured_later_is_noted_in_the_card(version, tmp_path):
+    shutil.copy(version / "model_card.json", tmp_path)
+    before = json.loads((tmp_path / "model_card.json").read_text())
+    note_metrics(tmp_path, {"AUC": 0.875})
+    card = json.loads((tmp_path / "model_card.json").read_text())
+    assert card == before | {"metrics": {"AUC": 0.875}}
+    assert list(card) == list(before)
+    with pytest.raises(ValueError, match="what JSON can"):
+        note_metrics(tmp_path, {"AUC": float("nan")})
 
 
 def test_a_folder_that_is_no_detector_is_refused(tmp_path):

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlunits.models import TableInputs
+from dlunits.models.column_values import as_codes
 from dlunits.serving.table_requests import (
     argument_names,
+    codes_of,
     column_specs,
     model_inputs,
 )
@@ -35,6 +37,14 @@ def test_inputs_are_those_of_the_table(known):
     assert list(found) == list(expected)
     for key in expected:
         np.testing.assert_array_equal(found[key], expected[key])
+
+
+@pytest.mark.parametrize("vocabulary", [(), ("",), ("dry",), ("", "dry")])
+def test_texts_have_the_codes_that_python_gives_them(vocabulary):
+    texts = np.array(["dry", "", "nan", "None", "icy"], object)
+    np.testing.assert_array_equal(
+        codes_of(tf.constant(texts), vocabulary), as_codes(texts, vocabulary)
+    )
 
 
 def test_times_keep_their_minute(known):

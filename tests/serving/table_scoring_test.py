@@ -14,11 +14,11 @@ from dlunits.data.table_files import Chunk, open_table
 from dlunits.diagnostics.detection_quality import detection_quality
 from dlunits.models import AnomalyDetector
 from dlunits.serving import table_scoring
+from dlunits.serving.series_scoring import scorer_of
 from dlunits.serving.table_scoring import (
     NEW_COLUMNS,
     TOP,
     TableScorer,
-    open_tables,
     row_numbers,
     score_table,
 )
@@ -188,36 +188,11 @@ def test_rows_of_parquet_are_numbered_from_1(tmp_path):
     assert row_numbers(open_table(path), [1, 0], 2) == [2, 1]
 
 
-# What is refused before anything is learnt
-
-
-@pytest.mark.parametrize(
-    ("output", "label", "message"),
-    [
-        ("scored.xlsx", None, "must end in"),
-        ("new.csv", None, "is the table that is read"),
-        ("none/scored.csv", None, r"none/scored\.csv: cannot be written"),
-        ("folder.csv", None, "is a folder"),
-        ("scored.csv", "stat", "column 'stat' is missing.*'state'"),
-        ("scored.csv", "speed", None),
-    ],
-)
-def test_what_would_fail_later_is_refused(
-    table, tmp_path, output, label, message
-):
-    (tmp_path / "folder.csv").mkdir()
-    if message is None:
-        assert open_tables(None, table.path, tmp_path / output, label)
-        return
-    with pytest.raises(ValueError, match=message) as refused:
-        open_tables(table.path, table.path, tmp_path / output, label)
-    assert len(str(refused.value).splitlines()) == 1
-
-
-def test_a_table_that_was_scored_is_refused(detector, table, tmp_path):
-    scored(detector, table, tmp_path)
-    with pytest.raises(ValueError, match=r"scored\.csv: has a column 'anom"):
-        open_tables(None, tmp_path / "scored.csv", tmp_path / "again.csv")
+def test_a_label_that_was_learnt_from_is_refused(detector, table):
+    with pytest.raises(ValueError, match=r"new\.csv: column 'road' was learnt"):
+        scorer_of(detector, RATE, table, {}, label_column="road")
+    scorer = scorer_of(detector, RATE, table, {}, label_column="state")
+    assert scorer.label_column == "state"
 
 
 def test_a_bad_value_late_in_the_table_leaves_what_was_there(

@@ -1,4 +1,6 @@
-"""Rows to learn from, drawn from a file, and the detector that they make."""
+"""Rows out of a file, the detector that they make, and what is said of it."""
+
+import types
 
 import numpy as np
 import pytest
@@ -8,14 +10,12 @@ from dlunits.diagnostics.anomaly_peers import peer_scores
 from dlunits.training import anomaly_recipe
 from dlunits.training.anomaly_recipe import (
     check_enough_rows,
-    draw_training_rows,
     facts_of,
-    ignored_lines,
     learn_detector,
     learn_table,
-    parsed,
     peers_on,
 )
+from dlunits.training.training_rows import draw_training_rows
 
 
 @pytest.fixture
@@ -31,85 +31,6 @@ def table(tmp_path):
         lines.append(f"{number},{speed:.3f},{road},{int(fault)}")
     path.write_text("\n".join(lines))
     return open_table(path)
-
-
-def test_faults_are_left_out_and_the_label_is_not_learnt(table):
-    rows = draw_training_rows(table, label_column="state")
-    assert rows.used == ["speed", "road"]
-    assert rows.reasons == {
-        "number": "counts the rows",
-        "state": "is the label",
-    }
-    assert rows.columns.keys() == {"speed", "road"}
-    assert (rows.seen, rows.anomalies, rows.number) == (120, 30, 90)
-    assert rows.columns["speed"].max() < 100
-    assert rows.source == (
-        f"{table.path}: 120 rows, of which 90 are learnt from; 2 of 4 columns "
-        "used. 30 anomalies by label are left out."
-    )
-    assert ignored_lines(rows.reasons)[0] == (
-        "Ignored: 'number' counts the rows"
-    )
-
-
-def test_they_are_kept_where_they_are_feared(table):
-    rows = draw_training_rows(table, label_column="state", keep_anomalies=True)
-    assert rows.number == 120
-    assert rows.columns["speed"].max() > 100
-    assert rows.source.endswith("30 anomalies by label are learnt from, too.")
-
-
-def test_a_file_without_labels_is_normal(table):
-    rows = draw_training_rows(table, label_column="diagnosis")
-    assert rows.anomalies is None
-    assert rows.number == 120
-    assert rows.source.endswith("3 of 4 columns used.")
-
-
-def test_a_named_class_is_the_normal_one(table):
-    rows = draw_training_rows(table, label_column="state", normal_class="1")
-    assert rows.number == 30
-    assert rows.columns["speed"].min() > 100
-
-
-def test_kinds_can_be_said(table):
-    rows = draw_training_rows(table, kinds=["number=number", "road=ignored"])
-    assert rows.used == ["number", "speed", "state"]
-    with pytest.raises(ValueError, match=r"NAME=KIND. Received: 'road'"):
-        draw_training_rows(table, kinds=["road"])
-    with pytest.raises(ValueError, match="column 'rode' is missing"):
-        draw_training_rows(table, kinds=["rode=number"])
-    assert parsed(["a=b=number"]) == {"a=b": "number"}
-
-
-def test_of_long_and_wide_tables_some_rows_are_drawn(table, monkeypatch):
-    monkeypatch.setattr(anomaly_recipe, "MOST_CELLS", 81)
-    rows = draw_training_rows(table, label_column="state", seed=1)
-    assert rows.number == 81 // 2  # of the 90 normal ones, two columns
-    again = draw_training_rows(table, label_column="state", seed=1)
-    other = draw_training_rows(table, label_column="state", seed=2)
-    speeds = [each.columns["speed"].tolist() for each in (rows, again, other)]
-    assert speeds[0] == speeds[1] != speeds[2]
-
-
-def test_who_waits_is_told_what_is_done(table):
-    told = []
-
-    def watch(doing, table_file):
-        told.append(doing)
-        return table_file
-
-    draw_training_rows(table, watch=watch)
-    assert told == ["Looking at columns", "Drawing rows"]
-
-
-def test_labels_of_anomalies_only_are_refused(table):
-    path = table.path
-    path.write_text(path.read_text().replace(",0\n", ",1\n"))
-    with pytest.raises(
-        ValueError, match=r"normal\.csv: column 'state' calls all 120 rows"
-    ):
-        draw_training_rows(open_table(path), label_column="state")
 
 
 @pytest.mark.parametrize(
@@ -128,6 +49,35 @@ def test_too_few_rows_are_refused_before_anything_is_learnt(
         assert check_enough_rows(rows, detector) is None
         return
     with pytest.raises(ValueError, match=f"normal.csv: .* at least {needed}"):
+        check_enough_rows(rows, detector)
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (0.042, None),
+        (0.04, "holds 23 rows to .* at least 24. Add .*, or allow for 0.042"),
+    ],
+)
+def test_with_one_fold_a_quarter_of_the_rows_calibrates(table, rate, message):
+    """90 - 67 = 23, of which 1 / 24 = 0.0417 is the least p-value."""
+    rows = draw_training_rows(table, label_column="state")
+    options = {"num_folds": 1, "steps": 5, "false_alarm_rate": rate}
+    if message is None:
+        detector = learn_detector(rows, **options)
+        assert detector.learnt["calibrated"] == 23
+        return
+    with pytest.raises(ValueError, match=message):
+        learn_detector(rows, **options)
+
+
+def test_a_rate_that_no_number_of_rows_can_tell_is_refused(table, monkeypatch):
+    monkeypatch.setattr(anomaly_recipe, "MOST_CALIBRATED", 50)
+    rows = draw_training_rows(table, label_column="state")
+    detector = anomaly_recipe.AnomalyDetector(false_alarm_rate=0.01)
+    with pytest.raises(
+        ValueError, match=r"No more than 50 are taken, or allow for 0\.02\."
+    ):
         check_enough_rows(rows, detector)
 
 
@@ -179,3 +129,13 @@ def test_a_table_is_learnt_and_told_of(table, tmp_path):
     other.write_text("Speed,road\n1,dry\n")
     with pytest.raises(ValueError, match=r"new\.csv: .*Did you mean 'Speed'"):
         learn_table(table, open_table(other), label_column="state")
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_peers_are_asked_where_labels_show_who_is_right(both):
+    told = []
+    learnt = anomaly_recipe.Learnt(None, {}, lambda scored: {"k-NN": [1.0]})
+    scored = types.SimpleNamespace(has_both_labels=both)
+    peers = learnt.ask_peers(scored, told.append)
+    assert peers == ({"k-NN": [1.0]} if both else None)
+    assert told == ["Asking other detectors"] * both

@@ -9,7 +9,8 @@ from dlunits.data import table_files
 from dlunits.data.table_files import open_table
 from dlunits.serving.series_scoring import SeriesScorer, scorer_of
 from dlunits.serving.table_scoring import TOP, TableScorer, score_table
-from dlunits.training.series_recipe import learn_series
+from dlunits.training import series_recipe
+from dlunits.training.series_recipe import learn, learn_series
 
 RATE = 0.05
 WINDOW = 16
@@ -43,6 +44,40 @@ def learnt(tmp_path_factory):
     return found, told
 
 
+def write_weeks(path, first, weeks, seed):
+    """Noise on a week's pattern, every ten minutes."""
+    steps = np.arange(first * 1008, (first + weeks) * 1008)
+    usual = np.random.default_rng(99).normal(0, 3, 7)[steps % 1008 // 144]
+    noise = np.random.default_rng(seed).normal(size=len(steps))
+    lines = [
+        f"{600 * step},{value:.4f}"
+        for step, value in zip(steps, usual + noise, strict=True)
+    ]
+    path.write_text("\n".join(["time,power", *lines]))
+    return open_table(path)
+
+
+def test_new_weeks_are_called_anomalous_no_more_often_than_is_asked(tmp_path):
+    """Of four weeks, the one that is learnt from sets a quarter of what is
+    usual; beside that, each looks more usual than any new one.
+    """
+    below = []
+    for seed in range(3):
+        known = write_weeks(tmp_path / "known.csv", 0, 4, seed)
+        new = write_weeks(tmp_path / "new.csv", 4, 8, seed + 10)
+        found = learn_series(
+            known, timestamp_column="time", steps=50, seed=seed,
+            false_alarm_rate=0.1,
+        )  # fmt: skip
+        period = found.card["series"]["inputs"]["profile"]["period"]
+        assert period == 7 * 86_400
+        scorer = scorer_of(found.detector, 0.1, new, found.card)
+        below.append((scorer.of_windows["p_value"] <= 0.1).mean())
+    # A week held out stands beside three others, a new one beside four, so
+    # that the rate is below what is asked.
+    assert 0.01 < np.mean(below) < 0.1
+
+
 FAULT = range(200, 232)
 
 
@@ -70,6 +105,16 @@ def test_says_what_is_learnt_from(learnt):
     }  # fmt: skip
     columns = found.detector.table.columns
     assert {"wave: level", "other: slope"} < set(columns)
+
+
+@pytest.mark.parametrize("timestamp_column", [None, "time"])
+def test_rows_are_a_series_only_if_they_have_times(tmp_path, timestamp_column):
+    table = write(tmp_path / "normal.csv", 300)
+    found = learn(
+        table, timestamp_column=timestamp_column, window=4, steps=5,
+        kinds=["time=timestamp", "state=ignored"],
+    )  # fmt: skip
+    assert ("series" in found.card) == (timestamp_column is not None)
 
 
 def test_each_row_has_the_mean_of_the_windows_that_cover_it(scored):
@@ -115,11 +160,48 @@ def test_what_is_to_be_drawn_is_kept(scored):
     assert scorer.series["alarms"].sum() == scorer.alarms
 
 
+def test_windows_between_two_rows_are_not_among_the_strangest(learnt, tmp_path):
+    table = write(tmp_path / "normal.csv", 400)
+    found = learn_series(
+        table, timestamp_column="time", window=2, kinds=["state=ignored"],
+        steps=20,
+    )  # fmt: skip
+    path = tmp_path / "new.csv"
+    write(path, 30)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:16] + lines[18:]))  # two are bridged
+    table = open_table(path)
+    scorer = scorer_of(found.detector, RATE, table, found.card)
+    empty = np.flatnonzero(scorer.windows.starts == 15)
+    scorer.of_windows["anomaly_score"][empty] = 99.0
+    score_table(scorer, table, tmp_path / "scored.csv")
+    assert len(empty) == 1 and len(scorer.top["row"]) > 10
+    assert scorer.top["anomaly_score"].max() < 99
+
+
 def test_other_detectors_judge_the_same_rows(learnt, scored):
     scorer, _ = scored
     for scores in learnt[0].peers(scorer).values():
         assert scores.shape == (len(scorer.verdicts),)
         assert np.isfinite(scores).all()
+
+
+def test_other_detectors_learn_from_windows_drawn_at_random(
+    learnt, scored, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(
+        series_recipe,
+        "peer_scores",
+        lambda known, *_: drawn.append(known) or {},
+    )
+    learnt[0].peers(scored[0])
+    monkeypatch.setattr(series_recipe, "MOST_BY_PEERS", 20)
+    learnt[0].peers(scored[0])
+    all_of_them, some = (known.tolist() for known in drawn)
+    assert len(some) == 20 < len(all_of_them)
+    assert some != all_of_them[:20]
+    assert all(window in all_of_them for window in some)
 
 
 def test_it_does_not_matter_how_the_table_is_cut(
@@ -134,6 +216,7 @@ def test_it_does_not_matter_how_the_table_is_cut(
             assert row == other
     assert scorer.quality == {}
     assert scorer.series["labels"] is None
+    assert scorer.unused == []  # the label was known, if not used
 
 
 def test_rows_in_a_stretch_that_is_too_short_get_nothing(learnt, tmp_path):
@@ -156,6 +239,15 @@ def test_a_card_without_a_series_is_of_a_table(learnt, tmp_path):
     table = write(tmp_path / "new.csv", 50)
     scorer = scorer_of(learnt[0].detector, RATE, table, {})
     assert type(scorer) is TableScorer
+
+
+@pytest.mark.parametrize("label", ["wave", "time"])
+def test_a_label_that_was_learnt_from_is_refused(learnt, tmp_path, label):
+    table = write(tmp_path / "new.csv", 50)
+    with pytest.raises(ValueError, match=f"'{label}' was learnt from"):
+        scorer_of(
+            learnt[0].detector, RATE, table, learnt[0].card, label_column=label
+        )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from PIL import Image
 
 from dlunits.data import digits
 from dlunits.models.picture_columns import picture_columns
-from dlunits.training.source_tables import source_tables
+from dlunits.training.source_tables import folders_of_run, source_tables
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,42 @@ def test_folders_are_described_and_their_normal_pictures_learnt(tmp_path):
     assert tables.labels["label_column"] is None
     assert tables.describe.input_shape == (None, 16, 16, 1)
     assert tables.problems == 1 and "broken.png" in tables.told[-1]
+
+
+def test_folders_of_anomalies_alone_are_refused_to_learn_from(tmp_path):
+    save(tmp_path / "known/bent/1.png", 9)
+    save(tmp_path / "new/1.png", 9)
+    known, new = tmp_path / "known", tmp_path / "new"
+    with pytest.raises(ValueError, match="known: 1 pictures, all of them ano"):
+        source_tables(known, new, tmp_path)
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_what_does_not_go_together_is_refused(tmp_path):
+    save(tmp_path / "known/1.png", 9)
+    known, table = tmp_path / "known", tmp_path / "new.csv"
+    for paths in ((known, table), (table, known)):
+        with pytest.raises(ValueError, match=r"known: is a folder, and .*new"):
+            source_tables(*paths, tmp_path)
+    for labels in ({"label_column": "state"}, {"normal_class": "ok"}):
+        with pytest.raises(ValueError, match="known: is a folder, whose subf"):
+            source_tables(known, None, tmp_path, **labels)
+    for dataset in ("wdbc", "digits"):
+        with pytest.raises(ValueError, match=f"'{dataset}' has labels of its"):
+            source_tables(
+                None, None, tmp_path, dataset=dataset, label_column="state"
+            )
+
+
+def test_a_run_is_named_after_what_is_learnt_or_scored(tmp_path):
+    folders = f"{tmp_path}/runs/{{dataset}}", f"{tmp_path}/models/{{dataset}}"
+    name, run, models = folders_of_run("a/pump.csv", "b.csv", None, *folders)
+    assert name == "pump"
+    assert (run, models) == (tmp_path / "runs/pump", tmp_path / "models/pump")
+    assert run.is_dir() and models.is_dir()
+    model = "saved_models/anomaly_pump/3"
+    name, run, models = folders_of_run("wdbc", "b.csv", model, *folders)
+    assert name == "pump_3_b" and run.is_dir() and not models.exists()
 
 
 @pytest.mark.parametrize("normal_class", [None, "10"])
