@@ -35,7 +35,9 @@ class TruncatedBPTT(keras.Model):
         inputs: Segments.
         training: Whether these are segments to learn from.
 
-    Input shape: `(num_streams, time, ...)`, what the model takes first.
+    Input shape: `(num_streams, time, ...)`, what the model takes first. Not in
+        training, and of another number of streams, segments are read from
+        states of zero, and none are carried.
 
     Output shape: What the model gives first.
 
@@ -113,6 +115,12 @@ class TruncatedBPTT(keras.Model):
 
     def call(self, inputs, training=False):
         states = self.carried if training else self.evaluated
+        if not training and inputs.shape[0] != self.num_evaluation_streams:
+            zeros = [
+                ops.zeros((ops.shape(inputs)[0], *state.shape[1:]))
+                for state in states
+            ]
+            return self.model([inputs, *zeros], training=False)[0]
         before = [ops.stop_gradient(ops.convert_to_tensor(s)) for s in states]
         if training and self.segments_per_pass:
             begun = self.segment % self.segments_per_pass != 0
@@ -127,7 +135,7 @@ class TruncatedBPTT(keras.Model):
     def evaluate(self, *args, **kwargs):
         """As `keras.Model.evaluate`, from states of zero."""
         for state in self.evaluated:
-            state.assign(ops.zeros_like(state))
+            state.assign(ops.zeros(state.shape))
         return super().evaluate(*args, **kwargs)
 
     def compute_output_shape(self, input_shape):

@@ -47,6 +47,7 @@ def test_states_go_on_from_segment_to_segment(tokens):
     trained = without_dropout()
     states = trained.model.initial_states(2)
     for now, _ in segments(tokens):
+        now = ops.convert_to_tensor(now.numpy())
         expected, *states = trained.model([now, *states])
         np.testing.assert_allclose(
             trained(now, training=True), expected, atol=1e-6
@@ -56,6 +57,10 @@ def test_states_go_on_from_segment_to_segment(tokens):
     assert int(trained.segment.value) == 6
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="It takes gradients by TensorFlow's tape.",
+)
 def test_gradients_stop_where_a_segment_begins(tokens):
     """Those of a segment are those of a model given its states as numbers."""
     trained = without_dropout()
@@ -166,6 +171,17 @@ def test_a_file_holds_model_and_states(tokens, tmp_path):
     assert again.get_config() == trained.get_config()
     for one, other in zip(again.weights, trained.weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_any_number_of_segments_can_be_predicted_from_nothing(tokens):
+    trained = without_dropout()
+    x = tokens[:60].reshape(5, 12)
+    for _ in range(2):
+        found = trained.predict(x, verbose=0)
+        expected, *_ = trained.model(
+            [ops.convert_to_tensor(x), *trained.model.initial_states(5)]
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_bad_arguments_are_told():
