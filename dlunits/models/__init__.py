@@ -4,6 +4,7 @@ from dlunits.models.anomaly_detector import (
     AnomalyDetector as AnomalyDetector,
 )
 from dlunits.models.autoencoder import Autoencoder as Autoencoder
+from dlunits.models.character_model import CharacterModel as CharacterModel
 from dlunits.models.contractive_autoencoder import (
     ContractiveAutoencoder as ContractiveAutoencoder,
 )
@@ -19,8 +20,10 @@ from dlunits.models.dense_autoencoder import (
 from dlunits.models.dense_variational_autoencoder import (
     dense_variational_autoencoder as dense_variational_autoencoder,
 )
+from dlunits.models.forecaster import Forecaster as Forecaster
 from dlunits.models.lenet5 import LeNet5 as LeNet5
 from dlunits.models.pca_autoencoder import pca_autoencoder as pca_autoencoder
+from dlunits.models.recurrent_model import RecurrentModel as RecurrentModel
 from dlunits.models.table_inputs import TableInputs as TableInputs
 from dlunits.models.variational_autoencoder import (
     VariationalAutoencoder as VariationalAutoencoder,
@@ -29,8 +32,11 @@ from dlunits.models.variational_autoencoder import (
 __all__ = [
     "AnomalyDetector",
     "Autoencoder",
+    "CharacterModel",
     "ContractiveAutoencoder",
+    "Forecaster",
     "LeNet5",
+    "RecurrentModel",
     "TableInputs",
     "VariationalAutoencoder",
     "convolutional_autoencoder",

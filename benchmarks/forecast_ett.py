@@ -1,0 +1,214 @@
+"""Forecasts of ETTh1, all seven channels, beside naive ones.
+
+Rows 1 to 8,640 of the hourly series are learnt from, the next 2,880 choose
+epoch, window, kind and regularisation, and the next 2,880 are judged: every
+window whose horizon lies in them, the rows read before it may be older. Values
+are z-scored by the rows that are learnt from; the error is the mean square
+over windows, steps and channels.
+
+Each of `CANDIDATES` is trained once, with the first seed; the one with the
+least error on validation windows is trained with the others. Nothing is chosen
+on test windows. Intervals are made of the errors on validation windows, which
+chose the epoch too, and so are a little narrow; the series also goes on to
+change, and the share inside is what it is.
+
+Baselines: the last value; the last 24 hours again; and, as published, DLinear's
+.375 for 96 hours (Zeng et al., 2023, https://arxiv.org/abs/2205.13504).
+
+Data: Zhou et al., 2021, "Informer", https://arxiv.org/abs/2012.07436.
+
+Usage:
+    python benchmarks/forecast_ett.py [--quick] [--data_dir=FOLDER]
+        [--seeds=3] [--workdir=FOLDER] [--only=linear]
+
+`--workdir` keeps the results of finished runs under a hash of their recipe:
+stopped and started again, the same command goes on where it was.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+import types
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+from gates import gate
+from kept_results import kept, recipe_hash
+from real_data import DATA
+
+from dlunits.data.forecast_windows import ForecastWindows
+from dlunits.data.regular_series import regular_series
+from dlunits.diagnostics.naive_forecasts import (
+    naive_forecast,
+    seasonal_naive_forecast,
+)
+from dlunits.training import WorkingDirectory
+from dlunits.training.forecast_recipe import backtest, train_forecaster
+
+SERIES = DATA.parent / "series"
+LEARNT, CHOSEN, JUDGED = 8_640, 11_520, 14_400  # rows up to
+SEASON = 24
+BOUNDS = {96: 0.375, 24: None}
+
+SHARED = {"level": "mean", "seed": 0, "patience": 3, "verbose": 0}
+LINEAR = {"kind": "linear", "batch_size": 64, "learning_rate": 1e-3}
+GRU = {
+    "kind": "gru", "units": 64, "segment": 48, "batch_size": 128,
+    "learning_rate": 2e-3,
+}  # fmt: skip
+CANDIDATES = {
+    "linear, 336 hours": {**LINEAR, "window": 336, "epochs": 10},
+    "linear, 512 hours": {**LINEAR, "window": 512, "epochs": 10},
+    "GRU, 336 hours, dropout 0.3": {
+        **GRU, "window": 336, "rate": 0.3, "epochs": 6,
+    },
+    "GRU, 528 hours, dropout 0.5": {
+        **GRU, "window": 528, "rate": 0.5, "epochs": 6,
+    },
+}  # fmt: skip
+
+
+def read_series(data_dir):
+    """Rows `(17420, 7)`, z-scored by those that are learnt from."""
+    values = np.loadtxt(
+        pathlib.Path(data_dir) / "ETTh1.csv", delimiter=",", skiprows=1,
+        usecols=range(1, 8),
+    )  # fmt: skip
+    known = values[:LEARNT]
+    return (values - known.mean(axis=0)) / known.std(axis=0)
+
+
+def task_of(values, window, horizon):
+    """The parts of the protocol, as a recipe of forecasts takes them."""
+    windows = ForecastWindows(regular_series(values), window, horizon)
+
+    def between(first, last):
+        own = windows.origins
+        return own[(own >= first) & (own + horizon <= last)]
+
+    validation = between(LEARNT, CHOSEN)
+    origins = types.SimpleNamespace(
+        train=between(0, LEARNT), validation=validation,
+        calibration=validation, test=between(CHOSEN, JUDGED),
+    )  # fmt: skip
+    return types.SimpleNamespace(
+        windows=windows, origins=origins, targets=list(range(7)),
+        channels=list(range(7)), learnt_values=values[:LEARNT],
+        scale=np.ones(7, "float32"),
+    )  # fmt: skip
+
+
+def baselines(values, horizon):
+    """Mean squared errors on test windows, by name."""
+    task = task_of(values, SEASON, horizon)
+    past, future = task.windows.arrays(task.origins.test)
+    forecasts = {
+        "naive": naive_forecast(past, horizon),
+        "seasonal naive": seasonal_naive_forecast(past, horizon, SEASON),
+    }
+    return {
+        name: float(np.mean((forecast - future) ** 2))
+        for name, forecast in forecasts.items()
+    }
+
+
+def run(values, horizon, recipe, seed):
+    """Dict of errors on validation and on test windows, for JSON."""
+    recipe = {**SHARED, **recipe, "seed": seed, "horizon": horizon}
+    task, started = task_of(values, recipe["window"], horizon), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        model, history = train_forecaster(
+            task, WorkingDirectory(folder, {}), **recipe
+        )
+    judged = backtest(model, task, SEASON).model_quality
+    return {
+        "validation": min(history["val_loss"]),
+        "mse": float(judged["mse"].mean()),
+        "mae": float(judged["mae"].mean()),
+        "inside": float(judged["coverage"].mean()),
+        "minutes": (time.monotonic() - started) / 60,
+    }
+
+
+def kept_run(folder, values, horizon, name, seed):
+    recipe = CANDIDATES[name]
+    key = recipe_hash(SHARED, sorted(recipe.items()))
+    return kept(
+        pathlib.Path(folder, f"ett_{horizon}_{seed}_{key}.json"),
+        lambda: run(values, horizon, recipe, seed),
+    )
+
+
+def judge(values, horizon, seeds, folder, only=""):
+    """Prints all rows of a horizon; whether its gate passed."""
+    for name, error in baselines(values, horizon).items():
+        print(f"H={horizon}, {name}: MSE {error:.4f}", flush=True)
+    validation = {}
+    for name in CANDIDATES:
+        if not name.startswith(only):
+            continue
+        result = kept_run(folder, values, horizon, name, 0)
+        validation[name] = result["validation"]
+        print(
+            f"H={horizon}, {name}: validation MSE {validation[name]:.4f}, "
+            f"{result['minutes']:.1f} min",
+            flush=True,
+        )
+    chosen = min(validation, key=validation.get)
+    print(f"H={horizon}, chosen on validation: {chosen}", flush=True)
+    runs = [
+        kept_run(folder, values, horizon, chosen, seed) for seed in range(seeds)
+    ]
+    for seed, result in enumerate(runs):
+        print(
+            "H={}, {}, seed {}: MSE {mse:.4f}, MAE {mae:.4f}, {inside:.1%} "
+            "inside intervals for 90 %, {minutes:.1f} min".format(
+                horizon, chosen, seed, **result
+            ),
+            flush=True,
+        )
+    mean = statistics.mean(result["mse"] for result in runs)
+    print(f"H={horizon}, mean of {seeds}: MSE {mean:.4f}", flush=True)
+    if BOUNDS[horizon] is None:
+        return True
+    return gate(
+        f"forecast_ett (H={horizon}, MSE, mean of {seeds})", mean, "<",
+        BOUNDS[horizon],
+    )  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", default=SERIES, help="of ETTh1.csv")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="the linear network at 96 hours, one seed and epoch, no gate",
+    )
+    parser.add_argument(
+        "--only", default="", help="candidates that begin so: linear, GRU"
+    )
+    parser.add_argument("--workdir", help="existing folder that keeps results")
+    arguments = parser.parse_args()
+    values = read_series(arguments.data_dir)
+    if arguments.quick:
+        recipe = {**CANDIDATES["linear, 336 hours"], "epochs": 1}
+        print(baselines(values, 96), run(values, 96, recipe, 0))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.workdir or temporary
+        passed = [
+            judge(values, horizon, arguments.seeds, folder, arguments.only)
+            for horizon in BOUNDS
+        ]
+    sys.exit(not all(passed))
+
+
+if __name__ == "__main__":
+    main()

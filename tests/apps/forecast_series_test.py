@@ -1,0 +1,324 @@
+"""The forecasting app as a process: whole, resumed, served, given bad input."""
+
+import csv
+import functools
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+TINY = ("--window=12", "--horizon=4", "--epochs=2", "--kind=linear")
+RUN = "runs/forecast_load_linear_12_4_seed_0"
+MODELS = "saved_models/forecast_load"
+
+
+@pytest.fixture(scope="module")
+def app(run_app):
+    return functools.partial(run_app, "forecast_series.py")
+
+
+def load(rows, season=6):
+    """An hourly series of two channels; the second follows the first."""
+    rng = np.random.default_rng(0)
+    first = np.sin(2 * np.pi * np.arange(rows + 1) / season)
+    first += 0.1 * rng.normal(size=rows + 1)
+    times = np.datetime64("2024-01-01T00") + np.arange(rows)
+    return times, 100 + 10 * first[1:], first[:-1]
+
+
+def write(path, rows=300, keep=None, **more):
+    times, load_, lagging = load(rows)
+    columns = {"time": times, "load": load_, "lagging": lagging, **more}
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        cells = list(zip(*columns.values(), strict=True))
+        table.writerows(
+            cells[row] for row in (range(rows) if keep is None else keep)
+        )
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(app, tmp_path_factory):
+    """Folder of a whole run, and its process."""
+    folder = tmp_path_factory.mktemp("trained")
+    write(folder / "load.csv")
+    process = app(
+        folder, "--train=load.csv", "--timestamp_column=time",
+        "--output=forecast.csv", *TINY,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    return folder, process
+
+
+def rows_of(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_names_what_it_made_and_always_the_naive_rows(trained):
+    folder, process = trained
+    out = process.stdout
+    assert "300 rows of 2 channels, one every 3600 s" in out
+    rows = re.findall(r"^(.*): MSE ([\d.]+), MAE", out, re.MULTILINE)
+    # The season of the sine is found.
+    names = ["naive", "seasonal naive, 6 steps", "linear"]
+    assert [name for name, _ in rows] == names
+    last = dict(re.findall(r"^(.*?): +(.*)$", out, re.MULTILINE)[-4:])
+    assert last["Forecast"] == "forecast.csv"
+    assert (folder / last["Report"]).is_file()
+    assert last["SavedModel"] == f"{MODELS}/1"
+    card = json.loads((folder / MODELS / "1/model_card.json").read_text())
+    for name, error in rows:
+        assert card["metrics"][name]["mse"] == pytest.approx(
+            float(error), abs=6e-5
+        )
+
+
+def test_forecast_goes_on_where_the_table_ends(trained):
+    folder, _ = trained
+    rows = rows_of(folder / "forecast.csv")
+    assert [row["time"] for row in rows] == [
+        f"2024-01-13 {hour}:00:00" for hour in (12, 13, 14, 15)
+    ]  # 300 hours are 12 days and 12 hours
+    for row in rows:
+        for name in ("load", "lagging"):
+            low, said, high = (
+                float(row[name + ending]) for ending in (" low", "", " high")
+            )
+            assert low <= said <= high
+        assert 80 < float(row["load"]) < 120
+
+
+def test_report_holds_backtest_and_plots(trained):
+    folder, _ = trained
+    html = (folder / RUN / "report.html").read_text()
+    for text in (
+        "Backtest over rolling origins", "seasonal naive, 6 steps",
+        "By step", "The next 4 steps of load, lagging",
+        "Mean squared error by step", "Training curves",
+    ):  # fmt: skip
+        assert text in html, text
+
+
+READER = """
+import sys
+
+sys.modules["dlunits"] = sys.modules["keras"] = None  # importing them fails
+import numpy as np
+import tensorflow as tf
+
+model = tf.saved_model.load(sys.argv[1])
+said = model.signatures["serving_default"](history=np.load("history.npy"))
+np.save("served.npy", said["forecast"])
+"""
+
+
+def test_saved_model_forecasts_where_dlunits_is_not_installed(
+    trained, tmp_path
+):
+    folder, _ = trained
+    _, *channels = load(300)
+    history = np.stack(channels, axis=1)[None, -12:].astype("float32")
+    np.save(tmp_path / "history.npy", history)
+    process = subprocess.run(
+        [sys.executable, "-c", READER, folder / MODELS / "1"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    said = [float(row["load"]) for row in rows_of(folder / "forecast.csv")]
+    served = np.load(tmp_path / "served.npy")[0, :, 0]
+    np.testing.assert_allclose(served, said, rtol=1e-5)
+
+
+def test_a_model_forecasts_anew_from_another_table(trained, app, tmp_path):
+    folder, _ = trained
+    write(tmp_path / "new.csv", rows=40)
+    process = app(
+        tmp_path, f"--model={folder / MODELS / '1'}", "--history=new.csv",
+        "--output=new_forecast.csv",
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    [first, *_] = rows_of(tmp_path / "new_forecast.csv")
+    assert first["time"] == "2024-01-02 16:00:00"
+
+
+def test_killed_and_started_again_it_ends_alike(
+    project, offline, trained, checkpoint, tmp_path
+):
+    folder, process = trained
+    shutil.copy(folder / "load.csv", tmp_path)
+    command = [
+        sys.executable, project / "apps/forecast_series.py",
+        "--train=load.csv", "--timestamp_column=time", *TINY,
+    ]  # fmt: skip
+    options = {"cwd": tmp_path, "env": offline, "text": True}
+    running = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
+    )
+    for _ in range(6000):
+        if (tmp_path / RUN / "checkpoint.npz").exists():
+            break
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    again = subprocess.run(command, capture_output=True, **options)
+    assert again.returncode == 0, again.stderr
+    lines = [
+        re.findall(r"^.*: MSE .*$", out, re.MULTILINE)
+        for out in (process.stdout, again.stdout)
+    ]
+    assert lines[0] == lines[1]
+    states = [checkpoint(path / RUN) for path in (folder, tmp_path)]
+    assert states[0][0] == states[1][0]
+    for name, array in states[0][1].items():
+        np.testing.assert_array_equal(array, states[1][1][name])
+
+
+def assert_refused(process, message):
+    assert process.returncode == 1, process.stdout
+    error = process.stderr.splitlines()[-1]
+    assert error.startswith("forecast_series.py: ")
+    assert message in error
+    assert "Traceback" not in process.stderr
+
+
+# Refused before TensorFlow is loaded.
+WRONG_FLAGS = {
+    ("--train=a.csv", "--model=b"): "Expected one of",
+    ("--train=a.csv",): "--train needs --timestamp_column",
+    ("--model=b",): "--model needs --history=TABLE and --output=CSV",
+    ("--history=a.csv",): "--history is gone on from",
+    ("--target=load",): "--target is of a table",
+}
+
+
+@pytest.mark.parametrize("given", WRONG_FLAGS, ids=" ".join)
+def test_flags_that_do_not_go_together_are_one_line(app, tmp_path, given):
+    assert_refused(app(tmp_path, *given), WRONG_FLAGS[given])
+
+
+CALLS = """
+import pathlib
+import sys
+
+sys.path.insert(0, sys.argv[1])
+from apps import forecast_series as app
+
+app.define_flags()
+names = [f.name for f in app.FLAGS.get_key_flags_for_module(app.__name__)]
+for line in pathlib.Path("calls.txt").read_text().splitlines():
+    for name in names:
+        app.FLAGS[name].unparse()
+    app.FLAGS(["app", *line.split()])
+    try:
+        app.run(**{name: app.FLAGS[name].value for name in names})
+    except (OSError, ValueError) as error:
+        print("said:", error)
+    else:
+        print("said: no error")
+"""
+
+# Table -> flags, and what the line says.
+TABLES = {
+    "short": ((), "need 16 rows without a hole in time. Received: at most 10"),
+    "few": ((), "need at least"),
+    "holes": ((), "need 16 rows without a hole in time. Received: at most 12"),
+    "late_hole": ((), "3 after the last hole"),
+    "constant": ((), "column 'still' is always 7 in the rows"),
+    "good": (("--target=laod",), "'laod' is missing. Did you mean 'load'?"),
+    "no_time": ((), "column 'time' is missing"),
+}
+OTHERS = {
+    "--train=good.csv --output=x/y.csv": "x/y.csv: a forecast is written to",
+    "--train=good.csv --kind=gru --units=3": "and `units` even",
+    "--train=gone.csv": "gone.csv: no such file",
+    "--model=saved --history=short.csv --output=y.csv": (
+        "short.csv: To go on from the end needs 12 rows"
+    ),
+    "--model=saved --history=lacking.csv --output=y.csv": (
+        "lacking.csv: column 'load' is missing"
+    ),
+    "--model=. --history=good.csv --output=y.csv": "is no SavedModel of a",
+}
+# Calls with nothing wrong.
+MANY_TO_ONE = "--train=good.csv --target=load --kind=gru --units=4 --segment=6"
+EMBEDDED = ""
+
+
+@pytest.fixture(scope="module")
+def called(project, offline, trained, tmp_path_factory):
+    """Folder of calls of the app, and what it said; one process for all."""
+    folder = tmp_path_factory.mktemp("called")
+    times = np.arange(300)
+    write(folder / "short.csv", rows=10)
+    write(folder / "few.csv", rows=25)
+    write(folder / "holes.csv", keep=np.flatnonzero(times % 20 < 12))
+    write(folder / "late_hole.csv", keep=np.delete(times, range(280, 297)))
+    write(folder / "constant.csv", still=[7] * 300)
+    text = write(folder / "good.csv").read_text()
+    (folder / "no_time.csv").write_text(text.replace("time,", "clock,", 1))
+    (folder / "lacking.csv").write_text(text.replace(",load,", ",height,", 1))
+    shutil.copytree(trained[0] / MODELS / "1", folder / "saved")
+    calls = [*map(table_call, TABLES), *OTHERS, MANY_TO_ONE, EMBEDDED]
+    lines = []
+    for call in calls:
+        time_column = ["--timestamp_column=time"] if "--train" in call else []
+        lines.append(" ".join([*TINY, *time_column, call]))
+    (folder / "calls.txt").write_text("\n".join(lines) + "\n")
+    process = subprocess.run(
+        [sys.executable, "-c", CALLS, project],
+        cwd=folder, env=offline, capture_output=True, text=True,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    said = re.findall("^said: (.*)$", process.stdout, re.MULTILINE)
+    return folder, process, dict(zip(calls, said, strict=True))
+
+
+def table_call(name):
+    return " ".join([f"--train={name}.csv", *TABLES[name][0]])
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_is_wrong_with_a_table_is_one_line(called, name):
+    assert TABLES[name][1] in called[2][table_call(name)]
+
+
+@pytest.mark.parametrize("call", OTHERS)
+def test_what_is_wrong_with_a_call_is_one_line(called, call):
+    assert OTHERS[call] in called[2][call]
+    assert not (called[0] / "y.csv").exists()
+
+
+def test_many_to_one_reads_all_by_a_recurrent_network(called):
+    folder, _, said = called
+    assert said[MANY_TO_ONE] == "no error"
+    [first, *_] = rows_of(
+        folder / "runs/forecast_good_gru_12_4_seed_0/forecast.csv"
+    )
+    assert list(first) == ["time", "load", "load low", "load high"]
+    card = folder / "saved_models/forecast_good/1/model_card.json"
+    inputs = json.loads(card.read_text())["signatures"]["serving_default"]
+    assert inputs["inputs"]["history"]["shape"] == [None, 12, 2]
+
+
+def test_without_a_table_it_learns_the_embedded_series(called):
+    folder, process, said = called
+    assert said[EMBEDDED] == "no error"
+    assert "Matplotlib's example of an electroencephalogram" in process.stdout
+    html = folder / "runs/forecast_eeg_linear_12_4_seed_0/report.html"
+    assert "electroencephalogram" in html.read_text()
+    card = folder / "saved_models/forecast_eeg/1/model_card.json"
+    card = json.loads(card.read_text())
+    assert "electroencephalogram" in card["data"]
+    naive, seasonal, learnt = card["metrics"]
+    assert (naive, seasonal[:14], learnt) == (
+        "naive", "seasonal naive", "linear",
+    )  # fmt: skip

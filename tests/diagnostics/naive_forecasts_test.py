@@ -1,0 +1,58 @@
+"""Forecasts without learning, against slow loops."""
+
+import numpy as np
+import pytest
+
+from dlunits.diagnostics.naive_forecasts import (
+    best_season,
+    naive_forecast,
+    repeating_lag,
+    seasonal_naive_forecast,
+)
+
+
+def waves(season, rows=200, noise=0.1):
+    rng = np.random.default_rng(0)
+    shape = rng.normal(size=(season, 2))
+    values = np.tile(shape, (rows // season + 1, 1))[:rows]
+    return values + noise * rng.normal(size=values.shape)
+
+
+@pytest.mark.parametrize("season", [1, 3, 7])
+@pytest.mark.parametrize("horizon", [1, 3, 10])
+def test_seasonal_forecast_is_that_of_the_loop(season, horizon):
+    windows = np.random.default_rng(0).normal(size=(4, 7, 2))
+    found = seasonal_naive_forecast(windows, horizon, season)
+    for step in range(horizon):
+        place = 7 + step
+        while place >= 7:
+            place -= season
+        np.testing.assert_array_equal(found[:, step], windows[:, place])
+
+
+def test_a_season_of_one_step_is_the_naive_forecast():
+    windows = np.random.default_rng(0).normal(size=(4, 7, 2))
+    np.testing.assert_array_equal(
+        seasonal_naive_forecast(windows, 5, 1), naive_forecast(windows, 5)
+    )
+
+
+@pytest.mark.parametrize("season", [0, 8])
+def test_seasons_out_of_range_are_refused(season):
+    with pytest.raises(ValueError, match="which is 7"):
+        seasonal_naive_forecast(np.ones((1, 7, 1)), 2, season)
+
+
+@pytest.mark.parametrize("season", [5, 24, 31])
+def test_season_is_found_in_noise(season):
+    assert repeating_lag(waves(season), longest=80) == season
+
+
+def test_nothing_repeats_in_a_straight_line():
+    assert repeating_lag(np.arange(50.0)[:, None], longest=20) is None
+
+
+def test_the_season_of_least_error_is_taken():
+    values = waves(12, 60)[None]
+    assert best_season(values[:, :48], values[:, 48:], [7, 12, 13]) == 12
+    assert best_season(values, values, []) == 1
