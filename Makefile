@@ -8,10 +8,11 @@ BIN = .venv/bin
 # What is written once for every Keras backend, and is tested again on JAX.
 ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 	dlunits/losses dlunits/models dlunits/regularizers dlunits/diagnostics \
-	dlunits/scan.py tests/scan_test.py \
+	dlunits/metrics dlunits/scan.py tests/metrics tests/scan_test.py \
 	tests/conformance_test.py tests/activations_test.py tests/autodiff_test.py \
 	tests/layers tests/losses tests/models tests/regularizers \
-	tests/diagnostics tests/training/pretraining_test.py
+	tests/diagnostics tests/training/gradient_norm_test.py \
+	tests/training/pretraining_test.py tests/training/truncated_bptt_test.py
 
 # Two files at a time, with a thread each.
 PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \

@@ -41,6 +41,10 @@ CATALOGUE = {
         ),
         (3,),
     ),
+    "ConformalInterval": (
+        lambda **options: dlunits.layers.ConformalInterval(0.8, **options),
+        (3, 2),
+    ),
     "ConformalPValue": (
         lambda **options: dlunits.layers.ConformalPValue(9, 3, **options),
         (3,),
@@ -185,6 +189,45 @@ CATALOGUE = {
         ),
         (8, 12, 1),
     ),
+    "RecurrentModel-one_to_one": (
+        lambda **options: dlunits.models.RecurrentModel(
+            "one_to_one", (4,), 2, units=(3, 4), **options
+        ),
+        (4,),
+    ),
+    "RecurrentModel-one_to_many": (
+        lambda **options: dlunits.models.RecurrentModel(
+            "one_to_many", (4,), 2, units=(3, 4), num_steps=3, **options
+        ),
+        (4,),
+    ),
+    "RecurrentModel-many_to_one": (
+        lambda **options: dlunits.models.RecurrentModel(
+            *("many_to_one", (5, 4), 2),
+            cell="gru",
+            units=(3, 4),
+            bidirectional=True,
+            **options,
+        ),
+        (5, 4),
+    ),
+    "RecurrentModel-many_to_many": (
+        lambda **options: dlunits.models.RecurrentModel(
+            *("many_to_many", (5, 4), 2),
+            cell="rnn",
+            units=(3,),
+            dropout=0.1,
+            output_activation="softmax",
+            **options,
+        ),
+        (5, 4),
+    ),
+    "RecurrentModel-encoder-decoder": (
+        lambda **options: dlunits.models.RecurrentModel(
+            "many_to_many", (5, 4), 2, units=(3, 4), num_steps=3, **options
+        ),
+        (5, 4),
+    ),
     "VariationalAutoencoder": (
         variational_autoencoder,
         (4, 2),
@@ -198,6 +241,30 @@ CATALOGUE = {
             np.random.default_rng(0).normal(size=(20, 4, 2)), 3, **options
         ),
         (4, 2),
+    ),
+    "Forecaster": (
+        lambda **options: dlunits.models.Forecaster(6, 4, 3, **options),
+        (6, 3),
+    ),
+    "Forecaster-gru": (
+        lambda **options: dlunits.models.Forecaster(
+            6, 4, 3, kind="gru", units=4, segment=2, **options
+        ),
+        (6, 3),
+    ),
+    "Forecaster-lstm": (
+        lambda **options: dlunits.models.Forecaster(
+            6,
+            3,
+            3,
+            targets=[1],
+            kind="lstm",
+            together=True,
+            units=4,
+            segment=4,
+            **options,
+        ),
+        (6, 3),
     ),
     "LeNet5": (dlunits.models.LeNet5, (28, 28, 1)),
     "LeNet5-1998": (
@@ -248,6 +315,7 @@ def model_of(name, **options):
 def test_catalogue_holds_every_public_class():
     public = {*dlunits.layers.__all__, *dlunits.models.__all__}
     public -= {"AnomalyDetector", "TableInputs"}  # take tables, no tensors
+    public -= {"CharacterModel"}  # takes states as well
     assert {name.split("-")[0] for name in CATALOGUE} == public
     assert REGULARIZERS.keys() == {*dlunits.regularizers.__all__}
     assert LOSSES.keys() == {*dlunits.losses.__all__}

@@ -13,6 +13,8 @@ from dlunits.diagnostics.convolution_arithmetic import (
 from dlunits.diagnostics.convolution_arithmetic import (
     layer_table as layer_table,
 )
+from dlunits.diagnostics.gradient_flow import GradientFlow as GradientFlow
+from dlunits.diagnostics.gradient_flow import gradient_flow as gradient_flow
 from dlunits.diagnostics.latent_map import latent_map as latent_map
 from dlunits.diagnostics.linear_filter import LinearFilter as LinearFilter
 from dlunits.diagnostics.linear_filter import (
@@ -33,6 +35,10 @@ from dlunits.diagnostics.restoration_quality import (
 from dlunits.diagnostics.restoration_quality import (
     picture_quality as picture_quality,
 )
+from dlunits.diagnostics.unfolded_graph import (
+    UnfoldedGraph as UnfoldedGraph,
+)
+from dlunits.diagnostics.unfolded_graph import unfolded_graph as unfolded_graph
 from dlunits.diagnostics.volume_under_surface import (
     volume_under_surface as volume_under_surface,
 )

@@ -2,6 +2,9 @@
 
 from dlunits.layers.bidirectional import Bidirectional as Bidirectional
 from dlunits.layers.column_encoding import ColumnEncoding as ColumnEncoding
+from dlunits.layers.conformal_interval import (
+    ConformalInterval as ConformalInterval,
+)
 from dlunits.layers.conformal_p_value import (
     ConformalPValue as ConformalPValue,
 )
@@ -40,6 +43,7 @@ __all__ = [
     "LSTM",
     "Bidirectional",
     "ColumnEncoding",
+    "ConformalInterval",
     "ConformalPValue",
     "CrossDensities",
     "DistanceUnits",

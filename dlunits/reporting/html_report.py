@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import datetime
+import html
 import importlib.metadata
 import importlib.resources
 import io
@@ -10,6 +11,7 @@ import numbers
 import os
 import pathlib
 import platform
+import re
 
 import jinja2
 import keras
@@ -33,9 +35,9 @@ class Section:
         table: List of dicts with the same keys, which become the column
             headings (`output_shape` reads "Output shape"); or a pair
             `(header, rows)`. The first column names the rows.
-        figures: Pairs `(figure, caption)` of a `matplotlib.figure.Figure` and
-            a text. The figure's label, if it has one, is read to those who
-            cannot see it.
+        figures: Pairs `(figure, caption)` of a `matplotlib.figure.Figure`, or
+            the text of an SVG drawing, and a text. The figure's label or the
+            drawing's title, if it has one, is read to those who cannot see it.
     """
 
     title: str
@@ -100,7 +102,7 @@ def write_report(
             f"{name} {version}" for name, version in versions().items()
         ),
     }
-    html = template().render(
+    page = template().render(
         title=title,
         summary=summary,
         sections=[
@@ -118,7 +120,7 @@ def write_report(
         facts=facts,
     )
     with written_whole(path) as file:
-        file.write(html.encode(errors="backslashreplace"))
+        file.write(page.encode(errors="backslashreplace"))
     return path
 
 
@@ -197,6 +199,8 @@ def columns_and_rows(table):
 
 def embed(figure, caption):
     """The figure as a data URI: pictures and very many marks as PNG."""
+    if isinstance(figure, str):
+        return embed_drawing(figure, caption)
     kind, data = "svg+xml", b""
     pictures = len(figure.findobj(AxesImage))
     if pictures <= 1:
@@ -208,6 +212,24 @@ def embed(figure, caption):
     return {
         "source": f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
         "alt": figure.get_label() or caption,
+        "caption": caption,
+        "width": round(width),
+        "height": round(height),
+    }
+
+
+def embed_drawing(svg, caption):
+    """The text of an SVG drawing, whose size stands in its first element."""
+    root, inside = re.search(r"(<svg[^>]*>)(.*)", svg, re.S).groups()
+    width, height = (
+        float(re.search(rf'\b{name}="([\d.]+)', root).group(1))
+        for name in ("width", "height")
+    )
+    title = re.match(r"\s*<title>(.+?)</title>", inside)
+    return {
+        "source": "data:image/svg+xml;base64,"
+        + base64.b64encode(svg.encode()).decode(),
+        "alt": html.unescape(title.group(1)) if title else caption,
         "caption": caption,
         "width": round(width),
         "height": round(height),

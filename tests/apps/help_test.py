@@ -12,8 +12,11 @@ APPS = {
     "anomaly_detection.py": "--label_column",
     "autoencoder_mnist.py": "--kind",
     "denoising_mnist.py": "--level",
+    "gradient_flow.py": "--clipnorm",
+    "forecast_series.py": "--horizon",
     "lenet_mnist.py": "--learning_rate",
     "recognize_digits.py": "--model",
+    "sequence_digits.py": "--bidirectional",
     "text_generation.py": "--temperature",
 }
 

@@ -294,3 +294,21 @@ def test_writes_names_that_are_no_unicode(tmp_path):
 def test_versions_are_those_of_the_packages_in_use():
     assert versions()["keras"] == keras.__version__
     assert versions()["numpy"] == np.__version__
+
+
+def test_a_drawing_is_embedded_as_it_is_in_its_own_size(tmp_path):
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="120" height="80.4">'
+        "{}<g><title>not this</title></g></svg>"
+    )
+    drawings = [
+        (svg.format("<title>A &amp; B</title>"), "With a title."),
+        (svg.format("").replace("not this", ""), "Without one."),
+    ]
+    page = Page(write(tmp_path / "report.html", Section("S", figures=drawings)))
+    first, second = page.attributes("img")
+    assert (first["width"], first["height"]) == ("120", "80")
+    assert first["alt"] == "A & B"
+    assert second["alt"] == "Without one."
+    source = first["src"].removeprefix("data:image/svg+xml;base64,")
+    assert base64.b64decode(source).decode() == drawings[0][0]
