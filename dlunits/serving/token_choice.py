@@ -87,4 +87,6 @@ def choose(logits, chance, temperature, top_k, top_p):
     passed = sums <= chance[:, None] * sums[:, -1:]
     place = tf.reduce_sum(tf.cast(passed, tf.int32), axis=1)
     last = tf.reduce_sum(tf.cast(kept, tf.int32), axis=1) - 1
-    return tf.gather(tokens, tf.minimum(place, last), batch_dims=1)
+    # Where nothing is kept, by a `top_p` out of range, there is no last one.
+    place = tf.minimum(place, tf.maximum(last, 0))
+    return tf.gather(tokens, place, batch_dims=1)

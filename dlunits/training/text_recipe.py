@@ -18,6 +18,7 @@ from dlunits.data.vocabulary import learn_vocabulary
 from dlunits.diagnostics.n_gram_floor import n_gram_cross_entropy
 from dlunits.metrics import BitsPerCharacter, Perplexity
 from dlunits.models import CharacterModel
+from dlunits.training.gradient_norm import ClippedAdam, GradientNorm
 from dlunits.training.truncated_bptt import TruncatedBPTT
 from dlunits.training.warmup_cosine import warmup_cosine
 
@@ -157,9 +158,7 @@ def train_text_model(
     schedule = warmup_cosine(
         learning_rate, steps=epochs * segments, warmup_steps=segments // 2
     )
-    compile_for_text(
-        trained, keras.optimizers.Adam(schedule, global_clipnorm=clipnorm)
-    )
+    compile_for_text(trained, ClippedAdam(schedule, global_clipnorm=clipnorm))
     history = working.fit(
         trained,
         functools.partial(
@@ -172,6 +171,7 @@ def train_text_model(
         ),
         patience=patience,
         monitor="val_nats",
+        callbacks=[GradientNorm()],
         verbose=verbose,
     )
     return model, history
