@@ -37,8 +37,8 @@ class ThroughTime:
         step(a_t, states, U) -> (states, kept): `kept` is a tuple.
         adjoint(kept_t, h_before, gradients, U) -> (of the states, of a_t and,
             where it is another, of the product with U).
-        kernel_gradient(U, h_before, kept, gradients): of all time steps, where
-            it is not `U.kernel_gradient(h_before, gradients[-1])`.
+        kernel_gradient(U, h_before, kept, gradients): that of the recurrent
+            kernel, from all time steps at once.
         num_kept, num_gradients: how many tensors these tuples hold.
 
     or `None` if there is no adjoint for its activations: Keras' loop runs it.

@@ -3,9 +3,7 @@
 import keras
 from keras import layers, ops
 
-from dlunits.layers import GRU, LSTM, SimpleRNN
-
-CELLS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
+from dlunits.models.recurrent_model import CELLS
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -168,7 +166,7 @@ class OneStep(layers.Layer):
     Example, 1 + 1 by a layer that adds:
 
     >>> ones = {"kernel_initializer": "ones", "recurrent_initializer": "ones"}
-    >>> adder = SimpleRNN(1, activation="linear", **ones)
+    >>> adder = CELLS["rnn"](1, activation="linear", **ones)
     >>> adder.build((None, None, 1))
     >>> output, state = OneStep(adder)([ops.ones((1, 1)), ops.ones((1, 1))])
     >>> float(output[0, 0])
