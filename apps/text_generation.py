@@ -41,14 +41,14 @@ def define_flags():
     )
     flags.DEFINE_enum("cell", "lstm", ["rnn", "lstm", "gru"], "Kind of layer.")
     flags.DEFINE_integer("units", 512, "Units a layer.", lower_bound=1)
-    flags.DEFINE_integer("num_layers", 2, "Recurrent layers.", lower_bound=1)
-    flags.DEFINE_float("dropout", 0.5, "Between the layers.", 0, 0.99)
+    flags.DEFINE_integer("num_layers", 1, "Recurrent layers.", lower_bound=1)
+    flags.DEFINE_float("dropout", 0.5, "Behind every layer.", 0, 0.99)
     flags.DEFINE_integer("batch_size", 64, "Streams of the text.", 1)
     flags.DEFINE_integer(
         "steps", 128, "Tokens between two cuts of the gradient.", lower_bound=1
     )
-    flags.DEFINE_integer("epochs", 30, "Passes over the text.", 1, 10**6)
-    flags.DEFINE_float("learning_rate", 2e-3, "Adam's largest step.", 0)
+    flags.DEFINE_integer("epochs", 20, "Passes over the text.", 1, 10**6)
+    flags.DEFINE_float("learning_rate", 4e-3, "Adam's largest step.", 0)
     flags.DEFINE_float("clipnorm", 1.0, "Largest norm of the gradient.", 0)
     flags.DEFINE_integer(
         "patience", 5, "Epochs to wait for better validation.", lower_bound=1

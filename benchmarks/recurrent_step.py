@@ -2,9 +2,11 @@
 
 Rows: the LSTM of dlunits on TensorFlow and on JAX, Keras' own on both, and
 `torch.nn.LSTM`: the same network, an embedding, LSTMs and a dense layer, Adam,
-on the same random text, with 2 threads. Each row is a process of its own; the
-rows are run in turns, and the fastest turn counts, so that a busy machine
-treats them alike.
+on the same random text, with 2 threads. "Layers alone" are dlunits' LSTMs
+behind Keras' embedding, one after the other; the other rows of dlunits have a
+`TokenReader` for the embedding and the first LSTM, which is the same function
+of the same weights. Each row is a process of its own; the rows are run in
+turns, and the fastest turn counts, so that a busy machine treats them alike.
 
     1x256: batch 64 x 100 steps     2x128: batch 50 x 50 steps
 
@@ -27,9 +29,11 @@ THREADS = 2
 VOCABULARY = 65
 # Name -> layers, units, batch, steps.
 NETWORKS = {"1x256": (1, 256, 64, 100), "2x128": (2, 128, 50, 50)}
+LAYERS_ALONE = "dlunits, TensorFlow, layers alone"
 ROWS = (
     "dlunits, TensorFlow",
     "dlunits, JAX",
+    LAYERS_ALONE,
     "Keras, TensorFlow",
     "Keras, JAX",
     "PyTorch",
@@ -53,11 +57,16 @@ def keras_steps(row, layers, units, batch, steps):
     kind = dlunits.layers.LSTM if "dlunits" in row else keras.layers.LSTM
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    readers = [
+        keras.layers.Embedding(VOCABULARY, units),
+        *(kind(units, return_sequences=True) for _ in range(layers)),
+    ]
+    if "dlunits" in row and row != LAYERS_ALONE:
+        readers[:2] = [dlunits.layers.TokenReader(*readers[:2])]
     model = keras.Sequential(
         [
             keras.Input((steps,), batch_size=batch, dtype="int32"),
-            keras.layers.Embedding(VOCABULARY, units),
-            *(kind(units, return_sequences=True) for _ in range(layers)),
+            *readers,
             keras.layers.Dense(VOCABULARY),
         ]
     )
@@ -154,7 +163,7 @@ def main():
         for row, (milliseconds, memory) in best.items():
             speed = batch * steps / milliseconds
             print(
-                f"{network}, {row:20}{milliseconds:7.1f} ms a step, "
+                f"{network}, {row:34}{milliseconds:7.1f} ms a step, "
                 f"{speed:6.1f} thousand characters a second, {memory:5.0f} MiB"
             )
         if arguments.quick:

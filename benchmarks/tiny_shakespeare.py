@@ -35,9 +35,9 @@ ROWS = {
         (
             "--units=256",
             "--num_layers=1",
-            "--dropout=0.2",
+            "--dropout=0.3",
             "--learning_rate=0.006",
-            "--epochs=10",
+            "--epochs=16",
         ),
         1.62,
         5,

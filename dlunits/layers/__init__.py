@@ -34,6 +34,7 @@ from dlunits.layers.tied_conv2d_transpose import (
     TiedConv2DTranspose as TiedConv2DTranspose,
 )
 from dlunits.layers.tied_dense import TiedDense as TiedDense
+from dlunits.layers.token_reader import TokenReader as TokenReader
 from dlunits.layers.trainable_subsampling import (
     TrainableSubsampling as TrainableSubsampling,
 )
@@ -59,5 +60,6 @@ __all__ = [
     "SimpleRNNCell",
     "TiedConv2DTranspose",
     "TiedDense",
+    "TokenReader",
     "TrainableSubsampling",
 ]

@@ -1,5 +1,6 @@
 """Backpropagation through time, written out: what recurrent layers share."""
 
+import contextlib
 import os
 
 import keras
@@ -57,6 +58,21 @@ class ThroughTime:
     (True, 5.0)
     """
 
+    embeddings = None  # table that integers in the sequences are rows of
+
+    @contextlib.contextmanager
+    def reading_rows_of(self, embeddings):
+        """In here, sequences `(batch, time, 1)` are row numbers of a table.
+
+        Its rows are multiplied by the kernel, in place of the inputs; see
+        `dlunits.layers.TokenReader`.
+        """
+        self.embeddings = embeddings
+        try:
+            yield
+        finally:
+            self.embeddings = None
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
         equations = self.equations()
         if equations is None:
@@ -81,8 +97,8 @@ class ThroughTime:
         if num_parts == 1:
             return self.run_part(recurrence, **batch)
         parts = [
-            self.run_part(recurrence, **part_of(batch, number, num_parts))
-            for number in range(num_parts)
+            self.run_part(recurrence, **part)
+            for part in parts_of(batch, num_parts)
         ]
         return keras.tree.map_structure(
             lambda *tensors: ops.concatenate(tensors, axis=0), *parts
@@ -100,7 +116,7 @@ class ThroughTime:
             x = ops.flip(x, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
         h, *states = recurrence(
-            input_product(self.cell, x, input_masks),
+            self.product_of_inputs(x, input_masks),
             states,
             recurrent_product(self.cell, states[0].dtype, recurrent_masks),
             mask,
@@ -109,6 +125,13 @@ class ThroughTime:
             h = without_masked(h, mask, self.zero_output_for_mask)
         steps = h if self.return_sequences else h[-1:]
         return h[-1], ops.transpose(steps, (1, 0, 2)), states
+
+    def product_of_inputs(self, x, masks):
+        """Gives x W + b, of vectors or of rows of a table."""
+        if self.embeddings is None:
+            return input_product(self.cell, x, masks)
+        table = input_product(self.cell, self.embeddings, ())
+        return ops.take(table, x[..., 0], axis=0)
 
 
 def without_masked(h, mask, zero):
@@ -130,14 +153,23 @@ def number_of_parts(batch_size):
     return max(1, min(threads or os.cpu_count(), most))
 
 
-def part_of(batch, number, num_parts):
-    """Rows of every tensor, about as many in each part."""
+def parts_of(batch, num_parts):
+    """Cuts every tensor by its rows into as many parts, for TensorFlow."""
+    import tensorflow as tf
 
-    def rows(tensor):
-        if tensor is None:
-            return None
+    def parts(tensor):
         size = ops.shape(tensor)[0]
-        start, stop = (size * n // num_parts for n in (number, number + 1))
-        return tensor[start:stop]
+        starts = [size * number // num_parts for number in range(num_parts)]
+        stops = [*starts[1:], size]
+        sizes = [b - a for a, b in zip(starts, stops, strict=True)]
+        # Not slices: the gradient of each would be as large as the whole.
+        return tf.split(tensor, sizes, num=num_parts)
 
-    return keras.tree.map_structure(rows, batch)
+    split = [
+        [None] * num_parts if tensor is None else parts(tensor)
+        for tensor in keras.tree.flatten(batch)
+    ]
+    return [
+        keras.tree.pack_sequence_as(batch, list(tensors))
+        for tensors in zip(*split, strict=True)
+    ]

@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from dlunits.layers import TokenReader
 from dlunits.models.recurrent_model import CELLS
 
 
@@ -19,7 +20,7 @@ class CharacterModel(keras.Model):
         logits_t   = V h_t + c,    p(token_{t+1}) = softmax(logits_t)
 
     with the embedding E, the states s and the output layer V, c. Dropout acts
-    between the layers, not along time.
+    on what goes up from each recurrent layer, not along time.
 
     Reference: Zaremba, Sutskever and Vinyals, 2014, "Recurrent neural network
     regularization", https://arxiv.org/abs/1409.2329.
@@ -29,7 +30,7 @@ class CharacterModel(keras.Model):
         cell: "rnn", "lstm" or "gru".
         units: Positive integer, of every recurrent layer.
         num_layers: Positive integer.
-        dropout: Float in [0, 1), before every layer but the embedding.
+        dropout: Float in [0, 1), behind every recurrent layer.
         embedding_size: Positive integer; `None` for `units`.
 
     Call arguments:
@@ -88,9 +89,11 @@ class CharacterModel(keras.Model):
             keras.Input((units,), name=f"state_{number + 1}")
             for number in range(num_layers * num_states)
         ]
-        x, last = embedding(tokens), []
-        for number, layer in enumerate(recurrent):
-            x = layers.Dropout(dropout, dtype=dtype)(x)
+        x, last = tokens, []
+        readers = [TokenReader(embedding, recurrent[0]), *recurrent[1:]]
+        for number, layer in enumerate(readers):
+            if number > 0:
+                x = layers.Dropout(dropout, dtype=dtype)(x)
             own = states[number * num_states : (number + 1) * num_states]
             x, *new = layer(x, initial_state=own)
             last += new
