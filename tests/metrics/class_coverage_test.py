@@ -1,0 +1,48 @@
+"""Shares of classes by counting, and how many are covered."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlunits.metrics import class_coverage
+
+
+@given(st.lists(st.integers(0, 6), min_size=1), st.floats(0.01, 1))
+@settings(deadline=None, max_examples=100)
+def test_shares_are_counts_and_covered_are_the_large_ones(labels, min_share):
+    shares = [labels.count(label) / len(labels) for label in range(7)]
+    found = class_coverage(labels, 7, min_share=min_share)
+    np.testing.assert_array_equal(found["shares"], shares)
+    assert found["covered"] == sum(share >= min_share for share in shares)
+
+
+def test_a_class_with_just_the_least_share_is_covered():
+    labels = np.repeat(np.arange(3), [90, 5, 5])
+    assert class_coverage(labels, 3)["covered"] == 3
+    assert class_coverage(labels, 3, min_share=0.0501)["covered"] == 1
+
+
+def test_classes_without_a_label_are_counted_as_absent():
+    found = class_coverage(np.full(10, 2, "uint8"), 5)
+    np.testing.assert_array_equal(found["shares"], [0, 0, 1, 0, 0])
+    assert found["covered"] == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        ([0, 3], {}, "`labels` from 0 to 2. Received: labels from 0 to 3"),
+        ([-1, 2], {}, "Received: labels from -1 to 2"),
+        ([0.0, 1.0], {}, "argmax of probabilities. Received: float64"),
+        ([[0, 1]], {}, r"Received: an array of shape \(1, 2\)"),
+        (np.zeros(0, int), {}, r"Received: an array of shape \(0,\)"),
+        ([0], {"num_classes": 0}, "num_classes=0"),
+        ([0], {"min_share": 0}, "min_share=0"),
+        ([0], {"min_share": 1.5}, "min_share=1.5"),
+        ([0], {"min_share": float("nan")}, "min_share=nan"),
+    ],
+)
+def test_refuses(labels, options, message):
+    with pytest.raises(ValueError, match=message):
+        class_coverage(labels, **{"num_classes": 3, **options})
