@@ -125,6 +125,63 @@ def jacobian(function, x):
     return y, tape.batch_jacobian(y, x, tf.UnconnectedGradients.ZERO)
 
 
+def gradients(function, variables, state=()):
+    """Evaluates a loss and its gradients with respect to Keras variables.
+
+    What the function assigns on its way, statistics or seeds, stays assigned.
+    Keras differentiates all trainable weights of a model; this, those that
+    are named.
+
+    Args:
+        function: Function without arguments to a scalar and anything else,
+            made of tensors.
+        variables: List of `keras.Variable`.
+        state: List of all other variables that `function` reads or assigns;
+            JAX needs to know them.
+
+    Returns:
+        `(loss, other, gradients)`, one gradient a variable.
+
+    Raises:
+        ValueError: If the backend is neither TensorFlow nor JAX.
+
+    Example, d(x^2)/dx = 2 x:
+
+    >>> x = keras.Variable(3.0)
+    >>> loss, _, (slope,) = gradients(lambda: (ops.square(x), None), [x])
+    >>> float(loss), float(slope)
+    (9.0, 6.0)
+    """
+    if backend() == "jax":
+        import jax
+
+        def of_values(values):
+            known = [(variable, variable.value) for variable in state]
+            known += zip(variables, values, strict=True)
+            with keras.StatelessScope(state_mapping=known) as scope:
+                loss, other = function()
+            after = [scope.get_current_value(variable) for variable in state]
+            return loss, (other, after)
+
+        values = [variable.value for variable in variables]
+        evaluated = jax.value_and_grad(of_values, has_aux=True)(values)
+        (loss, (other, after)), slopes = evaluated
+        for variable, value in zip(state, after, strict=True):
+            variable.assign(value)
+        return loss, other, slopes
+
+    import tensorflow as tf
+
+    variables = [variable.value for variable in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(variables)
+        loss, other = function()
+    slopes = tape.gradient(
+        loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    return loss, other, slopes
+
+
 def custom_gradient(forward, backward):
     """Makes a function whose gradient is written out.
 

@@ -129,6 +129,19 @@ CATALOGUE = {
         ),
         (5, 4),
     ),
+    "GAN": (
+        lambda **options: dlunits.models.GAN(
+            keras.Sequential(
+                [keras.Input((4,)), keras.layers.Dense(3, **options)]
+            ),
+            keras.Sequential(
+                [keras.Input((3,)), keras.layers.Dense(1, **options)]
+            ),
+            latent_dim=4,
+            **options,
+        ),
+        (4,),
+    ),
     "TokenReader": (
         lambda **options: dlunits.layers.TokenReader(
             keras.layers.Embedding(7, 2, **options),
@@ -291,12 +304,27 @@ LOSSES = {
     "contractive_penalty": lambda encoder, x: (
         dlunits.losses.contractive_penalty(encoder, x, seed=0)
     ),
+    "discriminator_loss": lambda encoder, x: dlunits.losses.discriminator_loss(
+        "hinge", encoder(x), encoder(-x)
+    ),
+    "generator_loss": lambda encoder, x: dlunits.losses.generator_loss(
+        "non_saturating", encoder(x)
+    ),
+    "gradient_penalty": lambda encoder, x: dlunits.losses.gradient_penalty(
+        encoder, x, -x, seed=0
+    ),
     "gaussian_kl": lambda encoder, x: ops.mean(
         dlunits.losses.gaussian_kl(encoder(x), 2 * encoder(x))
     ),
     "squared_jacobian_norm": lambda encoder, x: ops.mean(
         dlunits.losses.squared_jacobian_norm(encoder, x, seed=0)
     ),
+}
+
+WITHOUT_GRADIENT = {
+    "ConformalPValue": "It counts, and a count has no gradient.",
+    "GAN": "It has a step of its own: adversarial_training_test.py.",
+    "TokenReader": "It reads tokens, and they have no gradient.",
 }
 
 every_unit = pytest.mark.parametrize("name", CATALOGUE)
@@ -399,10 +427,8 @@ def test_half_precision_is_close_to_single(name):
 
 @every_unit
 def test_one_step_of_training_reaches_every_trainable_weight(name):
-    if name == "ConformalPValue":
-        pytest.skip("It counts, and a count has no gradient.")
-    if name == "TokenReader":
-        pytest.skip("It reads tokens, and they have no gradient.")
+    if name in WITHOUT_GRADIENT:
+        pytest.skip(WITHOUT_GRADIENT[name])
     keras.utils.set_random_seed(0)
     x = example(name)
     inputs = keras.Input(x.shape[1:])

@@ -1,5 +1,7 @@
 """Losses and penalties that Keras does not have, one concept a file."""
 
+from dlunits.losses.adversarial import discriminator_loss as discriminator_loss
+from dlunits.losses.adversarial import generator_loss as generator_loss
 from dlunits.losses.contractive_penalty import (
     contractive_penalty as contractive_penalty,
 )
@@ -7,5 +9,13 @@ from dlunits.losses.contractive_penalty import (
     squared_jacobian_norm as squared_jacobian_norm,
 )
 from dlunits.losses.gaussian_kl import gaussian_kl as gaussian_kl
+from dlunits.losses.gradient_penalty import gradient_penalty as gradient_penalty
 
-__all__ = ["contractive_penalty", "gaussian_kl", "squared_jacobian_norm"]
+__all__ = [
+    "contractive_penalty",
+    "discriminator_loss",
+    "gaussian_kl",
+    "generator_loss",
+    "gradient_penalty",
+    "squared_jacobian_norm",
+]

@@ -21,6 +21,7 @@ from dlunits.models.dense_variational_autoencoder import (
     dense_variational_autoencoder as dense_variational_autoencoder,
 )
 from dlunits.models.forecaster import Forecaster as Forecaster
+from dlunits.models.gan import GAN as GAN
 from dlunits.models.lenet5 import LeNet5 as LeNet5
 from dlunits.models.pca_autoencoder import pca_autoencoder as pca_autoencoder
 from dlunits.models.recurrent_model import RecurrentModel as RecurrentModel
@@ -30,6 +31,7 @@ from dlunits.models.variational_autoencoder import (
 )
 
 __all__ = [
+    "GAN",
     "AnomalyDetector",
     "Autoencoder",
     "CharacterModel",

@@ -1,10 +1,11 @@
-"""A distribution that the tests of several models are held against."""
+"""What the tests of several models are held against."""
 
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
-from dlunits.models import dense_variational_autoencoder
+from dlunits.models import GAN, dense_variational_autoencoder
 
 
 class PrincipalComponents:
@@ -56,3 +57,56 @@ class PrincipalComponents:
 @pytest.fixture(scope="session")
 def known():
     return PrincipalComponents()
+
+
+class SmallGAN:
+    """Makes dense GANs of three numbers, the same every time."""
+
+    latent, size, batch, classes = 2, 3, 8, 4
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.real = rng.normal(3, 1, (4 * self.batch, self.size))
+        self.real = self.real.astype("float32")
+
+    def networks(self, num_classes=None, dtype=None, dropout=0.0):
+        z, x = keras.Input((self.latent,)), keras.Input((self.size,))
+        labels, with_z, with_x = keras.Input((), dtype="int32"), z, x
+        both = z, x
+        if num_classes:
+            embedded = layers.Embedding(num_classes, self.latent)(labels)
+            with_z = layers.Concatenate()([z, embedded])
+            embedded = layers.Embedding(num_classes, self.size)(labels)
+            with_x = layers.Concatenate()([x, embedded])
+            both = [z, labels], [x, labels]
+        hidden = layers.Dense(4, "tanh", dtype=dtype)(with_z)
+        made = layers.Dense(self.size, dtype="float32")(hidden)
+        hidden = layers.Dense(5, "tanh", dtype=dtype)(with_x)
+        hidden = layers.Dropout(dropout, dtype=dtype)(hidden)
+        answer = layers.Dense(1, dtype=dtype)(hidden)
+        return keras.Model(both[0], made), keras.Model(both[1], answer)
+
+    def __call__(
+        self, num_classes=None, dtype=None, dropout=0.0, kind=GAN, **options
+    ):
+        keras.utils.set_random_seed(0)
+        both = self.networks(num_classes, dtype, dropout)
+        options = {"seed": 1, **options}
+        model = kind(*both, self.latent, num_classes=num_classes, **options)
+        model.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.02))
+        return model
+
+    def fit(self, model, real=None, labels=None):
+        """One epoch in the order of the examples; its history."""
+        return model.fit(
+            self.real if real is None else real,
+            labels,
+            batch_size=self.batch,
+            shuffle=False,
+            verbose=0,
+        ).history
+
+
+@pytest.fixture(scope="session")
+def gan():
+    return SmallGAN()

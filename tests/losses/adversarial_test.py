@@ -1,0 +1,138 @@
+"""Losses of the adversaries against loops written from the papers."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from dlunits.losses import discriminator_loss, generator_loss
+from dlunits.losses.adversarial import (
+    DISCRIMINATOR_LOSSES,
+    decision_threshold,
+)
+
+every_kind = pytest.mark.parametrize("kind", DISCRIMINATOR_LOSSES)
+answers = st.lists(st.floats(-30, 30, width=32), min_size=3, max_size=3)
+few_examples = settings(deadline=None, max_examples=30)
+
+
+def sigma_np(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def log_np(x):
+    return math.log(max(x, 1e-300))
+
+
+def discriminator_np(kind, real, fake, s):
+    """Sums over examples, one at a time."""
+    of_real, of_fake = 0.0, 0.0
+    for r in real:
+        if kind in ("minimax", "non_saturating"):
+            of_real -= (1 - s) * log_np(sigma_np(r))
+            of_real -= s * log_np(sigma_np(-r))  # 1 - sigma(r)
+        elif kind == "least_squares":
+            of_real += (r - (1 - s)) ** 2 / 2
+        elif kind == "hinge":
+            of_real += max(0, 1 - r)
+        else:
+            of_real -= r
+    for f in fake:
+        if kind in ("minimax", "non_saturating"):
+            of_fake -= log_np(sigma_np(-f))
+        elif kind == "least_squares":
+            of_fake += f**2 / 2
+        elif kind == "hinge":
+            of_fake += max(0, 1 + f)
+        else:
+            of_fake += f
+    return of_real / len(real) + of_fake / len(fake)
+
+
+def generator_np(kind, fake):
+    total = 0.0
+    for f in fake:
+        total += {
+            "minimax": log_np(sigma_np(-f)),
+            "non_saturating": -log_np(sigma_np(f)),
+            "least_squares": (f - 1) ** 2 / 2,
+            "hinge": -f,
+            "wasserstein": -f,
+        }[kind]
+    return total / len(fake)
+
+
+@every_kind
+@few_examples
+@given(real=answers, fake=answers, smoothing=st.floats(0, 0.99))
+def test_discriminator_pays_what_the_paper_says(kind, real, fake, smoothing):
+    if kind in ("hinge", "wasserstein"):
+        smoothing = 0.0
+    found = float(discriminator_loss(kind, real, fake, smoothing))
+    expected = discriminator_np(kind, real, fake, smoothing)
+    assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+@every_kind
+@few_examples
+@given(fake=answers)
+def test_generator_pays_what_the_paper_says(kind, fake):
+    found = float(generator_loss(kind, fake))
+    assert found == pytest.approx(generator_np(kind, fake), rel=1e-5, abs=1e-5)
+
+
+@every_kind
+def test_losses_are_finite_where_the_discriminator_is_sure(kind):
+    sure = ops.convert_to_tensor([1e4])
+    for loss in (
+        discriminator_loss(kind, -sure, sure),
+        generator_loss(kind, -sure),
+        generator_loss(kind, sure),
+    ):
+        assert np.isfinite(float(loss))
+
+
+@every_kind
+def test_losses_are_in_single_precision_whatever_comes_in(kind):
+    half = ops.cast([300.0, -300.0], "float16")  # 300 ** 2 is too large for it
+    found = discriminator_loss(kind, half, half)
+    assert np.isfinite(float(found))
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+
+
+def test_smoothing_asks_for_less_than_certainty():
+    # The least is where sigma(r) = 1 - s.
+    best = math.log(0.9 / 0.1)
+    losses = [
+        float(discriminator_loss("minimax", [r], [-50.0], 0.1))
+        for r in (best - 0.1, best, best + 0.1)
+    ]
+    assert losses[1] == min(losses)
+
+
+def test_thresholds_lie_between_what_is_asked_for():
+    real, fake = np.float32([5, 7]), np.float32([1, 3])
+    assert float(decision_threshold("hinge", real, fake)) == 0
+    assert float(decision_threshold("least_squares", real, fake)) == 0.5
+    assert float(decision_threshold("wasserstein", real, fake)) == 4
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan])
+def test_refuses_smoothing_out_of_range(smoothing):
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\)"):
+        discriminator_loss("minimax", [0.0], [0.0], smoothing)
+
+
+@pytest.mark.parametrize("kind", ["hinge", "wasserstein"])
+def test_refuses_to_smooth_what_has_no_labels(kind):
+    with pytest.raises(ValueError, match="no labels to smooth"):
+        discriminator_loss(kind, [0.0], [0.0], 0.1)
+
+
+def test_names_the_losses_there_are():
+    with pytest.raises(ValueError, match="minimax, non_saturating"):
+        generator_loss("wgan", [0.0])
