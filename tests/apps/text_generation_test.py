@@ -11,6 +11,8 @@ import time
 import numpy as np
 import pytest
 
+from apps.text_generation import run
+
 FLAGS = (
     "--units=24",
     "--num_layers=1",
@@ -112,35 +114,46 @@ def test_killed_it_ends_like_a_run_never_stopped(
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
-def test_writes_on_from_a_prompt_and_scores_files(app, trained):
+WRITING = {
+    "generate": True, "prompt": "", "interactive": False, "score": None,
+    "length": 500, "stop": "", "num_samples": 1, "unknown": "keep",
+    "temperature": 0.8, "top_k": 0, "top_p": 1.0, "seed": 0,
+}  # fmt: skip
+
+
+def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
     folder, _ = trained
     use = functools.partial(app, folder, f"--model={MODELS}/1")
-    text, again = (
-        use("--generate", "--prompt=the cat ", "--length=40", "--seed=3").stdout
-        for _ in range(2)
-    )
-    assert text == again
+    text = use(
+        "--generate", "--prompt=the cat ", "--length=40", "--seed=3"
+    ).stdout
     assert text.startswith("the cat ")
     assert len(text) == len("the cat ") + 40 + 1
+    capsys.readouterr()
+    run(
+        folder / MODELS / "1",
+        **WRITING | {"prompt": "the cat ", "length": 40, "seed": 3},
+    )
+    assert capsys.readouterr().out == text
     samples = use(
         "--generate", "--prompt=the é", "--num_samples=2", "--stop=.",
         "--length=60", "--temperature=0.3", f"--score={folder / 'book.txt'}",
+        "--interactive", input="the dog\n",
     )  # fmt: skip
     assert "1 tokens that the model never saw" in samples.stderr
-    bits, characters, *texts = samples.stdout.splitlines()
+    bits, characters, *texts, asked, more, end = samples.stdout.splitlines()
     assert 0 < float(bits.removeprefix("Bits per character: ")) < 1.5
     assert characters == f"Characters: {len(BOOK) - 342}, unknown: 0"
     assert len(texts) == 2
     assert all(line.startswith("the é") and "." not in line for line in texts)
-    asked = use("--interactive", "--length=5", input="the dog\n")
-    assert asked.stdout.startswith("Prompt: the dog")
+    assert asked.startswith("Prompt: the dog") and more.startswith("the dog")
+    assert end == "Prompt: "
 
 
 @pytest.mark.parametrize(
     ("content", "flags", "message"),
     [
         (b"", (), "book.txt is empty"),
-        (b"too short " * 9, (), "At least 8,193 tokens are needed"),
         (b"x", ("--generate",), "Expected --model=FOLDER"),
         (b"x", ("--model=none",), "Expected --generate, --interactive or"),
         (b"x", ("--temperature=-1",), "not a non-negative number"),
@@ -161,14 +174,26 @@ def test_a_mistake_is_one_line_and_status_1(
     )
 
 
-def test_a_prompt_with_what_is_unknown_can_be_refused(app, trained):
+def test_too_short_a_text_is_refused_and_nothing_exported(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "book.txt").write_bytes(b"too short " * 9)
+    training = {
+        "train": "book.txt", "data_dir": None, "level": "character",
+        "vocabulary": None, "workdir": "run", "export_dir": "models",
+        "batch_size": 64, "cell": "lstm", "units": 512, "num_layers": 1,
+        "dropout": 0.5, "steps": 128, "epochs": 20, "learning_rate": 4e-3,
+        "clipnorm": 1.0, "patience": 5,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="At least 8,193 tokens are") as error:
+        run(None, **WRITING | training | {"generate": False})
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.rglob("*.pb"))
+
+
+def test_a_prompt_with_what_is_unknown_can_be_refused(trained):
     folder, _ = trained
-    process = app(
-        folder,
-        f"--model={MODELS}/1",
-        "--generate",
-        "--prompt=€",
-        "--unknown=refuse",
-    )
-    assert process.returncode == 1
-    assert "never saw" in process.stderr
+    asked = {"prompt": "€", "unknown": "refuse"}
+    with pytest.raises(ValueError, match="never saw"):
+        run(folder / MODELS / "1", **WRITING | asked)
