@@ -37,7 +37,7 @@ ROWS = {
             "--num_layers=1",
             "--dropout=0.3",
             "--learning_rate=0.006",
-            "--epochs=16",
+            "--epochs=12",
         ),
         1.62,
         5,

@@ -11,6 +11,9 @@ from dlunits.models.contractive_autoencoder import (
 from dlunits.models.convolutional_autoencoder import (
     convolutional_autoencoder as convolutional_autoencoder,
 )
+from dlunits.models.convolutional_gan import (
+    convolutional_gan as convolutional_gan,
+)
 from dlunits.models.denoising_autoencoder import (
     denoising_autoencoder as denoising_autoencoder,
 )
@@ -42,6 +45,7 @@ __all__ = [
     "TableInputs",
     "VariationalAutoencoder",
     "convolutional_autoencoder",
+    "convolutional_gan",
     "denoising_autoencoder",
     "dense_autoencoder",
     "dense_variational_autoencoder",

@@ -198,12 +198,15 @@ class AdversarialTraining:
         return other
 
     def update_averages(self):
+        """The decay rises from 0.1 to its value, or the start would last."""
+        steps = ops.cast(self.optimizer.generator.iterations, "float32")
+        decay = ops.minimum(self.average, (1 + steps) / (10 + steps))
         pairs = zip(
             self.averages, self.generator.trainable_variables, strict=True
         )
         for average, weight in pairs:
             change = ops.cast(weight, "float32") - average
-            average.assign(average + (1 - self.average) * change)
+            average.assign(average + (1 - decay) * change)
 
     def judge(self, data):
         """A step of validation: real examples beside the same z each time."""

@@ -55,6 +55,7 @@ class GAN(AdversarialTraining, keras.Model):
         discriminator_steps: Positive integer, updates of the discriminator,
             each with new z, to one of the generator.
         average: Number in [0, 1), decay of the running average; 0 for none.
+            In step t it is (1 + t) / (10 + t) as long as that is less.
         seed: Integer, decides z in training.
 
     Call arguments:
@@ -207,6 +208,19 @@ class GAN(AdversarialTraining, keras.Model):
                 f"Received: {labels=}"
             )
         return self.predict(inputs, batch_size=batch_size, verbose=0)
+
+    def averaged_generator(self):
+        """A copy of the generator with the averaged weights, to be exported.
+
+        Returns:
+            Keras model that takes what the generator takes.
+        """
+        copy = keras.models.clone_model(self.generator)
+        copy.set_weights(self.generator.get_weights())
+        weights = zip(copy.trainable_variables, self.averages, strict=True)
+        for weight, average in weights:
+            weight.assign(ops.cast(average, weight.dtype))
+        return copy
 
     # Saving
 

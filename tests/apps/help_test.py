@@ -12,6 +12,7 @@ APPS = {
     "anomaly_detection.py": "--label_column",
     "autoencoder_mnist.py": "--kind",
     "denoising_mnist.py": "--level",
+    "gan_mnist.py": "--conditional",
     "gradient_flow.py": "--clipnorm",
     "forecast_series.py": "--horizon",
     "lenet_mnist.py": "--learning_rate",

@@ -82,7 +82,7 @@ def test_discriminator_takes_as_many_steps_as_asked(gan):
 
 
 def test_average_follows_the_weights(gan):
-    model = gan(average=0.75)
+    model = gan(average=0.15)
     before = model.generator.get_weights()
 
     gan.fit(model, gan.real[: gan.batch])
@@ -91,7 +91,22 @@ def test_average_follows_the_weights(gan):
         model.averages, before, model.generator.get_weights(), strict=True
     )
     for average, old, new in weights:
-        np.testing.assert_allclose(average, 0.75 * old + 0.25 * new, atol=1e-6)
+        np.testing.assert_allclose(average, 0.15 * old + 0.85 * new, atol=1e-6)
+
+
+def test_average_forgets_the_start_at_first(gan):
+    model = gan(average=0.999)
+    before = model.generator.get_weights()
+
+    gan.fit(model, gan.real[: gan.batch])
+
+    decay = (1 + 1) / (10 + 1)  # after the first step
+    weights = zip(
+        model.averages, before, model.generator.get_weights(), strict=True
+    )
+    for average, old, new in weights:
+        expected = decay * old + (1 - decay) * new
+        np.testing.assert_allclose(average, expected, atol=1e-6)
 
 
 def test_without_an_average_it_generates_with_the_weights(gan):

@@ -1,0 +1,210 @@
+"""How good the pictures of GANs are, on MNIST and Fashion-MNIST.
+
+The default recipe, plain and conditional, and a variational autoencoder whose
+decoder has about as many weights as the generator. As many pictures as there
+are test pictures, 10,000, are drawn and judged by the features and answers of
+a LeNet-5 trained on the training pictures alone, whose checksum is printed.
+The floor is what as many training pictures get. Nothing was chosen on test
+pictures; the recipe was looked at on the 5,000 validation pictures.
+
+Usage:
+    python benchmarks/gan_scores.py [--quick] [--data_dir=PREPARED_TFDS]
+        [--seeds=3] [--only=mnist] [--losses] [--workdir=FOLDER]
+
+`--losses` trains MNIST by the other four losses too. `--workdir` keeps
+checkpoints and results: stopped and started again, the same command goes on
+where it was.
+"""
+
+import argparse
+import functools
+import os
+import pathlib
+import sys
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import keras
+import numpy as np
+from gates import gate
+from kept_results import kept
+from real_data import DATA
+
+from dlunits.data import batches, digits
+from dlunits.models import LeNet5, dense_variational_autoencoder
+from dlunits.training import WorkingDirectory
+from dlunits.training.gan_quality import Judge, RealPictures, train_judge
+from dlunits.training.gan_recipe import SETTINGS, train_gan
+from dlunits.training.warmup_cosine import warmup_cosine
+
+EPOCHS = 20
+LATENT = 64
+HIDDEN = (200, 150)  # of the autoencoder, for a decoder of the generator's size
+
+
+def gan_quality(loss, conditional, seed, real, epochs, folder):
+    name = f"{real.data.name}_{loss}_{conditional}_{epochs}_seed_{seed}"
+    working = WorkingDirectory(
+        pathlib.Path(folder, name), {"data": real.data.fingerprint}
+    )
+    model, _ = train_gan(
+        real.data,
+        working,
+        loss=loss,
+        conditional=conditional,
+        latent_dim=LATENT,
+        epochs=epochs,
+        seed=seed,
+    )
+    count, labels = len(real.test), None
+    if conditional:
+        labels = np.arange(count) % model.num_classes
+    measured = real.quality(model.generate(count, seed), labels)
+    measured["parameters"] = model.generator.count_params()
+    measured["minutes"] = working.seconds / 60
+    return measured
+
+
+def autoencoder_quality(seed, real, epochs):
+    """Of the variational autoencoder; trained for as many epochs."""
+    keras.utils.set_random_seed(seed)
+    images, labels = real.data.train
+    model = dense_variational_autoencoder(
+        images.shape[1:], LATENT, HIDDEN, seed=seed
+    )
+    steps = batches.steps_a_pass(len(images), 128)
+    schedule = warmup_cosine(
+        2e-3, steps=epochs * steps, warmup_steps=steps // 4
+    )
+    model.compile(keras.optimizers.Adam(schedule))
+
+    def prepare(pictures, seed):
+        import tensorflow as tf
+
+        return tf.image.convert_image_dtype(pictures, tf.float32)
+
+    pictures = batches.training_batches(
+        images, labels, batch_size=128, seed=seed, first_step=0,
+        last_step=epochs * steps, prepare=prepare,
+    ).map(lambda pictures, labels: pictures)  # fmt: skip
+    model.fit(
+        pictures, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0
+    )
+    measured = real.quality(model.sample(len(real.test), seed))
+    measured["parameters"] = model.decoder.count_params()
+    return measured
+
+
+def judge_of(data, folder, epochs):
+    path = pathlib.Path(folder, f"judge_{data.name}_{epochs}.weights.h5")
+    if path.exists():
+        network = LeNet5(len(data.class_names))
+        network.load_weights(path)
+        return Judge(network)
+    judge = train_judge(data, epochs=epochs)
+    judge.network.save_weights(path)
+    return judge
+
+
+def show(row, measured):
+    numbers = ", ".join(
+        f"{name} {value:.4g}" for name, value in measured.items()
+    )
+    print(f"{row}: {numbers}", flush=True)
+
+
+def judge(dataset, arguments, folder):
+    """Whether all bounds hold on one data set."""
+    data = digits.load(dataset, data_dir=arguments.data_dir)
+    epochs = 1 if arguments.quick else EPOCHS
+    seeds = 1 if arguments.quick else arguments.seeds
+    real = RealPictures(judge_of(data, folder, min(epochs, 5)), data)
+    print(f"{dataset}: LeNet-5 with checksum {real.judge.checksum}")
+    show(f"{dataset}, real (floor)", real.floor)
+    rows = {
+        "plain": functools.partial(gan_quality, "non_saturating", False),
+        "conditional": functools.partial(gan_quality, "non_saturating", True),
+    }
+    if arguments.losses and dataset == "mnist":
+        others = [loss for loss in SETTINGS if loss != "non_saturating"]
+        for loss in others:
+            rows[loss] = functools.partial(gan_quality, loss, False)
+    results = {name: [] for name in ("autoencoder", *rows)}
+    for seed in range(seeds):
+        measures = {
+            "autoencoder": lambda seed=seed: autoencoder_quality(
+                seed, real, epochs
+            ),
+            **{
+                name: functools.partial(row, seed, real, epochs, folder)
+                for name, row in rows.items()
+            },
+        }
+        for name, measure in measures.items():
+            path = pathlib.Path(
+                folder,
+                f"{dataset}_{name}_{epochs}_seed_{seed}_"
+                f"{real.judge.checksum}.json",
+            )
+            measured = kept(path, measure)
+            show(f"{dataset}, {name}, seed {seed}", measured)
+            results[name].append(measured)
+    if arguments.quick:
+        return True
+
+    def mean(name, number):
+        return np.mean([measured[number] for measured in results[name]])
+
+    share = min(r["smallest_share"] for r in results["plain"])
+    frechet, floor = mean("plain", "frechet"), real.floor["frechet"]
+    passed = [
+        gate(f"gan_scores ({dataset}, smallest share)", share, ">=", 0.05),
+        gate(
+            f"gan_scores ({dataset}, Frechet distance by the autoencoder's)",
+            frechet / mean("autoencoder", "frechet"), "<=", 0.5,
+        ),
+        gate(
+            f"gan_scores ({dataset}, Frechet distance by the floor)",
+            frechet / floor, "<=", 5,
+        ),
+    ]  # fmt: skip
+    if dataset == "mnist":
+        agreement = 100 * mean("conditional", "agreement")
+        passed.append(gate("gan_scores (agreement)", agreement, ">=", 97, " %"))
+    nearer = [r["nearer_to_train"] for r in results["plain"]]
+    print(
+        f"{dataset}: share nearer to training than to test pictures "
+        f"{np.mean(nearer):.3f}, p-values "
+        f"{[round(r['p_value'], 4) for r in results['plain']]}"
+    )
+    least = min(r["p_value"] for r in results["plain"])
+    passed.append(
+        gate(f"gan_scores ({dataset}, least p of copying)", least, ">=", 0.01)
+    )
+    return all(passed)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", choices=("mnist", "fashion_mnist"))
+    parser.add_argument(
+        "--losses", action="store_true", help="MNIST by all five losses"
+    )
+    parser.add_argument("--workdir", help="existing folder that keeps results")
+    parser.add_argument(
+        "--quick", action="store_true", help="one seed, one epoch, no gates"
+    )
+    arguments = parser.parse_args()
+    names = [arguments.only] if arguments.only else ["mnist", "fashion_mnist"]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.workdir or temporary
+        passed = [judge(name, arguments, folder) for name in names]
+    sys.exit(not all(passed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Pictures a second in training a GAN, beside a PyTorch loop written by hand.
+
+The same networks, of 28x28 pictures, with the same losses, optimizers and
+running average of the generator's weights, on the same random pictures, with 2
+threads. Each row is a process of its own; the rows are run in turns, and the
+fastest turn counts, so that a busy machine treats them alike.
+
+Usage:
+    python benchmarks/gan_step.py [--quick]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+THREADS, BATCH, LATENT, FILTERS = 2, 128, 64, (64, 32)
+ROWS = ("dlunits, TensorFlow", "dlunits, JAX", "PyTorch")
+
+
+def pictures():
+    import numpy as np
+
+    shape = (BATCH, 28, 28, 1)
+    return np.random.default_rng(0).uniform(size=shape).astype("float32")
+
+
+def keras_steps():
+    """Function that takes so many training steps."""
+    import tensorflow as tf
+
+    from dlunits.models import convolutional_gan
+
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    model = convolutional_gan(latent_dim=LATENT, filters=FILTERS, seed=0)
+    model.compile()
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    batches = tf.data.Dataset.from_tensors(pictures())
+    batches = batches.repeat().with_options(options)
+    return lambda count: model.fit(
+        batches, steps_per_epoch=count, shuffle=False, verbose=0
+    )
+
+
+def torch_steps():
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(THREADS)
+    first, second = FILTERS
+
+    generator = nn.Sequential(
+        nn.Linear(LATENT, 49 * first, bias=False),
+        nn.Unflatten(1, (first, 7, 7)),
+        nn.BatchNorm2d(first),
+        nn.ReLU(),
+        nn.ConvTranspose2d(first, second, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(second),
+        nn.ReLU(),
+        nn.ConvTranspose2d(second, 1, 4, 2, 1),
+        nn.Sigmoid(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, second, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(second, first, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(49 * first, 1),
+    )
+    optimizers = [
+        torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999))
+        for network in (generator, discriminator)
+    ]
+    averages = [p.detach().clone() for p in generator.parameters()]
+    real = torch.tensor(pictures()).permute(0, 3, 1, 2).contiguous()
+    softplus = nn.functional.softplus
+
+    def take(count):
+        for _ in range(count):
+            with torch.no_grad():
+                fake = generator(torch.randn(BATCH, LATENT))
+            optimizers[1].zero_grad()
+            loss = softplus(-discriminator(real)).mean()
+            loss = loss + softplus(discriminator(fake)).mean()
+            loss.backward()
+            optimizers[1].step()
+            optimizers[0].zero_grad()
+            fake = generator(torch.randn(BATCH, LATENT))
+            softplus(-discriminator(fake)).mean().backward()
+            optimizers[0].step()
+            with torch.no_grad():
+                pairs = zip(averages, generator.parameters(), strict=True)
+                for average, weight in pairs:
+                    average.lerp_(weight, 0.001)
+
+    return take
+
+
+def measure(row, count):
+    """Prints pictures a second, in a process of its own."""
+    take = torch_steps() if row == "PyTorch" else keras_steps()
+    take(count)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        take(count)
+        seconds.append((time.perf_counter() - start) / count)
+    print(json.dumps(BATCH / min(seconds)))
+
+
+def run(row, count):
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax" if "JAX" in row else "tensorflow",
+        "TF_ENABLE_ONEDNN_OPTS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": str(THREADS),
+    }
+    process = subprocess.run(
+        [sys.executable, __file__, row, f"--count={count}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("row", nargs="?", choices=ROWS, help="one, in here")
+    parser.add_argument("--count", type=int, default=20, help="steps")
+    parser.add_argument(
+        "--quick", action="store_true", help="one turn, and no gate"
+    )
+    arguments = parser.parse_args()
+    if arguments.row:
+        measure(arguments.row, arguments.count)
+        return
+
+    from gates import gate
+
+    turns = [
+        {row: run(row, arguments.count) for row in ROWS}
+        for _ in range(1 if arguments.quick else 3)
+    ]
+    best = {row: max(turn[row] for turn in turns) for row in ROWS}
+    for row, speed in best.items():
+        print(f"{row:20}{speed:7.0f} pictures a second")
+    if arguments.quick:
+        return
+    ours = max(best[row] for row in ROWS if "dlunits" in row)
+    passed = gate(
+        "gan_step (times as fast as PyTorch)", ours / best["PyTorch"], ">=", 1
+    )
+    sys.exit(not passed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""How a GAN learns to draw small pictures, and when it has collapsed."""
+
+import functools
+import pathlib
+import warnings
+
+import keras
+import numpy as np
+
+from dlunits.models import convolutional_gan
+from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.whole_files import written_whole
+
+# Fewer pictures are passed over several times in one epoch.
+PICTURES_AN_EPOCH = 20_000
+
+GRID = 8  # pictures of the grid, a side
+
+# Loss -> largest rates of generator and discriminator, Adam's beta_1, updates
+# of the discriminator to one of the generator.
+SETTINGS = {
+    "minimax": (4e-4, 4e-4, 0.5, 1),
+    "non_saturating": (4e-4, 4e-4, 0.5, 1),
+    "least_squares": (4e-4, 4e-4, 0.5, 1),
+    "hinge": (4e-4, 4e-4, 0.5, 1),
+    "wasserstein": (4e-4, 4e-4, 0.5, 2),
+}
+
+
+def train_gan(
+    data,
+    working,
+    *,
+    loss="non_saturating",
+    conditional=False,
+    latent_dim=64,
+    label_smoothing=0.0,
+    epochs,
+    batch_size=128,
+    learning_rate=1.0,
+    seed=0,
+):
+    """Trains a GAN, or goes on where it was stopped.
+
+    After every epoch the same numbers are drawn from anew: a grid of pictures
+    is written into the folder `samples` of the run, and the spread of the
+    generated pictures is compared with that of the real ones.
+
+    Args:
+        data: `dlunits.data.digits.Digits`.
+        working: `dlunits.training.WorkingDirectory` of the run.
+        loss: See `dlunits.models.GAN`.
+        conditional: Whether the class to draw is given.
+        latent_dim: Positive integer, random numbers a picture.
+        label_smoothing: Number in [0, 1).
+        epochs: Integer, passes over the training pictures.
+        batch_size: Integer, pictures a step.
+        learning_rate: Positive number, by which the rates of the recipe, see
+            `SETTINGS`, are multiplied. They fall to 0.
+        seed: Integer, decides all that is random.
+
+    Returns:
+        `(model, history)`: `dlunits.models.GAN`, and a dict of metric name to
+        its values, one an epoch.
+
+    Raises:
+        ValueError: If there are fewer pictures than one batch needs, or a loss
+            stops being finite; the message names it.
+        OSError: If a file cannot be written.
+    """
+    import tensorflow as tf
+
+    from dlunits.data import batches
+
+    keras.utils.set_random_seed(seed)
+    images, labels = data.train
+    of_generator, of_discriminator, beta, turns = SETTINGS[loss]
+    model = convolutional_gan(
+        images.shape[1:],
+        latent_dim,
+        len(data.class_names) if conditional else None,
+        loss=loss,
+        label_smoothing=label_smoothing,
+        discriminator_steps=turns,
+        seed=seed,
+    )
+    steps = batches.steps_a_pass(len(images), batch_size)
+    steps *= max(1, PICTURES_AN_EPOCH // len(images))
+    optimizers = [
+        keras.optimizers.Adam(
+            warmup_cosine(
+                learning_rate * rate,
+                steps=epochs * steps * count,
+                warmup_steps=steps * count // 4,
+            ),
+            beta_1=beta,
+        )
+        for rate, count in ((of_generator, 1), (of_discriminator, turns))
+    ]
+    model.compile(*optimizers)
+    unit_range = functools.partial(
+        tf.image.convert_image_dtype, dtype=tf.float32
+    )
+    history = working.fit(
+        model,
+        functools.partial(
+            batches.training_batches,
+            images,
+            labels,
+            batch_size=batch_size,
+            seed=seed,
+            prepare=lambda pictures, seed: unit_range(pictures),
+        ),
+        epochs=epochs,
+        steps_per_epoch=steps,
+        validation_batches=batches.evaluation_batches(
+            *data.validation, prepare=unit_range
+        ),
+        callbacks=[
+            SampleGrids(working.path / "samples", conditional),
+            CollapseWarning(images),
+        ],
+    )
+    return model, history
+
+
+class SampleGrids(keras.callbacks.Callback):
+    """Writes a grid of generated pictures after every epoch, as PNG.
+
+    Of a conditional GAN each column has a class of its own.
+
+    Args:
+        folder: Where they go, as `epoch_0001.png` and so on.
+        conditional: Whether the model takes labels.
+    """
+
+    def __init__(self, folder, conditional=False):
+        super().__init__()
+        self.folder = pathlib.Path(folder)
+        self.conditional = conditional
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        count = GRID * (self.model.num_classes if self.conditional else GRID)
+        grid = grid_of(self.model.generate(count, seed=0), GRID)
+        write_png(self.folder / f"epoch_{epoch + 1:04d}.png", grid)
+
+
+class CollapseWarning(keras.callbacks.Callback):
+    """Says so when the generator draws the same picture again and again.
+
+    The gauge is the mean squared distance of two pictures. Where the one of
+    generated pictures is less than a fifth of that of real ones, the generator
+    has few pictures left. In the logs it is `diversity`, their quotient.
+
+    Args:
+        images: uint8 array `(n, height, width, channels)`, real pictures.
+
+    Example, two kinds of pixels:
+
+    >>> CollapseWarning(np.array([[[[0]]], [[[255]]]], "uint8")).spread
+    0.5
+    """
+
+    least = 0.2
+
+    def __init__(self, images):
+        super().__init__()
+        self.spread = mean_squared_distance(
+            images[:5000].astype("float32") / 255
+        )
+        self.warned = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        made = self.model.generate(256, seed=1)
+        diversity = mean_squared_distance(made) / max(self.spread, 1e-12)
+        logs["diversity"] = diversity
+        if diversity < self.least and not self.warned:
+            warnings.warn(
+                f"After epoch {epoch + 1} the generated pictures differ "
+                f"{diversity:.0%} as much as real ones: the generator may have "
+                "collapsed. Try another loss, or a smaller rate.",
+                stacklevel=1,
+            )
+        self.warned = diversity < self.least
+
+
+def mean_squared_distance(pictures):
+    """Of two pictures drawn from them: twice the variance, summed.
+
+    Example:
+
+    >>> mean_squared_distance(np.array([[0.0], [1.0]]))
+    0.5
+    """
+    return float(2 * np.var(pictures, axis=0).sum())
+
+
+def grid_of(pictures, rows):
+    """Lays pictures out row by row; what is left of the last stays black.
+
+    (count, height, width, channels) -> (rows * height, columns * width,
+    channels), uint8.
+
+    Example:
+
+    >>> grid_of(np.ones((5, 2, 3, 1)), rows=2).shape
+    (4, 9, 1)
+    """
+    count, height, width, channels = pictures.shape
+    columns = -(-count // rows)
+    grid = np.zeros((rows * columns, height, width, channels))
+    grid[:count] = pictures
+    grid = grid.reshape(rows, columns, height, width, channels)
+    grid = grid.transpose(0, 2, 1, 3, 4)
+    grid = grid.reshape(rows * height, columns * width, channels)
+    return np.clip(np.rint(255 * grid), 0, 255).astype("uint8")
+
+
+def write_png(path, grid):
+    """Writes a picture `(height, width, channels)`, whole or not at all."""
+    from PIL import Image
+
+    with written_whole(path) as file:
+        Image.fromarray(grid.squeeze(-1) if grid.shape[-1] == 1 else grid).save(
+            file, "PNG"
+        )
+
+
+def write_animation(path, folder, milliseconds=300):
+    """Makes one moving picture (GIF) of the grids in a folder.
+
+    Args:
+        path: File to write.
+        folder: Where `SampleGrids` wrote.
+        milliseconds: Integer, time of a grid.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: If there is no grid, or the file cannot be written.
+    """
+    from PIL import Image
+
+    names = sorted(pathlib.Path(folder).glob("epoch_*.png"))
+    if not names:
+        raise OSError(f"{folder} has no grids (epoch_0001.png, ...)")
+    first, *others = (Image.open(name).convert("L") for name in names)
+    with written_whole(path) as file:
+        first.save(
+            file,
+            "GIF",
+            save_all=True,
+            append_images=others,
+            duration=milliseconds,
+            loop=0,
+        )
+    return path

@@ -1,0 +1,142 @@
+"""The GAN app as a process: trained, killed, drawn with, given bad input."""
+
+import functools
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def app(run_app):
+    return functools.partial(run_app, "gan_mnist.py")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Forty pictures of two classes, so that an epoch is short."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name, level in (("dark", 60), ("light", 200)):
+        (folder / name).mkdir()
+        for number in range(40):
+            grey = rng.integers(level - 40, level + 40, (28, 28), "uint8")
+            Image.fromarray(grey).save(folder / name / f"{number}.png")
+    return folder
+
+
+def flags(pictures, loss="non_saturating"):
+    return (
+        f"--dataset={pictures}",
+        f"--loss={loss}",
+        "--conditional",
+        "--batch_size=60",
+        "--epochs=2",
+        "--workdir=run",
+        "--export_dir=model",
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(app, pictures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    process = app(folder, *flags(pictures))
+    assert process.returncode == 0, process.stderr
+    return folder, process
+
+
+def test_ends_by_naming_what_it_made(trained):
+    folder, process = trained
+    told = dict(line.split(":", 1) for line in process.stdout.splitlines()[-4:])
+    assert list(told) == ["Report", "Animation", "SavedModel", "Use it"]
+    for name in ("Report", "Animation", "SavedModel"):
+        assert (folder / told[name].strip()).exists()
+    assert len(list((folder / "run/samples").glob("epoch_*.png"))) == 2
+
+
+def test_draws_with_the_model_it_exported(app, trained):
+    folder, _ = trained
+    process = app(
+        folder, "--model=model/1", "--generate=7", "--output=seven.png"
+    )
+    assert process.returncode == 0, process.stderr
+    with Image.open(folder / "seven.png") as grid:
+        assert grid.size == (4 * 28, 2 * 28)  # 7 in rows of 4
+
+
+def test_killed_and_started_again_it_ends_with_the_same_weights(
+    app, project, offline, pictures, trained, checkpoint, tmp_path
+):
+    command = [sys.executable, project / "apps/gan_mnist.py", *flags(pictures)]
+    history = tmp_path / "run/history.csv"
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=offline,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as killed:
+        started = time.monotonic()
+        while not history.exists():
+            assert killed.poll() is None, "The run ended before it was killed."
+            assert time.monotonic() - started < 600
+            time.sleep(0.005)
+        killed.kill()
+        assert killed.wait() == -signal.SIGKILL
+    assert len(history.read_text().splitlines()) == 2
+
+    process = app(tmp_path, *flags(pictures))
+
+    assert process.returncode == 0, process.stderr
+    folder, _ = trained
+    (text, arrays), (expected, others) = map(
+        checkpoint, (tmp_path / "run", folder / "run")
+    )
+    assert text == expected
+    assert arrays.keys() == others.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, others[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--generate=4",), "--generate needs --model"),
+        (("--generate=4", "--model=nothing"), "nothing is no SavedModel"),
+        (("--augment_classifier",), "add --conditional"),
+        (("--dataset=nowhere",), "nowhere"),
+    ],
+)
+def test_bad_input_ends_with_one_line(app, tmp_path, given, message):
+    process = app(tmp_path, *given)
+    assert process.returncode != 0
+    last = process.stderr.strip().splitlines()[-1]
+    assert last.startswith("gan_mnist.py: ")
+    assert message in last
+    assert "Traceback" not in process.stderr
+
+
+def test_a_data_set_of_one_picture_is_refused(app, tmp_path):
+    (tmp_path / "one/class").mkdir(parents=True)
+    Image.new("L", (28, 28)).save(tmp_path / "one/class/0.png")
+    process = app(tmp_path, "--dataset=one")
+    assert process.returncode != 0
+    assert "Traceback" not in process.stderr
+    assert process.stderr.strip().splitlines()[-1].startswith("gan_mnist.py: ")
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(
+    app, pictures, tmp_path
+):
+    process = app(tmp_path, *flags(pictures), "--learning_rate=1e30")
+    assert process.returncode != 0
+    last = process.stderr.strip().splitlines()[-1]
+    assert "generator" in last or "discriminator" in last
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "model").exists() or not list(
+        (tmp_path / "model").iterdir()
+    )

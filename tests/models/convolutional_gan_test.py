@@ -1,0 +1,87 @@
+"""A GAN of pictures: shapes, parameters, what its discriminator is told."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.models import convolutional_gan
+
+
+@pytest.mark.parametrize(
+    ("shape", "filters"), [((28, 28, 1), (8, 4)), ((8, 16, 3), (4, 3, 2))]
+)
+def test_generator_makes_what_the_discriminator_judges(shape, filters):
+    model = convolutional_gan(shape, 5, filters=filters)
+
+    made = model.generate(2, seed=0)
+
+    assert made.shape == (2, *shape)
+    assert made.min() >= 0
+    assert made.max() <= 1
+    assert model.discriminator(made).shape == (2, 1)
+
+
+def test_parameters_are_those_of_the_stages():
+    model = convolutional_gan((8, 8, 1), 3, filters=(6, 5), kernel_size=4)
+
+    dense, between, last = 3 * 2 * 2 * 6, 16 * 6 * 5, 16 * 5 * 1 + 1
+    normalized = 4 * (6 + 5)  # scale, shift, mean and variance of each map
+    expected = dense + between + last + normalized
+    assert model.generator.count_params() == expected
+    expected = 16 * 1 * 5 + 5 + 16 * 5 * 6 + 6 + 2 * 2 * 6 + 1
+    assert model.discriminator.count_params() == expected
+
+
+def test_discriminator_projects_the_class_on_its_features():
+    model = convolutional_gan((4, 4, 1), 2, num_classes=3, filters=(2,))
+    rng = np.random.default_rng(0)
+    pictures = rng.uniform(size=(3, 4, 4, 1)).astype("float32")
+    labels = np.arange(3, dtype="int32")
+    layers = {layer.name: layer for layer in model.discriminator.layers}
+    weights = model.discriminator.get_weights()
+    kernel, bias, embedding = (
+        next(w for w in weights if w.shape == shape)
+        for shape in ((8, 1), (1,), (3, 8))
+    )
+    *_, flatten = (n for n in layers if n.startswith("flatten"))
+    inner = model.discriminator.layers
+    x = pictures
+    for layer in inner[1 : inner.index(layers[flatten]) + 1]:
+        if not layer.name.startswith("labels"):
+            x = layer(x)
+    features = ops.convert_to_numpy(x)
+
+    found = ops.convert_to_numpy(model.discriminator([pictures, labels]))
+
+    expected = features @ kernel + bias
+    expected += (embedding * features).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_averaged_generator_makes_what_the_model_makes():
+    model = convolutional_gan((4, 4, 1), 2, filters=(2,), seed=0, average=0.5)
+    model.compile()
+    x = np.random.default_rng(0).uniform(size=(8, 4, 4, 1)).astype("float32")
+    model.fit(x, batch_size=4, verbose=0)
+    z = np.ones((2, 2), "float32")
+
+    found = model.averaged_generator()(z)
+
+    np.testing.assert_allclose(found, model(z), atol=1e-6)
+    assert not np.allclose(found, model.generator(z), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"image_shape": (10, 8, 1)}, "must be multiples of 4"),
+        ({"filters": ()}, "of at least one filter"),
+        ({"filters": (4, 0)}, "must be at least 1"),
+        ({"kernel_size": 0}, "must be at least 1"),
+        ({"latent_dim": 0}, "must be at least 1"),
+    ],
+    ids=str,
+)
+def test_refuses_sizes_out_of_range(options, match):
+    with pytest.raises(ValueError, match=match):
+        convolutional_gan(**{"image_shape": (8, 8, 1), **options})

@@ -1,0 +1,133 @@
+"""How a GAN is trained: grids, warnings, and the same end after a stop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlunits.data import digits
+from dlunits.training import WorkingDirectory, gan_recipe
+
+# Four steps are too few to draw anything but grey.
+pytestmark = pytest.mark.filterwarnings("ignore:After epoch 1")
+
+
+@pytest.fixture(scope="module")
+def few():
+    data = digits.load("digits")
+    images, labels = data.train
+    return dataclasses.replace(data, train=(images[:256], labels[:256]))
+
+
+@pytest.fixture(scope="module")
+def trained(few, tmp_path_factory):
+    gan_recipe.PICTURES_AN_EPOCH, kept = 256, gan_recipe.PICTURES_AN_EPOCH
+    working = WorkingDirectory(tmp_path_factory.mktemp("run"), {"seed": 0})
+    yield (
+        working,
+        *gan_recipe.train_gan(
+            few, working, conditional=True, epochs=2, batch_size=64
+        ),
+    )
+    gan_recipe.PICTURES_AN_EPOCH = kept
+
+
+def test_history_tells_who_wins_and_how_diverse_the_pictures_are(trained):
+    _, _, history = trained
+    assert {
+        "discriminator_loss", "generator_loss", "real_accuracy",
+        "fake_accuracy", "val_real_accuracy", "diversity", "learning_rate",
+    } <= history.keys()  # fmt: skip
+    assert all(len(values) == 2 for values in history.values())
+
+
+def test_every_epoch_leaves_a_grid_with_a_class_a_column(trained):
+    working, model, _ = trained
+    path = working.path / "samples/epoch_0002.png"
+    with Image.open(path) as image:
+        grid = np.asarray(image)
+    assert grid.shape == (8 * 28, 10 * 28)
+    pictures = model.generate(80, seed=0)
+    first = np.rint(255 * pictures[0, ..., 0])
+    np.testing.assert_allclose(grid[:28, :28], first, atol=1)
+
+
+def test_grids_become_an_animation(trained, tmp_path):
+    working, *_ = trained
+    path = gan_recipe.write_animation(
+        tmp_path / "samples.gif", working.path / "samples"
+    )
+    with Image.open(path) as animation:
+        assert animation.n_frames == 2
+
+
+def test_animation_of_no_grids_is_refused(tmp_path):
+    with pytest.raises(OSError, match="has no grids"):
+        gan_recipe.write_animation(tmp_path / "samples.gif", tmp_path)
+
+
+def test_run_again_it_trains_no_more_and_ends_the_same(few, trained):
+    working, model, history = trained
+    again, same = gan_recipe.train_gan(
+        few, working, conditional=True, epochs=2, batch_size=64
+    )
+    assert same == history
+    for one, other in zip(
+        again.get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+class Repeating:
+    """A generator that has collapsed."""
+
+    def generate(self, count, seed):
+        return np.ones((count, 2, 2, 1))
+
+
+def test_collapse_is_told_once():
+    real = np.random.default_rng(0).integers(0, 256, (9, 2, 2, 1), "uint8")
+    warning = gan_recipe.CollapseWarning(real)
+    warning.set_model(Repeating())
+    logs = {}
+
+    with pytest.warns(UserWarning, match="After epoch 3 .* may have collapsed"):
+        warning.on_epoch_end(2, logs)
+    warning.on_epoch_end(3, {})  # a second warning would be an error
+
+    assert logs == {"diversity": 0.0}
+
+
+def test_diversity_of_real_pictures_is_one():
+    real = np.random.default_rng(0).integers(0, 256, (256, 2, 2, 1), "uint8")
+    warning = gan_recipe.CollapseWarning(real)
+
+    class Real:
+        def generate(self, count, seed):
+            return real.astype("float32") / 255
+
+    warning.set_model(Real())
+    logs = {}
+    warning.on_epoch_end(0, logs)
+
+    assert logs["diversity"] == pytest.approx(1, rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_is_named_and_ends_the_run(few, tmp_path):
+    working = WorkingDirectory(tmp_path, {"seed": 0})
+    with pytest.raises(ValueError, match=r"(generator|discriminator).* is nan"):
+        gan_recipe.train_gan(
+            few, working, epochs=1, batch_size=64, learning_rate=1e30
+        )
+    assert not working.checkpoint.exists()
+
+
+def test_more_pictures_a_step_than_there_are_is_refused(few, tmp_path):
+    with pytest.raises(ValueError, match="smaller batch size"):
+        gan_recipe.train_gan(
+            few,
+            WorkingDirectory(tmp_path, {"seed": 0}),
+            epochs=1,
+            batch_size=1000,
+        )
