@@ -9,26 +9,24 @@ import pytest
 PROJECT = pathlib.Path(__file__).parents[1]
 
 
-def pytest_configure(config):
-    """On JAX, compiling takes most of the time: of a program once, and fast.
+# On JAX, compiling takes most of the time: of a program once, and fast.
+#
+# Many tests compile what another one did, as JAX remembers the function and
+# not what it computes. Each worker has a folder of its own, which is empty at
+# first, since JAX does not write its files all at once. The processes that a
+# test starts compile alike, so that they compute the same. JAX reads this when
+# it is imported, so it is said before any other conftest.py is.
+COMPILED = tempfile.TemporaryDirectory(prefix="dlunits_compiled_")
+os.environ.update(
+    JAX_COMPILATION_CACHE_DIR=COMPILED.name,
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
+    JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES="-1",
+    JAX_DISABLE_MOST_OPTIMIZATIONS="1",
+)
 
-    Many tests compile what another one did, as JAX remembers the function and
-    not what it computes. Each worker has a folder of its own, which is empty
-    at first, since JAX does not write its files all at once.
-    """
-    if os.environ.get("KERAS_BACKEND") != "jax":
-        return
-    import jax
 
-    folder = tempfile.TemporaryDirectory(prefix="dlunits_jax_")
-    config.add_cleanup(folder.cleanup)
-    for name, value in {
-        "jax_compilation_cache_dir": folder.name,
-        "jax_persistent_cache_min_compile_time_secs": 0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-        "jax_disable_most_optimizations": True,
-    }.items():
-        jax.config.update(name, value)
+def pytest_unconfigure():
+    COMPILED.cleanup()
 
 
 @pytest.fixture(scope="session")
