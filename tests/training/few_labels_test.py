@@ -37,7 +37,7 @@ def taught(data):
         keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy"
     )
     pictures, labels = data.train
-    classifier.fit(pictures / 255, labels, epochs=8, verbose=0)
+    classifier.fit(pictures / 255, labels, epochs=3, verbose=0)
     return model
 
 
@@ -75,7 +75,7 @@ def test_a_rare_class_gives_what_it_has(number):
 
 def test_what_is_known_before_helps_where_labels_are_few(data, taught):
     before = [weight.copy() for weight in taught.get_weights()]
-    [row] = few_label_errors(taught, data, [20], steps=60)
+    [row] = few_label_errors(taught, data, [20], steps=30)
     assert row["labels"] == 20
     # Two labels a class: 300 test pictures, standard error 3 %.
     assert row["pretrained"] < row["scratch"] - 0.2
