@@ -1,11 +1,13 @@
 """The steps by which a generator and a discriminator are trained in turns."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from dlunits.autodiff import backend, gradients
 from dlunits.losses import discriminator_loss, generator_loss, gradient_penalty
 from dlunits.losses.adversarial import decision_threshold
+from dlunits.models.adversarial_networks import check_labels
 from dlunits.models.two_optimizers import TwoOptimizers
 
 
@@ -83,6 +85,12 @@ class AdversarialTraining:
         )
         config.pop("name")
         self.compile(both.generator, both.discriminator, **config)
+
+    def fit(self, x=None, y=None, **kwargs):
+        """As `keras.Model.fit`; labels in an array are looked at first."""
+        if self.num_classes is not None and isinstance(y, np.ndarray):
+            check_labels(y.ravel(), self.num_classes)
+        return super().fit(x, y, **kwargs)
 
     def train_step(self, *args):
         if backend() == "tensorflow":
