@@ -68,6 +68,7 @@ def torch_steps():
         nn.Conv2d(1, second, 4, 2, 1),
         nn.LeakyReLU(0.2),
         nn.Conv2d(second, first, 4, 2, 1),
+        nn.BatchNorm2d(first),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
         nn.Linear(49 * first, 1),

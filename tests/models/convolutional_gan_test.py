@@ -28,8 +28,14 @@ def test_parameters_are_those_of_the_stages():
     normalized = 4 * (6 + 5)  # scale, shift, mean and variance of each map
     expected = dense + between + last + normalized
     assert model.generator.count_params() == expected
-    expected = 16 * 1 * 5 + 5 + 16 * 5 * 6 + 6 + 2 * 2 * 6 + 1
+    expected = 16 * 1 * 5 + 5 + 16 * 5 * 6 + 6 + 4 * 6 + 2 * 2 * 6 + 1
     assert model.discriminator.count_params() == expected
+
+
+def test_critic_judges_each_picture_by_itself():
+    model = convolutional_gan((8, 8, 1), 3, filters=(6, 5), loss="wasserstein")
+    names = [type(layer).__name__ for layer in model.discriminator.layers]
+    assert "BatchNormalization" not in names
 
 
 def test_discriminator_projects_the_class_on_its_features():
