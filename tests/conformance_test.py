@@ -142,6 +142,12 @@ CATALOGUE = {
         ),
         (4,),
     ),
+    "convolutional_gan": (
+        lambda **options: dlunits.models.convolutional_gan(
+            (4, 4, 1), 3, filters=(2,), **options
+        ),
+        (3,),
+    ),
     "TokenReader": (
         lambda **options: dlunits.layers.TokenReader(
             keras.layers.Embedding(7, 2, **options),
@@ -324,6 +330,7 @@ LOSSES = {
 WITHOUT_GRADIENT = {
     "ConformalPValue": "It counts, and a count has no gradient.",
     "GAN": "It has a step of its own: adversarial_training_test.py.",
+    "convolutional_gan": "As GAN.",
     "TokenReader": "It reads tokens, and they have no gradient.",
 }
 

@@ -51,8 +51,8 @@ def convolutional_gan(
         filters: Positive integers, channels of the generator's pictures on
             the way, the smallest picture first.
         kernel_size: Positive integer.
-        dtype: Policy of the layers; `None` takes Keras' current one. The last
-            ones are in single precision always.
+        dtype: Policy of the layers; `None` takes Keras' current one. What the
+            discriminator answers is in single precision always.
         name: Name of the model.
         options: Those of `dlunits.models.GAN`.
 
@@ -103,7 +103,7 @@ def convolutional_gan(
     x = layers.BatchNormalization(momentum=0.9, dtype=dtype)(x)
     x = layers.ReLU(dtype=dtype)(x)
     x = layers.Conv2DTranspose(
-        channels, activation="sigmoid", dtype="float32", **convolution
+        channels, activation="sigmoid", dtype=dtype, **convolution
     )(x)
     inputs = z if num_classes is None else [z, labels]
     generator = keras.Model(inputs, x, name="generator")
