@@ -118,7 +118,7 @@ def train_gan(
         ),
         callbacks=[
             SampleGrids(working.path / "samples", conditional),
-            CollapseWarning(images),
+            CollapseWarning(images, labels if conditional else None),
         ],
     )
     return model, history
@@ -149,12 +149,14 @@ class SampleGrids(keras.callbacks.Callback):
 class CollapseWarning(keras.callbacks.Callback):
     """Says so when the generator draws the same picture again and again.
 
-    The gauge is the mean squared distance of two pictures. Where the one of
-    generated pictures is less than a fifth of that of real ones, the generator
-    has few pictures left. In the logs it is `diversity`, their quotient.
+    The gauge is the mean squared distance of two pictures, of a conditional
+    GAN of two of one class. Where the one of generated pictures is less than a
+    fifth of that of real ones, the generator has few pictures left. In the
+    logs it is `diversity`, their quotient.
 
     Args:
         images: uint8 array `(n, height, width, channels)`, real pictures.
+        labels: Integer array `(n,)` for a conditional GAN, else `None`.
 
     Example, two kinds of pixels:
 
@@ -164,16 +166,20 @@ class CollapseWarning(keras.callbacks.Callback):
 
     least = 0.2
 
-    def __init__(self, images):
+    def __init__(self, images, labels=None):
         super().__init__()
-        self.spread = mean_squared_distance(
-            images[:5000].astype("float32") / 255
+        self.conditional = labels is not None
+        self.spread = spread(
+            images[:5000].astype("float32") / 255,
+            labels[:5000] if self.conditional else None,
         )
         self.warned = False
 
     def on_epoch_end(self, epoch, logs=None):
-        made = self.model.generate(256, seed=1)
-        diversity = mean_squared_distance(made) / max(self.spread, 1e-12)
+        made, labels = self.model.generate(256, seed=1), None
+        if self.conditional:
+            labels = np.arange(len(made)) % self.model.num_classes
+        diversity = spread(made, labels) / max(self.spread, 1e-12)
         logs["diversity"] = diversity
         if diversity < self.least and not self.warned:
             warnings.warn(
@@ -183,6 +189,20 @@ class CollapseWarning(keras.callbacks.Callback):
                 stacklevel=1,
             )
         self.warned = diversity < self.least
+
+
+def spread(pictures, labels):
+    """Mean squared distance of two of them, with labels of one class.
+
+    Example, the same picture of each class:
+
+    >>> spread(np.array([[0.0], [1.0], [0.0], [1.0]]), np.array([3, 4, 3, 4]))
+    0.0
+    """
+    if labels is None:
+        return mean_squared_distance(pictures)
+    classes = [pictures[labels == label] for label in np.unique(labels)]
+    return float(np.mean([mean_squared_distance(own) for own in classes]))
 
 
 def mean_squared_distance(pictures):

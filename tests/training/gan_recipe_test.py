@@ -99,6 +99,25 @@ def test_collapse_is_told_once():
     assert logs == {"diversity": 0.0}
 
 
+def test_one_picture_a_class_is_a_collapse_too():
+    labels = np.arange(40) % 2
+    real = np.random.default_rng(0).integers(0, 256, (40, 2, 2, 1), "uint8")
+    warning = gan_recipe.CollapseWarning(real, labels)
+
+    class OneAClass:
+        num_classes = 2
+
+        def generate(self, count, seed):
+            return (np.arange(count) % 2.0)[:, None, None, None] + np.zeros(4)
+
+    warning.set_model(OneAClass())
+    logs = {}
+    with pytest.warns(UserWarning, match="may have collapsed"):
+        warning.on_epoch_end(4, logs)
+
+    assert logs == {"diversity": 0.0}
+
+
 def test_diversity_of_real_pictures_is_one():
     real = np.random.default_rng(0).integers(0, 256, (256, 2, 2, 1), "uint8")
     warning = gan_recipe.CollapseWarning(real)
