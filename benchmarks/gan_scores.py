@@ -33,10 +33,11 @@ from kept_results import kept
 from real_data import DATA
 
 from dlunits.data import batches, digits
+from dlunits.losses.adversarial import DISCRIMINATOR_LOSSES
 from dlunits.models import LeNet5, dense_variational_autoencoder
 from dlunits.training import WorkingDirectory
 from dlunits.training.gan_quality import Judge, RealPictures, train_judge
-from dlunits.training.gan_recipe import SETTINGS, train_gan
+from dlunits.training.gan_recipe import train_gan
 from dlunits.training.warmup_cosine import warmup_cosine
 
 EPOCHS = 20
@@ -80,14 +81,9 @@ def autoencoder_quality(seed, real, epochs):
     )
     model.compile(keras.optimizers.Adam(schedule))
 
-    def prepare(pictures, seed):
-        import tensorflow as tf
-
-        return tf.image.convert_image_dtype(pictures, tf.float32)
-
     pictures = batches.training_batches(
         images, labels, batch_size=128, seed=seed, first_step=0,
-        last_step=epochs * steps, prepare=prepare,
+        last_step=epochs * steps, prepare=batches.unit_range,
     ).map(lambda pictures, labels: pictures)  # fmt: skip
     model.fit(
         pictures, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0
@@ -128,7 +124,9 @@ def judge(dataset, arguments, folder):
         "conditional": functools.partial(gan_quality, "non_saturating", True),
     }
     if arguments.losses and dataset == "mnist":
-        others = [loss for loss in SETTINGS if loss != "non_saturating"]
+        others = [
+            loss for loss in DISCRIMINATOR_LOSSES if loss != "non_saturating"
+        ]
         for loss in others:
             rows[loss] = functools.partial(gan_quality, loss, False)
     results = {name: [] for name in ("autoencoder", *rows)}

@@ -121,6 +121,17 @@ def evaluation_batches(images, labels, *, prepare, batch_size=1000):
     return without_autotune(batches.prefetch(4))
 
 
+def unit_range(pictures, seed=None):
+    """Takes uint8 pictures to floats in [0, 1]; for `prepare`, without chance.
+
+    Example:
+
+    >>> unit_range(tf.constant([0, 255], tf.uint8)).numpy().tolist()
+    [0.0, 1.0]
+    """
+    return tf.image.convert_image_dtype(pictures, tf.float32)
+
+
 def without_autotune(dataset):
     """Keeps tf.data from tuning itself, which stalls the end of every epoch.
 

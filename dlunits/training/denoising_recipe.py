@@ -159,14 +159,10 @@ def denoised_test_pictures(model, data, *, noise, level, seed):
 
 def of_noise(noise, level, seed):
     """What `denoising_batches` needs to know besides the pictures."""
-    import tensorflow as tf
-
     return {
         "corrupt": NOISES[noise](level),
         "seed": seed,
-        "prepare": functools.partial(
-            tf.image.convert_image_dtype, dtype=tf.float32
-        ),
+        "prepare": batches.unit_range,
     }
 
 

@@ -24,8 +24,6 @@ def train_judge(data, *, epochs=5, batch_size=128, learning_rate=2e-3, seed=0):
     Returns:
         `Judge`.
     """
-    import tensorflow as tf
-
     from dlunits.data import batches
 
     keras.utils.set_random_seed(seed)
@@ -40,9 +38,6 @@ def train_judge(data, *, epochs=5, batch_size=128, learning_rate=2e-3, seed=0):
     network.compile(
         keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy"
     )
-    unit_range = functools.partial(
-        tf.image.convert_image_dtype, dtype=tf.float32
-    )
     network.fit(
         batches.training_batches(
             images,
@@ -51,7 +46,7 @@ def train_judge(data, *, epochs=5, batch_size=128, learning_rate=2e-3, seed=0):
             seed=seed,
             first_step=0,
             last_step=epochs * steps,
-            prepare=lambda pictures, seed: unit_range(pictures),
+            prepare=batches.unit_range,
         ),
         epochs=epochs,
         steps_per_epoch=steps,

@@ -16,15 +16,8 @@ PICTURES_AN_EPOCH = 20_000
 
 GRID = 8  # pictures of the grid, a side
 
-# Loss -> largest rates of generator and discriminator, Adam's beta_1, updates
-# of the discriminator to one of the generator.
-SETTINGS = {
-    "minimax": (4e-4, 4e-4, 0.5, 1),
-    "non_saturating": (4e-4, 4e-4, 0.5, 1),
-    "least_squares": (4e-4, 4e-4, 0.5, 1),
-    "hinge": (4e-4, 4e-4, 0.5, 1),
-    "wasserstein": (4e-4, 4e-4, 0.5, 2),
-}
+# Of both optimizers.
+LARGEST_RATE, BETA_1 = 4e-4, 0.5
 
 
 def train_gan(
@@ -55,8 +48,8 @@ def train_gan(
         label_smoothing: Number in [0, 1).
         epochs: Integer, passes over the training pictures.
         batch_size: Integer, pictures a step.
-        learning_rate: Positive number, by which the rates of the recipe, see
-            `SETTINGS`, are multiplied. They fall to 0.
+        learning_rate: Positive number, by which the largest rate of the
+            recipe, 4e-4, is multiplied. It falls to 0.
         seed: Integer, decides all that is random.
 
     Returns:
@@ -68,13 +61,11 @@ def train_gan(
             stops being finite; the message names it.
         OSError: If a file cannot be written.
     """
-    import tensorflow as tf
-
     from dlunits.data import batches
 
     keras.utils.set_random_seed(seed)
     images, labels = data.train
-    of_generator, of_discriminator, beta, turns = SETTINGS[loss]
+    turns = 2 if loss == "wasserstein" else 1  # of the discriminator
     model = convolutional_gan(
         images.shape[1:],
         latent_dim,
@@ -89,18 +80,15 @@ def train_gan(
     optimizers = [
         keras.optimizers.Adam(
             warmup_cosine(
-                learning_rate * rate,
+                learning_rate * LARGEST_RATE,
                 steps=epochs * steps * count,
                 warmup_steps=steps * count // 4,
             ),
-            beta_1=beta,
+            beta_1=BETA_1,
         )
-        for rate, count in ((of_generator, 1), (of_discriminator, turns))
+        for count in (1, turns)
     ]
     model.compile(*optimizers)
-    unit_range = functools.partial(
-        tf.image.convert_image_dtype, dtype=tf.float32
-    )
     history = working.fit(
         model,
         functools.partial(
@@ -109,15 +97,15 @@ def train_gan(
             labels,
             batch_size=batch_size,
             seed=seed,
-            prepare=lambda pictures, seed: unit_range(pictures),
+            prepare=batches.unit_range,
         ),
         epochs=epochs,
         steps_per_epoch=steps,
         validation_batches=batches.evaluation_batches(
-            *data.validation, prepare=unit_range
+            *data.validation, prepare=batches.unit_range
         ),
         callbacks=[
-            SampleGrids(working.path / "samples", conditional),
+            SampleGrids(working.path / "samples"),
             CollapseWarning(images, labels if conditional else None),
         ],
     )
@@ -131,17 +119,15 @@ class SampleGrids(keras.callbacks.Callback):
 
     Args:
         folder: Where they go, as `epoch_0001.png` and so on.
-        conditional: Whether the model takes labels.
     """
 
-    def __init__(self, folder, conditional=False):
+    def __init__(self, folder):
         super().__init__()
         self.folder = pathlib.Path(folder)
-        self.conditional = conditional
 
     def on_epoch_end(self, epoch, logs=None):
         self.folder.mkdir(parents=True, exist_ok=True)
-        count = GRID * (self.model.num_classes if self.conditional else GRID)
+        count = GRID * (self.model.num_classes or GRID)
         grid = grid_of(self.model.generate(count, seed=0), GRID)
         write_png(self.folder / f"epoch_{epoch + 1:04d}.png", grid)
 

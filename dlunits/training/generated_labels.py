@@ -1,7 +1,5 @@
 """Whether drawn pictures help a classifier that has few labels."""
 
-import functools
-
 import keras
 import numpy as np
 
@@ -79,9 +77,6 @@ def error_of_classifier(parts, data, seed):
     network.fit(
         batches.without_autotune(steps.prefetch(4)), shuffle=False, verbose=0
     )
-    unit_range = functools.partial(
-        tf.image.convert_image_dtype, dtype=tf.float32
-    )
-    test = batches.evaluation_batches(*data.test, prepare=unit_range)
+    test = batches.evaluation_batches(*data.test, prepare=batches.unit_range)
     found = network.predict(test, verbose=0).argmax(axis=1)
     return float(np.mean(found != data.test[1]))
