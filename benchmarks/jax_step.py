@@ -34,7 +34,7 @@ LAYERS = {
 
 
 def milliseconds_a_step(model, batch, steps):
-    """Of `train_step`; the first two steps, with the compiling, are left out."""
+    """Of `train_step`, without the first two steps, which compile."""
     state = tuple(
         [variable.value for variable in variables]
         for variables in (
@@ -99,9 +99,7 @@ def main():
 
     model = convolutional_gan(seed=0)
     model.compile()
-    pictures = jax.numpy.asarray(
-        rng.random((128, 28, 28, 1)).astype("float32")
-    )
+    pictures = jax.numpy.asarray(rng.random((128, 28, 28, 1)).astype("float32"))
     taken = milliseconds_a_step(model, (pictures,), steps)
     print(
         f"GAN: {taken:.3f} ms, {1e3 * len(pictures) / taken:.0f} pictures a "
