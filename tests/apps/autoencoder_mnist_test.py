@@ -1,6 +1,5 @@
 """The autoencoder app as a process: one kind, all, killed, given bad input."""
 
-import concurrent.futures
 import csv
 import functools
 import json
@@ -422,25 +421,6 @@ def contents(folder):
     }
 
 
-@pytest.fixture(scope="module")
-def answers(app, trained, tmp_path_factory):
-    """All that is bad, two at a time, each beside a trained run."""
-
-    def answer(name):
-        folder = tmp_path_factory.mktemp("bad") / "run"
-        run = RUN.format("overcomplete")
-        (folder / run).mkdir(parents=True)
-        shutil.copy(trained[0] / run / "checkpoint.npz", folder / run)
-        spoil(folder)
-        before = contents(folder)
-        process = app(folder, *BAD[name][0])
-        return process, before, contents(folder)
-
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(answer, name) for name in BAD}
-        pool.shutdown(cancel_futures=True)
-
-
 # TensorFlow's own: "I0000 00:00:... port.cc:153] ...", "2026-11-22 18:...: I".
 LOG_LINE = re.compile(
     r"WARNING: All log|[IWE]\d{4} |\d{4}-\d\d-\d\d .*: [IWE] "
@@ -448,9 +428,17 @@ LOG_LINE = re.compile(
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_leaves_what_was_there(answers, name):
-    process, before, after = answers[name].result()
-    message = BAD[name][1]
+def test_bad_input_is_one_line_and_leaves_what_was_there(
+    app, trained, tmp_path, name
+):
+    flags, message = BAD[name]
+    run = RUN.format("overcomplete")
+    (tmp_path / run).mkdir(parents=True)
+    shutil.copy(trained[0] / run / "checkpoint.npz", tmp_path / run)
+    spoil(tmp_path)
+    before = contents(tmp_path)
+    process = app(tmp_path, *flags)
+    after = contents(tmp_path)
     lines = [
         line
         for line in process.stderr.splitlines()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -32,20 +33,41 @@ def offline(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_app(project, offline):
-    """Runs an app to its end in a folder; options as of subprocess.run."""
+    """Runs an app to its end in a folder, in a process of its own."""
+    with subprocess.Popen(
+        [sys.executable, pathlib.Path(__file__).with_name("forked_calls.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={
+            **offline,
+            "TF_CPP_MIN_LOG_LEVEL": "2",  # as the apps have it
+            "TF_ENABLE_ONEDNN_OPTS": "1",
+        },
+    ) as calls:
 
-    def run(name, folder, *flags, **options):
-        return subprocess.run(
-            [sys.executable, project / "apps" / name, *flags],
-            cwd=folder,
-            env=offline,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            **options,
-        )
+        def run(name, folder, *flags, told="", largest_file=None):
+            app = str(project / "apps" / name)
+            call = {
+                "app": app,
+                "folder": str(folder),
+                "flags": flags,
+                "largest_file": largest_file,
+            }
+            stdin, stdout, stderr = (
+                pathlib.Path(f"{folder}.{name}")
+                for name in ("stdin", "stdout", "stderr")
+            )
+            stdin.write_text(told)
+            calls.stdin.write(json.dumps(call) + "\n")
+            calls.stdin.flush()
+            status = int(calls.stdout.readline())
+            return subprocess.CompletedProcess(
+                [app, *flags], status, stdout.read_text(), stderr.read_text()
+            )
 
-    return run
+        yield run
+        calls.stdin.close()
 
 
 @pytest.fixture(scope="session")

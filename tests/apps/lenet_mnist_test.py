@@ -1,12 +1,10 @@
 """The digit app as a process: whole, killed, resumed, given bad input."""
 
-import concurrent.futures
 import csv
 import functools
 import json
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -354,12 +352,9 @@ BAD = {
         OWN + r".*File too large.*report\.html",
     ),
 }
-FULL_DISK = 100_000  # bytes a file: less than a checkpoint or a report
-
-
-def fill_the_disk():
-    """A limit on the size of files fails a write the way a full disk does."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_DISK, FULL_DISK))
+# A limit on the size of files fails a write the way a full disk does; this
+# one, in bytes, is less than a checkpoint or a report.
+FULL_DISK = 100_000
 
 
 def prepare(folder):
@@ -380,24 +375,6 @@ def contents(folder):
     }
 
 
-@pytest.fixture(scope="module")
-def answers(app, trained, tmp_path_factory):
-    """All that is bad, two at a time, each in a copy of the trained run."""
-
-    def answer(name):
-        folder = tmp_path_factory.mktemp("bad") / "run"
-        shutil.copytree(trained[0], folder)
-        prepare(folder)
-        before = contents(folder)
-        full = fill_the_disk if "full disk" in name else None
-        process = app(folder, *BAD[name][0], preexec_fn=full)
-        return process, before, contents(folder)
-
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(answer, name) for name in BAD}
-        pool.shutdown(cancel_futures=True)
-
-
 # TensorFlow's own: "I0000 00:00:... port.cc:153] ...", "2026-11-22 18:...: I".
 LOG_LINE = re.compile(
     r"WARNING: All log|[IWE]\d{4} |\d{4}-\d\d-\d\d .*: [IWE] "
@@ -405,9 +382,16 @@ LOG_LINE = re.compile(
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_leaves_what_was_there(answers, name):
-    process, before, after = answers[name].result()
-    message = BAD[name][1]
+def test_bad_input_is_one_line_and_leaves_what_was_there(
+    app, trained, tmp_path, name
+):
+    flags, message = BAD[name]
+    folder = shutil.copytree(trained[0], tmp_path / "run")
+    prepare(folder)
+    before = contents(folder)
+    full = FULL_DISK if "full disk" in name else None
+    process = app(folder, *flags, largest_file=full)
+    after = contents(folder)
     lines = [
         line
         for line in process.stderr.splitlines()

@@ -138,7 +138,7 @@ def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
     samples = use(
         "--generate", "--prompt=the é", "--num_samples=2", "--stop=.",
         "--length=60", "--temperature=0.3", f"--score={folder / 'book.txt'}",
-        "--interactive", input="the dog\n",
+        "--interactive", told="the dog\n",
     )  # fmt: skip
     assert "1 tokens that the model never saw" in samples.stderr
     bits, characters, *texts, asked, more, end = samples.stdout.splitlines()
