@@ -322,6 +322,7 @@ LOSSES = {
     "gaussian_kl": lambda encoder, x: ops.mean(
         dlunits.losses.gaussian_kl(encoder(x), 2 * encoder(x))
     ),
+    "r1_penalty": dlunits.losses.r1_penalty,
     "squared_jacobian_norm": lambda encoder, x: ops.mean(
         dlunits.losses.squared_jacobian_norm(encoder, x, seed=0)
     ),

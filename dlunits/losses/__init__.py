@@ -10,6 +10,7 @@ from dlunits.losses.contractive_penalty import (
 )
 from dlunits.losses.gaussian_kl import gaussian_kl as gaussian_kl
 from dlunits.losses.gradient_penalty import gradient_penalty as gradient_penalty
+from dlunits.losses.r1_penalty import r1_penalty as r1_penalty
 
 __all__ = [
     "contractive_penalty",
@@ -17,5 +18,6 @@ __all__ = [
     "gaussian_kl",
     "generator_loss",
     "gradient_penalty",
+    "r1_penalty",
     "squared_jacobian_norm",
 ]

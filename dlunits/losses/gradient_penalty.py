@@ -42,8 +42,19 @@ def gradient_penalty(critic, real, fake, seed=None):
     ones = (1,) * (len(real.shape) - 1)
     share = keras.random.uniform((ops.shape(real)[0], *ones), seed=seed)
     between = share * real + (1 - share) * fake
-    answers, pullback = vjp(critic, between)
-    slope = ops.cast(pullback(ops.ones_like(answers)), "float32")
-    squared = ops.sum(ops.square(slope), axis=tuple(range(1, len(slope.shape))))
+    squared = squared_slopes(critic, between)
     # The root has no derivative at 0, where a critic may well start.
     return ops.mean(ops.square(ops.sqrt(squared + 1e-12) - 1))
+
+
+def squared_slopes(critic, x):
+    """||d critic(x_n) / d x_n||_2^2 of each example, `(batch,)`, float32.
+
+    Example:
+
+    >>> float(squared_slopes(lambda x: 3 * x, ops.ones((1, 1)))[0])
+    9.0
+    """
+    answers, pullback = vjp(critic, x)
+    slope = ops.cast(pullback(ops.ones_like(answers)), "float32")
+    return ops.sum(ops.square(slope), axis=tuple(range(1, len(slope.shape))))

@@ -5,7 +5,12 @@ import numpy as np
 from keras import ops
 
 from dlunits.autodiff import backend, gradients
-from dlunits.losses import discriminator_loss, generator_loss, gradient_penalty
+from dlunits.losses import (
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    r1_penalty,
+)
 from dlunits.losses.adversarial import decision_threshold
 from dlunits.models.adversarial_networks import check_labels
 from dlunits.models.two_optimizers import TwoOptimizers
@@ -157,7 +162,10 @@ class AdversarialTraining:
             )
             if not self.penalty:
                 return value, (value, *answers, None)
-            steepness = gradient_penalty(judged, real, fake, self.seeds)
+            if self.adversarial_loss == "wasserstein":
+                steepness = gradient_penalty(judged, real, fake, self.seeds)
+            else:
+                steepness = r1_penalty(judged, real)
             return (
                 value + self.penalty * steepness,
                 (value, *answers, steepness),

@@ -26,10 +26,10 @@ def convolutional_gan(
                         batch normalization, ReLU; sigmoid at the end
         discriminator   28x28 -> 14x14x32 -> 7x7x64 -> D(x)
                         leaky ReLU with a slope of 0.2; batch normalization
-                        behind all convolutions but the first, and with the
-                        loss "wasserstein" behind none
+                        behind all convolutions but the first, where there is
+                        no penalty on its slope
 
-    Without it the discriminator is soon sure of itself, and a conditional
+    Without either the discriminator is soon sure of itself, and a conditional
     generator draws one picture a class.
 
     With labels, the embedding e of a class y goes into the generator beside z,
@@ -112,7 +112,7 @@ def convolutional_gan(
     x = images
     for number, size in enumerate(reversed(filters)):
         x = layers.Conv2D(size, dtype=dtype, **convolution)(x)
-        if number > 0 and options.get("loss") != "wasserstein":
+        if number > 0 and not has_penalty(options):
             x = layers.BatchNormalization(momentum=0.9, dtype=dtype)(x)
         x = layers.LeakyReLU(0.2, dtype=dtype)(x)
     features = layers.Flatten(dtype=dtype)(x)
@@ -135,6 +135,14 @@ def convolutional_gan(
         name=name,
         **options,
     )
+
+
+def has_penalty(options):
+    """Whether options of `GAN` mean one on the discriminator's slope."""
+    penalty = options.get("penalty")
+    if penalty is None:
+        return options.get("loss") == "wasserstein"
+    return penalty > 0
 
 
 def check_sizes(image_shape, filters, kernel_size):

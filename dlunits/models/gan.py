@@ -22,7 +22,7 @@ class GAN(AdversarialTraining, keras.Model):
     trained in turns, each step a few times the one and once the other:
 
         z ~ N(0, 1)
-        D: least discriminator_loss(D(x), D(G(z)))  [+ 10 gradient_penalty]
+        D: least discriminator_loss(D(x), D(G(z)))  [+ weight * penalty]
         G: least generator_loss(D(G(z)))
         A = average * A + (1 - average) * G's weights, after every step
 
@@ -50,8 +50,10 @@ class GAN(AdversarialTraining, keras.Model):
         loss: "minimax", "non_saturating", "least_squares", "hinge" or
             "wasserstein", see `dlunits.losses.discriminator_loss`.
         label_smoothing: Number in [0, 1), of real examples only.
-        penalty: Number, weight of the gradient penalty; `None` for 10 with
-            the loss "wasserstein" and 0 else.
+        penalty: Number, weight of the penalty on D's slope: with the loss
+            "wasserstein" of `dlunits.losses.gradient_penalty`, else of
+            `dlunits.losses.r1_penalty`. `None` for 10 with "wasserstein" and
+            0 else.
         discriminator_steps: Positive integer, updates of the discriminator,
             each with new z, to one of the generator.
         average: Number in [0, 1), decay of the running average; 0 for none.

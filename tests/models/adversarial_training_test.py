@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from dlunits.losses import discriminator_loss
+from dlunits.losses import discriminator_loss, r1_penalty
 
 LOSSES = [
     "minimax", "non_saturating", "least_squares", "hinge", "wasserstein"
@@ -58,6 +58,24 @@ def test_every_loss_learns_where_the_examples_are(gan, loss):
     assert distance() < 0.7 * before
     assert all(np.isfinite(values).all() for values in history.values())
     assert ("gradient_penalty" in history) == (loss == "wasserstein")
+
+
+def test_penalty_is_on_slopes_at_real_examples_unless_wasserstein(gan):
+    model = gan(penalty=2.0)
+    before = float(r1_penalty(model.discriminator, gan.real[: gan.batch]))
+
+    history = gan.fit(model, gan.real[: gan.batch])
+
+    assert history["gradient_penalty"][0] == pytest.approx(before, rel=1e-5)
+
+
+def test_penalty_makes_the_discriminator_flat(gan):
+    slopes = {}
+    for penalty in (0.0, 50.0):
+        model = gan(penalty=penalty)
+        gan.fit(model, np.tile(gan.real, (100, 1)))
+        slopes[penalty] = float(r1_penalty(model.discriminator, gan.real))
+    assert slopes[50.0] < 0.2 * slopes[0.0]
 
 
 def test_first_loss_is_that_of_its_first_examples(gan):

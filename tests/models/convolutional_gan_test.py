@@ -32,10 +32,19 @@ def test_parameters_are_those_of_the_stages():
     assert model.discriminator.count_params() == expected
 
 
-def test_critic_judges_each_picture_by_itself():
-    model = convolutional_gan((8, 8, 1), 3, filters=(6, 5), loss="wasserstein")
+@pytest.mark.parametrize(
+    ("options", "alone"),
+    [
+        ({"loss": "wasserstein"}, True),
+        ({"loss": "wasserstein", "penalty": 0.0}, False),
+        ({"loss": "hinge", "penalty": 0.5}, True),
+        ({"loss": "hinge"}, False),
+    ],
+)
+def test_with_a_penalty_each_picture_is_judged_by_itself(options, alone):
+    model = convolutional_gan((8, 8, 1), 3, filters=(6, 5), **options)
     names = [type(layer).__name__ for layer in model.discriminator.layers]
-    assert "BatchNormalization" not in names
+    assert ("BatchNormalization" not in names) == alone
 
 
 def test_discriminator_projects_the_class_on_its_features():
