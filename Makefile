@@ -25,7 +25,7 @@ run: .venv/run.installed
 
 test: .venv/test.installed
 	$(PYTEST)
-	KERAS_BACKEND=jax $(PYTEST) $(ANY_BACKEND)
+	KERAS_BACKEND=jax $(PYTEST) -m "not one_backend" $(ANY_BACKEND)
 
 lint: .venv/test.installed
 	$(BIN)/ruff check .

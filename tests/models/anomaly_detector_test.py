@@ -58,6 +58,7 @@ def test_p_counts_the_known_rows_that_are_stranger(detector):
     assert 0.3 < p_values[:-1].mean() < 0.7
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("num_folds", [1, 5])
 def test_false_alarms_are_as_rare_as_is_asked(num_folds):
     detector = AnomalyDetector(num_folds=num_folds, steps=300)
@@ -79,6 +80,7 @@ def test_scores_of_the_rows_learnt_from_would_not_do(detector):
     assert detector.predict(others, 0.1).mean() == pytest.approx(0.1, abs=0.06)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("size", [6, 60])
 def test_a_row_among_equal_ones_is_judged_alike_alone_and_among_others(size):
     rng = np.random.default_rng(0)
@@ -94,6 +96,7 @@ def test_a_row_among_equal_ones_is_judged_alike_alone_and_among_others(size):
             )
 
 
+@pytest.mark.one_backend
 def test_contamination_leaves_out_what_is_far_from_the_crowd():
     intruders = 3 + 0.05 * np.random.default_rng(0).normal(size=(30, 4))
     rows = np.concatenate([normal_rows(270), intruders])
@@ -107,6 +110,7 @@ def test_contamination_leaves_out_what_is_far_from_the_crowd():
     assert scores[0.15] >= scores[0.0]
 
 
+@pytest.mark.one_backend
 def test_a_seed_decides_everything():
     x = normal_rows(100, 2)
     one, other = (
@@ -116,6 +120,7 @@ def test_a_seed_decides_everything():
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.one_backend
 def test_the_order_of_columns_does_not_matter():
     rows = normal_rows(100)
     names = ["a", "b", "c", "d"]
@@ -128,6 +133,7 @@ def test_the_order_of_columns_does_not_matter():
         assert (there[key] == back[key]).all()
 
 
+@pytest.mark.one_backend
 def test_a_table_of_all_kinds_of_columns():
     generator = np.random.default_rng(0)
     count = 300
@@ -152,6 +158,7 @@ def test_a_table_of_all_kinds_of_columns():
     assert detector.predict(strange).all()
 
 
+@pytest.mark.one_backend
 def test_a_new_category_is_strange_where_a_missing_one_is_not():
     rng = np.random.default_rng(0)
     table = {
@@ -167,6 +174,7 @@ def test_a_new_category_is_strange_where_a_missing_one_is_not():
     assert told["expected"][2, 0] in ("dry", "wet", "missing")
 
 
+@pytest.mark.one_backend
 def test_what_explains_is_built_once():
     detector = AnomalyDetector(steps=20).fit(normal_rows(100))
     assert detector.differences() is detector.differences()
@@ -245,6 +253,7 @@ def test_arguments_out_of_range_are_refused(options):
         AnomalyDetector(**options)
 
 
+@pytest.mark.one_backend
 def test_it_names_the_columns_that_are_unusual():
     rng = np.random.default_rng(0)
     table = {

@@ -75,6 +75,7 @@ def test_the_farthest_are_found():
     assert np.flatnonzero(far).tolist() == [7, 50]
 
 
+@pytest.mark.one_backend
 def test_few_references_make_do_with_few_neighbours():
     layer = AnomalyScore(4, 7, num_folds=3, hidden_units=4, code_size=1)
     layer.build((None, 4))
