@@ -4,13 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from dlunits import losses
 from dlunits.autodiff import backend, gradients
-from dlunits.losses import (
-    discriminator_loss,
-    generator_loss,
-    gradient_penalty,
-    r1_penalty,
-)
 from dlunits.losses.adversarial import decision_threshold
 from dlunits.models.adversarial_networks import check_labels
 from dlunits.models.two_optimizers import TwoOptimizers
@@ -157,15 +152,17 @@ class AdversarialTraining:
 
         def loss():
             answers = judged(real), judged(fake)
-            value = discriminator_loss(
+            value = losses.discriminator_loss(
                 self.adversarial_loss, *answers, self.label_smoothing
             )
             if not self.penalty:
                 return value, (value, *answers, None)
             if self.adversarial_loss == "wasserstein":
-                steepness = gradient_penalty(judged, real, fake, self.seeds)
+                steepness = losses.gradient_penalty(
+                    judged, real, fake, self.seeds
+                )
             else:
-                steepness = r1_penalty(judged, real)
+                steepness = losses.r1_penalty(judged, real)
             return (
                 value + self.penalty * steepness,
                 (value, *answers, steepness),
@@ -186,7 +183,7 @@ class AdversarialTraining:
             answers = self.discriminator(
                 self.inputs_of(fake, labels), training=True
             )
-            value = generator_loss(self.adversarial_loss, answers)
+            value = losses.generator_loss(self.adversarial_loss, answers)
             return value, value
 
         value = self.descend("generator", self.generator, loss)
@@ -233,12 +230,12 @@ class AdversarialTraining:
             self.discriminator(self.inputs_of(x, labels), training=False)
             for x in (real, fake)
         ]
-        value = discriminator_loss(
+        value = losses.discriminator_loss(
             self.adversarial_loss, *answers, self.label_smoothing
         )
         self.record_judgement(value, *answers)
         self.means["generator_loss"].update_state(
-            generator_loss(self.adversarial_loss, answers[1])
+            losses.generator_loss(self.adversarial_loss, answers[1])
         )
         judging = list(self.means)[:4]
         return {name: self.means[name].result() for name in judging}

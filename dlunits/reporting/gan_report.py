@@ -21,7 +21,7 @@ QUALITIES = {
     "smallest_share": "Smallest share of a class",
     "divergence": "Divergence of classes, nats",
     "agreement": "Agreement with the label",
-    "nearer_to_train": "Share nearer to training pictures",
+    "nearer_to_train": "Share nearer to training than to unseen pictures",
     "p_value": "p-value of that share",
 }
 

@@ -16,8 +16,33 @@ PICTURES_AN_EPOCH = 20_000
 
 GRID = 8  # pictures of the grid, a side
 
-# Of both optimizers.
-LARGEST_RATE, BETA_1 = 4e-4, 0.5
+LARGEST_RATE = 4e-4  # of both optimizers
+
+
+def regularized(loss, conditional):
+    """What keeps the discriminator in check, and Adam's two decays with it.
+
+    Without classes that is the R1 penalty, with them batch normalization: each
+    draws better pictures than the other there, see docs/decisions/0007. The
+    loss "wasserstein" has its own penalty.
+
+    Args:
+        loss: See `dlunits.models.GAN`.
+        conditional: Whether there are classes.
+
+    Returns:
+        `(penalty, beta_1, beta_2)`.
+
+    Example:
+
+    >>> regularized("hinge", conditional=False)
+    (0.5, 0.0, 0.99)
+    """
+    if loss == "wasserstein":
+        return None, 0.5, 0.999
+    if conditional:
+        return 0.0, 0.5, 0.999
+    return 0.5, 0.0, 0.99
 
 
 def train_gan(
@@ -66,6 +91,7 @@ def train_gan(
     keras.utils.set_random_seed(seed)
     images, labels = data.train
     turns = 2 if loss == "wasserstein" else 1  # of the discriminator
+    penalty, beta_1, beta_2 = regularized(loss, conditional)
     model = convolutional_gan(
         images.shape[1:],
         latent_dim,
@@ -73,6 +99,7 @@ def train_gan(
         loss=loss,
         label_smoothing=label_smoothing,
         discriminator_steps=turns,
+        penalty=penalty,
         seed=seed,
     )
     steps = batches.steps_a_pass(len(images), batch_size)
@@ -84,7 +111,8 @@ def train_gan(
                 steps=epochs * steps * count,
                 warmup_steps=steps * count // 4,
             ),
-            beta_1=BETA_1,
+            beta_1=beta_1,
+            beta_2=beta_2,
         )
         for count in (1, turns)
     ]
