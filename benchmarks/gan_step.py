@@ -11,12 +11,12 @@ Usage:
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 
-THREADS, BATCH, LATENT, FILTERS = 2, 128, 64, (64, 32)
+from row_process import THREADS, measured_in_process
+
+BATCH, LATENT, FILTERS = 128, 64, (64, 32)
 ROWS = ("dlunits, TensorFlow", "dlunits, JAX", "PyTorch")
 
 
@@ -114,24 +114,6 @@ def measure(row, count):
     print(json.dumps(BATCH / min(seconds)))
 
 
-def run(row, count):
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": "jax" if "JAX" in row else "tensorflow",
-        "TF_ENABLE_ONEDNN_OPTS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "OMP_NUM_THREADS": str(THREADS),
-    }
-    process = subprocess.run(
-        [sys.executable, __file__, row, f"--count={count}"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(process.stdout.splitlines()[-1])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("row", nargs="?", choices=ROWS, help="one, in here")
@@ -147,7 +129,12 @@ def main():
     from gates import gate
 
     turns = [
-        {row: run(row, arguments.count) for row in ROWS}
+        {
+            row: measured_in_process(
+                __file__, row, f"--count={arguments.count}"
+            )
+            for row in ROWS
+        }
         for _ in range(1 if arguments.quick else 3)
     ]
     best = {row: max(turn[row] for turn in turns) for row in ROWS}

@@ -19,13 +19,12 @@ Usage:
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
 import time
 
-THREADS = 2
+from row_process import THREADS, measured_in_process
+
 VOCABULARY = 65
 # Name -> layers, units, batch, steps.
 NETWORKS = {"1x256": (1, 256, 64, 100), "2x128": (2, 128, 50, 50)}
@@ -120,24 +119,6 @@ def measure(row, network, count):
     print(json.dumps([1e3 * min(seconds), (after - before) / 1024]))
 
 
-def run(row, network, count):
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": "jax" if "JAX" in row else "tensorflow",
-        "TF_ENABLE_ONEDNN_OPTS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "OMP_NUM_THREADS": str(THREADS),
-    }
-    process = subprocess.run(
-        [sys.executable, __file__, row, network, f"--count={count}"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(process.stdout.splitlines()[-1])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("row", nargs="?", choices=ROWS, help="one, in here")
@@ -156,7 +137,12 @@ def main():
     passed = True
     for network, (*_, batch, steps) in NETWORKS.items():
         turns = [
-            {row: run(row, network, arguments.count) for row in ROWS}
+            {
+                row: measured_in_process(
+                    __file__, row, network, f"--count={arguments.count}"
+                )
+                for row in ROWS
+            }
             for _ in range(1 if arguments.quick else 3)
         ]
         best = {row: min(turn[row] for turn in turns) for row in ROWS}
