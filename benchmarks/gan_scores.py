@@ -15,12 +15,13 @@ Usage:
         [--seeds=3] [--only=mnist] [--losses] [--workdir=FOLDER]
 
 `--losses` trains MNIST by the other four losses too. `--workdir` keeps
-checkpoints and results: stopped and started again, the same command goes on
-where it was.
+checkpoints and results, under names that hold a hash of the recipe: stopped and
+started again, the same command goes on where it was.
 """
 
 import argparse
 import functools
+import inspect
 import os
 import pathlib
 import sys
@@ -32,28 +33,42 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import keras
 import numpy as np
 from gates import gate
-from kept_results import kept
+from kept_results import kept, recipe_hash
 from real_data import DATA
 
 from dlunits.data import batches, digits
 from dlunits.losses.adversarial import DISCRIMINATOR_LOSSES
-from dlunits.models import LeNet5, dense_variational_autoencoder
-from dlunits.training import WorkingDirectory
+from dlunits.models import (
+    LeNet5,
+    convolutional_gan,
+    dense_variational_autoencoder,
+)
+from dlunits.training import WorkingDirectory, gan_recipe
 from dlunits.training.gan_quality import Judge, RealPictures, train_judge
-from dlunits.training.gan_recipe import train_gan
 from dlunits.training.warmup_cosine import warmup_cosine
 
 EPOCHS = 20
 LATENT = 64
 HIDDEN = (200, 150)  # of the autoencoder, for a decoder of the generator's size
 
+# A hash of all that the GANs are and how they are trained.
+RECIPE = recipe_hash(
+    LATENT,
+    gan_recipe.LARGEST_RATE,
+    *map(
+        inspect.getsource,
+        (gan_recipe.regularized, gan_recipe.train_gan, convolutional_gan),
+    ),
+)
+
 
 def gan_quality(loss, conditional, seed, real, epochs, folder):
     name = f"{real.data.name}_{loss}_{conditional}_{epochs}_seed_{seed}"
     working = WorkingDirectory(
-        pathlib.Path(folder, name), {"data": real.data.fingerprint}
+        pathlib.Path(folder, name),
+        {"data": real.data.fingerprint, "recipe": RECIPE},
     )
-    model, _ = train_gan(
+    model, _ = gan_recipe.train_gan(
         real.data,
         working,
         loss=loss,
@@ -147,7 +162,7 @@ def judge(dataset, arguments, folder):
             path = pathlib.Path(
                 folder,
                 f"{dataset}_{name}_{epochs}_seed_{seed}_"
-                f"{real.judge.checksum}.json",
+                f"{real.judge.checksum}_{RECIPE}.json",
             )
             measured = kept(path, measure)
             show(f"{dataset}, {name}, seed {seed}", measured)
@@ -173,6 +188,10 @@ def judge(dataset, arguments, folder):
             gate(row + "Frechet by floor)", frechet / floor, "<=", 5),
             gate(row + "least p of copying)", p_value, ">=", 0.01),
         ]
+    for name in rows:
+        covered = min(r["covered"] for r in results[name])
+        row = f"gan_scores ({dataset}, {name}, covered classes)"
+        passed.append(gate(row, covered, ">=", len(data.class_names)))
     if dataset == "mnist":
         agreement = 100 * mean("conditional", "agreement")
         passed.append(gate("gan_scores (agreement)", agreement, ">=", 97, " %"))
