@@ -54,7 +54,6 @@ HIDDEN = (200, 150)  # of the autoencoder, for a decoder of the generator's size
 # A hash of all that the GANs are and how they are trained.
 RECIPE = recipe_hash(
     LATENT,
-    gan_recipe.LARGEST_RATE,
     *map(
         inspect.getsource,
         (gan_recipe.regularized, gan_recipe.train_gan, convolutional_gan),

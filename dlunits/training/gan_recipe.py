@@ -16,11 +16,9 @@ PICTURES_AN_EPOCH = 20_000
 
 GRID = 8  # pictures of the grid, a side
 
-LARGEST_RATE = 4e-4  # of both optimizers
-
 
 def regularized(loss, conditional):
-    """What keeps the discriminator in check, and Adam's two decays with it.
+    """What keeps the discriminator in check, and Adam's settings with it.
 
     Without classes that is the R1 penalty, with them batch normalization: each
     draws better pictures than the other there, see docs/decisions/0007. The
@@ -31,18 +29,18 @@ def regularized(loss, conditional):
         conditional: Whether there are classes.
 
     Returns:
-        `(penalty, beta_1, beta_2)`.
+        `(penalty, largest rate, beta_1, beta_2)`.
 
     Example:
 
     >>> regularized("hinge", conditional=False)
-    (0.5, 0.0, 0.99)
+    (0.5, 0.001, 0.0, 0.99)
     """
     if loss == "wasserstein":
-        return None, 0.5, 0.999
+        return None, 4e-4, 0.5, 0.999
     if conditional:
-        return 0.0, 0.5, 0.999
-    return 0.5, 0.0, 0.99
+        return 0.0, 4e-4, 0.5, 0.999
+    return 0.5, 1e-3, 0.0, 0.99
 
 
 def train_gan(
@@ -74,7 +72,7 @@ def train_gan(
         epochs: Integer, passes over the training pictures.
         batch_size: Integer, pictures a step.
         learning_rate: Positive number, by which the largest rate of the
-            recipe, 4e-4, is multiplied. It falls to 0.
+            recipe is multiplied. It falls to 0.
         seed: Integer, decides all that is random.
 
     Returns:
@@ -91,7 +89,7 @@ def train_gan(
     keras.utils.set_random_seed(seed)
     images, labels = data.train
     turns = 2 if loss == "wasserstein" else 1  # of the discriminator
-    penalty, beta_1, beta_2 = regularized(loss, conditional)
+    penalty, largest_rate, beta_1, beta_2 = regularized(loss, conditional)
     model = convolutional_gan(
         images.shape[1:],
         latent_dim,
@@ -107,7 +105,7 @@ def train_gan(
     optimizers = [
         keras.optimizers.Adam(
             warmup_cosine(
-                learning_rate * LARGEST_RATE,
+                learning_rate * largest_rate,
                 steps=epochs * steps * count,
                 warmup_steps=steps * count // 4,
             ),

@@ -559,14 +559,18 @@ def test_a_table_that_cannot_be_learnt_from_is_one_line(
     assert not list(tmp_path.rglob("saved_model.pb"))
 
 
-def test_flags_that_would_do_nothing_are_flags(app, tmp_path):
-    """Read off a process, which answers before anything heavy is loaded."""
+def test_flags_that_would_do_nothing_are_flags(app, project, tmp_path):
     process = app(tmp_path, "--help")
     for names in IDLE.values():
         for name in names.split():
             assert re.search(rf"--(\[no\])?{name}:", process.stdout), name
     flags = ("--model=m/1", "--score=a.csv", "--output=b.csv", "--steps=1500")
-    process = app(tmp_path, *flags)
+    process = subprocess.run(  # answers before anything heavy is loaded
+        [sys.executable, project / "apps/anomaly_detection.py", *flags],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert process.returncode == 1
     assert process.stderr == (
         "anomaly_detection.py: --steps does nothing beside --model\n"
