@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -68,6 +69,47 @@ def run_app(project, offline):
 
         yield run
         calls.stdin.close()
+
+
+# TensorFlow's own: "I0000 00:00:... port.cc:153] ...", "2026-11-22 18:...: I".
+LOG_LINE = re.compile(
+    r"WARNING: All log|[IWE]\d{4} |\d{4}-\d\d-\d\d .*: [IWE] "
+)
+
+
+@pytest.fixture(scope="session")
+def assert_refused():
+    """Of a process: it failed, and said why in one line, a pattern.
+
+    What starts as the app's own lines do is all that it said; what absl
+    refuses it words its own way.
+    """
+
+    def assert_one_line(process, message, own):
+        lines = [
+            line
+            for line in process.stderr.splitlines()
+            if line.strip() and not LOG_LINE.match(line)
+        ]
+        assert process.returncode != 0
+        assert "Traceback" not in process.stderr
+        assert len([x for x in lines if re.search(message, x)]) == 1, lines
+        if message.startswith(own):
+            assert len(lines) == 1, lines
+            assert process.stderr.rstrip().endswith(lines[0])
+
+    return assert_one_line
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """All files below a folder, and what is in them."""
+
+    def read(folder):
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {path: path.read_bytes() for path in files}
+
+    return read
 
 
 @pytest.fixture(scope="session")
