@@ -1,5 +1,6 @@
 """Prepared data sets: where they are looked for, and how their end is told."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -39,16 +40,22 @@ def proxy(monkeypatch):
         "http_proxy", f"http://127.0.0.1:{server.getsockname()[1]}"
     )
 
+    threads = []
+
     def serve(answer):
         def accept():
             connection, _ = server.accept()
-            with connection:
+            # Whoever asked may have hung up.
+            with connection, contextlib.suppress(OSError):
                 answer(connection)
 
-        threading.Thread(target=accept, daemon=True).start()
+        threads.append(threading.Thread(target=accept, daemon=True))
+        threads[-1].start()
 
     with server:
         yield serve
+        for thread in threads:
+            thread.join(timeout=10)
 
 
 class EmptyShelf(http.server.BaseHTTPRequestHandler):
