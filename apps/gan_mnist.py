@@ -38,7 +38,7 @@ def define_flags():
         "subfolder a class, or auto: mnist if there is one, else digits.",
     )
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
-    flags.DEFINE_integer("epochs", 20, "Passes over the data.", 1, 10**6)
+    flags.DEFINE_integer("epochs", 10, "Passes over the data.", 1, 10**6)
     flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
     flags.DEFINE_integer(
         "latent_dim", 64, "Random numbers a picture.", lower_bound=1
@@ -47,7 +47,7 @@ def define_flags():
         "label_smoothing", 0.0, "Doubt about real pictures.", 0, 0.99
     )
     flags.DEFINE_float(
-        "learning_rate", 1.0, "Times the rates of the loss' recipe.", 0
+        "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
     )
     flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**31 - 1)
     flags.DEFINE_bool(

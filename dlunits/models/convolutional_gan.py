@@ -13,6 +13,9 @@ def convolutional_gan(
     *,
     filters=(64, 32),
     kernel_size=4,
+    hidden_units=256,
+    loss="non_saturating",
+    penalty=None,
     dtype=None,
     name="gan",
     **options,
@@ -24,24 +27,24 @@ def convolutional_gan(
 
         generator       z -> 7x7x64 -> 14x14x32 -> 28x28, in [0, 1]
                         batch normalization, ReLU; sigmoid at the end
-        discriminator   28x28 -> 14x14x32 -> 7x7x64 -> D(x)
-                        leaky ReLU with a slope of 0.2; batch normalization
-                        behind all convolutions but the first, where there is
-                        no penalty on its slope
+        discriminator   28x28 -> 14x14x32 -> 7x7x64 -> 256 -> D(x)
+                        leaky ReLU with a slope of 0.2
 
-    Without either the discriminator is soon sure of itself, and a conditional
-    generator draws one picture a class.
+    A feature of the last convolution sees 10x10 pixels: it knows strokes. The
+    256 hidden units see the whole picture, and know digits. The penalty on its
+    slope keeps the discriminator from being sure of itself too soon.
 
     With labels, the embedding e of a class y goes into the generator beside z,
-    and is projected on the discriminator's features phi, after Miyato and
-    Koyama:
+    and is projected on the hidden units phi of the discriminator, after Miyato
+    and Koyama:
 
         D(x, y) = w^T phi(x) + b + e_y^T phi(x)
 
     Reference: Radford, Metz and Chintala, 2016, "Unsupervised representation
     learning with deep convolutional generative adversarial networks",
     https://arxiv.org/abs/1511.06434; Miyato and Koyama, 2018, "cGANs with
-    projection discriminator", https://arxiv.org/abs/1802.05637.
+    projection discriminator", https://arxiv.org/abs/1802.05637; for the
+    penalty, Mescheder et al., 2018, https://arxiv.org/abs/1801.04406.
 
     Args:
         image_shape: `(height, width, channels)`; height and width are
@@ -51,6 +54,9 @@ def convolutional_gan(
         filters: Positive integers, channels of the generator's pictures on
             the way, the smallest picture first.
         kernel_size: Positive integer.
+        hidden_units: Positive integer, of the discriminator.
+        loss, penalty: As of `dlunits.models.GAN`, but that `None` is a penalty
+            of 0.5 with all losses but "wasserstein".
         dtype: Policy of the layers; `None` takes Keras' current one. What the
             discriminator answers is in single precision always.
         name: Name of the model.
@@ -66,14 +72,16 @@ def convolutional_gan(
     what stands before and after it:
 
     >>> model = convolutional_gan(
-    ...     (2, 2, 1), 1, filters=(1,), kernel_size=2
+    ...     (2, 2, 1), 1, filters=(1,), kernel_size=2, hidden_units=3
     ... )
-    >>> model.discriminator.count_params()  # 4 + 1, then 1 + 1
-    7
+    >>> model.discriminator.count_params()  # 4 + 1, then 3 + 3, then 3 + 1
+    15
     >>> model.generator.count_params()  # 1 + 4 of the normalization, 4 + 1
     10
     """
-    check_sizes(image_shape, filters, kernel_size)
+    check_sizes(image_shape, filters, kernel_size, hidden_units)
+    if penalty is None and loss != "wasserstein":
+        penalty = 0.5
     height, width, channels = image_shape
     shrink = 2 ** len(filters)
     labels = keras.Input((), dtype="int32", name="labels")
@@ -110,16 +118,15 @@ def convolutional_gan(
 
     images = keras.Input(image_shape, name="images")
     x = images
-    for number, size in enumerate(reversed(filters)):
+    for size in reversed(filters):
         x = layers.Conv2D(size, dtype=dtype, **convolution)(x)
-        if number > 0 and not has_penalty(options):
-            x = layers.BatchNormalization(momentum=0.9, dtype=dtype)(x)
         x = layers.LeakyReLU(0.2, dtype=dtype)(x)
-    features = layers.Flatten(dtype=dtype)(x)
+    x = layers.Dense(hidden_units, dtype=dtype)(layers.Flatten(dtype=dtype)(x))
+    features = layers.LeakyReLU(0.2, dtype=dtype, name="features")(x)
     answer = layers.Dense(1, dtype="float32", name="answer")(features)
     if num_classes is not None:
         embedded = layers.Embedding(
-            num_classes, features.shape[-1], name="class", dtype="float32"
+            num_classes, hidden_units, name="class", dtype="float32"
         )
         projected = layers.Dot(1, dtype="float32", name="projection")
         answer = layers.Add(dtype="float32")(
@@ -132,24 +139,21 @@ def convolutional_gan(
         discriminator,
         latent_dim,
         num_classes=num_classes,
+        loss=loss,
+        penalty=penalty,
         name=name,
         **options,
     )
 
 
-def has_penalty(options):
-    """Whether options of `GAN` mean one on the discriminator's slope."""
-    penalty = options.get("penalty")
-    if penalty is None:
-        return options.get("loss") == "wasserstein"
-    return penalty > 0
-
-
-def check_sizes(image_shape, filters, kernel_size):
-    if not filters or min(*image_shape, *filters, kernel_size) < 1:
+def check_sizes(image_shape, filters, kernel_size, hidden_units):
+    if (
+        not filters
+        or min(*image_shape, *filters, kernel_size, hidden_units) < 1
+    ):
         raise ValueError(
             "Every size must be at least 1, of at least one filter. Received: "
-            f"{image_shape=}, {filters=}, {kernel_size=}"
+            f"{image_shape=}, {filters=}, {kernel_size=}, {hidden_units=}"
         )
     shrink = 2 ** len(filters)
     if image_shape[0] % shrink or image_shape[1] % shrink:

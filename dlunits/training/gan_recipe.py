@@ -17,32 +17,6 @@ PICTURES_AN_EPOCH = 20_000
 GRID = 8  # pictures of the grid, a side
 
 
-def regularized(loss, conditional):
-    """What keeps the discriminator in check, and Adam's settings with it.
-
-    Without classes that is the R1 penalty, with them batch normalization: each
-    draws better pictures than the other there, see docs/decisions/0007. The
-    loss "wasserstein" has its own penalty.
-
-    Args:
-        loss: See `dlunits.models.GAN`.
-        conditional: Whether there are classes.
-
-    Returns:
-        `(penalty, largest rate, beta_1, beta_2)`.
-
-    Example:
-
-    >>> regularized("hinge", conditional=False)
-    (0.5, 0.001, 0.0, 0.99)
-    """
-    if loss == "wasserstein":
-        return None, 4e-4, 0.5, 0.999
-    if conditional:
-        return 0.0, 4e-4, 0.5, 0.999
-    return 0.5, 1e-3, 0.0, 0.99
-
-
 def train_gan(
     data,
     working,
@@ -53,7 +27,7 @@ def train_gan(
     label_smoothing=0.0,
     epochs,
     batch_size=128,
-    learning_rate=1.0,
+    learning_rate=2e-3,
     seed=0,
 ):
     """Trains a GAN, or goes on where it was stopped.
@@ -71,8 +45,8 @@ def train_gan(
         label_smoothing: Number in [0, 1).
         epochs: Integer, passes over the training pictures.
         batch_size: Integer, pictures a step.
-        learning_rate: Positive number, by which the largest rate of the
-            recipe is multiplied. It falls to 0.
+        learning_rate: Positive number, Adam's largest step size, which falls
+            to 0.
         seed: Integer, decides all that is random.
 
     Returns:
@@ -89,7 +63,6 @@ def train_gan(
     keras.utils.set_random_seed(seed)
     images, labels = data.train
     turns = 2 if loss == "wasserstein" else 1  # of the discriminator
-    penalty, largest_rate, beta_1, beta_2 = regularized(loss, conditional)
     model = convolutional_gan(
         images.shape[1:],
         latent_dim,
@@ -97,7 +70,6 @@ def train_gan(
         loss=loss,
         label_smoothing=label_smoothing,
         discriminator_steps=turns,
-        penalty=penalty,
         seed=seed,
     )
     steps = batches.steps_a_pass(len(images), batch_size)
@@ -105,12 +77,12 @@ def train_gan(
     optimizers = [
         keras.optimizers.Adam(
             warmup_cosine(
-                learning_rate * largest_rate,
+                learning_rate,
                 steps=epochs * steps * count,
                 warmup_steps=steps * count // 4,
             ),
-            beta_1=beta_1,
-            beta_2=beta_2,
+            beta_1=0.0,
+            beta_2=0.99,
         )
         for count in (1, turns)
     ]

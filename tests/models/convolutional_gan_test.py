@@ -1,5 +1,6 @@
 """A GAN of pictures: shapes, parameters, what its discriminator is told."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -22,49 +23,58 @@ def test_generator_makes_what_the_discriminator_judges(shape, filters):
 
 
 def test_parameters_are_those_of_the_stages():
-    model = convolutional_gan((8, 8, 1), 3, filters=(6, 5), kernel_size=4)
+    model = convolutional_gan(
+        (8, 8, 1), 3, filters=(6, 5), kernel_size=4, hidden_units=7
+    )
 
     dense, between, last = 3 * 2 * 2 * 6, 16 * 6 * 5, 16 * 5 * 1 + 1
     normalized = 4 * (6 + 5)  # scale, shift, mean and variance of each map
     expected = dense + between + last + normalized
     assert model.generator.count_params() == expected
-    expected = 16 * 1 * 5 + 5 + 16 * 5 * 6 + 6 + 4 * 6 + 2 * 2 * 6 + 1
+    convolutions = 16 * 1 * 5 + 5 + 16 * 5 * 6 + 6
+    expected = convolutions + 2 * 2 * 6 * 7 + 7 + 7 + 1
     assert model.discriminator.count_params() == expected
 
 
 @pytest.mark.parametrize(
-    ("options", "alone"),
+    ("options", "expected"),
     [
-        ({"loss": "wasserstein"}, True),
-        ({"loss": "wasserstein", "penalty": 0.0}, False),
-        ({"loss": "hinge", "penalty": 0.5}, True),
-        ({"loss": "hinge"}, False),
+        ({}, 0.5),
+        ({"loss": "wasserstein"}, 10.0),
+        ({"penalty": 0.0}, 0.0),
+        ({"loss": "wasserstein", "penalty": 1.0}, 1.0),
     ],
 )
-def test_with_a_penalty_each_picture_is_judged_by_itself(options, alone):
-    model = convolutional_gan((8, 8, 1), 3, filters=(6, 5), **options)
-    names = [type(layer).__name__ for layer in model.discriminator.layers]
-    assert ("BatchNormalization" not in names) == alone
+def test_slope_is_penalised_unless_told_otherwise(options, expected):
+    model = convolutional_gan((4, 4, 1), 3, filters=(2,), **options)
+    assert model.penalty == expected
+
+
+def test_judges_each_picture_by_itself():
+    """As a penalty on its slope by that picture needs it."""
+    model = convolutional_gan((4, 4, 1), 3, filters=(2,))
+    pictures = np.random.default_rng(0).uniform(size=(3, 4, 4, 1))
+    together = model.discriminator(pictures, training=True)
+    alone = model.discriminator(pictures[:1], training=True)
+    np.testing.assert_allclose(together[:1], alone, rtol=1e-5)
 
 
 def test_discriminator_projects_the_class_on_its_features():
-    model = convolutional_gan((4, 4, 1), 2, num_classes=3, filters=(2,))
+    model = convolutional_gan(
+        (4, 4, 1), 2, num_classes=3, filters=(2,), hidden_units=5
+    )
     rng = np.random.default_rng(0)
     pictures = rng.uniform(size=(3, 4, 4, 1)).astype("float32")
     labels = np.arange(3, dtype="int32")
-    layers = {layer.name: layer for layer in model.discriminator.layers}
-    weights = model.discriminator.get_weights()
+    network = model.discriminator
     kernel, bias, embedding = (
-        next(w for w in weights if w.shape == shape)
-        for shape in ((8, 1), (1,), (3, 8))
+        next(w for w in network.get_weights() if w.shape == shape)
+        for shape in ((5, 1), (1,), (3, 5))
     )
-    *_, flatten = (n for n in layers if n.startswith("flatten"))
-    inner = model.discriminator.layers
-    x = pictures
-    for layer in inner[1 : inner.index(layers[flatten]) + 1]:
-        if not layer.name.startswith("labels"):
-            x = layer(x)
-    features = ops.convert_to_numpy(x)
+    hidden = keras.Model(
+        network.inputs[0], network.get_layer("features").output
+    )
+    features = ops.convert_to_numpy(hidden(pictures))
 
     found = ops.convert_to_numpy(model.discriminator([pictures, labels]))
 
@@ -93,6 +103,7 @@ def test_averaged_generator_makes_what_the_model_makes():
         ({"filters": ()}, "of at least one filter"),
         ({"filters": (4, 0)}, "must be at least 1"),
         ({"kernel_size": 0}, "must be at least 1"),
+        ({"hidden_units": 0}, "must be at least 1"),
         ({"latent_dim": 0}, "must be at least 1"),
     ],
     ids=str,
