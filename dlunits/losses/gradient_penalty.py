@@ -42,19 +42,23 @@ def gradient_penalty(critic, real, fake, seed=None):
     ones = (1,) * (len(real.shape) - 1)
     share = keras.random.uniform((ops.shape(real)[0], *ones), seed=seed)
     between = share * real + (1 - share) * fake
-    squared = squared_slopes(critic, between)
+    _, squared = answers_and_squared_slopes(critic, between)
     # The root has no derivative at 0, where a critic may well start.
     return ops.mean(ops.square(ops.sqrt(squared + 1e-12) - 1))
 
 
-def squared_slopes(critic, x):
-    """||d critic(x_n) / d x_n||_2^2 of each example, `(batch,)`, float32.
+def answers_and_squared_slopes(critic, x):
+    """critic(x_n) and ||d critic(x_n) / d x_n||_2^2, `(batch,)`, float32.
 
     Example:
 
-    >>> float(squared_slopes(lambda x: 3 * x, ops.ones((1, 1)))[0])
-    9.0
+    >>> answers, squares = answers_and_squared_slopes(
+    ...     lambda x: 3 * x, ops.ones((1, 1))
+    ... )
+    >>> float(answers[0, 0]), float(squares[0])
+    (3.0, 9.0)
     """
     answers, pullback = vjp(critic, x)
     slope = ops.cast(pullback(ops.ones_like(answers)), "float32")
-    return ops.sum(ops.square(slope), axis=tuple(range(1, len(slope.shape))))
+    axes = tuple(range(1, len(slope.shape)))
+    return answers, ops.sum(ops.square(slope), axis=axes)

@@ -7,6 +7,7 @@ from keras import ops
 from dlunits import losses
 from dlunits.autodiff import backend, gradients
 from dlunits.losses.adversarial import decision_threshold
+from dlunits.losses.r1_penalty import answers_and_r1_penalty
 from dlunits.models.adversarial_networks import check_labels
 from dlunits.models.two_optimizers import TwoOptimizers
 
@@ -151,29 +152,29 @@ class AdversarialTraining:
             )
 
         def loss():
-            answers = judged(real), judged(fake)
+            on_real, penalty = self.answers_and_penalty(judged, real, fake)
+            answers = on_real, judged(fake)
             value = losses.discriminator_loss(
                 self.adversarial_loss, *answers, self.label_smoothing
             )
-            if not self.penalty:
-                return value, (value, *answers, None)
-            if self.adversarial_loss == "wasserstein":
-                steepness = losses.gradient_penalty(
-                    judged, real, fake, self.seeds
-                )
-            else:
-                steepness = losses.r1_penalty(judged, real)
-            return (
-                value + self.penalty * steepness,
-                (value, *answers, steepness),
-            )
+            found = value, *answers, penalty
+            return value + self.penalty * penalty, found
 
-        value, *answers, steepness = self.descend(
+        value, *answers, penalty = self.descend(
             "discriminator", self.discriminator, loss
         )
         self.record_judgement(value, *answers)
-        if steepness is not None:
-            self.means["gradient_penalty"].update_state(steepness)
+        if self.penalty:
+            self.means["gradient_penalty"].update_state(penalty)
+
+    def answers_and_penalty(self, judged, real, fake):
+        """D(real), and the penalty on D's slope, 0 where it has no weight."""
+        if not self.penalty:
+            return judged(real), ops.zeros(())
+        if self.adversarial_loss == "wasserstein":
+            penalty = losses.gradient_penalty(judged, real, fake, self.seeds)
+            return judged(real), penalty
+        return answers_and_r1_penalty(judged, real)
 
     def update_generator(self, batch_size, labels):
         z = self.drawn(batch_size, self.seeds)

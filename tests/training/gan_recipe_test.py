@@ -37,7 +37,8 @@ def test_history_tells_who_wins_and_how_diverse_the_pictures_are(trained):
     _, _, history = trained
     assert {
         "discriminator_loss", "generator_loss", "real_accuracy",
-        "fake_accuracy", "val_real_accuracy", "diversity", "learning_rate",
+        "fake_accuracy", "val_real_accuracy", "gradient_penalty", "diversity",
+        "learning_rate",
     } <= history.keys()  # fmt: skip
     assert all(len(values) == 2 for values in history.values())
 
@@ -150,16 +151,3 @@ def test_more_pictures_a_step_than_there_are_is_refused(few, tmp_path):
             epochs=1,
             batch_size=1000,
         )
-
-
-def test_without_classes_the_discriminator_is_held_back_by_a_penalty(
-    few, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(gan_recipe, "PICTURES_AN_EPOCH", 256)
-    model, history = gan_recipe.train_gan(
-        few, WorkingDirectory(tmp_path, {}), epochs=1, batch_size=64
-    )
-    names = {type(layer).__name__ for layer in model.discriminator.layers}
-    assert model.penalty == 0.5
-    assert len(history["gradient_penalty"]) == 1
-    assert "BatchNormalization" not in names
