@@ -2,7 +2,8 @@
 
 Every row is the same network of 784-1000-10 with sigmoid units, and the same
 fine-tuning: Adam, a rate that falls to 0 along a cosine, a tenth of the pixels
-dropped, a tenth of each label shared out evenly. The rows differ in where the hidden layer starts:
+dropped, a tenth of each label shared out evenly. The rows differ in where the
+hidden layer starts:
 
 - none: at random weights.
 - autoencoder: at those of a tied autoencoder, cross-entropy.
