@@ -11,6 +11,11 @@ from dlunits.losses.r1_penalty import answers_and_r1_penalty
 from dlunits.models.adversarial_networks import check_labels
 from dlunits.models.two_optimizers import TwoOptimizers
 
+# What validation has numbers for; the gradients are those of training alone.
+JUDGEMENTS = (
+    "discriminator_loss", "generator_loss", "real_accuracy", "fake_accuracy"
+)  # fmt: skip
+
 
 class AdversarialTraining:
     """Trains and judges a `dlunits.models.GAN`, on TensorFlow and on JAX.
@@ -146,10 +151,7 @@ class AdversarialTraining:
         fake = self.generator(self.inputs_of(z, labels), training=True)
 
         def judged(examples):
-            inputs = self.inputs_of(examples, labels)
-            return ops.cast(
-                self.discriminator(inputs, training=True), "float32"
-            )
+            return self.answers(examples, labels, training=True)
 
         def loss():
             on_real, penalty = self.answers_and_penalty(judged, real, fake)
@@ -157,8 +159,7 @@ class AdversarialTraining:
             value = losses.discriminator_loss(
                 self.adversarial_loss, *answers, self.label_smoothing
             )
-            found = value, *answers, penalty
-            return value + self.penalty * penalty, found
+            return value + self.penalty * penalty, (value, *answers, penalty)
 
         value, *answers, penalty = self.descend(
             "discriminator", self.discriminator, loss
@@ -181,9 +182,7 @@ class AdversarialTraining:
 
         def loss():
             fake = self.generator(self.inputs_of(z, labels), training=True)
-            answers = self.discriminator(
-                self.inputs_of(fake, labels), training=True
-            )
+            answers = self.answers(fake, labels, training=True)
             value = losses.generator_loss(self.adversarial_loss, answers)
             return value, value
 
@@ -227,10 +226,7 @@ class AdversarialTraining:
         real, labels = self.unpacked(data)
         z = self.drawn(ops.shape(real)[0], seed=0)
         fake = self.generator(self.inputs_of(z, labels), training=False)
-        answers = [
-            self.discriminator(self.inputs_of(x, labels), training=False)
-            for x in (real, fake)
-        ]
+        answers = [self.answers(x, labels, False) for x in (real, fake)]
         value = losses.discriminator_loss(
             self.adversarial_loss, *answers, self.label_smoothing
         )
@@ -238,8 +234,7 @@ class AdversarialTraining:
         self.means["generator_loss"].update_state(
             losses.generator_loss(self.adversarial_loss, answers[1])
         )
-        judging = list(self.means)[:4]
-        return {name: self.means[name].result() for name in judging}
+        return {name: self.means[name].result() for name in JUDGEMENTS}
 
     def record_judgement(self, loss, real, fake):
         threshold = decision_threshold(self.adversarial_loss, real, fake)
@@ -269,6 +264,11 @@ class AdversarialTraining:
 
     def drawn(self, batch_size, seed):
         return keras.random.normal((batch_size, self.latent_dim), seed=seed)
+
+    def answers(self, examples, labels, training):
+        inputs = self.inputs_of(examples, labels)
+        found = self.discriminator(inputs, training=training)
+        return ops.cast(found, "float32")
 
     def inputs_of(self, x, labels):
         return x if labels is None else [x, labels]

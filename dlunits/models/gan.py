@@ -10,7 +10,10 @@ from dlunits.models.adversarial_networks import (
     check_labels,
     check_networks,
 )
-from dlunits.models.adversarial_training import AdversarialTraining
+from dlunits.models.adversarial_training import (
+    JUDGEMENTS,
+    AdversarialTraining,
+)
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -141,14 +144,7 @@ class GAN(AdversarialTraining, keras.Model):
             self.averages, generator.trainable_variables, strict=True
         ):
             average.assign(ops.convert_to_numpy(weight).astype("float32"))
-        names = [
-            "discriminator_loss",
-            "generator_loss",
-            "real_accuracy",
-            "fake_accuracy",
-            "discriminator_gradient",
-            "generator_gradient",
-        ]
+        names = [*JUDGEMENTS, "discriminator_gradient", "generator_gradient"]
         if penalty:
             names.append("gradient_penalty")
         self.means = {name: keras.metrics.Mean(name) for name in names}
