@@ -30,8 +30,10 @@ EXPLAINED = {
         "by 90 degrees, which have the same ink and strokes but are not what "
         "was learnt: 1 is perfect, 0.5 is guessing. Noisy are the test "
         "pictures under Gaussian noise of standard deviation 0.5, clipped to "
-        "0 and 1, denoised what the autoencoder makes of these, whether it "
-        "was trained for that or not. PSNR is of the error over all pixels."
+        "0 and 1, denoised what the autoencoder makes of these. None was "
+        "trained for that: the kind called denoising learnt to fill in the "
+        "half of the pixels that were missing. PSNR is of the error over all "
+        "pixels."
     ),
     "Few labels": (
         "Test error of encoder and classifier trained together on few "
