@@ -63,12 +63,6 @@ ROWS = {
     },
 }
 
-# A hash of all that the GANs are and how they are trained.
-RECIPE = recipe_hash(
-    LATENT,
-    *map(inspect.getsource, (gan_recipe.train_gan, convolutional_gan)),
-)
-
 
 def gan_quality(loss, conditional, seed, real, epochs, folder):
     name = f"{real.data.name}_{loss}_{conditional}_{epochs}_seed_{seed}"
@@ -96,6 +90,7 @@ def gan_quality(loss, conditional, seed, real, epochs, folder):
 
 def autoencoder_quality(seed, real, epochs):
     """Of the variational autoencoder, trained for twice as many epochs."""
+    epochs *= 2
     keras.utils.set_random_seed(seed)
     images, labels = real.data.train
     model = dense_variational_autoencoder(
@@ -117,6 +112,17 @@ def autoencoder_quality(seed, real, epochs):
     measured = real.quality(model.sample(len(real.test), seed))
     measured["parameters"] = model.decoder.count_params()
     return measured
+
+
+# A hash of all that the models are and how they are trained.
+RECIPE = recipe_hash(
+    LATENT,
+    HIDDEN,
+    *map(
+        inspect.getsource,
+        (gan_recipe.train_gan, convolutional_gan, autoencoder_quality),
+    ),
+)
 
 
 def judge_of(data, folder, epochs):
@@ -147,7 +153,7 @@ def judge(dataset, arguments, folder):
     show(f"{dataset}, real (floor)", real.floor)
     measures = {
         "autoencoder": functools.partial(
-            autoencoder_quality, real=real, epochs=2 * epochs
+            autoencoder_quality, real=real, epochs=epochs
         ),
         **{
             name: functools.partial(
