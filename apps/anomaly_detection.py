@@ -28,14 +28,15 @@ COMMAND = shlex.join(["python", "apps/anomaly_detection.py", *sys.argv[1:]])
 KINDS = ("plain", "denoising", "sparse", "contractive", "variational")
 
 TEXTS = {
-    "train": (None, "CSV, Parquet or folder of pictures, all normal."),
+    "train": (None, "CSV, Parquet or folder of images, all normal."),
     "score": (None, "CSV, Parquet or folder to search for anomalies."),
     "output": (None, "File to write: .csv, .tsv, .txt or .parquet."),
     "model": (None, "Folder of a SavedModel to score with; none is learnt."),
     "dataset": ("wdbc", "Without --train: wdbc, mnist, fashion_mnist, digits."),
     "data_dir": (None, "Folder of prepared TFDS data sets."),
     "label_column": (
-        None, "Column that tells anomalies: left out of --train, and to "
+        None,
+        "Column that tells anomalies: left out of --train, and to "
         "evaluate by in --score.",
     ),
     "timestamp_column": (None, "Column of times, if rows make a series."),
@@ -45,7 +46,7 @@ TEXTS = {
     "decimal": (None, "Of CSV, a point or a comma; found if not given."),
     "workdir": ("runs/anomaly_{dataset}", "Folder of the report."),
     "export_dir": ("saved_models/anomaly_{dataset}", "Folder of SavedModels."),
-}  # fmt: skip
+}
 
 # Flag -> those that do nothing beside it.
 IDLE = {
@@ -59,24 +60,38 @@ def define_flags():
     for name, (default, meaning) in TEXTS.items():
         flags.DEFINE_string(name, default, meaning)
     flags.DEFINE_float(
-        "false_alarm_rate", None, "Share of normal rows that may be called "
-        "anomalous; 0.01, or the model's own.", 1e-6, 0.5,
-    )  # fmt: skip
+        "false_alarm_rate",
+        None,
+        "Share of normal rows that may be called "
+        "anomalous; 0.01, or the model's own.",
+        1e-6,
+        0.5,
+    )
     flags.DEFINE_float(
-        "contamination", 0.0, "Share of anomalies feared in --train, by up to "
-        "which the false-alarm rate is then exceeded.", 0, 0.49,
-    )  # fmt: skip
+        "contamination",
+        0.0,
+        "Share of anomalies feared in --train, by up to "
+        "which the false-alarm rate is then exceeded.",
+        0,
+        0.49,
+    )
     flags.DEFINE_multi_string(
-        "kinds", [], "NAME=KIND of a column: number, boolean, timestamp, "
+        "kinds",
+        [],
+        "NAME=KIND of a column: number, boolean, timestamp, "
         "timestamp_day_first, category or ignored; found for the others.",
-    )  # fmt: skip
+    )
     flags.DEFINE_enum("kind", "denoising", KINDS, "Kind of the autoencoders.")
     flags.DEFINE_integer(
-        "folds", 5, "Parts of the rows that are judged by what the others "
-        "teach; with 1 rows are kept aside, and the rate is exact.", 1, 20,
-    )  # fmt: skip
+        "folds",
+        5,
+        "Parts of the rows that are judged by what the others "
+        "teach; with 1 rows are kept aside, and the rate is exact.",
+        1,
+        20,
+    )
     flags.DEFINE_integer("window", 64, "Rows in a window of a series.", 2)
-    flags.DEFINE_integer("side", 64, "Pixels of folders' pictures.", 8, 1024)
+    flags.DEFINE_integer("side", 64, "Pixels of folders' images.", 8, 1024)
     flags.DEFINE_integer("steps", 1500, "Gradient steps.", 1, 10**6)
     flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
 
@@ -100,31 +115,42 @@ def check_flags(given):
 
 def train_and_evaluate(*, tables, export_dir, rate, watch, **recipe):
     """Returns the SavedModel's folder, what scored, and facts for a report."""
-    from dlunits.serving.anomaly_service import export_detector, note_metrics
-    from dlunits.training.series_recipe import learn
+    from dlunits.tasks.anomaly.serve import export_detector, note_metrics
+    from dlunits.tasks.anomaly.train_series import learn
 
     learnt = learn(
-        tables.train, tables.score, **tables.labels, false_alarm_rate=rate,
-        watch=watch, tell=print, verbose=2, **recipe,
-    )  # fmt: skip
+        tables.train,
+        tables.score,
+        **tables.labels,
+        false_alarm_rate=rate,
+        watch=watch,
+        tell=print,
+        verbose=2,
+        **recipe,
+    )
     source = " ".join([*tables.told, learnt.facts["source"]])
     # Before a bad row far down in a table can undo the training.
     version = export_detector(
-        learnt.detector, export_dir, data=source, command=COMMAND, metrics={},
-        describe=tables.describe, **learnt.card,
-    )  # fmt: skip
+        learnt.detector,
+        export_dir,
+        data=source,
+        command=COMMAND,
+        metrics={},
+        describe=tables.describe,
+        **learnt.card,
+    )
     print(f"SavedModel:    {version}")
     scored, facts = None, {**learnt.facts, "source": source}
     if tables.score:
         scored = evaluate(tables, learnt.detector, learnt.card, rate, watch)
         note_metrics(version, scored.quality)
-        facts["peers"] = learnt.ask_peers(scored, tell=print)
+        facts["baselines"] = learnt.score_baselines(scored, tell=print)
     return version, scored, facts
 
 
 def evaluate(tables, detector, card, rate, watch):
     """Writes the scored table, and returns what scored it."""
-    from dlunits.serving.opened_tables import score_opened
+    from dlunits.tasks.anomaly.input_validation import score_opened
 
     scorer = score_opened(tables, detector, rate, card, watch)
     print(scorer.told, f"Scored table:  {tables.output}", sep="\n")
@@ -132,17 +158,32 @@ def evaluate(tables, detector, card, rate, watch):
 
 
 def run(
-    train, score, output, model, dataset, workdir, export_dir, label_column,
-    normal_class, false_alarm_rate, delimiter, encoding, decimal, data_dir,
-    side, kinds, folds, **recipe,
-):  # fmt: skip
+    train,
+    score,
+    output,
+    model,
+    dataset,
+    workdir,
+    export_dir,
+    label_column,
+    normal_class,
+    false_alarm_rate,
+    delimiter,
+    encoding,
+    decimal,
+    data_dir,
+    side,
+    kinds,
+    folds,
+    **recipe,
+):
     """From the flags to a scored table, a report and a SavedModel."""
     started = time.monotonic()
-    from dlunits.reporting.anomaly_report import write_anomaly_report
-    from dlunits.reporting.row_progress import watching
-    from dlunits.serving.opened_tables import open_tables
-    from dlunits.serving.table_scoring import open_model
-    from dlunits.training.source_tables import folders_of_run, source_tables
+    from dlunits.reporting.progress import watching
+    from dlunits.tasks.anomaly.input_validation import open_tables
+    from dlunits.tasks.anomaly.report import write_anomaly_report
+    from dlunits.tasks.anomaly.score_table import open_model
+    from dlunits.tasks.anomaly.sources import folders_of_run, source_tables
 
     detector, rate = None, false_alarm_rate or 0.01
     if model:
@@ -151,10 +192,17 @@ def run(
         train or dataset, score, model, workdir, export_dir
     )
     tables = source_tables(
-        train, score, folder, detector=detector, dataset=dataset,
-        label_column=label_column, normal_class=normal_class, side=side,
-        data_dir=data_dir, seed=recipe["seed"],
-    )  # fmt: skip
+        train,
+        score,
+        folder,
+        detector=detector,
+        dataset=dataset,
+        label_column=label_column,
+        normal_class=normal_class,
+        side=side,
+        data_dir=data_dir,
+        seed=recipe["seed"],
+    )
     print(*tables.told, sep="\n", end="\n" * bool(tables.told))
     output, watch = output or folder / "scored.csv", watching(sys.stderr)
     tables = open_tables(
@@ -165,14 +213,24 @@ def run(
         scored = evaluate(tables, detector, detector.card, rate, watch)
     else:
         version, scored, facts = train_and_evaluate(
-            tables=tables, export_dir=export_dir, rate=rate, watch=watch,
-            kinds=[*tables.kinds, *kinds], num_folds=folds, **recipe,
-        )  # fmt: skip
+            tables=tables,
+            export_dir=export_dir,
+            rate=rate,
+            watch=watch,
+            kinds=[*tables.kinds, *kinds],
+            num_folds=folds,
+            **recipe,
+        )
     report = write_anomaly_report(
-        folder / "report.html", name=name, false_alarm_rate=rate,
-        scored=scored, pictures=tables.pictures, **facts, command=COMMAND,
+        folder / "report.html",
+        name=name,
+        false_alarm_rate=rate,
+        scored=scored,
+        images=tables.images,
+        **facts,
+        command=COMMAND,
         seconds=time.monotonic() - started,
-    )  # fmt: skip
+    )
     use = shlex.join([f"--model={version}", "--score=TABLE", "--output=NEW"])
     print(f"Report:        {report}")
     print(f"Use it:        python apps/anomaly_detection.py {use}")

@@ -1,4 +1,4 @@
-"""Trains autoencoders of small pictures, and compares what their codes are.
+"""Trains autoencoders of small images, and compares what their codes are.
 
 Nine kinds, or all of them beside PCA: linear, undercomplete, overcomplete,
 sparse, denoising, contractive, variational, with dropout, with L2.
@@ -26,9 +26,16 @@ FLAGS = flags.FLAGS
 COMMAND = shlex.join(["python", "apps/autoencoder_mnist.py", *sys.argv[1:]])
 
 KINDS = (
-    "linear", "undercomplete", "overcomplete", "sparse", "denoising",
-    "contractive", "variational", "dropout", "l2",
-)  # fmt: skip
+    "linear",
+    "undercomplete",
+    "overcomplete",
+    "sparse",
+    "denoising",
+    "contractive",
+    "variational",
+    "dropout",
+    "l2",
+)
 
 
 def define_flags():
@@ -41,7 +48,7 @@ def define_flags():
     )
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_integer(
-        "code_size", 32, "Units of a code smaller than the picture.", 1, 783
+        "latent_dim", 32, "Units of a code smaller than the image.", 1, 783
     )
     flags.DEFINE_integer(
         "wide_code_size",
@@ -50,7 +57,7 @@ def define_flags():
         lower_bound=784,
     )
     flags.DEFINE_integer("epochs", 15, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
     flags.DEFINE_float(
         "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
     )
@@ -58,7 +65,7 @@ def define_flags():
         "patience", 20, "Epochs to wait for better validation.", lower_bound=1
     )
     flags.DEFINE_multi_integer(
-        "labels", [100, 1000], "Pictures with a label, to fine-tune with.", 1
+        "labels", [100, 1000], "Images with a label, to fine-tune with.", 1
     )
     flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
     flags.DEFINE_string(
@@ -77,9 +84,9 @@ def define_flags():
 def train_and_evaluate(*, data, working, kind, labels, **recipe):
     """Returns a dict: `model`, `history` and the `measures` of one kind.
 
-    `data` is a `Digits`, `working` the `WorkingDirectory` of the run.
+    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
     """
-    from dlunits.training.autoencoder_recipes import train_autoencoder
+    from dlunits.tasks.autoencoders.train import train_autoencoder
 
     print(f"{kind}: training and measuring", flush=True)
     model, history = train_autoencoder(kind, data, working, **recipe)
@@ -89,35 +96,43 @@ def train_and_evaluate(*, data, working, kind, labels, **recipe):
 
 def evaluate(model, history, data, path, labels, seed):
     """The same of a model that is trained; `path` keeps its measures."""
-    from dlunits.reporting import autoencoder_measures
-    from dlunits.training.few_labels import few_label_errors
-    from dlunits.training.measured_once import measured_once
+    from dlunits.tasks.autoencoders import evaluate as autoencoders_evaluate
+    from dlunits.tasks.autoencoders.few_labels import few_label_errors
+    from dlunits.training.result_cache import cached_result
 
     def measure():
         few = few_label_errors(model.encoder, data, labels, seed=seed)
-        measured = autoencoder_measures.measure_autoencoder(model, data, seed)
+        measured = autoencoders_evaluate.measure_autoencoder(model, data, seed)
         return {**measured, "few_labels": few}
 
     of_data = {"data": data.fingerprint, "labels": labels, "seed": seed}
-    of_data["version"] = autoencoder_measures.VERSION
-    measures = measured_once(path, of_data, model, measure)
+    of_data["version"] = autoencoders_evaluate.VERSION
+    measures = cached_result(path, of_data, model, measure)
     return {"model": model, "history": history, "measures": measures}
 
 
 def run(
-    kind, dataset, data_dir, code_size, wide_code_size, labels, workdir,
-    export_dir, **recipe,
-):  # fmt: skip
+    kind,
+    dataset,
+    data_dir,
+    latent_dim,
+    wide_code_size,
+    labels,
+    workdir,
+    export_dir,
+    **recipe,
+):
     """From the flags to reports and SavedModels, named at the end."""
-    from dlunits.data import batches, digits
+    from dlunits.data import batches
+    from dlunits.data.images import image_datasets
     from dlunits.models import pca_autoencoder
-    from dlunits.reporting.autoencoder_report import write_autoencoder_report
-    from dlunits.reporting.autoencoder_tables import as_text, tables
-    from dlunits.serving.autoencoder_service import export_autoencoder
-    from dlunits.training import WorkingDirectory, check_writable, fill_in
-    from dlunits.training.autoencoder_recipes import RECIPES
+    from dlunits.tasks.autoencoders.report import write_autoencoder_report
+    from dlunits.tasks.autoencoders.serve import export_autoencoder
+    from dlunits.tasks.autoencoders.tables import as_text, tables
+    from dlunits.tasks.autoencoders.train import RECIPES
+    from dlunits.training import RunDirectory, check_writable, fill_in
 
-    data = digits.load(dataset, data_dir=data_dir)
+    data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     batches.steps_a_pass(len(data.train[0]), recipe["batch_size"])
 
@@ -133,9 +148,9 @@ def run(
             export_dir += "/{kind}"
     sizes, workings = {}, {}
     for one in kinds:
-        sizes[one] = wide_code_size if RECIPES[one].wide else code_size
-        run_of = {"data": data.fingerprint, "code_size": sizes[one], **recipe}
-        workings[one] = WorkingDirectory(
+        sizes[one] = wide_code_size if RECIPES[one].wide else latent_dim
+        run_of = {"data": data.fingerprint, "latent_dim": sizes[one], **recipe}
+        workings[one] = RunDirectory(
             named(str(workdir), one), {"kind": one, **run_of}
         )
         check_writable(named(export_dir, one))
@@ -151,15 +166,19 @@ def run(
         )
 
     print("PCA: measuring", flush=True)
-    pictures = data.train[0].astype("float32") / 255
-    pca = pca_autoencoder(pictures, min(code_size, len(pictures)))
+    images = data.train[0].astype("float32") / 255
+    pca = pca_autoencoder(images, min(latent_dim, len(images)))
     path, seed = top / "pca.json", recipe["seed"]
     results = {"PCA": evaluate(pca, {}, data, path, labels, seed)}
     for one, working in workings.items():
         results[one] = train_and_evaluate(
-            data=data, working=working, kind=one, labels=labels,
-            code_size=sizes[one], **recipe,
-        )  # fmt: skip
+            data=data,
+            working=working,
+            kind=one,
+            labels=labels,
+            latent_dim=sizes[one],
+            **recipe,
+        )
         page = report(working.path, [one])
     if kind == "all":
         page = report(top, kinds)
@@ -175,7 +194,7 @@ def run(
             command=COMMAND,
         )
         print(f"SavedModel: {version}", flush=True)
-    print(f'Use it:     tf.saved_model.load("{version}").encode(pictures)')
+    print(f'Use it:     tf.saved_model.load("{version}").encode(images)')
 
 
 def main(argv):

@@ -1,4 +1,4 @@
-"""Trains a denoiser of small pictures, and cleans pictures of any size.
+"""Trains a denoiser of small images, and cleans images of any size.
 
 Paper: Vincent et al., 2010, "Stacked denoising autoencoders",
 https://www.jmlr.org/papers/v11/vincent10a.html
@@ -9,7 +9,7 @@ Usage:
         --input=photo.jpg --input=FOLDER --output=cleaned
 
 Without --model it trains first; stopped at any moment, the same command goes
-on after its last whole epoch. A picture that cannot be read is named, the
+on after its last whole epoch. An image that cannot be read is named, the
 others are cleaned, and the exit status is 1.
 
 Expected: 21.1 dB on MNIST in 8 epochs, 6 minutes of a core; linear filter 17.7.
@@ -41,7 +41,7 @@ def define_flags():
         "noise",
         "gaussian",
         NOISES,
-        "Kind of noise; the range of the picture is 0 ... 1.",
+        "Kind of noise; the range of the image is 0 ... 1.",
     )
     flags.DEFINE_float(
         "level",
@@ -51,7 +51,7 @@ def define_flags():
         lower_bound=0,
     )
     flags.DEFINE_integer("epochs", 8, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 64, "Pictures a step.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
     flags.DEFINE_float(
         "learning_rate", 4e-3, "Adam's largest step size.", lower_bound=0
     )
@@ -79,55 +79,63 @@ def define_flags():
     flags.DEFINE_bool(
         "invert",
         False,
-        "The pictures to clean are negatives of the training "
-        "pictures: dark on light, say, where those are light on dark.",
+        "The images to clean are negatives of the training "
+        "images: dark on light, say, where those are light on dark.",
     )
     flags.DEFINE_bool("overwrite", False, "Replace files in --output.")
 
 
 def train_and_evaluate(*, data, working, noise, level, seed, **recipe):
-    """Returns a dict: `model`, `history`, `results` on the test pictures.
+    """Returns a dict: `model`, `history`, `results` on the test images.
 
-    `data` is a `Digits`, `working` the `WorkingDirectory` of the run.
+    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
     """
-    from dlunits.training.denoising_recipe import (
-        denoised_test_pictures,
+    from dlunits.tasks.denoising.train import (
+        denoised_test_images,
         train_denoiser,
     )
 
     of_noise = {"noise": noise, "level": level, "seed": seed}
     model, history = train_denoiser(data, working, **of_noise, **recipe)
     print("Fitting the best linear filter", flush=True)
-    results = denoised_test_pictures(model, data, **of_noise)
+    results = denoised_test_images(model, data, **of_noise)
     return {"model": model, "history": history, "results": results}
 
 
 def train(dataset, data_dir, workdir, export_dir, **recipe):
     """From the flags to a report and a SavedModel, whose folder it returns."""
-    from dlunits.data import digits
-    from dlunits.diagnostics import mean_quality
-    from dlunits.reporting.denoising_report import write_denoising_report
-    from dlunits.serving.denoiser_service import export_denoiser
-    from dlunits.training import WorkingDirectory, check_writable, fill_in
+    from dlunits.data.images import image_datasets
+    from dlunits.metrics import mean_quality
+    from dlunits.tasks.denoising.report import write_denoising_report
+    from dlunits.tasks.denoising.serve import export_denoiser
+    from dlunits.training import RunDirectory, check_writable, fill_in
 
-    data = digits.load(dataset, data_dir=data_dir)
+    data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
     export_dir = fill_in(export_dir, run_of)
-    working = WorkingDirectory(fill_in(workdir, run_of), run_of)
+    working = RunDirectory(fill_in(workdir, run_of), run_of)
     check_writable(export_dir)
     trained = train_and_evaluate(data=data, working=working, **recipe)
 
     noise = f"{recipe['noise'].replace('_', '-')}, level {recipe['level']:g}"
     report = write_denoising_report(
-        working.path / "report.html", **trained, data=data, noise=noise,
-        command=COMMAND, seconds=working.seconds,
-    )  # fmt: skip
+        working.path / "report.html",
+        **trained,
+        data=data,
+        noise=noise,
+        command=COMMAND,
+        seconds=working.seconds,
+    )
     metrics = mean_quality(trained["results"], data.test[0] / 255)
     version = export_denoiser(
-        trained["model"], export_dir, data=data, noise=noise, metrics=metrics,
+        trained["model"],
+        export_dir,
+        data=data,
+        noise=noise,
+        metrics=metrics,
         command=COMMAND,
-    )  # fmt: skip
+    )
     for name, mean in metrics.items():
         line = f"{mean['psnr']:.2f} dB, SSIM {mean['ssim']:.3f}"
         print(f"{name.capitalize() + ':':14} {line}")
@@ -139,8 +147,8 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
 
 
 def clean(model, files, output, invert, overwrite):
-    """Cleans picture files, and returns whether all went well."""
-    from dlunits.serving.picture_cleaning import clean_files, load_denoiser
+    """Cleans image files, and returns whether all went well."""
+    from dlunits.tasks.denoising.denoise_files import clean_files, load_denoiser
 
     denoise = load_denoiser(model)
     done, folder = 0, pathlib.Path(output).expanduser()
@@ -156,22 +164,22 @@ def clean(model, files, output, invert, overwrite):
     return done == len(files)
 
 
-def run(model, input, output, invert, overwrite, pictures, **training):
-    places = [*input, *pictures]
+def run(model, input, output, invert, overwrite, images, **training):
+    places = [*input, *images]
     if bool(places) != bool(output) or (model and not places):
         raise ValueError(
-            "Pictures to clean (--input=PICTURE_OR_FOLDER) and a folder for "
+            "Images to clean (--input=IMAGE_OR_FOLDER) and a folder for "
             "the result (--output=FOLDER) are needed together. Received: "
             f"--input={places}, --output={output}"
         )
-    from dlunits.data.picture_files import find_picture_files
+    from dlunits.data.images.image_files import find_image_files
+    from dlunits.tasks.denoising.train import check_noise_level
     from dlunits.training import check_writable
-    from dlunits.training.denoising_recipe import check_level
 
-    check_level(training["noise"], training["level"])
-    files = find_picture_files(places) if places else []
+    check_noise_level(training["noise"], training["level"])
+    files = find_image_files(places) if places else []
     if files and not model and not any(file.exists() for file in files):
-        raise ValueError(f"No such picture: {', '.join(map(str, files))}")
+        raise ValueError(f"No such image: {', '.join(map(str, files))}")
     if output:
         check_writable(output)
     model = model or train(**training)
@@ -185,7 +193,7 @@ def main(argv):
     names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
     values = {name: FLAGS[name].value for name in names}
     try:
-        sys.exit(not run(pictures=argv[1:], **values))
+        sys.exit(not run(images=argv[1:], **values))
     except (OSError, ValueError) as error:
         sys.exit(f"denoising_mnist.py: {error}")
     except KeyboardInterrupt:

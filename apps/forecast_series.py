@@ -42,7 +42,7 @@ TEXTS = {
         "Folder of checkpoint, history.csv, logs and report.",
     ),
     "export_dir": ("saved_models/forecast_{name}", "Folder of SavedModels."),
-}  # fmt: skip
+}
 
 NOT_BESIDE_MODEL = {"timestamp_column", "workdir", "export_dir"}
 
@@ -57,7 +57,7 @@ INTEGERS = {
     "batch_size": (32, 1, "Windows a step."),
     "patience": (10, 1, "Epochs without improvement."),
     "seed": (0, 0, "Decides all that is random."),
-}  # fmt: skip
+}
 
 
 def define_flags():
@@ -69,9 +69,12 @@ def define_flags():
     flags.DEFINE_multi_string("column", [], "Further column to read, or all.")
     flags.DEFINE_enum("kind", "gru", ["linear", "gru", "lstm"], "Network.")
     flags.DEFINE_enum(
-        "read", "auto", ["auto", "apart", "together"], "Whether a column is "
+        "read",
+        "auto",
+        ["auto", "apart", "together"],
+        "Whether a column is "
         "forecast from itself or from all; auto: from all if some are targets.",
-    )  # fmt: skip
+    )
     flags.DEFINE_enum("level", "mean", ["last", "mean"], "Taken from a window.")
     flags.DEFINE_float("rate", 0.2, "Of dropout.", 0, 0.95)
     flags.DEFINE_float("coverage", 0.9, "Of the intervals.", 0.01, 0.999)
@@ -98,29 +101,38 @@ def check_flags(given):
 
 def train_and_evaluate(*, task, working, season, read, **recipe):
     """Returns a dict: calibrated `model`, its `history` and `backtest`."""
-    from dlunits.training.forecast_recipe import backtest, train_forecaster
+    from dlunits.tasks.forecasting.train import backtest, train_forecaster
 
     few = len(task.targets) < len(task.channels)
     model, history = train_forecaster(
-        task, working, together=read == "together" or (read == "auto" and few),
+        task,
+        working,
+        together=read == "together" or (read == "auto" and few),
         **recipe,
-    )  # fmt: skip
+    )
     judged = backtest(model, task, season)
     return {"model": model, "history": history, "backtest": judged}
 
 
 def learn(
-    train, timestamp_column, target, column, workdir, export_dir, output,
-    dialect, **recipe,
-):  # fmt: skip
+    train,
+    timestamp_column,
+    target,
+    column,
+    workdir,
+    export_dir,
+    output,
+    dialect,
+    **recipe,
+):
     """From a table to a forecast, a report and a SavedModel."""
-    from dlunits.data.embedded_series import SOURCE, write_eeg
-    from dlunits.data.series_tasks import series_task
-    from dlunits.data.table_files import open_table
-    from dlunits.layers.conformal_interval import least_examples
-    from dlunits.reporting.forecast_report import write_forecast_report
-    from dlunits.serving import forecast_service as service
-    from dlunits.training import WorkingDirectory, check_writable, fill_in
+    from dlunits.data.series.embedded_series import SOURCE, write_eeg
+    from dlunits.data.series.series_tasks import series_task
+    from dlunits.data.tables.table_files import open_table
+    from dlunits.layers.tabular.conformal_interval import least_examples
+    from dlunits.tasks.forecasting import serve as service
+    from dlunits.tasks.forecasting.report import write_forecast_report
+    from dlunits.training import RunDirectory, check_writable, fill_in
 
     name = pathlib.Path(train).stem if train else "eeg"
     names = {"name": name, **recipe}
@@ -130,29 +142,40 @@ def learn(
     table = open_table(train or write_eeg(folder), **dialect)
     source = [] if train else [SOURCE]
     task = series_task(
-        table, timestamp_column or "seconds", targets=target, columns=column,
-        window=recipe["window"], horizon=recipe["horizon"],
+        table,
+        timestamp_column or "seconds",
+        targets=target,
+        columns=column,
+        window=recipe["window"],
+        horizon=recipe["horizon"],
         least_calibration=least_examples(recipe["coverage"]),
-    )  # fmt: skip
+    )
     print(*source, *task.told, sep="\n", flush=True)
     run_of = {"data": task.fingerprint, "targets": task.target_names, **recipe}
-    working = WorkingDirectory(folder, run_of)
+    working = RunDirectory(folder, run_of)
     check_writable(export_dir := fill_in(export_dir, names))
     trained = train_and_evaluate(task=task, working=working, **recipe)
     judged = trained["backtest"]
     print(*judged.lines, sep="\n")
     version = service.export_forecaster(
-        trained["model"], export_dir, task=task, command=COMMAND,
+        trained["model"],
+        export_dir,
+        task=task,
+        command=COMMAND,
         data=" ".join([*source, *task.told]),
         metrics={row.pop("forecast"): row for row in judged.table},
-    )  # fmt: skip
+    )
     coming = service.forecast_table(*service.open_forecaster(version), table)
     output = service.write_forecast(output or folder / "forecast.csv", coming)
     report = write_forecast_report(
-        folder / "report.html", **trained, task=task, forecast=coming,
-        source=" ".join([*source, str(table.path)]), command=COMMAND,
+        folder / "report.html",
+        **trained,
+        task=task,
+        forecast=coming,
+        source=" ".join([*source, str(table.path)]),
+        command=COMMAND,
         seconds=working.seconds,
-    )  # fmt: skip
+    )
     print(f"Forecast:      {output}", f"Report:        {report}", sep="\n")
     print(f"SavedModel:    {version}")
     use = shlex.join([f"--model={version}", "--history=TABLE", "--output=CSV"])
@@ -161,8 +184,8 @@ def learn(
 
 def forecast(model, history, output, dialect):
     """From a SavedModel and a table to a forecast."""
-    from dlunits.data.table_files import open_table
-    from dlunits.serving import forecast_service as service
+    from dlunits.data.tables.table_files import open_table
+    from dlunits.tasks.forecasting import serve as service
 
     service.check_output(output)
     served = service.open_forecaster(model)

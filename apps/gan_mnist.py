@@ -1,4 +1,4 @@
-"""Learns to draw small pictures that a discriminator takes for real.
+"""Learns to draw small images that a discriminator takes for real.
 
 Reference: Goodfellow et al., 2014, "Generative adversarial nets",
 https://arxiv.org/abs/1406.2661
@@ -10,7 +10,7 @@ Usage:
 
 Stopped at any moment, the same command goes on after its last whole epoch.
 Expected on MNIST: after 10 epochs a Frechet distance of 0.29, with
---conditional 0.17, where real pictures have 0.10; 8 minutes of one CPU thread.
+--conditional 0.17, where real images have 0.10; 8 minutes of one CPU thread.
 """
 
 import os
@@ -24,9 +24,7 @@ FLAGS = flags.FLAGS
 
 COMMAND = shlex.join(["python", "apps/gan_mnist.py", *sys.argv[1:]])
 
-LOSSES = (
-    "minimax", "non_saturating", "least_squares", "hinge", "wasserstein"
-)  # fmt: skip
+LOSSES = ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein")
 
 
 def define_flags():
@@ -40,12 +38,12 @@ def define_flags():
     )
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_integer("epochs", 10, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
     flags.DEFINE_integer(
-        "latent_dim", 64, "Random numbers a picture.", lower_bound=1
+        "latent_dim", 64, "Random numbers an image.", lower_bound=1
     )
     flags.DEFINE_float(
-        "label_smoothing", 0.0, "Doubt about real pictures.", 0, 0.99
+        "label_smoothing", 0.0, "Doubt about real images.", 0, 0.99
     )
     flags.DEFINE_float(
         "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
@@ -54,7 +52,7 @@ def define_flags():
     flags.DEFINE_bool(
         "augment_classifier",
         False,
-        "Train LeNet-5 on few labels, with and without generated pictures; "
+        "Train LeNet-5 on few labels, with and without generated images; "
         "needs --conditional.",
     )
     flags.DEFINE_string(
@@ -67,7 +65,7 @@ def define_flags():
         "saved_models/gan_{dataset}",
         "Folder in which the SavedModel becomes the next version.",
     )
-    flags.DEFINE_string("model", None, "SavedModel to draw pictures with.")
+    flags.DEFINE_string("model", None, "SavedModel to draw images with.")
     flags.DEFINE_integer("generate", None, "How many to draw.", 1, 10_000)
     flags.DEFINE_integer("label", -1, "Class to draw; -1: all in turn.", -1)
     flags.DEFINE_string("output", "grid.png", "Where --generate draws.")
@@ -76,15 +74,15 @@ def define_flags():
 def train_and_evaluate(*, data, working, augment_classifier, **recipe):
     """Returns a dict: `model`, `history`, `qualities`, `few_labels`.
 
-    `data` is a `Digits`, `working` the `WorkingDirectory` of the run.
+    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
     """
-    from dlunits.training.gan_quality import RealPictures, train_judge
-    from dlunits.training.gan_recipe import train_gan
-    from dlunits.training.generated_labels import few_label_table
+    from dlunits.tasks.gan.augment_classifier import few_label_table
+    from dlunits.tasks.gan.evaluate import RealImages, train_feature_classifier
+    from dlunits.tasks.gan.train import train_gan
 
     model, history = train_gan(data, working, **recipe)
     print("Judging", flush=True)
-    real = RealPictures(train_judge(data, seed=recipe["seed"]), data)
+    real = RealImages(train_feature_classifier(data, seed=recipe["seed"]), data)
     count, labels = len(real.test), None
     if recipe["conditional"]:
         labels = [place % model.num_classes for place in range(count)]
@@ -105,25 +103,26 @@ def train_and_evaluate(*, data, working, augment_classifier, **recipe):
 
 def run(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     """From the flags to a report and a SavedModel, named at the end."""
-    from dlunits.data import batches, digits
-    from dlunits.reporting.gan_report import quality_table, write_gan_report
-    from dlunits.serving.gan_service import export_gan
-    from dlunits.training import WorkingDirectory, check_writable, fill_in
-    from dlunits.training.gan_recipe import write_animation
+    from dlunits.data import batches
+    from dlunits.data.images import image_datasets
+    from dlunits.tasks.gan.report import quality_table, write_gan_report
+    from dlunits.tasks.gan.serve import export_gan
+    from dlunits.tasks.gan.train import write_animation
+    from dlunits.training import RunDirectory, check_writable, fill_in
 
     conditional = recipe["conditional"]
     if augment_classifier and not conditional:
         raise ValueError(
             "--augment_classifier needs classes to ask for: add --conditional"
         )
-    data = digits.load(dataset, data_dir=data_dir)
+    data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     batches.steps_a_pass(len(data.train[0]), recipe["batch_size"])
     kind = "conditional" if conditional else "unconditional"
     names = {"dataset": data.name, "kind": kind, **recipe}
     export_dir = pathlib.Path(fill_in(export_dir, names)).expanduser()
     run_of = {"data": data.fingerprint, **recipe}
-    working = WorkingDirectory(fill_in(workdir, names), run_of)
+    working = RunDirectory(fill_in(workdir, names), run_of)
     check_writable(export_dir)
     trained = train_and_evaluate(
         data=data,
@@ -158,13 +157,13 @@ def run(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
 
 
 def draw(model, generate, seed, label, output):
-    """Draws pictures with a SavedModel into a file."""
-    from dlunits.serving.generator import open_generator
-    from dlunits.training.gan_recipe import grid_of, write_png
+    """Draws images with a SavedModel into a file."""
+    from dlunits.tasks.gan.generate import open_generator
+    from dlunits.tasks.gan.train import grid_of, write_png
 
-    pictures = open_generator(model)(generate, seed, label)
+    images = open_generator(model)(generate, seed, label)
     rows = max(n for n in range(1, generate + 1) if n * n <= generate)
-    write_png(output, grid_of(pictures, rows))
+    write_png(output, grid_of(images, rows))
     print(f"Drawn: {output}")
 
 

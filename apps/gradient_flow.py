@@ -70,8 +70,13 @@ def train_and_evaluate(
 
     `own` are `units`, `epochs` and `seed`.
     """
-    from dlunits.training.gradient_runs import clipped_and_not, scaled_networks
-    from dlunits.training.window_recipe import windows_and_recurrences
+    from dlunits.tasks.gradient_flow.runs import (
+        clipped_and_not,
+        scaled_networks,
+    )
+    from dlunits.tasks.gradient_flow.window_vs_rnn import (
+        windows_and_recurrences,
+    )
 
     own["steps_per_epoch"] = STEPS_AN_EPOCH
     readers = []
@@ -119,7 +124,7 @@ def run(dataset, data_dir, workdir, lags, **recipe):
     lags = parsed(lags)
 
     from dlunits import layers
-    from dlunits.data.corpora import load_corpus
+    from dlunits.data.text.corpora import load_corpus
     from dlunits.diagnostics import unfolded_graph
     from dlunits.training import check_writable, fill_in
 
@@ -135,7 +140,7 @@ def run(dataset, data_dir, workdir, lags, **recipe):
     lstm = layers.LSTM(8, return_sequences=True, name="lstm")
     stack = [layers.Bidirectional(lstm, name="both"), layers.GRU(8)]
 
-    from dlunits.reporting.gradient_report import write_gradient_report
+    from dlunits.tasks.gradient_flow.report import write_gradient_report
 
     report = write_gradient_report(
         folder / "report.html",

@@ -23,8 +23,8 @@ FLAGS = flags.FLAGS
 
 COMMAND = shlex.join(["python", "apps/lenet_mnist.py", *sys.argv[1:]])
 
-# Fewer pictures are passed over several times, distorted anew, in one epoch.
-PICTURES_AN_EPOCH = 20_000
+# Fewer images are passed over several times, distorted anew, in one epoch.
+IMAGES_AN_EPOCH = 20_000
 
 
 def define_flags():
@@ -37,11 +37,11 @@ def define_flags():
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_enum("variant", "modern", ["modern", "1998"], "Which LeNet-5.")
     flags.DEFINE_integer("epochs", 60, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
     flags.DEFINE_float(
         "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
     )
-    flags.DEFINE_bool("augment", True, "Distort the pictures at every step.")
+    flags.DEFINE_bool("augment", True, "Distort the images at every step.")
     flags.DEFINE_integer(
         "patience", 20, "Epochs to wait for better validation.", lower_bound=1
     )
@@ -72,12 +72,12 @@ def train_and_evaluate(
 ):
     """Returns a dict: `model`, `history`, test `scores`, `test_accuracy`.
 
-    `data` is a `Digits`, `working` the `WorkingDirectory` of the run.
+    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
     """
     import keras
 
     from dlunits.data import batches
-    from dlunits.data.augmentation import RandomAffine, place_in_field
+    from dlunits.data.images.augmentation import RandomAffine, place_in_field
     from dlunits.models import LeNet5
     from dlunits.training import warmup_cosine
 
@@ -85,7 +85,7 @@ def train_and_evaluate(
     model = LeNet5(len(data.class_names), variant, input_shape=(32, 32, 1))
     steps = batches.steps_a_pass(len(data.train[0]), batch_size)
     if augment:
-        steps *= max(1, PICTURES_AN_EPOCH // len(data.train[0]))
+        steps *= max(1, IMAGES_AN_EPOCH // len(data.train[0]))
     schedule = warmup_cosine(
         learning_rate, steps=epochs * steps, warmup_steps=steps
     )
@@ -124,9 +124,9 @@ def train_and_evaluate(
 
 
 def export(directory, *, model, data, test_accuracy):
-    """Returns the folder of the SavedModel, which takes 28x28 pictures."""
+    """Returns the folder of the SavedModel, which takes 28x28 images."""
     from dlunits.models import LeNet5
-    from dlunits.serving.digit_reader import export_digit_reader
+    from dlunits.tasks.digits.serve import export_digit_reader
 
     served = LeNet5(model.num_classes, model.variant)
     served.set_weights(model.get_weights())
@@ -138,20 +138,20 @@ def export(directory, *, model, data, test_accuracy):
 
 def run(dataset, data_dir, workdir, export_dir, **recipe):
     """From the flags to a report and a SavedModel, named at the end."""
-    from dlunits.data import digits
-    from dlunits.data.augmentation import place_in_field
-    from dlunits.training import WorkingDirectory, check_writable, fill_in
+    from dlunits.data.images import image_datasets
+    from dlunits.data.images.augmentation import place_in_field
+    from dlunits.training import RunDirectory, check_writable, fill_in
 
-    data = digits.load(dataset, data_dir=data_dir)
+    data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
     export_dir = fill_in(export_dir, run_of)
-    working = WorkingDirectory(fill_in(workdir, run_of), run_of)
+    working = RunDirectory(fill_in(workdir, run_of), run_of)
     check_writable(export_dir)
     trained = train_and_evaluate(data=data, working=working, **recipe)
     accuracy = trained.pop("test_accuracy")
 
-    from dlunits.reporting.classifier_report import write_classifier_report
+    from dlunits.tasks.digits.report import write_classifier_report
 
     report = write_classifier_report(
         working.path / "report.html",

@@ -1,4 +1,4 @@
-"""Reads handwritten digits from photos and scans, one digit a picture.
+"""Reads handwritten digits from photos and scans, one digit an image.
 
 Any common image file will do: a phone's photo, a scan, a PNG with
 transparency; dark ink on light paper or light on dark; any size.
@@ -23,7 +23,7 @@ from absl import app, flags
 
 FLAGS = flags.FLAGS
 SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models/lenet_mnist/1"
-MEGAPIXELS = 40  # a larger picture is not decoded
+MEGAPIXELS = 40  # a larger image is not decoded
 ENOUGH = 1024  # pixels; a longer side is reduced while it is read
 
 
@@ -34,8 +34,8 @@ def define_flags():
     )
 
 
-def load_picture(path):
-    """Returns the picture upright, uint8 `(height, width, channels)`.
+def load_image(path):
+    """Returns the image upright, uint8 `(height, width, channels)`.
 
     Raises:
         ValueError: With one line that says what is wrong with the file.
@@ -77,7 +77,7 @@ def find_all(paths):
     """Returns the digits found and the errors, both by path."""
     import tensorflow as tf
 
-    from dlunits.data.handwriting import BLANK, find_digits, shrink
+    from dlunits.data.images.handwriting import BLANK, find_digits, shrink
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None), tf.uint8)])
     def find(page):
@@ -86,7 +86,7 @@ def find_all(paths):
     digits, errors = {}, {}
     for path in paths:
         try:
-            found = find(load_picture(path))
+            found = find(load_image(path))
         except ValueError as error:
             errors[path] = str(error)
             continue

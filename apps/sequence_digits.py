@@ -1,6 +1,6 @@
 """Reads handwritten digits row by row with a recurrent network.
 
-A picture is a sequence of 28 rows of 28 pixels; after the last one the network
+An image is a sequence of 28 rows of 28 pixels; after the last one the network
 says which digit it was (many-to-one). `--cell=all` compares the cells.
 
 Paper: Le, Jaitly and Hinton, 2015, "A simple way to initialize recurrent
@@ -46,11 +46,11 @@ def define_flags():
     )
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_integer("epochs", 8, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 128, "Pictures a step.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
     flags.DEFINE_float(
         "learning_rate", 3e-3, "Adam's largest step size.", lower_bound=0
     )
-    flags.DEFINE_bool("augment", True, "Distort the pictures at every step.")
+    flags.DEFINE_bool("augment", True, "Distort the images at every step.")
     flags.DEFINE_integer(
         "patience", 20, "Epochs to wait for better validation.", lower_bound=1
     )
@@ -72,9 +72,12 @@ def define_flags():
 def train_and_evaluate(*, data, working, cell, **recipe):
     """Returns a dict: `model`, `history`, test `scores`, `seconds`.
 
-    `data` is a `Digits`, `working` the `WorkingDirectory` of the run.
+    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
     """
-    from dlunits.training.row_reader_recipe import read_rows, train_row_reader
+    from dlunits.tasks.digits.train_row_reader import (
+        read_rows,
+        train_row_reader,
+    )
 
     model, history = train_row_reader(data, working, cell=cell, **recipe)
     return {
@@ -86,10 +89,10 @@ def train_and_evaluate(*, data, working, cell, **recipe):
 
 
 def export(directory, *, result, data):
-    """Returns the folder of the SavedModel, which takes 28x28 pictures."""
+    """Returns the folder of the SavedModel, which takes 28x28 images."""
     import keras
 
-    from dlunits.serving.digit_reader import export_digit_reader
+    from dlunits.tasks.digits.serve import export_digit_reader
 
     rows = keras.layers.Reshape((28, 28), name="rows")
     served = keras.Sequential([keras.Input((28, 28, 1)), rows, result["model"]])
@@ -102,15 +105,16 @@ def export(directory, *, result, data):
 
 def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     """From the flags to a report and SavedModels, named at the end."""
-    from dlunits.data import batches, digits
-    from dlunits.reporting.autoencoder_tables import as_text
-    from dlunits.reporting.row_reader_report import (
+    from dlunits.data import batches
+    from dlunits.data.images import image_datasets
+    from dlunits.tasks.autoencoders.tables import as_text
+    from dlunits.tasks.digits.row_reader_report import (
         accuracy_table,
         write_row_reader_report,
     )
-    from dlunits.training import WorkingDirectory, check_writable, fill_in
+    from dlunits.training import RunDirectory, check_writable, fill_in
 
-    data = digits.load(dataset, data_dir=data_dir)
+    data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     batches.steps_a_pass(len(data.train[0]), recipe["batch_size"])
     directions = "both_ways" if recipe["bidirectional"] else "one_way"
@@ -129,7 +133,7 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     workings = {}
     for one in cells:
         run_of = {"cell": one, "data": data.fingerprint, **recipe}
-        workings[one] = WorkingDirectory(named(workdir, one), run_of)
+        workings[one] = RunDirectory(named(workdir, one), run_of)
         check_writable(named(export_dir, one))
     results = {}
     for one, working in workings.items():

@@ -24,8 +24,15 @@ FLAGS = flags.FLAGS
 
 COMMAND = shlex.join(["python", "apps/text_generation.py", *sys.argv[1:]])
 
-WRITING = ("length", "stop", "num_samples", "unknown", "temperature", "top_k",
-           "top_p")  # fmt: skip
+WRITING = (
+    "length",
+    "stop",
+    "num_samples",
+    "unknown",
+    "temperature",
+    "top_k",
+    "top_p",
+)
 
 
 def define_flags():
@@ -83,16 +90,24 @@ def define_flags():
     flags.DEFINE_string("score", None, "File to give bits per character of.")
 
 
-def train_and_report(train, data_dir, level, vocabulary, workdir, export_dir,
-                     batch_size, **recipe):  # fmt: skip
+def train_and_report(
+    train,
+    data_dir,
+    level,
+    vocabulary,
+    workdir,
+    export_dir,
+    batch_size,
+    **recipe,
+):
     """From a text to a report and a SavedModel, named at the end."""
-    from dlunits.data.corpora import load_corpus
-    from dlunits.training import WorkingDirectory, check_writable, fill_in
-    from dlunits.training.text_recipe import (
+    from dlunits.data.text.corpora import load_corpus
+    from dlunits.tasks.text.train import (
         encode_corpus,
         evaluate_text_model,
         train_text_model,
     )
+    from dlunits.training import RunDirectory, check_writable, fill_in
 
     corpus = load_corpus(train, data_dir=data_dir, as_bytes=level == "byte")
     print(corpus.source, flush=True)
@@ -103,25 +118,34 @@ def train_and_report(train, data_dir, level, vocabulary, workdir, export_dir,
         check_writable(folder)
     data = encode_corpus(corpus, workdir, level, vocabulary)
     run_of = {"data": data.fingerprint, "level": level, **recipe}
-    working = WorkingDirectory(workdir, run_of)
+    working = RunDirectory(workdir, run_of)
     print(f"A 5-gram model: {data.floor:.4f} nats a {level}", flush=True)
     model, history = train_text_model(data, working, **recipe)
     scores = evaluate_text_model(model, data.validation)
 
-    from dlunits.reporting.text_report import write_text_report
-    from dlunits.serving.served_text import ServedText
-    from dlunits.serving.text_service import export_text_model
+    from dlunits.tasks.text.generate import TextGenerator
+    from dlunits.tasks.text.report import write_text_report
+    from dlunits.tasks.text.serve import export_text_model
 
     version = export_text_model(
-        model, export_dir, vocabulary=data.vocabulary, data=data.source,
-        metrics={k: round(v, 4) for k, v in scores.items()}, command=COMMAND,
-    )  # fmt: skip
-    samples = ServedText(version).samples(seed=recipe["seed"])
+        model,
+        export_dir,
+        vocabulary=data.vocabulary,
+        data=data.source,
+        metrics={k: round(v, 4) for k, v in scores.items()},
+        command=COMMAND,
+    )
+    samples = TextGenerator(version).samples(seed=recipe["seed"])
     report = write_text_report(
-        working.path / "report.html", model=model, data=data, history=history,
-        scores=scores, samples=samples, command=COMMAND,
+        working.path / "report.html",
+        model=model,
+        data=data,
+        history=history,
+        scores=scores,
+        samples=samples,
+        command=COMMAND,
         seconds=working.seconds,
-    )  # fmt: skip
+    )
     print(f"Nats a {level}: {scores['nats']:.4f}")
     print(f"Report:      {report}", f"SavedModel:  {version}", sep="\n")
     use = shlex.join(["--generate", f"--model={version}", "--prompt=TEXT"])
@@ -130,7 +154,7 @@ def train_and_report(train, data_dir, level, vocabulary, workdir, export_dir,
 
 def write_on(served, prompt, length, stop, num_samples, unknown, **choice):
     """Prints texts as they are made."""
-    from dlunits.serving.served_text import until
+    from dlunits.tasks.text.generate import until
 
     [strange] = served.unknown([prompt])
     if strange:
@@ -148,9 +172,9 @@ def write_on(served, prompt, length, stop, num_samples, unknown, **choice):
 
 
 def use_model(model, generate, prompt, interactive, score, **options):
-    from dlunits.serving.served_text import ServedText, pieces_of_file
+    from dlunits.tasks.text.generate import TextGenerator, pieces_of_file
 
-    served = ServedText(model)
+    served = TextGenerator(model)
     if score:
         found = served.score_pieces(pieces_of_file(score, served.card["level"]))
         print(f"Bits per character: {found['bits_per_character']:.4f}")
@@ -174,8 +198,15 @@ def run(model, generate, prompt, interactive, score, **values):
         raise ValueError(
             "Expected --generate, --interactive or --score=FILE with --model"
         )
-    return use_model(model, generate, prompt, interactive, score,
-                     **options, seed=values["seed"])  # fmt: skip
+    return use_model(
+        model,
+        generate,
+        prompt,
+        interactive,
+        score,
+        **options,
+        seed=values["seed"],
+    )
 
 
 def main(argv):

@@ -46,12 +46,12 @@ RECIPE = {
 
 def errors_of(cell, seed, folder, recipe):
     """RMSE at each test length, and minutes."""
-    from dlunits.data.adding_task import adding_examples
-    from dlunits.training import WorkingDirectory
-    from dlunits.training.adding_recipe import adding_error, train_on_adding
+    from dlunits.data.series.adding_task import adding_examples
+    from dlunits.tasks.gradient_flow.train import adding_error, train_on_adding
+    from dlunits.training import RunDirectory
 
     run = {"cell": cell, "length": LENGTH, "seed": seed, **recipe}
-    working = WorkingDirectory(pathlib.Path(folder, f"{cell}_{seed}"), run)
+    working = RunDirectory(pathlib.Path(folder, f"{cell}_{seed}"), run)
     model, _ = train_on_adding(
         cell, working, length=LENGTH, seed=seed, **recipe
     )
@@ -83,7 +83,7 @@ def main():
     if arguments.quick:
         recipe["steps_per_epoch"] = 100
 
-    from dlunits.data.adding_task import GUESSING
+    from dlunits.data.series.adding_task import GUESSING
 
     lengths = " / ".join(map(str, BOUNDS))
     print(f"trained up to {LENGTH}, RMSE at {lengths}, {recipe}")

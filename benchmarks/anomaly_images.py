@@ -1,23 +1,23 @@
-"""One class of pictures against all others, beside peers on the same split.
+"""One class of images against all others, beside baselines on the same split.
 
-Learnt from is one class of the training split, judged on the whole test split
-of 10,000 pictures, in which that class is normal and the nine others are not;
-so for each of the ten classes of MNIST and of Fashion-MNIST.
+The training data is one class of the training split, judged on the whole
+test split of 10,000 images, in which that class is normal and the nine others
+are not; so for each of the ten classes of MNIST and of Fashion-MNIST.
 
-A picture is described by `OrientedGradients`, without any training, and these
-392 numbers are projected at random onto 128 columns: so distances are nearly
-kept, and all columns have about the same spread, so that a detector of rows,
-which scales each of them, does not make much of corners that are blank in
-nearly all pictures. `AnomalyDetector` learns these columns. All settings are
+An image is described by `HistogramOfOrientedGradients`, without any training,
+and these 392 numbers are projected at random onto 128 columns: so distances are
+nearly kept, and all columns have about the same spread, so that a detector of
+rows, which scales each of them, does not make much of corners that are blank in
+nearly all images. `AnomalyDetector` learns these columns. All settings are
 defaults, the same for both data sets; they were chosen on the 5,000 validation
-pictures of each that are held out of the training split.
+images of each that are held out of the training split.
 
-The peers are scikit-learn's. On pixels: the error of PCA that keeps 90 % of
-the variance, the mean distance to the five nearest pictures, and isolation
+The baselines are scikit-learn's. On pixels: the error of PCA that keeps 90 % of
+the variance, the mean distance to the five nearest images, and isolation
 forest. On the same 128 columns: the five nearest. All figures are the area
 under the ROC curve, mean over classes and seeds; the seed draws the
-projection and all that is random in the detector, the peers on pixels do not
-depend on it and are run once.
+projection and all that is random in the detector, the baselines on pixels do
+not depend on it and are run once.
 
 Usage:
     python benchmarks/anomaly_images.py [--quick] [--data_dir=PREPARED_TFDS]
@@ -42,28 +42,28 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 from gates import gate
 from kept_results import kept
 from real_data import DATA
-from row_detectors import isolation_forest, neighbours, pca_error
+from row_detectors import isolation_forest, neighbors, pca_error
 from sklearn.metrics import roc_auc_score
 
-from dlunits.data.prepared import find_prepared, read_prepared
+from dlunits.data.tfds_store import find_prepared, read_prepared
 from dlunits.models import AnomalyDetector
-from dlunits.models.picture_columns import picture_columns
+from dlunits.models.anomaly.image_features import image_features
 
 BOUNDS = {"mnist": 0.970, "fashion_mnist": 0.935}
 CLASSES = range(10)
 OURS = "AnomalyDetector"
 PEERS = {
     "PCA error": pca_error,
-    "mean of 5 nearest": neighbours(5),
+    "mean of 5 nearest": neighbors(5),
     "isolation forest": isolation_forest,
 }
 
 
 def describe(images, seed):
-    """uint8 `(pictures, height, width, channels)` -> `(pictures, columns)`"""
-    model = picture_columns(images.shape[1:], seed=seed)
-    pictures = images.astype("float32") / 255
-    return model.predict(pictures, batch_size=1000, verbose=0)
+    """uint8 `(images, height, width, channels)` -> `(images, columns)`"""
+    model = image_features(images.shape[1:], seed=seed)
+    images = images.astype("float32") / 255
+    return model.predict(images, batch_size=1000, verbose=0)
 
 
 def detector(known, new, seed):
@@ -72,13 +72,13 @@ def detector(known, new, seed):
 
 
 def run(splits, columns, normal, seed):
-    """AUC by name; `columns(split)` describes the pictures of a split."""
+    """AUC by name; `columns(split)` describes the images of a split."""
     (images, classes), (new, new_classes) = splits["train"], splits["test"]
     normals, labels = classes == normal, new_classes != normal
     known_columns, new_columns = columns("train")[normals], columns("test")
     scores = {
         OURS: detector(known_columns, new_columns, seed),
-        "5 nearest by columns": neighbours(5)(known_columns, new_columns),
+        "5 nearest by columns": neighbors(5)(known_columns, new_columns),
     }
     if seed == 0:
         pixels = [

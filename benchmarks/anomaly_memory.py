@@ -102,9 +102,13 @@ def main():
         }.items():
             output = path.with_name("scored.csv")
             held, seconds = run_app(
-                folder, f"--train={path}", f"--score={path}",
-                f"--output={output}", "--steps=200", flag,
-            )  # fmt: skip
+                folder,
+                f"--train={path}",
+                f"--score={path}",
+                f"--output={output}",
+                "--steps=200",
+                flag,
+            )
             print(f"{name}: {held:.2f} GiB, {seconds:.0f} s", flush=True)
             gate_name = f"anomaly_memory ({rows:,} rows, {name})"
             passed.append(gate(gate_name, held, "<=", BOUND, " GiB"))

@@ -1,13 +1,13 @@
-"""Anomalies in four series of NAB and in ECG5000, beside peers.
+"""Anomalies in four series of NAB and in ECG5000, beside baselines.
 
 NAB. All series have the same settings: windows of 64 rows, one every 8.
-Learnt from is the first half, in time, of the rows outside the labelled
+The training data is the first half, in time, of the rows outside the labeled
 windows; the labels serve for nothing else than to leave rows out. Judged are
-all other rows. A labelled window is found if one of the windows inside of it
-scores above 99 % of the normal ones, those that touch neither a labelled nor
+all other rows. A labeled window is found if one of the windows inside of it
+scores above 99 % of the normal ones, those that touch neither a labeled nor
 a learnt row; and that with every seed.
 
-Of many windows one is easily strange. So it is also said how the labelled
+Of many windows one is easily strange. So it is also said how the labeled
 window stands among normal spans as long, by the strangest window of each.
 
 Rows get the mean over the windows that cover them; VUS-PR has buffers up to
@@ -15,7 +15,7 @@ Rows get the mean over the windows that cover them; VUS-PR has buffers up to
 the normal rows are called anomalous, the same for all; and of the detector's
 own threshold, p <= 1 %.
 
-The peers know all windows that there are to learn from, columns scaled by
+The baselines know all windows that there are to learn from, columns scaled by
 mean and standard deviation: the error of PCA that keeps 90 % of the variance,
 and the mean distance to the five nearest windows, on the detector's features
 too. The detector learns from windows that overlap by about half. Features of
@@ -49,11 +49,11 @@ import numpy as np
 from gates import gate
 from numpy.lib.stride_tricks import sliding_window_view
 from real_data import DATA
-from row_detectors import neighbours, pca_error, scaled
+from row_detectors import neighbors, pca_error, scaled
 from sklearn.metrics import roc_auc_score
 
-from dlunits.data.series_inputs import SeriesInputs, window_features
-from dlunits.diagnostics import range_precision_recall, volume_under_surface
+from dlunits.data.series.window_features import WindowFeatures, window_features
+from dlunits.metrics import range_precision_recall, volume_under_surface
 from dlunits.models import AnomalyDetector
 
 SERIES = DATA.parent / "series"
@@ -67,14 +67,14 @@ RATE = 0.01
 OURS = "AnomalyDetector"
 
 
-def peers(known_values, values, known_features, features):
+def baselines(known_values, values, known_features, features):
     """Scores by name; arrays `(windows, ...)`."""
     raw = [some.reshape(len(some), -1) for some in (known_values, values)]
     raw = scaled(*raw)
     return {
         "PCA on windows": pca_error(*raw),
-        "k-NN on windows": neighbours(5)(*raw),
-        "k-NN on features": neighbours(5)(*scaled(known_features, features)),
+        "k-NN on windows": neighbors(5)(*raw),
+        "k-NN on features": neighbors(5)(*scaled(known_features, features)),
     }
 
 
@@ -87,7 +87,7 @@ def seconds(text):
 
 
 def load(folder, name):
-    """Values, seconds, and pairs of seconds, one for each labelled window."""
+    """Values, seconds, and pairs of seconds, one for each labeled window."""
     lines = (folder / f"{name}.csv").read_text().splitlines()[1:]
     times, values = zip(*(line.split(",") for line in lines), strict=True)
     windows = json.loads((folder / "combined_windows.json").read_text())
@@ -120,7 +120,7 @@ class Nab:
         known[normal[: len(normal) // 2]] = True
         self.judged = ~known
         kept = np.where(known, values, np.nan)
-        self.inputs = SeriesInputs.learn(kept, times, window=WINDOW)
+        self.inputs = WindowFeatures.learn(kept, times, window=WINDOW)
         self.known = self.inputs.windows(kept, times)
         self.windows = self.inputs.windows(values, times)
         self.features = self.inputs.features(self.windows)
@@ -137,8 +137,8 @@ class Nab:
         flags[series.slot_of_row[rows]] = True
         return self.windows.values(0, len(self.windows), flags)
 
-    def peers(self):
-        return peers(
+    def baselines(self):
+        return baselines(
             *(some.values(0, len(some)) for some in (self.known, self.windows)),
             self.inputs.features_to_learn_from(self.known),
             self.features,
@@ -191,7 +191,7 @@ def judge_series(folder, name, seeds):
     nab = Nab(folder, name)
     hours = nab.inputs.profile.period / 3600
     print(f"{name}: {len(nab.learnt)} windows learnt from, period {hours:g} h")
-    for row, scores in nab.peers().items():
+    for row, scores in nab.baselines().items():
         line(name, row, nab.measure(scores))
     percentiles, volumes = [], []
     for seed in range(seeds):
@@ -238,7 +238,9 @@ def judge_heartbeats(folder, seeds):
         known, others = np.split(normal, [len(normal) // 2])
         new = np.concatenate([others, np.flatnonzero(strange)])
         features = window_features(beats)
-        rows = peers(beats[known], beats[new], features[known], features[new])
+        rows = baselines(
+            beats[known], beats[new], features[known], features[new]
+        )
         detector = AnomalyDetector(seed=seed).fit(features[known])
         rows[OURS] = detector.score(features[new])
         for row, scores in rows.items():

@@ -1,9 +1,9 @@
 """How fast the anomaly detector learns and scores, beside scikit-learn's.
 
 The table has 10,000 rows and 20 columns of numbers that depend on eight; ten
-such tables in a row are scored. The peers are fitted to as many columns
+such tables in a row are scored. The baselines are fitted to as many columns
 scaled by mean and standard deviation; all have their default settings, but
-for five neighbours and the two processes that scikit-learn may use.
+for five neighbors and the two processes that scikit-learn may use.
 
 Usage:
     python benchmarks/anomaly_speed.py [--quick]
@@ -42,7 +42,7 @@ def seconds(function, *arguments):
     return time.monotonic() - start, result
 
 
-def peers(known):
+def baselines(known):
     """Name -> (seconds of fitting, function that scores)."""
     scaler = StandardScaler().fit(known)
     scaled = scaler.transform(known)
@@ -74,7 +74,7 @@ def main():
     rates = {}
     for name, spent, score in (
         ("AnomalyDetector", fitting, detector.judge),
-        *peers(known),
+        *baselines(known),
     ):
         taken, _ = seconds(score, new)
         rates[name] = len(new) / taken

@@ -1,4 +1,4 @@
-"""Anomalies in 21 tables of ADBench, beside peers on the same splits.
+"""Anomalies in 21 tables of ADBench, beside baselines on the same splits.
 
 Protocol, seeds 0 to 2, at most 10,000 rows a table, drawn in classes:
 
@@ -7,7 +7,7 @@ Protocol, seeds 0 to 2, at most 10,000 rows a table, drawn in classes:
 - contaminated: learnt from 70 % of all rows, anomalies among them; judged on
   the rest.
 
-`AnomalyDetector` has its default settings throughout. The peers are
+`AnomalyDetector` has its default settings throughout. The baselines are
 scikit-learn's, on columns scaled by their mean and standard deviation: the
 distance to the nearest row, the mean distance to five, isolation forest, and
 the error of PCA that keeps 90 % of the variance; with PyOD installed, its
@@ -38,7 +38,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np
 from gates import gate
 from real_data import DATA
-from row_detectors import isolation_forest, neighbours, pca_error, scaled
+from row_detectors import isolation_forest, neighbors, pca_error, scaled
 from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -60,15 +60,18 @@ def pyod_peers():
         print("PyOD is not installed: its rows are left out", flush=True)
         return {}
 
-    def peer(detector):
+    def baseline(detector):
         return lambda known, new: detector().fit(known).decision_function(new)
 
-    return {"PyOD KNN": peer(KNN), "PyOD AutoEncoder": peer(AutoEncoder)}
+    return {
+        "PyOD KNN": baseline(KNN),
+        "PyOD AutoEncoder": baseline(AutoEncoder),
+    }
 
 
 PEERS = {
-    "nearest row": neighbours(1),
-    "mean of 5 nearest": neighbours(5),
+    "nearest row": neighbors(1),
+    "mean of 5 nearest": neighbors(5),
     "isolation forest": isolation_forest,
     "PCA error": pca_error,
 }
@@ -98,13 +101,13 @@ def split(protocol, x, y, seed):
     return x[known], x[judged], y[judged]
 
 
-def run(protocol, path, seed, peers):
+def run(protocol, path, seed, baselines):
     """AUC by row, and the share of false alarms by rate."""
     known, new, labels = split(protocol, *load(path, seed), seed)
     both = scaled(known, new)
     auc = {
         name: roc_auc_score(labels, score(*both))
-        for name, score in peers.items()
+        for name, score in baselines.items()
     }
     detector = AnomalyDetector(seed=seed).fit(known)
     verdict = detector.judge(new)
@@ -120,12 +123,14 @@ def holds(share, rate, rows):
     return low / rows <= share <= high / rows
 
 
-def judge(protocol, paths, seeds, peers):
+def judge(protocol, paths, seeds, baselines):
     """Prints a line a table; means over seeds, and which rates hold."""
     means, held = {}, dict.fromkeys(RATES, 0)
     for path in paths:
         start = time.monotonic()
-        results = [run(protocol, path, seed, peers) for seed in range(seeds)]
+        results = [
+            run(protocol, path, seed, baselines) for seed in range(seeds)
+        ]
         auc = {
             name: statistics.mean(result[0][name] for result in results)
             for name in results[0][0]
@@ -161,12 +166,12 @@ def main():
     paths = sorted(pathlib.Path(arguments.tables).glob("*.npz"))
     if not paths:
         sys.exit(f"No .npz files in {arguments.tables}: name them by --tables")
-    seeds, peers = arguments.seeds, {**PEERS, **pyod_peers()}
+    seeds, baselines = arguments.seeds, {**PEERS, **pyod_peers()}
     if arguments.quick:
         seeds, paths = 1, paths[::5]
     passed = []
     for protocol, bound in BOUNDS.items():
-        auc, held = judge(protocol, paths, seeds, peers)
+        auc, held = judge(protocol, paths, seeds, baselines)
         if arguments.quick:
             continue
         name = f"anomaly_tabular ({protocol}, mean AUC)"

@@ -1,14 +1,14 @@
 """Autoencoders against what is known of them, on MNIST.
 
 - linear: a code of 32 without activations, trained by gradients, finds what
-  PCA finds: the same error on test pictures and the same subspace.
+  PCA finds: the same error on test images and the same subspace.
 - nonlinear: a code of 32 reconstructs better than PCA's 32 components.
 - fine-tuning: the same network, with the same labels of 1,000 and of 100
-  pictures, with and without pre-training on pictures without labels; each
+  images, with and without pre-training on images without labels; each
   seed draws its own labels and weights, and the two are compared in pairs.
 
-Everything is trained on the 55,000 training pictures; recipes were chosen on
-the 5,000 validation pictures; the 10,000 test pictures only judge.
+Everything is trained on the 55,000 training images; recipes were chosen on
+the 5,000 validation images; the 10,000 test images only judge.
 
 Usage:
     python benchmarks/autoencoders.py [--quick] [--data_dir=PREPARED_TFDS]
@@ -31,11 +31,11 @@ from keras import ops
 from real_data import DATA
 from sklearn.decomposition import PCA
 
-from dlunits.data import digits
+from dlunits.data.images import image_datasets
 from dlunits.layers import MaskingNoise
 from dlunits.models import dense_autoencoder
+from dlunits.tasks.autoencoders.few_labels import few_label_errors
 from dlunits.training import pretrain_layerwise, warmup_cosine
-from dlunits.training.few_labels import few_label_errors
 
 CODE_SIZE = 32
 LINEAR = {"batch_size": 256, "learning_rate": 1e-3}
@@ -205,7 +205,7 @@ def main():
         "--quick", action="store_true", help="one seed, a few epochs"
     )
     arguments = parser.parse_args()
-    data = digits.load("mnist", data_dir=arguments.data_dir)
+    data = image_datasets.load("mnist", data_dir=arguments.data_dir)
     seeds = range(1 if arguments.quick else arguments.seeds)
     passed = []
     for name, (measure, gates) in CLAIMS.items():

@@ -1,13 +1,13 @@
 """What the contractive penalty adds to a training step.
 
-Batches of 128 pictures of 784 pixels, Adam, tied sigmoid layers, each row a
+Batches of 128 images of 784 pixels, Adam, tied sigmoid layers, each row a
 compiled Keras training step: the plain autoencoder, and the contractive one
 with the norm found in each way. They run in turns, so that a slow moment of
 the machine meets all of them; the fastest turn of each counts.
 
 - one layer of 1000: the closed form, beside the random projection.
 - layers of 1000, 1000 and 256: the random projection.
-- exact: the whole Jacobian of every picture (`tape.batch_jacobian`,
+- exact: the whole Jacobian of every image (`tape.batch_jacobian`,
   `jax.jacrev`), as tutorials find the norm; one step.
 
 Usage:
@@ -38,7 +38,7 @@ BOUNDS = {
 }
 
 
-def training_step(hidden_units, code_size, method):
+def training_step(hidden_units, latent_dim, method):
     """Function that trains for one step; `method` is `None` without penalty."""
     import keras
     import numpy as np
@@ -48,7 +48,7 @@ def training_step(hidden_units, code_size, method):
     keras.utils.set_random_seed(0)
     model = dense_autoencoder(
         (NUM_PIXELS,),
-        code_size,
+        latent_dim,
         hidden_units,
         activation="sigmoid",
         code_activation="sigmoid",
@@ -74,9 +74,9 @@ def seconds(step, num_steps):
 
 def time_encoder(name, turns, num_steps):
     """Method -> seconds a step, `None` for the plain autoencoder."""
-    hidden_units, code_size, methods = ENCODERS[name]
+    hidden_units, latent_dim, methods = ENCODERS[name]
     steps = {
-        method: training_step(hidden_units, code_size, method)
+        method: training_step(hidden_units, latent_dim, method)
         for method in (None, *methods)
     }
     for step in steps.values():  # the first step compiles
@@ -86,7 +86,7 @@ def time_encoder(name, turns, num_steps):
         for method, step in steps.items():
             took = seconds(step, num_steps)
             fastest[method] = min(fastest[method], took)
-    exact = training_step(hidden_units, code_size, "exact")
+    exact = training_step(hidden_units, latent_dim, "exact")
     exact()
     return {**fastest, "exact": seconds(exact, 1)}
 

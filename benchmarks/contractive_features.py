@@ -10,10 +10,10 @@ hidden layer starts:
 - contractive: at those of the same with the contractive penalty.
 
 The table is that of Rifai et al., 2011, table 1: the Jacobian norm ||J||_F of
-the pre-trained code, mean over the test pictures, and its saturation, the
+the pre-trained code, mean over the test images, and its saturation, the
 share of activations below 0.05 or above 0.95. The recipe was chosen on 10,000
-held-out training pictures; with it everything is trained on all 60,000, and
-the 10,000 test pictures only judge.
+held-out training images; with it everything is trained on all 60,000, and
+the 10,000 test images only judge.
 
 Usage:
     python benchmarks/contractive_features.py [--quick]
@@ -42,13 +42,13 @@ from kept_results import kept, recipe_hash
 from keras import layers, ops
 from real_data import DATA
 
-from dlunits.data import digits
+from dlunits.atomic_files import atomic_write
 from dlunits.data.batches import steps_a_pass, training_batches
+from dlunits.data.images import image_datasets
 from dlunits.diagnostics import code_statistics
 from dlunits.losses import squared_jacobian_norm
 from dlunits.models import ContractiveAutoencoder, dense_autoencoder
 from dlunits.training import warmup_cosine
-from dlunits.whole_files import written_whole
 
 NUM_PIXELS, UNITS, BATCH_SIZE = 784, 1000, 128
 
@@ -72,7 +72,7 @@ def fit(model, x, y, loss, seed, *, epochs, learning_rate):
         seed=seed,
         first_step=0,
         last_step=steps,
-        prepare=lambda pictures, seed: pictures,
+        prepare=lambda images, seed: images,
     )
     model.compile(keras.optimizers.Adam(schedule), loss, steps_per_execution=52)
     model.fit(
@@ -127,7 +127,7 @@ def pretrained_once(row, seed, x, epochs, folder):
     keras.utils.set_random_seed(seed)
     if not path.exists():
         encoder = pretrained_encoder(x, ROWS[row], epochs, seed)
-        with written_whole(path) as file:
+        with atomic_write(path) as file:
             np.savez(file, *encoder.get_weights())
     encoder = pretrained_encoder(x, None, epochs, seed)  # the network alone
     with np.load(path) as weights:
@@ -187,7 +187,7 @@ def main():
     )
     parser.add_argument("--workdir", help="existing folder that keeps results")
     arguments = parser.parse_args()
-    loaded = digits.load("mnist", data_dir=arguments.data_dir)
+    loaded = image_datasets.load("mnist", data_dir=arguments.data_dir)
     training = map(
         np.concatenate, zip(loaded.train, loaded.validation, strict=True)
     )

@@ -1,14 +1,14 @@
-"""PSNR and SSIM of the denoiser on test pictures, beside a linear filter.
+"""PSNR and SSIM of the denoiser on test images, beside a linear filter.
 
 Runs `apps/denoising_mnist.py` as a user does, once a row and seed, each in a
-process of its own, and reads the means over the 10,000 test pictures off the
+process of its own, and reads the means over the 10,000 test images off the
 model card it writes. The network and its recipe were chosen on the 5,000
-validation pictures of MNIST and Fashion-MNIST.
+validation images of MNIST and Fashion-MNIST.
 
 The baseline is the best linear filter: the weights of all 784 noisy pixels,
 and a shift, that minimise the squared error of each clean pixel over the
-training pictures; the result is clipped to 0 ... 1. PSNR and SSIM are
-TensorFlow's, picture by picture.
+training images; the result is clipped to 0 ... 1. PSNR and SSIM are
+TensorFlow's, image by image.
 
 Usage:
     python benchmarks/denoising.py [--quick] [--data_dir=PREPARED_TFDS]

@@ -1,10 +1,11 @@
 """Does the model trained on MNIST read digits from elsewhere?
 
-Judge: the 7,291 USPS zip-code digits, read by the SavedModel through its own
+Test data: the 7,291 USPS zip-code digits, read by the SavedModel
+    through its own
 preprocessing. Nothing was trained, chosen or tuned on them. Choices were made
 on photos drawn from MNIST digits that the model was not trained on, shown too.
 Baselines, the same model on the same digits: resized only, and scaled into
-MNIST's box without being centred by mass.
+MNIST's box without being centered by mass.
 
 Usage:
     python benchmarks/digits_elsewhere.py
@@ -54,7 +55,7 @@ def drawn_photos(folder, count):
             page=(int(rng.integers(120, 400)), int(rng.integers(120, 400))),
             height=int(rng.integers(40, 100)),
             pen=rng.uniform(0.04, 0.2),
-            centre=rng.uniform(0.35, 0.65, size=2),
+            center=rng.uniform(0.35, 0.65, size=2),
             paper=rng.uniform(0.6, 0.95),
             ink=rng.uniform(0.05, 0.35),
             gradient=rng.uniform(0, 0.6),
@@ -67,19 +68,19 @@ def drawn_photos(folder, count):
     return photos, tfds.as_numpy(split)["label"]
 
 
-def png(picture):
+def png(image):
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "png", compress_level=1)
+    Image.fromarray(image).save(file, "png", compress_level=1)
     return file.getvalue()
 
 
-def recognized(model, pictures, batch_size=256):
+def recognized(model, images, batch_size=256):
     """Scores `(n, 10)` through the SavedModel's own preprocessing."""
     import tensorflow as tf
 
-    files = [png(picture) for picture in pictures]
+    files = [png(image) for image in images]
     return np.concatenate(
         [
             model.recognize(tf.constant(files[i : i + batch_size]))["scores"]

@@ -1,7 +1,7 @@
 """Forecasts of ETTh1, all seven channels, beside naive ones.
 
 Rows 1 to 8,640 of the hourly series are learnt from, the next 2,880 choose
-epoch, window, kind and regularisation, and the next 2,880 are judged: every
+epoch, window, kind and regularization, and the next 2,880 are judged: every
 window whose horizon lies in them, the rows read before it may be older. Values
 are z-scored by the rows that are learnt from; the error is the mean square
 over windows, steps and channels.
@@ -41,14 +41,14 @@ from gates import gate
 from kept_results import kept, recipe_hash
 from real_data import DATA
 
-from dlunits.data.forecast_windows import ForecastWindows
-from dlunits.data.regular_series import regular_series
+from dlunits.data.series.forecast_windows import ForecastWindows
+from dlunits.data.series.resampling import resample
 from dlunits.diagnostics.naive_forecasts import (
     naive_forecast,
     seasonal_naive_forecast,
 )
-from dlunits.training import WorkingDirectory
-from dlunits.training.forecast_recipe import backtest, train_forecaster
+from dlunits.tasks.forecasting.train import backtest, train_forecaster
+from dlunits.training import RunDirectory
 
 SERIES = DATA.parent / "series"
 LEARNT, CHOSEN, JUDGED = 8_640, 11_520, 14_400  # rows up to
@@ -58,34 +58,45 @@ BOUNDS = {96: 0.375, 24: None}
 SHARED = {"level": "mean", "seed": 0, "patience": 3, "verbose": 0}
 LINEAR = {"kind": "linear", "batch_size": 64, "learning_rate": 1e-3}
 GRU = {
-    "kind": "gru", "units": 64, "segment": 48, "batch_size": 128,
+    "kind": "gru",
+    "units": 64,
+    "segment": 48,
+    "batch_size": 128,
     "learning_rate": 2e-3,
-}  # fmt: skip
+}
 CANDIDATES = {
     "linear, 336 hours": {**LINEAR, "window": 336, "epochs": 10},
     "linear, 512 hours": {**LINEAR, "window": 512, "epochs": 10},
     "GRU, 336 hours, dropout 0.3": {
-        **GRU, "window": 336, "rate": 0.3, "epochs": 6,
+        **GRU,
+        "window": 336,
+        "rate": 0.3,
+        "epochs": 6,
     },
     "GRU, 528 hours, dropout 0.5": {
-        **GRU, "window": 528, "rate": 0.5, "epochs": 6,
+        **GRU,
+        "window": 528,
+        "rate": 0.5,
+        "epochs": 6,
     },
-}  # fmt: skip
+}
 
 
 def read_series(data_dir):
     """Rows `(17420, 7)`, z-scored by those that are learnt from."""
     values = np.loadtxt(
-        pathlib.Path(data_dir) / "ETTh1.csv", delimiter=",", skiprows=1,
+        pathlib.Path(data_dir) / "ETTh1.csv",
+        delimiter=",",
+        skiprows=1,
         usecols=range(1, 8),
-    )  # fmt: skip
+    )
     known = values[:LEARNT]
     return (values - known.mean(axis=0)) / known.std(axis=0)
 
 
 def task_of(values, window, horizon):
     """The parts of the protocol, as a recipe of forecasts takes them."""
-    windows = ForecastWindows(regular_series(values), window, horizon)
+    windows = ForecastWindows(resample(values), window, horizon)
 
     def between(first, last):
         own = windows.origins
@@ -93,14 +104,19 @@ def task_of(values, window, horizon):
 
     validation = between(LEARNT, CHOSEN)
     origins = types.SimpleNamespace(
-        train=between(0, LEARNT), validation=validation,
-        calibration=validation, test=between(CHOSEN, JUDGED),
-    )  # fmt: skip
+        train=between(0, LEARNT),
+        validation=validation,
+        calibration=validation,
+        test=between(CHOSEN, JUDGED),
+    )
     return types.SimpleNamespace(
-        windows=windows, origins=origins, targets=list(range(7)),
-        channels=list(range(7)), learnt_values=values[:LEARNT],
+        windows=windows,
+        origins=origins,
+        targets=list(range(7)),
+        channels=list(range(7)),
+        learnt_values=values[:LEARNT],
         scale=np.ones(7, "float32"),
-    )  # fmt: skip
+    )
 
 
 def baselines(values, horizon):
@@ -123,7 +139,7 @@ def run(values, horizon, recipe, seed):
     task, started = task_of(values, recipe["window"], horizon), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         model, history = train_forecaster(
-            task, WorkingDirectory(folder, {}), **recipe
+            task, RunDirectory(folder, {}), **recipe
         )
     judged = backtest(model, task, SEASON).model_quality
     return {
@@ -177,9 +193,11 @@ def judge(values, horizon, seeds, folder, only=""):
     if BOUNDS[horizon] is None:
         return True
     return gate(
-        f"forecast_ett (H={horizon}, MSE, mean of {seeds})", mean, "<",
+        f"forecast_ett (H={horizon}, MSE, mean of {seeds})",
+        mean,
+        "<",
         BOUNDS[horizon],
-    )  # fmt: skip
+    )
 
 
 def main():

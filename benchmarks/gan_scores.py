@@ -1,14 +1,14 @@
-"""How good the pictures of GANs are, on MNIST and Fashion-MNIST.
+"""How good the images of GANs are, on MNIST and Fashion-MNIST.
 
 The default recipe, plain and conditional, and a variational autoencoder whose
-decoder has about as many weights as the generator. As many pictures as there
-are test pictures, 10,000, are drawn and judged by the features and answers of
-a LeNet-5 trained on the training pictures alone, whose checksum is printed.
-The floor is what as many training pictures get. Nothing was chosen on test
-pictures; the recipe was looked at on the 5,000 validation pictures. Whether
-pictures were copied says an exchange test of `nearest_training_neighbours`,
-between training and validation pictures, which the GANs did not see: MNIST's
-test pictures are by other writers, and unseen pictures are not as near to them.
+decoder has about as many weights as the generator. As many images as there
+are test images, 10,000, are drawn and judged by the features and answers of
+a LeNet-5 trained on the training images alone, whose checksum is printed.
+The floor is what as many training images get. Nothing was chosen on test
+images; the recipe was looked at on the 5,000 validation images. Whether
+images were copied says an exchange test of `nearest_training_neighbors`,
+between training and validation images, which the GANs did not see: MNIST's
+test images are by other writers, and unseen images are not as near to them.
 
 Usage:
     python benchmarks/gan_scores.py [--quick] [--data_dir=PREPARED_TFDS]
@@ -37,15 +37,21 @@ from gates import gate
 from kept_results import kept, recipe_hash
 from real_data import DATA
 
-from dlunits.data import batches, digits
+from dlunits.data import batches
+from dlunits.data.images import image_datasets
 from dlunits.losses.adversarial import DISCRIMINATOR_LOSSES
 from dlunits.models import (
     LeNet5,
     convolutional_gan,
     dense_variational_autoencoder,
 )
-from dlunits.training import WorkingDirectory, gan_recipe
-from dlunits.training.gan_quality import Judge, RealPictures, train_judge
+from dlunits.tasks.gan import train
+from dlunits.tasks.gan.evaluate import (
+    FeatureClassifier,
+    RealImages,
+    train_feature_classifier,
+)
+from dlunits.training import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
 
 EPOCHS = 10
@@ -66,11 +72,11 @@ ROWS = {
 
 def gan_quality(loss, conditional, seed, real, epochs, folder):
     name = f"{real.data.name}_{loss}_{conditional}_{epochs}_seed_{seed}"
-    working = WorkingDirectory(
+    working = RunDirectory(
         pathlib.Path(folder, f"{name}_{RECIPE}"),
         {"data": real.data.fingerprint},
     )
-    model, _ = gan_recipe.train_gan(
+    model, _ = train.train_gan(
         real.data,
         working,
         loss=loss,
@@ -102,12 +108,17 @@ def autoencoder_quality(seed, real, epochs):
     )
     model.compile(keras.optimizers.Adam(schedule))
 
-    pictures = batches.training_batches(
-        images, labels, batch_size=128, seed=seed, first_step=0,
-        last_step=epochs * steps, prepare=batches.unit_range,
-    ).map(lambda pictures, labels: pictures)  # fmt: skip
+    images = batches.training_batches(
+        images,
+        labels,
+        batch_size=128,
+        seed=seed,
+        first_step=0,
+        last_step=epochs * steps,
+        prepare=batches.unit_range,
+    ).map(lambda images, labels: images)
     model.fit(
-        pictures, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0
+        images, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0
     )
     measured = real.quality(model.sample(len(real.test), seed))
     measured["parameters"] = model.decoder.count_params()
@@ -120,7 +131,7 @@ RECIPE = recipe_hash(
     HIDDEN,
     *map(
         inspect.getsource,
-        (gan_recipe.train_gan, convolutional_gan, autoencoder_quality),
+        (train.train_gan, convolutional_gan, autoencoder_quality),
     ),
 )
 
@@ -130,8 +141,8 @@ def judge_of(data, folder, epochs):
     if path.exists():
         network = LeNet5(len(data.class_names))
         network.load_weights(path)
-        return Judge(network)
-    judge = train_judge(data, epochs=epochs)
+        return FeatureClassifier(network)
+    judge = train_feature_classifier(data, epochs=epochs)
     judge.network.save_weights(path)
     return judge
 
@@ -145,10 +156,10 @@ def show(row, measured):
 
 def judge(dataset, arguments, folder):
     """Whether all bounds hold on one data set."""
-    data = digits.load(dataset, data_dir=arguments.data_dir)
+    data = image_datasets.load(dataset, data_dir=arguments.data_dir)
     epochs = 1 if arguments.quick else EPOCHS
     seeds = 1 if arguments.quick else arguments.seeds
-    real = RealPictures(judge_of(data, folder, min(epochs, 5)), data)
+    real = RealImages(judge_of(data, folder, min(epochs, 5)), data)
     print(f"{dataset}: LeNet-5 with checksum {real.judge.checksum}")
     show(f"{dataset}, real (floor)", real.floor)
     measures = {
@@ -157,12 +168,15 @@ def judge(dataset, arguments, folder):
         ),
         **{
             name: functools.partial(
-                gan_quality, *ROWS[name], real=real, epochs=epochs,
+                gan_quality,
+                *ROWS[name],
+                real=real,
+                epochs=epochs,
                 folder=folder,
             )
             for name in arguments.rows
         },
-    }  # fmt: skip
+    }
     results = {}
     for name, measure in measures.items():
         results[name] = []

@@ -1,7 +1,7 @@
-"""Pictures a second in training a GAN, beside a PyTorch loop written by hand.
+"""Images a second in training a GAN, beside a PyTorch loop written by hand.
 
-The same networks, of 28x28 pictures, with the same losses, penalty, optimizers
-and running average of the generator's weights, on the same random pictures,
+The same networks, of 28x28 images, with the same losses, penalty, optimizers
+and running average of the generator's weights, on the same random images,
 with 2 threads. Each row is a process of its own; the rows are run in turns, and
 the fastest turn counts, so that a busy machine treats them alike.
 
@@ -20,7 +20,7 @@ BATCH, LATENT, FILTERS, HIDDEN = 128, 64, (64, 32), 256
 ROWS = ("dlunits, TensorFlow", "dlunits, JAX", "PyTorch")
 
 
-def pictures():
+def images():
     import numpy as np
 
     shape = (BATCH, 28, 28, 1)
@@ -41,7 +41,7 @@ def keras_steps():
     model.compile()
     options = tf.data.Options()
     options.autotune.enabled = False
-    batches = tf.data.Dataset.from_tensors(pictures())
+    batches = tf.data.Dataset.from_tensors(images())
     batches = batches.repeat().with_options(options)
     return lambda count: model.fit(
         batches, steps_per_epoch=count, shuffle=False, verbose=0
@@ -81,7 +81,7 @@ def torch_steps():
         for network in (generator, discriminator)
     ]
     averages = [p.detach().clone() for p in generator.parameters()]
-    real = torch.tensor(pictures()).permute(0, 3, 1, 2).contiguous()
+    real = torch.tensor(images()).permute(0, 3, 1, 2).contiguous()
     real.requires_grad_()
     softplus = nn.functional.softplus
 
@@ -112,7 +112,7 @@ def torch_steps():
 
 
 def measure(row, count):
-    """Prints pictures a second, in a process of its own."""
+    """Prints images a second, in a process of its own."""
     take = torch_steps() if row == "PyTorch" else keras_steps()
     take(count)
     seconds = []
@@ -148,7 +148,7 @@ def main():
     ]
     best = {row: max(turn[row] for turn in turns) for row in ROWS}
     for row, speed in best.items():
-        print(f"{row:20}{speed:7.0f} pictures a second")
+        print(f"{row:20}{speed:7.0f} images a second")
     if arguments.quick:
         return
     ours = max(best[row] for row in ROWS if "dlunits" in row)

@@ -2,7 +2,7 @@
 
 An LSTM of 2x128, exported, loaded as TensorFlow Serving loads it, and held to
 one thread. `generate` writes all in one call; a loop of `step` in Python is
-the peer, and writes the same text.
+the baseline, and writes the same text.
 
 Usage:
     python benchmarks/generation_speed.py [--quick]
@@ -22,10 +22,10 @@ import keras
 import tensorflow as tf
 from gates import gate
 
-from dlunits.data.vocabulary import learn_vocabulary
-from dlunits.models import CharacterModel
-from dlunits.serving.served_text import ServedText
-from dlunits.serving.text_service import export_text_model
+from dlunits.data.text.vocabulary import learn_vocabulary
+from dlunits.models import RecurrentLanguageModel
+from dlunits.tasks.text.generate import TextGenerator
+from dlunits.tasks.text.serve import export_text_model
 
 # Texts at a time -> characters a second to beat.
 BOUNDS = {1: 1_250, 16: 10_700}
@@ -36,14 +36,16 @@ def served_model(folder):
     keras.utils.set_random_seed(0)
     vocabulary = learn_vocabulary([LETTERS])
     version = export_text_model(
-        CharacterModel(vocabulary.size, "lstm", units=128, num_layers=2),
+        RecurrentLanguageModel(
+            vocabulary.size, "lstm", units=128, num_layers=2
+        ),
         pathlib.Path(folder, "text"),
         vocabulary=vocabulary,
         data="none: the weights are random",
         metrics={},
         command="python benchmarks/generation_speed.py",
     )
-    return ServedText(version)
+    return TextGenerator(version)
 
 
 def rate(write, count, characters):

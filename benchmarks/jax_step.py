@@ -1,7 +1,7 @@
 """Milliseconds of a training step on Keras' JAX backend, on a GPU if there is.
 
 Character models of our recurrent layers beside Keras' layers, and a GAN of
-28x28 pictures, each step a compiled program whose batch lies on the device.
+28x28 images, each step a compiled program whose batch lies on the device.
 The median of five runs counts. TensorFlow is not needed.
 
 Usage:
@@ -99,11 +99,10 @@ def main():
 
     model = convolutional_gan(seed=0)
     model.compile()
-    pictures = jax.numpy.asarray(rng.random((128, 28, 28, 1)).astype("float32"))
-    taken = milliseconds_a_step(model, (pictures,), steps)
+    images = jax.numpy.asarray(rng.random((128, 28, 28, 1)).astype("float32"))
+    taken = milliseconds_a_step(model, (images,), steps)
     print(
-        f"GAN: {taken:.3f} ms, {1e3 * len(pictures) / taken:.0f} pictures a "
-        "second"
+        f"GAN: {taken:.3f} ms, {1e3 * len(images) / taken:.0f} images a second"
     )
 
 

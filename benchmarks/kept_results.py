@@ -4,7 +4,7 @@ import hashlib
 import json
 import pathlib
 
-from dlunits.whole_files import written_whole
+from dlunits.atomic_files import atomic_write
 
 
 def kept(path, measure):
@@ -12,7 +12,7 @@ def kept(path, measure):
     path = pathlib.Path(path)
     if not path.exists():
         text = json.dumps(measure())
-        with written_whole(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
     return json.loads(path.read_text())
 

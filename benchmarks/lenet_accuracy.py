@@ -3,7 +3,7 @@
 Runs `apps/lenet_mnist.py` as a user does, once a seed, each in a process of
 its own, with its default epochs and with `--epochs=5`, and reads the error off
 the model card it writes. The recipe was chosen on the 5,000 validation
-pictures, which are held out of the 60,000 and not trained on here either.
+images, which are held out of the 60,000 and not trained on here either.
 
 The baseline row is the same network trained plainly: no augmentation.
 

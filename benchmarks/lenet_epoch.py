@@ -1,6 +1,6 @@
 """Time of one LeNet-5 epoch: this package, stock Keras and PyTorch.
 
-60,000 pictures, batches of 128, two threads, Adam. Every system runs in a
+60,000 images, batches of 128, two threads, Adam. Every system runs in a
 process of its own, in turns, so that a slow moment of the machine meets all
 of them. The fastest epoch of each counts.
 
@@ -23,31 +23,31 @@ import time
 
 from gates import gate
 
-NUM_PICTURES, BATCH_SIZE, THREADS = 60_000, 128, 2
-STEPS = NUM_PICTURES // BATCH_SIZE
+NUM_IMAGES, BATCH_SIZE, THREADS = 60_000, 128, 2
+STEPS = NUM_IMAGES // BATCH_SIZE
 BOUND = 1.0
 
 
-def pictures():
+def load_images():
     """Noise in MNIST's form: time does not depend on what it shows."""
     import numpy as np
 
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (NUM_PICTURES, 28, 28, 1), dtype="uint8")
-    return images, rng.integers(0, 10, NUM_PICTURES)
+    images = rng.integers(0, 256, (NUM_IMAGES, 28, 28, 1), dtype="uint8")
+    return images, rng.integers(0, 10, NUM_IMAGES)
 
 
 def ours(epochs, augment=False):
     import keras
 
-    from dlunits.data.augmentation import RandomAffine, place_in_field
     from dlunits.data.batches import training_batches
+    from dlunits.data.images.augmentation import RandomAffine, place_in_field
     from dlunits.models import LeNet5
 
     limit_tensorflow()
     distort = RandomAffine()
     batches = training_batches(
-        *pictures(),
+        *load_images(),
         batch_size=BATCH_SIZE,
         seed=0,
         first_step=0,
@@ -73,7 +73,7 @@ def stock(epochs):
     from keras import layers
 
     limit_tensorflow()
-    images, labels = pictures()
+    images, labels = load_images()
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -105,7 +105,7 @@ def pytorch(epochs):
     from torch import nn
 
     torch.set_num_threads(THREADS)
-    images, labels = pictures()
+    images, labels = load_images()
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     y = torch.from_numpy(labels)
     net = nn.Sequential(
@@ -127,7 +127,7 @@ def pytorch(epochs):
     seconds = []
     for _ in range(epochs):
         start = time.perf_counter()
-        order = torch.randperm(NUM_PICTURES)
+        order = torch.randperm(NUM_IMAGES)
         for rows in order[: STEPS * BATCH_SIZE].split(BATCH_SIZE):
             optimizer.zero_grad()
             loss = loss_of(net(x[rows]), y[rows])

@@ -1,7 +1,7 @@
 """Draws digits as photos of pages: to choose by, to test and to judge with.
 
 A photo is ink laid on paper under uneven light: the stroke's middle line is
-taken from a small picture of the digit and drawn again with another pen, at
+taken from a small image of the digit and drawn again with another pen, at
 any size and place.
 """
 
@@ -16,7 +16,7 @@ def photograph(
     page=(240, 240),
     height=120,
     pen=0.1,
-    centre=(0.5, 0.5),
+    center=(0.5, 0.5),
     paper=0.85,
     ink=0.15,
     gradient=0.0,
@@ -25,15 +25,15 @@ def photograph(
     specks=0,
     blur=0.0,
 ):
-    """Returns a grey photo `(rows, columns)`, uint8, of one written digit.
+    """Returns a gray photo `(rows, columns)`, uint8, of one written digit.
 
     Args:
-        digit: Small picture of the digit, `(rows, columns)`, ink 1 on 0.
+        digit: Small image of the digit, `(rows, columns)`, ink 1 on 0.
         rng: `np.random.Generator` of everything random in the photo.
         page: Rows and columns of the photo, pixels.
         height: Height of the digit, pixels.
         pen: Width of the stroke as a part of the digit's height.
-        centre: Where the digit's centre is, as parts of the page's sides.
+        center: Where the digit's center is, as parts of the page's sides.
         paper: Brightness of the paper in [0, 1].
         ink: Brightness of the ink. Above `paper`: chalk on a board.
         gradient: Part of the light lost from one side of the page to the
@@ -55,7 +55,7 @@ def photograph(
     covered = stroke(digit, height, pen)
     top, left = (
         round(part * side - size / 2)
-        for part, side, size in zip(centre, page, covered.shape, strict=True)
+        for part, side, size in zip(center, page, covered.shape, strict=True)
     )
     layer = place(covered, page, top, left)
     for _ in range(specks):
@@ -76,7 +76,7 @@ def photograph(
 def stroke(digit, height, pen):
     """The digit drawn again `height` pixels high: coverage by ink in [0, 1].
 
-    The picture is enlarged, its middle line found as the ridge of the distance
+    The image is enlarged, its middle line found as the ridge of the distance
     to the outline, and every pixel within half a pen of that line inked.
     """
     digit = tight(np.asarray(digit, "float32"), 0.3)
@@ -98,19 +98,19 @@ def stroke(digit, height, pen):
     return covered.reshape(rows, fine, columns, fine).mean(axis=(1, 3))
 
 
-def tight(picture, above):
+def tight(image, above):
     """Cuts off the rows and columns that hold nothing brighter."""
-    rows = np.flatnonzero(picture.max(axis=1) > above)
-    columns = np.flatnonzero(picture.max(axis=0) > above)
-    return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    rows = np.flatnonzero(image.max(axis=1) > above)
+    columns = np.flatnonzero(image.max(axis=0) > above)
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def place(picture, page, top, left):
-    """`picture` on an empty page, what hangs over its edges cut off."""
+def place(image, page, top, left):
+    """`image` on an empty page, what hangs over its edges cut off."""
     layer = np.zeros(page, "float32")
-    rows = slice(max(top, 0), min(top + picture.shape[0], page[0]))
-    columns = slice(max(left, 0), min(left + picture.shape[1], page[1]))
-    layer[rows, columns] = picture[
+    rows = slice(max(top, 0), min(top + image.shape[0], page[0]))
+    columns = slice(max(left, 0), min(left + image.shape[1], page[1]))
+    layer[rows, columns] = image[
         rows.start - top : rows.stop - top,
         columns.start - left : columns.stop - left,
     ]

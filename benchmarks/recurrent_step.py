@@ -4,7 +4,7 @@ Rows: the LSTM of dlunits on TensorFlow and on JAX, Keras' own on both, and
 `torch.nn.LSTM`: the same network, an embedding, LSTMs and a dense layer, Adam,
 on the same random text, with 2 threads. "Layers alone" are dlunits' LSTMs
 behind Keras' embedding, one after the other; the other rows of dlunits have a
-`TokenReader` for the embedding and the first LSTM, which is the same function
+`EmbeddingRNN` for the embedding and the first LSTM, which is the same function
 of the same weights. Each row is a process of its own; the rows are run in
 turns, and the fastest turn counts, so that a busy machine treats them alike.
 
@@ -61,7 +61,7 @@ def keras_steps(row, layers, units, batch, steps):
         *(kind(units, return_sequences=True) for _ in range(layers)),
     ]
     if "dlunits" in row and row != LAYERS_ALONE:
-        readers[:2] = [dlunits.layers.TokenReader(*readers[:2])]
+        readers[:2] = [dlunits.layers.EmbeddingRNN(*readers[:2])]
     model = keras.Sequential(
         [
             keras.Input((steps,), batch_size=batch, dtype="int32"),
@@ -155,9 +155,9 @@ def main():
         if arguments.quick:
             continue
         ours = min(best[row][0] for row in ROWS if "dlunits" in row)
-        for peer, bound in (("Keras, TensorFlow", 1.3), ("PyTorch", 1.0)):
-            name = f"recurrent_step ({network}, times as fast as {peer})"
-            passed &= gate(name, best[peer][0] / ours, ">=", bound)
+        for baseline, bound in (("Keras, TensorFlow", 1.3), ("PyTorch", 1.0)):
+            name = f"recurrent_step ({network}, times as fast as {baseline})"
+            passed &= gate(name, best[baseline][0] / ours, ">=", bound)
     sys.exit(not passed)
 
 

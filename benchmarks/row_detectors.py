@@ -15,7 +15,7 @@ def scaled(known, new):
     return scaler.transform(known), scaler.transform(new)
 
 
-def neighbours(number):
+def neighbors(number):
     """The detector by the mean distance to that many nearest rows."""
 
     def score(known, new):

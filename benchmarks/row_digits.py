@@ -2,7 +2,7 @@
 
 Runs `apps/sequence_digits.py` as a user does, once a seed, each in a process
 of its own, and reads the error off the model card it writes. The recipe was
-chosen with the LSTM on the 5,000 validation pictures, which are held out of
+chosen with the LSTM on the 5,000 validation images, which are held out of
 the 60,000 and not trained on here either; the other rows differ from it in the
 one flag they name. The bounds hold for the LSTM, one way and both ways.
 
@@ -37,7 +37,7 @@ ROWS = {
 
 MINUTES_A_SEED = 6  # of one core
 
-RECIPE = APPS.parent / "dlunits/training/row_reader_recipe.py"
+RECIPE = APPS.parent / "dlunits/tasks/digits/train_row_reader.py"
 
 
 def train(flags, data_dir, seed):

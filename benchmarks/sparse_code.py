@@ -3,14 +3,14 @@
 Trains the same autoencoder, 784-400-784 with a sigmoid code, three ways:
 without a penalty, with the KL penalty the way Keras passes it on when nothing
 allows for it (divided by the batch size), and with
-`dlunits.regularizers.KLSparsity`. Each row is the code of the test pictures:
+`dlunits.regularizers.KLSparsity`. Each row is the code of the test images:
 mean activation, share of units whose own mean is within 20 % of the target,
 share of dead units, and the reconstruction error.
 
-The last gates put the same 64 pictures, once and four times over, through one
+The last gates put the same 64 images, once and four times over, through one
 training step of each and compare what Keras adds to the loss.
 
-Weight and epochs were chosen on the 5,000 validation pictures.
+Weight and epochs were chosen on the 5,000 validation images.
 
 Usage:
     python benchmarks/sparse_code.py [--quick] [--data_dir=PREPARED_TFDS]
@@ -30,7 +30,7 @@ from gates import gate
 from keras import ops
 from real_data import DATA
 
-from dlunits.data import digits
+from dlunits.data.images import image_datasets
 from dlunits.diagnostics import code_statistics
 from dlunits.models import dense_autoencoder
 from dlunits.regularizers import KLSparsity
@@ -106,7 +106,7 @@ def main():
     )
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
-    mnist = digits.load("mnist", data_dir=arguments.data_dir)
+    mnist = image_datasets.load("mnist", data_dir=arguments.data_dir)
     images, test_images = (
         as_pixels(part[0]) for part in (mnist.train, mnist.test)
     )

@@ -1,21 +1,21 @@
 """Likelihood of MNIST under the 784-200-200-50 variational autoencoder.
 
-The pictures are black and white: a pixel is ink with the probability that its
-grey says, drawn anew at every training step, and once for the test pictures.
+The images are black and white: a pixel is ink with the probability that its
+gray says, drawn anew at every training step, and once for the test images.
 Reported are the negative evidence lower bound (-ELBO) and the importance-
-weighted negative log-likelihood (NLL) with 5,000 codes a picture, in nats a
-picture, after Burda, Grosse and Salakhutdinov, 2016,
+weighted negative log-likelihood (NLL) with 5,000 codes an image, in nats a
+image, after Burda, Grosse and Salakhutdinov, 2016,
 https://arxiv.org/abs/1509.00519, who report NLL 86.76 after 3,280 epochs.
 
-The recipe was chosen on 5,000 of the training pictures, held out; with it the
-networks are trained on all 60,000 and judged on the 10,000 test pictures. The
-number of epochs alone was raised after a look at the test pictures: one seed
+The recipe was chosen on 5,000 of the training images, held out; with it the
+networks are trained on all 60,000 and judged on the 10,000 test images. The
+number of epochs alone was raised after a look at the test images: one seed
 of 400 epochs reached -ELBO 90.69 and NLL 87.28. The
 baseline row is the same network trained plainly: tanh, as in the paper, and
 Keras' Adam at 1e-3 throughout.
 
 Minutes are the processor's, so that what else runs on the machine does not
-count, and those of training; judging by 5,000 codes a picture adds eight.
+count, and those of training; judging by 5,000 codes an image adds eight.
 
 Usage:
     python benchmarks/variational_likelihood.py [--quick | --full]
@@ -42,15 +42,15 @@ import tensorflow as tf
 from gates import gate
 from real_data import DATA
 
-from dlunits.data import digits
 from dlunits.data.batches import (
     steps_a_pass,
     training_batches,
     without_autotune,
 )
+from dlunits.data.images import image_datasets
 from dlunits.models import dense_variational_autoencoder
-from dlunits.training import WorkingDirectory
-from dlunits.training.measured_once import measured_once
+from dlunits.training import RunDirectory
+from dlunits.training.result_cache import cached_result
 
 BATCH_SIZE = 100
 NUM_SAMPLES = 5000
@@ -72,28 +72,28 @@ ROWS = {
 }
 
 
-def binarised(pictures, seed):
-    """Draws each pixel: ink (1) with the probability grey / 255."""
-    draws = tf.random.stateless_uniform(tf.shape(pictures), seed)
-    return tf.cast(255 * draws < tf.cast(pictures, "float32"), "float32")
+def binarized(images, seed):
+    """Draws each pixel: ink (1) with the probability gray / 255."""
+    draws = tf.random.stateless_uniform(tf.shape(images), seed)
+    return tf.cast(255 * draws < tf.cast(images, "float32"), "float32")
 
 
-def train(row, seed, pictures, folder):
+def train(row, seed, images, folder):
     """Returns the model, what the run was, and its processor's minutes."""
     recipe, epochs = ROWS[row]
     run = {"row": row, "seed": seed, **recipe}
-    working = WorkingDirectory(folder, run)
+    working = RunDirectory(folder, run)
     earlier = working.seconds  # of a run that was stopped, by the clock
     start = time.process_time()
     keras.utils.set_random_seed(seed)
-    steps = steps_a_pass(len(pictures), BATCH_SIZE)
+    steps = steps_a_pass(len(images), BATCH_SIZE)
     learning_rate = recipe["learning_rate"]
     if row != "plain":
         learning_rate = keras.optimizers.schedules.CosineDecay(
             learning_rate, epochs * steps
         )
     model = dense_variational_autoencoder(
-        activation=recipe["activation"], mean=pictures.mean(axis=0) / 255
+        activation=recipe["activation"], mean=images.mean(axis=0) / 255
     )
     model.compile(
         keras.optimizers.Adam(learning_rate, epsilon=recipe["epsilon"]),
@@ -103,40 +103,40 @@ def train(row, seed, pictures, folder):
 
     def batches(first_step, last_step):
         return training_batches(
-            pictures,
-            np.zeros(len(pictures)),  # no labels
+            images,
+            np.zeros(len(images)),  # no labels
             batch_size=BATCH_SIZE,
             seed=seed,
             first_step=first_step,
             last_step=last_step,
-            prepare=binarised,
-        ).map(lambda pictures, labels: pictures)
+            prepare=binarized,
+        ).map(lambda images, labels: images)
 
     working.fit(model, batches, epochs=epochs, steps_per_epoch=steps, verbose=2)
     return model, run, (earlier + time.process_time() - start) / 60
 
 
-def judge(model, pictures, num_samples):
-    """-ELBO, as the mean of ten draws a picture, and NLL."""
-    pictures = binarised(pictures, seed=(0, 0)).numpy()
-    batches = tf.data.Dataset.from_tensor_slices(pictures).batch(500)
+def judge(model, images, num_samples):
+    """-ELBO, as the mean of ten draws an image, and NLL."""
+    images = binarized(images, seed=(0, 0)).numpy()
+    batches = tf.data.Dataset.from_tensor_slices(images).batch(500)
     scores = model.evaluate(
         without_autotune(batches.repeat(10)), return_dict=True, verbose=0
     )
-    nll = -model.log_likelihood(pictures, num_samples).mean(dtype="float64")
+    nll = -model.log_likelihood(images, num_samples).mean(dtype="float64")
     return {"elbo": scores["loss"], "kl": scores["kl"], "nll": float(nll)}
 
 
 def run_once(row, seed, data_dir, workdir):
     """Trains and judges one network, if that has not been done before."""
     folder = pathlib.Path(workdir, f"{row}_{seed}")
-    mnist = digits.load("mnist", data_dir=data_dir)
-    pictures = np.concatenate([mnist.train[0], mnist.validation[0]])
+    mnist = image_datasets.load("mnist", data_dir=data_dir)
+    images = np.concatenate([mnist.train[0], mnist.validation[0]])
     test, num_samples = mnist.test[0], NUM_SAMPLES
     if row == "quick":
         test, num_samples = test[:1000], 100
-    model, run, minutes = train(row, seed, pictures, folder)
-    scores = measured_once(
+    model, run, minutes = train(row, seed, images, folder)
+    scores = cached_result(
         folder / "test.json",
         run,
         model,

@@ -1,14 +1,26 @@
 """Deep-learning units for Keras 3.
 
-What is imported here runs on every Keras backend. The rooms that need more are
-imported by name: `dlunits.data` and `dlunits.serving` load TensorFlow,
-`dlunits.reporting` loads matplotlib.
+The packages imported here run on every Keras backend. Import the others by
+name: `dlunits.data` and `dlunits.serving` load TensorFlow, `dlunits.reporting`
+loads matplotlib, `dlunits.tasks` loads all of them.
 """
 
-from dlunits import layers as layers
-from dlunits import losses as losses
-from dlunits import metrics as metrics
-from dlunits import models as models
-from dlunits import regularizers as regularizers
+from dlunits import (
+    activations,
+    layers,
+    losses,
+    metrics,
+    models,
+    regularizers,
+)
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "activations",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "regularizers",
+]

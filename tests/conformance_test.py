@@ -21,22 +21,24 @@ def convolution(channels, filters):
 
 
 def contractive_autoencoder(**options):
-    parts = dlunits.models.dense_autoencoder((4, 2), 3, (5,), **options)
+    parts = dlunits.models.autoencoders.dense_autoencoder(
+        (4, 2), 3, (5,), **options
+    )
     return dlunits.models.ContractiveAutoencoder(
         parts.encoder, parts.decoder, weight=0.5, seed=0
     )
 
 
 def variational_autoencoder(**options):
-    return dlunits.models.dense_variational_autoencoder(
+    return dlunits.models.autoencoders.dense_variational_autoencoder(
         (4, 2), 3, (5,), **options
     )
 
 
 # Public class -> how to make one, and the shape of one input.
 CATALOGUE = {
-    "ColumnEncoding": (
-        lambda **options: dlunits.layers.ColumnEncoding(
+    "TabularEncoding": (
+        lambda **options: dlunits.layers.TabularEncoding(
             3, gaps=(1,), **options
         ),
         (3,),
@@ -49,14 +51,14 @@ CATALOGUE = {
         lambda **options: dlunits.layers.ConformalPValue(9, 3, **options),
         (3,),
     ),
-    "CrossDensities": (
-        lambda **options: dlunits.layers.CrossDensities(
-            12, neighbors=2, crowd=4, num_folds=3, **options
+    "CrossFittedKDE": (
+        lambda **options: dlunits.layers.CrossFittedKDE(
+            12, neighbors=2, far_neighbors=4, num_folds=3, **options
         ),
         (5,),
     ),
-    "DistanceUnits": (
-        lambda **options: dlunits.layers.DistanceUnits(
+    "EuclideanRBF": (
+        lambda **options: dlunits.layers.EuclideanRBF(
             3, trainable_codes=True, **options
         ),
         (5,),
@@ -77,8 +79,8 @@ CATALOGUE = {
         ),
         (4, 3),
     ),
-    "OrientedGradients": (
-        lambda **options: dlunits.layers.OrientedGradients(
+    "HistogramOfOrientedGradients": (
+        lambda **options: dlunits.layers.HistogramOfOrientedGradients(
             5, cell_size=2, **options
         ),
         (6, 5, 2),
@@ -143,13 +145,13 @@ CATALOGUE = {
         (4,),
     ),
     "convolutional_gan": (
-        lambda **options: dlunits.models.convolutional_gan(
+        lambda **options: dlunits.models.gan.convolutional_gan(
             (4, 4, 1), 3, filters=(2,), **options
         ),
         (3,),
     ),
-    "TokenReader": (
-        lambda **options: dlunits.layers.TokenReader(
+    "EmbeddingRNN": (
+        lambda **options: dlunits.layers.EmbeddingRNN(
             keras.layers.Embedding(7, 2, **options),
             dlunits.layers.GRU(3, **options),
             **options,
@@ -193,25 +195,25 @@ CATALOGUE = {
         (4, 2),
     ),
     "dense_autoencoder": (
-        lambda **options: dlunits.models.dense_autoencoder(
+        lambda **options: dlunits.models.autoencoders.dense_autoencoder(
             (4, 2), 3, (5,), tied=True, **options
         ),
         (4, 2),
     ),
     "convolutional_autoencoder": (
-        lambda **options: dlunits.models.convolutional_autoencoder(
+        lambda **options: dlunits.models.autoencoders.convolutional_autoencoder(
             (6, 5, 1), 3, (4, 2), **options
         ),
         (6, 5, 1),
     ),
     "convolutional_autoencoder-tied": (
-        lambda **options: dlunits.models.convolutional_autoencoder(
+        lambda **options: dlunits.models.autoencoders.convolutional_autoencoder(
             (6, 5, 1), 3, (4, 2), tied=True, **options
         ),
         (6, 5, 1),
     ),
     "denoising_autoencoder": (
-        lambda **options: dlunits.models.denoising_autoencoder(
+        lambda **options: dlunits.models.autoencoders.denoising_autoencoder(
             (8, 12, 1), 4, 3, **options
         ),
         (8, 12, 1),
@@ -264,7 +266,7 @@ CATALOGUE = {
         (4, 2),
     ),
     "pca_autoencoder": (
-        lambda **options: dlunits.models.pca_autoencoder(
+        lambda **options: dlunits.models.autoencoders.pca_autoencoder(
             np.random.default_rng(0).normal(size=(20, 4, 2)), 3, **options
         ),
         (4, 2),
@@ -332,7 +334,7 @@ WITHOUT_GRADIENT = {
     "ConformalPValue": "It counts, and a count has no gradient.",
     "GAN": "It has a step of its own: adversarial_training_test.py.",
     "convolutional_gan": "As GAN.",
-    "TokenReader": "It reads tokens, and they have no gradient.",
+    "EmbeddingRNN": "It reads tokens, and they have no gradient.",
 }
 
 every_unit = pytest.mark.parametrize("name", CATALOGUE)
@@ -358,8 +360,8 @@ def model_of(name, **options):
 
 def test_catalogue_holds_every_public_class():
     public = {*dlunits.layers.__all__, *dlunits.models.__all__}
-    public -= {"AnomalyDetector", "TableInputs"}  # take tables, no tensors
-    public -= {"CharacterModel"}  # takes states as well
+    public -= {"AnomalyDetector", "TableSchema"}  # take tables, no tensors
+    public -= {"RecurrentLanguageModel"}  # takes states as well
     assert {name.split("-")[0] for name in CATALOGUE} == public
     assert REGULARIZERS.keys() == {*dlunits.regularizers.__all__}
     assert LOSSES.keys() == {*dlunits.losses.__all__}

@@ -33,41 +33,56 @@ PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal"}
 
 # Kinds of Keras objects that a saved model names by their registered name.
 SAVED_BY_NAME = {
-    "Layer", "Model", "Sequential", "constraints", "initializers", "layers",
-    "losses", "metrics", "models", "optimizers", "regularizers",
-}  # fmt: skip
+    "Layer",
+    "Model",
+    "Sequential",
+    "constraints",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+}
 
 # Modules whose tests are another module's, because they are parts of it.
 TESTED_WITH = {
     # One table of tests holds every kind of cell, and every kind of layer.
-    "dlunits/layers/gru_cell.py": "tests/layers/recurrent_cells_test.py",
-    "dlunits/layers/lstm_cell.py": "tests/layers/recurrent_cells_test.py",
-    "dlunits/layers/simple_rnn_cell.py": "tests/layers/recurrent_cells_test.py",
-    "dlunits/layers/recurrence.py": "tests/layers/through_time_test.py",
-    "dlunits/layers/recurrent_product.py": (
-        "tests/layers/recurrent_cells_test.py"
+    **dict.fromkeys(
+        [
+            "dlunits/layers/rnn/gru_cell.py",
+            "dlunits/layers/rnn/lstm_cell.py",
+            "dlunits/layers/rnn/simple_rnn_cell.py",
+            "dlunits/layers/rnn/recurrent_kernel.py",
+        ],
+        "tests/layers/rnn/recurrent_cells_test.py",
     ),
-    "dlunits/layers/gru.py": "tests/layers/through_time_test.py",
-    "dlunits/layers/lstm.py": "tests/layers/through_time_test.py",
-    "dlunits/layers/simple_rnn.py": "tests/layers/through_time_test.py",
-    "dlunits/layers/tied_kernel.py": "tests/layers/tied_dense_test.py",
+    **dict.fromkeys(
+        [
+            "dlunits/layers/rnn/bptt_scan.py",
+            "dlunits/layers/rnn/gru.py",
+            "dlunits/layers/rnn/lstm.py",
+            "dlunits/layers/rnn/simple_rnn.py",
+        ],
+        "tests/layers/rnn/bptt_test.py",
+    ),
+    "dlunits/layers/tied/tied_kernel.py": (
+        "tests/layers/tied/tied_dense_test.py"
+    ),
     "dlunits/reporting/feature_maps.py": "tests/reporting/figures_test.py",
-    "dlunits/reporting/forecast_report.py": (
-        "tests/training/forecast_recipe_test.py"
+    "dlunits/tasks/forecasting/report.py": (
+        "tests/tasks/forecasting/train_test.py"
     ),
     "dlunits/reporting/style.py": "tests/reporting/figures_test.py",
-    "dlunits/serving/served_text.py": "tests/serving/text_service_test.py",
+    "dlunits/tasks/text/generate.py": "tests/tasks/text/serve_test.py",
     "dlunits/serving/warmup.py": "tests/serving/export_test.py",
     # Seen at work in runs that stop early, diverge and are resumed.
     "dlunits/training/early_stopping.py": (
-        "tests/training/working_directory_test.py"
+        "tests/training/run_directory_test.py"
     ),
-    "dlunits/training/finite_loss.py": (
-        "tests/training/working_directory_test.py"
-    ),
-    "dlunits/training/tensorboard.py": (
-        "tests/training/working_directory_test.py"
-    ),
+    "dlunits/training/finite_loss.py": ("tests/training/run_directory_test.py"),
+    "dlunits/training/tensorboard.py": ("tests/training/run_directory_test.py"),
 }
 
 

@@ -8,7 +8,7 @@ def training_batches(
 ):
     """Yields the mini-batches of training steps `first_step` to `last_step`.
 
-    Every epoch visits the pictures in a new order, without repetition; what
+    Every epoch visits the images in a new order, without repetition; what
     does not fill a batch is left out of that epoch. Nothing is remembered
     between steps: the batch of step 700 is the same whether the run started
     at 0 or was resumed at 700.
@@ -22,25 +22,25 @@ def training_batches(
     Args:
         images: Array `(num_images, height, width, channels)`.
         labels: Integer array `(num_images,)`.
-        batch_size: Pictures a step, at most `num_images`.
+        batch_size: Images a step, at most `num_images`.
         seed: Integer, seed of the order and of the augmentation.
         first_step: Integer, counted from 0 over the whole run.
         last_step: Integer, one past the last step.
-        prepare: Function of a batch of pictures and a seed of shape `(2,)`
+        prepare: Function of a batch of images and a seed of shape `(2,)`
             that is different at every step, to what the model takes.
 
     Returns:
-        A `tf.data.Dataset` of (prepared pictures, labels).
+        A `tf.data.Dataset` of (prepared images, labels).
 
     Raises:
-        ValueError: If there are fewer pictures than one batch needs.
+        ValueError: If there are fewer images than one batch needs.
 
     Example:
 
     >>> import numpy as np
-    >>> pictures = np.arange(6).reshape(6, 1, 1, 1)
+    >>> images = np.arange(6).reshape(6, 1, 1, 1)
     >>> epoch = training_batches(
-    ...     pictures, np.arange(6), batch_size=2, seed=0, first_step=0,
+    ...     images, np.arange(6), batch_size=2, seed=0, first_step=0,
     ...     last_step=3, prepare=lambda images, seed: images)
     >>> sorted(int(label) for _, labels in epoch for label in labels)
     [0, 1, 2, 3, 4, 5]
@@ -73,35 +73,35 @@ def shuffle_key(seed, epoch):
 
 
 def steps_a_pass(num_images, batch_size):
-    """Whole mini-batches in one pass over the pictures.
+    """Whole mini-batches in one pass over the images.
 
     Raises:
-        ValueError: If there are fewer pictures than one batch needs.
+        ValueError: If there are fewer images than one batch needs.
 
     Example:
 
-    >>> steps_a_pass(60_000, batch_size=128)  # 96 pictures are left out
+    >>> steps_a_pass(60_000, batch_size=128)  # 96 images are left out
     468
     """
     if batch_size > num_images:
         raise ValueError(
             f"A batch must not need more than the {num_images} training "
-            f"pictures: choose a smaller batch size. Received: {batch_size=}"
+            f"images: choose a smaller batch size. Received: {batch_size=}"
         )
     return num_images // batch_size
 
 
 def evaluation_batches(images, labels, *, prepare, batch_size=1000):
-    """Yields every picture once, in order, none left out.
+    """Yields every image once, in order, none left out.
 
     Args:
         images: Array `(num_images, height, width, channels)`.
         labels: Integer array `(num_images,)`.
-        prepare: Function of a batch of pictures to what the model takes.
-        batch_size: Pictures a batch; the last one may be smaller.
+        prepare: Function of a batch of images to what the model takes.
+        batch_size: Images a batch; the last one may be smaller.
 
     Returns:
-        A `tf.data.Dataset` of (prepared pictures, labels).
+        A `tf.data.Dataset` of (prepared images, labels).
 
     Example:
 
@@ -121,15 +121,15 @@ def evaluation_batches(images, labels, *, prepare, batch_size=1000):
     return without_autotune(batches.prefetch(4))
 
 
-def unit_range(pictures, seed=None):
-    """Takes uint8 pictures to floats in [0, 1]; for `prepare`, without chance.
+def unit_range(images, seed=None):
+    """Takes uint8 images to floats in [0, 1]; for `prepare`, without chance.
 
     Example:
 
     >>> unit_range(tf.constant([0, 255], tf.uint8)).numpy().tolist()
     [0.0, 1.0]
     """
-    return tf.image.convert_image_dtype(pictures, tf.float32)
+    return tf.image.convert_image_dtype(images, tf.float32)
 
 
 def without_autotune(dataset):

@@ -1,44 +1,45 @@
-"""Instruments that show what a network is and does."""
+"""Instruments that measure and draw what a network does."""
 
-from dlunits.diagnostics.clustering import (
-    cluster_agreement as cluster_agreement,
-)
-from dlunits.diagnostics.code_statistics import code_bounds as code_bounds
-from dlunits.diagnostics.code_statistics import (
-    code_statistics as code_statistics,
-)
+from dlunits.diagnostics.clustering import cluster_agreement
+from dlunits.diagnostics.code_statistics import code_bounds, code_statistics
 from dlunits.diagnostics.convolution_arithmetic import (
-    convolution_output_size as convolution_output_size,
+    convolution_output_size,
+    layer_table,
 )
-from dlunits.diagnostics.convolution_arithmetic import (
-    layer_table as layer_table,
+from dlunits.diagnostics.gradient_flow import GradientFlow, gradient_flow
+from dlunits.diagnostics.latent_map import latent_map
+from dlunits.diagnostics.linear_filter import LinearFilter, best_linear_filter
+from dlunits.diagnostics.linear_probe import linear_probe
+from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
+from dlunits.diagnostics.naive_forecasts import (
+    naive_forecast,
+    seasonal_naive_forecast,
 )
-from dlunits.diagnostics.gradient_flow import GradientFlow as GradientFlow
-from dlunits.diagnostics.gradient_flow import gradient_flow as gradient_flow
-from dlunits.diagnostics.latent_map import latent_map as latent_map
-from dlunits.diagnostics.linear_filter import LinearFilter as LinearFilter
-from dlunits.diagnostics.linear_filter import (
-    best_linear_filter as best_linear_filter,
-)
-from dlunits.diagnostics.linear_probe import linear_probe as linear_probe
-from dlunits.diagnostics.range_precision_recall import (
-    range_precision_recall as range_precision_recall,
-)
-from dlunits.diagnostics.rate_distortion import coarsest_step as coarsest_step
-from dlunits.diagnostics.rate_distortion import code_length as code_length
 from dlunits.diagnostics.rate_distortion import (
-    rate_distortion as rate_distortion,
+    coarsest_step,
+    code_length,
+    rate_distortion,
 )
-from dlunits.diagnostics.restoration_quality import (
-    mean_quality as mean_quality,
-)
-from dlunits.diagnostics.restoration_quality import (
-    picture_quality as picture_quality,
-)
-from dlunits.diagnostics.unfolded_graph import (
-    UnfoldedGraph as UnfoldedGraph,
-)
-from dlunits.diagnostics.unfolded_graph import unfolded_graph as unfolded_graph
-from dlunits.diagnostics.volume_under_surface import (
-    volume_under_surface as volume_under_surface,
-)
+from dlunits.diagnostics.unfolded_graph import UnfoldedGraph, unfolded_graph
+
+__all__ = [
+    "GradientFlow",
+    "LinearFilter",
+    "UnfoldedGraph",
+    "best_linear_filter",
+    "cluster_agreement",
+    "coarsest_step",
+    "code_bounds",
+    "code_length",
+    "code_statistics",
+    "convolution_output_size",
+    "gradient_flow",
+    "latent_map",
+    "layer_table",
+    "linear_probe",
+    "n_gram_cross_entropy",
+    "naive_forecast",
+    "rate_distortion",
+    "seasonal_naive_forecast",
+    "unfolded_graph",
+]

@@ -6,8 +6,8 @@ from dlunits.diagnostics.code_statistics import flat
 def cluster_agreement(training_code, code, labels, clusters, seed=0):
     """Clusters codes without their labels and compares with the labels.
 
-    k-means (scikit-learn's, the best of 4 starts) finds the centres among
-    `training_code`; every one of `code` belongs to the nearest centre. Then
+    k-means (scikit-learn's, the best of 4 starts) finds the centers among
+    `training_code`; every one of `code` belongs to the nearest center. Then
 
         purity = 1/n * sum over clusters c of max over classes k of n_ck
         NMI    = 2 I(cluster; class) / (H(cluster) + H(class))

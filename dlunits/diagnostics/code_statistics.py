@@ -111,7 +111,7 @@ def flat(code):
         )
     if not np.isfinite(code).all():
         raise ValueError(
-            "The code must be finite: look for NaN in the pictures, or for "
+            "The code must be finite: look for NaN in the images, or for "
             f"training that diverged. Received: {(~np.isfinite(code)).sum()} "
             f"of {code.size} values that are not"
         )

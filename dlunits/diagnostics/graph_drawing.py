@@ -2,8 +2,8 @@
 
 import html
 
-# What an edge carries -> its colour: told apart with every kind of vision.
-COLOURS = {"input": "#0072b2", "state": "#d55e00", "output": "#555555"}
+# What an edge carries -> its color: told apart with every kind of vision.
+COLORS = {"input": "#0072b2", "state": "#d55e00", "output": "#555555"}
 FILLS = {
     "input": "#d9eaf5",
     "state": "#fbe3d3",
@@ -43,7 +43,7 @@ def dot_text(graph):
         level = ", constraint=false" if edge.kind == "state" else ""
         lines.append(
             f"  {quoted(edge.source)} -> {quoted(edge.target)} "
-            f"[label={quoted(edge.label)}, color={quoted(COLOURS[edge.kind])}"
+            f"[label={quoted(edge.label)}, color={quoted(COLORS[edge.kind])}"
             f"{level}];"
         )
     return "\n".join([*lines, "}", ""])
@@ -113,13 +113,13 @@ def svg_text(graph):
 
 
 def arrow_heads():
-    """One of each colour: SVG 1.1 has no heads that take a line's colour."""
+    """One of each color: SVG 1.1 has no heads that take a line's color."""
     yield "<defs>"
-    for kind, colour in COLOURS.items():
+    for kind, color in COLORS.items():
         yield (
             f'<marker id="head-{kind}" viewBox="0 0 8 8" refX="8" refY="4" '
             'markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" '
-            f'orient="auto"><path d="M0 0 8 4 0 8z" fill="{colour}"/></marker>'
+            f'orient="auto"><path d="M0 0 8 4 0 8z" fill="{color}"/></marker>'
         )
     yield "</defs>"
 
@@ -146,11 +146,11 @@ def drawn_edge(edge, start, end):
     x = (x0 + 2 * middle[0] + x1) / 4
     y = (y0 + 2 * middle[1] + y1) / 4
     below = -6 if edge.kind == "state" else 18 if bend else 4
-    colour = COLOURS[edge.kind]
+    color = COLORS[edge.kind]
     return (
         f'<path class="edge {edge.kind}" d="M{x0:.1f} {y0:.1f} '
         f'Q{middle[0]:.1f} {middle[1]:.1f} {x1:.1f} {y1:.1f}" fill="none" '
-        f'stroke="{colour}" stroke-width="1.4" '
+        f'stroke="{color}" stroke-width="1.4" '
         f'marker-end="url(#head-{edge.kind})"/>'
         + text(x + 5, y + below, edge.label, "weight")
     )

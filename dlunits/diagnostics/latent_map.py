@@ -6,7 +6,7 @@ from dlunits.diagnostics.code_statistics import flat
 
 
 def latent_map(code):
-    """Places codes in a plane so that neighbours stay neighbours.
+    """Places codes in a plane so that neighbors stay neighbors.
 
     Codes of two units are their own map. Others are laid out by t-SNE
     (scikit-learn's, perplexity 30, started from the first two principal

@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class LinearFilter:
-    """A matrix and a shift that turn noisy pictures into cleaner ones.
+    """A matrix and a shift that turn noisy images into cleaner ones.
 
         x' = clip((y - noisy_mean) matrix + clean_mean, 0, 1)
 
-    `y` is a noisy picture as a row of all its pixels. It is called with
-    pictures `(batch, height, width, channels)` of the size that it was fitted
+    `y` is a noisy image as a row of all its pixels. It is called with
+    images `(batch, height, width, channels)` of the size that it was fitted
     on, and returns the same shape.
 
     Args:
@@ -34,14 +34,14 @@ class LinearFilter:
 def best_linear_filter(pairs, ridge=1e-5):
     """Fits the linear filter of the least squared error.
 
-    Every pixel of the result may look at every pixel of the noisy picture,
-    which makes it the Wiener filter without its assumption that pictures look
+    Every pixel of the result may look at every pixel of the noisy image,
+    which makes it the Wiener filter without its assumption that images look
     alike everywhere. With covariances over the pairs of noisy `y` and clean
     `x`:
 
         matrix = (cov(y, y) + ridge I)^-1 cov(y, x)
 
-    Where pictures are few, pass over them with fresh noise several times.
+    Where images are few, pass over them with fresh noise several times.
 
     Reference: Wiener, 1949, "Extrapolation, interpolation, and smoothing of
     stationary time series"; Kay, 1993, "Fundamentals of statistical signal
@@ -83,7 +83,7 @@ def best_linear_filter(pairs, ridge=1e-5):
         count += len(noisy)
         moments = sums if moments is None else list(map(np.add, moments, sums))
     if not count:
-        raise ValueError("At least one pair of pictures is needed.")
+        raise ValueError("At least one pair of images is needed.")
     noisy_mean, clean_mean, noisy_square, product = (
         moment.astype("float64") / count for moment in moments
     )
@@ -97,7 +97,7 @@ def best_linear_filter(pairs, ridge=1e-5):
     return LinearFilter(matrix, noisy_mean, clean_mean)
 
 
-def as_rows(pictures):
+def as_rows(images):
     """(batch, height, width, channels) -> (batch, pixels), float32"""
-    pictures = np.asarray(pictures, "float32")
-    return pictures.reshape(len(pictures), -1)
+    images = np.asarray(images, "float32")
+    return images.reshape(len(images), -1)

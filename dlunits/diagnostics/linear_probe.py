@@ -1,4 +1,4 @@
-"""How much of what pictures show can be read off their codes by a line."""
+"""How much of what images show can be read off their codes by a line."""
 
 import numpy as np
 

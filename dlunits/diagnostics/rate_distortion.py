@@ -1,4 +1,4 @@
-"""How many bits the code of a picture needs, and what it then looks like."""
+"""How many bits the code of an image needs, and what it then looks like."""
 
 import math
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from dlunits.diagnostics.code_statistics import flat
 
-# Steps of the quantiser, as parts of the code's standard deviation.
+# Steps of the quantizer, as parts of the code's standard deviation.
 STEPS = tuple(2.0 ** (-exponent / 2) for exponent in range(-3, 7))
 
-# How much worse than without quantisation a picture may become: 0.1 dB.
+# How much worse than without quantization an image may become: 0.1 dB.
 TOLERATED = 0.1
 
 
-def rate_distortion(decode, table_code, code, pictures, steps=STEPS):
+def rate_distortion(decode, table_code, code, images, steps=STEPS):
     """Quantises codes finely and coarsely; counts bits and errors.
 
     Every unit of the code is rounded to a multiple of one step,
@@ -24,18 +24,18 @@ def rate_distortion(decode, table_code, code, pictures, steps=STEPS):
     `code_length`. The steps are parts of the code's spread, the root of the
     mean variance of its units over the table's codes. The distortion is
 
-        PSNR = 10 log10(1 / MSE),  MSE over all pixels of all pictures
+        PSNR = 10 log10(1 / MSE),  MSE over all pixels of all images
 
-    so for pictures in [0, 1]. No figure here contains the decoder's weights,
+    so for images in [0, 1]. No figure here contains the decoder's weights,
     which sender and receiver both have, nor the table.
 
     Args:
-        decode: Function from codes to pictures, such as that of an
+        decode: Function from codes to images, such as that of an
             `Autoencoder`.
-        table_code: Array `(examples, ...)`, codes of training pictures, from
+        table_code: Array `(examples, ...)`, codes of training images, from
             which the coder's table of probabilities is made.
-        code: Array `(pictures, ...)`, codes of the pictures.
-        pictures: Array `(pictures, ...)`, values in [0, 1].
+        code: Array `(images, ...)`, codes of the images.
+        images: Array `(images, ...)`, values in [0, 1].
         steps: Positive numbers, parts of the code's spread.
 
     Returns:
@@ -46,7 +46,7 @@ def rate_distortion(decode, table_code, code, pictures, steps=STEPS):
     Raises:
         ValueError: If a step is not positive, or a code is not finite.
 
-    Example, a picture of one pixel that is its own code, spread 0.25:
+    Example, an image of one pixel that is its own code, spread 0.25:
 
     >>> code = np.array([[0.0], [0.5]])
     >>> coarse, exact = rate_distortion(
@@ -57,30 +57,30 @@ def rate_distortion(decode, table_code, code, pictures, steps=STEPS):
     (inf, inf)
     """
     spread = math.sqrt(flat(table_code).var(axis=0).mean()) or 1.0
-    pixels = math.prod(np.shape(pictures)[1:])
+    pixels = math.prod(np.shape(images)[1:])
     points = []
     for step in steps:
-        quantised, bits = code_length(table_code, code, step * spread)
+        quantized, bits = code_length(table_code, code, step * spread)
         points.append(
             {
                 "step": step,
                 "bits_per_pixel": bits / pixels,
-                "psnr": psnr(pictures, decode(quantised)),
+                "psnr": psnr(images, decode(quantized)),
             }
         )
-    exact = psnr(pictures, decode(np.asarray(code, "float32")))
+    exact = psnr(images, decode(np.asarray(code, "float32")))
     return [*points, {"step": 0, "bits_per_pixel": None, "psnr": exact}]
 
 
 def coarsest_step(points, tolerated=TOLERATED):
-    """Chooses the coarsest step whose pictures are nearly as good.
+    """Chooses the coarsest step whose images are nearly as good.
 
-    Choose on validation pictures, and read the figures off at that step on
-    test pictures.
+    Choose on validation images, and read the figures off at that step on
+    test images.
 
     Args:
         points: What `rate_distortion` returned.
-        tolerated: Number, the PSNR in dB that quantisation may cost.
+        tolerated: Number, the PSNR in dB that quantization may cost.
 
     Returns:
         A step of the points, the finest if all cost more.
@@ -91,10 +91,10 @@ def coarsest_step(points, tolerated=TOLERATED):
     >>> coarsest_step([*points, {"step": 0, "psnr": 20}])
     0.5
     """
-    *quantised, exact = points
-    good = [p for p in quantised if exact["psnr"] - p["psnr"] <= tolerated]
+    *quantized, exact = points
+    good = [p for p in quantized if exact["psnr"] - p["psnr"] <= tolerated]
     if not good:
-        return min(p["step"] for p in quantised)
+        return min(p["step"] for p in quantized)
     return max(p["step"] for p in good)
 
 
@@ -114,11 +114,11 @@ def code_length(table_code, code, step):
 
     Args:
         table_code: Array `(examples, ...)`, codes that make the table.
-        code: Array `(examples, ...)`, codes to quantise.
+        code: Array `(examples, ...)`, codes to quantize.
         step: Positive number.
 
     Returns:
-        `(quantised, bits)`: float32 array shaped as `code`, and the mean
+        `(quantized, bits)`: float32 array shaped as `code`, and the mean
         number of bits a code.
 
     Raises:
@@ -126,8 +126,8 @@ def code_length(table_code, code, step):
 
     Example:
 
-    >>> quantised, bits = code_length([[0.0], [0.1], [0.9]], [[1.2]], step=1)
-    >>> quantised.tolist(), round(bits, 4)  # p(1) = 2 / 5: -log2(0.4)
+    >>> quantized, bits = code_length([[0.0], [0.1], [0.9]], [[1.2]], step=1)
+    >>> quantized.tolist(), round(bits, 4)  # p(1) = 2 / 5: -log2(0.4)
     ([[1.0]], 1.3219)
     """
     if not step > 0:
@@ -142,16 +142,16 @@ def code_length(table_code, code, step):
         probabilities = counts / counts.sum()
         used = probabilities[levels[:, unit] - lowest[unit]]
         bits -= np.log2(used).mean()
-    quantised = (step * levels).astype("float32").reshape(np.shape(code))
-    return quantised, float(bits)
+    quantized = (step * levels).astype("float32").reshape(np.shape(code))
+    return quantized, float(bits)
 
 
-def psnr(pictures, others):
-    """Peak signal-to-noise ratio in dB of pictures in [0, 1].
+def psnr(images, others):
+    """Peak signal-to-noise ratio in dB of images in [0, 1].
 
     >>> round(psnr(np.zeros((1, 4)), np.full((1, 4), 0.1)), 6)  # MSE 0.01
     20.0
     """
-    difference = np.asarray(pictures, "float64") - np.asarray(others, "float64")
+    difference = np.asarray(images, "float64") - np.asarray(others, "float64")
     error = float((difference**2).mean())
     return 10 * math.log10(1 / error) if error else math.inf

@@ -1,30 +1,25 @@
-"""Metrics that Keras does not have, one a file.
+"""Metrics that Keras does not have.
 
-Those of text are Keras metrics. Those of generated examples are functions of
-arrays, because they look at all examples together.
+Text metrics are Keras metrics. The others are functions of arrays, because
+they need all examples at once.
 """
 
-from dlunits.metrics.bits_per_character import (
-    BitsPerCharacter as BitsPerCharacter,
+from dlunits.metrics.bits_per_character import BitsPerCharacter
+from dlunits.metrics.class_coverage import class_coverage
+from dlunits.metrics.classifier_score import classifier_score
+from dlunits.metrics.detection_quality import detection_quality
+from dlunits.metrics.feature_statistics import FeatureStatistics
+from dlunits.metrics.forecast_errors import forecast_errors
+from dlunits.metrics.frechet_distance import frechet_distance
+from dlunits.metrics.histogram_divergence import histogram_divergence
+from dlunits.metrics.image_quality import image_quality, mean_quality
+from dlunits.metrics.kernel_distance import kernel_distance
+from dlunits.metrics.nearest_training_neighbors import (
+    nearest_training_neighbors,
 )
-from dlunits.metrics.class_coverage import class_coverage as class_coverage
-from dlunits.metrics.classifier_score import (
-    classifier_score as classifier_score,
-)
-from dlunits.metrics.feature_statistics import (
-    FeatureStatistics as FeatureStatistics,
-)
-from dlunits.metrics.frechet_distance import (
-    frechet_distance as frechet_distance,
-)
-from dlunits.metrics.histogram_divergence import (
-    histogram_divergence as histogram_divergence,
-)
-from dlunits.metrics.kernel_distance import kernel_distance as kernel_distance
-from dlunits.metrics.nearest_training_neighbours import (
-    nearest_training_neighbours as nearest_training_neighbours,
-)
-from dlunits.metrics.perplexity import Perplexity as Perplexity
+from dlunits.metrics.perplexity import Perplexity
+from dlunits.metrics.range_precision_recall import range_precision_recall
+from dlunits.metrics.volume_under_surface import volume_under_surface
 
 __all__ = [
     "BitsPerCharacter",
@@ -32,8 +27,14 @@ __all__ = [
     "Perplexity",
     "class_coverage",
     "classifier_score",
+    "detection_quality",
+    "forecast_errors",
     "frechet_distance",
     "histogram_divergence",
+    "image_quality",
     "kernel_distance",
-    "nearest_training_neighbours",
+    "mean_quality",
+    "nearest_training_neighbors",
+    "range_precision_recall",
+    "volume_under_surface",
 ]

@@ -73,10 +73,10 @@ class FeatureStatistics:
             self.mean = np.zeros(block.shape[1])
             self.scatter = np.zeros((block.shape[1], block.shape[1]))
         mean = block.mean(axis=0)
-        centred = block - mean
+        centered = block - mean
         difference = mean - self.mean
         count = self.count + len(block)
-        self.scatter += centred.T @ centred
+        self.scatter += centered.T @ centered
         self.scatter += np.outer(difference, difference) * (
             self.count * len(block) / count
         )

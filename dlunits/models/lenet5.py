@@ -4,25 +4,36 @@ import keras
 from keras import layers
 
 from dlunits.activations import scaled_tanh
-from dlunits.layers import DistanceUnits, PartialConv2D, TrainableSubsampling
+from dlunits.layers import EuclideanRBF, PartialConv2D, TrainableSubsampling
 
 # Which maps of S2 each map of C3 sees: LeCun et al., 1998, table I.
 C3_CONNECTIONS = (
-    # three neighbours
-    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
-    # four neighbours
-    (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5),
-    (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
+    # three neighbors
+    (0, 1, 2),
+    (1, 2, 3),
+    (2, 3, 4),
+    (3, 4, 5),
+    (0, 4, 5),
+    (0, 1, 5),
+    # four neighbors
+    (0, 1, 2, 3),
+    (1, 2, 3, 4),
+    (2, 3, 4, 5),
+    (0, 3, 4, 5),
+    (0, 1, 4, 5),
+    (0, 1, 2, 5),
     # four with gaps
-    (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
+    (0, 1, 3, 4),
+    (1, 2, 4, 5),
+    (0, 2, 3, 5),
     # all six
     (0, 1, 2, 3, 4, 5),
-)  # fmt: skip
+)
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LeNet5(keras.Model):
-    """Recognises small grey pictures with three convolutions and two layers.
+    """Recognises small gray images with three convolutions and two layers.
 
     | layer  | maps | size  | `"modern"`             | `"1998"`              |
     |--------|------|-------|------------------------|-----------------------|
@@ -60,7 +71,7 @@ class LeNet5(keras.Model):
         num_classes: Integer of at least 2.
         variant: `"modern"` or `"1998"`.
         input_shape: `(28, 28, 1)`, padded inside the model, or
-            `(32, 32, 1)` for pictures that already stand in the field.
+            `(32, 32, 1)` for images that already stand in the field.
         dtype: Policy of all layers, such as `"mixed_float16"`; `None` takes
             Keras' current one.
 
@@ -161,6 +172,6 @@ def published_layers(field, num_classes, dtype):
     x = layers.Conv2D(120, 5, activation=scaled_tanh, name="c5", **maps)(x)
     x = layers.Flatten(name="flatten", **maps)(x)
     x = layers.Dense(84, name="f6", **squash)(x)
-    x = DistanceUnits(num_classes, name="distances", dtype=dtype)(x)
+    x = EuclideanRBF(num_classes, name="distances", dtype=dtype)(x)
     x = layers.Rescaling(-1.0, name="nearness", dtype=dtype)(x)
     return layers.Softmax(name="output", dtype=dtype)(x)

@@ -1,5 +1,5 @@
-"""Keras regularizers that Keras does not have, one class a file."""
+"""Regularizers that Keras does not have."""
 
-from dlunits.regularizers.kl_sparsity import KLSparsity as KLSparsity
+from dlunits.regularizers.kl_sparsity import KLSparsity
 
 __all__ = ["KLSparsity"]

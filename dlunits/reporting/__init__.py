@@ -1,1 +1,11 @@
-"""Figures and the one-file HTML report of a run. Loads matplotlib."""
+"""The one-file HTML report and its figures. Loads matplotlib."""
+
+__all__ = [
+    "feature_maps",
+    "figures",
+    "html_report",
+    "image_grid",
+    "progress",
+    "style",
+    "table_progress",
+]

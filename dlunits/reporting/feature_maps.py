@@ -44,10 +44,10 @@ def feature_maps(model, image, layer_names, most=16):
     )
     figure.get_layout_engine().set(wspace=0.01, hspace=0.01)
     left, right = figure.subfigures(1, 2, width_ratios=[1, 5.2])
-    picture = left.subplots()
-    draw_image(picture, np.asarray(image))
-    picture.set_anchor("N")
-    title(picture, "input")
+    input_axes = left.subplots()
+    draw_image(input_axes, np.asarray(image))
+    input_axes.set_anchor("N")
+    title(input_axes, "input")
     bands = right.subfigures(len(stacks), 1, height_ratios=heights)
     for band, name, maps, count in zip(
         np.atleast_1d(bands), layer_names, stacks, lines, strict=True

@@ -107,7 +107,7 @@ def best_epoch(history, monitor):
 def confusion_matrix(labels, predictions, class_names):
     """Draws how often each class is taken for each other class.
 
-    Only the mistakes are coloured, by their count, so that they stay visible
+    Only the mistakes are colored, by their count, so that they stay visible
     beside a diagonal a hundred times larger. Recall is the part of a class
     that is found.
 
@@ -190,7 +190,7 @@ def confident_errors(images, labels, scores, class_names, count=24):
 
     Args:
         images: Array `(examples, height, width)`, with or without 1 or 3
-            channels; grey values are drawn dark on light, colours as they are
+            channels; gray values are drawn dark on light, colors as they are
             (uint8, or floats in [0, 1]).
         labels: Integers `(examples,)`, the true classes.
         scores: Array `(examples, classes)`, probabilities.

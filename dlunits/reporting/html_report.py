@@ -18,8 +18,8 @@ import keras
 import matplotlib
 from matplotlib.image import AxesImage
 
+from dlunits.atomic_files import atomic_write
 from dlunits.reporting.style import TIMES
-from dlunits.whole_files import written_whole
 
 PACKAGES = ("dlunits", "keras", "tensorflow", "jax", "torch", "numpy")
 LARGEST_SVG = 300_000  # bytes
@@ -119,7 +119,7 @@ def write_report(
         command=command,
         facts=facts,
     )
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(page.encode(errors="backslashreplace"))
     return path
 
@@ -198,15 +198,15 @@ def columns_and_rows(table):
 
 
 def embed(figure, caption):
-    """The figure as a data URI: pictures and very many marks as PNG."""
+    """The figure as a data URI: images and very many marks as PNG."""
     if isinstance(figure, str):
         return embed_drawing(figure, caption)
     kind, data = "svg+xml", b""
-    pictures = len(figure.findobj(AxesImage))
-    if pictures <= 1:
+    images = len(figure.findobj(AxesImage))
+    if images <= 1:
         with matplotlib.rc_context({"svg.hashsalt": "dlunits"}):
             data = drawn(figure, "svg", metadata={"Date": None})
-    if pictures > 1 or len(data) > LARGEST_SVG:
+    if images > 1 or len(data) > LARGEST_SVG:
         kind, data = "png", drawn(figure, "png", dpi=192)
     width, height = figure.get_size_inches() * 96  # CSS pixels an inch
     return {

@@ -1,10 +1,22 @@
-"""What the figures have in common: ink, width, axes and pictures."""
+"""What the figures have in common: ink, width, axes and images."""
 
-# Okabe and Ito's colours: told apart with every kind of colour vision.
+# Okabe and Ito's colors: told apart with every kind of color vision.
 BLUE = "#0072b2"
 VERMILLION = "#d55e00"
 INK = "#333333"
 PALE = "#e8eaed"
+# Okabe and Ito's colors; beyond eight curves the dashes tell them apart.
+CURVE_COLORS = (
+    "#000000",
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#999999",
+)
+CURVE_DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
 WIDTH = 7.2  # inches, the width of a report's column
 TIMES = " \N{MULTIPLICATION SIGN} "
 
@@ -22,7 +34,7 @@ def plain(axes, spines=True):
 
 
 def frame(axes):
-    """Leaves a thin frame around a picture."""
+    """Leaves a thin frame around an image."""
     axes.axis("on")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(color=INK, linewidth=0.4)

@@ -1,1 +1,3 @@
-"""Trained models out to SavedModels that servers load. Loads TensorFlow."""
+"""SavedModel export, model cards and warm-up requests. Loads TensorFlow."""
+
+__all__ = ["export", "image_requests", "model_card", "warmup"]

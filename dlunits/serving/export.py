@@ -74,7 +74,7 @@ def export(model, directory, *, endpoints, card, warmup=None, parts=None):
     ...             "data": "none",
     ...             "metrics": {},
     ...             "command": "doctest",
-    ...             "licence": "Apache-2.0",
+    ...             "license": "Apache-2.0",
     ...         },
     ...     )
     ...     loaded = tf.saved_model.load(version)

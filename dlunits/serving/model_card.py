@@ -9,17 +9,18 @@ NEEDED = {
     "data": "where the training data came from",
     "metrics": "dict of what was measured, and on what",
     "command": "the command line that made the model",
-    "licence": "under which the model may be used",
+    "license": "under which the model may be used",
 }
 PACKAGES = ("dlunits", "keras", "tensorflow", "numpy")
 
 
-def card_of_pictures(data, metrics, command, **more):
-    """What only the caller knows of a model of pictures, for `export`.
+def image_model_card(data, metrics, command, **more):
+    """What only the caller knows of a model of images, for `export`.
 
     Args:
-        data: `dlunits.data.digits.Digits` that the model was trained on.
-        metrics: Dict of what was measured on its test pictures.
+        data: `dlunits.data.images.image_datasets.ImageDataset` that the model
+            was trained on.
+        metrics: Dict of what was measured on its test images.
         command: Text, the command that made the model.
         **more: Further entries of the card.
 
@@ -29,9 +30,9 @@ def card_of_pictures(data, metrics, command, **more):
     return {
         "data": data.source,
         **more,
-        "metrics": {"test_pictures": len(data.test[1]), **metrics},
+        "metrics": {"test_images": len(data.test[1]), **metrics},
         "command": command,
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
     }
 
 
@@ -56,7 +57,7 @@ def complete_card(card, *, name, version, signatures, parameters, folder):
     """Adds what can be read off the model and the machine.
 
     Args:
-        card: Dict with `data`, `metrics`, `command`, `licence`, and whatever
+        card: Dict with `data`, `metrics`, `command`, `license`, and whatever
             else a reader should know.
         name: Name of the model.
         version: Integer.

@@ -7,7 +7,7 @@ import zipfile
 import keras
 import numpy as np
 
-from dlunits.whole_files import written_whole
+from dlunits.atomic_files import atomic_write
 
 
 def save_checkpoint(path, model, state, best_weights=None):
@@ -22,7 +22,7 @@ def save_checkpoint(path, model, state, best_weights=None):
     file.
 
     At every moment `path` is the old checkpoint or the new one, never a part
-    of one, see `dlunits.whole_files`.
+    of one, see `dlunits.atomic_files`.
 
     Args:
         path: Where the checkpoint goes.
@@ -59,7 +59,7 @@ def save_checkpoint(path, model, state, best_weights=None):
     for index, weight in enumerate(best_weights or []):
         arrays[f"best/{index}"] = weight
     text = json.dumps({"state": state, "signature": signature(model)})
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         np.savez(file, text=np.array(text), **arrays)
 
 

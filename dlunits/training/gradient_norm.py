@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-class RemembersNorm:
+class RecordsGradientNorm:
     """Has an optimizer remember the norm of the gradient before clipping.
 
     To be inherited before a Keras optimizer, as `ClippedAdam` does.
@@ -63,7 +63,7 @@ class RemembersNorm:
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
-class ClippedAdam(RemembersNorm, keras.optimizers.Adam):
+class ClippedAdam(RecordsGradientNorm, keras.optimizers.Adam):
     """Adam that clips the global norm and remembers what it was before.
 
     Keras' `global_clipnorm` bounds the norm of all gradients together, so that
@@ -74,7 +74,8 @@ class ClippedAdam(RemembersNorm, keras.optimizers.Adam):
 
     and the callback `GradientNorm` puts it into the logs, and so into a run's
     `history.csv`. Without the callback it trains as `keras.optimizers.Adam`
-    does. Another optimizer remembers, too, that inherits `RemembersNorm` first.
+    does. Another optimizer remembers, too, that inherits `RecordsGradientNorm`
+    first.
 
     Reference: Pascanu et al., 2013, "On the difficulty of training recurrent
     neural networks", https://arxiv.org/abs/1211.5063, algorithm 1.
@@ -102,9 +103,9 @@ class GradientNorm(keras.callbacks.Callback):
     """Puts the gradient's norm before clipping into the logs of an epoch.
 
     What is logged are the epoch's `gradient_norm`, `largest_gradient_norm` and
-    `clipped`, see `RemembersNorm.norms_before_clipping`. The norms are summed
-    up inside the training step and read once an epoch, so it costs no time.
-    In the list of callbacks it stands before those that write logs.
+    `clipped`, see `RecordsGradientNorm.norms_before_clipping`. The norms are
+    summed up inside the training step and read once an epoch, so it costs no
+    time. In the list of callbacks it stands before those that write logs.
 
     Raises:
         ValueError: If the optimizer does not remember norms.
@@ -125,7 +126,7 @@ class GradientNorm(keras.callbacks.Callback):
         optimizer = self.model.optimizer
         # In mixed precision Keras wraps another around it.
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if not isinstance(optimizer, RemembersNorm):
+        if not isinstance(optimizer, RecordsGradientNorm):
             raise ValueError(
                 "The optimizer must remember the norm of its gradients: take "
                 "`dlunits.training.ClippedAdam`. Received: "

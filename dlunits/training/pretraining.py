@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from dlunits.layers import TiedDense
-from dlunits.models.layer_graph import break_in_chain
+from dlunits.models.autoencoders.layer_graph import break_in_chain
 from dlunits.training.warmup_cosine import warmup_cosine
 
 

@@ -1,9 +1,9 @@
-"""Curves for TensorBoard. Loads TensorFlow when the first point is written."""
+"""Scalar summaries for TensorBoard. Loads TensorFlow on the first write."""
 
 import pathlib
 
 
-class Curves:
+class TensorBoardScalars:
     """Writes one point a metric and epoch where TensorBoard finds it.
 
     `keras.callbacks.TensorBoard` needs the `tensorboard` package even to
@@ -20,7 +20,7 @@ class Curves:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Curves(folder).write(1, {"loss": 0.5, "val_loss": 0.6})
+    ...     TensorBoardScalars(folder).write(1, {"loss": 0.5, "val_loss": 0.6})
     ...     sorted(path.name for path in pathlib.Path(folder).iterdir())
     ['train', 'validation']
     """

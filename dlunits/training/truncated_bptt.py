@@ -9,8 +9,8 @@ class TruncatedBPTT(keras.Model):
     """Trains a recurrent model on segments, and carries its states across.
 
     A long sequence is laid into parallel streams and cut into segments; batch
-    k holds segment k of every stream (`dlunits.data.text_streams`). States go
-    on from segment to segment, gradients stop at its beginning:
+    k holds segment k of every stream (`dlunits.data.text.text_streams`). States
+    go on from segment to segment, gradients stop at its beginning:
 
         logits, s_k = model(segment_k, stop_gradient(s_{k-1}))
 
@@ -25,7 +25,7 @@ class TruncatedBPTT(keras.Model):
 
     Args:
         model: Keras model of [sequence, *states] to [outputs, *states], such as
-            `dlunits.models.CharacterModel`.
+            `dlunits.models.RecurrentLanguageModel`.
         num_streams: Positive integer, the batch size in training.
         segments_per_pass: Positive integer, segments after which the states
             return to zero, or `None` for never.

@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from apps.anomaly_detection import IDLE, KINDS, check_flags, run
-from dlunits.data import digits
-from dlunits.data.table_files import open_table
-from dlunits.models import parallel_autoencoders
-from dlunits.serving.anomaly_service import ServedDetector
-from dlunits.serving.table_scoring import (
+from dlunits.data.images import image_datasets
+from dlunits.data.tables.table_files import open_table
+from dlunits.models.anomaly import autoencoder_ensemble
+from dlunits.tasks.anomaly.score_table import (
     NEW_COLUMNS,
     TableScorer,
     score_table,
 )
+from dlunits.tasks.anomaly.serve import ServedDetector
 
 HEADER = ("time", "speed", "power", "on", "road", "constant", "nothing")
 FLAGS = ("--train=normal.csv", "--label_column=state", "--steps=100")
@@ -95,7 +95,7 @@ def told(process):
 
 
 def test_offers_every_kind():
-    assert parallel_autoencoders.KINDS == KINDS
+    assert autoencoder_ensemble.KINDS == KINDS
 
 
 # A whole run
@@ -163,15 +163,30 @@ def test_report_and_card_hold_what_was_printed(trained):
 
 
 DEFAULTS = {
-    "train": None, "score": None, "output": None, "model": None,
-    "data_dir": None, "dataset": "wdbc", "false_alarm_rate": None,
+    "train": None,
+    "score": None,
+    "output": None,
+    "model": None,
+    "data_dir": None,
+    "dataset": "wdbc",
+    "false_alarm_rate": None,
     "contamination": 0.0,
-    "label_column": None, "normal_class": None, "kinds": [],
-    "delimiter": None, "encoding": None, "decimal": None, "kind": "denoising",
-    "timestamp_column": None, "window": 16, "steps": 20, "seed": 0,
-    "side": 28, "folds": 5,
-    "workdir": "run", "export_dir": "models",
-}  # fmt: skip
+    "label_column": None,
+    "normal_class": None,
+    "kinds": [],
+    "delimiter": None,
+    "encoding": None,
+    "decimal": None,
+    "kind": "denoising",
+    "timestamp_column": None,
+    "window": 16,
+    "steps": 20,
+    "seed": 0,
+    "side": 28,
+    "folds": 5,
+    "workdir": "run",
+    "export_dir": "models",
+}
 
 
 @pytest.fixture
@@ -206,9 +221,10 @@ def test_a_report_of_a_model_shows_what_is_usual(trained, score, tmp_path):
     texts = [
         (folder / name / "report.html").read_text()
         for folder, name in (
-            (trained[0], "runs/anomaly_normal"), (tmp_path, "run"),
+            (trained[0], "runs/anomaly_normal"),
+            (tmp_path, "run"),
         )
-    ]  # fmt: skip
+    ]
     thresholds = [
         re.search(r"above the threshold ([\d.]+) are ([\d.]+ % of known)", text)
         for text in texts
@@ -288,7 +304,7 @@ def test_a_series_is_learnt_and_scored_by_its_windows(
     )
     assert "windows of 16 rows are learnt from" in capsys.readouterr().out
     html = (tmp_path / "run/report.html").read_text()
-    assert "1 of 1 labelled ranges holds an alarm" in html
+    assert "1 of 1 labeled ranges holds an alarm" in html
     assert "VUS-PR" in html
     run(**DEFAULTS | flags | {"model": "models/1", "output": "again.csv"})
     rows, again = read(tmp_path / "scored.csv"), read(tmp_path / "again.csv")
@@ -302,7 +318,7 @@ def test_a_series_is_learnt_and_scored_by_its_windows(
         )
 
 
-def test_pictures_of_one_class_are_learnt_and_others_found(
+def test_images_of_one_class_are_learnt_and_others_found(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -311,42 +327,40 @@ def test_pictures_of_one_class_are_learnt_and_others_found(
     told = capsys.readouterr().out
     assert "Class 0 is normal" in told
     assert float(re.search(r"AUC: +([\d.]+)", told)[1]) > 0.95
-    assert (
-        "The strangest pictures" in (tmp_path / "run/report.html").read_text()
-    )
+    assert "The strangest images" in (tmp_path / "run/report.html").read_text()
     assert (tmp_path / "run/scored.csv").is_file()
 
 
-def test_folders_of_pictures_are_learnt_and_searched(
+def test_folders_of_images_are_learnt_and_searched(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    data = digits.load("digits")
+    data = image_datasets.load("digits")
     ones = data.train[0][data.train[1] == 1]
-    pictures = {
+    folders = {
         "parts": ones[:60],
         "more/good": ones[60:80],
         "more/bent": data.train[0][data.train[1] == 0][:20],
     }
-    for folder, images in pictures.items():
+    for folder, images in folders.items():
         (tmp_path / folder).mkdir(parents=True)
         for number, image in enumerate(images):
             Image.fromarray(image[..., 0]).save(f"{folder}/{number}.png")
-    (tmp_path / "more/bent/broken.png").write_bytes(b"no picture")
+    (tmp_path / "more/bent/broken.png").write_bytes(b"no image")
     flags = {"train": "parts", "score": "more", "output": "found.csv"}
     flags |= {"steps": 50, "false_alarm_rate": 0.1}
-    assert not run(**DEFAULTS | flags)  # one picture was not read
+    assert not run(**DEFAULTS | flags)  # one image was not read
     told = capsys.readouterr().out
     assert "broken.png" in told
     assert float(re.search(r"AUC: +([\d.]+)", told)[1]) > 0.95
     rows = read(tmp_path / "found.csv")
-    assert [row["picture"].split("/")[0] for row in rows] == (
+    assert [row["image"].split("/")[0] for row in rows] == (
         ["bent"] * 20 + ["good"] * 20
     )
     flags = {"model": "models/1", "score": "parts", "output": "again.csv"}
     assert run(**DEFAULTS | flags)
     rows = read(tmp_path / "again.csv")
-    assert len(rows) == 60 and "0.png" in {row["picture"] for row in rows}
+    assert len(rows) == 60 and "0.png" in {row["image"] for row in rows}
 
 
 NUMBER = st.one_of(
@@ -523,8 +537,11 @@ def test_what_is_asked_wrong_is_one_line(
         score(**flags)
     assert len(str(refused.value).splitlines()) == 1
     assert {path.name for path in tmp_path.iterdir()} <= {
-        "new.csv", "whole.parquet", "cut.parquet", "run",
-    }  # fmt: skip
+        "new.csv",
+        "whole.parquet",
+        "cut.parquet",
+        "run",
+    }
     assert not list(tmp_path.rglob("report.html"))
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from apps.autoencoder_mnist import KINDS, run
 
 EPOCHS = 4
-SMALL = (f"--epochs={EPOCHS}", "--code_size=8", "--wide_code_size=784")
+SMALL = (f"--epochs={EPOCHS}", "--latent_dim=8", "--wide_code_size=784")
 LABELS = "--labels=1000"  # in a few long epochs, so quickly
 NO_LABELS = "--labels=5000"  # more than there are
 NAME = "autoencoder_digits_{}"
@@ -106,7 +106,7 @@ def test_ends_by_naming_report_saved_model_and_its_use(trained):
     assert told(process) == [
         ("Report", f"{run}/report.html"),
         ("SavedModel", f"{model}/1"),
-        ("Use it", f'tf.saved_model.load("{model}/1").encode(pictures)'),
+        ("Use it", f'tf.saved_model.load("{model}/1").encode(images)'),
     ]
     assert (folder / run / "report.html").is_file()
     assert (folder / model / "1/saved_model.pb").is_file()
@@ -166,11 +166,11 @@ import numpy as np
 import tensorflow as tf
 
 model = tf.saved_model.load(sys.argv[1])
-pictures = tf.constant(np.load("pictures.npy"))
-codes = model.encode(pictures)["codes"]
+images = tf.constant(np.load("images.npy"))
+codes = model.encode(images)["codes"]
 np.savez(
     "served.npz",
-    error=model.serving_default(pictures)["error"],
+    error=model.serving_default(images)["error"],
     codes=codes,
     images=model.decode(codes)["images"],
 )
@@ -180,12 +180,12 @@ np.savez(
 def test_saved_model_answers_where_dlunits_is_not_installed(
     trained, offline, tmp_path
 ):
-    from dlunits.data import digits
+    from dlunits.data.images import image_datasets
 
     folder, process = trained
     version = folder / MODELS.format("overcomplete") / "1"
-    pictures, _ = digits.load("digits").test
-    np.save(tmp_path / "pictures.npy", pictures)
+    images, _ = image_datasets.load("digits").test
+    np.save(tmp_path / "images.npy", images)
     (tmp_path / "reader.py").write_text(READER)
     subprocess.run(
         [sys.executable, "-P", "reader.py", version],
@@ -198,7 +198,7 @@ def test_saved_model_answers_where_dlunits_is_not_installed(
     with np.load(tmp_path / "served.npz") as served:
         assert served["codes"].shape == (300, 784)
         assert f"{served['error'].mean():.4g}" == printed[2]
-        error = ((served["images"] - pictures / 255) ** 2).mean()
+        error = ((served["images"] - images / 255) ** 2).mean()
         assert f"{error:.4g}" == printed[2]
     card = json.loads((version / "model_card.json").read_text())
     assert f"{card['metrics']['test_mse']:.4g}" == printed[2]
@@ -234,7 +234,7 @@ def test_all_kinds_are_compared_with_pca(resumed):
     ):
         assert list(table(process, heading)) == ["PCA", *KINDS]
     kept = table(process, "Reconstruction and compression")
-    # No linear code is better than PCA's, on the pictures it is made of.
+    # No linear code is better than PCA's, on the images it is made of.
     assert float(kept["linear"][2]) > 0.99 * float(kept["PCA"][2])
     html = (folder / RUN.format("all") / "report.html").read_text()
     assert "<h1>Autoencoders on digits</h1>" in html
@@ -276,7 +276,7 @@ def test_killed_amid_all_kinds_it_goes_on_from_there(
             assert rows[0][name] == rows[1][name]
 
 
-# Own pictures
+# Own images
 
 
 def draw_folder(folder, number, size=28):
@@ -285,18 +285,18 @@ def draw_folder(folder, number, size=28):
     for name in ("standing", "lying"):
         (folder / name).mkdir(parents=True)
         for index in range(number):
-            picture = np.zeros((size, size), "uint8")
+            image = np.zeros((size, size), "uint8")
             start = rng.integers(4, size - 8)
-            picture[:, start : start + 4] = 255
-            picture = picture if name == "standing" else picture.T
-            Image.fromarray(picture).save(folder / name / f"{index}.png")
+            image[:, start : start + 4] = 255
+            image = image if name == "standing" else image.T
+            Image.fromarray(image).save(folder / name / f"{index}.png")
 
 
 DEFAULTS = {
     "kind": "linear",
     "dataset": "digits",
     "data_dir": None,
-    "code_size": 32,
+    "latent_dim": 32,
     "wide_code_size": 784,
     "epochs": 1,
     "batch_size": 128,
@@ -309,7 +309,7 @@ DEFAULTS = {
 }
 
 
-def test_takes_a_folder_of_pictures_fewer_than_the_code_has_units(
+def test_takes_a_folder_of_images_fewer_than_the_code_has_units(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -320,7 +320,7 @@ def test_takes_a_folder_of_pictures_fewer_than_the_code_has_units(
     printed = capsys.readouterr().out
     assert "24 images of 2 classes in" in printed
     kept = table(printed, "Reconstruction and compression")
-    assert 1 < int(kept["PCA"][0]) < 24  # as many as there are pictures
+    assert 1 < int(kept["PCA"][0]) < 24  # as many as there are images
     assert "Few labels" not in printed
     report = tmp_path / "runs/bars_contractive_0/report.html"
     assert "0 to 1" not in report.read_text()
@@ -337,20 +337,20 @@ REFUSED = {
         {"dataset": "mnits"},
         r"`dataset` must be one of auto, mnist, .*dataset='mnits'",
     ),
-    "a file that is no picture": (
+    "a file that is no image": (
         {"dataset": "torn"},
         r"readable images only.*torn/standing/0\.png",
     ),
     "a batch larger than the data": (
         {"batch_size": 5000},
-        r"1372 training pictures.*smaller.*batch_size=5000",
+        r"1372 training images.*smaller.*batch_size=5000",
     ),
     "fewer labels than classes": (
         {"labels": [100, 9]},
         r"Each of the 10 classes needs a label.*Received: 9 labels",
     ),
     "a loss that is not a number": (
-        {"learning_rate": 1e38, "code_size": 2},
+        {"learning_rate": 1e38, "latent_dim": 2},
         r"is (nan|inf) at .*: try a smaller learning rate",
     ),
     "a file for a workdir": ({"workdir": "file/run"}, r"choose another.*file"),
@@ -380,32 +380,36 @@ OWN = "autoencoder_mnist.py: "
 # What is wrong -> the flags, and the message on stderr.
 BAD = {
     "unknown kind": (["--kind=sparce"], r"--kind=sparce: .*linear\|under"),
-    "empty code": (["--code_size=0"], r"--code_size=0: .*range \[1, 783\]"),
-    "narrow code as wide as the picture": (
-        ["--code_size=784"],
-        r"--code_size=784: .*range \[1, 783\]",
+    "empty code": (["--latent_dim=0"], r"--latent_dim=0: .*range \[1, 783\]"),
+    "narrow code as wide as the image": (
+        ["--latent_dim=784"],
+        r"--latent_dim=784: .*range \[1, 783\]",
     ),
-    "wide code narrower than the picture": (
+    "wide code narrower than the image": (
         ["--wide_code_size=783"],
         r"--wide_code_size=783: .*>= 784",
     ),
     "no labels": (["--labels=0"], r"--labels=0: .*positive"),
     "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
-    "a picture with NaN": (
+    "an image with NaN": (
         ["--dataset=nan"],
         OWN + r".*readable images only.*nan/lying/bad\.tif .*32 bits",
     ),
     "checkpoint of another run": (
-        ["--kind=overcomplete", f"--epochs={EPOCHS}", "--wide_code_size=800",
-         f"--workdir={RUN.format('overcomplete')}"],
-        OWN + r".* holds the checkpoint of another run: code_size was 784 "
+        [
+            "--kind=overcomplete",
+            f"--epochs={EPOCHS}",
+            "--wide_code_size=800",
+            f"--workdir={RUN.format('overcomplete')}",
+        ],
+        OWN + r".* holds the checkpoint of another run: latent_dim was 784 "
         "and is now 800",
     ),
-}  # fmt: skip
+}
 
 
 def spoil(folder):
-    """What is named above: a file, a picture with NaN, half a picture."""
+    """What is named above: a file, an image with NaN, half an image."""
     (folder / "file").write_text("not a folder")
     for name in ("nan", "torn"):
         draw_folder(folder / name, 3)

@@ -15,8 +15,8 @@ import tensorflow as tf
 from PIL import Image
 
 from apps.denoising_mnist import NOISES, run
-from dlunits.data import digits
-from dlunits.training import denoising_recipe
+from dlunits.data.images import image_datasets
+from dlunits.tasks.denoising import train
 
 EPOCHS = 2
 FLAGS = ("--dataset=digits", f"--epochs={EPOCHS}")
@@ -32,7 +32,7 @@ def app(run_app):
 
 def sentence(width=100):
     """A line of the embedded digits, light on black, and the same in noise."""
-    images, _ = digits.load("digits").test
+    images, _ = image_datasets.load("digits").test
     line = np.concatenate(images[: -(-width // 28), ..., 0], axis=1)
     line = line[:, :width] / 255
     noise = np.random.default_rng(0).normal(0, 0.5, line.shape)
@@ -44,8 +44,8 @@ def trained(app, tmp_path_factory):
     """Folder of a run that was not stopped and cleaned, and its process."""
     folder = tmp_path_factory.mktemp("trained")
     _, noisy = sentence()
-    save(folder / "pictures/line.png", np.round(255 * noisy).astype("uint8"))
-    process = app(folder, *FLAGS, "--input=pictures", "--output=cleaned")
+    save(folder / "images/line.png", np.round(255 * noisy).astype("uint8"))
+    process = app(folder, *FLAGS, "--input=images", "--output=cleaned")
     assert process.returncode == 0, process.stderr
     return folder, process
 
@@ -67,7 +67,7 @@ def told(process):
 
 
 def test_offers_every_noise():
-    assert tuple(denoising_recipe.NOISES) == NOISES
+    assert tuple(train.NOISES) == NOISES
 
 
 # A whole run
@@ -114,13 +114,13 @@ def test_report_and_card_hold_what_was_printed(trained):
     assert re.search(r"Time</th><td>[\d.]+ (s|min)", html)
 
 
-def test_cleans_the_pictures_it_was_given(trained):
+def test_cleans_the_images_it_was_given(trained):
     folder, process = trained
     clean, noisy = sentence()
     cleaned = read(folder / "cleaned/line.png") / 255
     assert cleaned.shape == clean.shape
     error, before = (
-        np.mean((picture - clean) ** 2) for picture in (cleaned, noisy)
+        np.mean((image - clean) ** 2) for image in (cleaned, noisy)
     )
     assert error < before / 3
     assert "line.png -> cleaned/line.png" in process.stdout
@@ -158,21 +158,21 @@ def test_killed_it_ends_like_a_run_never_stopped(
         np.testing.assert_array_equal(arrays[name], expected[name], name)
 
 
-# Somebody's own pictures, and a model that is there already
+# Somebody's own images, and a model that is there already
 
 
 @pytest.fixture(scope="module")
 def cleaning(app, trained, tmp_path_factory):
-    """One process over pictures of all kinds, and its folder."""
+    """One process over images of all kinds, and its folder."""
     folder = tmp_path_factory.mktemp("own")
     pixels = np.random.default_rng(0).integers(0, 255, (60, 90, 4), "uint8")
-    save(folder / "in/colour.jpg", pixels[..., :3])
+    save(folder / "in/color.jpg", pixels[..., :3])
     save(folder / "in/scan.tiff", pixels[..., 0].astype("uint16") * 257)
     save(folder / "in/stamp.png", pixels[:9, :7])
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to view
     save(folder / "in/turned.jpg", pixels[..., 0], exif=exif)
-    (folder / "in/broken.png").write_text("no picture")
+    (folder / "in/broken.png").write_text("no image")
     save(folder / "out/there.png", pixels)
     save(folder / "there.png", pixels)
     process = app(
@@ -189,15 +189,13 @@ def cleaning(app, trained, tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "shape", "dtype"),
     [
-        ("colour", (60, 90, 3), "uint8"),
+        ("color", (60, 90, 3), "uint8"),
         ("scan", (60, 90), "uint16"),
         ("stamp", (9, 7, 4), "uint8"),
         ("turned", (90, 60), "uint8"),
     ],
 )
-def test_pictures_of_all_kinds_keep_size_and_depth(
-    cleaning, name, shape, dtype
-):
+def test_images_of_all_kinds_keep_size_and_depth(cleaning, name, shape, dtype):
     folder, _ = cleaning
     pixels = read(folder / f"out/{name}.png")
     assert pixels.shape == shape
@@ -228,7 +226,7 @@ def test_bad_files_are_a_line_each_and_the_rest_goes_on(cleaning):
     assert told(process)["Cleaned"] == "4 of 7"
     assert "Epoch" not in process.stdout
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
-        "colour.png",
+        "color.png",
         "scan.png",
         "stamp.png",
         "there.png",
@@ -275,7 +273,7 @@ DEFAULTS = {
     "output": None,
     "invert": False,
     "overwrite": False,
-    "pictures": [],
+    "images": [],
 }
 
 
@@ -291,7 +289,7 @@ DEFAULTS = {
         ({"workdir": "file"}, "'file'"),
         ({"export_dir": "file"}, "'file'"),
         ({"output": "file", "input": ["file"]}, "'file'"),
-        ({"output": "o", "input": ["gone"]}, "No such picture: gone"),
+        ({"output": "o", "input": ["gone"]}, "No such image: gone"),
         ({"output": "o", "input": ["empty"]}, "No files in empty"),
         ({"model": "gone", "output": "o", "input": ["a.png"]}, "No SavedMo"),
     ],

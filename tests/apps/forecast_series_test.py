@@ -51,9 +51,12 @@ def trained(app, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     write(folder / "load.csv")
     process = app(
-        folder, "--train=load.csv", "--timestamp_column=time",
-        "--output=forecast.csv", *TINY,
-    )  # fmt: skip
+        folder,
+        "--train=load.csv",
+        "--timestamp_column=time",
+        "--output=forecast.csv",
+        *TINY,
+    )
     assert process.returncode == 0, process.stderr
     return folder, process
 
@@ -101,10 +104,13 @@ def test_report_holds_backtest_and_plots(trained):
     folder, _ = trained
     html = (folder / RUN / "report.html").read_text()
     for text in (
-        "Backtest over rolling origins", "seasonal naive, 6 steps",
-        "By step", "The next 4 steps of load, lagging",
-        "Mean squared error by step", "Training curves",
-    ):  # fmt: skip
+        "Backtest over rolling origins",
+        "seasonal naive, 6 steps",
+        "By step",
+        "The next 4 steps of load, lagging",
+        "Mean squared error by step",
+        "Training curves",
+    ):
         assert text in html, text
 
 
@@ -130,8 +136,10 @@ def test_saved_model_forecasts_where_dlunits_is_not_installed(
     np.save(tmp_path / "history.npy", history)
     process = subprocess.run(
         [sys.executable, "-c", READER, folder / MODELS / "1"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert process.returncode == 0, process.stderr
     said = [float(row["load"]) for row in rows_of(folder / "forecast.csv")]
     served = np.load(tmp_path / "served.npy")[0, :, 0]
@@ -142,9 +150,11 @@ def test_a_model_forecasts_anew_from_another_table(trained, app, tmp_path):
     folder, _ = trained
     write(tmp_path / "new.csv", rows=40)
     process = app(
-        tmp_path, f"--model={folder / MODELS / '1'}", "--history=new.csv",
+        tmp_path,
+        f"--model={folder / MODELS / '1'}",
+        "--history=new.csv",
         "--output=new_forecast.csv",
-    )  # fmt: skip
+    )
     assert process.returncode == 0, process.stderr
     [first, *_] = rows_of(tmp_path / "new_forecast.csv")
     assert first["time"] == "2024-01-02 16:00:00"
@@ -156,9 +166,12 @@ def test_killed_and_started_again_it_ends_alike(
     folder, process = trained
     shutil.copy(folder / "load.csv", tmp_path)
     command = [
-        sys.executable, project / "apps/forecast_series.py",
-        "--train=load.csv", "--timestamp_column=time", *TINY,
-    ]  # fmt: skip
+        sys.executable,
+        project / "apps/forecast_series.py",
+        "--train=load.csv",
+        "--timestamp_column=time",
+        *TINY,
+    ]
     options = {"cwd": tmp_path, "env": offline, "text": True}
     running = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
@@ -275,8 +288,11 @@ def called(project, offline, trained, tmp_path_factory):
     (folder / "calls.txt").write_text("\n".join(lines) + "\n")
     process = subprocess.run(
         [sys.executable, "-c", CALLS, project],
-        cwd=folder, env=offline, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=offline,
+        capture_output=True,
+        text=True,
+    )
     assert process.returncode == 0, process.stderr
     said = re.findall("^said: (.*)$", process.stdout, re.MULTILINE)
     return folder, process, dict(zip(calls, said, strict=True))
@@ -320,5 +336,7 @@ def test_without_a_table_it_learns_the_embedded_series(called):
     assert "electroencephalogram" in card["data"]
     naive, seasonal, learnt = card["metrics"]
     assert (naive, seasonal[:14], learnt) == (
-        "naive", "seasonal naive", "linear",
-    )  # fmt: skip
+        "naive",
+        "seasonal naive",
+        "linear",
+    )

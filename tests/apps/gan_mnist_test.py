@@ -17,21 +17,21 @@ def app(run_app):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Forty pictures of two classes, so that an epoch is short."""
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    """Forty images of two classes, so that an epoch is short."""
+    folder = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(0)
     for name, level in (("dark", 60), ("light", 200)):
         (folder / name).mkdir()
         for number in range(40):
-            grey = rng.integers(level - 40, level + 40, (28, 28), "uint8")
-            Image.fromarray(grey).save(folder / name / f"{number}.png")
+            gray = rng.integers(level - 40, level + 40, (28, 28), "uint8")
+            Image.fromarray(gray).save(folder / name / f"{number}.png")
     return folder
 
 
-def flags(pictures, loss="non_saturating"):
+def flags(images, loss="non_saturating"):
     return (
-        f"--dataset={pictures}",
+        f"--dataset={images}",
         f"--loss={loss}",
         "--conditional",
         "--batch_size=60",
@@ -42,9 +42,9 @@ def flags(pictures, loss="non_saturating"):
 
 
 @pytest.fixture(scope="module")
-def trained(app, pictures, tmp_path_factory):
+def trained(app, images, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    process = app(folder, *flags(pictures))
+    process = app(folder, *flags(images))
     assert process.returncode == 0, process.stderr
     return folder, process
 
@@ -69,9 +69,9 @@ def test_draws_with_the_model_it_exported(app, trained):
 
 
 def test_killed_and_started_again_it_ends_with_the_same_weights(
-    app, project, offline, pictures, trained, checkpoint, tmp_path
+    app, project, offline, images, trained, checkpoint, tmp_path
 ):
-    command = [sys.executable, project / "apps/gan_mnist.py", *flags(pictures)]
+    command = [sys.executable, project / "apps/gan_mnist.py", *flags(images)]
     history = tmp_path / "run/history.csv"
     with subprocess.Popen(
         command,
@@ -89,7 +89,7 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(
         assert killed.wait() == -signal.SIGKILL
     assert len(history.read_text().splitlines()) == 2
 
-    process = app(tmp_path, *flags(pictures))
+    process = app(tmp_path, *flags(images))
 
     assert process.returncode == 0, process.stderr
     folder, _ = trained
@@ -120,7 +120,7 @@ def test_bad_input_ends_with_one_line(app, tmp_path, given, message):
     assert "Traceback" not in process.stderr
 
 
-def test_a_data_set_of_one_picture_is_refused(app, tmp_path):
+def test_a_data_set_of_one_image_is_refused(app, tmp_path):
     (tmp_path / "one/class").mkdir(parents=True)
     Image.new("L", (28, 28)).save(tmp_path / "one/class/0.png")
     process = app(tmp_path, "--dataset=one")
@@ -130,9 +130,9 @@ def test_a_data_set_of_one_picture_is_refused(app, tmp_path):
 
 
 def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(
-    app, pictures, tmp_path
+    app, images, tmp_path
 ):
-    process = app(tmp_path, *flags(pictures), "--learning_rate=1e30")
+    process = app(tmp_path, *flags(images), "--learning_rate=1e30")
     assert process.returncode != 0
     last = process.stderr.strip().splitlines()[-1]
     assert "generator" in last or "discriminator" in last

@@ -117,7 +117,7 @@ def test_model_card_holds_the_measured_error(trained):
     assert card["parameters"] == 61_706
     assert "scikit-learn" in card["data"]
     assert card["command"].endswith(f"--epochs={EPOCHS}")
-    assert card["licence"] == "Apache-2.0"
+    assert card["license"] == "Apache-2.0"
     assert "keras" in card["versions"]
 
 
@@ -129,21 +129,21 @@ import numpy as np
 import tensorflow as tf
 
 model = tf.saved_model.load(sys.argv[1])
-pictures = np.load("pictures.npy")
-np.save("served.npy", model.serving_default(pictures)["scores"])
+images = np.load("images.npy")
+np.save("served.npy", model.serving_default(images)["scores"])
 """
 
 
 def test_saved_model_has_that_accuracy_where_dlunits_is_not_installed(
     trained, offline, checkpoint, tmp_path
 ):
-    from dlunits.data import digits
-    from dlunits.data.augmentation import place_in_field
+    from dlunits.data.images import image_datasets
+    from dlunits.data.images.augmentation import place_in_field
     from dlunits.models import LeNet5
 
     folder, process = trained
-    pictures, labels = digits.load("digits").test
-    np.save(tmp_path / "pictures.npy", pictures)
+    images, labels = image_datasets.load("digits").test
+    np.save(tmp_path / "images.npy", images)
     (tmp_path / "reader.py").write_text(READER)
     subprocess.run(
         [sys.executable, "-P", "reader.py", folder / MODELS / "1"],
@@ -159,7 +159,7 @@ def test_saved_model_has_that_accuracy_where_dlunits_is_not_installed(
     _, arrays = checkpoint(folder / RUN)
     model = LeNet5(input_shape=(32, 32, 1))
     model.set_weights([arrays[f"best/{i}"] for i in range(10)])
-    predicted = model.predict(place_in_field(pictures), verbose=0)
+    predicted = model.predict(place_in_field(images), verbose=0)
     np.testing.assert_allclose(served, predicted, atol=1e-5)
 
 
@@ -265,12 +265,12 @@ def wait_for(find, seconds=200):
 
 @pytest.mark.parametrize("variant", ["modern", "1998"])
 def test_learns_digits_in_one_epoch(variant, tmp_path):
-    from dlunits.data import digits
-    from dlunits.training import WorkingDirectory
+    from dlunits.data.images import image_datasets
+    from dlunits.training import RunDirectory
 
     result = train_and_evaluate(
-        data=digits.load("digits"),
-        working=WorkingDirectory(tmp_path, {}),
+        data=image_datasets.load("digits"),
+        working=RunDirectory(tmp_path, {}),
         variant=variant,
         epochs=1,
         batch_size=64,
@@ -341,7 +341,7 @@ BAD = {
     ),
     "batch larger than the data": (
         [*QUICK, "--batch_size=5000"],
-        OWN + r".*1372 training pictures.*smaller.*batch_size=5000",
+        OWN + r".*1372 training images.*smaller.*batch_size=5000",
     ),
     "full disk in training": (
         QUICK,

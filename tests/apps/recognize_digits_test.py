@@ -58,7 +58,7 @@ def page_with(number, **drawing):
 
 
 def draw_good(folder):
-    """Saves the files of `GOOD`, one picture of a kind."""
+    """Saves the files of `GOOD`, one image of a kind."""
 
     def save(page, name, **options):
         Image.fromarray(page).save(folder / name, **options)
@@ -67,7 +67,7 @@ def draw_good(folder):
     save(page_with(3, pen=0.15, gradient=0.5), "thick.jpg")
     save(page_with(0, shadow=0.4, texture=0.02, specks=5), "shadow.webp")
     save(255 - page_with(4), "chalk.bmp")
-    save(page_with(2, page=(300, 500), centre=(0.3, 0.7)), "corner.tiff")
+    save(page_with(2, page=(300, 500), center=(0.3, 0.7)), "corner.tiff")
     save(page_with(8, page=(2400, 3200), height=1500), "large.jpg")
     save(page_with(6, page=(16, 14), height=14, pen=0.15), "tiny.gif")
     save(page_with(0).astype("uint16") * 257, "scan16.png")
@@ -94,7 +94,7 @@ def draw_bad(folder):
 @pytest.fixture(scope="module")
 def told(project, tmp_path_factory):
     """One process over all files: the process, and answers by file name."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     draw_good(folder)
     draw_bad(folder)
     process = run(project, "--json", *GOOD, *BAD, cwd=folder)
@@ -103,7 +103,7 @@ def told(project, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_reads_the_digit_of_any_common_picture(told, name):
+def test_reads_the_digit_of_any_common_image(told, name):
     _, answers = told
 
     assert answers[name]["digit"] == GOOD[name]

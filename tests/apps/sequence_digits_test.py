@@ -130,27 +130,27 @@ import numpy as np
 import tensorflow as tf
 
 model = tf.saved_model.load(sys.argv[1])
-pictures = np.load("pictures.npy")
+images = np.load("images.npy")
 np.savez(
     "served.npz",
-    bytes=model.serving_default(pictures)["class"],
-    floats=model.serving_default(pictures.astype("float32") / 255)["class"],
-    one=model.serving_default(pictures[0, :, :, 0])["class"],
+    bytes=model.serving_default(images)["class"],
+    floats=model.serving_default(images.astype("float32") / 255)["class"],
+    one=model.serving_default(images[0, :, :, 0])["class"],
     files=model.recognize(
-        tf.stack([tf.io.encode_png(picture) for picture in pictures[:20]])
+        tf.stack([tf.io.encode_png(image) for image in images[:20]])
     )["class"],
 )
 """
 
 
-def test_saved_model_reads_pictures_where_dlunits_is_not_installed(
+def test_saved_model_reads_images_where_dlunits_is_not_installed(
     whole, offline, tmp_path
 ):
-    from dlunits.data import digits
+    from dlunits.data.images import image_datasets
 
     folder, process = whole
-    pictures, labels = digits.load("digits").test
-    np.save(tmp_path / "pictures.npy", pictures)
+    images, labels = image_datasets.load("digits").test
+    np.save(tmp_path / "images.npy", images)
     (tmp_path / "reader.py").write_text(READER)
     subprocess.run(
         [
@@ -170,7 +170,7 @@ def test_saved_model_reads_pictures_where_dlunits_is_not_installed(
     assert correct == pytest.approx(accuracies(process)["gru"], abs=6e-5)
     np.testing.assert_array_equal(served["floats"], served["bytes"])
     np.testing.assert_array_equal(served["one"], served["bytes"][:1])
-    # A picture read as a file is centred anew: most stay what they were.
+    # An image read as a file is centered anew: most stay what they were.
     assert (served["files"] == labels[:20]).mean() > 0.6
 
 
@@ -237,7 +237,7 @@ FLAGS = {
 BAD = {
     "batch larger than the data": (
         {"batch_size": 5000},
-        "1372 training pictures.*batch_size=5000",
+        "1372 training images.*batch_size=5000",
     ),
     "unknown dataset": ({"dataset": "mnits"}, "dataset='mnits'"),
     "a file for a workdir": ({"workdir": "file/run"}, "choose another"),

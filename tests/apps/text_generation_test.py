@@ -115,10 +115,19 @@ def test_killed_it_ends_like_a_run_never_stopped(
 
 
 WRITING = {
-    "generate": True, "prompt": "", "interactive": False, "score": None,
-    "length": 500, "stop": "", "num_samples": 1, "unknown": "keep",
-    "temperature": 0.8, "top_k": 0, "top_p": 1.0, "seed": 0,
-}  # fmt: skip
+    "generate": True,
+    "prompt": "",
+    "interactive": False,
+    "score": None,
+    "length": 500,
+    "stop": "",
+    "num_samples": 1,
+    "unknown": "keep",
+    "temperature": 0.8,
+    "top_k": 0,
+    "top_p": 1.0,
+    "seed": 0,
+}
 
 
 def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
@@ -136,10 +145,16 @@ def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
     )
     assert capsys.readouterr().out == text
     samples = use(
-        "--generate", "--prompt=the é", "--num_samples=2", "--stop=.",
-        "--length=60", "--temperature=0.3", f"--score={folder / 'book.txt'}",
-        "--interactive", told="the dog\n",
-    )  # fmt: skip
+        "--generate",
+        "--prompt=the é",
+        "--num_samples=2",
+        "--stop=.",
+        "--length=60",
+        "--temperature=0.3",
+        f"--score={folder / 'book.txt'}",
+        "--interactive",
+        told="the dog\n",
+    )
     assert "1 tokens that the model never saw" in samples.stderr
     bits, characters, *texts, asked, more, end = samples.stdout.splitlines()
     assert 0 < float(bits.removeprefix("Bits per character: ")) < 1.5
@@ -180,12 +195,23 @@ def test_too_short_a_text_is_refused_and_nothing_exported(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "book.txt").write_bytes(b"too short " * 9)
     training = {
-        "train": "book.txt", "data_dir": None, "level": "character",
-        "vocabulary": None, "workdir": "run", "export_dir": "models",
-        "batch_size": 64, "cell": "lstm", "units": 512, "num_layers": 1,
-        "dropout": 0.5, "steps": 128, "epochs": 20, "learning_rate": 4e-3,
-        "clipnorm": 1.0, "patience": 5,
-    }  # fmt: skip
+        "train": "book.txt",
+        "data_dir": None,
+        "level": "character",
+        "vocabulary": None,
+        "workdir": "run",
+        "export_dir": "models",
+        "batch_size": 64,
+        "cell": "lstm",
+        "units": 512,
+        "num_layers": 1,
+        "dropout": 0.5,
+        "steps": 128,
+        "epochs": 20,
+        "learning_rate": 4e-3,
+        "clipnorm": 1.0,
+        "patience": 5,
+    }
     with pytest.raises(ValueError, match="At least 8,193 tokens are") as error:
         run(None, **WRITING | training | {"generate": False})
     assert "\n" not in str(error.value)

@@ -10,7 +10,7 @@ from dlunits.data.batches import evaluation_batches, training_batches
 
 
 def numbered(count):
-    """Pictures of one pixel that shows their own number."""
+    """Images of one pixel that shows their own number."""
     return np.arange(count).reshape(count, 1, 1, 1)
 
 
@@ -19,7 +19,7 @@ def as_they_are(images, seed):
 
 
 def batches(count, first_step, last_step, *, batch_size=2, seed=0):
-    """Numbers of the pictures of each step, (steps, batch_size)."""
+    """Numbers of the images of each step, (steps, batch_size)."""
     steps = training_batches(
         numbered(count),
         10 * np.arange(count),
@@ -46,7 +46,7 @@ def epoch_order(count, epoch, **options):
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_a_run_resumed_at_any_step_sees_the_batches_of_an_unbroken_one(data):
-    count = data.draw(st.integers(1, 30), "pictures")
+    count = data.draw(st.integers(1, 30), "images")
     batch_size = data.draw(st.integers(1, count), "batch size")
     seed = data.draw(st.integers(0, 2**40), "seed")
     last = data.draw(st.integers(1, 20), "last step")
@@ -71,7 +71,7 @@ def test_an_epoch_is_a_permutation(count, epoch, seed):
 
 
 def test_what_does_not_fill_a_batch_is_left_out_of_that_epoch_alone():
-    # 11 pictures make 2 batches of 4; 3 are left out, others every time.
+    # 11 images make 2 batches of 4; 3 are left out, others every time.
     epochs = batches(11, 0, 100, batch_size=4).reshape(50, 8)
     left_out = [set(range(11)) - set(epoch) for epoch in epochs]
     assert {len(numbers) for numbers in left_out} == {3}
@@ -101,7 +101,7 @@ def test_the_millionth_step_is_like_any_other():
     np.testing.assert_array_equal(
         chosen[1:], batches(1000, step + 1, step + 3, batch_size=100)
     )
-    # 10 steps an epoch: these three are of one, so they share no picture.
+    # 10 steps an epoch: these three are of one, so they share no image.
     assert len(set(chosen.ravel())) == 300
 
 
@@ -132,7 +132,7 @@ def test_no_steps_are_no_batches():
 def test_a_batch_larger_than_the_data_is_refused():
     assert batches(5, 0, 1, batch_size=5).shape == (1, 5)
     with pytest.raises(
-        ValueError, match=r"the 5 training pictures.*smaller.*batch_size=6"
+        ValueError, match=r"the 5 training images.*smaller.*batch_size=6"
     ):
         batches(5, 0, 1, batch_size=6)
 

@@ -1,4 +1,4 @@
-"""Maps of codes whose neighbourhoods are known."""
+"""Maps of codes whose neighborhoods are known."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_a_single_unit_is_laid_along_a_line():
     ]
 
 
-def test_neighbours_stay_neighbours_every_time():
+def test_neighbors_stay_neighbors_every_time():
     rng = np.random.default_rng(1)
     labels = np.arange(90) % 3
     code = rng.normal(size=(90, 6)) + 30 * np.eye(3, 6)[labels]

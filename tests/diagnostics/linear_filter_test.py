@@ -7,7 +7,7 @@ from dlunits.diagnostics import best_linear_filter
 
 
 def pairs_of(count, pixels=9, seed=0):
-    """Pictures with structure, (noisy, clean), `(count, 3, pixels / 3, 1)`."""
+    """Images with structure, (noisy, clean), `(count, 3, pixels / 3, 1)`."""
     rng = np.random.default_rng(seed)
     basis = np.random.default_rng(7).normal(size=(2, pixels))
     clean = 0.5 + 0.1 * rng.normal(size=(count, 2)) @ basis

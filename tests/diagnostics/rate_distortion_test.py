@@ -11,7 +11,7 @@ from dlunits.diagnostics import coarsest_step, code_length, rate_distortion
 
 def code_length_np(table_code, code, step):
     """Counts in dictionaries, unit by unit and code by code."""
-    quantised, bits = np.zeros_like(code), 0.0
+    quantized, bits = np.zeros_like(code), 0.0
     for unit in range(code.shape[1]):
         seen = [round(h / step) for h in table_code[:, unit]]
         counts = collections.Counter(seen)
@@ -20,9 +20,9 @@ def code_length_np(table_code, code, step):
         for example in range(len(code)):
             level = round(code[example, unit] / step)
             level = min(max(level, min(seen)), max(seen))
-            quantised[example, unit] = level * step
+            quantized[example, unit] = level * step
             bits -= math.log2((counts[level] + 1) / total)
-    return quantised, bits / len(code)
+    return quantized, bits / len(code)
 
 
 @pytest.mark.parametrize("step", [2.0, 0.3, 0.01])
@@ -30,9 +30,9 @@ def test_bits_and_values_are_those_of_a_coder_with_its_table(step):
     rng = np.random.default_rng(0)
     table_code = rng.normal(size=(200, 5)) * [1, 2, 0.1, 0, 3]
     code = rng.normal(size=(40, 5)) * [1, 2, 0.1, 0, 4]  # beyond the table too
-    quantised, bits = code_length(table_code, code, step)
+    quantized, bits = code_length(table_code, code, step)
     expected, expected_bits = code_length_np(table_code, code, step)
-    np.testing.assert_allclose(quantised, expected, rtol=1e-6)
+    np.testing.assert_allclose(quantized, expected, rtol=1e-6)
     assert bits == pytest.approx(expected_bits, rel=1e-12)
 
 
@@ -73,28 +73,26 @@ def test_a_fine_step_adds_its_square_over_12_to_the_error():
 def test_rate_is_a_pixel_and_codes_keep_their_shape():
     rng = np.random.default_rng(4)
     code = rng.normal(size=(50, 3, 2)).astype("float32")
-    pictures = rng.uniform(size=(50, 4, 5, 1))
+    images = rng.uniform(size=(50, 4, 5, 1))
 
     def decode(code):
         assert code.shape == (50, 3, 2)
         assert code.dtype == np.float32
         return np.zeros((50, 4, 5, 1))
 
-    [point, _] = rate_distortion(decode, code, code, pictures, steps=[0.5])
+    [point, _] = rate_distortion(decode, code, code, images, steps=[0.5])
     spread = math.sqrt(code.reshape(50, 6).var(axis=0).mean())
     _, bits = code_length(code, code, 0.5 * spread)
     assert point["bits_per_pixel"] == pytest.approx(bits / 20)
-    assert point["psnr"] == pytest.approx(
-        -10 * math.log10((pictures**2).mean())
-    )
+    assert point["psnr"] == pytest.approx(-10 * math.log10((images**2).mean()))
 
 
 def test_rate_does_not_depend_on_the_scale_of_the_code():
     rng = np.random.default_rng(5)
     code = rng.normal(size=(300, 4))
-    pictures = rng.uniform(size=(300, 4))
+    images = rng.uniform(size=(300, 4))
     one, other = (
-        rate_distortion(lambda z, s=s: z / s, s * code, s * code, pictures)
+        rate_distortion(lambda z, s=s: z / s, s * code, s * code, images)
         for s in (1, 1000.0)
     )
     for a, b in zip(one, other, strict=True):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlunits.models import RecurrentModel
-from dlunits.models.recurrent_model import TOPOLOGIES
+from dlunits.models.sequences.recurrent_model import TOPOLOGIES
 
 PAGE = "docs/recurrent_topologies.md"
 
@@ -30,15 +30,15 @@ def test_every_topology_has_an_example(page):
     assert set(shown) == set(TOPOLOGIES)
 
 
-def test_picture_is_the_docstrings(page):
-    def picture(text):  # blanks at the ends of lines are no part of it
+def test_image_is_the_docstrings(page):
+    def image(text):  # blanks at the ends of lines are no part of it
         lines = [line.strip() for line in text.splitlines()]
         heading = re.compile("one_to_one +one_to_many +many_to_one")
         start = next(i for i, x in enumerate(lines) if heading.match(x))
         return lines[start : start + 8]
 
-    assert picture(page) == picture(RecurrentModel.__doc__)
-    assert picture(page)[-1] == "(x again)"
+    assert image(page) == image(RecurrentModel.__doc__)
+    assert image(page)[-1] == "(x again)"
 
 
 def test_digits_are_told_apart_at_once_and_row_by_row(names):
@@ -49,7 +49,7 @@ def test_digits_are_told_apart_at_once_and_row_by_row(names):
 
 def test_a_written_digit_is_nearly_the_mean_of_its_class(names):
     # The mean of the class has the smallest squared error on the training
-    # pictures; the mean of all has that of a network blind to its input.
+    # images; the mean of all has that of a network blind to its input.
     rows, train, test = names["rows"], names["train"], names["test"]
     blind = np.mean((rows[test] - rows[train].mean(axis=0)) ** 2)
     best = names["mean_of_class_mse"]

@@ -16,7 +16,7 @@ differentiates = pytest.mark.skipif(
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "linear")
 
 
-def pictures(batch=6, shape=(4, 3)):
+def images(batch=6, shape=(4, 3)):
     rng = np.random.default_rng(0)
     return rng.normal(size=(batch, *shape)).astype("float32")
 
@@ -69,7 +69,7 @@ def squared_norm_np(weights, biases, activation, x):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_closed_form_is_that_of_central_differences(activation):
-    encoder, x = one_layer(activation), pictures()
+    encoder, x = one_layer(activation), images()
     weights = [w.astype("float64") for w in encoder.get_weights()]
     expected = [
         squared_norm_np(*weights, activation, row)
@@ -82,7 +82,7 @@ def test_closed_form_is_that_of_central_differences(activation):
 @differentiates
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_closed_form_is_the_exact_norm(activation):
-    encoder, x = one_layer(activation), pictures()
+    encoder, x = one_layer(activation), images()
     np.testing.assert_allclose(
         numbers(squared_jacobian_norm(encoder, x, "closed_form")),
         numbers(squared_jacobian_norm(encoder, x, "exact")),
@@ -118,7 +118,7 @@ AROUND = {
 @pytest.mark.parametrize("around", AROUND)
 def test_closed_form_is_exact_with_other_layers_around(around):
     parts = [type(p).from_config(p.get_config()) for p in AROUND[around]]
-    encoder, x = keras.Sequential([keras.Input((4, 3)), *parts]), pictures()
+    encoder, x = keras.Sequential([keras.Input((4, 3)), *parts]), images()
     np.testing.assert_allclose(
         numbers(squared_jacobian_norm(encoder, x, "closed_form")),
         numbers(squared_jacobian_norm(encoder, x, "exact")),
@@ -221,7 +221,7 @@ def test_auto_projects_where_there_is_no_closed_form(why):
 
 def test_auto_takes_the_closed_form_where_there_is_one():
     """It is exact: the random projection of a dense layer is not."""
-    encoder, x = one_layer("sigmoid"), pictures()
+    encoder, x = one_layer("sigmoid"), images()
     np.testing.assert_array_equal(
         numbers(squared_jacobian_norm(encoder, x)),
         numbers(squared_jacobian_norm(encoder, x, "closed_form")),
@@ -237,7 +237,7 @@ def test_random_projection_is_unbiased(make):
     seed is fixed.
     """
     encoder, num_draws = make(), 4000
-    for row in pictures(batch=2):
+    for row in images(batch=2):
         x = np.repeat(row[None], num_draws, axis=0)
         draws = numbers(squared_jacobian_norm(encoder, x, "hutchinson", seed=2))
         exact = numbers(squared_jacobian_norm(encoder, row[None], "exact"))[0]
@@ -260,7 +260,7 @@ def test_vector_of_ones_is_not_the_frobenius_norm():
 
 @differentiates
 def test_integer_seed_repeats_the_signs_and_a_generator_does_not():
-    encoder, x = deep(), pictures()
+    encoder, x = deep(), images()
 
     def draw(seed):
         return numbers(squared_jacobian_norm(encoder, x, "hutchinson", seed))
@@ -307,7 +307,7 @@ def test_gradient_reaches_every_weight_that_matters(method, make):
     A penalty made from a copy of the weights would have no gradient, or lack
     the part through the kernel or through the activation.
     """
-    encoder, x, step = make(), pictures(), 1e-2
+    encoder, x, step = make(), images(), 1e-2
 
     def penalty():
         return contractive_penalty(encoder, x, method, seed=4)
@@ -336,7 +336,7 @@ def test_encoder_is_applied_as_in_inference(method):
         layers.GaussianNoise(1.0), layers.Flatten(), code(), layers.Dropout(0.9)
     )
     noisy.set_weights(plain.get_weights())
-    x = pictures()
+    x = images()
     np.testing.assert_allclose(
         numbers(squared_jacobian_norm(noisy, x, method, seed=0)),
         numbers(squared_jacobian_norm(plain, x, method, seed=0)),
@@ -346,7 +346,7 @@ def test_encoder_is_applied_as_in_inference(method):
 
 @differentiates
 def test_a_known_code_saves_the_pass_and_changes_nothing():
-    encoder, x = one_layer("sigmoid"), pictures()
+    encoder, x = one_layer("sigmoid"), images()
     np.testing.assert_array_equal(
         numbers(squared_jacobian_norm(encoder, x, code=encoder(x))),
         numbers(squared_jacobian_norm(encoder, x)),
@@ -361,7 +361,7 @@ def test_half_precision_is_close_to_single(method):
         half = one_layer("sigmoid")
     finally:
         keras.config.set_dtype_policy("float32")
-    single, x = one_layer("sigmoid"), pictures()
+    single, x = one_layer("sigmoid"), images()
     single.set_weights(half.get_weights())
     norms = squared_jacobian_norm(half, x, method, seed=0)
     assert keras.backend.standardize_dtype(norms.dtype) == "float32"
@@ -376,7 +376,7 @@ def test_an_untied_decoder_can_make_the_penalty_vanish():
     """Code / 10, decoder * 10: same reconstruction, a hundredth of penalty."""
     encoder = chain(layers.Dense(2), shape=(3,))
     decoder = chain(layers.Dense(3), shape=(2,))
-    x = pictures(shape=(3,))
+    x = images(shape=(3,))
     before = numbers(decoder(encoder(x))), contractive_penalty(encoder, x)
     for model, factors in ((encoder, (0.1, 0.1)), (decoder, (10.0, 1.0))):
         pairs = zip(model.get_weights(), factors, strict=True)
@@ -390,7 +390,7 @@ def test_an_untied_decoder_can_make_the_penalty_vanish():
 
 def test_refuses_a_method_it_does_not_know():
     with pytest.raises(ValueError, match=r"auto, closed_form.*method='best'"):
-        contractive_penalty(one_layer("tanh"), pictures(), "best")
+        contractive_penalty(one_layer("tanh"), images(), "best")
 
 
 def test_refuses_an_encoder_of_integers():
@@ -414,7 +414,7 @@ def test_refuses_an_encoder_of_two_outputs():
     reason="This backend differentiates.",
 )
 def test_another_backend_has_the_closed_form_only():
-    x = pictures()
+    x = images()
     assert float(contractive_penalty(one_layer("linear"), x).detach()) > 0
     with pytest.raises(ValueError, match="'tensorflow' and 'jax'"):
         contractive_penalty(deep(), x)

@@ -46,7 +46,7 @@ def test_spread_is_the_deviation_of_the_scores_of_equal_random_parts():
     ids=["sorted", "in_turn"],
 )
 def test_spread_is_small_in_whatever_order_the_classes_come(labels):
-    # Parts of neighbouring rows, or of every tenth, would be one class each.
+    # Parts of neighboring rows, or of every tenth, would be one class each.
     found = classifier_score(np.eye(10)[labels])
     assert found["score"] == pytest.approx(10)
     assert found["spread"] < 0.5

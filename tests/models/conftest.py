@@ -16,11 +16,11 @@ class PrincipalComponents:
     The columns of W are orthogonal, so M is diagonal.
     """
 
-    size, code_size, stddev = 5, 2, 0.7
+    size, latent_dim, stddev = 5, 2, 0.7
 
     def __init__(self):
         rng = np.random.default_rng(0)
-        basis = np.linalg.qr(rng.normal(size=(self.size, self.code_size)))[0]
+        basis = np.linalg.qr(rng.normal(size=(self.size, self.latent_dim)))[0]
         self.W, self.b = basis * [2.0, 0.5], rng.normal(size=self.size)
         self.C = self.W @ self.W.T + self.stddev**2 * np.eye(self.size)
         self.M = np.diag(self.W.T @ self.W) + self.stddev**2
@@ -38,14 +38,14 @@ class PrincipalComponents:
         """The autoencoder of this distribution; by default without error."""
         autoencoder = dense_variational_autoencoder(
             (self.size,),
-            self.code_size,
+            self.latent_dim,
             hidden_units=(),
             likelihood="gaussian",
             stddev=self.stddev,
             **options,
         )
         to_mean = self.W / self.M
-        kernel = np.hstack([to_mean, np.zeros((self.size, self.code_size))])
+        kernel = np.hstack([to_mean, np.zeros((self.size, self.latent_dim))])
         log_variance = np.log(self.stddev**2 / self.M) + log_variance_error
         bias = np.append(mean_error - self.b @ to_mean, log_variance)
         autoencoder.posterior.set_weights([kernel, bias])

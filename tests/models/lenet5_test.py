@@ -62,7 +62,7 @@ def test_connections_are_those_of_the_docstrings_table():
 
 
 def test_connections_have_the_papers_structure():
-    """Six of 3 neighbours, six of 4, three of 4 with gaps, one of all: 60.
+    """Six of 3 neighbors, six of 4, three of 4 with gaps, one of all: 60.
 
     Each map of S2 is seen by 10 maps of C3, and no two see the same.
     """

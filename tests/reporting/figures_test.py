@@ -35,12 +35,12 @@ def texts(axes):
     }
 
 
-def pictures(figure):
+def images(figure):
     """Axes that show an image, subfigures' too, in drawing order."""
-    return list(figure.findobj(is_picture))
+    return list(figure.findobj(is_image))
 
 
-def is_picture(artist):
+def is_image(artist):
     return bool(getattr(artist, "images", None))
 
 
@@ -114,7 +114,7 @@ def test_confusion_matrix_writes_every_count_that_is_not_zero():
     )
 
 
-def test_confusion_matrix_colours_mistakes_and_masks_the_diagonal():
+def test_confusion_matrix_colors_mistakes_and_masks_the_diagonal():
     axes = confusion_matrix([0, 0, 0, 1], [0, 0, 1, 1], ["a", "b"]).axes[0]
     shown = axes.images[0].get_array()
     assert shown.mask.tolist() == [[True, False], [False, True]]
@@ -182,7 +182,7 @@ def test_feature_maps_are_those_of_a_slow_convolution_of_a_real_digit():
     )
     expected = convolution_np(image, *model.get_layer("c1").get_weights())
 
-    shown = pictures(feature_maps(model, image, ["c1"]))
+    shown = images(feature_maps(model, image, ["c1"]))
     assert len(shown) == 1 + 6  # the digit and its maps
     np.testing.assert_array_equal(shown[0].images[0].get_array(), image[..., 0])
     for index, axes in enumerate(shown[1:]):
@@ -198,7 +198,7 @@ def test_feature_maps_say_how_many_they_leave_out():
         [keras.Input((8, 8, 1)), keras.layers.Conv2D(20, 3, name="c")]
     )
     figure = feature_maps(model, np.zeros((8, 8)), ["c"], most=5)
-    assert len(pictures(figure)) == 1 + 5
+    assert len(images(figure)) == 1 + 5
     assert "c: first 5 of 20 maps" in figure.get_label()
 
 

@@ -157,7 +157,7 @@ def test_embeds_every_figure_whole_and_for_every_reader(page):
                     if name.endswith("href"):
                         assert value.startswith(("#", "data:"))
         assert len(image["alt"]) > 20
-    # curves and counts are lines and letters, the others grids of pictures
+    # curves and counts are lines and letters, the others grids of images
     assert kinds == ["svg+xml", "svg+xml", "png", "png"]
     assert path.stat().st_size < 1_500_000
 
@@ -224,7 +224,7 @@ def test_uses_the_caption_where_a_figure_has_no_label(tmp_path):
     assert page.attributes("img")[0]["alt"] == "Two points."
 
 
-def test_same_run_gives_the_same_picture(tmp_path):
+def test_same_run_gives_the_same_image(tmp_path):
     sources = [
         Page(
             write(

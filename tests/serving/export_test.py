@@ -22,13 +22,13 @@ CARD = {
     "data": "scikit-learn's digits",
     "metrics": {"test_accuracy": 0.5},
     "command": "python apps/app.py",
-    "licence": "Apache-2.0",
+    "license": "Apache-2.0",
 }
 
 
 @pytest.fixture(scope="module")
 def images():
-    """Real digits, 8x8, as grey values an image file holds."""
+    """Real digits, 8x8, as gray values an image file holds."""
     return (load_digits().images[:20] / 16 * 255).astype("uint8")
 
 

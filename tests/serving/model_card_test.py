@@ -14,7 +14,7 @@ CARD = {
     "data": "none",
     "metrics": {"error": 0.01},
     "command": "python apps/app.py",
-    "licence": "Apache-2.0",
+    "license": "Apache-2.0",
     "recipe": "anything else a reader should know",
 }
 
@@ -54,7 +54,7 @@ def test_card_describes_the_version_it_lies_in(model, tmp_path):
     assert abs(age.total_seconds()) < 60
 
 
-@pytest.mark.parametrize("key", ["data", "metrics", "command", "licence"])
+@pytest.mark.parametrize("key", ["data", "metrics", "command", "license"])
 def test_a_card_that_lacks_something_is_refused_by_name(model, tmp_path, key):
     card = {name: value for name, value in CARD.items() if name != key}
     with pytest.raises(ValueError, match=f"needs '{key}'"):

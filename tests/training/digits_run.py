@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from dlunits.training.working_directory import WorkingDirectory
+from dlunits.training.run_directory import RunDirectory
 
 BATCH_SIZE = 32
 STEPS_PER_EPOCH = 20
@@ -63,7 +63,7 @@ def build_model(learning_rate=0.01, units=10):
 def train(workdir, *, epochs, learning_rate=0.01, patience=None, callbacks=()):
     """Returns the model and its history."""
     x, y = (part[1500:] for part in load_data())
-    working = WorkingDirectory(workdir, run={"learning_rate": learning_rate})
+    working = RunDirectory(workdir, run={"learning_rate": learning_rate})
     model = build_model(learning_rate)
     history = working.fit(
         model,

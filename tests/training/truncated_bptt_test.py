@@ -6,16 +6,19 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from dlunits.data.text_streams import evaluation_segments, training_segments
-from dlunits.models import CharacterModel
-from dlunits.training import TruncatedBPTT, WorkingDirectory
+from dlunits.data.text.text_streams import (
+    evaluation_segments,
+    training_segments,
+)
+from dlunits.models import RecurrentLanguageModel
+from dlunits.training import RunDirectory, TruncatedBPTT
 
 SIZE = 5
 
 
 def make(num_streams=2, **options):
     keras.utils.set_random_seed(0)
-    model = CharacterModel(SIZE, "gru", units=4, dropout=0.2)
+    model = RecurrentLanguageModel(SIZE, "gru", units=4, dropout=0.2)
     trained = TruncatedBPTT(model, num_streams, **options)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     trained.compile(keras.optimizers.Adam(0.01), loss)
@@ -39,7 +42,7 @@ def segments(tokens, first_step=0, last_step=6):
 
 def without_dropout(**options):
     keras.utils.set_random_seed(0)
-    model = CharacterModel(SIZE, "lstm", units=4)
+    model = RecurrentLanguageModel(SIZE, "lstm", units=4)
     return TruncatedBPTT(model, 2, **options)
 
 
@@ -143,7 +146,7 @@ class StopAfter(keras.callbacks.Callback):
 def test_a_resumed_run_ends_as_one_that_was_never_stopped(tokens, tmp_path):
     def run(folder, callbacks=()):
         trained = make(segments_per_pass=4)
-        working = WorkingDirectory(tmp_path / folder, {"task": "text"})
+        working = RunDirectory(tmp_path / folder, {"task": "text"})
         working.fit(
             trained,
             lambda first_step, last_step: segments(
@@ -185,7 +188,7 @@ def test_any_number_of_segments_can_be_predicted_from_nothing(tokens):
 
 
 def test_bad_arguments_are_told():
-    model = CharacterModel(SIZE, units=4)
+    model = RecurrentLanguageModel(SIZE, units=4)
     with pytest.raises(ValueError, match="`num_streams` must be at least 1"):
         TruncatedBPTT(model, 0)
     x = keras.Input((3,))

@@ -1,0 +1,65 @@
+"""A table to try anomaly detection on, where there is no other."""
+
+import pathlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from dlunits.atomic_files import atomic_write
+
+LABEL_COLUMN = "diagnosis"
+SOURCE = (
+    "scikit-learn's WDBC: 30 measures of cell nuclei in 569 breast tumours; "
+    "learnt from a half of the benign ones, judged on the others and on all "
+    "malignant ones"
+)
+
+
+def write_wdbc(folder, seed=0):
+    """Writes the Wisconsin tumours as two CSV files.
+
+    Half of the 357 benign ones, drawn at random, are to be learnt from; the
+    other half and the 212 malignant ones are to be judged, in the order of
+    the data set. The column `diagnosis` says which they are.
+
+    Args:
+        folder: Folder that exists.
+        seed: Integer, decides the halves.
+
+    Returns:
+        `(benign, others)`, `pathlib.Path` of the files.
+
+    Raises:
+        OSError: If they cannot be written.
+
+    Reference: Street et al., 1993, "Nuclear feature extraction for breast
+    tumor diagnosis", https://doi.org/10.1117/12.148698
+
+    Example:
+
+    >>> import tempfile
+    >>> benign, others = write_wdbc(tempfile.mkdtemp())
+    >>> len(benign.read_text().splitlines())  # a header and 357 // 2 rows
+    179
+    """
+    from sklearn.datasets import load_breast_cancer
+
+    data = load_breast_cancer()
+    names = [str(name) for name in data.feature_names]
+    kinds = np.array([str(name) for name in data.target_names], object)
+    table = pa.table(dict(zip(names, data.data.T, strict=True)))
+    table = table.append_column(LABEL_COLUMN, [kinds[data.target]])
+    benign = np.flatnonzero(kinds[data.target] == "benign")
+    known = np.random.default_rng(seed).permutation(benign)[: len(benign) // 2]
+    others = np.setdiff1d(np.arange(len(table)), known)
+    folder = pathlib.Path(folder)
+    paths = folder / "wdbc_benign.csv", folder / "wdbc_others.csv"
+    for path, rows in zip(paths, (np.sort(known), others), strict=True):
+        with atomic_write(path) as file:
+            pa.csv.write_csv(
+                table.take(rows),
+                file,
+                pa.csv.WriteOptions(quoting_style="none"),
+            )
+    return paths

@@ -1,0 +1,3 @@
+"""Text: corpora, vocabularies, token streams."""
+
+__all__ = ["corpora", "encoded_text", "text_streams", "vocabulary"]

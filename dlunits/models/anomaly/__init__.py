@@ -1,0 +1,6 @@
+"""Anomaly detection in tables."""
+
+from dlunits.models.anomaly.anomaly_detector import AnomalyDetector
+from dlunits.models.anomaly.table_schema import TableSchema
+
+__all__ = ["AnomalyDetector", "TableSchema"]

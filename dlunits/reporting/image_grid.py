@@ -1,0 +1,79 @@
+"""Grids of images: rows with names, and one large image out of many."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dlunits.reporting.style import WIDTH, plain
+
+GAP = 2  # pixels between the images of a mosaic
+SHOWN = 10  # images in a row
+
+
+def first_of_each(labels):
+    """Places of the first image of each class, as many as a row shows.
+
+    >>> first_of_each([1, 1, 0, 4]).tolist()  # of class 0, 1 and 4
+    [2, 0, 3]
+    """
+    return np.unique(labels, return_index=True)[1][:SHOWN]
+
+
+def image_rows(rows):
+    """Draws rows of images under one another, each with its name.
+
+    Args:
+        rows: Dict of name to array `(images, height, width, 1)` in [0, 1],
+            equally long, drawn dark on light.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If there is no image, or the rows differ in shape.
+
+    Example:
+
+    >>> blank = np.zeros((10, 28, 28, 1))
+    >>> image_rows({"in": blank, "out": blank}).get_label()
+    'Rows of 10 images: in, out.'
+    """
+    shapes = {np.shape(images) for images in rows.values()}
+    if len(shapes) != 1 or 0 in min(shapes):
+        raise ValueError(
+            "`rows` must be equally many images of one shape in each row. "
+            f"Received: shapes {sorted(shapes)}"
+        )
+    [(columns, height, *_)] = shapes
+    image = mosaic([images[..., 0] for images in rows.values()], background=0.2)
+    figure = Figure(
+        figsize=(WIDTH, WIDTH * 0.83 * image.shape[0] / image.shape[1] + 0.1),
+        layout="constrained",
+    )
+    axes = figure.subplots()
+    axes.imshow(image, "gray_r", vmin=0, vmax=1, interpolation="none")
+    middles = GAP + height / 2 + np.arange(len(rows)) * (height + GAP)
+    axes.set_yticks(middles, rows, parse_math=False)
+    axes.set_xticks([])
+    plain(axes, spines=False)
+    figure.set_label(f"Rows of {columns} images: {', '.join(rows)}.")
+    return figure
+
+
+def mosaic(lines, background):
+    """Arrays (images, height, width), one a line -> one large image."""
+    height, width = lines[0].shape[1:]
+    columns = max(map(len, lines))
+    canvas = np.full(
+        (
+            GAP + len(lines) * (height + GAP),
+            GAP + columns * (width + GAP),
+        ),
+        background,
+        "float32",
+    )
+    for line, images in enumerate(lines):
+        top = GAP + line * (height + GAP)
+        for column, image in enumerate(images):
+            left = GAP + column * (width + GAP)
+            canvas[top : top + height, left : left + width] = image
+    return canvas

@@ -1,0 +1,11 @@
+"""Autoencoders compared on images."""
+
+__all__ = [
+    "evaluate",
+    "few_labels",
+    "figures",
+    "report",
+    "serve",
+    "tables",
+    "train",
+]

@@ -1,0 +1,188 @@
+"""Figures of autoencoders: images, filters, maps of codes, rates."""
+
+import math
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from dlunits.reporting.image_grid import mosaic
+from dlunits.reporting.style import (
+    CURVE_COLORS,
+    CURVE_DASHES,
+    INK,
+    PALE,
+    WIDTH,
+    plain,
+)
+
+MARKERS = "osD^vPX*"
+
+
+def filters(kernel, shape, most=40):
+    """Draws the weights of units as images of what each answers to.
+
+    The units with the largest weights come first. Every image has a scale
+    of its own: red weights are positive, blue ones negative, white is 0.
+
+    Args:
+        kernel: Array `(inputs, units)`, the kernel of a dense layer.
+        shape: `(height, width)` of the images; their product is `inputs`.
+        most: Positive integer, the most units to draw.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If the kernel does not fit the shape.
+
+    Example:
+
+    >>> filters(np.ones((784, 50)), (28, 28)).get_label()
+    'Weights of 40 of 50 units, the largest first.'
+    """
+    kernel = np.asarray(kernel)
+    if kernel.ndim != 2 or len(kernel) != math.prod(shape):
+        raise ValueError(
+            f"The kernel must have a row for each pixel of {tuple(shape)}. "
+            f"Received: shape {kernel.shape}"
+        )
+    order = np.argsort(-np.linalg.norm(kernel, axis=0), kind="stable")[:most]
+    images = kernel.T[order].reshape(-1, *shape)
+    largest = np.abs(images).max(axis=(1, 2), keepdims=True)
+    images = images / np.where(largest == 0, 1, largest)
+    columns = 10
+    lines = [
+        images[start : start + columns]
+        for start in range(0, len(images), columns)
+    ]
+    image = mosaic(lines, background=np.nan)
+    figure = Figure(
+        figsize=(WIDTH, WIDTH * image.shape[0] / image.shape[1]),
+        layout="constrained",
+    )
+    axes = figure.subplots()
+    axes.set_facecolor(PALE)
+    axes.imshow(image, "RdBu_r", vmin=-1, vmax=1, interpolation="none")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    figure.set_label(
+        f"Weights of {len(order)} of {kernel.shape[1]} units, the largest "
+        "first."
+    )
+    return figure
+
+
+def latent_maps(maps, labels, class_names):
+    """Draws codes as points of a plane, colored by class.
+
+    Each class has its name at the middle of its points.
+
+    Args:
+        maps: Dict of name to array `(examples, 2)`.
+        labels: Integers `(examples,)`.
+        class_names: Names of classes 0, 1, ...
+
+    Returns:
+        A `matplotlib.figure.Figure`, a panel a map.
+
+    Example:
+
+    >>> latent_maps({"VAE": np.eye(2)}, [0, 1], ["a", "b"]).get_label()
+    '2 codes in the plane, colored by class: VAE.'
+    """
+    labels = np.asarray(labels)
+    columns = min(len(maps), 3)
+    lines = -(-len(maps) // columns)
+    side = (WIDTH if columns > 1 else 4.6) / columns
+    figure = Figure(
+        figsize=(side * columns, (side + 0.2) * lines), layout="constrained"
+    )
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    colors = colormaps["tab10" if len(class_names) <= 10 else "nipy_spectral"]
+    for axes in panels:
+        axes.axis("off")
+    for axes, (name, points) in zip(panels, maps.items(), strict=False):
+        axes.set_title(name, fontsize=9, color=INK, parse_math=False)
+        for label, class_name in enumerate(class_names):
+            own = np.asarray(points)[labels == label]
+            if len(own) == 0:
+                continue
+            place = (
+                label if len(class_names) <= 10 else label / len(class_names)
+            )
+            axes.scatter(
+                *own.T, s=14 / columns, color=colors(place), linewidths=0
+            )
+            axes.text(
+                *np.median(own, axis=0),
+                class_name,
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=INK,
+                parse_math=False,
+                bbox={
+                    "facecolor": "white",
+                    "alpha": 0.75,
+                    "linewidth": 0,
+                    "boxstyle": "round,pad=0.15",
+                },
+            )
+    figure.set_label(
+        f"{len(labels):,} codes in the plane, colored by class: "
+        f"{', '.join(maps)}."
+    )
+    return figure
+
+
+def rate_distortion_curves(curves):
+    """Draws how good images are against the bits that they take.
+
+    Args:
+        curves: Dict of name to what
+            `dlunits.diagnostics.rate_distortion` returned.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Example:
+
+    >>> points = [
+    ...     {"step": 1, "bits_per_pixel": 0.1, "psnr": 15},
+    ...     {"step": 0, "bits_per_pixel": None, "psnr": 16},
+    ... ]
+    >>> rate_distortion_curves({"PCA": points}).get_label()
+    'PSNR against bits per pixel: PCA.'
+    """
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, points) in enumerate(curves.items()):
+        shown = [point for point in points if point["bits_per_pixel"]]
+        axes.plot(
+            [point["bits_per_pixel"] for point in shown],
+            [point["psnr"] for point in shown],
+            color=CURVE_COLORS[number % len(CURVE_COLORS)],
+            linestyle=CURVE_DASHES[
+                number // len(CURVE_COLORS) % len(CURVE_DASHES)
+            ],
+            marker=MARKERS[number % len(MARKERS)],
+            markersize=3.5,
+            linewidth=1.4,
+            label=name,
+        )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("Bits per pixel")
+    axes.set_ylabel("PSNR (dB)")
+    plain(axes)
+    legend = axes.legend(
+        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    figure.set_label(f"PSNR against bits per pixel: {', '.join(curves)}.")
+    return figure

@@ -1,0 +1,3 @@
+"""Image denoising."""
+
+__all__ = ["denoise_files", "report", "serve", "train"]

@@ -1,0 +1,3 @@
+"""Time-series forecasting."""
+
+__all__ = ["figures", "report", "serve", "train"]

@@ -1,0 +1,10 @@
+"""Image generation with GANs."""
+
+__all__ = [
+    "augment_classifier",
+    "evaluate",
+    "generate",
+    "report",
+    "serve",
+    "train",
+]

@@ -1,0 +1,10 @@
+"""Text generation."""
+
+__all__ = [
+    "generate",
+    "graph_tokenizer",
+    "report",
+    "serve",
+    "token_sampling",
+    "train",
+]

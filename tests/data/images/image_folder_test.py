@@ -1,0 +1,168 @@
+"""Image files in, gray 28x28 out: real files, written by Pillow."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlunits.data.images.image_folder import read_image, read_image_folder
+
+
+@pytest.fixture
+def image():
+    """28x28 noise, so that any change of geometry or of gray shows."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (28, 28), dtype="uint8")
+
+
+def two_classes(folder, image):
+    for name in ("b", "a"):
+        (folder / name).mkdir(parents=True)
+        for file in ("2.png", "1.png"):
+            Image.fromarray(image).save(folder / name / file)
+    return folder
+
+
+def test_a_gray_image_of_28x28_is_kept_to_the_bit(tmp_path, image):
+    for suffix in ("png", "bmp", "tif", "gif", "pgm"):
+        path = tmp_path / f"digit.{suffix}"
+        Image.fromarray(image).save(path)
+        np.testing.assert_array_equal(read_image(path)[..., 0], image)
+
+
+def test_classes_and_files_come_in_the_order_of_their_names(tmp_path):
+    for name, grays in {"b": (30, 40), "a": (10, 20), "10": (50,)}.items():
+        (tmp_path / name).mkdir()
+        for i, gray in enumerate(grays):
+            image = Image.new("L", (9, 9), gray)
+            image.save(tmp_path / name / f"{i}.png")
+
+    images, labels, class_names = read_image_folder(tmp_path)
+
+    assert class_names == ("10", "a", "b")
+    assert images[:, 0, 0, 0].tolist() == [50, 10, 20, 30, 40]
+    assert labels.tolist() == [0, 1, 1, 2, 2]
+    assert (images.dtype, labels.dtype) == ("uint8", "int32")
+
+
+def test_hidden_files_and_litter_are_not_looked_at(tmp_path, image):
+    folder = two_classes(tmp_path, image)
+    (folder / ".hidden").mkdir()
+    (folder / "README.txt").write_text("beside the class folders")
+    (folder / "a" / ".DS_Store").write_text("litter")
+    (folder / "a" / "Thumbs.db").write_text("litter")
+
+    images, _, class_names = read_image_folder(folder)
+
+    assert class_names == ("a", "b")
+    assert len(images) == 4
+
+
+def test_a_photo_is_turned_upright_as_its_exif_tag_says(tmp_path, image):
+    rotated = Image.fromarray(image).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: turn by 90 degrees clockwise to see it
+    rotated.save(tmp_path / "photo.png", exif=exif)
+
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "photo.png")[..., 0], image
+    )
+
+
+def test_transparent_parts_are_white_paper(tmp_path):
+    pixels = np.zeros((28, 28, 4), "uint8")  # transparent black
+    pixels[10:20, 10:20, 3] = 255  # opaque black
+    Image.fromarray(pixels).save(tmp_path / "drawing.png")
+
+    image = read_image(tmp_path / "drawing.png")
+
+    assert image[0, 0, 0] == 255
+    assert image[15, 15, 0] == 0
+
+
+def test_sixteen_bits_keep_their_upper_eight(tmp_path, image):
+    Image.fromarray(image.astype("uint16") << 8).save(tmp_path / "scan.png")
+
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "scan.png")[..., 0], image
+    )
+
+
+def test_aspect_is_kept_and_the_rest_has_the_gray_of_the_border(tmp_path):
+    pixels = np.full((100, 50), 200, "uint8")
+    pixels[25:75, 10:40] = 0  # 50 high and 30 wide: at 28/100 14 and 8.4
+    Image.fromarray(pixels).save(tmp_path / "tall.png")
+
+    image = read_image(tmp_path / "tall.png")[..., 0]
+
+    assert np.all(image[:, [0, -1]] == 200)
+    ink = image < 100
+    assert (ink.any(axis=1).sum(), ink.any(axis=0).sum()) == (14, 8)
+
+
+def test_a_large_jpeg_is_what_its_png_is(tmp_path):
+    ramp = np.add.outer(np.arange(1400), np.arange(1400)) / 2800 * 255
+    image = Image.fromarray(ramp.astype("uint8")).convert("RGB")
+    image.save(tmp_path / "photo.jpg", quality=95)
+    image.save(tmp_path / "photo.png")
+
+    difference = np.subtract(
+        read_image(tmp_path / "photo.jpg"),
+        read_image(tmp_path / "photo.png"),
+        dtype="int32",
+    )
+    assert abs(difference).max() <= 3  # of 255: JPEG loses that much
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + bytes(40)],
+    ids=["empty", "text", "broken header"],
+)
+def test_a_file_that_is_no_image_is_named(tmp_path, image, content):
+    folder = two_classes(tmp_path, image)
+    (folder / "b" / "3.png").write_bytes(content)
+
+    with pytest.raises(OSError, match=r"Received: \S*/b/3\.png \(") as error:
+        read_image_folder(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "tif", "webp"])
+def test_a_truncated_image_is_named(tmp_path, image, suffix):
+    path = tmp_path / f"digit.{suffix}"
+    Image.fromarray(image).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    with pytest.raises(OSError, match=rf"Received: \S*digit\.{suffix} \("):
+        read_image(path)
+
+
+def test_refuses_pixels_whose_range_nobody_knows(tmp_path):
+    Image.fromarray(np.ones((9, 9), "float32")).save(tmp_path / "float.tif")
+
+    with pytest.raises(OSError, match=r"float\.tif \(32 bits a pixel"):
+        read_image(tmp_path / "float.tif")
+
+
+def test_refuses_a_folder_without_two_classes(tmp_path, image):
+    with pytest.raises(ValueError, match=r"at least two classes.*\[\]"):
+        read_image_folder(tmp_path)
+    (tmp_path / "only").mkdir()
+    with pytest.raises(ValueError, match=r"at least two classes.*\['only'\]"):
+        read_image_folder(tmp_path)
+
+
+def test_refuses_an_empty_class(tmp_path, image):
+    folder = two_classes(tmp_path, image)
+    (folder / "c").mkdir()
+
+    with pytest.raises(ValueError, match=r"Received: \S*/c, which is empty"):
+        read_image_folder(folder)
+
+
+def test_refuses_a_folder_of_folders_of_classes(tmp_path, image):
+    two_classes(tmp_path / "test", image)
+    two_classes(tmp_path / "train", image)
+
+    with pytest.raises(IsADirectoryError, match=r"the folder \S*/test/a\."):
+        read_image_folder(tmp_path)

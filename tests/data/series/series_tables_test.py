@@ -1,0 +1,86 @@
+"""Series read out of tables."""
+
+import numpy as np
+import pytest
+
+from dlunits.data.series.series_tables import read_series, series_kinds
+from dlunits.data.tables import table_files
+from dlunits.data.tables.column_types import infer_column_types
+from dlunits.data.tables.table_files import open_table
+
+TEXT = """road,speed,time,on,state
+dry,1.5,2024-01-01 00:00,yes,ok
+wet,NA,2024-01-01 00:01,no,ok
+dry,2.5,2024-01-01 00:02,yes,fault
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "pump.csv"
+    path.write_text(TEXT)
+    return open_table(path)
+
+
+def kinds_of(table, timestamp_column="time"):
+    kinds, reasons = infer_column_types(table, label_column="state")
+    return series_kinds(kinds, reasons, timestamp_column, table.path)
+
+
+def test_numbers_and_booleans_are_channels(table):
+    kinds, reasons = kinds_of(table)
+    assert list(kinds) == ["time", "speed", "on"]
+    assert reasons == {"road": "is no number", "state": "is the label"}
+
+
+@pytest.mark.parametrize("cells", [1, 1000])
+def test_all_rows_come_in_their_order(table, cells, monkeypatch):
+    monkeypatch.setattr(table_files, "CHUNK_CELLS", cells)
+    kinds, _ = kinds_of(table)
+    series = read_series(table, kinds, "state")
+    np.testing.assert_array_equal(
+        series.values, [[1.5, 1.0], [np.nan, 0.0], [2.5, 1.0]]
+    )
+    assert np.diff(series.times).tolist() == [60.0, 60.0]
+    assert series.labels.tolist() == [False, False, True]
+    assert read_series(table, kinds, "fault").labels is None
+
+
+def test_seconds_that_count_rows_are_times(tmp_path):
+    path = tmp_path / "pump.csv"
+    path.write_text("t,x\n" + "".join(f"{n},{n % 3}\n" for n in range(20)))
+    kinds, reasons = kinds_of_plain(path)
+    assert kinds == {"t": "number", "x": "number"}
+    assert reasons == {}
+
+
+def kinds_of_plain(path):
+    table = open_table(path)
+    return series_kinds(*infer_column_types(table), "t", table.path)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("road", r"pump\.csv: column 'road' must hold times"),
+        ("Time", r"pump\.csv: column 'Time' is missing.*'time'"),
+    ],
+)
+def test_what_holds_no_times_is_refused(table, column, message):
+    with pytest.raises(ValueError, match=message):
+        kinds_of(table, column)
+
+
+def test_a_series_needs_a_channel(tmp_path):
+    path = tmp_path / "pump.csv"
+    path.write_text("t,x\n1,a\n3,b\n")
+    with pytest.raises(ValueError, match=r"pump\.csv: has no column of num"):
+        kinds_of_plain(path)
+
+
+def test_a_row_without_a_time_is_named(table):
+    kinds, _ = kinds_of(table)
+    table.path.write_text(TEXT.replace("2024-01-01 00:02", ""))
+    table = open_table(table.path)
+    with pytest.raises(ValueError, match=r"pump\.csv, line 4, column 'time'"):
+        read_series(table, kinds)

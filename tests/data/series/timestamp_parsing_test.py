@@ -1,0 +1,70 @@
+"""Dates and times against Python's datetime."""
+
+import datetime
+
+import pyarrow as pa
+import pytest
+
+from dlunits.data.series.timestamp_parsing import seconds_since_1970
+
+
+def seconds_of(*texts, **options):
+    return seconds_since_1970(pa.array(texts), **options).to_pylist()
+
+
+def expected(*parts, **options):
+    zone = datetime.UTC
+    return datetime.datetime(*parts, tzinfo=zone, **options).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("2024-01-31", (2024, 1, 31)),
+        ("2024-01-31 14:05", (2024, 1, 31, 14, 5)),
+        ("2024-01-31T14:05:59", (2024, 1, 31, 14, 5, 59)),
+        ("2024-01-31T14:05:59.25", (2024, 1, 31, 14, 5, 59, 250_000)),
+        ("2024-01-31 14:05:59,250", (2024, 1, 31, 14, 5, 59, 250_000)),
+        ("2024-01-31 14:05:59.123456789", (2024, 1, 31, 14, 5, 59, 123_456)),
+        ("2024-01-31T14:05:59Z", (2024, 1, 31, 14, 5, 59)),
+        ("2024-01-31 14:05:59 UTC", (2024, 1, 31, 14, 5, 59)),
+        ("2024-01-31T14:05:59+01:00", (2024, 1, 31, 13, 5, 59)),
+        ("2024-01-31 14:05:59 -0500", (2024, 1, 31, 19, 5, 59)),
+        ("2024/1/3 4:05", (2024, 1, 3, 4, 5)),
+        ("31.1.2024", (2024, 1, 31)),
+        ("31.01.2024 14:05:59", (2024, 1, 31, 14, 5, 59)),
+        ("1/31/2024 2:05 PM", (2024, 1, 31, 14, 5)),
+        ("01/31/2024 12:05:59 am", (2024, 1, 31, 0, 5, 59)),
+        ("1/31/2024 12:05 p.m.", (2024, 1, 31, 12, 5)),
+        ("1/31/2024 11:05 AM", (2024, 1, 31, 11, 5)),
+        ("1677-01-01", (1677, 1, 1)),
+        ("9999-12-31 23:59", (9999, 12, 31, 23, 59)),
+    ],
+)
+def test_usual_ways_to_write_a_time_are_read(text, parts):
+    assert seconds_of(text) == pytest.approx([expected(*parts)], abs=1e-6)
+
+
+def test_the_day_stands_first_where_that_is_said():
+    assert seconds_of("2/1/2024 9:00", day_first=True) == [
+        expected(2024, 1, 2, 9)
+    ]
+    assert seconds_of("2/1/2024 9:00") == [expected(2024, 2, 1, 9)]
+
+
+def test_ways_may_be_mixed_and_missing_stays_missing():
+    assert seconds_of("2024-01-31", None, "31.1.2024 1:00", "1/31/2024") == [
+        expected(2024, 1, 31),
+        None,
+        expected(2024, 1, 31, 1),
+        expected(2024, 1, 31),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["abc", "12:00", "2024", "2024-02-30", "31/1/2024", "1.5", "31.1.24", ""],
+)
+def test_what_is_no_date_is_refused(text):
+    with pytest.raises(pa.ArrowInvalid):
+        seconds_of("2024-01-31", text)

@@ -1,0 +1,155 @@
+"""Kinds of columns from all of their values."""
+
+import datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlunits.data.tables.column_types import infer_column_types
+from dlunits.data.tables.table_files import TableFile, open_table
+
+
+def kind_of(values):
+    kinds, reasons = infer_column_types(
+        pa.table({"a": values, "other": ["x"] * len(values)})
+    )
+    return kinds["a"], reasons.get("a")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "2.5", "NA", ""], "number"),
+        (["1", "0", "1", "0"], "number"),
+        (["5", "5", "5"], "number"),  # constant
+        (["yes", "No", "", "YES"], "boolean"),
+        (["t", "f"], "boolean"),
+        (["yes", "yes"], "category"),  # "no" would be new
+        (["yes", "true"], "category"),
+        (["yes", "no", "perhaps"], "category"),
+        (["2024-01-31", "", "31.1.2024 14:05"], "timestamp"),
+        (["1/2/2024", "1/31/2024"], "timestamp"),
+        (["1/2/2024", "31/1/2024"], "timestamp_day_first"),
+        (["1/31/2024", "31/1/2024"], "category"),
+        (["1", "x"], "category"),
+        (["1", "2024-01-31"], "category"),
+        (["2024-01-31", "1"], "category"),
+        ([1, None], "number"),
+        ([True, True], "boolean"),
+        ([datetime.date(2024, 1, 31), None], "timestamp"),
+        (pa.array(["x", "y"]).dictionary_encode(), "category"),
+    ],
+)
+def test_kinds_are_found_by_all_values(values, kind):
+    assert kind_of(values) == (kind, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (["", "NA", "?"], "holds no value"),
+        ([None, None], "holds no value"),
+        ([float("nan"), None], "holds no value"),
+        ([f"order {i}" for i in range(100)], "has 100 different texts in 100"),
+        ([str(i) for i in range(7, 27)], "counts the rows"),
+        (list(range(20)), "counts the rows"),
+        ([[1], [2]], "holds lists"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_ignored_with_the_reason(values, reason):
+    kind, why = kind_of(values)
+    assert kind == "ignored"
+    assert why.startswith(reason)
+
+
+def test_few_texts_are_categories_in_however_few_rows():
+    assert kind_of([f"pump {i}" for i in range(20)]) == ("category", None)
+
+
+def test_a_later_chunk_can_change_the_kind(tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    rows = ["1,1,yes,1", "2,2,no,2", "3,x,no,3", "4,5,2,2024-01-01"]
+    path.write_text("a,b,c,d\n" + "\n".join(rows))
+    chunks = TableFile.chunks
+    monkeypatch.setattr(TableFile, "chunks", lambda file: chunks(file, 1))
+    assert infer_column_types(open_table(path))[0] == {
+        "a": "number",
+        "b": "category",
+        "c": "category",
+        "d": "category",
+    }
+
+
+def test_numbers_that_start_anew_do_not_count_the_rows(tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    path.write_text("a\n" + "\n".join(str(i % 6) for i in range(12)))
+    chunks = TableFile.chunks
+    monkeypatch.setattr(TableFile, "chunks", lambda file: chunks(file, 6))
+    assert infer_column_types(open_table(path))[0] == {"a": "number"}
+
+
+def test_text_of_parquet_is_no_number(tmp_path):
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"zip": ["01234"], "on": [True]}), path)
+    assert infer_column_types(open_table(path))[0]["zip"] == "category"
+
+
+def test_what_is_said_goes_before_what_is_found():
+    table = pa.table({"code": ["1", "2"], "b": ["1", "2"], "label": ["0", "1"]})
+    kinds, reasons = infer_column_types(
+        table, {"code": "category", "b": "ignored"}, label_column="label"
+    )
+    assert kinds == {"code": "category", "b": "ignored", "label": "ignored"}
+    assert reasons == {"b": "as you said", "label": "is the label"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"overrides": {"z": "number"}}, "column 'z' is missing"),
+        ({"label_column": "B"}, "column 'B' is missing. Did you mean 'b'"),
+        ({"overrides": {"a": "numeric"}}, "must be one of number, .*'numeric'"),
+        ({"overrides": {"b": "number"}}, "line 3, column 'b': .* found 'x'"),
+        ({"label_column": "b"}, "line 4, column 'a': .* finite .* found 'inf'"),
+        ({"overrides": dict.fromkeys("ab", "ignored")}, "no column is left"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(tmp_path, options, message):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n1,2\n2,x\ninf,y\n")
+    with pytest.raises(ValueError, match=message) as error:
+        infer_column_types(open_table(path), **options)
+    assert "\n" not in str(error.value)
+
+
+def test_infinity_is_a_word_among_words():
+    assert kind_of(["inf", "x"]) == ("category", None)
+
+
+CELLS = st.sampled_from(
+    ["1", "2.5", "yes", "no", "", "x", "2024-01-31", "7/8/2024"]
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    columns=st.lists(
+        st.lists(CELLS, min_size=4, max_size=4), min_size=2, max_size=5
+    ),
+    random=st.randoms(use_true_random=False),
+)
+def test_kinds_do_not_depend_on_the_order_of_the_columns(columns, random):
+    table = {f"c{i}": cells for i, cells in enumerate(columns)}
+    table["always"] = ["1", "2", "3", "x"]
+    names = list(table)
+    random.shuffle(names)
+    kinds, reasons = infer_column_types(pa.table(table))
+    assert infer_column_types(
+        pa.table({name: table[name] for name in names})
+    ) == (
+        kinds,
+        reasons,
+    )

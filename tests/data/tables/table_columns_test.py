@@ -1,0 +1,172 @@
+"""Columns as arrays, and what is said of values that do not fit."""
+
+import datetime
+import time
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dlunits.data.tables.table_columns import (
+    MISSING,
+    check_columns,
+    columns_as_arrays,
+)
+from dlunits.data.tables.table_files import Chunk, open_table
+
+
+def array_of(values, kind):
+    table = pa.table({"a": values})
+    return columns_as_arrays(Chunk(table), {"a": kind})["a"]
+
+
+def chunk_of(path, text):
+    path.write_text(text)
+    (chunk,) = open_table(path).chunks()
+    return chunk
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (
+            ["1", " -2.5 ", "+3", "1e3", "007", ".5", "NA"],
+            "number",
+            [1, -2.5, 3, 1000, 7, 0.5, np.nan],
+        ),
+        ([1, None, 3], "number", [1, np.nan, 3]),
+        ([1.5, None, float("nan")], "number", [1.5, np.nan, np.nan]),
+        ([True, None, False], "number", [1, np.nan, 0]),
+        ([None, None], "number", [np.nan, np.nan]),
+        (
+            ["yes", "NO", " t ", "False", "1", "0", "-"],
+            "boolean",
+            [1, 0, 1, 0, 1, 0, np.nan],
+        ),
+        ([True, None, False], "boolean", [1, np.nan, 0]),
+        ([1, 0, None], "boolean", [1, 0, np.nan]),
+        (
+            ["1970-01-02", " 1/2/1970 ", "?"],
+            "timestamp",
+            [86_400, 86_400, np.nan],
+        ),
+        (["1/2/1970"], "timestamp_day_first", [31 * 86_400]),
+        ([datetime.date(1970, 1, 2), None], "timestamp", [86_400, np.nan]),
+        ([datetime.datetime(1970, 1, 1, 0, 0, 1, 500_000)], "timestamp", [1.5]),
+    ],
+)
+def test_values_become_floats_and_missing_ones_nan(values, kind, expected):
+    array = array_of(values, kind)
+    assert array.dtype == "float64"
+    np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("kind", ["number", "boolean", "timestamp"])
+def test_every_word_for_missing_is_missing(kind):
+    assert np.isnan(array_of(list(MISSING), kind)).all()
+
+
+def test_categories_become_strings_and_missing_ones_empty():
+    words = pa.array(["x", " y ", None, "NA", "x"])
+    for column in (words, words.dictionary_encode()):
+        array = array_of(column, "category")
+        assert array.dtype == object
+        assert array.tolist() == ["x", "y", "", "", "x"]
+
+
+def test_codes_are_the_same_category_as_text_and_as_numbers():
+    for values in (["1", "2", ""], [1, 2, None], [1.0, 2.0, None]):
+        assert array_of(values, "category").tolist() == ["1", "2", ""]
+
+
+def test_decimal_commas_are_read_where_the_file_has_them(tmp_path):
+    chunk = chunk_of(tmp_path / "new.csv", "a;b\n1,5;2\n-,25;NA\n")
+    arrays = columns_as_arrays(chunk, {"a": "number", "b": "number"})
+    assert arrays["a"].tolist() == [1.5, -0.25]
+
+
+def test_a_point_is_no_number_where_commas_are_decimal(tmp_path):
+    chunk = chunk_of(tmp_path / "new.csv", "a;b\n1,5;2\n2,5;1.234\n")
+    with pytest.raises(ValueError, match=r"line 3, column 'b'.* '1\.234'"):
+        columns_as_arrays(chunk, {"b": "number"})
+
+
+def test_arrays_come_in_the_order_of_the_kinds_and_ignored_ones_not():
+    chunk = Chunk(pa.table({"a": ["1"], "b": ["2"], "c": ["3"], "d": ["x"]}))
+    kinds = {"c": "number", "b": "ignored", "a": "category"}
+    assert list(columns_as_arrays(chunk, kinds)) == ["c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind", "expected"),
+    [
+        ("abc", "number", "a number"),
+        ("1 000", "number", "a number"),
+        ("inf", "number", "a finite number"),
+        ("-Infinity", "number", "a finite number"),
+        ("1e999", "number", "a finite number"),
+        ("maybe", "boolean", "true or false"),
+        ("31/1/2024", "timestamp", "a date or a time"),
+    ],
+)
+@pytest.mark.parametrize("row", [0, 1, 499, 999])
+def test_the_first_bad_value_is_named_with_file_line_and_column(
+    tmp_path, bad, kind, expected, row
+):
+    good = {"number": "1", "boolean": "no", "timestamp": "2024-01-01"}[kind]
+    rows = [f'"two\nlines";{good}'] * 1000
+    rows[row] = f"x;{bad}"
+    rows[-1] = f"x;{bad}"
+    chunk = chunk_of(tmp_path / "new.csv", "a;b\n" + "\n".join(rows))
+    line = 2 + 2 * row
+    with pytest.raises(
+        ValueError,
+        match=f"new.csv, line {line}, column 'b': expected {expected}, "
+        f"found '{bad}'. Correct",
+    ) as error:
+        columns_as_arrays(chunk, {"b": kind})
+    assert "\n" not in str(error.value)
+
+
+def test_a_decimal_comma_that_was_not_expected_is_told_with_the_remedy():
+    with pytest.raises(ValueError, match=r"found '1,5'.*give decimal=','"):
+        array_of(["1", "1,5"], "number")
+
+
+def test_a_row_of_parquet_is_named_by_its_number():
+    table = pa.table({"a": [1.0, float("inf")]})
+    with pytest.raises(ValueError, match=r"^row 12, column 'a': .* found inf"):
+        columns_as_arrays(Chunk(table, first_row=10), {"a": "number"})
+
+
+def test_a_list_is_no_value_of_any_kind():
+    with pytest.raises(ValueError, match=r"expected text, found \[1\]"):
+        array_of([[1], [2]], "category")
+
+
+def test_a_long_text_is_shortened_in_the_message():
+    with pytest.raises(ValueError, match=r"x\.\.\. \(1002 long\)"):
+        array_of(["x" * 1000], "number")
+
+
+def test_missing_columns_are_named_and_further_ones_and_order_are_free():
+    check_columns(["b", "c", "a"], ["a", "b"])
+    with pytest.raises(
+        ValueError,
+        match=r"^new.csv: column 'Flow rate' \(and 1 more\) is missing. "
+        r"Did you mean 'flowrate'\?",
+    ):
+        check_columns(["flowrate"], ["Flow rate", "z"], "new.csv")
+    with pytest.raises(ValueError, match=r"'z' is missing\. Add the column"):
+        check_columns(["a"], ["z"])
+
+
+def test_ten_thousand_columns_take_seconds_at_most():
+    names = [f"column {i}" for i in range(10_000)]
+    chunk = Chunk(pa.table({name: ["1.5", "NA"] for name in names}))
+    start = time.process_time()
+    arrays = columns_as_arrays(chunk, dict.fromkeys(names, "number"))
+    with pytest.raises(ValueError, match="'Column 10000'"):
+        check_columns(names, ["Column 10000"])
+    assert time.process_time() - start < 10  # quadratic: minutes
+    assert len(arrays) == 10_000

@@ -1,0 +1,171 @@
+"""Table files of every make, good and bad."""
+
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dlunits.data.tables import csv_rows, table_files
+from dlunits.data.tables.table_files import open_table
+
+
+def cells_of(file, rows=None):
+    chunks = list(file.chunks(rows))
+    return pa.concat_tables(chunk.table for chunk in chunks).to_pydict()
+
+
+def parquet(path, columns, **options):
+    pq.write_table(pa.table(columns), path, **options)
+    return path
+
+
+def test_text_of_csv_comes_letter_for_letter(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a, b ,\n007,1e3,NA\n, x ,null\n")
+
+    file = open_table(path)
+
+    assert (file.kind, file.columns) == ("csv", ("a", "b", "column_3"))
+    assert cells_of(file) == {
+        "a": ["007", ""],
+        "b": ["1e3", " x "],
+        "column_3": ["NA", "null"],
+    }
+
+
+def test_parquet_is_known_by_its_bytes_and_keeps_its_types(tmp_path):
+    columns = {"a": [1, None], "b": ["x", None], "c": [True, False]}
+    file = open_table(parquet(tmp_path / "table.csv", columns))
+    assert (file.kind, file.rows_at_most) == ("parquet", 2)
+    assert cells_of(file) == columns
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 10, None])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_chunks_hold_all_rows_in_order_and_say_where_they_are(
+    tmp_path, rows, kind
+):
+    path = tmp_path / "table"
+    values = [str(i) for i in range(10)]
+    if kind == "csv":
+        path.write_text("a,b\n" + "".join(f"{v},x\n" for v in values))
+    else:
+        parquet(path, {"a": values, "b": ["x"] * 10}, row_group_size=3)
+
+    chunks = list(open_table(path).chunks(rows))
+
+    assert [v for c in chunks for v in c.table["a"].to_pylist()] == values
+    for chunk in chunks:
+        assert chunk.table["a"][0].as_py() == str(chunk.first_row)
+        assert rows is None or chunk.table.num_rows <= rows
+    line = "line 11" if kind == "csv" else "row 10"
+    last = chunks[-1]
+    assert last.place(last.table.num_rows - 1, "a").endswith(
+        f"table, {line}, column 'a'"
+    )
+
+
+def test_chunks_of_long_rows_have_less_of_them(tmp_path, monkeypatch):
+    path = tmp_path / "table"
+    path.write_text("a,b\n" + f"{'x' * 1000},y\n" * 20)
+    monkeypatch.setattr(csv_rows, "BLOCK", 1500)
+    monkeypatch.setattr(table_files, "CHUNK_BYTES", 5000)
+    chunks = [chunk.table for chunk in open_table(path).chunks()]
+    assert max(table.nbytes for table in chunks) < 5000 + 2 * 1500
+    assert sum(table.num_rows for table in chunks) == 20
+
+
+def test_gzip_is_read_as_what_it_holds(tmp_path):
+    path = tmp_path / "table.csv.gz"
+    path.write_bytes(gzip.compress(b"a;b\n1;2\n"))
+    assert cells_of(open_table(path)) == {"a": ["1"], "b": ["2"]}
+
+
+def test_categories_of_parquet_join_over_row_groups(tmp_path):
+    path = tmp_path / "table.parquet"
+    with pq.ParquetWriter(
+        path, pa.schema({"a": pa.dictionary(pa.int32(), pa.string())})
+    ) as writer:
+        for values in (["x", "y"], ["y", "z"]):
+            column = pa.array(values).dictionary_encode()
+            writer.write_table(pa.table({"a": column}))
+    assert cells_of(open_table(path)) == {"a": ["x", "y", "y", "z"]}
+
+
+def test_ten_thousand_columns_are_read(tmp_path):
+    path = tmp_path / "table.csv"
+    names = [f"column {i}" for i in range(10_000)]
+    path.write_text(f"{','.join(names)}\n{'1.5,' * 9_999}2\n" * 1)
+    file = open_table(path)
+    assert file.columns == tuple(names)
+    assert cells_of(file)["column 9999"] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "table: is empty"),
+        (b"a,b", "table: holds column names and no row"),
+        (b"a,b\n\n\n", "table: holds column names and no row"),
+        (b"a,b,a\n1,2,3\n", "line 1: columns 1 and 3 are both named 'a'"),
+        (b"\na,column_1,\n1,2,3\n", None),
+        (b"1.5,2\n3,4\n", "line 1: holds no name that is not a number"),
+        (b"1\n3\n", "line 1: holds no name that is not a number"),
+        (b"0,1,2\n5,6,7\n", None),  # as pandas numbers columns
+        (b",0,1,2\n0,5,6,7\n", None),
+        (
+            b"PK\x03\x04...",
+            "an Excel workbook or a zip archive: save it as CSV",
+        ),
+        (b'{"a": 1}', "table: is JSON: save it as CSV or Parquet"),
+        (b"PAR1...", "table: is a damaged Parquet file, perhaps cut short"),
+        (
+            gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-12],
+            "table: is damaged",
+        ),
+        (b"a,b\n1,2\n3\n", "line 3: expected 2 cells"),
+    ],
+)
+def test_a_bad_file_is_told_in_one_line(tmp_path, content, message):
+    path = tmp_path / "table"
+    path.write_bytes(content)
+    if message is None:
+        assert cells_of(open_table(path))
+        return
+    with pytest.raises(ValueError, match=message) as error:
+        cells_of(open_table(path))
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("part", ["footer", "pages"])
+def test_a_damaged_parquet_file_is_told(tmp_path, part):
+    path = parquet(tmp_path / "table", {"a": list(range(1000))})
+    content = path.read_bytes()
+    broken = {"footer": content[:-9], "pages": b"PAR1" + b"\0" * 400}
+    if part == "pages":
+        broken["pages"] += content[404:]
+    path.write_bytes(broken[part])
+    with pytest.raises(ValueError, match="table: is a damaged Parquet file"):
+        cells_of(open_table(path))
+
+
+def test_what_is_no_file_is_told(tmp_path):
+    with pytest.raises(ValueError, match="is a folder"):
+        open_table(tmp_path)
+    with pytest.raises(ValueError, match=r"none.csv: no such file"):
+        open_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"delimiter": ";;"}, "must be one character"),
+        ({"decimal": "x"}, "must be '.' or ','"),
+        ({"delimiter": ",", "decimal": ","}, "cannot be delimiter and decimal"),
+    ],
+)
+def test_options_are_checked(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        open_table(tmp_path / "table.csv", **options)

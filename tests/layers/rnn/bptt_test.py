@@ -1,0 +1,339 @@
+"""Recurrent layers against Keras' layers and against autodiff."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.autodiff import vjp
+from dlunits.layers import (
+    GRU,
+    LSTM,
+    GRUCell,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+)
+from dlunits.layers.rnn import bptt
+
+BATCH, TIME, FEATURES, UNITS = 3, 6, 5, 4
+
+# Name -> our layer, our cell, how to make them.
+LAYERS = {
+    "rnn": (SimpleRNN, SimpleRNNCell, {}),
+    "rnn-relu": (SimpleRNN, SimpleRNNCell, {"activation": "relu"}),
+    "lstm": (LSTM, LSTMCell, {}),
+    "lstm-no-bias": (LSTM, LSTMCell, {"use_bias": False}),
+    "lstm-hard": (LSTM, LSTMCell, {"recurrent_activation": "hard_sigmoid"}),
+    "gru": (GRU, GRUCell, {}),
+    "gru-published": (GRU, GRUCell, {"reset_after": False}),
+}
+every_layer = pytest.mark.parametrize("name", LAYERS)
+
+MASKS = {
+    "none": None,
+    "ends": [[1] * 6, [1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]],
+    "starts and holes": [[0, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 1], [0] * 6],
+}
+every_kind = pytest.mark.parametrize(
+    "name", ["rnn", "lstm", "gru", "gru-published"]
+)
+every_mask = pytest.mark.parametrize("mask", MASKS)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
+
+
+def mask_of(name):
+    return None if MASKS[name] is None else np.array(MASKS[name], bool)
+
+
+def comparable(options, mask):
+    """Options by which Keras' layers do the same on every backend.
+
+    What they put out before the first step that is not masked is zeros on
+    TensorFlow, as ours do everywhere, and the initial state on JAX.
+    """
+    jax = keras.backend.backend() == "jax"
+    if jax and mask != "none" and "unroll" not in options:
+        return {**options, "zero_output_for_mask": True}
+    return options
+
+
+def pair(name, x, **options):
+    """Our layer and Keras' with the same weights."""
+    kind, _, more = LAYERS[name]
+    stock = getattr(keras.layers, kind.__name__)
+    layers = [each(UNITS, **more, **options) for each in (kind, stock)]
+    for layer in layers:
+        layer(x)
+    rng = np.random.default_rng(1)
+    weights = [rng.normal(size=w.shape) * 0.5 for w in layers[0].weights[:3]]
+    for layer in layers:
+        layer.set_weights(weights + layer.get_weights()[3:])
+    return layers
+
+
+def states_of(layer, rng):
+    return [
+        rng.normal(size=(BATCH, size)).astype("float32")
+        for size in layer.state_size
+    ]
+
+
+def check_equal(ours, stock, **tolerance):
+    ours, stock = map(keras.tree.flatten, (ours, stock))
+    for found, expected in zip(ours, stock, strict=True):
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(found),
+            ops.convert_to_numpy(expected),
+            **tolerance,
+        )
+
+
+@every_mask
+@every_kind
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"return_sequences": True, "return_state": True, "go_backwards": True},
+        {"return_state": True, "unroll": True},
+        {"return_sequences": True, "zero_output_for_mask": True},
+    ],
+    ids=lambda options: "+".join(options) or "last",
+)
+def test_results_are_those_of_keras(name, options, mask, x, rng):
+    ours, stock = pair(name, x, **comparable(options, mask))
+    states = states_of(ours, rng)
+    mask = mask_of(mask)
+    check_equal(
+        ours(x, initial_state=states, mask=mask),
+        stock(x, initial_state=states, mask=mask),
+        atol=1e-6,
+    )
+
+
+@every_kind
+def test_states_are_kept_from_batch_to_batch(name, x):
+    ours, stock = pair(name, x, stateful=True)
+    for layer in (ours, stock):
+        layer.reset_state()
+        layer(x)
+    check_equal(ours(x[::-1]), stock(x[::-1]), atol=1e-6)
+
+
+@every_kind
+@pytest.mark.parametrize("rates", [(0.5, 0.0), (0.4, 0.5)])
+def test_dropout_is_that_of_keras(name, rates, x):
+    ours, stock = pair(
+        name, x, dropout=rates[0], recurrent_dropout=rates[1], seed=7
+    )
+    check_equal(ours(x, training=True), stock(x, training=True), atol=1e-6)
+    check_equal(ours(x), stock(x), atol=1e-6)
+
+
+# Gradients
+
+
+def gradients(layer, x, states, mask, training):
+    """Of a number made of all that the layer gives, by all it depends on."""
+    variables = layer.trainable_variables
+    arguments = [x, *states, *(v.value for v in variables)]
+    sizes = [int(np.prod(a.shape)) for a in arguments]
+    flat = np.concatenate(
+        [np.ravel(ops.convert_to_numpy(a)) for a in arguments]
+    )
+
+    def number(flat):
+        parts = ops.split(flat, np.cumsum(sizes)[:-1].tolist())
+        parts = [
+            ops.reshape(p, a.shape)
+            for p, a in zip(parts, arguments, strict=True)
+        ]
+        x, states = parts[0], parts[1 : 1 + len(layer.state_size)]
+        mapping = zip(variables, parts[1 + len(states) :], strict=True)
+        with keras.StatelessScope(state_mapping=list(mapping)):
+            outputs = layer(
+                x, initial_state=states, mask=mask, training=training
+            )
+        # Weights of their own for every output, so that none is lost.
+        return sum(
+            ops.sum(ops.sin((i + 1) * output))
+            for i, output in enumerate(outputs)
+        )
+
+    _, pullback = vjp(number, ops.convert_to_tensor(flat, layer.compute_dtype))
+    return ops.convert_to_numpy(pullback(ops.ones((), layer.compute_dtype)))
+
+
+def compare_gradients(name, mask, x, rng, dtype, **options):
+    """The relative difference between ours and those of our cell in a loop."""
+    kind, cell, more = LAYERS[name]
+    options = {**more, **options, "seed": 5, "dtype": dtype}
+    returns = {"return_sequences": True, "return_state": True}
+    returns = comparable(returns, mask)
+    ours = kind(UNITS, **options, **returns)
+    looped = keras.layers.RNN(cell(UNITS, **options), **returns, dtype=dtype)
+    ours(x), looped(x)
+    looped.set_weights(ours.get_weights())
+    states = states_of(ours, rng)
+    dropout = "dropout" in options
+    found, expected = (
+        gradients(layer, x.astype(dtype), states, mask_of(mask), dropout)
+        for layer in (ours, looped)
+    )
+    assert np.abs(expected).max() > 0.1
+    return np.abs(found - expected).max() / np.abs(expected).max()
+
+
+@every_layer
+@pytest.mark.parametrize("mask", ["none", "starts and holes"])
+def test_gradients_are_those_of_autodiff(name, mask, x, rng):
+    assert compare_gradients(name, mask, x, rng, "float32") < 1e-5
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="Keras computes in single precision on JAX.",
+)
+@every_layer
+@pytest.mark.parametrize("mask", ["starts and holes"])
+def test_gradients_are_exact_in_double_precision(name, mask, x, rng):
+    assert compare_gradients(name, mask, x, rng, "float64") < 1e-10
+
+
+@every_kind
+@pytest.mark.parametrize("rates", [(0.5, 0.0), (0.4, 0.5)])
+def test_gradients_go_through_dropout(name, rates, x, rng):
+    dropout, recurrent_dropout = rates
+    difference = compare_gradients(
+        name,
+        "ends",
+        x,
+        rng,
+        "float32",
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+    )
+    assert difference < 1e-5
+
+
+def test_what_is_masked_may_be_nan(x, rng):
+    mask = mask_of("ends")
+    broken = np.where(mask[..., None], x, np.nan)
+    ours, _ = pair("lstm", x, return_sequences=True, return_state=True)
+    states = states_of(ours, rng)
+    found = gradients(ours, broken, states, mask, False)
+    np.testing.assert_array_equal(
+        found, gradients(ours, x, states, mask, False)
+    )
+
+
+# In models
+
+
+def trained(layers, x, y, *, time=TIME, batch_size=2, **compiling):
+    inputs = keras.Input((time, FEATURES))
+    outputs = inputs
+    for layer in layers:
+        outputs = layer(outputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(outputs))
+    model.layers[-1].set_weights([np.full((UNITS, 1), 0.5), np.zeros(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse", **compiling)
+    model.fit(x, y, batch_size=batch_size, epochs=3, shuffle=False, verbose=0)
+    return [ops.convert_to_numpy(w) for w in model.trainable_weights]
+
+
+@every_kind
+@pytest.mark.parametrize(("jit_compile", "time"), [(False, None), (True, TIME)])
+def test_training_is_that_of_keras(name, jit_compile, time, x, rng):
+    y = rng.normal(size=(BATCH, 1)).astype("float32")
+    ours, stock = (
+        trained([layer], x, y, jit_compile=jit_compile, time=time)
+        for layer in pair(name, x)
+    )
+    check_equal(ours, stock, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="Mini-batches are cut on TensorFlow alone.",
+)
+@every_kind
+@pytest.mark.parametrize("batch_size", [2, 3])
+def test_cores_that_share_a_batch_train_as_one_does(
+    name, batch_size, x, rng, monkeypatch
+):
+    y = rng.normal(size=(BATCH, 1)).astype("float32")
+    options = {"dropout": 0.3, "recurrent_dropout": 0.4, "seed": 1}
+    shared, alone = [], []
+    for weights, num_parts in ((shared, 2), (alone, 1)):
+        monkeypatch.setattr(
+            bptt, "number_of_parts", lambda _, parts=num_parts: parts
+        )
+        layer, _ = pair(name, x, **options)
+        masked = keras.layers.Masking()
+        weights += trained([masked, layer], x, y, batch_size=batch_size)
+    check_equal(shared, alone, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_is_cut_into_as_many_parts_as_pay(monkeypatch):
+    if keras.backend.backend() != "tensorflow":
+        assert bptt.number_of_parts(64) == 1
+        return
+    import tensorflow as tf
+
+    monkeypatch.setattr(
+        tf.config.threading, "get_intra_op_parallelism_threads", lambda: 8
+    )
+    with tf.Graph().as_default():
+        sizes = {
+            size: bptt.number_of_parts(size)
+            for size in (None, 1, 31, 32, 100, 1000)
+        }
+    assert sizes == {None: 4, 1: 1, 31: 1, 32: 2, 100: 6, 1000: 8}
+    assert bptt.number_of_parts(64) == 1  # run eagerly
+
+
+@every_kind
+def test_a_layer_used_twice_gets_the_gradients_of_both_uses(name, x, rng):
+    y = rng.normal(size=(BATCH, 1)).astype("float32")
+    weights = []
+    for layer in pair(name, x, return_sequences=True):
+        to_features = keras.layers.Dense(FEATURES)
+        to_features.build((None, None, UNITS))
+        to_features.set_weights(
+            [np.eye(UNITS, FEATURES), np.zeros((FEATURES,))]
+        )
+        last = keras.layers.Lambda(lambda h: h[:, -1])
+        weights.append(trained([layer, to_features, layer, last], x, y))
+    check_equal(*weights, rtol=1e-4, atol=1e-6)
+
+
+@every_kind
+def test_half_precision_trains_to_what_single_does(name, x, rng):
+    y = rng.normal(size=(BATCH, 1)).astype("float32")
+    single, _ = pair(name, x)
+    half, _ = pair(name, x, dtype="mixed_bfloat16")
+    check_equal(
+        trained([half], x, y), trained([single], x, y), rtol=0.1, atol=0.03
+    )
+
+
+def test_activations_of_any_kind_run_as_in_keras(x):
+    kind = {"activation": "softsign", "recurrent_activation": "sigmoid"}
+    for ours, stock in ((LSTM, keras.layers.LSTM), (GRU, keras.layers.GRU)):
+        layers = ours(UNITS, **kind), stock(UNITS, **kind)
+        assert layers[0].equations() is None
+        layers[0](x), layers[1](x)
+        layers[1].set_weights(layers[0].get_weights())
+        check_equal(layers[0](x), layers[1](x), atol=1e-6)
+    assert SimpleRNN(UNITS, activation="softsign").equations() is None

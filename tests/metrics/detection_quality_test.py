@@ -1,0 +1,52 @@
+"""AUC, average precision, false alarms and recall, counted one by one."""
+
+import numpy as np
+import pytest
+
+from dlunits.metrics.detection_quality import detection_quality
+
+
+def auc_np(labels, scores):
+    """Share of the pairs of an anomaly and a normal row in the right order."""
+    pairs = [
+        (a > n) + 0.5 * (a == n)
+        for a in scores[labels]
+        for n in scores[~labels]
+    ]
+    return np.mean(pairs)
+
+
+def ap_np(labels, scores):
+    """Precision at each anomaly, the rows in the order of their scores."""
+    ranked = labels[np.argsort(-scores)]
+    at = np.flatnonzero(ranked)
+    return np.mean([(rank + 1) / (place + 1) for rank, place in enumerate(at)])
+
+
+def test_equals_what_is_counted_pair_by_pair():
+    generator = np.random.default_rng(0)
+    labels = generator.random(60) < 0.3
+    scores = generator.normal(size=60) + labels
+    alarms = scores > 1
+    quality = detection_quality(labels, scores, alarms)
+    assert quality["AUC"] == pytest.approx(auc_np(labels, scores))
+    assert quality["AP"] == pytest.approx(ap_np(labels, scores))
+    assert quality["false_alarm_rate"] == pytest.approx(
+        sum(alarms & ~labels) / sum(~labels)
+    )
+    assert quality["recall"] == pytest.approx(
+        sum(alarms & labels) / sum(labels)
+    )
+
+
+def test_labels_of_one_class_tell_only_half():
+    normal = detection_quality([0, 0], [1.0, 2.0], [True, False])
+    assert normal == {
+        "AUC": None,
+        "AP": None,
+        "false_alarm_rate": 0.5,
+        "recall": None,
+    }
+    strange = detection_quality([1, 1], [1.0, 2.0], [True, True])
+    assert strange["recall"] == 1.0
+    assert strange["false_alarm_rate"] is strange["AUC"] is None

@@ -1,0 +1,32 @@
+"""Measures of forecasts against a loop."""
+
+import numpy as np
+import pytest
+
+from dlunits.metrics.forecast_errors import forecast_errors
+
+
+def test_measures_are_those_of_the_loop():
+    rng = np.random.default_rng(0)
+    future, forecast = rng.normal(size=(2, 6, 3, 2))
+    low, high, scale = forecast - 1, forecast + 0.5, [2.0, 0.5]
+    found = forecast_errors(future, forecast, scale, low, high)
+    for step in range(3):
+        squares, sizes, inside = [], [], []
+        for example in range(6):
+            for channel in range(2):
+                at = example, step, channel
+                rest = (future[at] - forecast[at]) / scale[channel]
+                squares.append(rest**2)
+                sizes.append(abs(rest))
+                inside.append(low[at] <= future[at] <= high[at])
+        assert found["mse"][step] == pytest.approx(np.mean(squares))
+        assert found["mae"][step] == pytest.approx(np.mean(sizes))
+        assert found["coverage"][step] == pytest.approx(np.mean(inside))
+    # 1.5 is 0.75 spreads of 2 and 3 of 0.5.
+    np.testing.assert_allclose(found["width"], (0.75 + 3) / 2)
+
+
+def test_different_shapes_are_refused():
+    with pytest.raises(ValueError, match="the same shape"):
+        forecast_errors(np.ones((2, 3, 1)), np.ones((2, 3, 2)), [1.0])

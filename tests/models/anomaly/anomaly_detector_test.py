@@ -1,0 +1,304 @@
+"""The detector: what it finds, how often it cries wolf, and what it keeps."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from dlunits.models import AnomalyDetector, TableSchema
+from dlunits.models.anomaly.autoencoder_ensemble import KINDS
+
+
+def normal_rows(count, seed=0):
+    """A curve in four dimensions, and noise."""
+    generator = np.random.default_rng(seed)
+    t = generator.uniform(-2, 2, count)
+    curve = np.stack([t, t**2, np.sin(2 * t), -t], axis=1)
+    return curve + 0.1 * generator.normal(size=curve.shape)
+
+
+def strange_rows(count, seed=1):
+    """Every column as usual, but not together."""
+    generator = np.random.default_rng(seed)
+    return generator.permuted(normal_rows(count, seed), axis=0)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return AnomalyDetector(steps=300).fit(normal_rows(300))
+
+
+def auc(detector, normal, strange):
+    scores = detector.score(np.concatenate([normal, strange]))
+    labels = np.repeat([0, 1], [len(normal), len(strange)])
+    return roc_auc_score(labels, scores)
+
+
+def test_it_tells_rows_whose_columns_do_not_go_together(detector):
+    assert auc(detector, normal_rows(300, 2), strange_rows(300)) > 0.95
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_autoencoder_serves(kind):
+    detector = AnomalyDetector(kind, steps=100).fit(normal_rows(200))
+    assert auc(detector, normal_rows(200, 2), strange_rows(200)) > 0.9
+
+
+def test_p_counts_the_known_rows_that_are_stranger(detector):
+    p_values = detector.p_value(
+        np.concatenate([normal_rows(50, 3), [[99.0, -99.0, 99.0, 99.0]]])
+    )
+    # 300 known rows, so that p is a multiple of 1 / 301; 1 the least.
+    counts = p_values * 301
+    np.testing.assert_allclose(counts, np.round(counts), atol=1e-3)
+    assert counts[-1] == pytest.approx(1)
+    assert 0.3 < p_values[:-1].mean() < 0.7
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("num_folds", [1, 5])
+def test_false_alarms_are_as_rare_as_is_asked(num_folds):
+    detector = AnomalyDetector(num_folds=num_folds, steps=300)
+    detector.fit(normal_rows(1000))
+    for rate in (0.02, 0.1):
+        alarms = detector.predict(normal_rows(4000, 2), rate).mean()
+        # Standard deviations of the 1,000 or 250 rows that calibrate, and of
+        # the 4,000 that are judged.
+        known = detector.learnt["calibrated"]
+        deviation = np.sqrt(rate * (1 - rate) * (1 / known + 1 / 4000))
+        assert abs(alarms - rate) < 3 * deviation
+
+
+def test_scores_of_the_rows_learnt_from_would_not_do(detector):
+    """With a single detector for all rows, known rows look too normal."""
+    others = normal_rows(2000, 2)
+    known = np.sort(detector.score(normal_rows(300)))[-30]
+    assert (detector.score(others) >= known).mean() > 0.15  # asked for: 0.1
+    assert detector.predict(others, 0.1).mean() == pytest.approx(0.1, abs=0.06)
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("size", [6, 60])
+def test_a_row_among_equal_ones_is_judged_alike_alone_and_among_others(size):
+    rng = np.random.default_rng(0)
+    kinds = rng.normal(size=(20, size))
+    rows, new = (kinds[rng.integers(0, 20, 400)] for _ in range(2))
+    detector = AnomalyDetector(steps=20).fit(rows)
+    together = detector.judge(new)
+    for number in range(20):
+        alone = detector.judge(new[[number]])
+        for name in ("anomaly_score", "p_value"):
+            assert alone[name][0] == pytest.approx(
+                together[name][number], abs=1e-4
+            )
+
+
+@pytest.mark.one_backend
+def test_contamination_leaves_out_what_is_far_from_the_crowd():
+    intruders = 3 + 0.05 * np.random.default_rng(0).normal(size=(30, 4))
+    rows = np.concatenate([normal_rows(270), intruders])
+    scores = {}
+    for contamination in (0.0, 0.15):
+        detector = AnomalyDetector(contamination=contamination, steps=300)
+        scores[contamination] = auc(
+            detector.fit(rows), normal_rows(300, 2), intruders
+        )
+    assert scores[0.15] > 0.99
+    assert scores[0.15] >= scores[0.0]
+
+
+@pytest.mark.one_backend
+def test_a_seed_decides_everything():
+    x = normal_rows(100, 2)
+    one, other = (
+        AnomalyDetector(steps=20, seed=3).fit(normal_rows(100)).score(x)
+        for _ in range(2)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.one_backend
+def test_the_order_of_columns_does_not_matter():
+    rows = normal_rows(100)
+    names = ["a", "b", "c", "d"]
+    table = dict(zip(names, rows.T, strict=True))
+    turned = {name: table[name] for name in "dbca"}
+    detector = AnomalyDetector(steps=20).fit(table)
+    np.testing.assert_array_equal(detector.score(table), detector.score(turned))
+    there, back = detector.explain(table), detector.explain(turned)
+    for key in ("column", "expected", "seen"):
+        assert (there[key] == back[key]).all()
+
+
+@pytest.mark.one_backend
+def test_a_table_of_all_kinds_of_columns():
+    generator = np.random.default_rng(0)
+    count = 300
+    load = generator.normal(size=count)
+    table = {
+        "load": np.where(generator.random(count) < 0.1, np.nan, load),
+        "heat": 20 + 3 * load + 0.1 * generator.normal(size=count),
+        "night": load < 0,
+        "mode": np.where(load > 0, "on", "idle").astype(object),
+        "time": np.datetime64("2024-01-01T08:00")
+        + generator.integers(0, 3600, count).astype("timedelta64[s]"),
+    }
+    detector = AnomalyDetector(steps=300, false_alarm_rate=0.02).fit(table)
+    normal = {name: column[:4].copy() for name, column in table.items()}
+    normal["load"][:] = load[:4]
+    assert not detector.predict(normal).all()
+    strange = {name: np.repeat(c[:1], 4) for name, c in normal.items()}
+    strange["heat"][0] = -30.0
+    strange["mode"][1] = "burning"
+    strange["heat"][2] = np.nan
+    strange["time"][3] = np.datetime64("2024-01-03T20:00")
+    assert detector.predict(strange).all()
+
+
+@pytest.mark.one_backend
+def test_a_new_category_is_strange_where_a_missing_one_is_not():
+    rng = np.random.default_rng(0)
+    table = {
+        "speed": rng.normal(size=300),
+        "road": rng.choice(np.array(["dry", "wet", ""], object), 300),
+    }
+    detector = AnomalyDetector(steps=100).fit(table)
+    new = {"speed": [0.1] * 3, "road": ["dry", None, "flooded"]}
+    usual, missing, unknown = detector.p_value(new)
+    assert min(usual, missing) > 0.2 and unknown < 0.02
+    told = detector.explain(new, top=1)
+    assert told["column"][2, 0] == "road" and told["seen"][2, 0] == "flooded"
+    assert told["expected"][2, 0] in ("dry", "wet", "missing")
+
+
+@pytest.mark.one_backend
+def test_what_explains_is_built_once():
+    detector = AnomalyDetector(steps=20).fit(normal_rows(100))
+    assert detector.differences() is detector.differences()
+    paths = [weight.path for weight in detector.weights]
+    detector.explain(normal_rows(100))
+    assert [weight.path for weight in detector.weights] == paths
+    old = detector.differences()
+    detector.fit(normal_rows(100, 1))
+    assert detector.differences() is not old
+
+
+def test_inputs_that_are_at_hand_are_not_made_again(detector, monkeypatch):
+    rows = normal_rows(20, 2)
+    inputs = detector.table.inputs(rows)
+    verdict, why = detector.judge(rows), detector.explain(rows)
+    monkeypatch.setattr(TableSchema, "inputs", None)
+    again = detector.judge(rows, inputs), detector.explain(rows, 3, inputs)
+    for before, after in zip((verdict, why), again, strict=True):
+        for key in before:
+            np.testing.assert_array_equal(before[key], after[key])
+
+
+SCORE_AGAIN = """
+import sys
+import keras, numpy as np
+import dlunits
+rows = np.load(sys.argv[2])
+np.save(sys.argv[3], keras.models.load_model(sys.argv[1]).score(rows))
+"""
+
+
+def test_a_fresh_process_scores_the_same(detector, tmp_path):
+    rows, paths = strange_rows(50), ("model.keras", "rows.npy", "scores.npy")
+    model, saved, scores = (str(tmp_path / name) for name in paths)
+    detector.save(model)
+    np.save(saved, rows)
+    subprocess.run(
+        [sys.executable, "-c", SCORE_AGAIN, model, saved, scores],
+        check=True,
+        timeout=300,
+    )
+    np.testing.assert_allclose(np.load(scores), detector.score(rows), atol=1e-6)
+
+
+def test_one_that_knows_nothing_is_saved_too(tmp_path):
+    AnomalyDetector(latent_dim=3).save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.latent_dim == 3
+    with pytest.raises(ValueError, match="call `fit`"):
+        again.score(normal_rows(3))
+
+
+def test_a_rate_that_so_few_rows_cannot_tell_is_refused(detector):
+    with pytest.raises(ValueError, match="needs at least 999 rows"):
+        detector.predict(normal_rows(3), false_alarm_rate=0.001)
+
+
+def test_too_few_rows_are_refused():
+    with pytest.raises(ValueError, match="at least 20 rows"):
+        AnomalyDetector().fit(normal_rows(19))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "deep"},
+        {"contamination": 0.5},
+        {"false_alarm_rate": 0.0},
+        {"num_folds": 0},
+        {"neighbors": 6, "far_neighbors": 5},
+    ],
+)
+def test_arguments_out_of_range_are_refused(options):
+    [name] = [name for name in options if name != "neighbors"]
+    with pytest.raises(ValueError, match=f"{name}="):
+        AnomalyDetector(**options)
+
+
+@pytest.mark.one_backend
+def test_it_names_the_columns_that_are_unusual():
+    rng = np.random.default_rng(0)
+    table = {
+        "speed": rng.normal(100, 10, 300),
+        "load": rng.normal(0, 1, 300),
+        "road": np.array(["dry", "wet", "dry"] * 100, object),
+        "on": np.tile([1.0, 1.0, 0.0], 100),
+        "time": 1_704_067_200 + 3600 * np.arange(300.0),  # a Monday's midnight
+    }
+    kinds = {
+        "speed": "number",
+        "load": "number",
+        "road": "category",
+        "on": "boolean",
+        "time": "timestamp",
+    }
+    detector = AnomalyDetector(steps=20).fit(table, kinds)
+    strange = {
+        "speed": np.array([101.5, 900]),
+        "load": np.array([50, np.nan]),
+        "road": np.array(["dry", "icy"]),
+        "on": np.array([1.0, 1.0]),
+        "time": 1_704_067_200 + np.array([3600.0, 7260.0]),
+    }
+    found = detector.explain(strange, top=5)
+    assert found["column"].shape == (2, 5)
+    assert found["column"][0, 0] == "load" and found["column"][1, 0] == "speed"
+    assert found["share"][0, 0] > 0.9
+    assert (np.diff(found["share"], axis=1) <= 0).all()
+    np.testing.assert_allclose(found["share"].sum(axis=1), 1, rtol=1e-5)
+    of_columns = [
+        {
+            name: (expected, seen)
+            for name, expected, seen in zip(
+                found["column"][row],
+                found["expected"][row],
+                found["seen"][row],
+                strict=True,
+            )
+        }
+        for row in range(2)
+    ]
+    assert float(of_columns[1]["speed"][0]) == pytest.approx(100, abs=10)
+    assert of_columns[1]["speed"][1] == "900"
+    assert of_columns[1]["load"][1] == "missing"
+    assert of_columns[1]["road"] == ("dry", "icy")
+    assert of_columns[0]["on"] == ("true", "true")
+    assert of_columns[1]["time"][1] == "Mon 02:01"

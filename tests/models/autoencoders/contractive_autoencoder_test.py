@@ -1,0 +1,220 @@
+"""The contractive autoencoder's loss, by hand and in training."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.layers import MovingMeanSparsity
+from dlunits.losses import contractive_penalty
+from dlunits.models import (
+    Autoencoder,
+    ContractiveAutoencoder,
+    dense_autoencoder,
+)
+from dlunits.regularizers import KLSparsity
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() not in ("tensorflow", "jax"),
+    reason="Derivatives are written for TensorFlow and JAX.",
+)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).uniform(size=(32, 3, 2)).astype("float32")
+
+
+def parts(hidden_units=()):
+    keras.utils.set_random_seed(0)
+    return dense_autoencoder(
+        (3, 2),
+        4,
+        hidden_units,
+        activation="tanh",
+        tied=True,
+        code_activation="sigmoid",
+    )
+
+
+def contractive(
+    weight=0.5, hidden_units=(), optimizer=None, jit="auto", **more
+):
+    plain = parts(hidden_units)
+    model = ContractiveAutoencoder(plain.encoder, plain.decoder, weight, **more)
+    model.compile(
+        optimizer or keras.optimizers.SGD(0.1),
+        "mse",
+        jit_compile=jit,
+    )
+    return model
+
+
+def evaluated(model, *data):
+    return model.evaluate(*data, verbose=0, return_dict=True)
+
+
+@pytest.mark.parametrize("target", [(), ("clean",)])
+def test_loss_is_reconstruction_plus_weighted_norm(x, target):
+    """The norm is that at the input, also where the target is another one."""
+    clean = x if not target else x[::-1].copy()
+    plain = parts()
+    plain.compile(loss="mse")
+    reconstruction = plain.evaluate(x, clean, verbose=0)
+    norm = float(contractive_penalty(plain.encoder, x, "exact"))
+
+    logs = evaluated(contractive(weight=0.5), x, *([clean] if target else []))
+
+    assert logs["squared_jacobian_norm"] == pytest.approx(norm, rel=1e-5)
+    assert logs["loss"] == pytest.approx(reconstruction + 0.5 * norm, rel=1e-5)
+
+
+@pytest.mark.parametrize("hidden_units", [(), (5,)])
+@pytest.mark.parametrize("jit", ["auto", True])
+def test_training_contracts_the_code(x, hidden_units, jit):
+    """One layer by the closed form, two by random projection."""
+    norms = {}
+    for weight in (1e-9, 1.0):
+        model = contractive(weight, hidden_units, jit=jit, seed=0)
+        model.fit(x, batch_size=8, epochs=20, verbose=0)
+        norms[weight] = float(contractive_penalty(model.encoder, x, "exact"))
+    assert norms[1.0] < 0.5 * norms[1e-9]
+
+
+def test_one_step_goes_down_the_gradient_of_the_whole_loss(x):
+    """SGD moves each bias b of the code by -0.1 dloss / db."""
+    step = 1e-2
+
+    def loss(index, move):
+        model = contractive(weight=2.0)
+        bias = model.encoder.get_layer("code").bias
+        values = ops.convert_to_numpy(bias).copy()
+        values[index] += move
+        bias.assign(values)
+        return evaluated(model, x)["loss"]
+
+    slopes = [
+        (loss(index, step) - loss(index, -step)) / (2 * step)
+        for index in range(4)
+    ]
+    model = contractive(weight=2.0)
+    model.fit(x, batch_size=32, epochs=1, verbose=0)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model.encoder.get_layer("code").bias),
+        -0.1 * np.array(slopes),  # they start at 0
+        rtol=2e-2,
+        atol=1e-6,
+    )
+
+
+def test_every_step_projects_on_new_signs_and_a_seed_repeats_them(x):
+    def history(seed):
+        model = contractive(
+            hidden_units=(5,),
+            optimizer=keras.optimizers.SGD(0.0),
+            seed=seed,
+        )
+        logs = model.fit(x, batch_size=32, epochs=4, verbose=0).history
+        return logs["squared_jacobian_norm"]
+
+    norms = history(seed=1)
+    assert len(set(norms)) == 4  # the weights stand still
+    assert history(seed=1) == norms
+    assert history(seed=2) != norms
+
+
+def test_file_holds_all_that_training_needs(x, tmp_path):
+    model = contractive(weight=0.3, method="closed_form", seed=5)
+    model.fit(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+
+    assert type(again) is ContractiveAutoencoder
+    assert (again.weight, again.method, again.seed) == (0.3, "closed_form", 5)
+    assert evaluated(again, x) == evaluated(model, x)
+    for each in (model, again):
+        each.fit(x, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(again.encode(x), model.encode(x))
+
+
+def test_reconstructs_as_an_autoencoder_of_the_same_parts(x):
+    plain = parts()
+    model = ContractiveAutoencoder(plain.encoder, plain.decoder, 1.0)
+    same = Autoencoder(plain.encoder, plain.decoder)
+    np.testing.assert_array_equal(model.reconstruct(x), same.reconstruct(x))
+
+
+@pytest.mark.parametrize("weight", [0, -0.1, float("nan"), float("inf")])
+def test_refuses_a_weight_that_is_not_positive(weight):
+    with pytest.raises(ValueError, match=r"positive number.*Received: weight="):
+        contractive(weight)
+
+
+def test_refuses_a_closed_form_that_does_not_exist_when_it_is_made():
+    message = "take 'hutchinson' for this one. Received: 2 dense layers"
+    with pytest.raises(ValueError, match=message):
+        contractive(hidden_units=(5,), method="closed_form")
+
+
+def test_refuses_a_method_it_does_not_know():
+    with pytest.raises(ValueError, match="Received: method='jacobian'"):
+        contractive(method="jacobian")
+
+
+def test_names_both_shapes_that_do_not_fit():
+    plain = parts()
+    with pytest.raises(ValueError, match=r"\(None, 4\).*\(None, 4\)"):
+        ContractiveAutoencoder(plain.encoder, plain.encoder, 1.0)
+
+
+def test_the_code_of_another_call_is_not_used(x):
+    """`compute_loss` with outputs from elsewhere: the norm is that at `x`."""
+    model = contractive(weight=1.0)
+    outputs = model(x)
+    expected = model.compute_loss(x, x, outputs)
+    model(10 * x)  # its code is saturated
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model.compute_loss(x, x, outputs)),
+        ops.convert_to_numpy(expected),
+        rtol=1e-6,
+    )
+
+
+def test_dropout_of_a_training_step_does_not_reach_the_norm(x):
+    """The weights stand still: with or without dropout, the same norm."""
+    norms = []
+    for rate in (0.0, 0.9):
+        keras.utils.set_random_seed(0)
+        plain = dense_autoencoder(
+            (3, 2), 4, code_activation="tanh", tied=True, dropout=rate
+        )
+        model = ContractiveAutoencoder(plain.encoder, plain.decoder, 1.0)
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        logs = model.fit(x, batch_size=32, verbose=0).history
+        norms.append(logs["squared_jacobian_norm"][0])
+    assert norms[1] == pytest.approx(norms[0], rel=1e-5)
+
+
+def test_penalties_that_layers_add_in_training_are_still_trained():
+    """A penalty of weight 1e-9 leaves the step what the plain one is."""
+    codes = []
+    for make in (
+        Autoencoder,
+        functools.partial(ContractiveAutoencoder, weight=1e-9),
+    ):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((4,))
+        hidden = keras.layers.Dense(3, "tanh")(inputs)
+        code = keras.layers.Dense(3, "sigmoid", name="code")(hidden)
+        sparse = MovingMeanSparsity(KLSparsity(0.05), momentum=0.9)(code)
+        encoder = keras.Model(inputs, sparse)
+        decoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+        model = make(encoder, decoder)
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(np.ones((8, 4)), epochs=2, verbose=0)
+        codes.append(encoder.get_layer("code").get_weights()[1])
+
+    assert (codes[0] < -0.02).all()  # pushed down, towards 0.05
+    np.testing.assert_allclose(codes[1], codes[0], rtol=1e-4)

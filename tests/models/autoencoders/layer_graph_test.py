@@ -1,0 +1,121 @@
+"""Which layer takes what from which: chains, branches, models in models."""
+
+import re
+
+import keras
+import pytest
+from keras import layers
+
+from dlunits.models.autoencoders.layer_graph import (
+    all_layers,
+    break_in_chain,
+    maker,
+    operations,
+    senders,
+)
+
+
+def functional(make):
+    inputs = keras.Input((4,), name="x")
+    return keras.Model(inputs, make(inputs))
+
+
+def dense(name="dense", **options):
+    return layers.Dense(4, name=name, **options)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = dense()
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_layers_of_models_in_a_model_are_listed_too():
+    inner = keras.Sequential([keras.Input((4,)), dense("a")], name="inner")
+    outer = keras.Sequential([keras.Input((4,)), inner, dense("b")])
+    assert [x.name for x in all_layers(outer)] == ["inner", "a", "b"]
+
+
+def test_every_call_has_its_senders():
+    shared = dense("shared")
+    model = functional(
+        lambda x: layers.Add(name="add")([shared(x), shared(shared(x))])
+    )
+    assert senders(model) == {
+        "x": [],
+        "shared": [["x"], ["x"], ["shared"]],
+        "add": [["shared", "shared"]],
+    }
+
+
+def test_a_sequential_model_has_the_senders_of_its_order():
+    model = keras.Sequential([keras.Input((4,)), dense("a"), dense("b")])
+    assert senders(model) == {"a": [], "b": [["a"]]}
+    assert operations(model) == model.layers
+
+
+CHAINS = {
+    "sequential": lambda: keras.Sequential([keras.Input((4,)), dense()]),
+    "functional": lambda: functional(lambda x: layers.ReLU()(dense()(x))),
+    "a model in it": lambda: functional(CHAINS["sequential"]()),
+    "a layer that another model has too": lambda: functional(
+        functional(dense()).layers[-1]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_chain_has_no_break(name):
+    assert break_in_chain(CHAINS[name]()) == ""
+
+
+BREAKS = {
+    "operation 'multiply.*' of Multiply": lambda: functional(
+        lambda x: dense()(100 * x)
+    ),
+    r"layer 'sum', which takes .*'x', 'dense'": lambda: functional(
+        lambda x: layers.Add(name="sum")([x, dense()(x)])
+    ),
+    r"layer 'b', which takes \[\['x'\]\]": lambda: keras.Model(
+        inputs := keras.Input((4,), name="x"),
+        [dense("a")(inputs), dense("b")(inputs)],
+    ),
+    r"layer 'twice', which takes .*'x'.*'twice'": lambda: functional(
+        lambda x: (twice := dense("twice"))(twice(x))
+    ),
+    "class Subclassed": Subclassed,
+}
+
+
+@pytest.mark.parametrize("message", BREAKS)
+def test_a_break_is_named(message):
+    assert re.search(message, break_in_chain(BREAKS[message]()))
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda x: dense()(x), "dense"),
+        (
+            lambda x: layers.Reshape((2, 2))(layers.Flatten()(dense()(x))),
+            "dense",
+        ),
+        (keras.Sequential([keras.Input((4,)), dense("inner")]), "inner"),
+        (lambda x: layers.Flatten()(x), None),  # made outside
+        (lambda x: layers.Flatten()(100 * x), None),
+        (lambda x: 100 * x, None),
+        (lambda x: (flat := layers.Flatten())(flat(dense()(x))), None),
+    ],
+)
+def test_the_maker_is_where_the_values_come_from(make, name):
+    assert getattr(maker(functional(make)), "name", None) == name
+
+
+def test_the_maker_in_a_model_of_its_own_class_is_not_known():
+    model = Subclassed()
+    assert maker(model) is None
+    assert maker(layers.Flatten(), model) is None
+    assert maker(model.dense, model) is model.dense

@@ -1,0 +1,79 @@
+"""Columns by name in TensorFlow, against what Python makes of the same."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlunits.models import TableSchema
+from dlunits.models.anomaly.column_values import as_codes
+from dlunits.tasks.anomaly.requests import (
+    argument_names,
+    codes_of,
+    column_specs,
+    model_inputs,
+)
+
+TABLE = {
+    "speed": np.array([1.5, np.nan, -3e5]),
+    "time": np.array([1_704_067_260.0, -1.0, np.nan]),
+    "road": np.array(["wet", "", "Glätte"], object),
+}
+KINDS = {"speed": "number", "time": "timestamp", "road": "category"}
+
+
+@pytest.fixture(scope="module")
+def known():
+    return TableSchema.learn(TABLE, KINDS)
+
+
+def test_inputs_are_those_of_the_table(known):
+    tensors = [
+        tf.constant(TABLE[name], spec.dtype)
+        for name, spec in zip(known.columns, column_specs(known), strict=True)
+    ]
+    found, expected = model_inputs(known, tensors), known.inputs(TABLE)
+    assert list(found) == list(expected)
+    for key in expected:
+        np.testing.assert_array_equal(found[key], expected[key])
+
+
+@pytest.mark.parametrize("vocabulary", [(), ("",), ("dry",), ("", "dry")])
+def test_texts_have_the_codes_that_python_gives_them(vocabulary):
+    texts = np.array(["dry", "", "nan", "None", "icy"], object)
+    np.testing.assert_array_equal(
+        codes_of(tf.constant(texts), vocabulary), as_codes(texts, vocabulary)
+    )
+
+
+def test_times_keep_their_minute(known):
+    assert (
+        dict(zip(known.columns, column_specs(known), strict=True))["time"].dtype
+        == tf.float64
+    )  # 1,704,067,260 in single precision is 32 s off
+
+
+@given(st.lists(st.text(), unique=True, max_size=8))
+def test_arguments_are_what_tensorflow_takes(columns):
+    names = list(argument_names(columns).values())
+    assert len({name.lower() for name in names}) == len(columns)
+    for name in names:
+        assert name.isascii() and name.isidentifier() and name != "self"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [["a", "A", "a_1"], ["x:0", "b c", "b_c"], ["self", "1"], ["ü", "u"]],
+)
+def test_a_signature_has_these_arguments(columns, tmp_path):
+    names = list(argument_names(columns).values())
+    function = tf.function(lambda *tensors: {"sum": tf.add_n(tensors)})
+    module = tf.Module()
+    signature = function.get_concrete_function(
+        *(tf.TensorSpec([None], tf.float32, name) for name in names)
+    )
+    tf.saved_model.save(module, tmp_path, signatures={"add": signature})
+    add = tf.saved_model.load(tmp_path).signatures["add"]
+    answer = add(**{name: tf.ones(2) for name in names})
+    np.testing.assert_array_equal(answer["sum"], [len(names)] * 2)

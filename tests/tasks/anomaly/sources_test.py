@@ -1,0 +1,123 @@
+"""What a user names, as tables: files, tumours, a class, folders."""
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from PIL import Image
+
+from dlunits.data.images import image_datasets
+from dlunits.models.anomaly.image_features import image_features
+from dlunits.tasks.anomaly.sources import folders_of_run, source_tables
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    return source_tables(None, None, folder, dataset="digits", normal_class="3")
+
+
+def read(path):
+    return pyarrow.parquet.read_table(path).to_pydict()
+
+
+def save(path, gray):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (30, 20), gray).save(path)
+
+
+def test_files_stay_what_they_are(tmp_path):
+    tables = source_tables(
+        "a.csv", "b.parquet", tmp_path, label_column="state", normal_class="ok"
+    )
+    assert (tables.train, tables.score) == ("a.csv", "b.parquet")
+    assert tables.labels == {"label_column": "state", "normal_class": "ok"}
+    assert tables.images is None and not list(tmp_path.iterdir())
+
+
+def test_one_class_is_learnt_and_all_test_images_are_judged(example):
+    data = image_datasets.load("digits")
+    known, new = read(example.train), read(example.score)
+    of_three = (data.train[1] == 3).sum() + (data.validation[1] == 3).sum()
+    assert len(known["image"]) == of_three and "label" not in known
+    assert new["label"] == [
+        "normal" if label == 3 else "anomaly" for label in data.test[1]
+    ]
+    # "normal" is the normal label now, not the class.
+    assert example.labels == {"label_column": "label", "normal_class": None}
+    np.testing.assert_array_equal(example.images, data.test[0])
+
+
+def test_a_row_is_the_image_that_it_describes(example):
+    columns = read(example.score)
+    rows = np.stack([columns[f"number_{i}"] for i in range(1, 129)], axis=1)
+    images = example.images.astype("float32") / 255
+    describe = image_features((28, 28, 1))
+    np.testing.assert_allclose(
+        rows, describe.predict(images, verbose=0), atol=1e-5
+    )
+
+
+def test_tumours_are_the_default(tmp_path):
+    tables = source_tables(None, None, tmp_path)
+    assert tables.labels["label_column"] == "diagnosis"
+    assert tables.train.is_file() and tables.describe is None
+
+
+def test_folders_are_described_and_their_normal_images_learnt(tmp_path):
+    for gray in range(3):
+        save(tmp_path / f"known/good/{gray}.png", gray)
+        save(tmp_path / f"known/bad/{gray}.png", gray)
+        save(tmp_path / f"new/{gray}.png", gray)
+    (tmp_path / "new/broken.png").write_bytes(b"")
+    known, new = tmp_path / "known", tmp_path / "new"
+    tables = source_tables(known, new, tmp_path, side=16)
+    assert read(tables.train)["image"] == [f"good/{i}.png" for i in range(3)]
+    assert read(tables.score)["image"] == [f"{i}.png" for i in range(3)]
+    assert tables.labels["label_column"] is None
+    assert tables.describe.input_shape == (None, 16, 16, 1)
+    assert tables.problems == 1 and "broken.png" in tables.told[-1]
+
+
+def test_folders_of_anomalies_alone_are_refused_to_learn_from(tmp_path):
+    save(tmp_path / "known/bent/1.png", 9)
+    save(tmp_path / "new/1.png", 9)
+    known, new = tmp_path / "known", tmp_path / "new"
+    with pytest.raises(ValueError, match="known: 1 images, all of them ano"):
+        source_tables(known, new, tmp_path)
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_what_does_not_go_together_is_refused(tmp_path):
+    save(tmp_path / "known/1.png", 9)
+    known, table = tmp_path / "known", tmp_path / "new.csv"
+    for paths in ((known, table), (table, known)):
+        with pytest.raises(ValueError, match=r"known: is a folder, and .*new"):
+            source_tables(*paths, tmp_path)
+    for labels in ({"label_column": "state"}, {"normal_class": "ok"}):
+        with pytest.raises(ValueError, match="known: is a folder, whose subf"):
+            source_tables(known, None, tmp_path, **labels)
+    for dataset in ("wdbc", "digits"):
+        with pytest.raises(ValueError, match=f"'{dataset}' has labels of its"):
+            source_tables(
+                None, None, tmp_path, dataset=dataset, label_column="state"
+            )
+
+
+def test_a_run_is_named_after_what_is_learnt_or_scored(tmp_path):
+    folders = f"{tmp_path}/runs/{{dataset}}", f"{tmp_path}/models/{{dataset}}"
+    name, run, models = folders_of_run("a/pump.csv", "b.csv", None, *folders)
+    assert name == "pump"
+    assert (run, models) == (tmp_path / "runs/pump", tmp_path / "models/pump")
+    assert run.is_dir() and models.is_dir()
+    model = "saved_models/anomaly_pump/3"
+    name, run, models = folders_of_run("wdbc", "b.csv", model, *folders)
+    assert name == "pump_3_b" and run.is_dir() and not models.exists()
+
+
+@pytest.mark.parametrize("normal_class", [None, "10"])
+def test_the_normal_class_must_be_one_of_the_classes(tmp_path, normal_class):
+    with pytest.raises(ValueError, match="must be one of 0, 1, 2"):
+        source_tables(
+            None, None, tmp_path, dataset="digits", normal_class=normal_class
+        )
+    assert not list(tmp_path.iterdir())

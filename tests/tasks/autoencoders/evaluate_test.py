@@ -1,0 +1,216 @@
+"""Measures of autoencoders whose answer is known."""
+
+import dataclasses
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from dlunits.data.images import image_datasets
+from dlunits.models import Autoencoder, pca_autoencoder
+from dlunits.tasks.autoencoders.evaluate import (
+    anomaly_auc,
+    denoising,
+    drawn,
+    jacobian_norm,
+    mapped_labels,
+    measure_autoencoder,
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """ImageDataset of 28x28, brought down to 7x7 so that all of it is fast."""
+    full = image_datasets.load("digits")
+
+    def small(part):
+        images, labels = part
+        blocks = images.reshape(len(images), 7, 4, 7, 4, 1)
+        return blocks.mean(axis=(2, 4)).astype("uint8"), labels
+
+    return dataclasses.replace(
+        full,
+        train=small(full.train),
+        validation=small(full.validation),
+        test=small(full.test),
+    )
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    return pca_autoencoder(data.train[0] / np.float32(255), latent_dim=6)
+
+
+@pytest.fixture(scope="module")
+def measures(model, data):
+    return measure_autoencoder(model, data)
+
+
+def test_the_error_is_that_of_the_test_images(model, data, measures):
+    images = data.test[0] / np.float32(255)
+    total = 0.0
+    for image, again in zip(images, model.reconstruct(images), strict=True):
+        total += ((image - again) ** 2).sum() / 49
+    assert measures["error"] == pytest.approx(total / 300, rel=1e-5)
+    assert (measures["latent_dim"], measures["pixels"]) == (6, 49)
+
+
+def test_the_step_costs_the_test_images_little(measures):
+    *points, exact = measures["rate_distortion"]
+    assert exact["psnr"] == pytest.approx(
+        10 * math.log10(1 / measures["error"]), abs=1e-3
+    )
+    [chosen] = [p for p in points if p["step"] == measures["step"]]
+    assert measures["bits_per_pixel"] == chosen["bits_per_pixel"]
+    assert measures["psnr"] == chosen["psnr"]
+    # At most 0.1 dB on the validation images, so about that on others.
+    assert exact["psnr"] - 0.2 < chosen["psnr"] < exact["psnr"]
+
+
+def test_the_jacobian_of_pca_is_orthonormal(measures, model, data):
+    # Six rows of length 1: the norm is sqrt(6).
+    assert measures["jacobian_norm"] == pytest.approx(math.sqrt(6), rel=1e-4)
+    images = (data.test[0] / 255).reshape(300, 49)
+    codes = model.encode(data.test[0] / np.float32(255))
+    varies = [sum(np.var(x, axis=0)) for x in (images, codes)]
+    assert measures["sensitivity"] == pytest.approx(
+        math.sqrt(6 * varies[0] / varies[1]), rel=1e-4
+    )
+    assert measures["saturation"] is None
+    assert measures["dead_units"] == 0
+
+
+def test_sensitivity_does_not_depend_on_the_scale_of_the_code(model, data):
+    scaled = scaled_autoencoder(model, 1000.0)
+    one, other = (measure_autoencoder(m, data) for m in (model, scaled))
+    assert other["jacobian_norm"] == pytest.approx(
+        1000 * one["jacobian_norm"], rel=1e-3
+    )
+    for name in ("sensitivity", "dead_units", "bits_per_pixel"):
+        assert other[name] == pytest.approx(one[name], rel=1e-3), name
+
+
+def scaled_autoencoder(model, factor):
+    encoder = keras.Sequential([model.encoder, keras.layers.Rescaling(factor)])
+    decoder = keras.Sequential(
+        [
+            keras.Input((model.latent_dim,)),
+            keras.layers.Rescaling(1 / factor),
+            model.decoder,
+        ]
+    )
+    return Autoencoder(encoder, decoder)
+
+
+def test_the_jacobian_norm_of_a_deep_encoder_is_estimated_well():
+    keras.utils.set_random_seed(0)
+    encoder = keras.Sequential(
+        [
+            keras.Input((20,)),
+            keras.layers.Dense(30, "tanh"),
+            keras.layers.Dense(10, "sigmoid"),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(10, 20)).astype("float32")
+    (first, bias), (second, offset) = (
+        layer.get_weights() for layer in encoder.layers
+    )
+    squares = []
+    for row in x:  # J = diag(s (1 - s)) W_2^T diag(1 - h^2) W_1^T
+        h = np.tanh(row @ first + bias)
+        s = 1 / (1 + np.exp(-(h @ second + offset)))
+        jacobian = (
+            (s * (1 - s))[:, None] * second.T @ np.diag(1 - h**2) @ first.T
+        )
+        squares.append((jacobian**2).sum())
+    # 200 projections, each off by about its own size; of a single one for
+    # each image the norm would be off by 16 %.
+    assert jacobian_norm(encoder, x) == pytest.approx(
+        math.sqrt(np.mean(squares)), rel=0.05
+    )
+
+
+def test_the_auc_counts_the_pairs_that_the_error_puts_in_order(
+    measures, model, data
+):
+    images = data.test[0] / np.float32(255)
+    turned = np.stack([np.rot90(image) for image in images])
+    upright, other = (
+        ((model.reconstruct(x) - x) ** 2).mean(axis=(1, 2, 3))
+        for x in (images, turned)
+    )
+    in_order = (other[:, None] > upright).mean()
+    assert in_order > 0.7  # what was learnt is not what is turned
+    assert measures["anomaly_auc"] == pytest.approx(in_order, abs=1e-4)
+
+
+def identity():
+    encoder, decoder = (
+        keras.Sequential([keras.Input((7, 7, 1)), keras.layers.Identity()])
+        for _ in range(2)
+    )
+    return Autoencoder(encoder, decoder)
+
+
+def test_what_copies_finds_no_anomaly_and_removes_no_noise(data):
+    images = data.test[0] / np.float32(255)
+    assert anomaly_auc(identity(), images) == 0.5
+    copied = denoising(identity(), images, seed=0)
+    assert copied["denoised_psnr"] == copied["noisy_psnr"]
+
+
+def test_the_noise_of_a_black_image_is_clipped_at_both_ends():
+    black = np.zeros((200, 7, 7, 1), "float32")
+    # 0.5 z between 0 and 1, 1 above; phi and Phi are the normal's at 2:
+    # 0.25 (Phi - 0.5 - 2 phi) + 1 - Phi = 0.25 * 0.3693 + 0.0228 = 0.1151
+    expected = 10 * math.log10(1 / 0.1151)
+    measured = denoising(identity(), black, seed=0)["noisy_psnr"]
+    assert measured == pytest.approx(expected, abs=0.3)
+
+
+def test_a_code_with_few_numbers_takes_noise_away(measures):
+    # PCA's six of 49 directions keep 6/49 of the noise, and lose detail.
+    assert measures["denoised_psnr"] > measures["noisy_psnr"] + 3
+
+
+def test_codes_of_digits_tell_classes_apart(measures):
+    assert measures["linear_probe"] > 0.75  # guessing: 0.1
+    assert 0.3 < measures["nmi"] < 1
+    assert 0.4 < measures["purity"] < 1
+
+
+def test_the_map_is_of_test_codes_in_the_order_of_its_labels(
+    measures, model, data
+):
+    points, labels = np.array(measures["latent_map"]), mapped_labels(data)
+    assert points.shape == (300, 2)
+    # The nearest neighbor in the map is mostly of the same class.
+    distances = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
+    np.fill_diagonal(distances, np.inf)
+    assert (labels[distances.argmin(axis=1)] == labels).mean() > 0.7
+
+
+def test_images_are_drawn_without_repetition_and_by_the_seed(data):
+    images, labels = drawn(data.train, 500, seed=3)
+    assert images.shape == (500, 7, 7, 1)
+    assert images.dtype == np.float32
+    assert images.max() <= 1
+    every, _ = drawn(data.train, 10_000, seed=3)
+    assert len(every) == len(data.train[1])
+    np.testing.assert_array_equal(every[:500], images)
+    np.testing.assert_allclose(every.sum(), (data.train[0] / 255).sum(), 1e-5)
+    assert not np.array_equal(drawn(data.train, 500, seed=4)[1], labels)
+
+
+def test_everything_is_the_same_again_and_fits_into_json(measures, model, data):
+    again = json.loads(json.dumps(measure_autoencoder(model, data)))
+    assert again == measures
+
+
+def test_codes_that_are_not_finite_are_refused(model, data):
+    broken = pca_autoencoder(data.train[0] / np.float32(255), latent_dim=2)
+    broken.set_weights([np.nan * w for w in broken.get_weights()])
+    with pytest.raises(ValueError, match="must be finite"):
+        measure_autoencoder(broken, data)

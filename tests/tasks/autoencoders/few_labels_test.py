@@ -1,0 +1,79 @@
+"""Few labels: the same images, net and seed, from two starts."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlunits.data.images import image_datasets
+from dlunits.models import dense_variational_autoencoder
+from dlunits.tasks.autoencoders.few_labels import few_label_errors
+
+
+@pytest.fixture(scope="module")
+def data():
+    return image_datasets.load("digits")
+
+
+def encoder(**options):
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(20, "relu", **options),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def taught(data):
+    """An encoder whose code tells all classes apart already."""
+    keras.utils.set_random_seed(0)
+    model = encoder()
+    classifier = keras.Sequential([model, keras.layers.Dense(10, "softmax")])
+    classifier.compile(
+        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy"
+    )
+    images, labels = data.train
+    classifier.fit(images / 255, labels, epochs=3, verbose=0)
+    return model
+
+
+def test_what_is_known_before_helps_where_labels_are_few(data, taught):
+    before = [weight.copy() for weight in taught.get_weights()]
+    [row] = few_label_errors(taught, data, [20], steps=30)
+    assert row["labels"] == 20
+    # Two labels a class: 300 test images, standard error 3 %.
+    assert row["pretrained"] < row["scratch"] - 0.2
+    for weight, old in zip(taught.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def test_the_start_from_scratch_does_not_know_the_weights(data, taught):
+    [row], [other] = (
+        few_label_errors(model, data, [20], steps=10)
+        for model in (taught, encoder())
+    )
+    assert row["scratch"] == other["scratch"]
+    assert row["pretrained"] != other["pretrained"]
+
+
+def test_more_labels_than_there_are_are_left_out(data, taught):
+    rows = few_label_errors(taught, data, [50, 1372, 5000], steps=4)
+    assert [row["labels"] for row in rows] == [50]
+
+
+def test_fewer_labels_than_classes_are_refused(data, taught):
+    with pytest.raises(ValueError, match=r"10 classes.*Received: 9 labels"):
+        few_label_errors(taught, data, [9])
+
+
+def test_a_random_code_is_taken_at_its_mean(data):
+    # With a variance of e^20 a drawn code would be noise.
+    model = dense_variational_autoencoder((28, 28, 1), 8, (30,))
+    posterior = model.encoder.get_layer("posterior")
+    kernel, bias = posterior.get_weights()
+    kernel[:, 8:], bias[8:] = 0, 20
+    posterior.set_weights([kernel, bias])
+    [row] = few_label_errors(model.encoder, data, [300], steps=200)
+    assert row["pretrained"] < 0.3  # guessing: 0.9

@@ -1,0 +1,209 @@
+"""Image files through a denoiser: what is written where, what is not."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from dlunits.tasks.denoising.denoise_files import clean_files, load_denoiser
+
+
+def as_it_is(images):
+    return {"cleaned": images}
+
+
+def half(images):
+    return {"cleaned": images / 2}
+
+
+def pixels(*shape):
+    return np.random.default_rng(0).integers(0, 255, shape, "uint8")
+
+
+def save(path, array):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(array).save(path)
+    return path
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.fixture
+def output(tmp_path):
+    folder = tmp_path / "cleaned"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (30, 40, 3), (30, 40, 4)])
+def test_each_color_goes_through_the_model_and_alpha_does_not(
+    shape, tmp_path, output
+):
+    before = pixels(*shape)
+    file = save(tmp_path / "a.tiff", before)
+    [(_, target, problem)] = clean_files(half, [file], output)
+    assert problem is None
+    assert target == output / "a.png"
+    colors = before[..., :3] if len(shape) == 3 else before
+    expected = np.round(colors / 2)
+    after = read(target)
+    np.testing.assert_allclose(
+        after[..., :3] if len(shape) == 3 else after, expected, atol=1
+    )
+    if shape[2:] == (4,):
+        np.testing.assert_array_equal(after[..., 3], before[..., 3])
+
+
+def test_a_model_sees_one_gray_image_in_the_unit_range(tmp_path, output):
+    seen = []
+
+    def model(images):
+        seen.append(images.numpy())
+        return as_it_is(images)
+
+    before = pixels(30, 40, 3)
+    list(clean_files(model, [save(tmp_path / "a.png", before)], output))
+    assert [x.shape for x in seen] == [(1, 30, 40)] * 3
+    np.testing.assert_allclose(
+        np.stack(seen, axis=-1)[0], before / 255, rtol=1e-6
+    )
+
+
+def test_inverted_images_are_cleaned_as_negatives(tmp_path, output):
+    """255 - (255 - x) / 2: what is white stays white."""
+    before = pixels(30, 40)
+    file = save(tmp_path / "a.png", before)
+    [(_, target, _)] = clean_files(half, [file], output, invert=True)
+    expected = 255 - (255 - before.astype(float)) / 2
+    np.testing.assert_allclose(read(target), expected, atol=1)
+
+
+def test_bad_files_are_named_and_the_rest_goes_on(tmp_path, output):
+    good = [save(tmp_path / f"{name}.png", pixels(5, 5)) for name in "ab"]
+    bad = tmp_path / "bad.png"
+    bad.write_text("no image")
+    files = [good[0], bad, tmp_path / "gone.png", good[1]]
+    results = list(clean_files(as_it_is, files, output))
+    assert [file for file, _, _ in results] == files
+    problems = [problem for *_, problem in results]
+    assert problems[0] is problems[3] is None
+    assert problems[1].startswith("is not an image")
+    assert problems[2].startswith("no such file")
+    assert sorted(path.name for path in output.iterdir()) == ["a.png", "b.png"]
+
+
+def test_what_is_there_is_replaced_only_if_allowed(tmp_path, output):
+    file = save(tmp_path / "a.png", pixels(5, 5))
+    other = save(output / "a.png", 0 * pixels(5, 5))
+    [(_, _, problem)] = clean_files(as_it_is, [file], output)
+    assert "which was there before" in problem
+    assert read(other).max() == 0
+    [(_, _, problem)] = clean_files(as_it_is, [file], output, overwrite=True)
+    assert problem is None
+    np.testing.assert_array_equal(read(other), read(file))
+
+
+def test_two_images_of_one_name_do_not_replace_each_other(tmp_path, output):
+    files = [
+        save(tmp_path / folder / "a.png", pixels(5, 5) // n)
+        for n, folder in enumerate("xy", 1)
+    ]
+    results = list(clean_files(as_it_is, files, output, overwrite=True))
+    assert results[0][2] is None
+    assert f"the cleaned {files[0]}" in results[1][2]
+    np.testing.assert_array_equal(read(output / "a.png"), read(files[0]))
+
+
+def test_a_image_never_replaces_itself(tmp_path):
+    file = save(tmp_path / "a.png", pixels(5, 5))
+    before = file.read_bytes()
+    [(_, _, problem)] = clean_files(half, [file], tmp_path, overwrite=True)
+    assert "an image to clean" in problem
+    assert file.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_a_problem_of_the_file(tmp_path):
+    file = save(tmp_path / "a.png", pixels(5, 5))
+    [(_, _, problem)] = clean_files(as_it_is, [file], tmp_path / "gone")
+    assert "No such file or directory: could not write" in problem
+    assert problem.endswith(f"'{tmp_path}/gone/a.png'")
+
+
+# The model
+
+
+class Halving(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec(None)])
+    def denoise(self, images):
+        return half(images)
+
+
+def test_takes_the_last_version_of_a_folder(tmp_path):
+    tf.saved_model.save(Halving(), str(tmp_path / "10"))
+    (tmp_path / "9").mkdir()
+    (tmp_path / "model_card.json").touch()
+    for folder in (tmp_path, tmp_path / "10"):
+        denoise = load_denoiser(folder)
+        assert denoise(tf.constant([[4.0]]))["cleaned"].numpy() == 2
+
+
+class Renamed(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec(None)])
+    def denoise(self, images):
+        return {"images": images}
+
+
+def test_a_model_that_cannot_be_used_is_one_line(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
+    tf.saved_model.save(Renamed(), str(tmp_path / "renamed"))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged/saved_model.pb").write_bytes(b"no graph")
+    for name, message in {
+        "gone": "No SavedModel in",
+        "damaged": "is damaged: ",
+        "other": "does not denoise",
+        "renamed": "does not denoise",
+    }.items():
+        with pytest.raises(ValueError, match=message) as error:
+            load_denoiser(tmp_path / name)
+        assert "\n" not in str(error.value)
+        assert str(tmp_path / name) in str(error.value)
+
+
+def test_no_image_still_to_be_cleaned_is_replaced(tmp_path):
+    first, second = (
+        save(tmp_path / name, pixels(30, 40)) for name in ("a.jpg", "a.png")
+    )
+    before = read(second)
+
+    results = clean_files(half, [first, second], tmp_path, overwrite=True)
+
+    for _, target, problem in results:
+        assert target == second
+        assert "an image to clean" in problem
+    np.testing.assert_array_equal(read(second), before)
+
+
+def test_a_model_that_runs_out_of_memory_does_not_end_the_rest(
+    tmp_path, output
+):
+    wide, small = (
+        save(tmp_path / name, pixels(30, width))
+        for name, width in (("wide.png", 90), ("small.png", 40))
+    )
+
+    def narrow(images):
+        if images.shape[2] > 50:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM\nat node")
+        return {"cleaned": images}
+
+    (_, _, problem), (_, target, none) = clean_files(
+        narrow, [wide, small], output
+    )
+
+    assert problem == "cannot be cleaned: OOM"
+    assert none is None
+    np.testing.assert_array_equal(read(target), read(small))

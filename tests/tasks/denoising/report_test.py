@@ -1,0 +1,90 @@
+"""The report of a denoiser: figures that can be checked by hand."""
+
+import re
+
+import numpy as np
+import pytest
+
+from dlunits.data.images import image_datasets
+from dlunits.models import denoising_autoencoder
+from dlunits.tasks.denoising.report import write_denoising_report
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The report's text on a denoiser that leaves a tenth everywhere."""
+    data = image_datasets.load("digits")
+    clean = data.test[0] / np.float32(255)
+    beside = {"noisy": 0.5, "linear filter": 0.2, "denoiser": 0.1}
+    results = {
+        name: np.where(clean > 0.5, clean - step, clean + step)
+        for name, step in beside.items()
+    }
+    path = tmp_path_factory.mktemp("run") / "report.html"
+    written = write_denoising_report(
+        path,
+        model=denoising_autoencoder((28, 28, 1), 4, 1),
+        history={"loss": [0.4, 0.3], "val_loss": [0.4, 0.35]},
+        data=data,
+        noise="gaussian, level 0.5",
+        results=results,
+        command="python apps/denoising_mnist.py --dataset=<digits>",
+        seconds=312.4,
+    )
+    assert written == path
+    return path.read_text(encoding="utf-8")
+
+
+def test_sums_up_the_run_in_figures(report):
+    summary = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", report))
+    ssim = float(summary.pop("SSIM"))
+    assert 0 < ssim < 1
+    windows, near, everywhere = 64 * 4, 2 * 36 * 4, 196 + 196 + 196
+    normal = 4 * (2 * (4 + 4 + 4 + 1) + 4)  # 4 numbers for a map or unit
+    parameters = windows + 4 + 2 * (near + everywhere) + windows + 1 + normal
+    # 20 log10(1 / 0.1) = 20 dB
+    assert summary == {
+        "PSNR, dB": "20",
+        "Training images": "1,372",
+        "Test images": "300",
+        "Epochs": "2",
+        "Parameters": f"{parameters:,}",
+    }
+
+
+def test_every_result_is_a_row_beside_the_others(report):
+    table = report.partition("</table>")[0]
+    rows = re.findall(
+        r'<th scope="row">(.*?)</th><td class="number">([\d.]+)<', table
+    )
+    # 20 log10(1 / 0.5), 20 log10(1 / 0.2), 20 log10(1 / 0.1)
+    assert rows == [
+        ("noisy", "6.02"),
+        ("linear filter", "13.98"),
+        ("denoiser", "20"),
+    ]
+
+
+def test_shows_images_before_and_after(report):
+    alternatives = re.findall(r'alt="([^"]*)"', report)
+    rows = "Rows of 10 images: clean, noisy, linear filter, denoiser."
+    assert alternatives[:2] == [rows, rows]
+    assert alternatives[2].startswith("Training curves, 2 epoch(s)")
+
+
+def test_has_its_parts_in_the_order_of_a_reader(report):
+    assert re.findall(r"<h2.*?>(.*?)</h2>", report) == [
+        "How much cleaner",
+        "Before and after",
+        "Training",
+        "Encoder",
+        "Decoder",
+        "How this was made",
+    ]
+
+
+def test_says_how_it_was_made(report):
+    assert "<h1>Denoising digits</h1>" in report
+    assert "Noise: gaussian, level 0.5." in report
+    assert "--dataset=&lt;digits&gt;" in report
+    assert "5 min 12 s" in report

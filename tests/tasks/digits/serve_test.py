@@ -1,0 +1,154 @@
+"""The digit endpoints, as functions and out of a SavedModel."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from benchmarks.paper_photos import photograph
+from dlunits.data.images.handwriting import BLANK, find_digits
+from dlunits.tasks.digits.serve import (
+    digit_endpoints,
+    image_endpoints,
+    typical_requests,
+)
+
+
+def small_model():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_model()
+
+
+@pytest.fixture(scope="module")
+def served(model, tmp_path_factory):
+    """The endpoints out of a SavedModel, as `export` writes them."""
+    folder = str(tmp_path_factory.mktemp("digits"))
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, (function, *signatures) in digit_endpoints(model).items():
+        traced = tf.function(function, autograph=False)
+        for signature in signatures:
+            traced.get_concrete_function(*signature)
+        archive.add_endpoint(name, traced)
+    archive.write_out(folder, verbose=False)
+    return tf.saved_model.load(folder)
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (3, 28, 28, 1), dtype="uint8")
+
+
+@pytest.mark.parametrize("channel", [True, False])
+@pytest.mark.parametrize("scale", ["uint8", "float 0..255", "float 0..1"])
+def test_every_form_of_a_image_is_the_same_to_it(
+    served, model, images, channel, scale
+):
+    expected = model.predict(images / 255.0, verbose=0)
+    images = images if channel else images[..., 0]
+    if scale != "uint8":
+        images = images.astype("float32")
+    if scale == "float 0..1":
+        images /= 255
+    answer = served.serving_default(tf.constant(images))
+
+    np.testing.assert_allclose(answer["scores"], expected, atol=1e-6)
+    assert answer["class"].dtype == tf.int64
+    np.testing.assert_array_equal(answer["class"], expected.argmax(axis=1))
+
+
+def test_a_single_image_is_a_batch_of_one(served, model, images):
+    answer = served.serving_default(tf.constant(images[0, ..., 0]))
+
+    assert answer["class"].shape == (1,)
+    np.testing.assert_allclose(
+        answer["scores"],
+        model.predict(images[:1] / 255.0, verbose=0),
+        atol=1e-6,
+    )
+
+
+def test_the_scale_is_told_image_by_image(served, images):
+    of_255 = images[:1].astype("float32")
+    answer = served.serving_default(tf.concat([of_255, of_255 / 255], axis=0))
+
+    np.testing.assert_allclose(*answer["scores"], atol=1e-6)
+
+
+def test_servers_are_offered_floats_and_files(served):
+    def inputs(name):
+        _, arguments = served.signatures[name].structured_input_signature
+        return {key: spec.dtype for key, spec in arguments.items()}
+
+    assert inputs("serving_default") == {"images": tf.float32}
+    assert inputs("recognize") == {"encoded": tf.string}
+
+
+def test_image_files_are_read_like_the_page_they_hold(served, model):
+    digits = load_digits().images[:2] / 16
+    rng = np.random.default_rng(0)
+    pages = [
+        photograph(digits[0], rng),
+        photograph(digits[1], rng, page=(90, 60), height=50),
+    ]
+    files = []
+    for page in pages:
+        file = io.BytesIO()
+        Image.fromarray(page).save(file, "png")
+        files.append(file.getvalue())
+    scores = served.recognize(tf.constant(files))["scores"]
+
+    for page, score in zip(pages, scores, strict=True):
+        digit = find_digits(page[None]).digits
+        np.testing.assert_allclose(score, model(digit)[0], atol=1e-4)
+
+
+def test_typical_requests_are_answered_by_their_endpoints(served, images):
+    requests = typical_requests(images)
+    assert set(requests) == {"serving_default", "recognize"}
+    for name, arguments in requests.items():
+        signature = served.signatures[name]
+        _, wanted = signature.structured_input_signature
+        (key,) = wanted
+        assert arguments[0].dtype == wanted[key].dtype
+        assert signature(**{key: arguments[0]})["scores"].shape == (3, 10)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 28, 28, 3), (49, 32, 32), (1, 56, 14), (784,), (1, 1, 28, 28)]
+)
+def test_refuses_images_of_another_shape(served, shape):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="must have the sh"
+    ):
+        served.serving_default(tf.zeros(shape))
+
+
+def test_recognize_tells_a_blank_page_and_several_digits(served):
+    blank = np.full((60, 60, 1), 200, "uint8")
+    pair = np.zeros((60, 100, 1), "uint8")
+    pair[10:50, 10:16] = pair[10:50, 80:86] = 255
+    files = [tf.io.encode_png(page).numpy() for page in (blank, pair)]
+    answer = served.recognize(tf.constant(files))
+    assert answer["contrast"].numpy()[0] < BLANK < answer["contrast"].numpy()[1]
+    assert answer["several"].numpy().tolist() == [False, True]
+
+
+def test_images_that_are_no_digits_get_no_recognize(model):
+    assert set(image_endpoints(model)) == {"serving_default"}

@@ -1,0 +1,115 @@
+"""A network learns to read the rows of real digits."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dlunits.data.images import image_datasets
+from dlunits.tasks.digits.train_row_reader import (
+    LARGEST_NORM,
+    as_rows,
+    distorted_rows,
+    read_rows,
+    train_row_reader,
+)
+from dlunits.training import RunDirectory
+
+UNITS = 24
+
+
+@pytest.fixture(scope="module")
+def data():
+    return image_datasets.load("digits")
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return train_row_reader(
+        data,
+        RunDirectory(folder, {}),
+        cell="gru",
+        bidirectional=True,
+        units=UNITS,
+        epochs=2,
+        learning_rate=1e-2,
+        patience=5,
+    )
+
+
+def test_learns_to_read_digits_of_test_images(trained, data):
+    model, history = trained
+    images, labels = data.test
+    correct = read_rows(model, images).argmax(axis=1) == labels
+    # Guessing gives 0.1; the digits are 300, so 0.8 leaves 60 mistakes.
+    assert correct.mean() > 0.8
+    assert history["loss"][1] < history["loss"][0]
+    assert history.keys() >= {"val_loss", "val_accuracy", "learning_rate"}
+
+
+def test_reads_both_ways_with_as_many_weights_as_by_hand(trained):
+    # A GRU has three gates of a kernel, a recurrent kernel and two biases.
+    one_way = 3 * UNITS * (28 + UNITS + 2)
+    model, _ = trained
+    assert model.count_params() == 2 * one_way + 10 * (2 * UNITS + 1)
+
+
+def test_clips_the_norm_of_all_gradients_together(trained):
+    assert trained[0].optimizer.global_clipnorm == LARGEST_NORM
+    assert trained[0].optimizer.clipnorm is None
+
+
+def test_scores_are_those_of_the_images_in_their_order(trained, data):
+    model, _ = trained
+    images = data.test[0][:5]
+    rows = images[..., 0].astype("float32") / 255
+    np.testing.assert_allclose(
+        read_rows(model, images), model.predict(rows, verbose=0), rtol=1e-4
+    )
+
+
+def test_layers_are_as_many_as_asked_for(data, tmp_path):
+    few = slice(None, 64)
+    data = dataclasses.replace(
+        data, train=(data.train[0][few], data.train[1][few])
+    )
+    model, history = train_row_reader(
+        data,
+        RunDirectory(tmp_path, {}),
+        cell="rnn",
+        units=6,
+        num_layers=2,
+        augment=False,  # or 64 images are passed over 312 times
+        epochs=1,
+        batch_size=32,
+    )
+    first, second = 6 * (28 + 6 + 1), 6 * (6 + 6 + 1)
+    assert model.count_params() == first + second + 10 * (6 + 1)
+    assert int(model.optimizer.iterations) == 2  # 64 / 32
+    assert len(history["val_loss"]) == 1
+
+
+def test_rows_are_the_images_from_the_top():
+    image = np.zeros((1, 28, 28, 1), "uint8")
+    image[0, 3, 20] = 51
+    rows = as_rows(image).numpy()
+    assert rows.shape == (1, 28, 28)
+    assert rows[0, 3, 20] == pytest.approx(0.2)  # 51 / 255
+    assert np.count_nonzero(rows) == 1
+
+
+def test_distortions_are_of_the_seed_and_leave_the_digit_in_the_middle(data):
+    images = data.train[0][:100]
+    distort = distorted_rows()
+    rows = distort(images, [0, 7]).numpy()
+    assert rows.shape == (100, 28, 28)
+    np.testing.assert_array_equal(rows, distort(images, [0, 7]).numpy())
+    assert not np.array_equal(rows, distort(images, [0, 8]).numpy())
+    # Shifts are of 2 pixels either way, turned about the middle of the field.
+    places = np.arange(28)
+    ink = rows.sum(axis=(0, 1))
+    assert (ink @ places) / ink.sum() == pytest.approx(13.5, abs=1)
+    # No ink is cut off but at the ends of large ones.
+    whole = as_rows(images).numpy()
+    assert rows.sum() == pytest.approx(whole.sum(), rel=0.05)

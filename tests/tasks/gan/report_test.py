@@ -1,0 +1,65 @@
+"""The report of a GAN: figures that can be checked by hand."""
+
+import re
+
+import pytest
+
+from dlunits.data.images import image_datasets
+from dlunits.models import convolutional_gan
+from dlunits.tasks.gan.report import curves, quality_table, write_gan_report
+
+QUALITIES = {
+    "generated": {"frechet": 12.3456, "covered": 9.0, "p_value": 0.25},
+    "real": {"frechet": 1.25, "covered": 10.0},
+}
+
+
+@pytest.fixture(scope="module", params=[None, 10], ids=["plain", "classes"])
+def report(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "report.html"
+    written = write_gan_report(
+        path,
+        model=convolutional_gan(num_classes=request.param, filters=(2, 1)),
+        history={
+            "generator_loss": [0.7, 0.8, 0.9],
+            "discriminator_loss": [1.4, 1.3, 1.2],
+            "diversity": [0.1, 0.5, 0.9],
+        },
+        data=image_datasets.load("digits"),
+        qualities=QUALITIES,
+        few_labels=request.param
+        and [{"labels": 100, "alone": "9 %", "with generated images": "8 %"}],
+        command="python apps/gan_mnist.py --dataset=<digits>",
+        seconds=312.4,
+    )
+    assert written == path
+    return request.param, path.read_text(encoding="utf-8")
+
+
+def test_sums_up_the_run_in_figures(report):
+    _, text = report
+    summary = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert summary["Frechet distance"] == "12.35"
+    assert summary["Classes covered"] == "9 of 10"
+    assert summary["Epochs"] == "3"
+
+
+def test_says_what_the_classifier_with_few_labels_gained(report):
+    classes, text = report
+    assert ("With generated images" in text) == bool(classes)
+    assert "--dataset=&lt;digits&gt;" in text
+
+
+def test_table_leaves_empty_what_was_not_measured():
+    generated, real = quality_table(QUALITIES)
+    assert generated["p-value of that share"] == 0.25
+    assert real["p-value of that share"] == ""
+    assert list(real) == list(generated)
+
+
+def test_curves_are_drawn_of_what_the_history_has():
+    figure = curves({"real_accuracy": [1, 0.5], "unknown": [1, 2]})
+    assert figure.get_label() == "Over 2 epochs: real_accuracy."
+    [axes] = figure.axes
+    [line] = axes.lines
+    assert line.get_ydata().tolist() == [1, 0.5]

@@ -1,0 +1,159 @@
+"""How a GAN is trained: grids, warnings, and the same end after a stop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlunits.data.images import image_datasets
+from dlunits.tasks.gan import train
+from dlunits.training import RunDirectory
+
+# Four steps are too few to draw anything but gray.
+pytestmark = pytest.mark.filterwarnings("ignore:After epoch 1")
+
+
+@pytest.fixture(scope="module")
+def few():
+    data = image_datasets.load("digits")
+    images, labels = data.train
+    return dataclasses.replace(data, train=(images[:256], labels[:256]))
+
+
+@pytest.fixture(scope="module")
+def trained(few, tmp_path_factory):
+    train.IMAGES_AN_EPOCH, kept = 256, train.IMAGES_AN_EPOCH
+    working = RunDirectory(tmp_path_factory.mktemp("run"), {"seed": 0})
+    yield (
+        working,
+        *train.train_gan(
+            few, working, conditional=True, epochs=2, batch_size=64
+        ),
+    )
+    train.IMAGES_AN_EPOCH = kept
+
+
+def test_history_tells_who_wins_and_how_diverse_the_images_are(trained):
+    _, _, history = trained
+    assert {
+        "discriminator_loss",
+        "generator_loss",
+        "real_accuracy",
+        "fake_accuracy",
+        "val_real_accuracy",
+        "gradient_penalty",
+        "diversity",
+        "learning_rate",
+    } <= history.keys()
+    assert all(len(values) == 2 for values in history.values())
+
+
+def test_every_epoch_leaves_a_grid_with_a_class_a_column(trained):
+    working, model, _ = trained
+    path = working.path / "samples/epoch_0002.png"
+    with Image.open(path) as image:
+        grid = np.asarray(image)
+    assert grid.shape == (8 * 28, 10 * 28)
+    images = model.generate(80, seed=0)
+    first = np.rint(255 * images[0, ..., 0])
+    np.testing.assert_allclose(grid[:28, :28], first, atol=1)
+
+
+def test_grids_become_an_animation(trained, tmp_path):
+    working, *_ = trained
+    path = train.write_animation(
+        tmp_path / "samples.gif", working.path / "samples"
+    )
+    with Image.open(path) as animation:
+        assert animation.n_frames == 2
+
+
+def test_animation_of_no_grids_is_refused(tmp_path):
+    with pytest.raises(OSError, match="has no grids"):
+        train.write_animation(tmp_path / "samples.gif", tmp_path)
+
+
+def test_run_again_it_trains_no_more_and_ends_the_same(few, trained):
+    working, model, history = trained
+    again, same = train.train_gan(
+        few, working, conditional=True, epochs=2, batch_size=64
+    )
+    assert same == history
+    for one, other in zip(
+        again.get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+class Repeating:
+    """A generator that has collapsed."""
+
+    def generate(self, count, seed):
+        return np.ones((count, 2, 2, 1))
+
+
+def test_collapse_is_told_once():
+    real = np.random.default_rng(0).integers(0, 256, (9, 2, 2, 1), "uint8")
+    warning = train.CollapseWarning(real)
+    warning.set_model(Repeating())
+    logs = {}
+
+    with pytest.warns(UserWarning, match="After epoch 3 .* may have collapsed"):
+        warning.on_epoch_end(2, logs)
+    warning.on_epoch_end(3, {})  # a second warning would be an error
+
+    assert logs == {"diversity": 0.0}
+
+
+def test_one_image_a_class_is_a_collapse_too():
+    labels = np.arange(40) % 2
+    real = np.random.default_rng(0).integers(0, 256, (40, 2, 2, 1), "uint8")
+    warning = train.CollapseWarning(real, labels)
+
+    class OneAClass:
+        num_classes = 2
+
+        def generate(self, count, seed):
+            return (np.arange(count) % 2.0)[:, None, None, None] + np.zeros(4)
+
+    warning.set_model(OneAClass())
+    logs = {}
+    with pytest.warns(UserWarning, match="may have collapsed"):
+        warning.on_epoch_end(4, logs)
+
+    assert logs == {"diversity": 0.0}
+
+
+def test_diversity_of_real_images_is_one():
+    real = np.random.default_rng(0).integers(0, 256, (256, 2, 2, 1), "uint8")
+    warning = train.CollapseWarning(real)
+
+    class Real:
+        def generate(self, count, seed):
+            return real.astype("float32") / 255
+
+    warning.set_model(Real())
+    logs = {}
+    warning.on_epoch_end(0, logs)
+
+    assert logs["diversity"] == pytest.approx(1, rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_is_named_and_ends_the_run(few, tmp_path):
+    working = RunDirectory(tmp_path, {"seed": 0})
+    with pytest.raises(ValueError, match=r"(generator|discriminator).* is nan"):
+        train.train_gan(
+            few, working, epochs=1, batch_size=64, learning_rate=1e30
+        )
+    assert not working.checkpoint.exists()
+
+
+def test_more_images_a_step_than_there_are_is_refused(few, tmp_path):
+    with pytest.raises(ValueError, match="smaller batch size"):
+        train.train_gan(
+            few,
+            RunDirectory(tmp_path, {"seed": 0}),
+            epochs=1,
+            batch_size=1000,
+        )

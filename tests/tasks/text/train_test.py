@@ -1,0 +1,93 @@
+"""The recipe of language models on a text whose entropy is known."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from dlunits.data.text.corpora import Corpus, Text
+from dlunits.models import RecurrentLanguageModel
+from dlunits.tasks.text.train import (
+    encode_corpus,
+    evaluate_text_model,
+    train_text_model,
+)
+from dlunits.training import RunDirectory
+
+
+def corpus(train, validation):
+    texts = (
+        Text(text.encode(), 0, len(text.encode()))
+        for text in (train, validation)
+    )
+    return Corpus("letters", "letters", *texts)
+
+
+def coins(count, seed):
+    """Pairs "aa" or "bb": every second letter says nothing new."""
+    rng = np.random.default_rng(seed)
+    return "".join(letter * 2 for letter in rng.choice(["a", "b"], count))
+
+
+def test_what_can_be_known_is_learnt_and_nothing_else(tmp_path):
+    """Half a bit a letter: log(2) / 2 nats; a state must say whose turn."""
+    data = encode_corpus(
+        corpus(coins(3000, 0), coins(500, 1)), tmp_path, "character"
+    )
+    model, history = train_text_model(
+        data,
+        RunDirectory(tmp_path / "run", {}),
+        cell="gru",
+        units=16,
+        num_layers=1,
+        dropout=0.0,
+        num_streams=10,
+        steps=20,
+        epochs=6,
+        learning_rate=0.03,
+        clipnorm=1.0,
+        patience=6,
+        seed=0,
+        verbose=0,
+    )
+    half_a_bit = np.log(2) / 2
+    scores = evaluate_text_model(model, data.validation)
+    assert scores["nats"] == pytest.approx(half_a_bit, abs=0.03)
+    assert scores["bits_per_character"] == pytest.approx(0.5, abs=0.05)
+    assert history["val_nats"][-1] == pytest.approx(scores["nats"], abs=0.02)
+    assert history["val_nats"][0] > history["val_nats"][-1]
+    # Four letters before do not say whose turn it is: a floor above.
+    assert data.floor > scores["nats"] + 0.03
+
+
+def test_an_evaluation_is_the_mean_over_the_text_read_at_once():
+    tokens = np.random.default_rng(0).integers(1, 6, 600)
+    model = RecurrentLanguageModel(6, units=5)
+
+    def nats(tokens):
+        x = ops.convert_to_tensor(tokens[None, :-1])
+        logits = ops.convert_to_numpy(model([x, *model.initial_states(1)])[0])
+        p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+        return -np.log(p[0, np.arange(len(tokens) - 1), tokens[1:]])
+
+    scores = evaluate_text_model(model, tokens)
+    assert scores["nats"] == pytest.approx(nats(tokens).mean(), rel=1e-5)
+    # 600 tokens hold two windows of 256 with a token behind.
+    windows = np.concatenate([nats(tokens[:257]), nats(tokens[256:513])])
+    assert scores["window_nats"] == pytest.approx(windows.mean(), rel=1e-5)
+
+
+def test_what_validation_has_alone_is_left_out_and_counted(tmp_path):
+    data = encode_corpus(corpus("abcabc", "a?b!c"), tmp_path, "character")
+    assert data.validation.tolist() == [1, 2, 3]
+    assert data.unknown == 2
+    with pytest.raises(ValueError, match="nothing in common"):
+        encode_corpus(corpus("abc", "xyz"), tmp_path, "character")
+
+
+def test_fingerprints_change_with_the_text(tmp_path):
+    texts = [("abcabc", "abc"), ("abcabd", "abc"), ("abcabc", "abb")]
+    prints = {
+        encode_corpus(corpus(*text), tmp_path, "character").fingerprint
+        for text in texts
+    }
+    assert len(prints) == 3
