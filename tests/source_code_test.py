@@ -15,10 +15,12 @@ import pytest
 
 # Imports run upwards only. What stands on one line does not import each other.
 LEVELS = (
-    {"activations", "autodiff", "scan", "whole_files"},
-    {"regularizers", "losses", "metrics", "layers", "data", "diagnostics"},
+    {"typing"},
+    {"activations", "autodiff", "scan", "atomic_files", "metrics"},
+    {"regularizers", "losses", "layers", "data", "diagnostics"},
     {"models"},
     {"training", "reporting", "serving"},
+    {"tasks"},
     {"apps"},
     {"benchmarks"},  # tests may use what benchmarks draw
     {"tests"},
