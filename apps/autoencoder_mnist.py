@@ -81,16 +81,16 @@ def define_flags():
     )
 
 
-def train_and_evaluate(*, data, working, kind, labels, **recipe):
+def train_and_evaluate(*, data, run_directory, kind, labels, **recipe):
     """Returns a dict: `model`, `history` and the `measures` of one kind.
 
-    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
+    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
     """
     from dlunits.tasks.autoencoders.train import train_autoencoder
 
     print(f"{kind}: training and measuring", flush=True)
-    model, history = train_autoencoder(kind, data, working, **recipe)
-    path = working.path / "measures.json"
+    model, history = train_autoencoder(kind, data, run_directory, **recipe)
+    path = run_directory.path / "measures.json"
     return evaluate(model, history, data, path, labels, recipe["seed"])
 
 
@@ -130,7 +130,7 @@ def run(
     from dlunits.tasks.autoencoders.serve import export_autoencoder
     from dlunits.tasks.autoencoders.tables import as_text, tables
     from dlunits.tasks.autoencoders.train import RECIPES
-    from dlunits.training import RunDirectory, check_writable, fill_in
+    from dlunits.training import RunDirectory, check_writable, format_path
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
@@ -138,7 +138,7 @@ def run(
 
     def named(template, kind):
         names = {"dataset": data.name, "kind": kind, **recipe}
-        return pathlib.Path(fill_in(template, names)).expanduser()
+        return pathlib.Path(format_path(template, names)).expanduser()
 
     # Every folder is looked at before the first model is trained.
     kinds, top = [kind], named(workdir, kind)
@@ -146,11 +146,11 @@ def run(
         kinds, workdir = KINDS, top / "{kind}"
         if "{kind}" not in export_dir:
             export_dir += "/{kind}"
-    sizes, workings = {}, {}
+    sizes, run_directories = {}, {}
     for one in kinds:
         sizes[one] = wide_code_size if RECIPES[one].wide else latent_dim
         run_of = {"data": data.fingerprint, "latent_dim": sizes[one], **recipe}
-        workings[one] = RunDirectory(
+        run_directories[one] = RunDirectory(
             named(str(workdir), one), {"kind": one, **run_of}
         )
         check_writable(named(export_dir, one))
@@ -161,7 +161,7 @@ def run(
             results={name: results[name] for name in ["PCA", *names]},
             data=data,
             command=COMMAND,
-            seconds=sum(workings[name].seconds for name in names),
+            seconds=sum(run_directories[name].seconds for name in names),
             seed=recipe["seed"],
         )
 
@@ -170,16 +170,16 @@ def run(
     pca = pca_autoencoder(images, min(latent_dim, len(images)))
     path, seed = top / "pca.json", recipe["seed"]
     results = {"PCA": evaluate(pca, {}, data, path, labels, seed)}
-    for one, working in workings.items():
+    for one, run_directory in run_directories.items():
         results[one] = train_and_evaluate(
             data=data,
-            working=working,
+            run_directory=run_directory,
             kind=one,
             labels=labels,
             latent_dim=sizes[one],
             **recipe,
         )
-        page = report(working.path, [one])
+        page = report(run_directory.path, [one])
     if kind == "all":
         page = report(top, kinds)
     for heading, table in tables(results).items():

@@ -85,10 +85,10 @@ def define_flags():
     flags.DEFINE_bool("overwrite", False, "Replace files in --output.")
 
 
-def train_and_evaluate(*, data, working, noise, level, seed, **recipe):
+def train_and_evaluate(*, data, run_directory, noise, level, seed, **recipe):
     """Returns a dict: `model`, `history`, `results` on the test images.
 
-    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
+    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
     """
     from dlunits.tasks.denoising.train import (
         denoised_test_images,
@@ -96,7 +96,7 @@ def train_and_evaluate(*, data, working, noise, level, seed, **recipe):
     )
 
     of_noise = {"noise": noise, "level": level, "seed": seed}
-    model, history = train_denoiser(data, working, **of_noise, **recipe)
+    model, history = train_denoiser(data, run_directory, **of_noise, **recipe)
     print("Fitting the best linear filter", flush=True)
     results = denoised_test_images(model, data, **of_noise)
     return {"model": model, "history": history, "results": results}
@@ -108,24 +108,26 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
     from dlunits.metrics import mean_quality
     from dlunits.tasks.denoising.report import write_denoising_report
     from dlunits.tasks.denoising.serve import export_denoiser
-    from dlunits.training import RunDirectory, check_writable, fill_in
+    from dlunits.training import RunDirectory, check_writable, format_path
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
-    export_dir = fill_in(export_dir, run_of)
-    working = RunDirectory(fill_in(workdir, run_of), run_of)
+    export_dir = format_path(export_dir, run_of)
+    run_directory = RunDirectory(format_path(workdir, run_of), run_of)
     check_writable(export_dir)
-    trained = train_and_evaluate(data=data, working=working, **recipe)
+    trained = train_and_evaluate(
+        data=data, run_directory=run_directory, **recipe
+    )
 
     noise = f"{recipe['noise'].replace('_', '-')}, level {recipe['level']:g}"
     report = write_denoising_report(
-        working.path / "report.html",
+        run_directory.path / "report.html",
         **trained,
         data=data,
         noise=noise,
         command=COMMAND,
-        seconds=working.seconds,
+        seconds=run_directory.seconds,
     )
     metrics = mean_quality(trained["results"], data.test[0] / 255)
     version = export_denoiser(

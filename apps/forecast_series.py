@@ -99,14 +99,14 @@ def check_flags(given):
             raise ValueError(f"--{idle} is of a table: name --train=TABLE")
 
 
-def train_and_evaluate(*, task, working, season, read, **recipe):
+def train_and_evaluate(*, task, run_directory, season, read, **recipe):
     """Returns a dict: calibrated `model`, its `history` and `backtest`."""
     from dlunits.tasks.forecasting.train import backtest, train_forecaster
 
     few = len(task.targets) < len(task.channels)
     model, history = train_forecaster(
         task,
-        working,
+        run_directory,
         together=read == "together" or (read == "auto" and few),
         **recipe,
     )
@@ -132,11 +132,11 @@ def learn(
     from dlunits.layers.tabular.conformal_interval import least_examples
     from dlunits.tasks.forecasting import serve as service
     from dlunits.tasks.forecasting.report import write_forecast_report
-    from dlunits.training import RunDirectory, check_writable, fill_in
+    from dlunits.training import RunDirectory, check_writable, format_path
 
     name = pathlib.Path(train).stem if train else "eeg"
     names = {"name": name, **recipe}
-    folder = pathlib.Path(fill_in(workdir, names)).expanduser()
+    folder = pathlib.Path(format_path(workdir, names)).expanduser()
     service.check_output(output)
     check_writable(folder)
     table = open_table(train or write_eeg(folder), **dialect)
@@ -152,9 +152,11 @@ def learn(
     )
     print(*source, *task.told, sep="\n", flush=True)
     run_of = {"data": task.fingerprint, "targets": task.target_names, **recipe}
-    working = RunDirectory(folder, run_of)
-    check_writable(export_dir := fill_in(export_dir, names))
-    trained = train_and_evaluate(task=task, working=working, **recipe)
+    run_directory = RunDirectory(folder, run_of)
+    check_writable(export_dir := format_path(export_dir, names))
+    trained = train_and_evaluate(
+        task=task, run_directory=run_directory, **recipe
+    )
     judged = trained["backtest"]
     print(*judged.lines, sep="\n")
     version = service.export_forecaster(
@@ -174,7 +176,7 @@ def learn(
         forecast=coming,
         source=" ".join([*source, str(table.path)]),
         command=COMMAND,
-        seconds=working.seconds,
+        seconds=run_directory.seconds,
     )
     print(f"Forecast:      {output}", f"Report:        {report}", sep="\n")
     print(f"SavedModel:    {version}")

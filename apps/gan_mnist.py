@@ -71,16 +71,16 @@ def define_flags():
     flags.DEFINE_string("output", "grid.png", "Where --generate draws.")
 
 
-def train_and_evaluate(*, data, working, augment_classifier, **recipe):
+def train_and_evaluate(*, data, run_directory, augment_classifier, **recipe):
     """Returns a dict: `model`, `history`, `qualities`, `few_labels`.
 
-    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
+    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
     """
     from dlunits.tasks.gan.augment_classifier import few_label_table
     from dlunits.tasks.gan.evaluate import RealImages, train_feature_classifier
     from dlunits.tasks.gan.train import train_gan
 
-    model, history = train_gan(data, working, **recipe)
+    model, history = train_gan(data, run_directory, **recipe)
     print("Judging", flush=True)
     real = RealImages(train_feature_classifier(data, seed=recipe["seed"]), data)
     count, labels = len(real.test), None
@@ -108,7 +108,7 @@ def run(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     from dlunits.tasks.gan.report import quality_table, write_gan_report
     from dlunits.tasks.gan.serve import export_gan
     from dlunits.tasks.gan.train import write_animation
-    from dlunits.training import RunDirectory, check_writable, fill_in
+    from dlunits.training import RunDirectory, check_writable, format_path
 
     conditional = recipe["conditional"]
     if augment_classifier and not conditional:
@@ -120,25 +120,25 @@ def run(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     batches.steps_a_pass(len(data.train[0]), recipe["batch_size"])
     kind = "conditional" if conditional else "unconditional"
     names = {"dataset": data.name, "kind": kind, **recipe}
-    export_dir = pathlib.Path(fill_in(export_dir, names)).expanduser()
+    export_dir = pathlib.Path(format_path(export_dir, names)).expanduser()
     run_of = {"data": data.fingerprint, **recipe}
-    working = RunDirectory(fill_in(workdir, names), run_of)
+    run_directory = RunDirectory(format_path(workdir, names), run_of)
     check_writable(export_dir)
     trained = train_and_evaluate(
         data=data,
-        working=working,
+        run_directory=run_directory,
         augment_classifier=augment_classifier,
         **recipe,
     )
     report = write_gan_report(
-        working.path / "report.html",
+        run_directory.path / "report.html",
         **trained,
         data=data,
         command=COMMAND,
-        seconds=working.seconds,
+        seconds=run_directory.seconds,
     )
     animation = write_animation(
-        working.path / "samples.gif", working.path / "samples"
+        run_directory.path / "samples.gif", run_directory.path / "samples"
     )
     version = export_gan(
         trained["model"],

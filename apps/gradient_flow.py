@@ -126,13 +126,13 @@ def run(dataset, data_dir, workdir, lags, **recipe):
     from dlunits import layers
     from dlunits.data.text.corpora import load_corpus
     from dlunits.diagnostics import unfolded_graph
-    from dlunits.training import check_writable, fill_in
+    from dlunits.training import check_writable, format_path
 
     start = time.monotonic()
     corpus = load_corpus(dataset, data_dir=data_dir)
     print(corpus.source, flush=True)
     run_of = {"dataset": corpus.name, **recipe}
-    folder = pathlib.Path(fill_in(workdir, run_of)).expanduser()
+    folder = pathlib.Path(format_path(workdir, run_of)).expanduser()
     check_writable(folder)
     shown = train_and_evaluate(
         folder=folder, run_of=run_of, corpus=corpus, lags=lags, **recipe

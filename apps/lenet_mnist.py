@@ -61,7 +61,7 @@ def define_flags():
 def train_and_evaluate(
     *,
     data,
-    working,
+    run_directory,
     variant,
     epochs,
     batch_size,
@@ -72,7 +72,7 @@ def train_and_evaluate(
 ):
     """Returns a dict: `model`, `history`, test `scores`, `test_accuracy`.
 
-    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
+    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
     """
     import keras
 
@@ -105,7 +105,7 @@ def train_and_evaluate(
         prepare=RandomAffine() if augment else lambda x, _: place_in_field(x),
     )
 
-    history = working.fit(
+    history = run_directory.fit(
         model,
         training,
         epochs=epochs,
@@ -140,27 +140,29 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     """From the flags to a report and a SavedModel, named at the end."""
     from dlunits.data.images import image_datasets
     from dlunits.data.images.augmentation import place_in_field
-    from dlunits.training import RunDirectory, check_writable, fill_in
+    from dlunits.training import RunDirectory, check_writable, format_path
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
-    export_dir = fill_in(export_dir, run_of)
-    working = RunDirectory(fill_in(workdir, run_of), run_of)
+    export_dir = format_path(export_dir, run_of)
+    run_directory = RunDirectory(format_path(workdir, run_of), run_of)
     check_writable(export_dir)
-    trained = train_and_evaluate(data=data, working=working, **recipe)
+    trained = train_and_evaluate(
+        data=data, run_directory=run_directory, **recipe
+    )
     accuracy = trained.pop("test_accuracy")
 
     from dlunits.tasks.digits.report import write_classifier_report
 
     report = write_classifier_report(
-        working.path / "report.html",
+        run_directory.path / "report.html",
         **trained,
         data=data,
         example=place_in_field(data.test[0][:1])[0],
         feature_layers=["c1", "c3"],
         command=COMMAND,
-        seconds=working.seconds,
+        seconds=run_directory.seconds,
     )
     version = export(
         export_dir, model=trained["model"], data=data, test_accuracy=accuracy

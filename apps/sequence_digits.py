@@ -69,22 +69,22 @@ def define_flags():
     )
 
 
-def train_and_evaluate(*, data, working, cell, **recipe):
+def train_and_evaluate(*, data, run_directory, cell, **recipe):
     """Returns a dict: `model`, `history`, test `scores`, `seconds`.
 
-    `data` is an `ImageDataset`, `working` the `RunDirectory` of the run.
+    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
     """
     from dlunits.tasks.digits.train_row_reader import (
         read_rows,
         train_row_reader,
     )
 
-    model, history = train_row_reader(data, working, cell=cell, **recipe)
+    model, history = train_row_reader(data, run_directory, cell=cell, **recipe)
     return {
         "model": model,
         "history": history,
         "scores": read_rows(model, data.test[0]),
-        "seconds": working.seconds,
+        "seconds": run_directory.seconds,
     }
 
 
@@ -112,7 +112,7 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
         accuracy_table,
         write_row_reader_report,
     )
-    from dlunits.training import RunDirectory, check_writable, fill_in
+    from dlunits.training import RunDirectory, check_writable, format_path
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
@@ -121,7 +121,7 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
 
     def named(template, cell):
         names = {"dataset": data.name, "cell": cell, "directions": directions}
-        path = fill_in(template, {**names, **recipe})
+        path = format_path(template, {**names, **recipe})
         return pathlib.Path(path).expanduser()
 
     # Every folder is looked at before the first model is trained.
@@ -130,16 +130,16 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
         cells, workdir = CELLS, str(top / "{cell}")
         if "{cell}" not in export_dir:
             export_dir += "/{cell}"
-    workings = {}
+    run_directories = {}
     for one in cells:
         run_of = {"cell": one, "data": data.fingerprint, **recipe}
-        workings[one] = RunDirectory(named(workdir, one), run_of)
+        run_directories[one] = RunDirectory(named(workdir, one), run_of)
         check_writable(named(export_dir, one))
     results = {}
-    for one, working in workings.items():
+    for one, run_directory in run_directories.items():
         print(f"{one}, {directions.replace('_', ' ')}", flush=True)
         results[one] = train_and_evaluate(
-            data=data, working=working, cell=one, **recipe
+            data=data, run_directory=run_directory, cell=one, **recipe
         )
     report = write_row_reader_report(
         top / "report.html", results=results, data=data, command=COMMAND

@@ -107,20 +107,23 @@ def train_and_report(
         evaluate_text_model,
         train_text_model,
     )
-    from dlunits.training import RunDirectory, check_writable, fill_in
+    from dlunits.training import RunDirectory, check_writable, format_path
 
     corpus = load_corpus(train, data_dir=data_dir, as_bytes=level == "byte")
     print(corpus.source, flush=True)
     recipe = {**recipe, "num_streams": batch_size}
     names = {"dataset": corpus.name, "level": level, **recipe}
-    export_dir, workdir = fill_in(export_dir, names), fill_in(workdir, names)
+    export_dir, workdir = (
+        format_path(export_dir, names),
+        format_path(workdir, names),
+    )
     for folder in (export_dir, workdir):
         check_writable(folder)
     data = encode_corpus(corpus, workdir, level, vocabulary)
     run_of = {"data": data.fingerprint, "level": level, **recipe}
-    working = RunDirectory(workdir, run_of)
+    run_directory = RunDirectory(workdir, run_of)
     print(f"A 5-gram model: {data.floor:.4f} nats a {level}", flush=True)
-    model, history = train_text_model(data, working, **recipe)
+    model, history = train_text_model(data, run_directory, **recipe)
     scores = evaluate_text_model(model, data.validation)
 
     from dlunits.tasks.text.generate import TextGenerator
@@ -137,14 +140,14 @@ def train_and_report(
     )
     samples = TextGenerator(version).samples(seed=recipe["seed"])
     report = write_text_report(
-        working.path / "report.html",
+        run_directory.path / "report.html",
         model=model,
         data=data,
         history=history,
         scores=scores,
         samples=samples,
         command=COMMAND,
-        seconds=working.seconds,
+        seconds=run_directory.seconds,
     )
     print(f"Nats a {level}: {scores['nats']:.4f}")
     print(f"Report:      {report}", f"SavedModel:  {version}", sep="\n")

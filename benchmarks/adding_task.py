@@ -9,7 +9,7 @@ sequences of other seeds than those that are tested on here.
 Usage:
     python benchmarks/adding_task.py [--quick] [--workdir=FOLDER]
 
-With a working directory a run that was stopped goes on.
+With a run directory a run that was stopped goes on.
 """
 
 import argparse
@@ -51,9 +51,9 @@ def errors_of(cell, seed, folder, recipe):
     from dlunits.training import RunDirectory
 
     run = {"cell": cell, "length": LENGTH, "seed": seed, **recipe}
-    working = RunDirectory(pathlib.Path(folder, f"{cell}_{seed}"), run)
+    run_directory = RunDirectory(pathlib.Path(folder, f"{cell}_{seed}"), run)
     model, _ = train_on_adding(
-        cell, working, length=LENGTH, seed=seed, **recipe
+        cell, run_directory, length=LENGTH, seed=seed, **recipe
     )
     errors = {
         length: adding_error(
@@ -62,7 +62,7 @@ def errors_of(cell, seed, folder, recipe):
         )
         for length in BOUNDS
     }
-    return errors, working.seconds / 60
+    return errors, run_directory.seconds / 60
 
 
 def written(errors):

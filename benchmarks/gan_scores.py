@@ -72,13 +72,13 @@ ROWS = {
 
 def gan_quality(loss, conditional, seed, real, epochs, folder):
     name = f"{real.data.name}_{loss}_{conditional}_{epochs}_seed_{seed}"
-    working = RunDirectory(
+    run_directory = RunDirectory(
         pathlib.Path(folder, f"{name}_{RECIPE}"),
         {"data": real.data.fingerprint},
     )
     model, _ = train.train_gan(
         real.data,
-        working,
+        run_directory,
         loss=loss,
         conditional=conditional,
         latent_dim=LATENT,
@@ -90,7 +90,7 @@ def gan_quality(loss, conditional, seed, real, epochs, folder):
         labels = np.arange(count) % model.num_classes
     measured = real.quality(model.generate(count, seed), labels)
     measured["parameters"] = model.generator.count_params()
-    measured["minutes"] = working.seconds / 60
+    measured["minutes"] = run_directory.seconds / 60
     return measured
 
 

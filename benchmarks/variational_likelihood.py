@@ -82,8 +82,8 @@ def train(row, seed, images, folder):
     """Returns the model, what the run was, and its processor's minutes."""
     recipe, epochs = ROWS[row]
     run = {"row": row, "seed": seed, **recipe}
-    working = RunDirectory(folder, run)
-    earlier = working.seconds  # of a run that was stopped, by the clock
+    run_directory = RunDirectory(folder, run)
+    earlier = run_directory.seconds  # of a run that was stopped, by the clock
     start = time.process_time()
     keras.utils.set_random_seed(seed)
     steps = steps_a_pass(len(images), BATCH_SIZE)
@@ -112,7 +112,9 @@ def train(row, seed, images, folder):
             prepare=binarized,
         ).map(lambda images, labels: images)
 
-    working.fit(model, batches, epochs=epochs, steps_per_epoch=steps, verbose=2)
+    run_directory.fit(
+        model, batches, epochs=epochs, steps_per_epoch=steps, verbose=2
+    )
     return model, run, (earlier + time.process_time() - start) / 60
 
 

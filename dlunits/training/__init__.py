@@ -2,7 +2,11 @@
 
 from dlunits.training.gradient_norm import ClippedAdam, GradientNorm
 from dlunits.training.pretraining import fine_tune, pretrain_layerwise
-from dlunits.training.run_directory import RunDirectory, check_writable, fill_in
+from dlunits.training.run_directory import (
+    RunDirectory,
+    check_writable,
+    format_path,
+)
 from dlunits.training.truncated_bptt import TruncatedBPTT
 from dlunits.training.warmup_cosine import warmup_cosine
 
@@ -12,8 +16,8 @@ __all__ = [
     "RunDirectory",
     "TruncatedBPTT",
     "check_writable",
-    "fill_in",
     "fine_tune",
+    "format_path",
     "pretrain_layerwise",
     "warmup_cosine",
 ]

@@ -107,7 +107,7 @@ def open_checkpoint(path):
     except (zipfile.BadZipFile, KeyError) as error:
         raise ValueError(
             f"{path} is not a checkpoint of dlunits, or is damaged: delete it "
-            f"or use another working directory ({error})"
+            f"or use another run directory ({error})"
         ) from error
 
 
@@ -148,6 +148,6 @@ def check_signature(path, saved, expected):
     differing = [f"{s!r} for {e!r}" for s, e in pairs if s != e]
     differing.append(f"{len(saved)} variables for {len(expected)}")
     raise ValueError(
-        f"{path} holds another model: {differing[0]}. Use another working "
+        f"{path} holds another model: {differing[0]}. Use another run "
         "directory, or delete this one to start anew."
     )

@@ -15,7 +15,7 @@ def fit_denoising(
     model,
     loss,
     data,
-    working,
+    run_directory,
     *,
     epochs,
     steps_per_epoch,
@@ -35,7 +35,7 @@ def fit_denoising(
         warmup_steps=steps_per_epoch,
     )
     model.compile(keras.optimizers.Adam(schedule), loss)
-    return working.fit(
+    return run_directory.fit(
         model,
         functools.partial(
             denoising_batches,

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-class RecordsGradientNorm:
+class GradientNormMixin:
     """Has an optimizer remember the norm of the gradient before clipping.
 
     To be inherited before a Keras optimizer, as `ClippedAdam` does.
@@ -41,29 +41,29 @@ class RecordsGradientNorm:
         )
         super().apply(grads, trainable_variables)
 
-    def forget_norms(self):
+    def reset_gradient_norms(self):
         """Begins anew."""
         self.norms.assign(ops.zeros(4))
 
-    def norms_before_clipping(self):
+    def gradient_norm_summary(self):
         """What there was since it last began anew.
 
         Returns:
             Dict of floats: `gradient_norm`, the mean over the updates,
-            `largest_gradient_norm`, and `clipped`, the share of the updates
+            `max_gradient_norm`, and `clipped`, the share of the updates
             whose norm was above `global_clipnorm`. All are 0 without updates.
         """
         norms = ops.convert_to_numpy(self.norms).tolist()
         total, largest, clipped, updates = norms
         return {
             "gradient_norm": total / max(updates, 1),
-            "largest_gradient_norm": largest,
-            "clipped": clipped / max(updates, 1),
+            "max_gradient_norm": largest,
+            "clipped_fraction": clipped / max(updates, 1),
         }
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
-class ClippedAdam(RecordsGradientNorm, keras.optimizers.Adam):
+class ClippedAdam(GradientNormMixin, keras.optimizers.Adam):
     """Adam that clips the global norm and remembers what it was before.
 
     Keras' `global_clipnorm` bounds the norm of all gradients together, so that
@@ -74,7 +74,7 @@ class ClippedAdam(RecordsGradientNorm, keras.optimizers.Adam):
 
     and the callback `GradientNorm` puts it into the logs, and so into a run's
     `history.csv`. Without the callback it trains as `keras.optimizers.Adam`
-    does. Another optimizer remembers, too, that inherits `RecordsGradientNorm`
+    does. Another optimizer remembers, too, that inherits `GradientNormMixin`
     first.
 
     Reference: Pascanu et al., 2013, "On the difficulty of training recurrent
@@ -91,8 +91,8 @@ class ClippedAdam(RecordsGradientNorm, keras.optimizers.Adam):
     >>> weight = keras.Variable([0.0, 0.0])
     >>> optimizer = ClippedAdam(0.1, global_clipnorm=1.0)
     >>> optimizer.apply([ops.convert_to_tensor([3.0, 4.0])], [weight])
-    >>> optimizer.norms_before_clipping()
-    {'gradient_norm': 5.0, 'largest_gradient_norm': 5.0, 'clipped': 1.0}
+    >>> optimizer.gradient_norm_summary()
+    {'gradient_norm': 5.0, 'max_gradient_norm': 5.0, 'clipped_fraction': 1.0}
     """
 
     def __init__(self, learning_rate=0.001, **kwargs):
@@ -102,8 +102,8 @@ class ClippedAdam(RecordsGradientNorm, keras.optimizers.Adam):
 class GradientNorm(keras.callbacks.Callback):
     """Puts the gradient's norm before clipping into the logs of an epoch.
 
-    What is logged are the epoch's `gradient_norm`, `largest_gradient_norm` and
-    `clipped`, see `RecordsGradientNorm.norms_before_clipping`. The norms are
+    What is logged are the epoch's `gradient_norm`, `max_gradient_norm` and
+    `clipped`, see `GradientNormMixin.gradient_norm_summary`. The norms are
     summed up inside the training step and read once an epoch, so it costs no
     time. In the list of callbacks it stands before those that write logs.
 
@@ -126,7 +126,7 @@ class GradientNorm(keras.callbacks.Callback):
         optimizer = self.model.optimizer
         # In mixed precision Keras wraps another around it.
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if not isinstance(optimizer, RecordsGradientNorm):
+        if not isinstance(optimizer, GradientNormMixin):
             raise ValueError(
                 "The optimizer must remember the norm of its gradients: take "
                 "`dlunits.training.ClippedAdam`. Received: "
@@ -136,9 +136,9 @@ class GradientNorm(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.optimizer.built:
-            self.optimizer.forget_norms()
+            self.optimizer.reset_gradient_norms()
 
     def on_epoch_end(self, epoch, logs=None):
         # Asked for its model, a callback brings the weights up to date on JAX.
         if self.model is not None:
-            logs.update(self.optimizer.norms_before_clipping())
+            logs.update(self.optimizer.gradient_norm_summary())

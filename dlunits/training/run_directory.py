@@ -17,7 +17,7 @@ from dlunits.training.checkpoint import (
 )
 from dlunits.training.early_stopping import EarlyStopping
 from dlunits.training.finite_loss import FiniteLoss
-from dlunits.training.tensorboard import TensorBoardScalars
+from dlunits.training.tensorboard import SummaryWriter
 
 
 class RunDirectory:
@@ -58,11 +58,11 @@ class RunDirectory:
     >>> model = keras.Sequential([keras.Input((1,)), double])
     >>> model.compile(keras.optimizers.SGD(0.25), "mse")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     working = RunDirectory(folder, run={"task": "double"})
-    ...     history = working.fit(
+    ...     run_directory = RunDirectory(folder, run={"task": "double"})
+    ...     history = run_directory.fit(
     ...         model, batches, epochs=2, steps_per_epoch=1, verbose=0
     ...     )
-    ...     print(working.history.read_text())
+    ...     print(run_directory.history.read_text())
     epoch,loss,learning_rate
     1,1.0,0.25
     2,0.0,0.25
@@ -150,7 +150,7 @@ class RunDirectory:
                 callback.resume(state["early_stopping"], best_weights)
             write_history(self.history, rows)
         if finished:
-            put_final_weights(model, best_weights)
+            restore_final_weights(model, best_weights)
         else:
             model.fit(
                 training_batches(
@@ -166,7 +166,7 @@ class RunDirectory:
                     FiniteLoss(),
                     *callbacks,
                     *stopping,
-                    SaveEpoch(self, run, rows, *stopping),
+                    SaveCheckpoint(self, run, rows, *stopping),
                 ],
                 verbose=verbose,
             )
@@ -174,48 +174,48 @@ class RunDirectory:
         return {name: [row[name] for row in rows] for name in names}
 
 
-class SaveEpoch(keras.callbacks.Callback):
+class SaveCheckpoint(keras.callbacks.Callback):
     """Puts a finished epoch on the disk: checkpoint, history, curves."""
 
-    def __init__(self, working, run, rows, stopping=None):
+    def __init__(self, run_directory, run, rows, stopping=None):
         super().__init__()
-        self.working = working
+        self.run_directory = run_directory
         self.run = run
         self.rows = rows
         self.stopping = stopping
-        self.curves = TensorBoardScalars(working.logs)
+        self.curves = SummaryWriter(run_directory.logs)
 
     def on_train_begin(self, logs=None):
         self.clock = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        working, stopping = self.working, self.stopping
+        run_directory, stopping = self.run_directory, self.stopping
         metrics = {
             **{name: float(value) for name, value in logs.items()},
             "learning_rate": float(self.model.optimizer.learning_rate),
         }
         self.rows.append({"epoch": epoch + 1, **metrics})
         clock = time.monotonic()
-        working.seconds += clock - self.clock
+        run_directory.seconds += clock - self.clock
         self.clock = clock
         last = epoch + 1 == self.params["epochs"]
         self.curves.write(epoch + 1, metrics)
         save_checkpoint(
-            working.checkpoint,
+            run_directory.checkpoint,
             self.model,
             state={
                 "run": self.run,
                 "rows": self.rows,
                 "finished": last or self.model.stop_training,
-                "seconds": working.seconds,
+                "seconds": run_directory.seconds,
                 "early_stopping": stopping and stopping.state,
             },
             best_weights=stopping and stopping.best_weights,
         )
-        write_history(working.history, self.rows)
+        write_history(run_directory.history, self.rows)
 
 
-def put_final_weights(model, best_weights):
+def restore_final_weights(model, best_weights):
     """What Keras does after the last epoch."""
     model.optimizer.finalize_variable_values(model.trainable_weights)
     if best_weights is not None:
@@ -252,10 +252,10 @@ def check_writable(path):
         ) from error
 
 
-def fill_in(template, values):
+def format_path(template, values):
     """Puts values where a path has their names in braces.
 
-    >>> fill_in("runs/{kind}_{seed}_{x}", {"kind": "PCA", "seed": 0})
+    >>> format_path("runs/{kind}_{seed}_{x}", {"kind": "PCA", "seed": 0})
     'runs/PCA_0_{x}'
     """
     for name, value in values.items():
@@ -274,6 +274,6 @@ def check_same_run(path, saved, run):
     if differing:
         raise ValueError(
             f"{path} holds the checkpoint of another run: "
-            f"{', '.join(differing)}. Use another working directory, or "
+            f"{', '.join(differing)}. Use another run directory, or "
             "delete this one to start anew."
         )

@@ -3,7 +3,7 @@
 import pathlib
 
 
-class TensorBoardScalars:
+class SummaryWriter:
     """Writes one point a metric and epoch where TensorBoard finds it.
 
     `keras.callbacks.TensorBoard` needs the `tensorboard` package even to
@@ -20,7 +20,7 @@ class TensorBoardScalars:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     TensorBoardScalars(folder).write(1, {"loss": 0.5, "val_loss": 0.6})
+    ...     SummaryWriter(folder).write(1, {"loss": 0.5, "val_loss": 0.6})
     ...     sorted(path.name for path in pathlib.Path(folder).iterdir())
     ['train', 'validation']
     """

@@ -270,7 +270,7 @@ def test_learns_digits_in_one_epoch(variant, tmp_path):
 
     result = train_and_evaluate(
         data=image_datasets.load("digits"),
-        working=RunDirectory(tmp_path, {}),
+        run_directory=RunDirectory(tmp_path, {}),
         variant=variant,
         epochs=1,
         batch_size=64,

@@ -63,9 +63,9 @@ def build_model(learning_rate=0.01, units=10):
 def train(workdir, *, epochs, learning_rate=0.01, patience=None, callbacks=()):
     """Returns the model and its history."""
     x, y = (part[1500:] for part in load_data())
-    working = RunDirectory(workdir, run={"learning_rate": learning_rate})
+    run_directory = RunDirectory(workdir, run={"learning_rate": learning_rate})
     model = build_model(learning_rate)
-    history = working.fit(
+    history = run_directory.fit(
         model,
         training_batches,
         epochs=epochs,

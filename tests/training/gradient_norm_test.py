@@ -31,19 +31,19 @@ def test_steps_are_those_of_keras(clipnorm, options):
 def test_norms_are_those_before_clipping():
     optimizer = ClippedAdam(0.1, global_clipnorm=1.0)
     stepped(optimizer)
-    assert optimizer.norms_before_clipping() == {
+    assert optimizer.gradient_norm_summary() == {
         "gradient_norm": pytest.approx((5 + 0.5) / 2),
-        "largest_gradient_norm": pytest.approx(5),
-        "clipped": 0.5,  # 5 is above 1, 0.5 is not
+        "max_gradient_norm": pytest.approx(5),
+        "clipped_fraction": 0.5,  # 5 is above 1, 0.5 is not
     }
-    optimizer.forget_norms()
-    assert set(optimizer.norms_before_clipping().values()) == {0.0}
+    optimizer.reset_gradient_norms()
+    assert set(optimizer.gradient_norm_summary().values()) == {0.0}
 
 
 def test_norms_are_those_without_a_loss_scale():
     optimizer = ClippedAdam(0.1, loss_scale_factor=4.0)
     stepped(optimizer)
-    largest = optimizer.norms_before_clipping()["largest_gradient_norm"]
+    largest = optimizer.gradient_norm_summary()["max_gradient_norm"]
     assert largest == pytest.approx(5 / 4)
 
 
@@ -71,9 +71,9 @@ def test_every_epoch_logs_its_own_norms():
         history["gradient_norm"], [1.9, 1.5, 1.1], rtol=0.01
     )
     np.testing.assert_allclose(
-        history["largest_gradient_norm"], [2.0, 1.6, 1.2], rtol=0.01
+        history["max_gradient_norm"], [2.0, 1.6, 1.2], rtol=0.01
     )
-    assert history["clipped"] == [1.0, 1.0, 1.0]
+    assert history["clipped_fraction"] == [1.0, 1.0, 1.0]
 
 
 def test_in_mixed_precision_the_loss_scale_is_taken_out():
@@ -91,7 +91,7 @@ def test_it_is_saved_with_a_model(tmp_path):
     optimizer = keras.models.load_model(tmp_path / "model.keras").optimizer
     assert type(optimizer).__name__ == "ClippedAdam"
     assert optimizer.global_clipnorm == 0.5
-    assert optimizer.norms_before_clipping()["gradient_norm"] == 2.0
+    assert optimizer.gradient_norm_summary()["gradient_norm"] == 2.0
 
 
 def test_an_optimizer_that_remembers_nothing_is_refused():

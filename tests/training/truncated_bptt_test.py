@@ -146,8 +146,8 @@ class StopAfter(keras.callbacks.Callback):
 def test_a_resumed_run_ends_as_one_that_was_never_stopped(tokens, tmp_path):
     def run(folder, callbacks=()):
         trained = make(segments_per_pass=4)
-        working = RunDirectory(tmp_path / folder, {"task": "text"})
-        working.fit(
+        run_directory = RunDirectory(tmp_path / folder, {"task": "text"})
+        run_directory.fit(
             trained,
             lambda first_step, last_step: segments(
                 tokens, first_step, last_step

@@ -12,7 +12,7 @@ from dlunits.atomic_files import atomic_write
 from dlunits.data.images.image_classes import images_of_class, images_of_folder
 from dlunits.data.tables import embedded_tables
 from dlunits.models.anomaly.image_features import image_features
-from dlunits.training.run_directory import check_writable, fill_in
+from dlunits.training.run_directory import check_writable, format_path
 
 IMAGE, LABEL = "image", "label"  # columns
 
@@ -78,7 +78,7 @@ def folders_of_run(source, score, model, workdir, export_dir):
         )
     name = name.removeprefix("anomaly_")
     workdir, export_dir = (
-        pathlib.Path(fill_in(path, {"dataset": name})).expanduser()
+        pathlib.Path(format_path(path, {"dataset": name})).expanduser()
         for path in (workdir, export_dir)
     )
     check_writable(workdir)

@@ -95,7 +95,7 @@ RECIPES = {
 def train_autoencoder(
     kind,
     data,
-    working,
+    run_directory,
     *,
     latent_dim,
     epochs,
@@ -112,7 +112,7 @@ def train_autoencoder(
     Args:
         kind: Name of a recipe.
         data: `dlunits.data.images.image_datasets.ImageDataset`.
-        working: `dlunits.training.RunDirectory` of the run.
+        run_directory: `dlunits.training.RunDirectory` of the run.
         latent_dim: Positive integer, numbers in the code.
         epochs: Integer, passes over the training images.
         batch_size: Integer, images a step.
@@ -141,7 +141,7 @@ def train_autoencoder(
         model,
         recipe.loss,
         data,
-        working,
+        run_directory,
         epochs=epochs,
         steps_per_epoch=batches.steps_a_pass(len(data.train[0]), batch_size),
         batch_size=batch_size,

@@ -23,7 +23,7 @@ IMAGES_TO_FIT = 30_000
 
 def train_denoiser(
     data,
-    working,
+    run_directory,
     *,
     noise="gaussian",
     level=0.5,
@@ -41,7 +41,7 @@ def train_denoiser(
 
     Args:
         data: `dlunits.data.images.image_datasets.ImageDataset`.
-        working: `dlunits.training.RunDirectory` of the run.
+        run_directory: `dlunits.training.RunDirectory` of the run.
         noise: Name of a kind, a key of `NOISES`.
         level: Number, what the kind takes: the standard deviation, or the
             share of the pixels that are lost.
@@ -70,7 +70,7 @@ def train_denoiser(
         model,
         "binary_crossentropy",
         data,
-        working,
+        run_directory,
         epochs=epochs,
         steps_per_epoch=steps,
         batch_size=batch_size,

@@ -16,7 +16,7 @@ LARGEST_NORM = 1.0
 
 def train_row_reader(
     data,
-    working,
+    run_directory,
     *,
     cell="lstm",
     bidirectional=False,
@@ -44,7 +44,7 @@ def train_row_reader(
 
     Args:
         data: `dlunits.data.images.image_datasets.ImageDataset`.
-        working: `dlunits.training.RunDirectory` of the run.
+        run_directory: `dlunits.training.RunDirectory` of the run.
         cell: "lstm", "gru" or "rnn".
         bidirectional: Whether the rows are read from both ends.
         units: Integer, units of a layer, in each direction.
@@ -90,7 +90,7 @@ def train_row_reader(
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    history = working.fit(
+    history = run_directory.fit(
         model,
         functools.partial(
             batches.training_batches,

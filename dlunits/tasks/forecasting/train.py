@@ -84,7 +84,7 @@ class Backtest:
 
 def train_forecaster(
     task,
-    working,
+    run_directory,
     *,
     window,
     horizon,
@@ -104,7 +104,7 @@ def train_forecaster(
     Args:
         task: `dlunits.data.series.series_tasks.SeriesTask`, or what has its
             attributes.
-        working: `dlunits.training.RunDirectory`.
+        run_directory: `dlunits.training.RunDirectory`.
         window, horizon: Integers, those of the task.
         epochs, batch_size, learning_rate, patience, seed: Of the training.
         verbose: As in `keras.Model.fit`.
@@ -138,7 +138,7 @@ def train_forecaster(
             last_step=last_step,
         )
 
-    history = working.fit(
+    history = run_directory.fit(
         model,
         training,
         epochs=epochs,

@@ -19,7 +19,7 @@ GRID = 8  # images of the grid, a side
 
 def train_gan(
     data,
-    working,
+    run_directory,
     *,
     loss="non_saturating",
     conditional=False,
@@ -38,7 +38,7 @@ def train_gan(
 
     Args:
         data: `dlunits.data.images.image_datasets.ImageDataset`.
-        working: `dlunits.training.RunDirectory` of the run.
+        run_directory: `dlunits.training.RunDirectory` of the run.
         loss: See `dlunits.models.GAN`.
         conditional: Whether the class to draw is given.
         latent_dim: Positive integer, random numbers an image.
@@ -87,7 +87,7 @@ def train_gan(
         for count in (1, turns)
     ]
     model.compile(*optimizers)
-    history = working.fit(
+    history = run_directory.fit(
         model,
         functools.partial(
             batches.training_batches,
@@ -103,7 +103,7 @@ def train_gan(
             *data.validation, prepare=batches.unit_range
         ),
         callbacks=[
-            SampleGrids(working.path / "samples"),
+            SampleGrids(run_directory.path / "samples"),
             CollapseWarning(images, labels if conditional else None),
         ],
     )

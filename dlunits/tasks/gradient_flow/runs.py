@@ -91,7 +91,7 @@ def clipped_and_not(folder, run_of, *, lags, clipnorm, units, seed, **recipe):
             "clipped_at": bound,
             "rmse": adding_error(model, tested),
             "gradient_norm": history["gradient_norm"][-1],
-            "largest": max(history["largest_gradient_norm"]),
+            "largest": max(history["max_gradient_norm"]),
             "first_by_last": float(after[cell][0] / after[cell][-1]),
         }
         yield row, gradient_flow(untrained, *measured), after

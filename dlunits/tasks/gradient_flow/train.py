@@ -38,7 +38,7 @@ def adding_model(cell, units=32):
 
 def train_on_adding(
     cell,
-    working,
+    run_directory,
     *,
     length,
     units=32,
@@ -60,7 +60,7 @@ def train_on_adding(
 
     Args:
         cell: "rnn", "lstm" or "gru".
-        working: `dlunits.training.RunDirectory` of the run.
+        run_directory: `dlunits.training.RunDirectory` of the run.
         length: Integer, time steps of a sequence.
         units: Positive integer.
         epochs: Positive integer, rows of the history.
@@ -90,7 +90,7 @@ def train_on_adding(
     steps = epochs * steps_per_epoch
     schedule = warmup_cosine(learning_rate, steps=steps, warmup_steps=200)
     model.compile(ClippedAdam(schedule, global_clipnorm=clipnorm), "mse")
-    history = working.fit(
+    history = run_directory.fit(
         model,
         functools.partial(
             adding_batches,

@@ -96,13 +96,13 @@ def windows_and_recurrences(
     for name, kind in (models | {c: {"cell": c} for c in CELLS}).items():
         keras.utils.set_random_seed(seed)
         model = reader(vocabulary.size, units=units, **kind)
-        working = RunDirectory(
+        run_directory = RunDirectory(
             folder / name.replace(" ", "_"), {**run_of, "name": name}
         )
         nats = train_reader(
             model,
             *texts,
-            working,
+            run_directory,
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
         )
@@ -114,7 +114,7 @@ def windows_and_recurrences(
 
 
 def train_reader(
-    model, tokens, validation, working, *, epochs, steps_per_epoch
+    model, tokens, validation, run_directory, *, epochs, steps_per_epoch
 ):
     """Trains a reader and judges it by nats a token of the validation text.
 
@@ -124,7 +124,7 @@ def train_reader(
         model: What `reader` returned.
         tokens: Integers, the training text.
         validation: Integers, the validation text.
-        working: `dlunits.training.RunDirectory` of the run.
+        run_directory: `dlunits.training.RunDirectory` of the run.
         epochs: Positive integer.
         steps_per_epoch: Positive integer, mini-batches of 2,048 tokens.
 
@@ -152,7 +152,7 @@ def train_reader(
             )
         ],
     )
-    working.fit(
+    run_directory.fit(
         model,
         functools.partial(
             training_segments, tokens, num_streams=STREAMS, steps=SEGMENT

@@ -115,7 +115,7 @@ def encode_corpus(corpus, folder, level, vocabulary_size=None):
 
 def train_text_model(
     data,
-    working,
+    run_directory,
     *,
     cell,
     units,
@@ -134,7 +134,7 @@ def train_text_model(
 
     Args:
         data: `EncodedCorpus`.
-        working: `dlunits.training.RunDirectory` of the run.
+        run_directory: `dlunits.training.RunDirectory` of the run.
         cell, units, num_layers, dropout: See `RecurrentLanguageModel`.
         num_streams: Positive integer, streams read in parallel.
         steps: Positive integer, tokens between two cuts of the gradient.
@@ -159,7 +159,7 @@ def train_text_model(
         learning_rate, steps=epochs * segments, warmup_steps=segments // 2
     )
     compile_for_text(trained, ClippedAdam(schedule, global_clipnorm=clipnorm))
-    history = working.fit(
+    history = run_directory.fit(
         trained,
         functools.partial(
             training_segments, data.train, num_streams=num_streams, steps=steps

@@ -62,6 +62,6 @@ def test_few_images_are_passed_over_more_often():
     ],
 )
 def test_refuses_before_training(few, options, message, tmp_path):
-    working = RunDirectory(tmp_path, {})
+    run_directory = RunDirectory(tmp_path, {})
     with pytest.raises(ValueError, match=message):
-        train_denoiser(few, working, epochs=1, **options)
+        train_denoiser(few, run_directory, epochs=1, **options)

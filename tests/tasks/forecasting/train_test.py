@@ -57,8 +57,8 @@ def waves():
 @pytest.fixture(scope="module")
 def learnt(waves, tmp_path_factory):
     task = task_of(waves)
-    working = RunDirectory(tmp_path_factory.mktemp("run"), {})
-    model, history = train_forecaster(task, working, seed=0, **RECIPE)
+    run_directory = RunDirectory(tmp_path_factory.mktemp("run"), {})
+    model, history = train_forecaster(task, run_directory, seed=0, **RECIPE)
     return task, model, history, backtest(model, task)
 
 
@@ -105,10 +105,10 @@ def test_steps_of_the_horizon_are_the_first_to_the_last(learnt):
 
 def test_one_seed_gives_one_result(waves, tmp_path):
     def weights(name, seed):
-        working = RunDirectory(tmp_path / name, {})
+        run_directory = RunDirectory(tmp_path / name, {})
         recipe = {**RECIPE, "epochs": 1}
         model, _ = train_forecaster(
-            task_of(waves), working, seed=seed, **recipe
+            task_of(waves), run_directory, seed=seed, **recipe
         )
         return model.get_layer("linear").get_weights()[0]
 

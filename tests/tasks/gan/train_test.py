@@ -24,11 +24,11 @@ def few():
 @pytest.fixture(scope="module")
 def trained(few, tmp_path_factory):
     train.IMAGES_AN_EPOCH, kept = 256, train.IMAGES_AN_EPOCH
-    working = RunDirectory(tmp_path_factory.mktemp("run"), {"seed": 0})
+    run_directory = RunDirectory(tmp_path_factory.mktemp("run"), {"seed": 0})
     yield (
-        working,
+        run_directory,
         *train.train_gan(
-            few, working, conditional=True, epochs=2, batch_size=64
+            few, run_directory, conditional=True, epochs=2, batch_size=64
         ),
     )
     train.IMAGES_AN_EPOCH = kept
@@ -50,8 +50,8 @@ def test_history_tells_who_wins_and_how_diverse_the_images_are(trained):
 
 
 def test_every_epoch_leaves_a_grid_with_a_class_a_column(trained):
-    working, model, _ = trained
-    path = working.path / "samples/epoch_0002.png"
+    run_directory, model, _ = trained
+    path = run_directory.path / "samples/epoch_0002.png"
     with Image.open(path) as image:
         grid = np.asarray(image)
     assert grid.shape == (8 * 28, 10 * 28)
@@ -61,9 +61,9 @@ def test_every_epoch_leaves_a_grid_with_a_class_a_column(trained):
 
 
 def test_grids_become_an_animation(trained, tmp_path):
-    working, *_ = trained
+    run_directory, *_ = trained
     path = train.write_animation(
-        tmp_path / "samples.gif", working.path / "samples"
+        tmp_path / "samples.gif", run_directory.path / "samples"
     )
     with Image.open(path) as animation:
         assert animation.n_frames == 2
@@ -75,9 +75,9 @@ def test_animation_of_no_grids_is_refused(tmp_path):
 
 
 def test_run_again_it_trains_no_more_and_ends_the_same(few, trained):
-    working, model, history = trained
+    run_directory, model, history = trained
     again, same = train.train_gan(
-        few, working, conditional=True, epochs=2, batch_size=64
+        few, run_directory, conditional=True, epochs=2, batch_size=64
     )
     assert same == history
     for one, other in zip(
@@ -141,12 +141,12 @@ def test_diversity_of_real_images_is_one():
 
 
 def test_a_loss_that_is_no_number_is_named_and_ends_the_run(few, tmp_path):
-    working = RunDirectory(tmp_path, {"seed": 0})
+    run_directory = RunDirectory(tmp_path, {"seed": 0})
     with pytest.raises(ValueError, match=r"(generator|discriminator).* is nan"):
         train.train_gan(
-            few, working, epochs=1, batch_size=64, learning_rate=1e30
+            few, run_directory, epochs=1, batch_size=64, learning_rate=1e30
         )
-    assert not working.checkpoint.exists()
+    assert not run_directory.checkpoint.exists()
 
 
 def test_more_images_a_step_than_there_are_is_refused(few, tmp_path):

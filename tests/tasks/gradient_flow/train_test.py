@@ -33,7 +33,7 @@ def test_short_lags_are_learnt_and_norms_are_in_the_history(tmp_path):
     error = adding_error(model, adding_examples(500, length=4, seed=9))
     assert error < GUESSING / 2
     assert len(history["gradient_norm"]) == 2
-    assert history["largest_gradient_norm"][0] > 1.0
-    assert 0 < history["clipped"][0] < 1
+    assert history["max_gradient_norm"][0] > 1.0
+    assert 0 < history["clipped_fraction"][0] < 1
     header = (tmp_path / "history.csv").read_text().splitlines()[0]
-    assert "largest_gradient_norm" in header.split(",")
+    assert "max_gradient_norm" in header.split(",")
