@@ -14,16 +14,15 @@ Usage:
 Expected: AUC 0.95 on the embedded tumours, in 30 seconds on 2 CPU cores.
 """
 
-import os
 import shlex
 import sys
 import time
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/anomaly_detection.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 KINDS = ("plain", "denoising", "sparse", "contractive", "variational")
 
@@ -233,26 +232,9 @@ def run(
     )
     use = shlex.join([f"--model={version}", "--score=TABLE", "--output=NEW"])
     print(f"Report:        {report}")
-    print(f"Use it:        python apps/anomaly_detection.py {use}")
-    return not tables.problems
-
-
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    logging.set_verbosity(logging.WARNING)
-    sys.stdout.reconfigure(line_buffering=True)  # for those who wait
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    try:
-        check_flags({name for name in names if FLAGS[name].present})
-        sys.exit(not run(**{name: FLAGS[name].value for name in names}))
-    except (OSError, ValueError) as error:
-        sys.exit(f"anomaly_detection.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit("anomaly_detection.py: stopped")
+    print(f"Use it:        {_main.program('anomaly_detection')} {use}")
+    return int(bool(tables.problems))
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(define_flags, run, check_flags=check_flags)

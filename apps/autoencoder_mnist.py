@@ -14,16 +14,13 @@ Stopped at any moment, the same command goes on after its last whole epoch.
 Expected: 7 to 9 s an epoch of a wide kind on MNIST with one CPU thread.
 """
 
-import os
 import pathlib
-import shlex
-import sys
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/autoencoder_mnist.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 KINDS = (
     "linear",
@@ -39,14 +36,23 @@ KINDS = (
 
 
 def define_flags():
-    flags.DEFINE_enum("kind", "undercomplete", [*KINDS, "all"], "Which kind.")
-    flags.DEFINE_string(
-        "dataset",
-        "auto",
-        "mnist, fashion_mnist, digits (embedded), a folder of images with a "
-        "subfolder a class, or auto: mnist if there is one, else digits.",
+    _main.define_common_flags(
+        dataset="auto",
+        data_dir=None,
+        epochs=15,
+        batch_size=128,
+        learning_rate=2e-3,
+        patience=20,
+        seed=0,
+        workdir="runs/autoencoder_{dataset}_{kind}_{epochs}_epochs_seed_{seed}",
+        export_dir="saved_models/autoencoder_{dataset}_{kind}",
     )
-    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
+    flags.DEFINE_enum(
+        "kind",
+        "undercomplete",
+        [*KINDS, "all"],
+        "Type of autoencoder; all: each one, in a subfolder of --workdir.",
+    )
     flags.DEFINE_integer(
         "latent_dim", 32, "Units of a code smaller than the image.", 1, 783
     )
@@ -56,28 +62,8 @@ def define_flags():
         "Units of the overcomplete, sparse, denoising and contractive code.",
         lower_bound=784,
     )
-    flags.DEFINE_integer("epochs", 15, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
-    flags.DEFINE_float(
-        "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
-    )
-    flags.DEFINE_integer(
-        "patience", 20, "Epochs to wait for better validation.", lower_bound=1
-    )
     flags.DEFINE_multi_integer(
         "labels", [100, 1000], "Images with a label, to fine-tune with.", 1
-    )
-    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
-    flags.DEFINE_string(
-        "workdir",
-        "runs/autoencoder_{dataset}_{kind}_{epochs}_epochs_seed_{seed}",
-        "Folder of checkpoint, history.csv, TensorBoard logs and report; of "
-        "--kind=all, with a subfolder a kind.",
-    )
-    flags.DEFINE_string(
-        "export_dir",
-        "saved_models/autoencoder_{dataset}_{kind}",
-        "Folder in which the SavedModel becomes the next version.",
     )
 
 
@@ -197,23 +183,7 @@ def run(
     print(f'Use it:     tf.saved_model.load("{version}").encode(images)')
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    logging.set_verbosity(logging.ERROR)  # TensorFlow counts the many models
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    try:
-        run(**{name: FLAGS[name].value for name in names})
-    except (OSError, ValueError) as error:
-        sys.exit(f"autoencoder_mnist.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit(
-            "autoencoder_mnist.py: stopped; the same command goes on from here"
-        )
-
-
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(
+        define_flags, run, resumes=True, onednn=True, log_warnings=False
+    )

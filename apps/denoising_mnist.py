@@ -15,28 +15,32 @@ others are cleaned, and the exit status is 1.
 Expected: 21.1 dB on MNIST in 8 epochs, 6 minutes of a core; linear filter 17.7.
 """
 
-import os
 import pathlib
 import shlex
 import sys
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/denoising_mnist.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 NOISES = ("gaussian", "masking", "salt_and_pepper")
 
 
 def define_flags():
-    flags.DEFINE_string(
-        "dataset",
-        "auto",
-        "mnist, fashion_mnist, digits (embedded), a folder of images with a "
-        "subfolder a class, or auto: mnist if there is one, else digits.",
+    _main.define_common_flags(
+        dataset="auto",
+        data_dir=None,
+        epochs=8,
+        batch_size=64,
+        learning_rate=4e-3,
+        patience=20,
+        seed=0,
+        workdir="runs/denoising_{dataset}_{noise}_{level}_{epochs}_epochs_"
+        "seed_{seed}",
+        export_dir="saved_models/denoiser_{dataset}_{noise}_{level}",
     )
-    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_enum(
         "noise",
         "gaussian",
@@ -49,25 +53,6 @@ def define_flags():
         "Standard deviation of Gaussian noise; share of the pixels that are "
         "lost of the others.",
         lower_bound=0,
-    )
-    flags.DEFINE_integer("epochs", 8, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
-    flags.DEFINE_float(
-        "learning_rate", 4e-3, "Adam's largest step size.", lower_bound=0
-    )
-    flags.DEFINE_integer(
-        "patience", 20, "Epochs to wait for better validation.", lower_bound=1
-    )
-    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
-    flags.DEFINE_string(
-        "workdir",
-        "runs/denoising_{dataset}_{noise}_{level}_{epochs}_epochs_seed_{seed}",
-        "Folder of checkpoint, history.csv, TensorBoard logs and report.",
-    )
-    flags.DEFINE_string(
-        "export_dir",
-        "saved_models/denoiser_{dataset}_{noise}_{level}",
-        "Folder in which the SavedModel becomes the next version.",
     )
     flags.DEFINE_string(
         "model",
@@ -144,7 +129,7 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
     print(f"Report:        {report}")
     print(f"SavedModel:    {version}")
     use = shlex.join([f"--model={version}", "--output=cleaned"])
-    print(f"Use it:        python apps/denoising_mnist.py {use} IMAGE...")
+    print(f"Use it:        {_main.program('denoising_mnist')} {use} IMAGE...")
     return version
 
 
@@ -185,25 +170,12 @@ def run(model, input, output, invert, overwrite, images, **training):
     if output:
         check_writable(output)
     model = model or train(**training)
-    return not files or clean(model, files, output, invert, overwrite)
-
-
-def main(argv):
-    logging.set_verbosity(logging.WARNING)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    values = {name: FLAGS[name].value for name in names}
-    try:
-        sys.exit(not run(images=argv[1:], **values))
-    except (OSError, ValueError) as error:
-        sys.exit(f"denoising_mnist.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit(
-            "denoising_mnist.py: stopped; training resumes by the same command"
-        )
+    if not files:
+        return 0
+    return int(not clean(model, files, output, invert, overwrite))
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(
+        define_flags, run, positional="images", resumes=True, onednn=True
+    )

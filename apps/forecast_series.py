@@ -17,16 +17,14 @@ Expected: on the embedded series a third less error than the naive forecast,
 in 30 seconds on 2 CPU cores.
 """
 
-import os
 import pathlib
 import shlex
-import sys
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/forecast_series.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 TEXTS = {
     "train": (None, "CSV or Parquet file of a series to learn."),
@@ -181,7 +179,7 @@ def learn(
     print(f"Forecast:      {output}", f"Report:        {report}", sep="\n")
     print(f"SavedModel:    {version}")
     use = shlex.join([f"--model={version}", "--history=TABLE", "--output=CSV"])
-    print(f"Use it:        python apps/forecast_series.py {use}")
+    print(f"Use it:        {_main.program('forecast_series')} {use}")
 
 
 def forecast(model, history, output, dialect):
@@ -203,21 +201,5 @@ def run(model, history, delimiter, encoding, decimal, **options):
     return learn(dialect=dialect, **options)
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    logging.set_verbosity(logging.WARNING)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    try:
-        check_flags({name for name in names if FLAGS[name].present})
-        run(**{name: FLAGS[name].value for name in names})
-    except (OSError, ValueError) as error:
-        sys.exit(f"forecast_series.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit("forecast_series.py: stopped; the same command goes on")
-
-
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(define_flags, run, check_flags=check_flags, resumes=True)

@@ -13,57 +13,43 @@ Expected on MNIST: after 10 epochs a Frechet distance of 0.29, with
 --conditional 0.17, where real images have 0.10; 8 minutes of one CPU thread.
 """
 
-import os
 import pathlib
 import shlex
-import sys
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/gan_mnist.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 LOSSES = ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein")
 
 
 def define_flags():
+    _main.define_common_flags(
+        dataset="auto",
+        data_dir=None,
+        epochs=10,
+        batch_size=128,
+        learning_rate=2e-3,
+        seed=0,
+        workdir="runs/gan_{dataset}_{loss}_{kind}_{epochs}_epochs_seed_{seed}",
+        export_dir="saved_models/gan_{dataset}",
+        max_seed=2**31 - 1,
+    )
     flags.DEFINE_enum("loss", "non_saturating", LOSSES, "What is played for.")
     flags.DEFINE_bool("conditional", False, "Whether the class can be asked.")
-    flags.DEFINE_string(
-        "dataset",
-        "auto",
-        "mnist, fashion_mnist, digits (embedded), a folder of images with a "
-        "subfolder a class, or auto: mnist if there is one, else digits.",
-    )
-    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
-    flags.DEFINE_integer("epochs", 10, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
     flags.DEFINE_integer(
         "latent_dim", 64, "Random numbers an image.", lower_bound=1
     )
     flags.DEFINE_float(
         "label_smoothing", 0.0, "Doubt about real images.", 0, 0.99
     )
-    flags.DEFINE_float(
-        "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
-    )
-    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**31 - 1)
     flags.DEFINE_bool(
         "augment_classifier",
         False,
         "Train LeNet-5 on few labels, with and without generated images; "
         "needs --conditional.",
-    )
-    flags.DEFINE_string(
-        "workdir",
-        "runs/gan_{dataset}_{loss}_{kind}_{epochs}_epochs_seed_{seed}",
-        "Folder of checkpoint, samples, history.csv, TensorBoard logs, report.",
-    )
-    flags.DEFINE_string(
-        "export_dir",
-        "saved_models/gan_{dataset}",
-        "Folder in which the SavedModel becomes the next version.",
     )
     flags.DEFINE_string("model", None, "SavedModel to draw images with.")
     flags.DEFINE_integer("generate", None, "How many to draw.", 1, 10_000)
@@ -101,7 +87,7 @@ def train_and_evaluate(*, data, run_directory, augment_classifier, **recipe):
     }
 
 
-def run(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
+def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     """From the flags to a report and a SavedModel, named at the end."""
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
@@ -153,7 +139,7 @@ def run(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     print(f"Animation:  {animation}")
     print(f"SavedModel: {version}")
     model = shlex.quote(f"--model={version}")
-    print(f"Use it:     python apps/gan_mnist.py {model} --generate=64")
+    print(f"Use it:     {_main.program('gan_mnist')} {model} --generate=64")
 
 
 def draw(model, generate, seed, label, output):
@@ -167,31 +153,16 @@ def draw(model, generate, seed, label, output):
     print(f"Drawn: {output}")
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    logging.set_verbosity(logging.ERROR)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    given = {name: FLAGS[name].value for name in names}
-    of_drawing = {
-        name: given.pop(name)
-        for name in ("model", "generate", "label", "output")
-    }
-    try:
-        if of_drawing["generate"] is None:
-            run(**given)
-        elif of_drawing["model"] is None:
-            raise ValueError("--generate needs --model, a SavedModel")
-        else:
-            draw(seed=given["seed"], **of_drawing)
-    except (OSError, ValueError) as error:
-        sys.exit(f"gan_mnist.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit("gan_mnist.py: stopped; the same command goes on from here")
+def run(model, generate, label, output, **recipe):
+    """From the flags to a trained generator, or to images that one draws."""
+    if generate is None:
+        return train(**recipe)
+    if model is None:
+        raise ValueError("--generate needs --model, a SavedModel")
+    return draw(model, generate, recipe["seed"], label, output)
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(
+        define_flags, run, resumes=True, onednn=True, log_warnings=False
+    )

@@ -20,46 +20,44 @@ Expected: 2 minutes of a CPU core. At lag 10 all cells learn (RMSE .14, .07 and
 10^10 of the gradient reaches the first step of the RNN, and 4 % of the GRU's.
 """
 
-import os
 import pathlib
-import shlex
-import sys
 import time
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/gradient_flow.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 STEPS_AN_EPOCH = 100
 
 
 def define_flags():
+    _main.define_common_flags(
+        data_dir=None,
+        batch_size=32,
+        learning_rate=1e-2,
+        seed=0,
+        workdir="runs/gradient_flow_{dataset}_{epochs}_epochs_seed_{seed}",
+        max_seed=2**31 - 2,
+    )
     flags.DEFINE_string(
         "dataset",
         "auto",
         "The text: a file, tiny_shakespeare, or auto: tiny Shakespeare if it "
         "is at hand, else the text in Python's documentation.",
     )
-    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_list("lags", "10,30,100", "Time steps of the adding task.")
     flags.DEFINE_integer("units", 32, "Units of a layer.", lower_bound=1)
     flags.DEFINE_integer(
-        "epochs", 4, f"Each of {STEPS_AN_EPOCH} steps.", 1, 10**6
-    )
-    flags.DEFINE_integer("batch_size", 32, "Sequences a step.", lower_bound=1)
-    flags.DEFINE_float(
-        "learning_rate", 1e-2, "Adam's largest step size.", lower_bound=0
+        "epochs",
+        4,
+        f"Number of epochs of {STEPS_AN_EPOCH} steps to train for.",
+        1,
+        10**6,
     )
     flags.DEFINE_float(
         "clipnorm", 1.0, "Largest norm where gradients are clipped.", 1e-9
-    )
-    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**31 - 2)
-    flags.DEFINE_string(
-        "workdir",
-        "runs/gradient_flow_{dataset}_{epochs}_epochs_seed_{seed}",
-        "Folder of checkpoints, history.csv of every training, and report.",
     )
 
 
@@ -168,21 +166,5 @@ def parsed(texts):
     return lags
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    # TensorFlow warns of so many models in one process.
-    logging.set_verbosity(logging.ERROR)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    try:
-        run(**{name: FLAGS[name].value for name in names})
-    except (OSError, ValueError) as error:
-        sys.exit(f"gradient_flow.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit("gradient_flow.py: stopped; the same command goes on")
-
-
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(define_flags, run, resumes=True, log_warnings=False)

@@ -13,49 +13,32 @@ Expected: 0.6 % test error on MNIST after 60 epochs, 7 minutes on 2 CPU cores;
 """
 
 import functools
-import os
 import shlex
-import sys
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/lenet_mnist.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 # Fewer images are passed over several times, distorted anew, in one epoch.
 IMAGES_AN_EPOCH = 20_000
 
 
 def define_flags():
-    flags.DEFINE_string(
-        "dataset",
-        "auto",
-        "mnist, fashion_mnist, digits (embedded), a folder of images with a "
-        "subfolder a class, or auto: mnist if there is one, else digits.",
+    _main.define_common_flags(
+        dataset="auto",
+        data_dir=None,
+        epochs=60,
+        batch_size=128,
+        learning_rate=2e-3,
+        patience=20,
+        seed=0,
+        workdir="runs/lenet_{dataset}_{variant}_{epochs}_epochs_seed_{seed}",
+        export_dir="saved_models/lenet_{dataset}_{variant}",
     )
-    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_enum("variant", "modern", ["modern", "1998"], "Which LeNet-5.")
-    flags.DEFINE_integer("epochs", 60, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
-    flags.DEFINE_float(
-        "learning_rate", 2e-3, "Adam's largest step size.", lower_bound=0
-    )
     flags.DEFINE_bool("augment", True, "Distort the images at every step.")
-    flags.DEFINE_integer(
-        "patience", 20, "Epochs to wait for better validation.", lower_bound=1
-    )
-    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
-    flags.DEFINE_string(
-        "workdir",
-        "runs/lenet_{dataset}_{variant}_{epochs}_epochs_seed_{seed}",
-        "Folder of checkpoint, history.csv, TensorBoard logs and report.",
-    )
-    flags.DEFINE_string(
-        "export_dir",
-        "saved_models/lenet_{dataset}_{variant}",
-        "Folder in which the SavedModel becomes the next version.",
-    )
 
 
 def train_and_evaluate(
@@ -172,26 +155,9 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     print(f"SavedModel:    {version}")
     if data.handwriting:
         model = shlex.quote(f"--model={version}")
-        print(
-            f"Use it:        python apps/recognize_digits.py {model} IMAGE..."
-        )
-
-
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    logging.set_verbosity(logging.WARNING)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    try:
-        run(**{name: FLAGS[name].value for name in names})
-    except (OSError, ValueError) as error:
-        sys.exit(f"lenet_mnist.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit("lenet_mnist.py: stopped; the same command goes on from here")
+        reader = _main.program("recognize_digits")
+        print(f"Use it:        {reader} {model} IMAGE...")
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(define_flags, run, resumes=True, onednn=True)

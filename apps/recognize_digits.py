@@ -14,14 +14,14 @@ the exit status is 1.
 Expected: 10 photos in 9 seconds on 2 CPU cores, nearly all of it start-up.
 """
 
-import json
-import os
 import pathlib
 import sys
+from json import dumps
 
-from absl import app, flags
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
+
 SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models/lenet_mnist/1"
 MEGAPIXELS = 40  # a larger image is not decoded
 ENOUGH = 1024  # pixels; a longer side is reduced while it is read
@@ -123,13 +123,13 @@ def recognize(model, paths):
     ]
 
 
-def load_model():
-    """Returns the SavedModel that `--model` names.
+def load_model(folder):
+    """Returns the SavedModel in a folder.
 
     Raises:
         ValueError: If there is none, or it does not read digits.
     """
-    folder = pathlib.Path(FLAGS.model).expanduser()
+    folder = pathlib.Path(folder).expanduser()
     if not (folder / "saved_model.pb").is_file():
         raise ValueError(f"No SavedModel in --model={folder}")
 
@@ -154,26 +154,21 @@ def line(answer):
     )
 
 
-def main(argv):
-    if len(argv) < 2:
-        raise app.UsageError("Name at least one image file.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        answers = recognize(load_model(), [pathlib.Path(a) for a in argv[1:]])
-    except ValueError as error:
-        sys.exit(f"recognize_digits.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    if FLAGS.json:
-        print(json.dumps(answers, indent=1))
+def run(json, model, paths):
+    """Prints the digit in each image file, and returns the exit status."""
+    if not paths:
+        raise ValueError("Expected at least one image file. Received none")
+    paths = [pathlib.Path(path) for path in paths]
+    answers = recognize(load_model(model), paths)
+    if json:
+        print(dumps(answers, indent=1))
     for answer in answers:
         if "error" in answer:
             print(f"{answer['file']}: {answer['error']}", file=sys.stderr)
-        elif not FLAGS.json:
+        elif not json:
             print(line(answer))
     return int(any("error" in answer for answer in answers))
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(define_flags, run, positional="paths", tf_log_level=3)

@@ -16,57 +16,44 @@ Expected: 99.2 % test accuracy on MNIST with the LSTM after 8 epochs, 2 minutes
 of one CPU core.
 """
 
-import os
 import pathlib
 import shlex
-import sys
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/sequence_digits.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 CELLS = ("rnn", "lstm", "gru")
 
 
 def define_flags():
-    flags.DEFINE_enum("cell", "lstm", [*CELLS, "all"], "Which recurrent cell.")
+    _main.define_common_flags(
+        dataset="auto",
+        data_dir=None,
+        epochs=8,
+        batch_size=128,
+        learning_rate=3e-3,
+        patience=20,
+        seed=0,
+        workdir="runs/sequence_{dataset}_{cell}_{directions}_{epochs}_epochs_"
+        "seed_{seed}",
+        export_dir="saved_models/sequence_{dataset}_{cell}_{directions}",
+    )
+    flags.DEFINE_enum(
+        "cell",
+        "lstm",
+        [*CELLS, "all"],
+        "Recurrent cell; all trains each one, in a subfolder of --workdir.",
+    )
     flags.DEFINE_bool("bidirectional", False, "Read from both ends.")
     flags.DEFINE_integer(
         "units", 128, "Units of a layer, in each direction.", lower_bound=1
     )
     flags.DEFINE_integer("num_layers", 1, "Recurrent layers.", 1, 100)
     flags.DEFINE_float("dropout", 0.2, "Share of silent outputs.", 0, 0.99)
-    flags.DEFINE_string(
-        "dataset",
-        "auto",
-        "mnist, fashion_mnist, digits (embedded), a folder of images with a "
-        "subfolder a class, or auto: mnist if there is one, else digits.",
-    )
-    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
-    flags.DEFINE_integer("epochs", 8, "Passes over the data.", 1, 10**6)
-    flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
-    flags.DEFINE_float(
-        "learning_rate", 3e-3, "Adam's largest step size.", lower_bound=0
-    )
     flags.DEFINE_bool("augment", True, "Distort the images at every step.")
-    flags.DEFINE_integer(
-        "patience", 20, "Epochs to wait for better validation.", lower_bound=1
-    )
-    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
-    flags.DEFINE_string(
-        "workdir",
-        "runs/sequence_{dataset}_{cell}_{directions}_{epochs}_epochs_"
-        "seed_{seed}",
-        "Folder of checkpoint, history.csv, TensorBoard logs and report; of "
-        "--cell=all, with a subfolder a cell.",
-    )
-    flags.DEFINE_string(
-        "export_dir",
-        "saved_models/sequence_{dataset}_{cell}_{directions}",
-        "Folder in which the SavedModel becomes the next version.",
-    )
 
 
 def train_and_evaluate(*, data, run_directory, cell, **recipe):
@@ -151,26 +138,11 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
         print(f"SavedModel: {version}", flush=True)
     if data.handwriting:
         model = shlex.quote(f"--model={version}")
-        print(f"Use it:     python apps/recognize_digits.py {model} IMAGE...")
-
-
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    logging.set_verbosity(logging.ERROR)  # TensorFlow counts the many models
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    try:
-        run(**{name: FLAGS[name].value for name in names})
-    except (OSError, ValueError) as error:
-        sys.exit(f"sequence_digits.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit(
-            "sequence_digits.py: stopped; the same command goes on from here"
-        )
+        reader = _main.program("recognize_digits")
+        print(f"Use it:     {reader} {model} IMAGE...")
 
 
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(
+        define_flags, run, resumes=True, onednn=True, log_warnings=False
+    )

@@ -14,15 +14,14 @@ Without a flag it learns tiny Shakespeare, or Python's own documentation.
 Stopped at any moment, the same command goes on after its last whole epoch.
 """
 
-import os
 import shlex
 import sys
 
-from absl import app, flags, logging
+from absl import flags
 
-FLAGS = flags.FLAGS
+import _main
 
-COMMAND = shlex.join(["python", "apps/text_generation.py", *sys.argv[1:]])
+COMMAND = _main.command_line(__file__)
 
 WRITING = (
     "length",
@@ -36,10 +35,20 @@ WRITING = (
 
 
 def define_flags():
+    _main.define_common_flags(
+        data_dir=None,
+        batch_size=64,
+        epochs=20,
+        learning_rate=4e-3,
+        patience=5,
+        seed=0,
+        workdir="runs/text_{dataset}_{cell}_seed_{seed}",
+        export_dir="saved_models/text_{dataset}",
+        max_seed=2**31 - 1,
+    )
     flags.DEFINE_string(
         "train", "auto", "Text file, tiny_shakespeare, or auto."
     )
-    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
     flags.DEFINE_enum(
         "level", "character", ["character", "byte", "word"], "What a token is."
     )
@@ -50,27 +59,10 @@ def define_flags():
     flags.DEFINE_integer("units", 512, "Units a layer.", lower_bound=1)
     flags.DEFINE_integer("num_layers", 1, "Recurrent layers.", lower_bound=1)
     flags.DEFINE_float("dropout", 0.5, "Behind every layer.", 0, 0.99)
-    flags.DEFINE_integer("batch_size", 64, "Streams of the text.", 1)
     flags.DEFINE_integer(
         "steps", 128, "Tokens between two cuts of the gradient.", lower_bound=1
     )
-    flags.DEFINE_integer("epochs", 20, "Passes over the text.", 1, 10**6)
-    flags.DEFINE_float("learning_rate", 4e-3, "Adam's largest step.", 0)
     flags.DEFINE_float("clipnorm", 1.0, "Largest norm of the gradient.", 0)
-    flags.DEFINE_integer(
-        "patience", 5, "Epochs to wait for better validation.", lower_bound=1
-    )
-    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**31 - 1)
-    flags.DEFINE_string(
-        "workdir",
-        "runs/text_{dataset}_{cell}_seed_{seed}",
-        "Folder of checkpoint, history.csv, TensorBoard logs and report.",
-    )
-    flags.DEFINE_string(
-        "export_dir",
-        "saved_models/text_{dataset}",
-        "Folder in which the SavedModel becomes the next version.",
-    )
     flags.DEFINE_string("model", None, "SavedModel to generate or score with.")
     flags.DEFINE_bool("generate", False, "Go on from --prompt.")
     flags.DEFINE_string("prompt", "", "How the text begins.")
@@ -152,7 +144,7 @@ def train_and_report(
     print(f"Nats a {level}: {scores['nats']:.4f}")
     print(f"Report:      {report}", f"SavedModel:  {version}", sep="\n")
     use = shlex.join(["--generate", f"--model={version}", "--prompt=TEXT"])
-    print(f"Use it:      python apps/text_generation.py {use}")
+    print(f"Use it:      {_main.program('text_generation')} {use}")
 
 
 def write_on(served, prompt, length, stop, num_samples, unknown, **choice):
@@ -212,21 +204,5 @@ def run(model, generate, prompt, interactive, score, **values):
     )
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    logging.set_verbosity(logging.WARNING)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # decisions/0003
-    names = [flag.name for flag in FLAGS.get_key_flags_for_module(argv[0])]
-    try:
-        run(**{name: FLAGS[name].value for name in names})
-    except (OSError, ValueError) as error:
-        sys.exit(f"text_generation.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit("text_generation.py: stopped")
-
-
 if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    _main.run_app(define_flags, run, resumes=True, onednn=True)

@@ -301,7 +301,7 @@ def apps_answer_help_at_once(root):
         for node in at_module_level(parse(root / path)):
             for name in imported(node):
                 top = name.partition(".")[0]
-                if top != "absl" and top not in sys.stdlib_module_names:
+                if top not in {"absl", "_main", *sys.stdlib_module_names}:
                     yield at(
                         path,
                         node,

@@ -51,6 +51,7 @@ def become(app, folder, flags, largest_file):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     signal.alarm(SECONDS)
     sys.argv = [app, *flags]
+    sys.path[0] = str(pathlib.Path(app).parent)  # as python does
     runpy.run_path(app, run_name="__main__")
 
 

@@ -247,7 +247,7 @@ def test_stopped_by_hand_it_says_that_it_can_go_on(project, offline, tmp_path):
     assert process.returncode == 1
     assert "Traceback" not in errors
     assert errors.splitlines()[-1].endswith(
-        "the same command goes on from here"
+        "run the same command again to resume"
     )
     assert list(tmp_path.glob("runs/*/checkpoint.npz"))
 

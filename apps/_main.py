@@ -1,0 +1,256 @@
+"""Shared entry point and flags of the apps.
+
+An app is a script: it defines its flags, and hands them to its `run`. What
+happens between is here: parsing, environment variables that must be set before
+TensorFlow is loaded, logging, error messages and the exit status. An app ends
+with
+
+    if __name__ == "__main__":
+        _main.run_app(define_flags, run)
+
+An app is started as `python apps/NAME.py` or, installed, as `dlunits NAME`.
+Either way it runs as the main script and its folder is the first entry of
+`sys.path`, so that `import _main` finds this file. Only absl and the standard
+library are imported here: `--help` answers without loading Keras.
+"""
+
+import os
+import pathlib
+import shlex
+import sys
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from absl import app, flags, logging
+
+FLAGS = flags.FLAGS
+
+# A flag that is defined here counts as one of the app that asks for it.
+flags.disclaim_key_flags()
+
+# Name -> function that defines the flag, help text, bounds.
+COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
+    "dataset": (
+        flags.DEFINE_string,
+        "Images to train on: mnist, fashion_mnist, digits (embedded, 1,797 "
+        "images of 8x8 pixels), a folder with one subfolder of images per "
+        "class, or auto: mnist if it is prepared or can be downloaded, else "
+        "digits.",
+        {},
+    ),
+    "data_dir": (
+        flags.DEFINE_string,
+        "Folder of prepared TensorFlow Datasets. Without it the folder is "
+        "TFDS_DATA_DIR, else the default of TensorFlow Datasets.",
+        {},
+    ),
+    "epochs": (
+        flags.DEFINE_integer,
+        "Number of epochs to train for.",
+        {"lower_bound": 1, "upper_bound": 10**6},
+    ),
+    "batch_size": (
+        flags.DEFINE_integer,
+        "Number of examples per gradient step.",
+        {"lower_bound": 1},
+    ),
+    "learning_rate": (
+        flags.DEFINE_float,
+        "Maximum learning rate of the Adam optimizer.",
+        {"lower_bound": 0},
+    ),
+    "patience": (
+        flags.DEFINE_integer,
+        "Number of epochs without a better validation loss after which "
+        "training stops.",
+        {"lower_bound": 1},
+    ),
+    "seed": (
+        flags.DEFINE_integer,
+        "Seed of every random number: the same seed and flags give the same "
+        "weights.",
+        {"lower_bound": 0, "upper_bound": 2**32 - 1},
+    ),
+    "workdir": (
+        flags.DEFINE_string,
+        "Folder of the run: checkpoint, history.csv, TensorBoard logs and "
+        "report. {NAME} is replaced by the value of --NAME.",
+        {},
+    ),
+    "export_dir": (
+        flags.DEFINE_string,
+        "Folder in which the SavedModel is saved under the next free version "
+        "number. {NAME} is replaced by the value of --NAME.",
+        {},
+    ),
+}
+
+
+def define_common_flags(
+    *, max_seed: int | None = None, **defaults: str | float | None
+) -> None:
+    """Defines flags that mean the same in every app.
+
+    Args:
+        max_seed: Largest value of `--seed`. Default: `2**32 - 1`.
+        **defaults: Default value of each flag to define, by its name: `epochs`,
+            `seed` and so on, see `COMMON_FLAGS`.
+    """
+    for name, default in defaults.items():
+        define, text, bounds = COMMON_FLAGS[name]
+        if name == "seed" and max_seed is not None:
+            bounds = {**bounds, "upper_bound": max_seed}
+        define(name, default, text, **bounds)
+
+
+def program(name: str) -> str:
+    """Command that starts an app, in the form in which this one was started.
+
+    Args:
+        name: Name of the app, `"lenet_mnist"` for example.
+
+    Returns:
+        `"dlunits NAME"` if the installed command started this process, else
+        `"python apps/NAME.py"`.
+    """
+    # The command `dlunits` sets sys.argv[0] to "dlunits NAME".
+    called, script = sys.argv[0], sys.argv[0].endswith(".py")
+    if called.startswith("dlunits ") and not script:
+        return f"dlunits {name}"
+    return f"python apps/{name}.py"
+
+
+def command_line(file: str) -> str:
+    """Command that started this process, for reports and model cards.
+
+    Args:
+        file: `__file__` of the app.
+    """
+    name = pathlib.Path(file).stem
+    return shlex.join([*program(name).split(), *sys.argv[1:]])
+
+
+def refuse_beside(
+    given: Collection[str], flag: str, idle: Iterable[str], reason: str
+) -> None:
+    """Refuses flags that have no effect beside another one.
+
+    Args:
+        given: Names of the flags on the command line.
+        flag: Name of the flag that makes others ineffective.
+        idle: Names of those others.
+        reason: Why they have no effect, a clause: "nothing is trained".
+
+    Raises:
+        ValueError: If `flag` and one of `idle` are given.
+    """
+    found = [f"--{name}" for name in idle if name in given]
+    if flag in given and found:
+        verb = "has" if len(found) == 1 else "have"
+        raise ValueError(
+            f"{', '.join(found)} {verb} no effect beside --{flag}: {reason}"
+        )
+
+
+def refuse_without(
+    given: Collection[str], needed: Collection[str], idle: Iterable[str]
+) -> None:
+    """Refuses flags that have an effect only together with another one.
+
+    Args:
+        given: Names of the flags on the command line.
+        needed: Names of flags, one of which must be given.
+        idle: Names of the flags that have no effect without it.
+
+    Raises:
+        ValueError: If one of `idle` is given and none of `needed`.
+    """
+    found = [f"--{name}" for name in idle if name in given]
+    if found and not set(needed) & set(given):
+        verb = "has" if len(found) == 1 else "have"
+        options = " or ".join(f"--{name}" for name in needed)
+        raise ValueError(
+            f"{', '.join(found)} {verb} no effect without {options}"
+        )
+
+
+def run_app(
+    define_flags: Callable[[], None],
+    run: Callable[..., int | None],
+    *,
+    check_flags: Callable[[set[str]], None] | None = None,
+    positional: str | None = None,
+    resumes: bool = False,
+    onednn: bool = False,
+    log_warnings: bool = True,
+    tf_log_level: int = 2,
+) -> None:
+    """Parses the command line, runs an app, and exits.
+
+    `OSError` and `ValueError` become one line on stderr and exit status 1.
+
+    Args:
+        define_flags: Defines the flags of the app.
+        run: Takes the value of each flag by name, and returns the exit status;
+            `None` is 0.
+        check_flags: Takes the names of the flags that the command line sets,
+            and raises `ValueError` if they do not go together.
+        positional: Argument of `run` that takes the list of positional
+            arguments. By default they are refused.
+        resumes: Whether the same command, given again, continues what was
+            interrupted; the message after Ctrl-C says so.
+        onednn: Whether TensorFlow uses oneDNN, see
+            docs/decisions/0003-convolutions.md.
+        log_warnings: Whether absl's warnings are shown. TensorFlow warns of
+            retracing where one process trains many models.
+        tf_log_level: `TF_CPP_MIN_LOG_LEVEL`, unless the environment sets it.
+    """
+
+    def main(argv: list[str]) -> None:
+        logging.set_verbosity(
+            logging.WARNING if log_warnings else logging.ERROR
+        )
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(tf_log_level))
+        if onednn:
+            os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        if hasattr(sys.stdout, "reconfigure"):
+            # Whoever reads a pipe or a log file sees progress at once.
+            sys.stdout.reconfigure(line_buffering=True)
+        own = FLAGS.get_key_flags_for_module(sys.argv[0])
+        values: dict[str, Any] = {flag.name: flag.value for flag in own}
+        if positional:
+            values[positional] = argv[1:]
+        try:
+            if argv[1:] and not positional:
+                raise ValueError(
+                    f"Unknown arguments: {argv[1:]}. Options are flags, "
+                    "--NAME=VALUE; --help lists them"
+                )
+            if check_flags:
+                check_flags({flag.name for flag in own if flag.present})
+            sys.exit(run(**values))
+        except (OSError, ValueError) as error:
+            fail(error)
+        except KeyboardInterrupt:
+            fail(
+                "stopped; run the same command again to resume"
+                if resumes
+                else "stopped"
+            )
+
+    define_flags()
+    app.run(main, flags_parser=parse_flags)
+
+
+def parse_flags(arguments: list[str]) -> list[str]:
+    """Parses flags, and returns the program's name and what is no flag."""
+    try:
+        return FLAGS(arguments)
+    except flags.Error as error:
+        fail(f"{error}; --help lists the flags")
+
+
+def fail(message: object) -> None:
+    """Exits with status 1 and one line on stderr."""
+    line = " ".join(str(message).splitlines())
+    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {line}")

@@ -1,0 +1,159 @@
+"""The entry point that the apps share, in an app of a few lines."""
+
+import subprocess
+import sys
+
+import pytest
+
+import _main
+
+APP = '''"""An app that prints what `run` is given."""
+
+import os
+
+import _main
+from absl import flags
+
+
+def define_flags():
+    _main.define_common_flags(epochs=3, seed=0, max_seed=9)
+    flags.DEFINE_string("fails", "", "What to raise.")
+
+
+def check_flags(given):
+    _main.refuse_beside(given, "fails", ["epochs"], "nothing is trained")
+
+
+def run(epochs, seed, fails, files):
+    if fails:
+        raise {"value": ValueError, "os": OSError, "stop": KeyboardInterrupt}[
+            fails
+        ]("first line\\nsecond line")
+    print(epochs, seed, files, _main.command_line(__file__))
+    print(os.environ["TF_CPP_MIN_LOG_LEVEL"], _main.program("other"))
+    return 4 if seed == 4 else None
+
+
+if __name__ == "__main__":
+    _main.run_app(
+        define_flags,
+        run,
+        check_flags=check_flags,
+        positional=POSITIONAL,
+        resumes=True,
+    )
+'''
+
+
+@pytest.fixture(scope="module")
+def app(project, tmp_path_factory):
+    """Runs the app with flags; `refusing` is one without file names."""
+    folder = tmp_path_factory.mktemp("apps")
+    (folder / "_main.py").write_bytes((project / "apps/_main.py").read_bytes())
+    taking = APP.replace("POSITIONAL", '"files"')
+    (folder / "taking.py").write_text(taking)
+    refusing = APP.replace("POSITIONAL", "None").replace(", files", "")
+    (folder / "refusing.py").write_text(refusing)
+
+    def run(*flags, name="taking.py"):
+        return subprocess.run(
+            [sys.executable, folder / name, *flags],
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def test_run_takes_the_flags_and_the_positional_arguments(app):
+    process = app("--epochs=5", "a b.png", "c.png")
+    assert process.returncode == 0, process.stderr
+    first, second = process.stdout.splitlines()
+    assert first == (
+        "5 0 ['a b.png', 'c.png'] "
+        "python apps/taking.py --epochs=5 'a b.png' c.png"
+    )
+    assert second == "2 python apps/other.py"
+
+
+def test_what_run_returns_is_the_exit_status(app):
+    assert app("--seed=4").returncode == 4
+
+
+# Flags -> the line on stderr.
+REFUSED = {
+    ("--fails=value",): "first line second line",
+    ("--fails=os",): "first line second line",
+    ("--fails=stop",): "stopped; run the same command again to resume",
+    ("--fails=os", "--epochs=2"): (
+        "--epochs has no effect beside --fails: nothing is trained"
+    ),
+    ("--epoch=2",): (
+        "Unknown command line flag 'epoch'. Did you mean: epochs ?; "
+        "--help lists the flags"
+    ),
+    ("--epochs=0",): (
+        "flag --epochs=0: 0 is not an integer in the range [1, 1000000]; "
+        "--help lists the flags"
+    ),
+    ("--seed=10",): (
+        "flag --seed=10: 10 is not an integer in the range [0, 9]; "
+        "--help lists the flags"
+    ),
+}
+
+
+@pytest.mark.parametrize("flags", REFUSED)
+def test_a_mistake_is_one_line_and_exit_status_1(app, flags):
+    process = app(*flags)
+    assert process.returncode == 1
+    assert process.stdout == ""
+    assert process.stderr == f"taking.py: {REFUSED[flags]}\n"
+
+
+def test_positional_arguments_are_refused_where_an_app_takes_none(app):
+    process = app("5", name="refusing.py")
+    assert process.returncode == 1
+    assert process.stderr == (
+        "refusing.py: Unknown arguments: ['5']. Options are flags, "
+        "--NAME=VALUE; --help lists them\n"
+    )
+
+
+def test_help_shows_the_common_flags_as_those_of_the_app(app):
+    help_text = app("--help").stdout
+    assert "An app that prints" in help_text
+    assert "--epochs: Number of epochs" in help_text
+    assert "--fails" in help_text
+
+
+def test_command_names_the_installed_command_if_that_is_how_it_was_started(
+    monkeypatch,
+):
+    monkeypatch.setattr(sys, "argv", ["dlunits lenet_mnist", "--workdir=a b"])
+    command = _main.command_line("/anywhere/apps/lenet_mnist.py")
+    assert command == "dlunits lenet_mnist '--workdir=a b'"
+    assert _main.program("recognize_digits") == "dlunits recognize_digits"
+
+
+def test_script_in_a_folder_named_like_the_command_is_a_script(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["dlunits copy/apps/lenet_mnist.py"])
+    assert _main.program("lenet_mnist") == "python apps/lenet_mnist.py"
+
+
+def test_flags_that_need_another_are_refused_without_it():
+    idle, needed = ["top_k", "top_p"], ["generate", "interactive"]
+    _main.refuse_without({"top_k", "interactive"}, needed, idle)
+    _main.refuse_without({"epochs"}, needed, idle)
+    with pytest.raises(ValueError, match="have no effect without --generate"):
+        _main.refuse_without({"top_k", "top_p", "epochs"}, needed, idle)
+
+
+def test_flags_without_effect_beside_another_are_refused_with_the_reason():
+    _main.refuse_beside({"epochs"}, "model", ["epochs"], "nothing is trained")
+    _main.refuse_beside({"model"}, "model", ["epochs"], "nothing is trained")
+    message = "--epochs has no effect beside --model: nothing is trained"
+    with pytest.raises(ValueError, match=message):
+        _main.refuse_beside(
+            {"epochs", "model"}, "model", ["epochs"], "nothing is trained"
+        )
