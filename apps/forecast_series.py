@@ -125,7 +125,7 @@ def learn(
 ):
     """From a table to a forecast, a report and a SavedModel."""
     from dlunits.data.series.embedded_series import SOURCE, write_eeg
-    from dlunits.data.series.series_tasks import series_task
+    from dlunits.data.series.forecasting_dataset import load_forecasting_dataset
     from dlunits.data.tables.table_files import open_table
     from dlunits.layers.tabular.conformal_interval import least_examples
     from dlunits.tasks.forecasting import serve as service
@@ -139,14 +139,14 @@ def learn(
     check_writable(folder)
     table = open_table(train or write_eeg(folder), **dialect)
     source = [] if train else [SOURCE]
-    task = series_task(
+    task = load_forecasting_dataset(
         table,
         timestamp_column or "seconds",
         targets=target,
         columns=column,
         window=recipe["window"],
         horizon=recipe["horizon"],
-        least_calibration=least_examples(recipe["coverage"]),
+        min_calibration=least_examples(recipe["coverage"]),
     )
     print(*source, *task.told, sep="\n", flush=True)
     run_of = {"data": task.fingerprint, "targets": task.target_names, **recipe}

@@ -167,11 +167,11 @@ def write_on(served, prompt, length, stop, num_samples, unknown, **choice):
 
 
 def use_model(model, generate, prompt, interactive, score, **options):
-    from dlunits.tasks.text.generate import TextGenerator, pieces_of_file
+    from dlunits.tasks.text.generate import TextGenerator, read_chunks
 
     served = TextGenerator(model)
     if score:
-        found = served.score_pieces(pieces_of_file(score, served.card["level"]))
+        found = served.score_chunks(read_chunks(score, served.card["level"]))
         print(f"Bits per character: {found['bits_per_character']:.4f}")
         print(f"Characters: {found['characters']}, unknown: {found['unknown']}")
     if generate:

@@ -120,12 +120,12 @@ class Nab:
         known[normal[: len(normal) // 2]] = True
         self.judged = ~known
         kept = np.where(known, values, np.nan)
-        self.inputs = WindowFeatures.learn(kept, times, window=WINDOW)
+        self.inputs = WindowFeatures.fit(kept, times, window=WINDOW)
         self.known = self.inputs.windows(kept, times)
         self.windows = self.inputs.windows(values, times)
         self.features = self.inputs.features(self.windows)
-        self.learnt = self.inputs.features_to_learn_from(
-            self.inputs.windows_to_learn_from(kept, times)
+        self.learnt = self.inputs.training_features(
+            self.inputs.training_windows(kept, times)
         )
         self.normal = ~self.flagged(self.labels | known).any(axis=1)
         self.inside = [self.flagged(span).all(axis=1) for span in inside]
@@ -134,13 +134,13 @@ class Nab:
         """Flags of rows -> flags of their places, `(windows, window)`."""
         series = self.windows.series
         flags = np.zeros(len(series.values), bool)
-        flags[series.slot_of_row[rows]] = True
+        flags[series.grid_indices[rows]] = True
         return self.windows.values(0, len(self.windows), flags)
 
     def baselines(self):
         return baselines(
             *(some.values(0, len(some)) for some in (self.known, self.windows)),
-            self.inputs.features_to_learn_from(self.known),
+            self.inputs.training_features(self.known),
             self.features,
         )
 

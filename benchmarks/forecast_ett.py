@@ -114,7 +114,7 @@ def task_of(values, window, horizon):
         origins=origins,
         targets=list(range(7)),
         channels=list(range(7)),
-        learnt_values=values[:LEARNT],
+        training_values=values[:LEARNT],
         scale=np.ones(7, "float32"),
     )
 

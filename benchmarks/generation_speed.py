@@ -22,7 +22,7 @@ import keras
 import tensorflow as tf
 from gates import gate
 
-from dlunits.data.text.vocabulary import learn_vocabulary
+from dlunits.data.text.vocabulary import build_vocabulary
 from dlunits.models import RecurrentLanguageModel
 from dlunits.tasks.text.generate import TextGenerator
 from dlunits.tasks.text.serve import export_text_model
@@ -34,7 +34,7 @@ LETTERS = "".join(map(chr, range(32, 96)))
 
 def served_model(folder):
     keras.utils.set_random_seed(0)
-    vocabulary = learn_vocabulary([LETTERS])
+    vocabulary = build_vocabulary([LETTERS])
     version = export_text_model(
         RecurrentLanguageModel(
             vocabulary.size, "lstm", units=128, num_layers=2

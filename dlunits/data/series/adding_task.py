@@ -6,7 +6,7 @@ from dlunits.data.batches import without_autotune
 
 # Standard deviation of a sum of two numbers, each uniform in [0, 1]: the root
 # mean squared error of who always answers 1.
-GUESSING = (2 / 12) ** 0.5
+BASELINE_RMSE = (2 / 12) ** 0.5
 
 
 def adding_batches(
@@ -21,7 +21,7 @@ def adding_batches(
         y = x_i + x_j,    i in the first half, j in the second
 
     Who cannot carry a number over the lag answers 1 and is wrong by
-    `GUESSING`, 0.408, in the root mean square.
+    `BASELINE_RMSE`, 0.408, in the root mean square.
 
     A batch depends on nothing but (seed, step), so a run that is resumed at
     step 700 sees what a run never stopped sees.

@@ -78,11 +78,11 @@ class ForecastWindows:
                 "holes"
             )
 
-    def parts(self, least_calibration=1):
+    def parts(self, min_calibration=1):
         """Parts the origins: 50 % to train, 15, 15 and the last 20 %.
 
         Args:
-            least_calibration: Fewest origins to calibrate intervals on.
+            min_calibration: Fewest origins to calibrate intervals on.
 
         Returns:
             `Origins`.
@@ -91,12 +91,12 @@ class ForecastWindows:
             ValueError: If there are too few for one of each.
         """
         number, overlap = len(self.origins), self.horizon - 1
-        sizes = part_sizes(number, least_calibration, overlap)
+        sizes = part_sizes(number, min_calibration, overlap)
         if number < sum(sizes):
             least = next(
                 more
                 for more in itertools.count(number + 1)
-                if more >= sum(part_sizes(more, least_calibration, overlap))
+                if more >= sum(part_sizes(more, min_calibration, overlap))
             )
             raise ValueError(
                 f"A window of {self.window} rows and a horizon of "
@@ -155,7 +155,7 @@ class ForecastWindows:
         ).map(lambda origin, _: self.cut(origin))
 
 
-def part_sizes(number, least_calibration, overlap):
+def part_sizes(number, min_calibration, overlap):
     """Origins to train, validate, calibrate and test, the fewest to train.
 
     What a part shares with the next is taken from it.
@@ -163,7 +163,7 @@ def part_sizes(number, least_calibration, overlap):
     return (
         1 + overlap,
         max(round(0.15 * number), 1 + overlap),
-        max(round(0.15 * number), least_calibration + overlap),
+        max(round(0.15 * number), min_calibration + overlap),
         max(round(0.2 * number), 1),
     )
 

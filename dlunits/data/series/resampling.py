@@ -18,7 +18,7 @@ class ResampledSeries:
         times: Seconds `(slots,)`.
         bounds: Integers `(stretches + 1,)`: stretch i, which has no hole, is
             made of the slots from `bounds[i]` to before `bounds[i + 1]`.
-        slot_of_row: Integers `(rows,)`; -1 for rows that are in a hole.
+        grid_indices: Integers `(rows,)`; -1 for rows that are in a hole.
         step: Seconds from one slot to the next.
         findings: Dict of how many rows were `out_of_order` and `repeated`,
             and how many slots were `bridged`; and `holes`, a list of pairs
@@ -28,7 +28,7 @@ class ResampledSeries:
     values: np.ndarray
     times: np.ndarray
     bounds: np.ndarray
-    slot_of_row: np.ndarray
+    grid_indices: np.ndarray
     step: float
     findings: dict
 
@@ -68,7 +68,7 @@ def resample(values, timestamps=None, step=None):
     >>> series = resample([1, 2, 4, 5, 6, 7, 8.0], seconds)
     >>> series.values[:, 0].tolist(), series.bounds.tolist()
     ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], [0, 6, 8])
-    >>> series.slot_of_row.tolist()
+    >>> series.grid_indices.tolist()
     [0, 1, 3, 4, 5, 6, 7]
     >>> series.findings["bridged"], series.findings["holes"]
     (1, [(300.0, 3600.0)])

@@ -29,7 +29,7 @@ class SeasonalProfile:
 
     >>> hours = np.arange(6 * 24)
     >>> values = np.where(hours % 24 == 12, 9.0, 1.0)[:, None]
-    >>> profile = SeasonalProfile.learn(values, 3600.0 * hours, 3600.0)
+    >>> profile = SeasonalProfile.fit(values, 3600.0 * hours, 3600.0)
     >>> profile.period / 3600, profile(3600.0 * np.array([12, 12.5, 20]))[:, 0]
     (24.0, array([9., 5., 1.]))
     """
@@ -39,7 +39,7 @@ class SeasonalProfile:
         self.usual = np.asarray(usual, "float64")
 
     @classmethod
-    def learn(cls, values, times, step, periods=(DAY, WEEK)):
+    def fit(cls, values, times, step, periods=(DAY, WEEK)):
         """Learns the profile.
 
         Args:

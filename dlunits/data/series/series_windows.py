@@ -135,7 +135,7 @@ class SeriesWindows:
                 f"which {np.isfinite(values).sum()} are"
             )
         of_slots = self.mean(values) if look_ahead else self.latest(values)
-        slots = self.series.slot_of_row
+        slots = self.series.grid_indices
         return np.where(slots >= 0, of_slots[slots], np.nan)
 
     def mean(self, values):

@@ -26,7 +26,7 @@ class TimeAxis:
     Example:
 
     >>> days = np.array(["2023-12-31", "2024-01-31", "2024-02-29"], "M8[s]")
-    >>> axis = TimeAxis.of(days.astype(float))
+    >>> axis = TimeAxis.infer(days.astype(float))
     >>> axis.months, np.diff(axis.numbers(days.astype(float))).round(1).tolist()
     (True, [1.0, 1.0])
     >>> axis.texts(axis.seconds(np.array([12 * 2024.0, 12 * 2024 + 1])))
@@ -38,7 +38,7 @@ class TimeAxis:
         self.text = text
 
     @classmethod
-    def of(cls, seconds, text=True):
+    def infer(cls, seconds, text=True):
         """The axis for rows at these times, which need not be in order."""
         gaps = np.diff(np.unique(seconds))
         if not text or len(gaps) == 0 or np.median(gaps) < SHORTEST_MONTH:

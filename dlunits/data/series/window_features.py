@@ -22,7 +22,7 @@ class WindowFeatures:
     day, the week, or a constant, as fits best; `spread` the interquartile range
     of x - usual over 1.349. So r is the error of a seasonal forecast: of the
     series that is learnt too, where usual is taken from its other cycles alone,
-    for the spread and in `features_to_learn_from`. Of each window of r,
+    for the spread and in `training_features`. Of each window of r,
     `window_features` are what a table of windows holds, made for
     `dlunits.models.AnomalyDetector`. Nothing of it looks ahead of a window, but
     for holes of one or two rows, which are bridged.
@@ -38,7 +38,7 @@ class WindowFeatures:
     Example, a saw; one of its teeth is missing:
 
     >>> saw = np.tile([0.0, 1, 2, 3, 4, 5, 6, 7], 12)
-    >>> inputs = WindowFeatures.learn(saw, window=4, periods=[8])
+    >>> inputs = WindowFeatures.fit(saw, window=4, periods=[8])
     >>> saw[40:48] = 0
     >>> windows = inputs.windows(saw)
     >>> inputs.features(windows).shape
@@ -60,9 +60,7 @@ class WindowFeatures:
         )
 
     @classmethod
-    def learn(
-        cls, values, timestamps=None, window=64, stride=None, periods=None
-    ):
+    def fit(cls, values, timestamps=None, window=64, stride=None, periods=None):
         """Learns from a normal series.
 
         Args:
@@ -84,7 +82,7 @@ class WindowFeatures:
         series = resample(values, timestamps)
         if periods is None:
             periods = () if timestamps is None else (DAY, WEEK)
-        profile = SeasonalProfile.learn(
+        profile = SeasonalProfile.fit(
             series.values, series.times, series.step, periods
         )
         rest = series.values - profile.held_out(
@@ -120,7 +118,7 @@ class WindowFeatures:
         series = resample(values, timestamps, self.step)
         return SeriesWindows(series, self.window, stride or self.stride)
 
-    def windows_to_learn_from(self, values, timestamps=None):
+    def training_windows(self, values, timestamps=None):
         """The same, but for windows that overlap by about half.
 
         Windows that share nearly all of their rows are nearly one, and each
@@ -138,7 +136,7 @@ class WindowFeatures:
         """
         return self.features_beside(self.profile(windows.series.times), windows)
 
-    def features_to_learn_from(self, windows):
+    def training_features(self, windows):
         """The same of windows of the series that was learnt, as if new.
 
         The profile has seen them: beside it they would look more usual than

@@ -31,7 +31,7 @@ class Text:
 
     Example:
 
-    >>> list(Text(b"one\r\ntwo", 0, 8).pieces())
+    >>> list(Text(b"one\r\ntwo", 0, 8).chunks())
     ['one\ntwo']
     """
 
@@ -40,7 +40,7 @@ class Text:
     stop: int
     as_bytes: bool = False
 
-    def pieces(self):
+    def chunks(self):
         """Yields the text, about a million characters at a time."""
         decoder = codecs.getincrementaldecoder("utf-8")()
         newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
@@ -106,7 +106,7 @@ def load_corpus(
     ...     path = pathlib.Path(folder, "letters.txt")
     ...     _ = path.write_text("abcdefghij")
     ...     corpus = load_corpus(path, validation_fraction=0.2)
-    ...     print(*corpus.train.pieces(), *corpus.validation.pieces())
+    ...     print(*corpus.train.chunks(), *corpus.validation.chunks())
     abcdefgh ij
     """
     if name == "auto":

@@ -23,16 +23,16 @@ def encode_text(text, vocabulary, path):
 
     >>> import pathlib, tempfile
     >>> from dlunits.data.text.corpora import Text
-    >>> from dlunits.data.text.vocabulary import learn_vocabulary
+    >>> from dlunits.data.text.vocabulary import build_vocabulary
     >>> text = Text(b"abba", 0, 4)
-    >>> vocabulary = learn_vocabulary(text.pieces())
+    >>> vocabulary = build_vocabulary(text.chunks())
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "train.tokens")
     ...     encode_text(text, vocabulary, path).tolist()
     [1, 2, 2, 1]
     """
     with atomic_write(path) as file:
-        for piece in whole_words(text.pieces(), vocabulary.level):
+        for piece in whole_words(text.chunks(), vocabulary.level):
             file.write(vocabulary.encode(piece).tobytes())
     if not path.stat().st_size:
         return np.zeros(0, vocabulary.dtype)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from dlunits.data.batches import without_autotune
 
 
-def segments_a_pass(num_tokens, num_streams, steps):
+def segments_per_epoch(num_tokens, num_streams, steps):
     """Whole segments of every stream; each token but the last is read once.
 
     Args:
@@ -19,7 +19,7 @@ def segments_a_pass(num_tokens, num_streams, steps):
 
     Example, two streams of 5 tokens, each with one to predict behind it:
 
-    >>> segments_a_pass(12, num_streams=2, steps=2)
+    >>> segments_per_epoch(12, num_streams=2, steps=2)
     2
     """
     segments = (num_tokens - 1) // num_streams // steps
@@ -59,7 +59,7 @@ def training_segments(tokens, *, num_streams, steps, first_step, last_step):
     >>> [now.numpy().tolist() for now, _ in segments]
     [[[0, 1], [4, 5]], [[2, 3], [6, 7]], [[0, 1], [4, 5]]]
     """
-    segments = segments_a_pass(len(tokens), num_streams, steps)
+    segments = segments_per_epoch(len(tokens), num_streams, steps)
     begins = (len(tokens) - 1) * np.arange(num_streams) // num_streams
     within = np.arange(steps + 1)
 

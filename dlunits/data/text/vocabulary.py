@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-LEVELS = ("character", "byte", "word")
+TOKEN_TYPES = ("character", "byte", "word")
 
 # A run of anything but spaces and ASCII punctuation, or one of these. The
 # same expression is read by Python and by RE2, which TensorFlow has.
@@ -27,7 +27,7 @@ class Vocabulary:
 
     Example:
 
-    >>> vocabulary = learn_vocabulary(["hello"])
+    >>> vocabulary = build_vocabulary(["hello"])
     >>> vocabulary.encode("hello").tolist()  # e, h, l, o are 1, 2, 3, 4
     [2, 1, 3, 3, 4]
     >>> vocabulary.decode([2, 4, 0])
@@ -70,7 +70,7 @@ class Vocabulary:
         return "uint8" if self.size <= 256 else "int32"
 
 
-def learn_vocabulary(texts, level="character", max_size=None):
+def build_vocabulary(texts, level="character", max_size=None):
     """Finds the tokens of a text.
 
     Args:
@@ -87,12 +87,12 @@ def learn_vocabulary(texts, level="character", max_size=None):
 
     Example:
 
-    >>> learn_vocabulary(["to be, or not to be"], "word").tokens
+    >>> build_vocabulary(["to be, or not to be"], "word").tokens
     (b' ', b',', b'be', b'not', b'or', b'to')
     """
-    if level not in LEVELS:
+    if level not in TOKEN_TYPES:
         raise ValueError(
-            f"`level` must be one of {', '.join(LEVELS)}. Received: {level=}"
+            f"`level` must be one of {TOKEN_TYPES}. Received: {level=}"
         )
     counts = collections.Counter()
     for text in texts:

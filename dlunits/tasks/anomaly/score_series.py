@@ -98,7 +98,7 @@ class SeriesScorer(TableScorer):
     def strangest_windows(self):
         """As `top`, of windows of which no two overlap, by their first row."""
         starts, window = self.windows.starts, self.windows.window
-        slots = self.windows.series.slot_of_row
+        slots = self.windows.series.grid_indices
         scores = np.where(
             rows_in(self.windows), self.of_windows["anomaly_score"], -np.inf
         )
@@ -149,7 +149,7 @@ def middle_windows(windows):
     [0, 0, 0, 1, 1, 2, 2]
     """
     starts, window = windows.starts, windows.window
-    slots = windows.series.slot_of_row
+    slots = windows.series.grid_indices
     middles = starts + (window - 1) / 2
     after = np.searchsorted(middles, slots)
     before = np.clip(after - 1, 0, len(starts) - 1)
@@ -170,7 +170,7 @@ def rows_in(windows):
     >>> rows_in(SeriesWindows(series, window=2, stride=1)).tolist()
     [2, 1, 0, 1, 2, 2]
     """
-    slots = windows.series.slot_of_row
+    slots = windows.series.grid_indices
     rows = np.bincount(slots[slots >= 0], minlength=windows.series.bounds[-1])
     before = np.append(0, np.cumsum(rows))
     return before[windows.starts + windows.window] - before[windows.starts]

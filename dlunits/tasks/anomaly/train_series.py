@@ -102,11 +102,11 @@ def learn_series(
     if anomalies and not keep_anomalies:
         values = np.where(series.labels[:, None], np.nan, values)
     try:
-        inputs = WindowFeatures.learn(values, series.times, window)
-        windows = inputs.windows_to_learn_from(values, series.times)
+        inputs = WindowFeatures.fit(values, series.times, window)
+        windows = inputs.training_windows(values, series.times)
     except ValueError as error:
         raise ValueError(f"{train.path}: {error}") from error
-    features = inputs.features_to_learn_from(windows)
+    features = inputs.training_features(windows)
     columns = feature_columns(inputs, list(kinds)[1:], features)
     rows = TrainingRows(
         columns,

@@ -24,7 +24,7 @@ def write_forecast_report(
         path: HTML file to write, in a folder that exists.
         model: `dlunits.models.Forecaster`.
         history: Dict of metric name to its values, one an epoch.
-        task: `dlunits.data.series.series_tasks.SeriesTask`.
+        task: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
         backtest: `dlunits.tasks.forecasting.train.Backtest`, or what has its
             attributes.
         forecast: Dict of what comes after the series, as

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from dlunits.atomic_files import atomic_write
 from dlunits.data.series.forecast_windows import last_window
+from dlunits.data.series.forecasting_dataset import on_axis
 from dlunits.data.series.series_tables import read_series
-from dlunits.data.series.series_tasks import on_axis
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.tables.table_columns import check_columns
 from dlunits.serving.export import export
@@ -28,8 +28,7 @@ def export_forecaster(model, directory, *, task, data, metrics, command):
     Args:
         model: Calibrated `dlunits.models.Forecaster`.
         directory: See `dlunits.serving.export.export`.
-        task: `dlunits.data.series.series_tasks.SeriesTask` that it was made
-            for.
+        task: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
         data, metrics, command: Of the model card.
 
     Returns:

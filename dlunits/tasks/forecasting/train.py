@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from dlunits.data.series.series_tasks import season_candidates
+from dlunits.data.series.forecasting_dataset import season_candidates
 from dlunits.diagnostics.naive_forecasts import (
     best_season,
     naive_forecast,
@@ -102,8 +102,7 @@ def train_forecaster(
     are made of the errors on those after that. One seed gives one result.
 
     Args:
-        task: `dlunits.data.series.series_tasks.SeriesTask`, or what has its
-            attributes.
+        task: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
         run_directory: `dlunits.training.RunDirectory`.
         window, horizon: Integers, those of the task.
         epochs, batch_size, learning_rate, patience, seed: Of the training.
@@ -121,7 +120,7 @@ def train_forecaster(
     model = Forecaster(
         window, horizon, len(task.channels), task.targets, **options
     )
-    model.adapt(task.learnt_values)
+    model.adapt(task.training_values)
     batch_size = min(batch_size, len(origins.train))
     steps = len(origins.train) // batch_size
     schedule = warmup_cosine(
@@ -167,7 +166,7 @@ def backtest(model, task, season=None):
 
     Args:
         model: Calibrated `dlunits.models.Forecaster`.
-        task: `dlunits.data.series.series_tasks.SeriesTask`.
+        task: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
         season: Integer, steps of the seasonal naive forecast; `None` takes
             the best on training windows among a day, a week and a year, where
             times are dates, and the lag at which the series is most like
@@ -207,7 +206,7 @@ def backtest(model, task, season=None):
 
 def find_season(task):
     window = task.windows.window
-    known = task.learnt_values[:, task.targets]
+    known = task.training_values[:, task.targets]
     known = known[~np.isnan(known).any(axis=1)]
     lag = repeating_lag(known, window)
     tried = sorted({*season_candidates(task), *([lag] if lag else [])})

@@ -84,11 +84,11 @@ def windows_and_recurrences(
     Yields:
         Dicts for a table, one a model.
     """
-    from dlunits.data.text.vocabulary import learn_vocabulary
+    from dlunits.data.text.vocabulary import build_vocabulary
 
-    vocabulary = learn_vocabulary(corpus.train.pieces())
+    vocabulary = build_vocabulary(corpus.train.chunks())
     texts = [
-        vocabulary.encode("".join(text.pieces()))
+        vocabulary.encode("".join(text.chunks()))
         for text in (corpus.train, corpus.validation)
     ]
     run_of = {**run_of, "text": [zlib.crc32(text) for text in texts]}

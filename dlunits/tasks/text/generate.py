@@ -95,7 +95,7 @@ class TextGenerator:
             for temperature in (0.5, 0.8, 1.0)
         }
 
-    def score_pieces(self, pieces):
+    def score_chunks(self, pieces):
         """Scores one long text that comes in pieces.
 
         Args:
@@ -125,8 +125,8 @@ class TextGenerator:
         return {"bits_per_character": bits, **total}
 
 
-def pieces_of_file(path, level):
-    """A file in pieces, as `TextGenerator.score_pieces` takes them.
+def read_chunks(path, level):
+    """A file in pieces, as `TextGenerator.score_chunks` takes them.
 
     Args:
         path: Path of a file, of UTF-8 text if the level is not "byte".
@@ -144,14 +144,14 @@ def pieces_of_file(path, level):
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as file:
     ...     _ = pathlib.Path(file.name).write_text("to be")
-    ...     print(*pieces_of_file(file.name, "character"))
+    ...     print(*read_chunks(file.name, "character"))
     to be
     """
     path = pathlib.Path(path).expanduser()
     as_bytes = level == "byte"
     if not as_bytes:
         check_text(path)
-    return Text(path, 0, path.stat().st_size, as_bytes).pieces()
+    return Text(path, 0, path.stat().st_size, as_bytes).chunks()
 
 
 def choice_of(temperature=1.0, top_k=0, top_p=1.0):

@@ -22,8 +22,8 @@ class GraphTokenizer:
 
     Example:
 
-    >>> from dlunits.data.text.vocabulary import learn_vocabulary
-    >>> tokens = GraphTokenizer(learn_vocabulary(["hello"]))
+    >>> from dlunits.data.text.vocabulary import build_vocabulary
+    >>> tokens = GraphTokenizer(build_vocabulary(["hello"]))
     >>> numbers, lengths = tokens.encode(tf.constant(["hole", "oh!"]))
     >>> numbers.numpy().tolist(), lengths.numpy().tolist()
     ([[2, 4, 3, 1], [4, 2, 0, 0]], [4, 3])

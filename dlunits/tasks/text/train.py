@@ -11,10 +11,10 @@ import numpy as np
 from dlunits.data.text.encoded_text import encode_text, whole_words
 from dlunits.data.text.text_streams import (
     evaluation_segments,
-    segments_a_pass,
+    segments_per_epoch,
     training_segments,
 )
-from dlunits.data.text.vocabulary import learn_vocabulary
+from dlunits.data.text.vocabulary import build_vocabulary
 from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
 from dlunits.metrics import BitsPerCharacter, Perplexity
 from dlunits.models import RecurrentLanguageModel
@@ -90,8 +90,8 @@ def encode_corpus(corpus, folder, level, vocabulary_size=None):
     ...     print(encoded.validation.tolist(), encoded.unknown)
     [3, 1, 2] 1
     """
-    pieces = whole_words(corpus.train.pieces(), level)
-    vocabulary = learn_vocabulary(pieces, level, vocabulary_size)
+    pieces = whole_words(corpus.train.chunks(), level)
+    vocabulary = build_vocabulary(pieces, level, vocabulary_size)
     train, validation = (
         encode_text(
             text,
@@ -149,7 +149,7 @@ def train_text_model(
         OSError: If the folder cannot be written to.
     """
     keras.utils.set_random_seed(seed)
-    segments = segments_a_pass(len(data.train), num_streams, steps)
+    segments = segments_per_epoch(len(data.train), num_streams, steps)
     model = RecurrentLanguageModel(
         data.vocabulary.size, cell, units, num_layers, dropout
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlunits.data.series.adding_task import (
-    GUESSING,
+    BASELINE_RMSE,
     adding_batches,
     adding_examples,
 )
@@ -39,8 +39,8 @@ def test_who_answers_1_is_wrong_by_guessing():
     error = np.sqrt(np.mean((sums - 1) ** 2))
     # The variance of a uniform number is 1/12, that of two 1/6. The mean of
     # 20,000 squares is off by less than 3 %, four standard deviations.
-    assert pytest.approx(0.40825, abs=1e-5) == GUESSING
-    assert error == pytest.approx(GUESSING, rel=0.015)
+    assert pytest.approx(0.40825, abs=1e-5) == BASELINE_RMSE
+    assert error == pytest.approx(BASELINE_RMSE, rel=0.015)
 
 
 def test_a_batch_is_that_of_its_seed_and_step():

@@ -51,7 +51,7 @@ def test_a_missing_value_is_in_no_window():
 @pytest.mark.parametrize("horizon", [1, 5])
 def test_nothing_that_is_forecast_is_in_two_parts(horizon):
     windows = ForecastWindows(series_of(200), 8, horizon)
-    parts = windows.parts(least_calibration=9)
+    parts = windows.parts(min_calibration=9)
     order = (parts.train, parts.validation, parts.calibration, parts.test)
     for before, after in itertools.pairwise(order):
         assert before[-1] + horizon <= after[0]

@@ -23,17 +23,17 @@ def stretches_np(times, step):
 
 def grid_np(values, times, step):
     """Values of all slots and the slot of each row, one by one."""
-    grid, slot_of_row = [], {}
+    grid, grid_indices = [], {}
     for rows in stretches_np(times, step):
         slots = {}
         for row in rows:
             place = int(np.round((times[row] - times[rows[0]]) / step))
             slots.setdefault(place, []).append(row)
-            slot_of_row[row] = len(grid) + place
+            grid_indices[row] = len(grid) + place
         there = sorted(slots)
         means = [np.mean([values[row] for row in slots[p]]) for p in there]
         grid.extend(np.interp(range(there[-1] + 1), there, means))
-    return grid, [slot_of_row[row] for row in range(len(times))]
+    return grid, [grid_indices[row] for row in range(len(times))]
 
 
 @hypothesis.settings(deadline=None, max_examples=60)
@@ -53,9 +53,9 @@ def test_any_order_of_late_double_and_missing_rows_is_as_in_a_loop(gaps, seed):
     hypothesis.assume(np.median(gaps[gaps > 0]) == 60)
     hypothesis.assume(np.mean(gaps[gaps > 0] <= 90) >= 0.5)
     series = resample(values, times)
-    grid, slot_of_row = grid_np(values, times, 60)
+    grid, grid_indices = grid_np(values, times, 60)
     np.testing.assert_allclose(series.values[:, 0], grid)
-    np.testing.assert_array_equal(series.slot_of_row, slot_of_row)
+    np.testing.assert_array_equal(series.grid_indices, grid_indices)
     np.testing.assert_array_equal(
         np.diff(series.bounds)[:, None] > 0,
         np.ones((len(stretches_np(times, 60)), 1)),
@@ -92,7 +92,7 @@ def test_rows_without_a_value_are_as_if_they_were_not_there():
     values[4:8] = np.nan  # 3 and 8 are 5 steps apart
     series = resample(values)
     assert series.values[:, 0].tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
-    assert series.slot_of_row.tolist() == [0, 1, 2, 3, *[-1] * 4, 4, 5, 6, 7]
+    assert series.grid_indices.tolist() == [0, 1, 2, 3, *[-1] * 4, 4, 5, 6, 7]
     assert series.findings["holes"] == [(3.0, 8.0)]
     values[5:7] = 5, 6
     series = resample(values)
@@ -102,7 +102,7 @@ def test_rows_without_a_value_are_as_if_they_were_not_there():
 
 def test_rows_before_and_after_all_values_have_no_slot():
     series = resample([np.nan, 1, 2, 3, np.nan])
-    assert series.slot_of_row.tolist() == [-1, 0, 1, 2, -1]
+    assert series.grid_indices.tolist() == [-1, 0, 1, 2, -1]
 
 
 def test_one_missing_channel_goes_in_a_straight_line_up_to_holes():

@@ -20,7 +20,7 @@ def test_usual_values_are_the_medians_of_the_same_hour():
     times = hourly(9)
     values = np.sin(times / 7 * HOUR)[:, None] + 3 * (times % DAY)[:, None]
     values[5::31] += 1e5
-    profile = SeasonalProfile.learn(values, times, HOUR, periods=[DAY])
+    profile = SeasonalProfile.fit(values, times, HOUR, periods=[DAY])
     assert profile.period == DAY
     for hour in range(24):
         expected = np.median(values[hour::24])
@@ -40,32 +40,32 @@ def test_usual_values_are_the_medians_of_the_same_hour():
 def test_finds_the_period_by_itself(signal, period):
     times = hourly(8 * 7)
     values = signal(times)[:, None] + noise(times)
-    assert SeasonalProfile.learn(values, times, HOUR).period == period
+    assert SeasonalProfile.fit(values, times, HOUR).period == period
 
 
 def test_a_day_is_not_taken_for_a_week():
     """A weekly profile would fit as well, from fewer values a bin."""
     times = hourly(10 * 7)
     values = np.sin(2 * np.pi * times / DAY)[:, None] + noise(times)
-    assert SeasonalProfile.learn(values, times, HOUR).period == DAY
+    assert SeasonalProfile.fit(values, times, HOUR).period == DAY
 
 
 def test_a_period_is_tried_only_if_there_are_two_of_it():
     times = hourly(13)
     values = 1.0 * (times % WEEK > 5 * DAY)[:, None] + noise(times)
-    assert SeasonalProfile.learn(values, times, HOUR).period != WEEK
+    assert SeasonalProfile.fit(values, times, HOUR).period != WEEK
 
 
 def test_a_period_of_fewer_than_four_steps_is_not_tried():
     times = DAY * np.arange(100)
-    profile = SeasonalProfile.learn(noise(times), times, DAY, periods=[DAY])
+    profile = SeasonalProfile.fit(noise(times), times, DAY, periods=[DAY])
     assert (profile.period, profile.usual.shape) == (0, (1, 1))
 
 
 def test_fine_steps_share_bins_and_the_profile_has_no_jumps():
     times = 60.0 * np.arange(60 * 24 * 6)
     values = np.sin(2 * np.pi * times / DAY)[:, None]
-    profile = SeasonalProfile.learn(values, times, 60.0, periods=[DAY])
+    profile = SeasonalProfile.fit(values, times, 60.0, periods=[DAY])
     assert len(profile.usual) == 336  # 4.3 minutes each
     fine = profile(np.arange(0, DAY, 10.0))
     # A sine rises by at most 2 pi / day a second; medians keep that.
@@ -78,7 +78,7 @@ def test_missing_values_and_missing_hours_are_passed_over():
     values = np.stack([np.sin(2 * np.pi * times / DAY), times % DAY], axis=1)
     values[::7, 0] = np.nan
     values[6::24, 1] = np.nan  # never any at six
-    profile = SeasonalProfile.learn(values, times, HOUR)
+    profile = SeasonalProfile.fit(values, times, HOUR)
     assert profile.period == DAY
     assert profile([3 * HOUR])[0, 1] == 3 * HOUR
     assert profile([6 * HOUR])[0, 1] == np.nanmedian(values[:, 1])
@@ -89,7 +89,7 @@ def test_missing_values_and_missing_hours_are_passed_over():
 def test_what_is_held_out_is_the_median_of_the_other_cycles(cycles):
     times = hourly(cycles)
     values = np.sin(2 * np.pi * times / DAY)[:, None] + noise(times)
-    profile = SeasonalProfile.learn(values, times, HOUR, periods=[DAY])
+    profile = SeasonalProfile.fit(values, times, HOUR, periods=[DAY])
     assert profile.period == DAY
     expected = np.empty_like(values)
     for row in range(len(times)):
@@ -106,7 +106,7 @@ def test_what_is_held_out_is_the_median_of_the_other_cycles(cycles):
 def test_of_many_cycles_one_in_ten_is_held_out():
     times = hourly(40)
     values = np.sin(2 * np.pi * times / DAY)[:, None] + noise(times)
-    profile = SeasonalProfile.learn(values, times, HOUR)
+    profile = SeasonalProfile.fit(values, times, HOUR)
     others = np.arange(40) % 10 != 3
     hour = values.reshape(40, 24)[:, 7]
     found = profile.held_out(values, times, HOUR)[13 * 24 + 7, 0]
@@ -118,7 +118,7 @@ def test_cycles_that_lack_a_channel_can_be_held_out():
     wave = np.sin(2 * np.pi * times / DAY)
     values = np.stack([wave, wave], axis=1)
     values[(times // DAY) % 10 > 1, 1] = np.nan  # there on days 0, 1 and 10
-    profile = SeasonalProfile.learn(values, times, HOUR)
+    profile = SeasonalProfile.fit(values, times, HOUR)
     assert profile.period == DAY
     assert np.isfinite(profile.held_out(values, times, HOUR)).all()
 
@@ -126,7 +126,7 @@ def test_cycles_that_lack_a_channel_can_be_held_out():
 def test_a_constant_is_not_held_out():
     times = hourly(3)
     values = noise(times)
-    profile = SeasonalProfile.learn(values, times, HOUR)
+    profile = SeasonalProfile.fit(values, times, HOUR)
     assert profile.period == 0
     found = profile.held_out(values, times, HOUR)
     np.testing.assert_array_equal(found, np.median(values))
@@ -135,7 +135,7 @@ def test_a_constant_is_not_held_out():
 def test_config_brings_the_same_profile_back():
     times = hourly(20)
     values = np.sin(2 * np.pi * times / DAY)[:, None]
-    profile = SeasonalProfile.learn(values, times, HOUR)
+    profile = SeasonalProfile.fit(values, times, HOUR)
     again = SeasonalProfile(**profile.get_config())
     np.testing.assert_array_equal(again(times), profile(times))
 
@@ -143,4 +143,4 @@ def test_config_brings_the_same_profile_back():
 def test_refuses_a_channel_without_values():
     values = np.full((50, 2), [1, np.nan])
     with pytest.raises(ValueError, match="none in channel 2 of 2"):
-        SeasonalProfile.learn(values, hourly(3)[:50], HOUR)
+        SeasonalProfile.fit(values, hourly(3)[:50], HOUR)

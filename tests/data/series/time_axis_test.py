@@ -26,7 +26,7 @@ def months(number, day=1):
 @pytest.mark.parametrize("step", [1, 3, 12])
 def test_months_quarters_and_years_are_even_steps(day, step):
     seconds = months(60, day)[::step]
-    axis = TimeAxis.of(seconds)
+    axis = TimeAxis.infer(seconds)
     assert axis.months
     gaps = np.diff(axis.numbers(seconds))
     np.testing.assert_allclose(gaps, step, atol=0.1)
@@ -35,17 +35,17 @@ def test_months_quarters_and_years_are_even_steps(day, step):
 @pytest.mark.parametrize("gap", [1, 3_600, 86_400, 7 * 86_400])
 def test_shorter_steps_stay_seconds(gap):
     seconds = 1e9 + gap * np.arange(50)
-    axis = TimeAxis.of(seconds)
+    axis = TimeAxis.infer(seconds)
     assert not axis.months
     np.testing.assert_array_equal(axis.numbers(seconds), seconds)
 
 
 def test_every_thirty_days_is_not_every_month():
-    assert not TimeAxis.of(30 * 86_400.0 * np.arange(40)).months
+    assert not TimeAxis.infer(30 * 86_400.0 * np.arange(40)).months
 
 
 def test_numbers_without_dates_stay_as_they_are():
-    axis = TimeAxis.of(months(9), text=False)
+    axis = TimeAxis.infer(months(9), text=False)
     assert not axis.months
     assert axis.texts([0.1, 1e6]) == ["0.1", "1000000"]
 

@@ -60,8 +60,8 @@ def test_a_spike_is_seen_in_the_spread_however_long_the_window():
 
 def test_scale_and_offset_of_a_channel_do_not_matter():
     times, values = waves(channels=2)
-    one = WindowFeatures.learn(values, times, window=16)
-    other = WindowFeatures.learn([1e4, 1e-3] * values + 7, times, window=16)
+    one = WindowFeatures.fit(values, times, window=16)
+    other = WindowFeatures.fit([1e4, 1e-3] * values + 7, times, window=16)
     np.testing.assert_allclose(
         one.features(one.windows(values, times)),
         other.features(other.windows([1e4, 1e-3] * values + 7, times)),
@@ -71,10 +71,10 @@ def test_scale_and_offset_of_a_channel_do_not_matter():
 
 def test_what_is_usual_at_the_hour_is_taken_away():
     times, values = waves()
-    inputs = WindowFeatures.learn(values, times, window=8)
+    inputs = WindowFeatures.fit(values, times, window=8)
     assert inputs.profile.period == 86_400
     windows = inputs.windows(values, times)
-    points = inputs.features_to_learn_from(windows)[:, :8]
+    points = inputs.training_features(windows)[:, :8]
     low, high = np.percentile(points, [25, 75])
     assert high - low == pytest.approx(1.349, abs=0.15)
     assert np.abs(points).max() < 6
@@ -86,14 +86,14 @@ def test_what_is_learnt_from_looks_as_strange_as_what_is_new():
     wave = 5 * np.sin(2 * np.pi * times / 86_400)
     values = wave + np.random.default_rng(0).normal(size=len(times))
     known, new = slice(0, 4 * 288), slice(4 * 288, None)
-    inputs = WindowFeatures.learn(values[known], times[known], window=8)
+    inputs = WindowFeatures.fit(values[known], times[known], window=8)
     assert inputs.profile.period == 86_400
     windows = inputs.windows(values[known], times[known])
     too_usual, as_if_new, strange = (
         np.std(features[:, :8])
         for features in (
             inputs.features(windows),
-            inputs.features_to_learn_from(windows),
+            inputs.training_features(windows),
             inputs.features(inputs.windows(values[new], times[new])),
         )
     )
@@ -108,7 +108,7 @@ def test_rows_blotted_out_teach_nothing():
     spoilt = values.copy()
     spoilt[100:140] = 1e6
     spoilt[100:140] = np.nan
-    kept = WindowFeatures.learn(spoilt, times, window=8)
+    kept = WindowFeatures.fit(spoilt, times, window=8)
     windows = kept.windows(spoilt, times)
     assert np.isnan(windows.to_rows(np.ones(len(windows)))[100:140]).all()
     assert np.abs(kept.features(windows)).max() < 10
@@ -116,7 +116,7 @@ def test_rows_blotted_out_teach_nothing():
 
 def test_features_of_a_window_do_not_depend_on_what_comes_after():
     times, values = waves()
-    inputs = WindowFeatures.learn(values, times, window=24, stride=1)
+    inputs = WindowFeatures.fit(values, times, window=24, stride=1)
     early = inputs.features(inputs.windows(values[:100], times[:100]))
     all_of_them = inputs.features(inputs.windows(values, times))
     np.testing.assert_array_equal(early, all_of_them[: len(early)])
@@ -124,7 +124,7 @@ def test_features_of_a_window_do_not_depend_on_what_comes_after():
 
 def test_names_say_what_the_columns_are():
     times, values = waves(channels=3)
-    inputs = WindowFeatures.learn(values, times, window=4)
+    inputs = WindowFeatures.fit(values, times, window=4)
     features = inputs.features(inputs.windows(values, times))
     assert len(inputs.names) == features.shape[1] == 3 * 7
     level = features[:, inputs.names.index("channel 2, level")]
@@ -139,34 +139,34 @@ def test_names_say_what_the_columns_are():
 
 
 def test_many_channels_get_fewer_points():
-    inputs = WindowFeatures.learn(waves(channels=20)[1], window=64)
+    inputs = WindowFeatures.fit(waves(channels=20)[1], window=64)
     assert inputs.points == 256 // 20
 
 
 def test_windows_to_learn_from_share_about_half_of_their_rows():
     times, values = waves(100)
-    inputs = WindowFeatures.learn(values, times, window=13, stride=1)
-    starts = inputs.windows_to_learn_from(values, times).starts
+    inputs = WindowFeatures.fit(values, times, window=13, stride=1)
+    starts = inputs.training_windows(values, times).starts
     assert starts.tolist() == [*range(0, 87, 5), 87]  # 5 is prime, 6 is not
 
 
 def test_windows_to_learn_from_meet_all_phases_of_a_period():
     times, values = waves(24 * 60)
-    inputs = WindowFeatures.learn(values, times, window=48)
-    starts = inputs.windows_to_learn_from(values, times).starts
+    inputs = WindowFeatures.fit(values, times, window=48)
+    starts = inputs.training_windows(values, times).starts
     assert {*(starts % 24).tolist()} == {*range(24)}
 
 
 def test_constant_and_rarely_moving_channels_give_finite_features():
     values = np.zeros((200, 2))
     values[::50, 1] = 3
-    inputs = WindowFeatures.learn(values, window=10)
+    inputs = WindowFeatures.fit(values, window=10)
     assert np.isfinite(inputs.features(inputs.windows(values))).all()
 
 
 def test_a_channel_that_is_missing_for_a_stretch_counts_as_usual():
     times, values = waves(channels=2)
-    inputs = WindowFeatures.learn(values, times, window=10)
+    inputs = WindowFeatures.fit(values, times, window=10)
     new = values[:48].copy()
     new[:, 1] = np.nan
     features = inputs.features(inputs.windows(new, times[:48]))
@@ -176,7 +176,7 @@ def test_a_channel_that_is_missing_for_a_stretch_counts_as_usual():
 
 def test_config_brings_the_same_features_back():
     times, values = waves(channels=2)
-    inputs = WindowFeatures.learn(values, times, window=12, stride=5)
+    inputs = WindowFeatures.fit(values, times, window=12, stride=5)
     config = json.loads(json.dumps(inputs.get_config()))
     again = WindowFeatures.from_config(config)
     np.testing.assert_array_equal(
@@ -187,7 +187,7 @@ def test_config_brings_the_same_features_back():
 
 def test_refuses_a_series_of_other_channels_or_another_step():
     times, values = waves(channels=2)
-    inputs = WindowFeatures.learn(values, times, window=8)
+    inputs = WindowFeatures.fit(values, times, window=8)
     with pytest.raises(ValueError, match=r"2 channels was learnt.*: 1 ch"):
         inputs.windows(values[:, 0], times)
     with pytest.raises(ValueError, match="nearly every 3600 s"):

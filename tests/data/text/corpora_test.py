@@ -15,7 +15,7 @@ def write(tmp_path, data):
 
 
 def joined(text):
-    return "".join(text.pieces())
+    return "".join(text.chunks())
 
 
 def test_both_parts_make_the_whole_and_no_character_is_cut(tmp_path):
@@ -41,7 +41,7 @@ def test_bytes_are_left_as_they_are(tmp_path):
     data = bytes(range(256)) * 4
     corpus = load_corpus(write(tmp_path, data), as_bytes=True)
     assert (
-        b"".join([*corpus.train.pieces(), *corpus.validation.pieces()]) == data
+        b"".join([*corpus.train.chunks(), *corpus.validation.chunks()]) == data
     )
 
 
@@ -96,7 +96,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     assert path.stat().st_size > 64 << 20
     tracemalloc.start()
     corpus = load_corpus(path)
-    characters = sum(map(len, corpus.train.pieces()))
+    characters = sum(map(len, corpus.train.chunks()))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert characters > 57 << 20

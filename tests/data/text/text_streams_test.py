@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from dlunits.data.text.text_streams import (
     evaluation_segments,
-    segments_a_pass,
+    segments_per_epoch,
     training_segments,
 )
 
 
 def test_streams_go_on_where_they_stopped_and_the_next_token_is_the_label():
     tokens = np.arange(103)
-    segments = segments_a_pass(len(tokens), 4, 6)
+    segments = segments_per_epoch(len(tokens), 4, 6)
     assert segments == 4  # 102 // 4 // 6
     batches = list(
         training_segments(
@@ -67,4 +67,4 @@ def test_an_evaluation_asks_for_every_token_once(
 
 def test_a_text_too_short_for_one_segment_is_refused():
     with pytest.raises(ValueError, match=r"At least 13 tokens .* Received: 12"):
-        segments_a_pass(12, num_streams=3, steps=4)
+        segments_per_epoch(12, num_streams=3, steps=4)

@@ -6,20 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlunits.data.text.vocabulary import (
-    LEVELS,
+    TOKEN_TYPES,
     Vocabulary,
-    learn_vocabulary,
+    build_vocabulary,
     split,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", TOKEN_TYPES)
 @settings(deadline=None, max_examples=100)
 @given(text=TEXTS)
 def test_a_text_comes_back(level, text):
-    vocabulary = learn_vocabulary([text], level)
+    vocabulary = build_vocabulary([text], level)
     numbers = vocabulary.encode(text)
     assert numbers.min() > 0
     assert vocabulary.decode(numbers) == text
@@ -35,7 +35,7 @@ def test_words_spaces_and_marks_are_apart():
 
 
 def test_what_is_rare_is_unknown():
-    vocabulary = learn_vocabulary(["a a a b b c"], "word", max_size=3)
+    vocabulary = build_vocabulary(["a a a b b c"], "word", max_size=3)
     assert vocabulary.tokens == (b" ", b"a", b"b")
     assert vocabulary.size == 4
     assert vocabulary.encode("a c").tolist() == [2, 1, 0]
@@ -52,6 +52,6 @@ def test_numbers_take_a_byte_while_they_fit():
 
 def test_bad_arguments_are_told():
     with pytest.raises(ValueError, match="one of character, byte, word"):
-        learn_vocabulary(["a"], "letter")
+        build_vocabulary(["a"], "letter")
     with pytest.raises(ValueError, match="without a character"):
-        learn_vocabulary(["", ""])
+        build_vocabulary(["", ""])

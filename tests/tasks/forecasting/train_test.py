@@ -37,7 +37,7 @@ def task_of(values):
         targets=[0, 1],
         channels=["a", "b"],
         target_names=["a", "b"],
-        learnt_values=known,
+        training_values=known,
         scale=known.std(axis=0),
         axis=TimeAxis(text=False),
         told=["Two rows."],

@@ -5,11 +5,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlunits.data.text.vocabulary import LEVELS, learn_vocabulary
+from dlunits.data.text.vocabulary import TOKEN_TYPES, build_vocabulary
 from dlunits.tasks.text.graph_tokenizer import GraphTokenizer
 
 KNOWN = "The quick brown fox, naïve; 'jumps' over (the) lazy dög-dog.\n" * 2
-VOCABULARIES = {level: learn_vocabulary([KNOWN], level) for level in LEVELS}
+VOCABULARIES = {
+    level: build_vocabulary([KNOWN], level) for level in TOKEN_TYPES
+}
 TEXTS = st.lists(
     st.text("The quick brown,;'(ö-.\n\t€😀_", max_size=12),
     min_size=1,
@@ -17,7 +19,7 @@ TEXTS = st.lists(
 )
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", TOKEN_TYPES)
 @settings(deadline=None, max_examples=60)
 @given(texts=TEXTS)
 def test_numbers_are_those_of_the_vocabulary(level, texts):

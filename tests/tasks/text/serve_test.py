@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from dlunits.data.text.vocabulary import learn_vocabulary
+from dlunits.data.text.vocabulary import build_vocabulary
 from dlunits.models import RecurrentLanguageModel
-from dlunits.tasks.text.generate import TextGenerator, pieces_of_file, until
+from dlunits.tasks.text.generate import TextGenerator, read_chunks, until
 from dlunits.tasks.text.serve import export_text_model
 
 TEXT = "the quick brown fox jumps over the lazy dog.\nNaïve, isn't it?\n"
-VOCABULARY = learn_vocabulary([TEXT])
+VOCABULARY = build_vocabulary([TEXT])
 
 
 @pytest.fixture(scope="module", params=["lstm", "gru"])
@@ -85,19 +85,19 @@ def test_a_score_is_the_cross_entropy_of_the_model(model, served):
         numbers[:, 1:], logits, from_logits=True
     )
     expected = float(ops.mean(nats)) / np.log(2)
-    found = served.score_pieces([text])
+    found = served.score_chunks([text])
     assert found["bits_per_character"] == pytest.approx(expected, rel=1e-5)
     assert (found["characters"], found["unknown"]) == (len(text), 0)
-    in_pieces = served.score_pieces(["the ", "lazy", " fox"])
+    in_pieces = served.score_chunks(["the ", "lazy", " fox"])
     assert in_pieces == pytest.approx(found, rel=1e-5)
 
 
 def test_what_is_unknown_is_counted_and_not_scored(served):
-    found = served.score_pieces(["the €fox"])
+    found = served.score_chunks(["the €fox"])
     assert (found["characters"], found["unknown"]) == (8, 1)
     assert np.isfinite(found["bits_per_character"])
     with pytest.raises(ValueError, match="it is empty"):
-        served.score_pieces([])
+        served.score_chunks([])
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,6 @@ def test_a_folder_that_is_no_text_model_is_refused(tmp_path, project):
 def test_a_file_to_score_is_checked(tmp_path):
     path = tmp_path / "text.txt"
     path.write_bytes(b"na\xefve")
-    assert list(pieces_of_file(path, "byte")) == [b"na\xefve"]
+    assert list(read_chunks(path, "byte")) == [b"na\xefve"]
     with pytest.raises(ValueError, match="line 1: is not UTF-8"):
-        pieces_of_file(path, "character")
+        read_chunks(path, "character")

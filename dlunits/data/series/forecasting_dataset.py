@@ -18,7 +18,7 @@ from dlunits.data.tables.table_columns import check_columns
 
 
 @dataclasses.dataclass(frozen=True)
-class SeriesTask:
+class ForecastingDataset:
     """A series to forecast.
 
     Args:
@@ -56,13 +56,13 @@ class SeriesTask:
         return hashlib.sha256(data).hexdigest()[:8]
 
     @property
-    def learnt_values(self):
+    def training_values(self):
         """Values `(slots, channels)` that training windows may see."""
         last = self.origins.train[-1] + self.windows.horizon
         return self.series.values[:last]
 
 
-def series_task(
+def load_forecasting_dataset(
     table_file,
     timestamp_column,
     *,
@@ -70,7 +70,7 @@ def series_task(
     columns=(),
     window,
     horizon,
-    least_calibration=1,
+    min_calibration=1,
 ):
     """Reads a series whole and parts it by time.
 
@@ -81,10 +81,10 @@ def series_task(
         columns: Names of the further columns that are read; without any, all
             columns of numbers.
         window, horizon: Positive integers, rows.
-        least_calibration: Fewest windows to make intervals of.
+        min_calibration: Fewest windows to make intervals of.
 
     Returns:
-        `SeriesTask`.
+        `ForecastingDataset`.
 
     Raises:
         ValueError: If it cannot be learnt from: one line that names the file,
@@ -110,13 +110,13 @@ def series_task(
     names = list(kinds)[1:]
     targets = [names.index(name) for name in targets or names]
     table = read_series(table_file, kinds)
-    axis = TimeAxis.of(
+    axis = TimeAxis.infer(
         table.times, text=kinds[timestamp_column].startswith("timestamp")
     )
     try:
         series = on_axis(table.values, table.times, axis)
         windows = ForecastWindows(series, window, horizon, targets)
-        origins = windows.parts(least_calibration)
+        origins = windows.parts(min_calibration)
         last_window(series, window)  # before training, not after
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -129,7 +129,7 @@ def series_task(
         *findings(series, axis),
         *(f"Left out: {name}, {why}." for name, why in ignored.items()),
     ]
-    return SeriesTask(
+    return ForecastingDataset(
         kinds, targets, axis, series, windows, origins, scale, told
     )
 

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from dlunits.data.series.series_tasks import season_candidates, series_task
+from dlunits.data.series.forecasting_dataset import (
+    load_forecasting_dataset as load,
+)
+from dlunits.data.series.forecasting_dataset import season_candidates
 from dlunits.data.tables.table_files import open_table
 
-SIZES = {"window": 8, "horizon": 3, "least_calibration": 9}
+SIZES = {"window": 8, "horizon": 3, "min_calibration": 9}
 
 
 def table(folder, times, **columns):
@@ -31,26 +34,26 @@ def test_all_numbers_are_forecast_and_the_rest_is_told(tmp_path):
     file = table(
         tmp_path, hours(80), a=speeds(80), b=speeds(80), road=["x", "y"] * 40
     )
-    task = series_task(file, "time", **SIZES)
+    task = load(file, "time", **SIZES)
     assert task.target_names == task.channels == ["a", "b"]
     assert "80 rows of 2 channels, one every 3600 s" in task.told[0]
     assert task.told[-1] == "Left out: road, is no number."
-    known = task.learnt_values
+    known = task.training_values
     np.testing.assert_allclose(task.scale, known.std(axis=0), rtol=1e-5)
     assert len(known) == task.origins.train[-1] + 3
 
 
 def test_a_target_is_one_of_what_is_read(tmp_path):
     file = table(tmp_path, hours(80), a=speeds(80), b=speeds(80), c=speeds(80))
-    task = series_task(file, "time", targets=["b"], columns=["c"], **SIZES)
+    task = load(file, "time", targets=["b"], columns=["c"], **SIZES)
     assert (task.channels, task.targets) == (["b", "c"], [0])
-    task = series_task(file, "time", targets=["b"], **SIZES)
+    task = load(file, "time", targets=["b"], **SIZES)
     assert (task.channels, task.targets) == (["a", "b", "c"], [1])
 
 
 def test_small_holes_are_bridged_and_large_ones_are_told(tmp_path):
     times = np.delete(hours(140), [5, *range(60, 70)])
-    task = series_task(table(tmp_path, times, a=speeds(129)), "time", **SIZES)
+    task = load(table(tmp_path, times, a=speeds(129)), "time", **SIZES)
     assert task.told[1:] == [
         "1 rows were missing and lie on a straight line.",
         "1 hole(s) in time, which no window spans; the first from "
@@ -60,7 +63,7 @@ def test_small_holes_are_bridged_and_large_ones_are_told(tmp_path):
 
 def test_months_are_counted_and_their_season_is_a_year(tmp_path):
     times = np.arange("2015-01", "2023-01", dtype="M8[M]").astype("M8[D]")
-    task = series_task(
+    task = load(
         table(tmp_path, times, a=speeds(96)), "time", window=12, horizon=2
     )
     assert task.told == [
@@ -89,7 +92,7 @@ def test_what_cannot_be_learnt_is_one_line(tmp_path, rows, options, message):
         road=["x"] * rows,
     )
     with pytest.raises(ValueError, match=message) as error:
-        series_task(file, "time", **{"columns": ["a"], **SIZES, **options})
+        load(file, "time", **{"columns": ["a"], **SIZES, **options})
     assert "series.csv: " in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -97,4 +100,4 @@ def test_what_cannot_be_learnt_is_one_line(tmp_path, rows, options, message):
 def test_a_hole_near_the_end_is_refused_before_training(tmp_path):
     times = np.delete(hours(100), range(85, 95))
     with pytest.raises(ValueError, match="5 after the last hole"):
-        series_task(table(tmp_path, times, a=speeds(90)), "time", **SIZES)
+        load(table(tmp_path, times, a=speeds(90)), "time", **SIZES)
