@@ -112,7 +112,7 @@ def check_flags(given):
         raise ValueError("--normal_class is a label: name --label_column")
 
 
-def train_and_evaluate(*, tables, export_dir, rate, watch, **recipe):
+def train_and_evaluate(*, tables, export_dir, rate, progress, **recipe):
     """Returns the SavedModel's folder, what scored, and facts for a report."""
     from dlunits.tasks.anomaly.serve import export_detector, note_metrics
     from dlunits.tasks.anomaly.train_series import learn
@@ -122,8 +122,8 @@ def train_and_evaluate(*, tables, export_dir, rate, watch, **recipe):
         tables.score,
         **tables.labels,
         false_alarm_rate=rate,
-        watch=watch,
-        tell=print,
+        progress=progress,
+        log=print,
         verbose=2,
         **recipe,
     )
@@ -141,17 +141,17 @@ def train_and_evaluate(*, tables, export_dir, rate, watch, **recipe):
     print(f"SavedModel:    {version}")
     scored, facts = None, {**learnt.facts, "source": source}
     if tables.score:
-        scored = evaluate(tables, learnt.detector, learnt.card, rate, watch)
+        scored = evaluate(tables, learnt.detector, learnt.card, rate, progress)
         note_metrics(version, scored.quality)
-        facts["baselines"] = learnt.score_baselines(scored, tell=print)
+        facts["baselines"] = learnt.score_baselines(scored, log=print)
     return version, scored, facts
 
 
-def evaluate(tables, detector, card, rate, watch):
+def evaluate(tables, detector, card, rate, progress):
     """Writes the scored table, and returns what scored it."""
     from dlunits.tasks.anomaly.input_validation import score_opened
 
-    scorer = score_opened(tables, detector, rate, card, watch)
+    scorer = score_opened(tables, detector, rate, card, progress)
     print(scorer.told, f"Scored table:  {tables.output}", sep="\n")
     return scorer
 
@@ -178,7 +178,7 @@ def run(
 ):
     """From the flags to a scored table, a report and a SavedModel."""
     started = time.monotonic()
-    from dlunits.reporting.progress import watching
+    from dlunits.reporting.progress import row_progress
     from dlunits.tasks.anomaly.input_validation import open_tables
     from dlunits.tasks.anomaly.report import write_anomaly_report
     from dlunits.tasks.anomaly.score_table import open_model
@@ -203,19 +203,19 @@ def run(
         seed=recipe["seed"],
     )
     print(*tables.told, sep="\n", end="\n" * bool(tables.told))
-    output, watch = output or folder / "scored.csv", watching(sys.stderr)
+    output, progress = output or folder / "scored.csv", row_progress(sys.stderr)
     tables = open_tables(
         tables, output, delimiter=delimiter, encoding=encoding, decimal=decimal
     )
     if model:
         version, facts = model, {**detector.facts, "source": f"model {model}"}
-        scored = evaluate(tables, detector, detector.card, rate, watch)
+        scored = evaluate(tables, detector, detector.card, rate, progress)
     else:
         version, scored, facts = train_and_evaluate(
             tables=tables,
             export_dir=export_dir,
             rate=rate,
-            watch=watch,
+            progress=progress,
             kinds=[*tables.kinds, *kinds],
             num_folds=folds,
             **recipe,

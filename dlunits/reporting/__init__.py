@@ -7,5 +7,4 @@ __all__ = [
     "image_grid",
     "progress",
     "style",
-    "table_progress",
 ]

@@ -1,100 +1,103 @@
-"""How far a long walk through a table is, for those who wait."""
+"""tqdm progress bars for the rows of table files."""
 
-import time
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
-from dlunits.reporting.table_progress import watched
+from tqdm import tqdm
 
-LINE_EVERY = 30  # seconds, where nobody looks at a terminal
-DRAW_EVERY = 0.2  # seconds, on a terminal
+from dlunits.data.tables.table_files import Chunk, TableFile
+
+# Seconds between two updates. A log without a terminal gets few lines.
+TERMINAL_INTERVAL = 0.2
+LOG_INTERVAL = 30.0
+
+# Creates a bar: called with the keywords `total` (rows) and `desc` (text).
+ProgressBar = Callable[..., Any]
 
 
-class RowProgress:
-    """Writes rows done, rows a second and about how long it will take.
+@dataclasses.dataclass(frozen=True)
+class ProgressTable(TableFile):
+    """Table file that updates a progress bar while its chunks are read.
 
-    On a terminal one line is drawn over and over; elsewhere there is a line
-    every half minute, so that logs stay short, and none of short walks.
+    A chunk counts as done when the next one is requested. Use `with_progress`
+    to make one.
 
     Args:
-        doing: Text, `"Scoring new.csv"`.
-        total: Integer, rows there are, or a bit more.
-        stream: Text stream, `sys.stderr`.
-        clock: Function that returns seconds.
+        progress: Function that creates the bar, such as `row_progress(...)`.
+        description: Text in front of the bar.
+    """
+
+    progress: ProgressBar = tqdm
+    description: str = ""
+
+    def chunks(self, rows: int | None = None) -> Iterator[Chunk]:
+        """Read the table from the start, see `TableFile.chunks`."""
+        total = self.rows_at_most
+        with self.progress(total=total, desc=self.description) as bar:
+            for chunk in super().chunks(rows):
+                yield chunk
+                bar.update(chunk.table.num_rows)
+            bar.total = bar.n  # of CSV files `rows_at_most` is an upper bound
+
+
+def with_progress(
+    table_file: TableFile, progress: ProgressBar | None, description: str
+) -> TableFile:
+    r"""Table file that shows a progress bar each time it is read.
+
+    Args:
+        table_file: Table file.
+        progress: Function that creates the bar, called with `total` (rows)
+            and `desc` (text): `tqdm.tqdm` or `row_progress(sys.stderr)`.
+            `None` shows no bar.
+        description: Text in front of the bar, `"Scoring"` for example.
+
+    Returns:
+        The same table with a progress bar.
 
     Example:
 
-    >>> import sys
-    >>> clock = iter([0.0, 60.0, 120.0]).__next__
-    >>> scoring = RowProgress("Scoring", 6000, sys.stdout, clock)
-    >>> scoring(3000)
-    Scoring: 3,000 of 6,000 rows, 50 a second, 1 min left
-    >>> scoring.finish()
-    Scoring: 3,000 rows in 2 min
+    >>> import io, pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "pump.csv")
+    >>> _ = path.write_text("speed\n1\n2\n3\n")
+    >>> stream = io.StringIO()
+    >>> progress = functools.partial(tqdm, file=stream)
+    >>> table = with_progress(open_table(path), progress, "Reading")
+    >>> [chunk.table.num_rows for chunk in table.chunks(rows=2)]
+    [2, 1]
+    >>> "Reading: 100%" in stream.getvalue(), "3/3" in stream.getvalue()
+    (True, True)
     """
-
-    def __init__(self, doing, total, stream, clock=time.monotonic):
-        self.doing, self.total = doing, total
-        self.stream, self.clock = stream, clock
-        self.started = self.last = clock()
-        self.done = 0
-        self.drawn = 0  # characters
-        self.is_terminal = stream.isatty()
-
-    def __call__(self, done):
-        """Tells that so many rows are done, from the first on."""
-        self.done = done
-        now = self.clock()
-        if now - self.last < (DRAW_EVERY if self.is_terminal else LINE_EVERY):
-            return
-        self.last = now
-        speed = done / max(now - self.started, 1e-9)
-        left = max(0, self.total - done) / max(speed, 1e-9)
-        self.write(
-            f"{self.doing}: {done:,} of {max(done, self.total):,} rows, "
-            f"{speed:,.0f} a second, {rough(left)} left",
-            end="" if self.is_terminal else "\n",
-        )
-
-    def finish(self):
-        """Tells how long it took, if anything was told before."""
-        if self.last == self.started:
-            return
-        took = self.clock() - self.started
-        self.write(f"{self.doing}: {self.done:,} rows in {rough(took)}", "\n")
-
-    def write(self, text, end):
-        over = "\r" if self.drawn else ""
-        gap = " " * max(0, self.drawn - len(text))
-        self.stream.write(over + text + gap + end)
-        self.stream.flush()
-        self.drawn = 0 if end else len(text)
+    if progress is None:
+        return table_file
+    return ProgressTable(
+        **vars(table_file), progress=progress, description=description
+    )
 
 
-def watching(stream):
-    """A function that has a table file tell on a stream how far it is read.
+def row_progress(stream: TextIO) -> ProgressBar:
+    """Function that creates tqdm bars over rows on a text stream.
+
+    A terminal shows the bar after 0.2 s and updates it five times a second.
+    Any other stream, a log file for example, gets an update every 30 s, and
+    nothing if the work takes less.
 
     Args:
-        stream: Text stream, `sys.stderr`.
+        stream: Text stream, `sys.stderr` for example.
 
     Returns:
-        Function of a text, what is done, and a
-        `dlunits.data.tables.table_files.TableFile`. Returns the one to read.
+        Function that takes the arguments of `tqdm.tqdm`.
     """
-
-    def watch(doing, table_file):
-        progress = RowProgress(doing, table_file.rows_at_most, stream)
-        return watched(table_file, progress, progress.finish)
-
-    return watch
-
-
-def rough(seconds):
-    """A time that nobody takes for exact.
-
-    >>> rough(0.4), rough(59), rough(200), rough(9000)
-    ('1 s', '59 s', '3 min', '2.5 h')
-    """
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+    interval = TERMINAL_INTERVAL if stream.isatty() else LOG_INTERVAL
+    return functools.partial(
+        tqdm,
+        file=stream,
+        unit=" rows",
+        delay=interval,
+        mininterval=interval,
+        maxinterval=max(10.0, interval),
+        dynamic_ncols=stream.isatty(),
+    )

@@ -1,20 +1,13 @@
-"""Progress over rows, to a terminal and to a log."""
+"""Progress bars over the rows of a table, on a terminal and in a log."""
 
 import io
-import itertools
-import time
 
 import pytest
+import tqdm
 
+from dlunits.data.tables.column_types import infer_column_types
 from dlunits.data.tables.table_files import open_table
-from dlunits.reporting.progress import RowProgress, watching
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+from dlunits.reporting.progress import row_progress, with_progress
 
 
 class Terminal(io.StringIO):
@@ -22,65 +15,120 @@ class Terminal(io.StringIO):
         return True
 
 
-def walk(stream, seconds_a_chunk, chunks=10):
-    clock = Clock()
-    progress = RowProgress("Scoring", 1000, stream, clock)
-    for chunk in range(1, chunks + 1):
-        clock.now += seconds_a_chunk
-        progress(100 * chunk)
-    progress.finish()
+class Bar:
+    """Stands for a tqdm bar and records its calls."""
+
+    def __init__(self, calls, total, desc):
+        self.calls, self.n = calls, 0
+        calls.append((desc, total))
+
+    def __enter__(self):
+        return self
+
+    def update(self, rows):
+        self.n += rows
+        self.calls.append(rows)
+
+    def __exit__(self, *_):
+        self.calls.append("closed")
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("a\n" + "".join(f"{n % 7}\n" for n in range(10)))
+    return open_table(path)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that tqdm reads, in a list of one number."""
+    now = [0.0]
+    monkeypatch.setattr(tqdm.std, "time", lambda: now[0])
+    monkeypatch.setattr(tqdm.std.tqdm, "monitor_interval", 0)
+    return now
+
+
+def read(table, stream, clock, seconds_per_chunk):
+    """What a stream shows of reading ten chunks of one row."""
+    progress = row_progress(stream)
+    bar_table = with_progress(
+        table, lambda **options: steady(progress(**options), clock), "Scoring"
+    )
+    for _ in bar_table.chunks(rows=1):
+        clock[0] += seconds_per_chunk
     return stream.getvalue()
 
 
-def test_a_log_has_a_line_every_half_minute_and_one_at_the_end():
-    lines = walk(io.StringIO(), 15).splitlines()
-    # 200 rows in 30 s, 1000 in 150 s.
-    assert lines[0] == ("Scoring: 200 of 1,000 rows, 7 a second, 2 min left")
-    assert len(lines) == 6
-    assert lines[-1] == "Scoring: 1,000 rows in 2 min"
+def steady(bar, clock):
+    """A bar that takes its times from the clock of the test."""
+    bar._time = lambda: clock[0]
+    bar.start_t = bar.last_print_t = clock[0]
+    return bar
 
 
-def test_of_a_short_walk_a_log_has_nothing():
-    assert walk(io.StringIO(), 0.5) == ""
+def test_a_bar_advances_after_each_chunk_is_done(table):
+    calls = []
+    chunks = with_progress(
+        table, lambda **options: Bar(calls, **options), "Scoring"
+    ).chunks(4)
+    next(chunks)
+    assert calls == [("Scoring", 10)]
+    assert [chunk.first_row for chunk in chunks] == [4, 8]
+    assert calls == [("Scoring", 10), 4, 4, 2, "closed"]
 
 
-def test_a_terminal_has_one_line_drawn_over():
-    text = walk(Terminal(), 1.0)
-    assert text.count("\n") == 1
-    first, *rest = text.split("\r")
-    assert first == "Scoring: 100 of 1,000 rows, 100 a second, 9 s left"
-    assert len(rest) == 10
-    assert rest[-1].startswith("Scoring: 1,000 rows in 10 s")
-    # Nothing of a longer line stays behind a shorter one.
-    for before, after in itertools.pairwise([first, *rest]):
-        assert len(after) >= len(before.rstrip())
+def test_a_bar_is_closed_when_reading_stops_early(table):
+    calls = []
+    chunks = with_progress(
+        table, lambda **options: Bar(calls, **options), "Scoring"
+    ).chunks(4)
+    next(chunks)
+    chunks.close()
+    assert calls == [("Scoring", 10), "closed"]
 
 
-def test_more_rows_than_there_should_be_are_told():
-    clock = Clock()
-    stream = io.StringIO()
-    progress = RowProgress("Scoring", 10, stream, clock)
-    clock.now = 40.0
-    progress(20)
-    assert stream.getvalue() == (
-        "Scoring: 20 of 20 rows, 0 a second, 1 s left\n"
+def test_a_table_with_a_bar_is_read_like_the_table(table):
+    calls = []
+    bar_table = with_progress(
+        table, lambda **options: Bar(calls, **options), "Reading"
     )
+    assert infer_column_types(bar_table) == infer_column_types(table)
+    [chunk] = bar_table.chunks()
+    assert chunk.place(1, "a") == f"{table.path}, line 3, column 'a'"
+
+
+def test_without_a_progress_function_the_table_stays_as_it_is(table):
+    assert with_progress(table, None, "Reading") is table
+
+
+def test_a_terminal_shows_one_bar_that_is_redrawn(table, clock):
+    text = read(table, Terminal(), clock, 1.0)
+    assert text.count("\n") == 1
+    first, *_, last = text.strip().split("\r")
+    assert first.startswith("Scoring:  10%")
+    assert "1/10 [00:01<00:09" in first
+    assert "10/10 [00:10<00:00" in last
+    assert " rows/s" in last
+
+
+def test_a_log_gets_an_update_every_half_minute(table, clock):
+    text = read(table, io.StringIO(), clock, 15)
+    updates = text.strip().split("\r")
+    # 10 chunks of 15 s: after 30, 60, 90, 120 and 150 s, and the last state.
+    assert len(updates) == 6
+    assert "2/10 [00:30<02:00" in updates[0]
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
-def test_a_table_of_one_chunk_ends_without_a_line(stream):
-    progress = RowProgress("Scoring", 10, stream, Clock())
-    progress(10)
-    progress.finish()
-    assert stream.getvalue() == ""
+def test_a_short_read_shows_nothing(table, clock, stream):
+    assert read(table, stream, clock, 0.01) == ""
 
 
-def test_who_reads_a_table_is_watched(tmp_path):
-    path, stream = tmp_path / "new.csv", Terminal()
-    path.write_text("speed\n1\n2\n3\n")
-    table = watching(stream)("Scoring", open_table(path))
-    for chunk in table.chunks(rows=1):
-        time.sleep(0.3)  # longer than from one drawing to the next
-        assert chunk.table.num_rows == 1
-    assert "Scoring: 3 of 3 rows" in stream.getvalue()
-    assert "Scoring: 3 rows in 1 s" in stream.getvalue()
+def test_the_last_update_has_the_true_number_of_rows(tmp_path, clock):
+    path = tmp_path / "blank.csv"
+    path.write_text("a\n1\n\n\n2\n")  # `rows_at_most` counts blank lines
+    table = open_table(path)
+    assert table.rows_at_most == 4
+    text = read(table, Terminal(), clock, 1.0)
+    assert "2/2 [00:02" in text.split("\r")[-1]

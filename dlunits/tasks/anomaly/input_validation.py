@@ -1,6 +1,5 @@
 """The tables that a user names: opened before all else, scored at the end."""
 
-import functools
 import os
 import pathlib
 
@@ -57,7 +56,7 @@ def score_opened(
     detector,
     false_alarm_rate,
     card,
-    watch=lambda doing, table_file: table_file,
+    progress=None,
 ):
     """Writes the scored table.
 
@@ -65,8 +64,8 @@ def score_opened(
         tables: What `open_tables` returns.
         detector, false_alarm_rate, card: As in
             `dlunits.tasks.anomaly.score_series.scorer_of`.
-        watch: Function of a text, what is done, and the table file. Returns
-            the one to read, see `dlunits.reporting.progress.watching`.
+        progress: Function that creates a progress bar over rows, see
+            `dlunits.reporting.progress.with_progress`, or `None`.
 
     Returns:
         The scorer, which knows what was found.
@@ -78,6 +77,5 @@ def score_opened(
     scorer = scorer_of(
         detector, false_alarm_rate, tables.score, card, **tables.labels
     )
-    scoring = functools.partial(watch, "Scoring")
-    score_table(scorer, tables.score, tables.output, scoring)
+    score_table(scorer, tables.score, tables.output, progress)
     return scorer

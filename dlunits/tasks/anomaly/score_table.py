@@ -11,6 +11,7 @@ from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_columns import columns_as_arrays
 from dlunits.data.tables.table_writer import write_scored
 from dlunits.metrics.detection_quality import detection_quality
+from dlunits.reporting.progress import with_progress
 from dlunits.tasks.anomaly.serve import EXPLAINED, ServedDetector
 
 TOP = 20  # rows that are the most anomalous
@@ -206,24 +207,22 @@ def open_model(version, false_alarm_rate=None):
     return detector, rate
 
 
-def score_table(
-    scorer, table_file, output, watch=lambda table_file: table_file
-):
+def score_table(scorer, table_file, output, progress=None):
     """Writes the table with the new columns, and completes `scorer.top`.
 
     Args:
         scorer: `TableScorer`.
         table_file: `dlunits.data.tables.table_files.TableFile`.
         output: Path of the file to write, see `write_scored`.
-        watch: Function that wraps the table file, see
-            `dlunits.reporting.table_progress`.
+        progress: Function that creates a progress bar over rows, see
+            `dlunits.reporting.progress.with_progress`, or `None`.
 
     Raises:
         ValueError: If the table cannot be read or scored; one line. The
             output stays as it was.
         OSError: If it cannot be written.
     """
-    write_scored(watch(table_file), output, scorer)
+    write_scored(with_progress(table_file, progress, "Scoring"), output, scorer)
     scorer.complete(table_file)
 
 

@@ -40,11 +40,11 @@ class TrainedDetector:
     baselines: Callable
     card: dict = dataclasses.field(default_factory=dict)
 
-    def score_baselines(self, scored, tell=lambda text: None):
+    def score_baselines(self, scored, log=lambda text: None):
         """What baselines say, if labels show who is right; else `None`."""
         if not scored.has_both_labels:
             return None
-        tell("Asking other detectors")
+        log("Asking other detectors")
         return self.baselines(scored)
 
 
@@ -52,8 +52,8 @@ def learn_table(
     train,
     score=None,
     *,
-    tell=lambda text: None,
-    watch=lambda doing, table_file: table_file,
+    log=lambda text: None,
+    progress=None,
     kinds=(),
     label_column=None,
     normal_class=None,
@@ -66,8 +66,8 @@ def learn_table(
         train: `dlunits.data.tables.table_files.TableFile` to learn from.
         score: The one that will be scored, to see early whether it has the
             columns; or `None`.
-        tell: Function of a text, what is learnt from.
-        watch, kinds, label_column, normal_class: See `draw_training_rows`.
+        log: Function of a text: receives messages for the user.
+        progress, kinds, label_column, normal_class: See `draw_training_rows`.
         verbose: As Keras' `fit`.
         **options: Of `AnomalyDetector`.
 
@@ -82,12 +82,12 @@ def learn_table(
         train,
         kinds=kinds,
         label_column=label_column,
-        watch=watch,
+        progress=progress,
         normal_class=normal_class,
         seed=seed,
         keep_anomalies=options.get("contamination", 0) > 0,
     )
-    tell("\n".join([rows.source, *ignored_lines(rows.reasons)]))
+    log("\n".join([rows.source, *ignored_lines(rows.reasons)]))
     if score is not None:
         check_columns(score.columns, rows.used, score.path)
     detector = learn_detector(rows, verbose=verbose, **options)

@@ -7,6 +7,7 @@ from dlunits.data.series.window_features import WindowFeatures
 from dlunits.data.tables.column_types import infer_column_types
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_columns import check_columns
+from dlunits.reporting.progress import with_progress
 from dlunits.tasks.anomaly.baselines import baseline_scores
 from dlunits.tasks.anomaly.train import (
     MOST_BY_PEERS,
@@ -54,8 +55,8 @@ def learn_series(
     *,
     timestamp_column,
     window=64,
-    tell=lambda text: None,
-    watch=lambda doing, table_file: table_file,
+    log=lambda text: None,
+    progress=None,
     kinds=(),
     label_column=None,
     normal_class=None,
@@ -69,7 +70,7 @@ def learn_series(
     says that some are feared.
 
     Args:
-        train, score, tell, watch, kinds, label_column, normal_class, verbose:
+        train, score, log, progress, kinds, label_column, normal_class, verbose:
             As in `dlunits.tasks.anomaly.train.learn_table`.
         timestamp_column: Name of the column of times.
         window: Integer, rows in a window.
@@ -86,13 +87,18 @@ def learn_series(
     label = label_column if label_column in train.columns else None
     kinds, reasons = series_kinds(
         *infer_column_types(
-            watch("Looking at columns", train), parsed(kinds), label
+            with_progress(train, progress, "Inferring column types"),
+            parsed(kinds),
+            label,
         ),
         timestamp_column,
         train.path,
     )
     series = read_series(
-        watch("Reading the series", train), kinds, label, normal_class
+        with_progress(train, progress, "Reading the series"),
+        kinds,
+        label,
+        normal_class,
     )
     if score is not None:
         check_columns(score.columns, kinds, score.path)
@@ -119,7 +125,7 @@ def learn_series(
         "windows",
     )
     source = source_of(rows, inputs, kinds)
-    tell("\n".join([source, *ignored_lines(reasons)]))
+    log("\n".join([source, *ignored_lines(reasons)]))
     detector = learn_detector(rows, verbose=verbose, **options)
     facts = facts_of(detector, rows) | {
         "kinds": {**kinds, **dict.fromkeys(reasons, "ignored")},

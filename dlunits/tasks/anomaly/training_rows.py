@@ -7,6 +7,7 @@ from dlunits.data.tables.column_types import infer_column_types
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_columns import columns_as_arrays
 from dlunits.models.anomaly.anomaly_detector import MOST_LEARNT
+from dlunits.reporting.progress import with_progress
 
 MOST_CELLS = 20_000_000  # held in memory; of wide tables less rows are drawn
 
@@ -68,7 +69,7 @@ def draw_training_rows(
     normal_class=None,
     keep_anomalies=False,
     seed=0,
-    watch=lambda doing, table_file: table_file,
+    progress=None,
 ):
     """Finds what the columns hold, and draws the rows to learn from.
 
@@ -85,8 +86,8 @@ def draw_training_rows(
         normal_class: See `dlunits.data.tables.anomaly_labels`.
         keep_anomalies: Whether they are drawn all the same.
         seed: Integer.
-        watch: Function of a text, what is done, and the table file. Returns
-            the one to read, see `dlunits.reporting.table_progress`.
+        progress: Function that creates a progress bar over rows, see
+            `dlunits.reporting.progress.with_progress`, or `None`.
 
     Returns:
         `TrainingRows`.
@@ -98,14 +99,16 @@ def draw_training_rows(
     if label_column not in table_file.columns:
         label_column = None
     kinds, reasons = infer_column_types(
-        watch("Looking at columns", table_file), parsed(kinds), label_column
+        with_progress(table_file, progress, "Inferring column types"),
+        parsed(kinds),
+        label_column,
     )
     width = sum(kind != "ignored" for kind in kinds.values())
     sample = ReservoirSample(
         min(MOST_LEARNT, max(1, MOST_CELLS // width)), seed
     )
     seen, anomalies = 0, None if label_column is None else 0
-    for chunk in watch("Drawing rows", table_file).chunks():
+    for chunk in with_progress(table_file, progress, "Sampling rows").chunks():
         columns = columns_as_arrays(chunk, kinds)
         seen += chunk.table.num_rows
         if label_column is not None:

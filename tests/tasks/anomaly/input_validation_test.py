@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+import tqdm
 
 from dlunits.models import AnomalyDetector
 from dlunits.tasks.anomaly.input_validation import open_tables, score_opened
@@ -61,15 +62,15 @@ def test_one_table_with_the_labels_is_enough(path, tmp_path):
 def test_what_was_opened_is_scored(path, tmp_path):
     rows = np.random.default_rng(0).normal(size=(60, 1))
     detector = AnomalyDetector(steps=5).fit({"speed": rows[:, 0]})
-    output, walks = tmp_path / "scored.csv", []
+    output, bars = tmp_path / "scored.csv", []
 
-    def watch(doing, table_file):
-        walks.append((doing, table_file.path))
-        return table_file
+    def progress(total, desc):
+        bars.append((desc, total))
+        return tqdm.tqdm(disable=True)
 
     tables = open_tables(named(None, path, "state"), output)
-    scorer = score_opened(tables, detector, 0.05, {}, watch)
-    assert walks == [("Scoring", path)]
+    scorer = score_opened(tables, detector, 0.05, {}, progress)
+    assert bars == [("Scoring", 10)]
     with output.open(newline="") as file:
         found = [row["is_anomaly"] for row in csv.DictReader(file)]
     assert found[-1] == "true" and scorer.alarms == found.count("true")

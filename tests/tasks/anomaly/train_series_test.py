@@ -44,7 +44,7 @@ def learnt(tmp_path_factory):
         label_column="state",
         false_alarm_rate=RATE,
         steps=200,
-        tell=told.append,
+        log=told.append,
     )
     return found, told
 

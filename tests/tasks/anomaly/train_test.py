@@ -122,7 +122,7 @@ def test_a_table_is_learnt_and_told_of(table, tmp_path):
         table,
         table,
         label_column="state",
-        tell=told.append,
+        log=told.append,
         steps=20,
         false_alarm_rate=0.05,
     )

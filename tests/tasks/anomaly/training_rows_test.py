@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tqdm
 
 from dlunits.data.tables.table_files import open_table
 from dlunits.tasks.anomaly import training_rows
@@ -86,15 +87,15 @@ def test_of_long_and_wide_tables_some_rows_are_drawn(table, monkeypatch):
     assert speeds[0] == speeds[1] != speeds[2]
 
 
-def test_who_waits_is_told_what_is_done(table):
-    told = []
+def test_each_pass_over_the_table_has_a_progress_bar(table):
+    bars = []
 
-    def watch(doing, table_file):
-        told.append(doing)
-        return table_file
+    def progress(total, desc):
+        bars.append((desc, total))
+        return tqdm.tqdm(disable=True)
 
-    draw_training_rows(table, watch=watch)
-    assert told == ["Looking at columns", "Drawing rows"]
+    draw_training_rows(table, progress=progress)
+    assert bars == [("Inferring column types", 120), ("Sampling rows", 120)]
 
 
 def test_labels_of_anomalies_only_are_refused(table):
