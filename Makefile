@@ -1,6 +1,8 @@
-# make run    trains LeNet-5 for 3 epochs and names its report and SavedModel
-# make test   runs the whole test suite
-# make lint   checks style       make bench   measures every claim
+# make run     trains LeNet-5 for 3 epochs, prints the paths of report and model
+# make test    runs the whole test suite, on TensorFlow and on JAX
+# make check   runs the linters and the quick tests, between two edits
+# make lint    runs ruff, import-linter and mypy
+# make bench   runs the benchmarks
 
 PYTHON ?= python3
 BIN = .venv/bin
@@ -18,7 +20,7 @@ ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: run test lint bench wheel clean
+.PHONY: run test check lint bench wheel clean
 
 run: .venv/run.installed
 	$(BIN)/python apps/lenet_mnist.py --epochs=3
@@ -27,9 +29,14 @@ test: .venv/test.installed
 	$(PYTEST)
 	KERAS_BACKEND=jax $(PYTEST) -m "not one_backend" $(ANY_BACKEND)
 
+check: lint
+	$(PYTEST) -m "not slow" --ignore=tests/apps --ignore=tests/benchmarks
+
 lint: .venv/test.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --config pyproject.toml
+	$(BIN)/python -m mypy
 
 bench: .venv/bench.installed
 	@failed=; for script in $$(grep -l "^def main" benchmarks/*.py); do \
