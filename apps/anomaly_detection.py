@@ -18,9 +18,8 @@ import shlex
 import sys
 import time
 
-from absl import flags
-
 import _main
+from absl import flags
 
 COMMAND = _main.command_line(__file__)
 

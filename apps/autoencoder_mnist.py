@@ -16,9 +16,8 @@ Expected: 7 to 9 s an epoch of a wide kind on MNIST with one CPU thread.
 
 import pathlib
 
-from absl import flags
-
 import _main
+from absl import flags
 
 COMMAND = _main.command_line(__file__)
 

@@ -19,9 +19,8 @@ import pathlib
 import shlex
 import sys
 
-from absl import flags
-
 import _main
+from absl import flags
 
 COMMAND = _main.command_line(__file__)
 

@@ -20,9 +20,8 @@ in 30 seconds on 2 CPU cores.
 import pathlib
 import shlex
 
-from absl import flags
-
 import _main
+from absl import flags
 
 COMMAND = _main.command_line(__file__)
 

@@ -16,9 +16,8 @@ Expected on MNIST: after 10 epochs a Frechet distance of 0.29, with
 import pathlib
 import shlex
 
-from absl import flags
-
 import _main
+from absl import flags
 
 COMMAND = _main.command_line(__file__)
 

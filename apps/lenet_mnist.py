@@ -15,9 +15,8 @@ Expected: 0.6 % test error on MNIST after 60 epochs, 7 minutes on 2 CPU cores;
 import functools
 import shlex
 
-from absl import flags
-
 import _main
+from absl import flags
 
 COMMAND = _main.command_line(__file__)
 

@@ -18,9 +18,8 @@ import pathlib
 import sys
 from json import dumps
 
-from absl import flags
-
 import _main
+from absl import flags
 
 SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models/lenet_mnist/1"
 MEGAPIXELS = 40  # a larger image is not decoded

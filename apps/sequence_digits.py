@@ -19,9 +19,8 @@ of one CPU core.
 import pathlib
 import shlex
 
-from absl import flags
-
 import _main
+from absl import flags
 
 COMMAND = _main.command_line(__file__)
 

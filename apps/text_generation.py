@@ -17,9 +17,8 @@ Stopped at any moment, the same command goes on after its last whole epoch.
 import shlex
 import sys
 
-from absl import flags
-
 import _main
+from absl import flags
 
 COMMAND = _main.command_line(__file__)
 
