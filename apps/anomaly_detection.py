@@ -18,8 +18,9 @@ import shlex
 import sys
 import time
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 

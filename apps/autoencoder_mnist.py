@@ -16,8 +16,9 @@ Expected: 7 to 9 s an epoch of a wide kind on MNIST with one CPU thread.
 
 import pathlib
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 

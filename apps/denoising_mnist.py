@@ -19,8 +19,9 @@ import pathlib
 import shlex
 import sys
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 

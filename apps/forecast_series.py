@@ -20,8 +20,9 @@ in 30 seconds on 2 CPU cores.
 import pathlib
 import shlex
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 

@@ -16,8 +16,9 @@ Expected on MNIST: after 10 epochs a Frechet distance of 0.29, with
 import pathlib
 import shlex
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 

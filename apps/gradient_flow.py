@@ -23,8 +23,9 @@ Expected: 2 minutes of a CPU core. At lag 10 all cells learn (RMSE .14, .07 and
 import pathlib
 import time
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 

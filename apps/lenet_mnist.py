@@ -15,8 +15,9 @@ Expected: 0.6 % test error on MNIST after 60 epochs, 7 minutes on 2 CPU cores;
 import functools
 import shlex
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 

@@ -18,8 +18,9 @@ import pathlib
 import sys
 from json import dumps
 
-import _main
 from absl import flags
+
+import _main
 
 SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models/lenet_mnist/1"
 MEGAPIXELS = 40  # a larger image is not decoded

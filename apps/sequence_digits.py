@@ -19,8 +19,9 @@ of one CPU core.
 import pathlib
 import shlex
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 

@@ -17,8 +17,9 @@ Stopped at any moment, the same command goes on after its last whole epoch.
 import shlex
 import sys
 
-import _main
 from absl import flags
+
+import _main
 
 COMMAND = _main.command_line(__file__)
 
