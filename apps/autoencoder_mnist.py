@@ -88,7 +88,7 @@ def evaluate(model, history, data, path, labels, seed):
 
     def measure():
         few = few_label_errors(model.encoder, data, labels, seed=seed)
-        measured = autoencoders_evaluate.measure_autoencoder(model, data, seed)
+        measured = autoencoders_evaluate.evaluate_autoencoder(model, data, seed)
         return {**measured, "few_labels": few}
 
     of_data = {"data": data.fingerprint, "labels": labels, "seed": seed}
@@ -120,7 +120,7 @@ def run(
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
-    batches.steps_a_pass(len(data.train[0]), recipe["batch_size"])
+    batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
 
     def named(template, kind):
         names = {"dataset": data.name, "kind": kind, **recipe}

@@ -135,11 +135,14 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
 
 def clean(model, files, output, invert, overwrite):
     """Cleans image files, and returns whether all went well."""
-    from dlunits.tasks.denoising.denoise_files import clean_files, load_denoiser
+    from dlunits.tasks.denoising.denoise_files import (
+        denoise_files,
+        load_denoiser,
+    )
 
     denoise = load_denoiser(model)
     done, folder = 0, pathlib.Path(output).expanduser()
-    for file, target, problem in clean_files(
+    for file, target, problem in denoise_files(
         denoise, files, folder, invert=invert, overwrite=overwrite
     ):
         if problem:

@@ -93,7 +93,7 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     from dlunits.data.images import image_datasets
     from dlunits.tasks.gan.report import quality_table, write_gan_report
     from dlunits.tasks.gan.serve import export_gan
-    from dlunits.tasks.gan.train import write_animation
+    from dlunits.tasks.gan.train import write_gif
     from dlunits.training import RunDirectory, check_writable, format_path
 
     conditional = recipe["conditional"]
@@ -103,7 +103,7 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
         )
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
-    batches.steps_a_pass(len(data.train[0]), recipe["batch_size"])
+    batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
     kind = "conditional" if conditional else "unconditional"
     names = {"dataset": data.name, "kind": kind, **recipe}
     export_dir = pathlib.Path(format_path(export_dir, names)).expanduser()
@@ -123,7 +123,7 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
         command=COMMAND,
         seconds=run_directory.seconds,
     )
-    animation = write_animation(
+    animation = write_gif(
         run_directory.path / "samples.gif", run_directory.path / "samples"
     )
     version = export_gan(
@@ -144,12 +144,12 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
 
 def draw(model, generate, seed, label, output):
     """Draws images with a SavedModel into a file."""
-    from dlunits.tasks.gan.generate import open_generator
-    from dlunits.tasks.gan.train import grid_of, write_png
+    from dlunits.tasks.gan.generate import load_generator
+    from dlunits.tasks.gan.train import make_grid, write_png
 
-    images = open_generator(model)(generate, seed, label)
+    images = load_generator(model)(generate, seed, label)
     rows = max(n for n in range(1, generate + 1) if n * n <= generate)
-    write_png(output, grid_of(images, rows))
+    write_png(output, make_grid(images, rows))
     print(f"Drawn: {output}")
 
 

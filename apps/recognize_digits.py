@@ -77,11 +77,11 @@ def find_all(paths):
     """Returns the digits found and the errors, both by path."""
     import tensorflow as tf
 
-    from dlunits.data.images.handwriting import BLANK, find_digits, shrink
+    from dlunits.data.images.handwriting import BLANK, extract_digits, shrink
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None), tf.uint8)])
     def find(page):
-        return find_digits(shrink(page)[None])
+        return extract_digits(shrink(page)[None])
 
     digits, errors = {}, {}
     for path in paths:

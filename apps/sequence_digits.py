@@ -61,16 +61,18 @@ def train_and_evaluate(*, data, run_directory, cell, **recipe):
 
     `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
     """
-    from dlunits.tasks.digits.train_row_reader import (
-        read_rows,
-        train_row_reader,
+    from dlunits.tasks.digits.train_sequence_classifier import (
+        predict_rows,
+        train_sequence_classifier,
     )
 
-    model, history = train_row_reader(data, run_directory, cell=cell, **recipe)
+    model, history = train_sequence_classifier(
+        data, run_directory, cell=cell, **recipe
+    )
     return {
         "model": model,
         "history": history,
-        "scores": read_rows(model, data.test[0]),
+        "scores": predict_rows(model, data.test[0]),
         "seconds": run_directory.seconds,
     }
 
@@ -79,13 +81,13 @@ def export(directory, *, result, data):
     """Returns the folder of the SavedModel, which takes 28x28 images."""
     import keras
 
-    from dlunits.tasks.digits.serve import export_digit_reader
+    from dlunits.tasks.digits.serve import export_digit_classifier
 
     rows = keras.layers.Reshape((28, 28), name="rows")
     served = keras.Sequential([keras.Input((28, 28, 1)), rows, result["model"]])
     wrong = result["scores"].argmax(axis=1) != data.test[1]
     metrics = {"test_error": round(float(wrong.mean()), 6)}
-    return export_digit_reader(
+    return export_digit_classifier(
         served, directory, data=data, metrics=metrics, command=COMMAND
     )
 
@@ -95,15 +97,15 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.tasks.autoencoders.tables import as_text
-    from dlunits.tasks.digits.row_reader_report import (
+    from dlunits.tasks.digits.sequence_report import (
         accuracy_table,
-        write_row_reader_report,
+        write_sequence_report,
     )
     from dlunits.training import RunDirectory, check_writable, format_path
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
-    batches.steps_a_pass(len(data.train[0]), recipe["batch_size"])
+    batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
     directions = "both_ways" if recipe["bidirectional"] else "one_way"
 
     def named(template, cell):
@@ -128,7 +130,7 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
         results[one] = train_and_evaluate(
             data=data, run_directory=run_directory, cell=one, **recipe
         )
-    report = write_row_reader_report(
+    report = write_sequence_report(
         top / "report.html", results=results, data=data, command=COMMAND
     )
     print(f"\n{as_text(*accuracy_table(results, data))}\n")

@@ -43,7 +43,7 @@ from keras import layers, ops
 from real_data import DATA
 
 from dlunits.atomic_files import atomic_write
-from dlunits.data.batches import steps_a_pass, training_batches
+from dlunits.data.batches import steps_per_epoch, training_batches
 from dlunits.data.images import image_datasets
 from dlunits.diagnostics import code_statistics
 from dlunits.losses import squared_jacobian_norm
@@ -60,8 +60,8 @@ PIXEL_DROPOUT, LABEL_SMOOTHING = 0.1, 0.1
 
 
 def fit(model, x, y, loss, seed, *, epochs, learning_rate):
-    steps_per_epoch = steps_a_pass(len(x), BATCH_SIZE)
-    steps = epochs * steps_per_epoch
+    num_batches = steps_per_epoch(len(x), BATCH_SIZE)
+    steps = epochs * num_batches
     schedule = warmup_cosine(
         learning_rate, steps=steps, warmup_steps=steps // 20
     )
@@ -78,7 +78,7 @@ def fit(model, x, y, loss, seed, *, epochs, learning_rate):
     model.fit(
         batches,
         epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
+        steps_per_epoch=num_batches,
         shuffle=False,
         verbose=0,
     )

@@ -102,7 +102,7 @@ def autoencoder_quality(seed, real, epochs):
     model = dense_variational_autoencoder(
         images.shape[1:], LATENT, HIDDEN, seed=seed
     )
-    steps = batches.steps_a_pass(len(images), 128)
+    steps = batches.steps_per_epoch(len(images), 128)
     schedule = warmup_cosine(
         2e-3, steps=epochs * steps, warmup_steps=steps // 4
     )
@@ -115,7 +115,7 @@ def autoencoder_quality(seed, real, epochs):
         seed=seed,
         first_step=0,
         last_step=epochs * steps,
-        prepare=batches.unit_range,
+        prepare=batches.rescale_images,
     ).map(lambda images, labels: images)
     model.fit(
         images, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0

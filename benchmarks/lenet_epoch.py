@@ -41,7 +41,7 @@ def ours(epochs, augment=False):
     import keras
 
     from dlunits.data.batches import training_batches
-    from dlunits.data.images.augmentation import RandomAffine, place_in_field
+    from dlunits.data.images.augmentation import RandomAffine, pad_to_32x32
     from dlunits.models import LeNet5
 
     limit_tensorflow()
@@ -52,7 +52,7 @@ def ours(epochs, augment=False):
         seed=0,
         first_step=0,
         last_step=epochs * STEPS,
-        prepare=distort if augment else lambda x, _: place_in_field(x),
+        prepare=distort if augment else lambda x, _: pad_to_32x32(x),
     )
     model = LeNet5(input_shape=(32, 32, 1))
     compile_model(model)

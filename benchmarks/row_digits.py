@@ -37,7 +37,7 @@ ROWS = {
 
 MINUTES_A_SEED = 6  # of one core
 
-RECIPE = APPS.parent / "dlunits/tasks/digits/train_row_reader.py"
+RECIPE = APPS.parent / "dlunits/tasks/digits/train_sequence_classifier.py"
 
 
 def train(flags, data_dir, seed):

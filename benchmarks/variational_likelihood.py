@@ -43,9 +43,9 @@ from gates import gate
 from real_data import DATA
 
 from dlunits.data.batches import (
-    steps_a_pass,
+    disable_autotune,
+    steps_per_epoch,
     training_batches,
-    without_autotune,
 )
 from dlunits.data.images import image_datasets
 from dlunits.models import dense_variational_autoencoder
@@ -86,7 +86,7 @@ def train(row, seed, images, folder):
     earlier = run_directory.seconds  # of a run that was stopped, by the clock
     start = time.process_time()
     keras.utils.set_random_seed(seed)
-    steps = steps_a_pass(len(images), BATCH_SIZE)
+    steps = steps_per_epoch(len(images), BATCH_SIZE)
     learning_rate = recipe["learning_rate"]
     if row != "plain":
         learning_rate = keras.optimizers.schedules.CosineDecay(
@@ -123,7 +123,7 @@ def judge(model, images, num_samples):
     images = binarized(images, seed=(0, 0)).numpy()
     batches = tf.data.Dataset.from_tensor_slices(images).batch(500)
     scores = model.evaluate(
-        without_autotune(batches.repeat(10)), return_dict=True, verbose=0
+        disable_autotune(batches.repeat(10)), return_dict=True, verbose=0
     )
     nll = -model.log_likelihood(images, num_samples).mean(dtype="float64")
     return {"elbo": scores["loss"], "kl": scores["kl"], "nll": float(nll)}

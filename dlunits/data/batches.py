@@ -46,11 +46,11 @@ def training_batches(
     [0, 1, 2, 3, 4, 5]
     """
     num_images = len(images)
-    steps_per_epoch = steps_a_pass(num_images, batch_size)
+    num_batches = steps_per_epoch(num_images, batch_size)
     images, labels = tf.constant(images), tf.constant(labels)
 
     def batch(step):
-        epoch, index = step // steps_per_epoch, step % steps_per_epoch
+        epoch, index = step // num_batches, step % num_batches
         places = index * batch_size + tf.range(batch_size, dtype=tf.int64)
         rows = tf.random.experimental.index_shuffle(
             places,
@@ -62,7 +62,7 @@ def training_batches(
 
     steps = tf.data.Dataset.range(first_step, last_step)
     batches = steps.map(batch, num_parallel_calls=2, deterministic=True)
-    return without_autotune(batches.prefetch(4))
+    return disable_autotune(batches.prefetch(4))
 
 
 def shuffle_key(seed, epoch):
@@ -72,7 +72,7 @@ def shuffle_key(seed, epoch):
     )
 
 
-def steps_a_pass(num_images, batch_size):
+def steps_per_epoch(num_images, batch_size):
     """Whole mini-batches in one pass over the images.
 
     Raises:
@@ -80,7 +80,7 @@ def steps_a_pass(num_images, batch_size):
 
     Example:
 
-    >>> steps_a_pass(60_000, batch_size=128)  # 96 images are left out
+    >>> steps_per_epoch(60_000, batch_size=128)  # 96 images are left out
     468
     """
     if batch_size > num_images:
@@ -118,21 +118,21 @@ def evaluation_batches(images, labels, *, prepare, batch_size=1000):
     batches = batches.map(
         lambda images, labels: (prepare(images), labels), num_parallel_calls=2
     )
-    return without_autotune(batches.prefetch(4))
+    return disable_autotune(batches.prefetch(4))
 
 
-def unit_range(images, seed=None):
+def rescale_images(images, seed=None):
     """Takes uint8 images to floats in [0, 1]; for `prepare`, without chance.
 
     Example:
 
-    >>> unit_range(tf.constant([0, 255], tf.uint8)).numpy().tolist()
+    >>> rescale_images(tf.constant([0, 255], tf.uint8)).numpy().tolist()
     [0.0, 1.0]
     """
     return tf.image.convert_image_dtype(images, tf.float32)
 
 
-def without_autotune(dataset):
+def disable_autotune(dataset):
     """Keeps tf.data from tuning itself, which stalls the end of every epoch.
 
     An iterator is torn down only at the tuner's next tick, and ticks double

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def unit_range(images, shape=None):
+def parse_images(images, shape=None):
     """Brings one image or many, of any scale, to floats in [0, 1].
 
     uint8 is 0 ... 255, uint16 is 0 ... 65,535. Floats are 0 ... 1, or 0 ...
@@ -27,7 +27,7 @@ def unit_range(images, shape=None):
     Example:
 
     >>> of_both = tf.stack([tf.fill((2, 3), 51.0), tf.fill((2, 3), 0.2)])
-    >>> [round(float(x), 3) for x in unit_range(of_both)[:, 0, 0, 0]]
+    >>> [round(float(x), 3) for x in parse_images(of_both)[:, 0, 0, 0]]
     [0.2, 0.2]
     """
     most = images.dtype.max if images.dtype.is_integer else None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlunits.serving.image_requests import unit_range
+from dlunits.serving.image_requests import parse_images
 
 SHAPE = (2, 3, 1)
 
@@ -13,7 +13,7 @@ def test_images_of_another_size_are_taken_when_asked_for():
     image = np.arange(6, dtype="uint8").reshape(2, 3)
 
     for images in (image, image[None], image[None, ..., None]):
-        batch = unit_range(tf.constant(images), SHAPE)
+        batch = parse_images(tf.constant(images), SHAPE)
 
         np.testing.assert_allclose(batch[0, ..., 0], image / 255, rtol=1e-6)
 
@@ -21,7 +21,7 @@ def test_images_of_another_size_are_taken_when_asked_for():
 @pytest.mark.parametrize("shape", [(3, 2), (2, 3, 2), (1, 1, 2, 3, 1), (6,)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(tf.errors.InvalidArgumentError, match="must have the"):
-        unit_range(tf.zeros(shape), SHAPE)
+        parse_images(tf.zeros(shape), SHAPE)
 
 
 @pytest.mark.parametrize("value", [np.nan, -0.1, 255.5, np.inf])
@@ -30,13 +30,13 @@ def test_values_that_no_image_has_are_refused(value):
     image[1, 1] = value
 
     with pytest.raises(tf.errors.InvalidArgumentError, match="Every pixel"):
-        unit_range(tf.constant(image), SHAPE)
+        parse_images(tf.constant(image), SHAPE)
 
 
 def test_colors_are_kept():
     images = np.arange(36, dtype="uint8").reshape(2, 2, 3, 3)
 
     for shape in [(2, 3, 3), None]:
-        batch = unit_range(tf.constant(images), shape)
+        batch = parse_images(tf.constant(images), shape)
 
         np.testing.assert_allclose(batch, images / 255, rtol=1e-6)

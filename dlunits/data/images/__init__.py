@@ -8,5 +8,5 @@ __all__ = [
     "image_datasets",
     "image_files",
     "image_folder",
-    "overlapping_tiles",
+    "tiled_inference",
 ]

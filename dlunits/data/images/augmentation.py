@@ -7,7 +7,7 @@ import tensorflow as tf
 FIELD = 32
 
 
-def place_in_field(images):
+def pad_to_32x32(images):
     """Puts images in the middle of a 32x32 field, ink 1 on background 0.
 
     Args:
@@ -19,7 +19,7 @@ def place_in_field(images):
     Example:
 
     >>> white = tf.fill((1, 28, 28, 1), tf.constant(255, tf.uint8))
-    >>> float(tf.reduce_sum(place_in_field(white)))  # 28 * 28 * 1
+    >>> float(tf.reduce_sum(pad_to_32x32(white)))  # 28 * 28 * 1
     784.0
     """
     margin = (FIELD - images.shape[1]) // 2
@@ -64,7 +64,7 @@ class RandomAffine:
 
     >>> still = RandomAffine(0.0, 0.0, 1.0, 1.0, 0.0)
     >>> digit = tf.one_hot([[13] * 28], 28, 255, 0, dtype=tf.uint8)[..., None]
-    >>> bool(tf.reduce_all(still(digit, [0, 0]) == place_in_field(digit)))
+    >>> bool(tf.reduce_all(still(digit, [0, 0]) == pad_to_32x32(digit)))
     True
     """
 

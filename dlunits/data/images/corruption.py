@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from dlunits.data.batches import training_batches, without_autotune
+from dlunits.data.batches import disable_autotune, training_batches
 
 
 def gaussian_noise(stddev, clip=(0.0, 1.0)):
@@ -233,7 +233,7 @@ def denoising_evaluation_batches(
 
     images = tf.data.Dataset.from_tensor_slices(images).enumerate()
     pairs = images.map(pair, num_parallel_calls=2, deterministic=True)
-    return without_autotune(pairs.batch(batch_size).prefetch(4))
+    return disable_autotune(pairs.batch(batch_size).prefetch(4))
 
 
 def check_finite(images):

@@ -21,7 +21,7 @@ FAINT = 0.25  # part of the strongest ink below which a pixel is paper
 BLANK = 0.15  # contrast below which a page holds nothing to read
 
 
-class Handwriting(NamedTuple):
+class ExtractedDigits(NamedTuple):
     """What was found on a batch of pages.
 
     Attributes:
@@ -38,7 +38,7 @@ class Handwriting(NamedTuple):
     several: tf.Tensor
 
 
-def find_digits(pages):
+def extract_digits(pages):
     """Finds the digit on each page and draws it the way MNIST was made.
 
     The paper's brightness is estimated place by place, so that a shadow is
@@ -56,14 +56,14 @@ def find_digits(pages):
             their type's range or floats in [0, 1].
 
     Returns:
-        A `Handwriting`.
+        A `ExtractedDigits`.
 
     Example, a bar of 10x2 pixels is stretched to 20x4, 7 rows and columns
     of the field above the center are still ink, 11 are not:
 
     >>> page = tf.pad(tf.zeros((1, 10, 2)), [[0, 0], [9, 9], [30, 5]],
     ...               constant_values=1.0)
-    >>> digit = find_digits(page).digits[0, ..., 0]
+    >>> digit = extract_digits(page).digits[0, ..., 0]
     >>> [round(float(digit[row, 14]), 1) for row in (3, 7, 14)]
     [0.0, 1.0, 1.0]
     """
@@ -73,10 +73,10 @@ def find_digits(pages):
     level = ink / tf.maximum(contrast, 1e-3)[:, None, None]
     level = tf.clip_by_value((level - FAINT) / (1 - FAINT), 0.0, 1.0)
     kept, several = main_figure(level)
-    return Handwriting(draw(level * kept), contrast, several)
+    return ExtractedDigits(draw(level * kept), contrast, several)
 
 
-def read_digits(encoded):
+def decode_digits(encoded):
     """Decodes image files and finds the digit in each.
 
     Args:
@@ -85,7 +85,7 @@ def read_digits(encoded):
             is not applied: turn such images upright first.
 
     Returns:
-        A `Handwriting`.
+        A `ExtractedDigits`.
 
     Raises:
         tf.errors.InvalidArgumentError: If one of them is no such file.
@@ -93,13 +93,13 @@ def read_digits(encoded):
 
     def read(contents):
         page = tf.io.decode_image(contents, expand_animations=False)
-        found = find_digits(shrink(page)[None])
-        return Handwriting(*(part[0] for part in found))
+        found = extract_digits(shrink(page)[None])
+        return ExtractedDigits(*(part[0] for part in found))
 
     return tf.map_fn(
         read,
         encoded,
-        fn_output_signature=Handwriting(
+        fn_output_signature=ExtractedDigits(
             tf.TensorSpec((FIELD, FIELD, 1), tf.float32),
             tf.TensorSpec((), tf.float32),
             tf.TensorSpec((), tf.bool),

@@ -13,7 +13,7 @@ SMALLEST_SIDE = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageSet:
+class AnomalyImages:
     """Images of one size.
 
     Args:
@@ -53,7 +53,7 @@ class ImageSet:
         )
 
 
-def images_of_folder(folder, side, progress=lambda done, number: None):
+def load_image_folder(folder, side, progress=lambda done, number: None):
     """Reads the images of a folder, gray, `side` pixels high and wide.
 
     A folder with images alone holds those to learn from, or to judge. One
@@ -68,7 +68,7 @@ def images_of_folder(folder, side, progress=lambda done, number: None):
         progress: Function of the numbers of files done and of all.
 
     Returns:
-        `ImageSet`; what cannot be read is among its problems.
+        `AnomalyImages`; what cannot be read is among its problems.
 
     Raises:
         ValueError: If there is no image in it, there are files and folders
@@ -82,7 +82,7 @@ def images_of_folder(folder, side, progress=lambda done, number: None):
     >>> for name in "good", "scratched":
     ...     (folder / name).mkdir()
     ...     Image.new("L", (50, 40), 99).save(folder / name / "1.png")
-    >>> images = images_of_folder(folder, side=32)
+    >>> images = load_image_folder(folder, side=32)
     >>> images.images.shape, images.names, images.labels.tolist()
     ((2, 32, 32, 1), ['good/1.png', 'scratched/1.png'], [False, True])
     """
@@ -121,7 +121,7 @@ def images_of_folder(folder, side, progress=lambda done, number: None):
     if labeled:
         words = [name.partition("/")[0].lower() for name in names]
         labels = np.array([word not in NORMAL for word in words])
-    return ImageSet(
+    return AnomalyImages(
         np.stack(images),
         names,
         labels,
@@ -130,7 +130,7 @@ def images_of_folder(folder, side, progress=lambda done, number: None):
     )
 
 
-def images_of_class(dataset, normal_class, data_dir=None):
+def load_one_class(dataset, normal_class, data_dir=None):
     """One class of a data set to learn from, and all of them to judge.
 
     Args:
@@ -139,7 +139,7 @@ def images_of_class(dataset, normal_class, data_dir=None):
         data_dir: As `load`.
 
     Returns:
-        `(known, new)`: `ImageSet` of the class, out of the training and
+        `(known, new)`: `AnomalyImages` of the class, out of the training and
         validation splits, and of the whole test split, in which the other
         classes are anomalies.
 
@@ -148,7 +148,7 @@ def images_of_class(dataset, normal_class, data_dir=None):
 
     Example:
 
-    >>> known, new = images_of_class("digits", "3")
+    >>> known, new = load_one_class("digits", "3")
     >>> len(known.images), new.labels.mean().round(2).item()
     (153, 0.9)
     """
@@ -170,6 +170,6 @@ def images_of_class(dataset, normal_class, data_dir=None):
     places = [f"test {i}, class {names[k]}" for i, k in enumerate(labels)]
     source = f"{data.source} Class {normal_class} is normal."
     return (
-        ImageSet(known, [""] * len(known), None, source),
-        ImageSet(images, places, labels != number, source),
+        AnomalyImages(known, [""] * len(known), None, source),
+        AnomalyImages(images, places, labels != number, source),
     )

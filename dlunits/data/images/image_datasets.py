@@ -74,7 +74,7 @@ def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
     - `"mnist"`, `"fashion_mnist"`: prepared by TFDS in `data_dir`, in
       `$TFDS_DATA_DIR` or in `~/tensorflow_datasets`; else downloaded through
       TFDS to the first of these that is set.
-    - `"digits"`: the 1,797 digits inside scikit-learn, `as_mnist`.
+    - `"digits"`: the 1,797 digits inside scikit-learn, `to_mnist_format`.
     - a path: a folder of images with one subfolder a class, see
       `read_image_folder`.
     - `"auto"`: MNIST as above, or `"digits"` if there is neither a prepared
@@ -130,8 +130,10 @@ def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
 
     train, test = splits["train"], splits.get("test")
     if test is None:
-        train, test = hold_out(*train, TEST_FRACTION, [seed, 0], class_names)
-    train, validation = hold_out(
+        train, test = stratified_split(
+            *train, TEST_FRACTION, [seed, 0], class_names
+        )
+    train, validation = stratified_split(
         *train, validation_fraction, [seed, 1], class_names
     )
     parts = train, validation, test
@@ -141,7 +143,7 @@ def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
     )
 
 
-def hold_out(images, labels, fraction, seed, class_names):
+def stratified_split(images, labels, fraction, seed, class_names):
     """Splits images and labels in two, each class in the same proportion.
 
     Class by class the shares are rounded so that their sum is `fraction` of
@@ -164,7 +166,7 @@ def hold_out(images, labels, fraction, seed, class_names):
     Example:
 
     >>> labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    >>> kept, held_out = hold_out(labels, labels, 1 / 4, 0, ("a", "b"))
+    >>> kept, held_out = stratified_split(labels, labels, 1 / 4, 0, ("a", "b"))
     >>> kept[1].tolist(), held_out[1].tolist()  # a quarter of 4 is 1
     ([0, 0, 0, 1, 1, 1], [0, 1])
     """
@@ -200,7 +202,7 @@ def stratified_sample(data, number, seed):
     return images[rows] / np.float32(255), labels[rows]
 
 
-def as_mnist(images):
+def to_mnist_format(images):
     """Makes 8x8 gray digits look like MNIST's 28x28.
 
     As MNIST was made: the digit fills a field of 20x20 (by Lanczos
@@ -222,7 +224,7 @@ def as_mnist(images):
 
     >>> ink = np.zeros((1, 8, 8))
     >>> ink[0, :, 5] = 16  # a stroke right of the middle ends in the middle
-    >>> np.flatnonzero(as_mnist(ink)[0, 14, :, 0]).tolist()
+    >>> np.flatnonzero(to_mnist_format(ink)[0, 14, :, 0]).tolist()
     [12, 13, 14, 15]
     """
     from PIL import Image
@@ -293,7 +295,7 @@ def _embedded():
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    images = as_mnist(images.reshape(-1, 8, 8))
+    images = to_mnist_format(images.reshape(-1, 8, 8))
     source = (
         f"scikit-learn's {len(images):,} handwritten digits of 8x8, "
         "resized to 28x28"

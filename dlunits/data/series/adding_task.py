@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from dlunits.data.batches import without_autotune
+from dlunits.data.batches import disable_autotune
 
 # Standard deviation of a sum of two numbers, each uniform in [0, 1]: the root
 # mean squared error of who always answers 1.
@@ -89,7 +89,7 @@ def adding_batches(
 
     steps = tf.data.Dataset.range(first_step, last_step)
     batches = steps.map(batch, num_parallel_calls=1, deterministic=True)
-    return without_autotune(batches.prefetch(4))
+    return disable_autotune(batches.prefetch(4))
 
 
 def adding_examples(num_examples, *, length, seed):

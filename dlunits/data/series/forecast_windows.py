@@ -126,7 +126,7 @@ class ForecastWindows:
         for.
         """
         origins = tf.data.Dataset.from_tensor_slices(origins).batch(batch_size)
-        return batches.without_autotune(origins.map(self.cut).prefetch(2))
+        return batches.disable_autotune(origins.map(self.cut).prefetch(2))
 
     def cut(self, origins):
         """As `arrays`, of tensors."""

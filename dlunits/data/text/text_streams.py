@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from dlunits.data.batches import without_autotune
+from dlunits.data.batches import disable_autotune
 
 
 def segments_per_epoch(num_tokens, num_streams, steps):
@@ -73,7 +73,7 @@ def training_segments(tokens, *, num_streams, steps, first_step, last_step):
         return read_on[:, :-1], read_on[:, 1:]
 
     dataset = tf.data.Dataset.range(first_step, last_step).map(batch)
-    return without_autotune(dataset.prefetch(4))
+    return disable_autotune(dataset.prefetch(4))
 
 
 def evaluation_segments(tokens, *, num_streams=1, steps=256):
@@ -126,4 +126,4 @@ def evaluation_segments(tokens, *, num_streams=1, steps=256):
             tf.TensorSpec(shape, tf.float32),
         ),
     ).apply(tf.data.experimental.assert_cardinality(int(num_segments)))
-    return without_autotune(dataset.prefetch(2))
+    return disable_autotune(dataset.prefetch(2))

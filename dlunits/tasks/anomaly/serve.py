@@ -12,7 +12,7 @@ from dlunits.models import TableSchema
 from dlunits.models.anomaly.anomaly_score import in_batches
 from dlunits.models.anomaly.value_formatting import explanation
 from dlunits.serving.export import export
-from dlunits.serving.image_requests import unit_range
+from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import check_card
 from dlunits.tasks.anomaly.requests import (
     DTYPES,
@@ -45,7 +45,7 @@ def export_detector(
     If the columns describe images, there is a third one:
 
     - `score_images`, argument `images`, of any scale, see
-      `dlunits.serving.image_requests.unit_range`, returns what `score` does.
+      `dlunits.serving.image_requests.parse_images`, returns what `score` does.
 
     A request of 1,000 rows takes about 20 MB of the server's memory.
 
@@ -193,7 +193,7 @@ def image_endpoints(predict, describe, shape, false_alarm_rate):
     """
 
     def score_images(images):
-        found = predict(describe(unit_range(images, shape)))
+        found = predict(describe(parse_images(images, shape)))
         return {**found, "is_anomaly": found["p_value"] <= false_alarm_rate}
 
     specs = (

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from dlunits.atomic_files import atomic_write
-from dlunits.data.images.image_classes import images_of_class, images_of_folder
+from dlunits.data.images.image_classes import load_image_folder, load_one_class
 from dlunits.data.tables import embedded_tables
 from dlunits.models.anomaly.image_features import image_features
 from dlunits.training.run_directory import check_writable, format_path
@@ -148,10 +148,10 @@ def source_tables(
     if detector is not None:
         describe, side = detector.describe, detector.image_side
     if any(paths):
-        known, new = (path and images_of_folder(path, side) for path in paths)
+        known, new = (path and load_image_folder(path, side) for path in paths)
         known = known and known.normal()
     else:
-        known, new = images_of_class(dataset, normal_class, data_dir)
+        known, new = load_one_class(dataset, normal_class, data_dir)
     if describe is None:
         model = image_features(known.images.shape[1:], seed=seed)
         describe = functools.partial(model.predict, batch_size=1000, verbose=0)

@@ -28,7 +28,7 @@ PROJECTIONS = 20  # random ones, where the Jacobian has no closed form
 NOISE = 0.5  # standard deviation, where images are 0 to 1
 
 
-def measure_autoencoder(model, data, seed=0):
+def evaluate_autoencoder(model, data, seed=0):
     """Measures on the test images what a code keeps, costs and is good for.
 
     What has to be learnt or chosen for that comes from other images: the

@@ -29,7 +29,7 @@ def write_autoencoder_report(path, *, results, data, command, seconds, seed):
         path: HTML file to write, in a folder that exists.
         results: Dict of name to a dict of `model`
             (`dlunits.models.Autoencoder`), `measures` (of
-            `measure_autoencoder`, with `few_labels` of
+            `evaluate_autoencoder`, with `few_labels` of
             `dlunits.tasks.autoencoders.few_labels.few_label_errors`), and
             `history` (metric name to its values, one an epoch; empty for a
             model that was not trained). If one of them was trained, the report

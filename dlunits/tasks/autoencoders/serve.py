@@ -5,7 +5,7 @@ import functools
 import tensorflow as tf
 
 from dlunits.serving.export import export
-from dlunits.serving.image_requests import unit_range
+from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import image_model_card
 
 
@@ -57,7 +57,7 @@ def autoencoder_endpoints(
 
     `serving_default`, argument `images`: `(batch, height, width, channels)`,
     or `(batch, height, width)` or one image `(height, width)` of a single
-    channel, of any scale, see `dlunits.serving.image_requests.unit_range`.
+    channel, of any scale, see `dlunits.serving.image_requests.parse_images`.
     It returns `reconstructions` `(batch, height, width, channels)` as the
     decoder gives them, in 0 ... 1 if it ends in a sigmoid, and `error`
     `(batch,)`, the mean squared error a pixel.
@@ -99,10 +99,10 @@ def autoencoder_endpoints(
     """
 
     def serving_default(images):
-        return reconstructed(predict, unit_range(images, shape))
+        return reconstructed(predict, parse_images(images, shape))
 
     def encode(images):
-        return {"codes": encode_batch(unit_range(images, shape))}
+        return {"codes": encode_batch(parse_images(images, shape))}
 
     def decode(codes):
         return {"images": decode_batch(codes)}

@@ -143,7 +143,7 @@ def train_autoencoder(
         data,
         run_directory,
         epochs=epochs,
-        steps_per_epoch=batches.steps_a_pass(len(data.train[0]), batch_size),
+        steps_per_epoch=batches.steps_per_epoch(len(data.train[0]), batch_size),
         batch_size=batch_size,
         learning_rate=learning_rate,
         patience=patience,

@@ -53,7 +53,7 @@ def load_denoiser(folder):
     return lambda images: model.denoise(images)  # keeps its variables alive
 
 
-def clean_files(denoise, files, folder, *, invert=False, overwrite=False):
+def denoise_files(denoise, files, folder, *, invert=False, overwrite=False):
     """Cleans image files, and goes on where one of them is bad.
 
     Each becomes a PNG file of its own name, `photo.jpg` is cleaned into
@@ -82,7 +82,7 @@ def clean_files(denoise, files, folder, *, invert=False, overwrite=False):
     >>> (folder / "cleaned").mkdir()
     >>> Image.new("L", (50, 40), 128).save(folder / "good.png")
     >>> _ = (folder / "bad.png").write_text("no image")
-    >>> results = clean_files(
+    >>> results = denoise_files(
     ...     lambda images: {"cleaned": images},
     ...     [folder / "good.png", folder / "bad.png"],
     ...     folder / "cleaned",

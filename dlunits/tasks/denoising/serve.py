@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from dlunits.data.images.overlapping_tiles import through_tiles
+from dlunits.data.images.tiled_inference import tiled_inference
 from dlunits.serving.export import export
-from dlunits.serving.image_requests import unit_range
+from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import image_model_card
 
 
@@ -49,7 +49,7 @@ def denoiser_endpoints(predict, side):
 
     It returns `cleaned`, float32 in 0 ... 1, in the shape of `images`. A
     image larger than the model's goes through it in overlapping tiles, see
-    `dlunits.data.images.overlapping_tiles`. A server offers the endpoint for
+    `dlunits.data.images.tiled_inference`. A server offers the endpoint for
     floats; in Python it takes the integers as well.
 
     Args:
@@ -72,7 +72,7 @@ def denoiser_endpoints(predict, side):
     """
 
     def denoise(images):
-        cleaned = through_tiles(predict, unit_range(images), side)
+        cleaned = tiled_inference(predict, parse_images(images), side)
         return {"cleaned": tf.reshape(cleaned, tf.shape(images))}
 
     endpoint = (

@@ -17,7 +17,7 @@ NOISES = {
 
 # Fewer images are passed over several times, in new noise: in one epoch, and
 # to fit the linear filter.
-IMAGES_AN_EPOCH = 10_000
+IMAGES_PER_EPOCH = 10_000
 IMAGES_TO_FIT = 30_000
 
 
@@ -62,8 +62,8 @@ def train_denoiser(
         OSError: If a file cannot be written.
     """
     images, noisy = data.train[0], of_noise(noise, level, seed)
-    steps = batches.steps_a_pass(len(images), batch_size)
-    steps *= passes(images, IMAGES_AN_EPOCH)
+    steps = batches.steps_per_epoch(len(images), batch_size)
+    steps *= passes(images, IMAGES_PER_EPOCH)
     keras.utils.set_random_seed(seed)
     model = denoising_autoencoder(images.shape[1:])
     return model, fit_denoising(
@@ -96,7 +96,7 @@ def denoised_test_images(model, data, *, noise, level, seed):
     """
     images, noisy = data.train[0], of_noise(noise, level, seed)
     size = min(500, len(images))
-    steps = batches.steps_a_pass(len(images), size)
+    steps = batches.steps_per_epoch(len(images), size)
     linear = best_linear_filter(
         corruption.denoising_batches(
             images,
@@ -120,7 +120,7 @@ def of_noise(noise, level, seed):
     return {
         "corrupt": NOISES[noise](level),
         "seed": seed,
-        "prepare": batches.unit_range,
+        "prepare": batches.rescale_images,
     }
 
 

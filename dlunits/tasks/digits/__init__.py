@@ -1,3 +1,9 @@
 """Handwritten digit recognition."""
 
-__all__ = ["report", "row_reader_report", "serve", "train_row_reader"]
+__all__ = [
+    "report",
+    "sequence_report",
+    "serve",
+    "train",
+    "train_sequence_classifier",
+]

@@ -2,13 +2,13 @@
 
 import tensorflow as tf
 
-from dlunits.data.images.handwriting import FIELD, read_digits
+from dlunits.data.images.handwriting import FIELD, decode_digits
 from dlunits.serving.export import export
-from dlunits.serving.image_requests import unit_range
+from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import image_model_card
 
 
-def export_digit_reader(model, directory, *, data, metrics, command):
+def export_digit_classifier(model, directory, *, data, metrics, command):
     """Exports a model of 28x28 images with its card and warm-up requests.
 
     A model of handwritten digits gets the endpoint `recognize` for photos,
@@ -28,7 +28,7 @@ def export_digit_reader(model, directory, *, data, metrics, command):
     Raises:
         OSError: If it cannot be written.
     """
-    requests = typical_requests(data.test[0][:1])
+    requests = warmup_requests(data.test[0][:1])
     if not data.handwriting:
         del requests["recognize"]
     card = image_model_card(data, metrics, command, classes=data.class_names)
@@ -70,7 +70,7 @@ def image_endpoints(predict):
     """
 
     def serving_default(images):
-        return answer(predict, unit_range(images, (FIELD, FIELD, 1)))
+        return answer(predict, parse_images(images, (FIELD, FIELD, 1)))
 
     return {
         "serving_default": (
@@ -85,10 +85,10 @@ def digit_endpoints(predict):
     """`image_endpoints` and `recognize`, for a model of digits like MNIST's.
 
     `recognize`, argument `encoded`: image files `(batch,)`, strings, of any
-    size, see `dlunits.data.images.handwriting.read_digits`. It returns `scores`
-    and `class` as `serving_default` does, and tells what it found: `contrast`,
-    below 0.15 for a blank page, and `several`, whether there is more than one
-    figure, both `(batch,)`.
+    size, see `dlunits.data.images.handwriting.decode_digits`. It returns
+    `scores` and `class` as `serving_default` does, and `(batch,)` each:
+    `contrast`, below 0.15 for a blank page, and `several`, whether there is
+    more than one digit.
 
     Args:
         predict: As in `image_endpoints`.
@@ -103,7 +103,7 @@ def digit_endpoints(predict):
     """
 
     def recognize(encoded):
-        found = read_digits(encoded)
+        found = decode_digits(encoded)
         return {
             **answer(predict, found.digits),
             "contrast": found.contrast,
@@ -124,7 +124,7 @@ def answer(predict, images):
     return {"scores": scores, "class": tf.argmax(scores, axis=-1)}
 
 
-def typical_requests(images):
+def warmup_requests(images):
     """One request an endpoint, for `export` to warm a server up with.
 
     Args:
@@ -135,7 +135,7 @@ def typical_requests(images):
 
     Example:
 
-    >>> requests = typical_requests(tf.zeros((2, 28, 28, 1), tf.uint8))
+    >>> requests = warmup_requests(tf.zeros((2, 28, 28, 1), tf.uint8))
     >>> {name: arguments[0].dtype.name for name, arguments in requests.items()}
     {'serving_default': 'float32', 'recognize': 'string'}
     """

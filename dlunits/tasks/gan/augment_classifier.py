@@ -76,8 +76,10 @@ def error_of_classifier(parts, data, seed):
 
     steps = tf.data.Dataset.from_tensor_slices(tuple(rows)).map(batch)
     network.fit(
-        batches.without_autotune(steps.prefetch(4)), shuffle=False, verbose=0
+        batches.disable_autotune(steps.prefetch(4)), shuffle=False, verbose=0
     )
-    test = batches.evaluation_batches(*data.test, prepare=batches.unit_range)
+    test = batches.evaluation_batches(
+        *data.test, prepare=batches.rescale_images
+    )
     found = network.predict(test, verbose=0).argmax(axis=1)
     return float(np.mean(found != data.test[1]))

@@ -32,7 +32,7 @@ def train_feature_classifier(
     network = LeNet5(len(data.class_names))
     images, labels = data.train
     batch_size = min(batch_size, len(images))
-    steps = batches.steps_a_pass(len(images), batch_size)
+    steps = batches.steps_per_epoch(len(images), batch_size)
     steps *= max(1, 20_000 // len(images))
     schedule = warmup_cosine(
         learning_rate, steps=epochs * steps, warmup_steps=steps // 4
@@ -48,7 +48,7 @@ def train_feature_classifier(
             seed=seed,
             first_step=0,
             last_step=epochs * steps,
-            prepare=batches.unit_range,
+            prepare=batches.rescale_images,
         ),
         epochs=epochs,
         steps_per_epoch=steps,

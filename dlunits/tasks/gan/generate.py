@@ -5,7 +5,7 @@ import pathlib
 import tensorflow as tf
 
 
-def open_generator(version):
+def load_generator(version):
     """Opens what `dlunits.tasks.gan.serve.export_gan` wrote.
 
     Args:

@@ -12,7 +12,7 @@ from dlunits.models import convolutional_gan
 from dlunits.training.warmup_cosine import warmup_cosine
 
 # Fewer images are passed over several times in one epoch.
-IMAGES_AN_EPOCH = 20_000
+IMAGES_PER_EPOCH = 20_000
 
 GRID = 8  # images of the grid, a side
 
@@ -72,8 +72,8 @@ def train_gan(
         discriminator_steps=turns,
         seed=seed,
     )
-    steps = batches.steps_a_pass(len(images), batch_size)
-    steps *= max(1, IMAGES_AN_EPOCH // len(images))
+    steps = batches.steps_per_epoch(len(images), batch_size)
+    steps *= max(1, IMAGES_PER_EPOCH // len(images))
     optimizers = [
         keras.optimizers.Adam(
             warmup_cosine(
@@ -95,12 +95,12 @@ def train_gan(
             labels,
             batch_size=batch_size,
             seed=seed,
-            prepare=batches.unit_range,
+            prepare=batches.rescale_images,
         ),
         epochs=epochs,
         steps_per_epoch=steps,
         validation_batches=batches.evaluation_batches(
-            *data.validation, prepare=batches.unit_range
+            *data.validation, prepare=batches.rescale_images
         ),
         callbacks=[
             SampleGrids(run_directory.path / "samples"),
@@ -126,7 +126,7 @@ class SampleGrids(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.folder.mkdir(parents=True, exist_ok=True)
         count = GRID * (self.model.num_classes or GRID)
-        grid = grid_of(self.model.generate(count, seed=0), GRID)
+        grid = make_grid(self.model.generate(count, seed=0), GRID)
         write_png(self.folder / f"epoch_{epoch + 1:04d}.png", grid)
 
 
@@ -200,7 +200,7 @@ def mean_squared_distance(images):
     return float(2 * np.var(images, axis=0).sum())
 
 
-def grid_of(images, rows):
+def make_grid(images, rows):
     """Lays images out row by row; what is left of the last stays black.
 
     (count, height, width, channels) -> (rows * height, columns * width,
@@ -208,7 +208,7 @@ def grid_of(images, rows):
 
     Example:
 
-    >>> grid_of(np.ones((5, 2, 3, 1)), rows=2).shape
+    >>> make_grid(np.ones((5, 2, 3, 1)), rows=2).shape
     (4, 9, 1)
     """
     count, height, width, channels = images.shape
@@ -231,7 +231,7 @@ def write_png(path, grid):
         )
 
 
-def write_animation(path, folder, milliseconds=300):
+def write_gif(path, folder, milliseconds=300):
     """Makes one moving image (GIF) of the grids in a folder.
 
     Args:

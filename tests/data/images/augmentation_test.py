@@ -10,9 +10,9 @@ from sklearn.datasets import load_digits
 from dlunits.data.images.augmentation import (
     RandomAffine,
     field_to_image,
-    place_in_field,
+    pad_to_32x32,
 )
-from dlunits.data.images.image_datasets import as_mnist, load
+from dlunits.data.images.image_datasets import load, to_mnist_format
 
 SEED = (3, 700)
 
@@ -20,7 +20,7 @@ SEED = (3, 700)
 @pytest.fixture(scope="module")
 def digits():
     """Sixteen real digits, uint8 (16, 28, 28, 1)."""
-    return as_mnist(load_digits().images[:16])
+    return to_mnist_format(load_digits().images[:16])
 
 
 def draws(count, seed=SEED):
@@ -120,12 +120,12 @@ def test_all_amplitudes_are_reached_and_none_is_passed():
 
 def test_without_amplitudes_it_places_the_image_in_the_field(digits):
     np.testing.assert_array_equal(
-        RandomAffine(**STILL)(digits, SEED), place_in_field(digits)
+        RandomAffine(**STILL)(digits, SEED), pad_to_32x32(digits)
     )
 
 
 def test_the_field_has_two_empty_pixels_on_every_side(digits):
-    field = place_in_field(digits)
+    field = pad_to_32x32(digits)
     assert field.dtype == tf.float32
     np.testing.assert_array_equal(
         field[:, 2:30, 2:30], digits.astype("float32") / np.float32(255)
@@ -159,7 +159,7 @@ def test_shifted_by_whole_pixels_it_is_the_same_image(digits, x, y):
     # x counts to the right, y downwards; the margin of a digit is empty.
     np.testing.assert_allclose(
         moved(digits, x, y),
-        np.roll(place_in_field(digits), (y, x), axis=(1, 2)),
+        np.roll(pad_to_32x32(digits), (y, x), axis=(1, 2)),
         atol=1e-6,
     )
 

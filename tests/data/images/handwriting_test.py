@@ -1,4 +1,4 @@
-"""Handwriting found on drawn photos, against a slow NumPy drawing."""
+"""ExtractedDigits found on drawn photos, against a slow NumPy drawing."""
 
 import io
 
@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
 from dlunits.data.images import handwriting
-from dlunits.data.images.handwriting import BLANK, find_digits, read_digits
+from dlunits.data.images.handwriting import BLANK, decode_digits, extract_digits
 
 # One of each of scikit-learn's digits, legible with any pen.
 WELL_WRITTEN = (0, 11, 22, 13, 4, 15, 16, 7, 8, 9)
@@ -26,7 +26,7 @@ def page_with(number=0, **drawing):
 
 
 def found_on(page):
-    return find_digits(page[None]).digits[0, ..., 0].numpy()
+    return extract_digits(page[None]).digits[0, ..., 0].numpy()
 
 
 def draw_np(level):
@@ -120,7 +120,7 @@ def test_mnist_itself_is_hardly_changed(shared_data):
         split="test[:100]",
         batch_size=-1,
     )["image"]
-    found = find_digits(mnist)
+    found = extract_digits(mnist)
     together = [
         np.corrcoef(np.ravel(page), np.ravel(digit))[0, 1]
         for page, digit in zip(mnist, found.digits, strict=True)
@@ -147,7 +147,7 @@ def test_place_size_and_polarity_do_not_matter():
 
 def test_a_batch_gives_what_single_pages_give():
     pages = np.stack([page_with(number) for number in range(3)])
-    for page, digit in zip(pages, find_digits(pages).digits, strict=True):
+    for page, digit in zip(pages, extract_digits(pages).digits, strict=True):
         np.testing.assert_allclose(found_on(page), digit[..., 0], atol=1e-5)
 
 
@@ -164,7 +164,7 @@ def test_transparent_pixels_are_paper_whatever_color_they_hide(ink, hidden):
 
 def test_blank_paper_has_no_contrast_and_pencil_has():
     def contrast(**drawing):
-        return find_digits(page_with(0, **drawing)[None]).contrast[0]
+        return extract_digits(page_with(0, **drawing)[None]).contrast[0]
 
     assert contrast(ink=0.85) < BLANK
     assert contrast(ink=0.85, texture=0.01, gradient=0.4) < BLANK
@@ -175,15 +175,15 @@ def test_blank_paper_has_no_contrast_and_pencil_has():
 @pytest.mark.parametrize("axis", [0, 1], ids=["below", "beside"])
 def test_two_digits_are_several(numbers, axis):
     pages = [page_with(n, page=(160, 120), height=100) for n in numbers]
-    assert find_digits(np.concatenate(pages, axis)[None]).several[0]
+    assert extract_digits(np.concatenate(pages, axis)[None]).several[0]
 
 
 def test_one_digit_in_pieces_or_among_dirt_is_not_several():
     page = page_with(0, page=(240, 240), height=160)
     broken = page.copy()
     broken[110:120] = page[0, 0]  # a zero cut into two arcs
-    assert not find_digits(broken[None]).several[0]
-    assert not find_digits(page_with(3, specks=8)[None]).several[0]
+    assert not extract_digits(broken[None]).several[0]
+    assert not extract_digits(page_with(3, specks=8)[None]).several[0]
 
     # A 5 whose bar was set apart: bar and bowl are both kept.
     five = np.full((200, 200), 220, "uint8")
@@ -192,7 +192,7 @@ def test_one_digit_in_pieces_or_among_dirt_is_not_several():
     five[90:100, 80:130] = 20
     five[90:150, 125:135] = 20
     five[140:150, 80:130] = 20
-    assert not find_digits(five[None]).several[0]
+    assert not extract_digits(five[None]).several[0]
     digit = found_on(five)
     rows = np.flatnonzero(digit.max(axis=1) > 0.3)
     assert digit[rows[0]].sum() > 5  # the bar, 50 of 110 pixels: 9 of 20
@@ -205,7 +205,7 @@ def test_image_files_of_several_sizes_are_read_as_their_pixels_are():
         file = io.BytesIO()
         Image.fromarray(page).save(file, kind)
         files.append(file.getvalue())
-    read = read_digits(tf.constant(files))
+    read = decode_digits(tf.constant(files))
 
     for page, digit in zip(pages, read.digits, strict=True):
         np.testing.assert_allclose(digit[..., 0], found_on(page), atol=1e-4)
@@ -213,11 +213,11 @@ def test_image_files_of_several_sizes_are_read_as_their_pixels_are():
 
 def test_a_file_that_is_no_image_is_refused():
     with pytest.raises(tf.errors.InvalidArgumentError, match="image"):
-        read_digits(tf.constant([b"hello"]))
+        decode_digits(tf.constant([b"hello"]))
 
 
 find_on_any = tf.function(
-    find_digits, input_signature=[tf.TensorSpec([None] * 4, tf.uint8)]
+    extract_digits, input_signature=[tf.TensorSpec([None] * 4, tf.uint8)]
 )
 
 
@@ -253,14 +253,14 @@ def strokes(*boxes):
 
 def test_digits_close_side_by_side_are_several_but_a_bar_above_is_not():
     """The gap is 8 pixels of a stroke of 40, nearer than a quarter of it."""
-    beside = find_digits(strokes((30, 70, 30, 36), (30, 70, 44, 50)))
-    above = find_digits(strokes((30, 70, 30, 36), (18, 22, 28, 54)))
+    beside = extract_digits(strokes((30, 70, 30, 36), (30, 70, 44, 50)))
+    above = extract_digits(strokes((30, 70, 30, 36), (18, 22, 28, 54)))
     assert beside.several.numpy().tolist() == [True]
     assert above.several.numpy().tolist() == [False]
 
 
 def test_a_speck_near_the_stroke_is_dropped():
     """6 of 240 pixels are 2.5 % of the ink; a stroke's part has 4 % or more."""
-    clean = find_digits(strokes((30, 70, 30, 36))).digits
-    speck = find_digits(strokes((30, 70, 30, 36), (50, 52, 42, 45))).digits
+    clean = extract_digits(strokes((30, 70, 30, 36))).digits
+    speck = extract_digits(strokes((30, 70, 30, 36), (50, 52, 42, 45))).digits
     np.testing.assert_allclose(speck, clean, atol=1e-3)

@@ -18,10 +18,10 @@ from PIL import Image
 
 from dlunits.data.images.image_datasets import (
     TEST_FRACTION,
-    as_mnist,
-    hold_out,
     load,
     stratified_sample,
+    stratified_split,
+    to_mnist_format,
 )
 
 # How often each digit occurs, as published with MNIST.
@@ -107,7 +107,7 @@ def test_train_and_validation_are_the_training_split_parted(mnist, shared_data):
     (path,) = (shared_data / "tfds/mnist/3.0.1").glob("*train.tfrecord*")
     pngs, labels = zip(*records_np(path), strict=True)
     order = np.arange(60_000)
-    (train, _), (validation, _) = hold_out(
+    (train, _), (validation, _) = stratified_split(
         order, np.array(labels), 1 / 12, [0, 1], mnist.class_names
     )
 
@@ -216,7 +216,7 @@ def test_parts_of_the_embedded_digits_share_no_image():
 
     digits = load("digits")
     images, labels = load_digits(return_X_y=True)
-    images = as_mnist(images.reshape(-1, 8, 8))
+    images = to_mnist_format(images.reshape(-1, 8, 8))
 
     together = np.concatenate([part[0] for part in parts(digits)])
     assert sorted(map(bytes, together)) == sorted(map(bytes, images))
@@ -258,7 +258,7 @@ def test_embedded_digits_have_the_ink_of_mnist(mnist):
 
 
 def test_a_blank_digit_stays_blank():
-    assert not as_mnist(np.zeros((1, 8, 8))).any()
+    assert not to_mnist_format(np.zeros((1, 8, 8))).any()
 
 
 @given(
@@ -271,7 +271,7 @@ def test_held_out_parts_are_stratified_partitions(labels, fraction, seed):
     counts = np.bincount(labels, minlength=4)
     order = np.arange(len(labels))
     try:
-        (kept, kept_labels), (held, held_labels) = hold_out(
+        (kept, kept_labels), (held, held_labels) = stratified_split(
             order, labels, fraction, seed, "abcd"
         )
     except ValueError:

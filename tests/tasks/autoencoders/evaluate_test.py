@@ -14,9 +14,9 @@ from dlunits.tasks.autoencoders.evaluate import (
     anomaly_auc,
     denoising,
     drawn,
+    evaluate_autoencoder,
     jacobian_norm,
     mapped_labels,
-    measure_autoencoder,
 )
 
 
@@ -45,7 +45,7 @@ def model(data):
 
 @pytest.fixture(scope="module")
 def measures(model, data):
-    return measure_autoencoder(model, data)
+    return evaluate_autoencoder(model, data)
 
 
 def test_the_error_is_that_of_the_test_images(model, data, measures):
@@ -84,7 +84,7 @@ def test_the_jacobian_of_pca_is_orthonormal(measures, model, data):
 
 def test_sensitivity_does_not_depend_on_the_scale_of_the_code(model, data):
     scaled = scaled_autoencoder(model, 1000.0)
-    one, other = (measure_autoencoder(m, data) for m in (model, scaled))
+    one, other = (evaluate_autoencoder(m, data) for m in (model, scaled))
     assert other["jacobian_norm"] == pytest.approx(
         1000 * one["jacobian_norm"], rel=1e-3
     )
@@ -205,7 +205,7 @@ def test_images_are_drawn_without_repetition_and_by_the_seed(data):
 
 
 def test_everything_is_the_same_again_and_fits_into_json(measures, model, data):
-    again = json.loads(json.dumps(measure_autoencoder(model, data)))
+    again = json.loads(json.dumps(evaluate_autoencoder(model, data)))
     assert again == measures
 
 
@@ -213,4 +213,4 @@ def test_codes_that_are_not_finite_are_refused(model, data):
     broken = pca_autoencoder(data.train[0] / np.float32(255), latent_dim=2)
     broken.set_weights([np.nan * w for w in broken.get_weights()])
     with pytest.raises(ValueError, match="must be finite"):
-        measure_autoencoder(broken, data)
+        evaluate_autoencoder(broken, data)

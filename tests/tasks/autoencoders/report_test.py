@@ -13,7 +13,7 @@ from dlunits.models import (
     dense_variational_autoencoder,
     pca_autoencoder,
 )
-from dlunits.tasks.autoencoders.evaluate import measure_autoencoder
+from dlunits.tasks.autoencoders.evaluate import evaluate_autoencoder
 from dlunits.tasks.autoencoders.report import (
     first_kernel,
     interpolations,
@@ -64,7 +64,7 @@ def results(data):
             "model": model,
             "history": histories.get(name, {}),
             "measures": {
-                **measure_autoencoder(model, data, SEED),
+                **evaluate_autoencoder(model, data, SEED),
                 "few_labels": FEW,
             },
         }

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from dlunits.tasks.denoising.denoise_files import clean_files, load_denoiser
+from dlunits.tasks.denoising.denoise_files import denoise_files, load_denoiser
 
 
 def as_it_is(images):
@@ -44,7 +44,7 @@ def test_each_color_goes_through_the_model_and_alpha_does_not(
 ):
     before = pixels(*shape)
     file = save(tmp_path / "a.tiff", before)
-    [(_, target, problem)] = clean_files(half, [file], output)
+    [(_, target, problem)] = denoise_files(half, [file], output)
     assert problem is None
     assert target == output / "a.png"
     colors = before[..., :3] if len(shape) == 3 else before
@@ -65,7 +65,7 @@ def test_a_model_sees_one_gray_image_in_the_unit_range(tmp_path, output):
         return as_it_is(images)
 
     before = pixels(30, 40, 3)
-    list(clean_files(model, [save(tmp_path / "a.png", before)], output))
+    list(denoise_files(model, [save(tmp_path / "a.png", before)], output))
     assert [x.shape for x in seen] == [(1, 30, 40)] * 3
     np.testing.assert_allclose(
         np.stack(seen, axis=-1)[0], before / 255, rtol=1e-6
@@ -76,7 +76,7 @@ def test_inverted_images_are_cleaned_as_negatives(tmp_path, output):
     """255 - (255 - x) / 2: what is white stays white."""
     before = pixels(30, 40)
     file = save(tmp_path / "a.png", before)
-    [(_, target, _)] = clean_files(half, [file], output, invert=True)
+    [(_, target, _)] = denoise_files(half, [file], output, invert=True)
     expected = 255 - (255 - before.astype(float)) / 2
     np.testing.assert_allclose(read(target), expected, atol=1)
 
@@ -86,7 +86,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path, output):
     bad = tmp_path / "bad.png"
     bad.write_text("no image")
     files = [good[0], bad, tmp_path / "gone.png", good[1]]
-    results = list(clean_files(as_it_is, files, output))
+    results = list(denoise_files(as_it_is, files, output))
     assert [file for file, _, _ in results] == files
     problems = [problem for *_, problem in results]
     assert problems[0] is problems[3] is None
@@ -98,10 +98,10 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path, output):
 def test_what_is_there_is_replaced_only_if_allowed(tmp_path, output):
     file = save(tmp_path / "a.png", pixels(5, 5))
     other = save(output / "a.png", 0 * pixels(5, 5))
-    [(_, _, problem)] = clean_files(as_it_is, [file], output)
+    [(_, _, problem)] = denoise_files(as_it_is, [file], output)
     assert "which was there before" in problem
     assert read(other).max() == 0
-    [(_, _, problem)] = clean_files(as_it_is, [file], output, overwrite=True)
+    [(_, _, problem)] = denoise_files(as_it_is, [file], output, overwrite=True)
     assert problem is None
     np.testing.assert_array_equal(read(other), read(file))
 
@@ -111,7 +111,7 @@ def test_two_images_of_one_name_do_not_replace_each_other(tmp_path, output):
         save(tmp_path / folder / "a.png", pixels(5, 5) // n)
         for n, folder in enumerate("xy", 1)
     ]
-    results = list(clean_files(as_it_is, files, output, overwrite=True))
+    results = list(denoise_files(as_it_is, files, output, overwrite=True))
     assert results[0][2] is None
     assert f"the cleaned {files[0]}" in results[1][2]
     np.testing.assert_array_equal(read(output / "a.png"), read(files[0]))
@@ -120,14 +120,14 @@ def test_two_images_of_one_name_do_not_replace_each_other(tmp_path, output):
 def test_a_image_never_replaces_itself(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
     before = file.read_bytes()
-    [(_, _, problem)] = clean_files(half, [file], tmp_path, overwrite=True)
+    [(_, _, problem)] = denoise_files(half, [file], tmp_path, overwrite=True)
     assert "an image to clean" in problem
     assert file.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_written_is_a_problem_of_the_file(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
-    [(_, _, problem)] = clean_files(as_it_is, [file], tmp_path / "gone")
+    [(_, _, problem)] = denoise_files(as_it_is, [file], tmp_path / "gone")
     assert "No such file or directory: could not write" in problem
     assert problem.endswith(f"'{tmp_path}/gone/a.png'")
 
@@ -179,7 +179,7 @@ def test_no_image_still_to_be_cleaned_is_replaced(tmp_path):
     )
     before = read(second)
 
-    results = clean_files(half, [first, second], tmp_path, overwrite=True)
+    results = denoise_files(half, [first, second], tmp_path, overwrite=True)
 
     for _, target, problem in results:
         assert target == second
@@ -200,7 +200,7 @@ def test_a_model_that_runs_out_of_memory_does_not_end_the_rest(
             raise tf.errors.ResourceExhaustedError(None, None, "OOM\nat node")
         return {"cleaned": images}
 
-    (_, _, problem), (_, target, none) = clean_files(
+    (_, _, problem), (_, target, none) = denoise_files(
         narrow, [wide, small], output
     )
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from dlunits.data.images import image_datasets
-from dlunits.data.images.overlapping_tiles import through_tiles
+from dlunits.data.images.tiled_inference import tiled_inference
 from dlunits.models import convolutional_autoencoder
 from dlunits.tasks.denoising.serve import export_denoiser
 
@@ -64,7 +64,7 @@ def test_a_image_of_the_models_size_is_what_the_model_makes_of_it(
 def test_images_of_any_size_go_through_tiles(served, model, shape):
     x = images(*shape)
     whole = x.reshape({2: (1, *shape, 1), 3: (*shape, 1), 4: shape}[len(shape)])
-    expected = through_tiles(lambda tiles: model(tiles), whole, 28)
+    expected = tiled_inference(lambda tiles: model(tiles), whole, 28)
     cleaned = served.denoise(x)["cleaned"]
     assert cleaned.shape == shape
     np.testing.assert_allclose(cleaned, tf.reshape(expected, shape), atol=1e-5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dlunits.data.images import image_datasets
-from dlunits.data.images.augmentation import place_in_field
+from dlunits.data.images.augmentation import pad_to_32x32
 from dlunits.tasks.digits.report import write_classifier_report
 
 
@@ -31,7 +31,7 @@ def run():
         "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
     (train, train_labels), (validation, validation_labels), (test, _) = (
-        (place_in_field(images), labels)
+        (pad_to_32x32(images), labels)
         for images, labels in (data.train, data.validation, data.test)
     )
     history = model.fit(

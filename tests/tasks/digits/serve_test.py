@@ -10,11 +10,11 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
-from dlunits.data.images.handwriting import BLANK, find_digits
+from dlunits.data.images.handwriting import BLANK, extract_digits
 from dlunits.tasks.digits.serve import (
     digit_endpoints,
     image_endpoints,
-    typical_requests,
+    warmup_requests,
 )
 
 
@@ -115,12 +115,12 @@ def test_image_files_are_read_like_the_page_they_hold(served, model):
     scores = served.recognize(tf.constant(files))["scores"]
 
     for page, score in zip(pages, scores, strict=True):
-        digit = find_digits(page[None]).digits
+        digit = extract_digits(page[None]).digits
         np.testing.assert_allclose(score, model(digit)[0], atol=1e-4)
 
 
 def test_typical_requests_are_answered_by_their_endpoints(served, images):
-    requests = typical_requests(images)
+    requests = warmup_requests(images)
     assert set(requests) == {"serving_default", "recognize"}
     for name, arguments in requests.items():
         signature = served.signatures[name]

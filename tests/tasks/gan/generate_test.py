@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dlunits.serving.export import export
-from dlunits.tasks.gan.generate import open_generator
+from dlunits.tasks.gan.generate import load_generator
 
 CARD = {
     "data": "none",
@@ -17,7 +17,7 @@ CARD = {
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(OSError, match="is no SavedModel: name a folder"):
-        open_generator(tmp_path)
+        load_generator(tmp_path)
 
 
 def test_a_model_that_generates_nothing_is_refused(tmp_path):
@@ -32,7 +32,7 @@ def test_a_model_that_generates_nothing_is_refused(tmp_path):
         card=CARD,
     )
     with pytest.raises(ValueError, match="generates nothing: it offers"):
-        open_generator(version)
+        load_generator(version)
 
 
 def test_a_label_is_refused_where_there_are_no_classes(tmp_path):
@@ -53,7 +53,7 @@ def test_a_label_is_refused_where_there_are_no_classes(tmp_path):
         }
 
     version = export(model, tmp_path / "g", endpoints=endpoints, card=CARD)
-    generate = open_generator(version)
+    generate = load_generator(version)
     assert generate(3, 0).shape == (3, 1)
     with pytest.raises(ValueError, match="knows no classes"):
         generate(3, 0, 2)

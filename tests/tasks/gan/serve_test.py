@@ -9,7 +9,7 @@ import pytest
 
 from dlunits.data.images import image_datasets
 from dlunits.models import convolutional_gan
-from dlunits.tasks.gan.generate import open_generator
+from dlunits.tasks.gan.generate import load_generator
 from dlunits.tasks.gan.serve import export_gan
 
 
@@ -30,7 +30,7 @@ def exported(request, tmp_path_factory):
 
 def test_same_seed_same_images(exported):
     _, version = exported
-    generate = open_generator(version)
+    generate = load_generator(version)
     first = generate(5, 3)
     assert first.shape == (5, 8, 8, 1)
     np.testing.assert_array_equal(first, generate(5, 3))
@@ -39,7 +39,7 @@ def test_same_seed_same_images(exported):
 
 def test_first_of_many_images_are_those_of_few(exported):
     _, version = exported
-    generate = open_generator(version)
+    generate = load_generator(version)
     many = generate(150, 7)  # three batches
     assert len(many) == 150
     np.testing.assert_allclose(many[:70], generate(70, 7), atol=1e-6)
@@ -50,7 +50,7 @@ def test_class_is_the_one_that_was_asked_for(exported):
     model, version = exported
     if model.num_classes is None:
         pytest.skip("It has no classes.")
-    generate = open_generator(version)
+    generate = load_generator(version)
     in_turn, threes = generate(13, 1), generate(13, 1, 3)
     np.testing.assert_allclose(in_turn[[3]], threes[[3]], atol=1e-6)
     assert not np.allclose(in_turn[4], threes[4], atol=1e-6)
@@ -59,7 +59,7 @@ def test_class_is_the_one_that_was_asked_for(exported):
 @pytest.mark.parametrize("count", [0, -1, 10_001])
 def test_count_out_of_range_is_refused(exported, count):
     with pytest.raises(ValueError, match="is out of range"):
-        open_generator(exported[1])(count, 0)
+        load_generator(exported[1])(count, 0)
 
 
 def test_a_process_without_dlunits_draws_the_same(exported, tmp_path):
@@ -78,4 +78,4 @@ def test_a_process_without_dlunits_draws_the_same(exported, tmp_path):
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
     found = np.load(tmp_path / "images.npy")
-    np.testing.assert_array_equal(found, open_generator(version)(4, 9))
+    np.testing.assert_array_equal(found, load_generator(version)(4, 9))

@@ -23,7 +23,7 @@ def few():
 
 @pytest.fixture(scope="module")
 def trained(few, tmp_path_factory):
-    train.IMAGES_AN_EPOCH, kept = 256, train.IMAGES_AN_EPOCH
+    train.IMAGES_PER_EPOCH, kept = 256, train.IMAGES_PER_EPOCH
     run_directory = RunDirectory(tmp_path_factory.mktemp("run"), {"seed": 0})
     yield (
         run_directory,
@@ -31,7 +31,7 @@ def trained(few, tmp_path_factory):
             few, run_directory, conditional=True, epochs=2, batch_size=64
         ),
     )
-    train.IMAGES_AN_EPOCH = kept
+    train.IMAGES_PER_EPOCH = kept
 
 
 def test_history_tells_who_wins_and_how_diverse_the_images_are(trained):
@@ -62,7 +62,7 @@ def test_every_epoch_leaves_a_grid_with_a_class_a_column(trained):
 
 def test_grids_become_an_animation(trained, tmp_path):
     run_directory, *_ = trained
-    path = train.write_animation(
+    path = train.write_gif(
         tmp_path / "samples.gif", run_directory.path / "samples"
     )
     with Image.open(path) as animation:
@@ -71,7 +71,7 @@ def test_grids_become_an_animation(trained, tmp_path):
 
 def test_animation_of_no_grids_is_refused(tmp_path):
     with pytest.raises(OSError, match="has no grids"):
-        train.write_animation(tmp_path / "samples.gif", tmp_path)
+        train.write_gif(tmp_path / "samples.gif", tmp_path)
 
 
 def test_run_again_it_trains_no_more_and_ends_the_same(few, trained):

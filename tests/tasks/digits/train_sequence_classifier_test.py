@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from dlunits.data.images import image_datasets
-from dlunits.tasks.digits.train_row_reader import (
+from dlunits.tasks.digits.train_sequence_classifier import (
     LARGEST_NORM,
     as_rows,
     distorted_rows,
-    read_rows,
-    train_row_reader,
+    predict_rows,
+    train_sequence_classifier,
 )
 from dlunits.training import RunDirectory
 
@@ -26,7 +26,7 @@ def data():
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    return train_row_reader(
+    return train_sequence_classifier(
         data,
         RunDirectory(folder, {}),
         cell="gru",
@@ -41,7 +41,7 @@ def trained(data, tmp_path_factory):
 def test_learns_to_read_digits_of_test_images(trained, data):
     model, history = trained
     images, labels = data.test
-    correct = read_rows(model, images).argmax(axis=1) == labels
+    correct = predict_rows(model, images).argmax(axis=1) == labels
     # Guessing gives 0.1; the digits are 300, so 0.8 leaves 60 mistakes.
     assert correct.mean() > 0.8
     assert history["loss"][1] < history["loss"][0]
@@ -65,7 +65,7 @@ def test_scores_are_those_of_the_images_in_their_order(trained, data):
     images = data.test[0][:5]
     rows = images[..., 0].astype("float32") / 255
     np.testing.assert_allclose(
-        read_rows(model, images), model.predict(rows, verbose=0), rtol=1e-4
+        predict_rows(model, images), model.predict(rows, verbose=0), rtol=1e-4
     )
 
 
@@ -74,7 +74,7 @@ def test_layers_are_as_many_as_asked_for(data, tmp_path):
     data = dataclasses.replace(
         data, train=(data.train[0][few], data.train[1][few])
     )
-    model, history = train_row_reader(
+    model, history = train_sequence_classifier(
         data,
         RunDirectory(tmp_path, {}),
         cell="rnn",

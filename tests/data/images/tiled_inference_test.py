@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from dlunits.data.images.overlapping_tiles import through_tiles
+from dlunits.data.images.tiled_inference import tiled_inference
 
 
 def images(*shape):
@@ -45,7 +45,7 @@ def through_tiles_np(model, image, side, step):
 )
 def test_is_the_weighted_mean_of_all_tiles(size, side, step):
     image = images(*size)
-    result = through_tiles(edge_finder, image[None, :, :, None], side, step)
+    result = tiled_inference(edge_finder, image[None, :, :, None], side, step)
     expected = through_tiles_np(edge_finder, image, side, step)
     np.testing.assert_allclose(result[0, :, :, 0], expected, rtol=1e-4)
 
@@ -53,7 +53,7 @@ def test_is_the_weighted_mean_of_all_tiles(size, side, step):
 def test_a_image_of_one_tile_is_what_the_model_makes_of_it():
     one = images(3, 28, 28, 1)
     np.testing.assert_allclose(
-        through_tiles(edge_finder, one, 28), edge_finder(one), rtol=1e-5
+        tiled_inference(edge_finder, one, 28), edge_finder(one), rtol=1e-5
     )
 
 
@@ -65,13 +65,13 @@ def test_a_image_of_one_tile_is_what_the_model_makes_of_it():
 )
 def test_a_model_that_changes_nothing_gives_back_any_size(height, width, step):
     image = images(2, height, width, 3)
-    result = through_tiles(tf.identity, image, 8, step)
+    result = tiled_inference(tf.identity, image, 8, step)
     np.testing.assert_allclose(result, image, rtol=1e-5)
 
 
 def test_tiles_may_be_single_pixels():
     image = images(1, 2, 3, 1)
-    result = through_tiles(lambda tiles: 2 * tiles, image, side=1)
+    result = tiled_inference(lambda tiles: 2 * tiles, image, side=1)
     np.testing.assert_allclose(result, 2 * image, rtol=1e-6)
 
 
@@ -83,7 +83,7 @@ def test_a_small_image_is_seen_with_its_mirror_image():
         return tiles
 
     with_mirror = np.pad(images(3, 4), [(0, 2), (0, 1)], "symmetric")
-    through_tiles(model, with_mirror[None, :3, :4, None], 5)
+    tiled_inference(model, with_mirror[None, :3, :4, None], 5)
     np.testing.assert_array_equal(seen[0], with_mirror)
 
 
@@ -103,18 +103,18 @@ def test_tiles_that_disagree_leave_no_seam():
 
     # Half a side divides both sizes: all overlaps are of half a side.
     flat = np.zeros((1, 10 * side, 6 * side, 1), "float32")
-    result = through_tiles(model, flat, side).numpy()[0, :, :, 0]
+    result = tiled_inference(model, flat, side).numpy()[0, :, :, 0]
     slope = max(np.abs(np.diff(result, axis=axis)).max() for axis in (0, 1))
     assert 0.01 < slope <= math.pi / side
 
 
 def test_colors_are_cleaned_one_by_one():
     color = images(2, 20, 11, 3)
-    result = through_tiles(edge_finder, color, 8)
+    result = tiled_inference(edge_finder, color, 8)
     for channel in range(3):
         np.testing.assert_allclose(
             result[..., channel : channel + 1],
-            through_tiles(edge_finder, color[..., channel : channel + 1], 8),
+            tiled_inference(edge_finder, color[..., channel : channel + 1], 8),
             rtol=1e-6,
         )
 
@@ -122,12 +122,12 @@ def test_colors_are_cleaned_one_by_one():
 def test_sizes_may_be_known_only_when_it_is_called():
     any_size = tf.TensorSpec((None, None, None, None))
     traced = tf.function(
-        lambda x: through_tiles(edge_finder, x, 8), input_signature=[any_size]
+        lambda x: tiled_inference(edge_finder, x, 8), input_signature=[any_size]
     )
     for shape in ((1, 5, 30, 1), (2, 19, 9, 3)):
         np.testing.assert_allclose(
             traced(images(*shape)),
-            through_tiles(edge_finder, images(*shape), 8),
+            tiled_inference(edge_finder, images(*shape), 8),
             rtol=1e-5,
         )
 
@@ -135,4 +135,4 @@ def test_sizes_may_be_known_only_when_it_is_called():
 @pytest.mark.parametrize("step", [0, 9])
 def test_refuses_a_step_that_leaves_gaps_or_stands_still(step):
     with pytest.raises(ValueError, match=f"Received: step={step}"):
-        through_tiles(tf.identity, images(1, 9, 9, 1), 8, step)
+        tiled_inference(tf.identity, images(1, 9, 9, 1), 8, step)

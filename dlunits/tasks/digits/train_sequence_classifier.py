@@ -8,13 +8,13 @@ from dlunits.models import RecurrentModel
 from dlunits.training.warmup_cosine import warmup_cosine
 
 # Fewer images are passed over several times, distorted anew, in one epoch.
-IMAGES_AN_EPOCH = 20_000
+IMAGES_PER_EPOCH = 20_000
 
 # The norm of all gradients together that is not exceeded.
 LARGEST_NORM = 1.0
 
 
-def train_row_reader(
+def train_sequence_classifier(
     data,
     run_directory,
     *,
@@ -79,9 +79,9 @@ def train_row_reader(
         dropout=dropout,
         output_activation="softmax",
     )
-    steps = batches.steps_a_pass(len(data.train[0]), batch_size)
+    steps = batches.steps_per_epoch(len(data.train[0]), batch_size)
     if augment:
-        steps *= max(1, IMAGES_AN_EPOCH // len(data.train[0]))
+        steps *= max(1, IMAGES_PER_EPOCH // len(data.train[0]))
     schedule = warmup_cosine(
         learning_rate, steps=epochs * steps, warmup_steps=steps
     )
@@ -109,7 +109,7 @@ def train_row_reader(
     return model, history
 
 
-def read_rows(model, images):
+def predict_rows(model, images):
     """The probabilities that a row reader gives.
 
     Args:
@@ -125,7 +125,7 @@ def read_rows(model, images):
     >>> inputs = keras.Input((28, 28))
     >>> mean = keras.Model(inputs, keras.ops.mean(inputs, axis=-1))
     >>> images = np.full((2, 28, 28, 1), 51, "uint8")
-    >>> round(float(read_rows(mean, images)[1, 27]), 3)  # 51 / 255
+    >>> round(float(predict_rows(mean, images)[1, 27]), 3)  # 51 / 255
     0.2
     """
     from dlunits.data import batches

@@ -60,7 +60,7 @@ def validation_accuracy(history):
     return history["val_accuracy"][best - 1]
 
 
-def write_row_reader_report(path, *, results, data, command):
+def write_sequence_report(path, *, results, data, command):
     """Writes how well each cell reads, how it learnt, and what it mistakes.
 
     The confusion matrix and the mistakes are those of the network that is

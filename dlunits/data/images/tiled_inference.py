@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 
-def through_tiles(predict, images, side, step=None):
+def tiled_inference(predict, images, side, step=None):
     """Applies a model of square images to images of any size.
 
     The image is cut into tiles of `side` x `side`, one every `step` pixels,
@@ -48,7 +48,7 @@ def through_tiles(predict, images, side, step=None):
     >>> image = tf.reshape(tf.range(6.0), (1, 1, 6, 1))
     >>> def mean(tiles):
     ...     return 0 * tiles + tf.reduce_mean(tiles, (1, 2, 3), keepdims=True)
-    >>> smooth = through_tiles(mean, image, side=4)  # of 0-3 and of 2-5
+    >>> smooth = tiled_inference(mean, image, side=4)  # of 0-3 and of 2-5
     >>> [round(float(y), 2) for y in smooth[0, 0, :, 0]]
     [1.5, 1.5, 1.79, 3.21, 3.5, 3.5]
     """

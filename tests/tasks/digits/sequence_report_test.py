@@ -8,9 +8,9 @@ import pytest
 
 from dlunits.data.images import image_datasets
 from dlunits.models import RecurrentModel
-from dlunits.tasks.digits.row_reader_report import (
+from dlunits.tasks.digits.sequence_report import (
     accuracy_table,
-    write_row_reader_report,
+    write_sequence_report,
 )
 
 # The best on the validation images is not the best on the test images.
@@ -57,7 +57,7 @@ def results(data):
 
 def written(path, results, data):
     """The report's text, a dict of its key figures, and of its images."""
-    report = write_row_reader_report(
+    report = write_sequence_report(
         path, results=results, data=data, command="python apps/x.py --cell=all"
     )
     assert report == path
