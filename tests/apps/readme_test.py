@@ -1,0 +1,69 @@
+"""The commands of the README run, on little data."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.docs.pages_test import app_commands
+
+# Flags that make a command of the README short. The last of equal flags counts.
+SHORT = {
+    "lenet_mnist": ["--epochs=1", "--dataset=digits"],
+    "recognize_digits": [],
+    "sequence_digits": ["--epochs=1", "--units=8", "--dataset=digits"],
+    "autoencoder_mnist": [
+        "--epochs=1",
+        "--dataset=digits",
+        "--num_labels=5000",  # more than there are: no fine-tuning
+    ],
+    "denoising_mnist": ["--epochs=1", "--dataset=digits"],
+    "anomaly_detection": ["--train_steps=5"],
+    "forecast_series": ["--epochs=1", "--window=24", "--units=8"],
+    "text_generation": [
+        "--epochs=1",
+        "--units=8",
+        "--batch_size=8",
+        "--bptt_steps=16",
+    ],
+    "gan_mnist": ["--epochs=1", "--dataset=digits", "--batch_size=600"],
+    "gradient_flow": ["--epochs=1", "--units=4", "--lags=3"],
+}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A folder with the files that the commands of the README name."""
+    folder = tmp_path_factory.mktemp("readme")
+    rng = np.random.default_rng(0)
+    digit = np.zeros((60, 60), "uint8")
+    digit[10:50, 27:33] = 255  # a one
+    Image.fromarray(255 - digit).save(folder / "photo.jpg")
+    for name in ("normal", "new"):
+        rows = [f"{x:.3f},{x * 2:.3f}" for x in rng.normal(size=200)]
+        (folder / f"{name}.csv").write_text("\n".join(["a,b", *rows]) + "\n")
+    hours = np.datetime64("2026-01-01T00") + np.arange(600)
+    values = 10 + np.sin(np.arange(600) * 2 * np.pi / 24)
+    rows = [f"{t},{v:.4f}" for t, v in zip(hours, values, strict=True)]
+    (folder / "series.csv").write_text("\n".join(["time,value", *rows]) + "\n")
+    (folder / "book.txt").write_text("The quick brown fox. " * 500)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, id=command[0])
+        for command in app_commands("README.md")
+        if command[0] in SHORT
+    ],
+)
+def test_commands_of_the_readme_run(command, run_app, inputs):
+    name, *arguments = command
+    process = run_app(f"{name}.py", inputs, *arguments, *SHORT[name])
+    assert process.returncode == 0, process.stderr
+
+
+def test_the_readme_has_a_command_for_every_app(project):
+    apps = {path.stem for path in project.glob("apps/[!_]*.py")}
+    assert apps == {command[0] for command in app_commands("README.md")} & apps
+    assert apps == set(SHORT)
