@@ -82,6 +82,7 @@ def test_blocks_say_their_language(page):
 )
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    pathlib.Path("saved_models").symlink_to(PROJECT / "saved_models")
     namespace = {}
     for block in blocks(page, "python"):
         if not block["reason"]:
