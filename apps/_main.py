@@ -16,10 +16,11 @@ library are imported here: `--help` answers without loading Keras.
 
 import os
 import pathlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
@@ -103,6 +104,13 @@ def define_common_flags(
         define(name, default, text, **bounds)
 
 
+def is_installed() -> bool:
+    """Whether the command `dlunits` started this process."""
+    # It sets sys.argv[0] to "dlunits NAME"; otherwise that is a path.
+    called = sys.argv[0]
+    return called.startswith("dlunits ") and not called.endswith(".py")
+
+
 def program(name: str) -> str:
     """Command that starts an app, in the form in which this one was started.
 
@@ -113,11 +121,7 @@ def program(name: str) -> str:
         `"dlunits NAME"` if the installed command started this process, else
         `"python apps/NAME.py"`.
     """
-    # The command `dlunits` sets sys.argv[0] to "dlunits NAME".
-    called, script = sys.argv[0], sys.argv[0].endswith(".py")
-    if called.startswith("dlunits ") and not script:
-        return f"dlunits {name}"
-    return f"python apps/{name}.py"
+    return f"dlunits {name}" if is_installed() else f"python apps/{name}.py"
 
 
 def command_line(file: str) -> str:
@@ -239,6 +243,11 @@ def run_app(
             )
 
     define_flags()
+    if is_installed():  # `--help` shows the docstring
+        script = sys.modules["__main__"]
+        script.__doc__ = re.sub(
+            r"python apps/(\w+)\.py", r"dlunits \1", script.__doc__ or ""
+        )
     app.run(main, flags_parser=parse_flags)
 
 
@@ -250,7 +259,7 @@ def parse_flags(arguments: list[str]) -> list[str]:
         fail(f"{error}; --help lists the flags")
 
 
-def fail(message: object) -> None:
+def fail(message: object) -> NoReturn:
     """Exits with status 1 and one line on stderr."""
     line = " ".join(str(message).splitlines())
     sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {line}")

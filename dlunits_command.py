@@ -1,0 +1,96 @@
+"""The command `dlunits`: runs an app by its name.
+
+    dlunits --help
+    dlunits lenet_mnist --epochs=5
+    dlunits recognize_digits photo.jpg
+
+`dlunits NAME ...` runs the same file as `python apps/NAME.py ...` in a
+checkout. This module is not part of the package `dlunits`, because importing
+that loads Keras, which takes seconds: only the standard library is imported
+here, and the apps are listed without importing them.
+"""
+
+import ast
+import difflib
+import importlib.machinery
+import pathlib
+import sys
+import types
+
+USAGE = """\
+usage: dlunits APP [FLAGS] [FILES]
+       dlunits APP --help    lists the flags of an app
+       dlunits --version
+
+Deep-learning units for Keras 3. Apps:
+
+{apps}
+
+Results are written to the current folder: runs/ and saved_models/."""
+
+
+def apps_folder() -> pathlib.Path:
+    """Folder of the apps: of the installed package, else of the checkout."""
+    here = pathlib.Path(__file__).resolve().parent
+    installed = here / "dlunits" / "apps"
+    return installed if installed.is_dir() else here / "apps"
+
+
+def find_apps() -> dict[str, pathlib.Path]:
+    """Paths of the apps by name, in alphabetical order."""
+    paths = sorted(apps_folder().glob("[!_]*.py"))
+    return {path.stem: path for path in paths}
+
+
+def summary(path: pathlib.Path) -> str:
+    """First line of a file's docstring, which is read and not imported."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    return (text or "").partition("\n")[0]
+
+
+def usage(apps: dict[str, pathlib.Path]) -> str:
+    """What `dlunits --help` prints: each app with its summary."""
+    width = max(map(len, apps))
+    lines = [f"  {name:{width}}  {summary(apps[name])}" for name in apps]
+    return USAGE.format(apps="\n".join(lines))
+
+
+def run_script(path: pathlib.Path, argv: list[str]) -> None:
+    """Runs a file as `python FILE` does: as `__main__`, its folder on the path.
+
+    Unlike `runpy.run_path`, it leaves the name of the program in `argv[0]`.
+    """
+    sys.argv = argv
+    sys.path.insert(0, str(path.parent))
+    script = types.ModuleType("__main__")
+    script.__file__ = str(path)
+    sys.modules["__main__"] = script
+    importlib.machinery.SourceFileLoader("__main__", str(path)).exec_module(
+        script
+    )
+
+
+def main() -> None:
+    """Runs the app that the command line names, or prints help, and exits."""
+    apps = find_apps()
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("--help", "-h", "-help", "help"):
+        print(usage(apps))
+    elif name == "--version":
+        import importlib.metadata  # slow to load, and needed only here
+
+        print("dlunits", importlib.metadata.version("dlunits"))
+    elif name not in apps:
+        similar = difflib.get_close_matches(name, apps, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(similar)}? " if similar else ""
+        print(
+            f"dlunits: no app {name!r}; {hint}`dlunits --help` lists all",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    else:
+        run_script(apps[name], [f"dlunits {name}", *arguments])
+
+
+if __name__ == "__main__":
+    main()
