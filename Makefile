@@ -1,11 +1,14 @@
-# make run     trains LeNet-5 for 3 epochs, prints the paths of report and model
-# make test    runs the whole test suite, on TensorFlow and on JAX
-# make check   runs the linters and the quick tests, between two edits
-# make lint    runs ruff, import-linter and mypy
-# make bench   runs the benchmarks
+# make run       trains LeNet-5 for 3 epochs, prints the paths of report and model
+# make test      runs the whole test suite, on TensorFlow and on JAX
+# make check     runs the linters and the quick tests, between two edits
+# make lint      runs ruff, import-linter and mypy
+# make bench     runs the benchmarks
+# make coverage  runs the tests on TensorFlow, and writes htmlcov/
 
 PYTHON ?= python3
 BIN = .venv/bin
+# Versions to install; CI also tests constraints-lowest.txt.
+CONSTRAINTS ?= constraints.txt
 
 # What is written once for every Keras backend, and is tested again on JAX.
 ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
@@ -20,7 +23,7 @@ ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: run test check lint bench wheel clean
+.PHONY: run test check lint bench coverage wheel clean
 
 run: .venv/run.installed
 	$(BIN)/python apps/lenet_mnist.py --epochs=3
@@ -43,6 +46,9 @@ bench: .venv/bench.installed
 		echo "== $$script"; $(BIN)/python $$script || failed="$$failed $$script"; \
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
+coverage: .venv/test.installed
+	$(PYTEST) --cov=dlunits --cov-report=term --cov-report=html
+
 wheel: .venv/test.installed
 	$(BIN)/python -m build
 
@@ -53,10 +59,10 @@ clean:
 .venv/run.installed: EXTRAS =
 .venv/test.installed: EXTRAS = [test]
 .venv/bench.installed: EXTRAS = [bench]
-.venv/%.installed: setup.cfg pyproject.toml constraints.txt
+.venv/%.installed: setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
 	@command -v $(PYTHON) > /dev/null || { echo "make: $(PYTHON) was not found; install Python 3.11 or later, or name it: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "make: $(PYTHON) has no venv module; install it (Debian: apt install python3-venv)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".$(EXTRAS)"
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".$(EXTRAS)"
 	@touch $@
