@@ -259,7 +259,16 @@ def parse_flags(arguments: list[str]) -> list[str]:
         fail(f"{error}; --help lists the flags")
 
 
+def warn(message: object) -> None:
+    """Prints one line on stderr, with the name of the app before it."""
+    print(one_line(message), file=sys.stderr, flush=True)
+
+
 def fail(message: object) -> NoReturn:
     """Exits with status 1 and one line on stderr."""
-    line = " ".join(str(message).splitlines())
-    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {line}")
+    sys.exit(one_line(message))
+
+
+def one_line(message: object) -> str:
+    text = " ".join(str(message).splitlines())
+    return f"{pathlib.Path(sys.argv[0]).name}: {text}"

@@ -1,4 +1,4 @@
-"""What the tests of several apps need to run them as processes."""
+"""Fixtures that run the apps as processes."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def offline(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_app(project, offline):
-    """Runs an app to its end in a folder, in a process of its own."""
+    """Runs an app to its end in a folder, in its own process."""
     with subprocess.Popen(
         [sys.executable, pathlib.Path(__file__).with_name("forked_calls.py")],
         stdin=subprocess.PIPE,
@@ -47,31 +47,34 @@ def run_app(project, offline):
         },
     ) as calls:
 
-        def run(name, folder, *flags, told="", largest_file=None):
+        def run(name, folder, *flags, stdin="", max_file_size=None):
             app = str(project / "apps" / name)
             call = {
                 "app": app,
                 "folder": str(folder),
                 "flags": flags,
-                "largest_file": largest_file,
+                "max_file_size": max_file_size,
             }
-            stdin, stdout, stderr = (
-                pathlib.Path(f"{folder}.{name}")
+            streams = {
+                name: pathlib.Path(f"{folder}.{name}")
                 for name in ("stdin", "stdout", "stderr")
-            )
-            stdin.write_text(told)
+            }
+            streams["stdin"].write_text(stdin)
             calls.stdin.write(json.dumps(call) + "\n")
             calls.stdin.flush()
             status = int(calls.stdout.readline())
             return subprocess.CompletedProcess(
-                [app, *flags], status, stdout.read_text(), stderr.read_text()
+                [app, *flags],
+                status,
+                streams["stdout"].read_text(),
+                streams["stderr"].read_text(),
             )
 
         yield run
         calls.stdin.close()
 
 
-# TensorFlow's own: "I0000 00:00:... port.cc:153] ...", "2026-11-22 18:...: I".
+# TensorFlow logs "I0000 00:00:... port.cc:153] ..." and "2026-11-22 18:...: I".
 LOG_LINE = re.compile(
     r"WARNING: All log|[IWE]\d{4} |\d{4}-\d\d-\d\d .*: [IWE] "
 )
@@ -79,10 +82,10 @@ LOG_LINE = re.compile(
 
 @pytest.fixture(scope="session")
 def assert_refused():
-    """Of a process: it failed, and said why in one line, a pattern.
+    """Asserts that a process failed with one line on stderr.
 
-    What starts as the app's own lines do is all that it said; what absl
-    refuses it words its own way.
+    `message` is the pattern of that line, which is all there is on stderr but
+    for log lines of TensorFlow. `own` is the app's name, `"lenet_mnist.py: "`.
     """
 
     def assert_one_line(process, message, own):
@@ -93,17 +96,17 @@ def assert_refused():
         ]
         assert process.returncode != 0
         assert "Traceback" not in process.stderr
-        assert len([x for x in lines if re.search(message, x)]) == 1, lines
-        if message.startswith(own):
-            assert len(lines) == 1, lines
-            assert process.stderr.rstrip().endswith(lines[0])
+        assert len(lines) == 1, lines
+        assert lines[0].startswith(own)
+        assert re.search(message, lines[0]), lines
+        assert process.stderr.rstrip().endswith(lines[0])
 
     return assert_one_line
 
 
 @pytest.fixture(scope="session")
 def contents():
-    """All files below a folder, and what is in them."""
+    """Reads all files below a folder into a dict of bytes by path."""
 
     def read(folder):
         files = (path for path in folder.rglob("*") if path.is_file())
@@ -114,7 +117,7 @@ def contents():
 
 @pytest.fixture(scope="session")
 def checkpoint():
-    """Reads a run's checkpoint: text without the time it took, and arrays."""
+    """Reads a checkpoint: its text without the elapsed time, and its arrays."""
 
     def read(folder):
         with np.load(folder / "checkpoint.npz") as arrays:

@@ -1,11 +1,11 @@
-"""Runs apps, each in a process of its own in which TensorFlow is loaded.
+"""Runs apps, each in its own process in which TensorFlow is already loaded.
 
-Loading TensorFlow and Keras takes longer than most of what an app is asked for
-here, so it is done once: a call is a fork. Neither library has run anything by
-then, so each process starts threads of its own.
+Loading TensorFlow and Keras takes longer than most of what a test asks of an
+app. This process loads them once and forks for each call. Neither library has
+run anything by then, so each child starts its own threads.
 
-For each call a line of JSON comes in on stdin, the arguments of `become`, and
-a line with the exit status goes out on stdout.
+For each call stdin has one line of JSON, the arguments of `run_in_child`, and
+stdout one line, the exit status of the child.
 """
 
 import gc
@@ -28,39 +28,40 @@ import dlunits.reporting
 import dlunits.serving
 import dlunits.training  # noqa: F401
 
-SECONDS = 900  # a call that takes longer is killed
+MAX_SECONDS = 900  # a call that takes longer is killed
 
 
-def become(app, folder, flags, largest_file):
-    """Makes this process one that runs an app, and runs it.
+def run_in_child(app, folder, flags, max_file_size):
+    """Turns this process into one that runs an app, and runs it.
 
     Args:
         app: Path of the app.
-        folder: Where it runs. What it is told and what it says are the files
-            `stdin`, `stdout` and `stderr` beside the folder.
+        folder: Current folder of the app. Its standard streams are the files
+            `stdin`, `stdout` and `stderr` with the name of the folder before
+            them.
         flags: List of texts.
-        largest_file: Bytes above which writing a file fails, or `None`.
+        max_file_size: Bytes above which writing a file fails, or `None`.
     """
     streams = {"stdin": "r", "stdout": "w", "stderr": "w"}
     for number, (name, mode) in enumerate(streams.items()):
         with pathlib.Path(f"{folder}.{name}").open(mode) as file:
             os.dup2(file.fileno(), number)
     os.chdir(folder)
-    if largest_file is not None:
-        limits = largest_file, largest_file
+    if max_file_size is not None:
+        limits = max_file_size, max_file_size
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.alarm(SECONDS)
+    signal.alarm(MAX_SECONDS)
     sys.argv = [app, *flags]
-    sys.path[0] = str(pathlib.Path(app).parent)  # as python does
+    sys.path[0] = str(pathlib.Path(app).parent)  # as `python APP` sets it
     runpy.run_path(app, run_name="__main__")
 
 
 def main():
-    gc.freeze()  # nothing is left to collect, so that processes end at once
+    gc.freeze()  # the child has nothing of the parent to collect at its end
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            return become(**json.loads(line))
+            return run_in_child(**json.loads(line))
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()

@@ -349,7 +349,7 @@ def test_bad_input_is_one_line_and_leaves_what_was_there(
     prepare(folder)
     before = contents(folder)
     full = FULL_DISK if "full disk" in name else None
-    process = app(folder, *flags, largest_file=full)
+    process = app(folder, *flags, max_file_size=full)
     after = contents(folder)
 
     assert_refused(process, message, OWN)

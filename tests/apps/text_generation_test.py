@@ -153,7 +153,7 @@ def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
         "--temperature=0.3",
         f"--score={folder / 'book.txt'}",
         "--interactive",
-        told="the dog\n",
+        stdin="the dog\n",
     )
     assert "1 tokens that the model never saw" in samples.stderr
     bits, characters, *texts, asked, more, end = samples.stdout.splitlines()
