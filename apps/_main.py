@@ -148,7 +148,7 @@ def refuse_beside(
     Raises:
         ValueError: If `flag` and one of `idle` are given.
     """
-    found = [f"--{name}" for name in idle if name in given]
+    found = [f"--{name}" for name in sorted(idle) if name in given]
     if flag in given and found:
         verb = "has" if len(found) == 1 else "have"
         raise ValueError(
@@ -169,7 +169,7 @@ def refuse_without(
     Raises:
         ValueError: If one of `idle` is given and none of `needed`.
     """
-    found = [f"--{name}" for name in idle if name in given]
+    found = [f"--{name}" for name in sorted(idle) if name in given]
     if found and not set(needed) & set(given):
         verb = "has" if len(found) == 1 else "have"
         options = " or ".join(f"--{name}" for name in needed)

@@ -178,7 +178,19 @@ def run(model, input, output, invert, overwrite, images, **training):
     return int(not clean(model, files, output, invert, overwrite))
 
 
+def check_flags(given):
+    """Refuses flags that have no effect beside others."""
+    _main.refuse_without(given, ["output"], ["invert", "overwrite"])
+    idle = given - {"model", "input", "output", "invert", "overwrite"}
+    _main.refuse_beside(given, "model", idle, "nothing is trained")
+
+
 if __name__ == "__main__":
     _main.run_app(
-        define_flags, run, positional="images", resumes=True, onednn=True
+        define_flags,
+        run,
+        check_flags=check_flags,
+        positional="images",
+        resumes=True,
+        onednn=True,
     )

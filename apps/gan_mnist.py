@@ -154,15 +154,26 @@ def draw(model, generate, seed, label, output):
 
 
 def run(model, generate, label, output, **recipe):
-    """From the flags to a trained generator, or to images that one draws."""
+    """Trains a generator, or with `generate` draws images with a saved one."""
     if generate is None:
         return train(**recipe)
-    if model is None:
-        raise ValueError("--generate needs --model, a SavedModel")
     return draw(model, generate, recipe["seed"], label, output)
+
+
+def check_flags(given):
+    """Refuses flags that have no effect beside others."""
+    _main.refuse_without(given, ["model"], ["generate"])
+    _main.refuse_without(given, ["generate"], ["model", "label", "output"])
+    idle = given - {"model", "generate", "seed", "label", "output"}
+    _main.refuse_beside(given, "generate", idle, "nothing is trained")
 
 
 if __name__ == "__main__":
     _main.run_app(
-        define_flags, run, resumes=True, onednn=True, log_warnings=False
+        define_flags,
+        run,
+        check_flags=check_flags,
+        resumes=True,
+        onednn=True,
+        log_warnings=False,
     )

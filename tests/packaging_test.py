@@ -74,15 +74,16 @@ def wheel(source, tmp_path_factory):
 def environment_with(folder, *what):
     """Folder of a new virtual environment in which something is installed."""
     call(sys.executable, "-m", "venv", "--without-pip", "venv", folder=folder)
-    python = folder / "venv/bin/python"
-    call(
-        *(sys.executable, "-m", "pip", "--python", python, "install"),
-        *("--no-deps", "--no-index", "--no-build-isolation", *what),
-        folder=folder,
-    )
     dependencies = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     (site_packages(folder) / "dependencies.pth").write_text(
         "\n".join(dependencies)
+    )
+    call(
+        *(sys.executable, "-m", "pip"),
+        *("--python", folder / "venv/bin/python", "install", *what),
+        *("--no-deps", "--no-index", "--no-build-isolation"),
+        "--ignore-installed",
+        folder=folder,
     )
     return folder
 

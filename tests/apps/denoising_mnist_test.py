@@ -243,6 +243,11 @@ def test_what_is_asked_wrong_is_one_line(project, tmp_path):
         ("--level=-1",): "--level=-1: .*non-negative",
         ("--input=a.png",): r"^denoising_mnist.py: .*--output=FOLDER.*needed",
         ("--model=m",): "^denoising_mnist.py: .*are needed together",
+        ("--overwrite",): "--overwrite has no effect without --output",
+        (
+            *("--model=m", "--input=a.png", "--output=o"),
+            *("--seed=1", "--epochs=2"),
+        ): "--epochs, --seed have no effect beside --model: nothing is trained",
     }.items():
         process = subprocess.run(
             [sys.executable, project / "apps/denoising_mnist.py", *flags],

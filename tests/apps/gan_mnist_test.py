@@ -105,7 +105,14 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("--generate=4",), "--generate needs --model"),
+        (("--generate=4",), "--generate has no effect without --model"),
+        (("--model=m",), "--model has no effect without --generate"),
+        (("--label=3",), "--label has no effect without --generate"),
+        (
+            ("--generate=4", "--model=m", "--epochs=3", "--conditional"),
+            "--conditional, --epochs have no effect beside --generate: "
+            "nothing is trained",
+        ),
         (("--generate=4", "--model=nothing"), "nothing is no SavedModel"),
         (("--augment_classifier",), "add --conditional"),
         (("--dataset=nowhere",), "nowhere"),
