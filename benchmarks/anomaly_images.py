@@ -1,30 +1,31 @@
 """One class of images against all others, beside baselines on the same split.
 
-The training data is one class of the training split, judged on the whole
-test split of 10,000 images, in which that class is normal and the nine others
-are not; so for each of the ten classes of MNIST and of Fashion-MNIST.
+The training data are one class of the training split. All 10,000 images of
+the test split are scored; that class is normal, and the nine others are
+anomalies. This is repeated for each of the ten classes of MNIST and
+Fashion-MNIST.
 
-An image is described by `HistogramOfOrientedGradients`, without any training,
-and these 392 numbers are projected at random onto 128 columns: so distances are
-nearly kept, and all columns have about the same spread, so that a detector of
-rows, which scales each of them, does not make much of corners that are blank in
-nearly all images. `AnomalyDetector` learns these columns. All settings are
-defaults, the same for both data sets; they were chosen on the 5,000 validation
-images of each that are held out of the training split.
+The features of an image are 392 numbers of `HistogramOfOrientedGradients`,
+which is not trained, in a random projection onto 128 columns. The projection
+nearly preserves distances and gives all columns about the same variance.
+Without it, standardization would amplify the corners, which are blank in
+nearly all images. `AnomalyDetector` is trained on these columns with default
+settings. The defaults were chosen on the 5,000 validation images of each data
+set that are held out of the training split.
 
-The baselines are scikit-learn's. On pixels: the error of PCA that keeps 90 % of
-the variance, the mean distance to the five nearest images, and isolation
-forest. On the same 128 columns: the five nearest. All figures are the area
-under the ROC curve, mean over classes and seeds; the seed draws the
-projection and all that is random in the detector, the baselines on pixels do
-not depend on it and are run once.
+Baselines of scikit-learn, on pixels: the reconstruction error of PCA that
+keeps 90 % of the variance, the mean distance to the five nearest images, and
+isolation forest. On the same 128 columns: the mean distance to the five
+nearest. All results are the area under the ROC curve, mean over classes and
+seeds. The seed sets the projection and all random numbers of the detector; the
+baselines on pixels do not depend on it and are run once.
 
 Usage:
     python benchmarks/anomaly_images.py [--quick] [--data_dir=PREPARED_TFDS]
         [--seeds=3] [--workdir=FOLDER]
 
-`--workdir` keeps the results of finished classes: stopped and started again,
-the same command goes on where it was.
+`--workdir` keeps the results of finished classes, so that the same command
+resumes after an interruption.
 """
 
 import argparse
@@ -52,40 +53,40 @@ from dlunits.models.anomaly.image_features import image_features
 BOUNDS = {"mnist": 0.970, "fashion_mnist": 0.935}
 CLASSES = range(10)
 OURS = "AnomalyDetector"
-PEERS = {
+BASELINES = {
     "PCA error": pca_error,
     "mean of 5 nearest": neighbors(5),
     "isolation forest": isolation_forest,
 }
 
 
-def describe(images, seed):
+def features_of(images, seed):
     """uint8 `(images, height, width, channels)` -> `(images, columns)`"""
     model = image_features(images.shape[1:], seed=seed)
     images = images.astype("float32") / 255
     return model.predict(images, batch_size=1000, verbose=0)
 
 
-def detector(known, new, seed):
-    found = AnomalyDetector(seed=seed).fit(known)
-    return found.judge(new)["anomaly_score"]
+def detector(train, new, seed):
+    fitted = AnomalyDetector(seed=seed).fit(train)
+    return fitted.judge(new)["anomaly_score"]
 
 
 def run(splits, columns, normal, seed):
-    """AUC by name; `columns(split)` describes the images of a split."""
+    """AUC by name; `columns(split)` are the features of a split."""
     (images, classes), (new, new_classes) = splits["train"], splits["test"]
-    normals, labels = classes == normal, new_classes != normal
-    known_columns, new_columns = columns("train")[normals], columns("test")
+    is_normal, labels = classes == normal, new_classes != normal
+    train_columns, new_columns = columns("train")[is_normal], columns("test")
     scores = {
-        OURS: detector(known_columns, new_columns, seed),
-        "5 nearest by columns": neighbors(5)(known_columns, new_columns),
+        OURS: detector(train_columns, new_columns, seed),
+        "5 nearest by columns": neighbors(5)(train_columns, new_columns),
     }
     if seed == 0:
         pixels = [
             some.reshape(len(some), -1).astype("float32") / 255
-            for some in (images[normals], new)
+            for some in (images[is_normal], new)
         ]
-        for name, score in PEERS.items():
+        for name, score in BASELINES.items():
             scores[name] = score(*pixels)
     return {
         name: float(roc_auc_score(labels, score))
@@ -94,7 +95,7 @@ def run(splits, columns, normal, seed):
 
 
 def run_once(dataset, splits, columns, normal, seed, folder):
-    """The result of one class, or that which a file holds."""
+    """AUC of one class by name, from a file if there is one."""
     path = pathlib.Path(folder, f"{dataset}_class_{normal}_seed_{seed}.json")
 
     def measure():
@@ -114,16 +115,16 @@ def line(values):
     return ", ".join(f"{name} {value:.4f}" for name, value in values.items())
 
 
-def judge(dataset, data_dir, seeds, classes, folder):
-    """Mean AUC over classes and seeds by name, printed."""
+def evaluate(dataset, data_dir, seeds, classes, folder):
+    """Prints the mean AUC over classes and seeds; returns the detector's."""
     directory = find_prepared(dataset, data_dir)
     if directory is None:
-        sys.exit(f"No {dataset} in {data_dir}: name its folder by --data_dir")
+        sys.exit(f"No {dataset} in {data_dir}: name its folder with --data_dir")
     splits, _ = read_prepared(directory)
     values = {}
     for seed in range(seeds):
         columns = functools.cache(
-            lambda split, seed=seed: describe(splits[split][0], seed)
+            lambda split, seed=seed: features_of(splits[split][0], seed)
         )
         for normal in classes:
             auc = run_once(dataset, splits, columns, normal, seed, folder)
@@ -136,12 +137,16 @@ def judge(dataset, data_dir, seeds, classes, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
+    parser.add_argument(
+        "--data_dir", default=DATA, help="folder of prepared TFDS data sets"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--quick", action="store_true", help="one seed, two classes, no gates"
     )
-    parser.add_argument("--workdir", help="existing folder that keeps results")
+    parser.add_argument(
+        "--workdir", help="existing folder for the results of finished classes"
+    )
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
     classes = CLASSES[:2] if arguments.quick else CLASSES
@@ -149,7 +154,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.workdir or temporary
         for dataset, bound in BOUNDS.items():
-            auc = judge(dataset, arguments.data_dir, seeds, classes, folder)
+            auc = evaluate(dataset, arguments.data_dir, seeds, classes, folder)
             if not arguments.quick:
                 name = f"anomaly_images ({dataset}, mean AUC of {seeds})"
                 passed &= gate(name, auc, ">=", bound)

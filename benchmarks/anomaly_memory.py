@@ -1,10 +1,10 @@
-"""Memory in which the anomaly app learns from and scores a large table.
+"""Peak memory of training on and scoring a large table with the anomaly app.
 
-A CSV file of 10 million rows and 10 columns (a time, seven numbers, a
-category, true or false; about 1 GB) is written, learnt from and scored with
-reasons by `apps/anomaly_detection.py`, once as it is and once with a label.
-What counts is the most memory that the process ever held (resident set), as
-the system reports it when the process ends. The folder needs 5 GB.
+`apps/anomaly_detection.py` trains on a CSV file of 10 million rows and 10
+columns (a timestamp, seven numbers, a category, a boolean; about 1 GB) and
+scores it with explanations, once without and once with a label column. The
+result is the peak resident set size of the process, as the operating system
+reports it at the end. The folder needs 5 GB.
 
 Usage:
     python benchmarks/anomaly_memory.py [--quick] [--rows=10000000]
@@ -33,7 +33,7 @@ LABEL = "is_fault"
 
 
 def write_table(path, rows, seed=0):
-    """Rows of a machine: six numbers that go together, and others."""
+    """Writes sensor data: six correlated numbers, and others."""
     generator = np.random.default_rng(seed)
     mixing = generator.normal(size=(3, 6))
     writer = None
@@ -64,7 +64,7 @@ def write_table(path, rows, seed=0):
 
 
 def run_app(folder, *flags):
-    """GiB that the app held at most, and seconds that it took."""
+    """Peak memory of the app in GiB, and its duration in seconds."""
     start = time.monotonic()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
@@ -84,7 +84,7 @@ def run_app(folder, *flags):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--folder", help="where the tables go for a while")
+    parser.add_argument("--folder", help="parent of the temporary folder")
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK_ROWS:,} rows"
     )
@@ -97,21 +97,21 @@ def main():
         size = path.stat().st_size / 2**30
         print(f"{rows:,} rows, {size:.2f} GiB of CSV", flush=True)
         for name, flag in {
-            "without labels": f"--kinds={LABEL}=ignored",
+            "without labels": f"--column_type={LABEL}=ignored",
             "with labels": f"--label_column={LABEL}",
         }.items():
             output = path.with_name("scored.csv")
-            held, seconds = run_app(
+            peak, seconds = run_app(
                 folder,
                 f"--train={path}",
                 f"--score={path}",
                 f"--output={output}",
-                "--steps=200",
+                "--train_steps=200",
                 flag,
             )
-            print(f"{name}: {held:.2f} GiB, {seconds:.0f} s", flush=True)
+            print(f"{name}: {peak:.2f} GiB, {seconds:.0f} s", flush=True)
             gate_name = f"anomaly_memory ({rows:,} rows, {name})"
-            passed.append(gate(gate_name, held, "<=", BOUND, " GiB"))
+            passed.append(gate(gate_name, peak, "<=", BOUND, " GiB"))
             output.unlink()
     sys.exit(not all(passed))
 

@@ -1,28 +1,29 @@
-"""Anomalies in four series of NAB and in ECG5000, beside baselines.
+"""Anomaly detection in four series of NAB and in ECG5000, with baselines.
 
 NAB. All series have the same settings: windows of 64 rows, one every 8.
-The training data is the first half, in time, of the rows outside the labeled
-windows; the labels serve for nothing else than to leave rows out. Judged are
-all other rows. A labeled window is found if one of the windows inside of it
-scores above 99 % of the normal ones, those that touch neither a labeled nor
-a learnt row; and that with every seed.
+The training data are the first half, in time, of the rows outside the labeled
+windows; labels are used only to exclude rows. All other rows are scored. A
+labeled window is found if, with every seed, one of the windows inside it has a
+higher score than 99 % of the normal windows, which contain neither labeled nor
+training rows.
 
-Of many windows one is easily strange. So it is also said how the labeled
-window stands among normal spans as long, by the strangest window of each.
+The highest score of many windows is high by chance. So the percentile of the
+labeled window is also given among normal spans of the same length, by the
+highest score in each.
 
-Rows get the mean over the windows that cover them; VUS-PR has buffers up to
-64 rows. Range-based precision and recall are those of alarms at which 1 % of
-the normal rows are called anomalous, the same for all; and of the detector's
-own threshold, p <= 1 %.
+The score of a row is the mean over the windows that cover it. VUS-PR has
+buffers of up to 64 rows. Range-based precision and recall are given at the
+threshold at which 1 % of the normal rows are flagged, for all detectors, and at
+the detector's own threshold, p <= 1 %.
 
-The baselines know all windows that there are to learn from, columns scaled by
-mean and standard deviation: the error of PCA that keeps 90 % of the variance,
-and the mean distance to the five nearest windows, on the detector's features
-too. The detector learns from windows that overlap by about half. Features of
-known windows go by what is usual in other weeks or days than their own.
+The baselines are fitted to all training windows, standardized column by column:
+the reconstruction error of PCA that keeps 90 % of the variance, and the mean
+distance to the five nearest windows, on the values and on the features of the
+detector. The detector is trained on windows that overlap by about half. The
+seasonal profile of a training window is computed from other days or weeks.
 
-ECG5000. A random half of the normal heartbeats is learnt from, the other half
-and all others are judged; a heartbeat is one window.
+ECG5000. A random half of the normal heartbeats is the training data; the other
+half and all abnormal heartbeats are scored. A heartbeat is one window.
 
 Data: Lavin and Ahmad, 2015, "Evaluating real-time anomaly detection
 algorithms: the Numenta anomaly benchmark", https://arxiv.org/abs/1510.03336;
@@ -67,14 +68,14 @@ RATE = 0.01
 OURS = "AnomalyDetector"
 
 
-def baselines(known_values, values, known_features, features):
+def baselines(train_values, values, train_features, features):
     """Scores by name; arrays `(windows, ...)`."""
-    raw = [some.reshape(len(some), -1) for some in (known_values, values)]
+    raw = [some.reshape(len(some), -1) for some in (train_values, values)]
     raw = scaled(*raw)
     return {
         "PCA on windows": pca_error(*raw),
         "k-NN on windows": neighbors(5)(*raw),
-        "k-NN on features": neighbors(5)(*scaled(known_features, features)),
+        "k-NN on features": neighbors(5)(*scaled(train_features, features)),
     }
 
 
@@ -82,12 +83,12 @@ def baselines(known_values, values, known_features, features):
 
 
 def seconds(text):
-    moment = datetime.datetime.fromisoformat(text)
-    return moment.replace(tzinfo=datetime.UTC).timestamp()
+    timestamp = datetime.datetime.fromisoformat(text)
+    return timestamp.replace(tzinfo=datetime.UTC).timestamp()
 
 
 def load(folder, name):
-    """Values, seconds, and pairs of seconds, one for each labeled window."""
+    """Values, timestamps, and start and end of each labeled window."""
     lines = (folder / f"{name}.csv").read_text().splitlines()[1:]
     times, values = zip(*(line.split(",") for line in lines), strict=True)
     windows = json.loads((folder / "combined_windows.json").read_text())
@@ -101,37 +102,37 @@ def load(folder, name):
     )
 
 
-def strangest_of_spans(scores, normal, count):
-    """The highest of `count` normal windows in a row, wherever there are."""
+def highest_of_spans(scores, normal, count):
+    """Highest score in each span of `count` consecutive normal windows."""
     runs = sliding_window_view(np.where(normal, scores, np.nan), count)
     return runs[~np.isnan(runs).any(axis=1)].max(axis=1)
 
 
 class Nab:
-    """A series with what is learnt from it and what is to be found."""
+    """A series, split into training rows and rows to score."""
 
     def __init__(self, folder, name):
         values, times, spans = load(folder, name)
         inside = [(times >= first) & (times <= last) for first, last in spans]
         self.begins = [first for first, _ in spans]
         self.labels = np.any(inside, axis=0)
-        known = np.zeros(len(times), bool)
+        is_training = np.zeros(len(times), bool)
         normal = np.flatnonzero(~self.labels)
-        known[normal[: len(normal) // 2]] = True
-        self.judged = ~known
-        kept = np.where(known, values, np.nan)
-        self.inputs = WindowFeatures.fit(kept, times, window=WINDOW)
-        self.known = self.inputs.windows(kept, times)
+        is_training[normal[: len(normal) // 2]] = True
+        self.is_scored = ~is_training
+        train_values = np.where(is_training, values, np.nan)
+        self.inputs = WindowFeatures.fit(train_values, times, window=WINDOW)
+        self.train = self.inputs.windows(train_values, times)
         self.windows = self.inputs.windows(values, times)
         self.features = self.inputs.features(self.windows)
-        self.learnt = self.inputs.training_features(
-            self.inputs.training_windows(kept, times)
+        self.train_features = self.inputs.training_features(
+            self.inputs.training_windows(train_values, times)
         )
-        self.normal = ~self.flagged(self.labels | known).any(axis=1)
+        self.normal = ~self.flagged(self.labels | is_training).any(axis=1)
         self.inside = [self.flagged(span).all(axis=1) for span in inside]
 
     def flagged(self, rows):
-        """Flags of rows -> flags of their places, `(windows, window)`."""
+        """Flags of rows -> flags in windows, `(windows, window)`."""
         series = self.windows.series
         flags = np.zeros(len(series.values), bool)
         flags[series.grid_indices[rows]] = True
@@ -139,15 +140,15 @@ class Nab:
 
     def baselines(self):
         return baselines(
-            *(some.values(0, len(some)) for some in (self.known, self.windows)),
-            self.inputs.training_features(self.known),
+            *(some.values(0, len(some)) for some in (self.train, self.windows)),
+            self.inputs.training_features(self.train),
             self.features,
         )
 
     def rows(self, of_windows):
-        """NaN for the rows that were learnt from."""
+        """Scores of rows from those of windows; NaN for training rows."""
         rows = self.windows.to_rows(of_windows)
-        return np.where(self.judged, rows, np.nan)
+        return np.where(self.is_scored, rows, np.nan)
 
     def measure(self, scores):
         """VUS-PR, range-based precision and recall, and percentiles."""
@@ -157,10 +158,10 @@ class Nab:
         found = range_precision_recall(self.labels, alarms)
         among_windows, among_spans = [], []
         for own in self.inside:
-            most = scores[own].max()
-            among_windows.append(percentile(scores[self.normal], most))
-            spans = strangest_of_spans(scores, self.normal, own.sum())
-            among_spans.append(percentile(spans, most))
+            highest = scores[own].max()
+            among_windows.append(percentile(scores[self.normal], highest))
+            spans = highest_of_spans(scores, self.normal, own.sum())
+            among_spans.append(percentile(spans, highest))
         return {
             "VUS-PR": volume_under_surface(self.labels, rows, WINDOW),
             **{key: found[key] or 0.0 for key in ("precision", "recall")},
@@ -169,8 +170,8 @@ class Nab:
         }
 
 
-def percentile(usual, value):
-    return 100 * np.mean(usual < value) if len(usual) else np.nan
+def percentile(normal, value):
+    return 100 * np.mean(normal < value) if len(normal) else np.nan
 
 
 def line(name, row, measure):
@@ -186,21 +187,24 @@ def line(name, row, measure):
     )
 
 
-def judge_series(folder, name, seeds):
-    """Prints the table of a series, and returns what every seed found."""
+def evaluate_series(folder, name, seeds):
+    """Prints the results of a series; returns windows found, and all."""
     nab = Nab(folder, name)
     hours = nab.inputs.profile.period / 3600
-    print(f"{name}: {len(nab.learnt)} windows learnt from, period {hours:g} h")
+    print(
+        f"{name}: {len(nab.train_features)} training windows, "
+        f"period {hours:g} h"
+    )
     for row, scores in nab.baselines().items():
         line(name, row, nab.measure(scores))
     percentiles, volumes = [], []
     for seed in range(seeds):
         start = time.monotonic()
-        detector = AnomalyDetector(seed=seed).fit(nab.learnt)
-        verdict = detector.judge(nab.features)
-        measure = nab.measure(verdict["anomaly_score"])
+        detector = AnomalyDetector(seed=seed).fit(nab.train_features)
+        result = detector.judge(nab.features)
+        measure = nab.measure(result["anomaly_score"])
         line(name, f"{OURS}, seed {seed}", measure)
-        p_values = nab.rows(verdict["p_value"])
+        p_values = nab.rows(result["p_value"])
         alarms = p_values <= RATE
         found = range_precision_recall(nab.labels, alarms)
         normal = ~nab.labels & ~np.isnan(p_values)
@@ -228,23 +232,23 @@ def judge_series(folder, name, seeds):
 # ECG5000
 
 
-def judge_heartbeats(folder, seeds):
+def evaluate_heartbeats(folder, seeds):
     table = np.loadtxt(folder / "ECG5000_TRAIN.txt")
-    beats, strange = table[:, 1:, None], table[:, 0] != 1
+    beats, abnormal = table[:, 1:, None], table[:, 0] != 1
     results = {}
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
-        normal = rng.permutation(np.flatnonzero(~strange))
-        known, others = np.split(normal, [len(normal) // 2])
-        new = np.concatenate([others, np.flatnonzero(strange)])
+        normal = rng.permutation(np.flatnonzero(~abnormal))
+        train, others = np.split(normal, [len(normal) // 2])
+        new = np.concatenate([others, np.flatnonzero(abnormal)])
         features = window_features(beats)
         rows = baselines(
-            beats[known], beats[new], features[known], features[new]
+            beats[train], beats[new], features[train], features[new]
         )
-        detector = AnomalyDetector(seed=seed).fit(features[known])
+        detector = AnomalyDetector(seed=seed).fit(features[train])
         rows[OURS] = detector.score(features[new])
         for row, scores in rows.items():
-            auc = roc_auc_score(strange[new], scores)
+            auc = roc_auc_score(abnormal[new], scores)
             results.setdefault(row, []).append(auc)
         print(
             f"ECG5000, seed {seed}: "
@@ -259,17 +263,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default=SERIES, help="folder of series")
     parser.add_argument("--seeds", type=int, default=3)
-    said = "one seed, two series, no gates"
-    parser.add_argument("--quick", action="store_true", help=said)
+    text = "one seed, two series, no gates"
+    parser.add_argument("--quick", action="store_true", help=text)
     arguments = parser.parse_args()
     folder = pathlib.Path(arguments.data_dir)
     if not (folder / "combined_windows.json").is_file():
-        sys.exit(f"No combined_windows.json in {folder}: name it by --data_dir")
+        sys.exit(f"{folder}: no combined_windows.json. Set --data_dir")
     seeds, names = arguments.seeds, (*GATED, *REPORTED)
     if arguments.quick:
         seeds, names = 1, GATED
-    judge_heartbeats(folder, seeds)
-    found = {name: judge_series(folder, name, seeds) for name in names}
+    evaluate_heartbeats(folder, seeds)
+    found = {name: evaluate_series(folder, name, seeds) for name in names}
     if arguments.quick:
         return
     for name in REPORTED:

@@ -1,9 +1,10 @@
-"""How fast the anomaly detector learns and scores, beside scikit-learn's.
+"""Speed of fitting and scoring with the anomaly detector and baselines.
 
-The table has 10,000 rows and 20 columns of numbers that depend on eight; ten
-such tables in a row are scored. The baselines are fitted to as many columns
-scaled by mean and standard deviation; all have their default settings, but
-for five neighbors and the two processes that scikit-learn may use.
+The table has 10,000 rows and 20 columns of numbers, linear combinations of
+eight factors with noise. Ten such tables are scored at once. The baselines of
+scikit-learn are fitted to the same columns, standardized by mean and standard
+deviation. All have default settings, except for five neighbors and two
+processes.
 
 Usage:
     python benchmarks/anomaly_speed.py [--quick]
@@ -25,15 +26,15 @@ from sklearn.preprocessing import StandardScaler
 
 from dlunits.models import AnomalyDetector
 
-ROWS, COLUMNS, CAUSES = 10_000, 20, 8
+ROWS, COLUMNS, FACTORS = 10_000, 20, 8
 TABLES_SCORED = 10
 
 
 def normal_rows(seed):
     rng = np.random.default_rng(seed)
-    mixing = np.random.default_rng(0).normal(size=(CAUSES, COLUMNS))
+    mixing = np.random.default_rng(0).normal(size=(FACTORS, COLUMNS))
     noise = 0.1 * rng.normal(size=(ROWS, COLUMNS))
-    return rng.normal(size=(ROWS, CAUSES)) @ mixing + noise
+    return rng.normal(size=(ROWS, FACTORS)) @ mixing + noise
 
 
 def seconds(function, *arguments):
@@ -42,10 +43,10 @@ def seconds(function, *arguments):
     return time.monotonic() - start, result
 
 
-def baselines(known):
-    """Name -> (seconds of fitting, function that scores)."""
-    scaler = StandardScaler().fit(known)
-    scaled = scaler.transform(known)
+def baselines(train):
+    """Yields name, seconds of fitting, and the function that scores."""
+    scaler = StandardScaler().fit(train)
+    scaled = scaler.transform(train)
     spent, nearest = seconds(NearestNeighbors(n_jobs=2).fit, scaled)
     yield (
         "5 nearest rows",
@@ -63,18 +64,18 @@ def baselines(known):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--quick", action="store_true", help="scores one table, no gates"
+        "--quick", action="store_true", help="score one table, no gates"
     )
     arguments = parser.parse_args()
-    known, new = normal_rows(0), normal_rows(1)
+    train, new = normal_rows(0), normal_rows(1)
     if not arguments.quick:
         new = np.tile(new, (TABLES_SCORED, 1))
-    fitting, detector = seconds(AnomalyDetector().fit, known)
-    detector.judge(known)  # traces the graph
+    fitting, detector = seconds(AnomalyDetector().fit, train)
+    detector.judge(train)  # traces the graph
     rates = {}
     for name, spent, score in (
         ("AnomalyDetector", fitting, detector.judge),
-        *baselines(known),
+        *baselines(train),
     ):
         taken, _ = seconds(score, new)
         rates[name] = len(new) / taken

@@ -1,22 +1,23 @@
-"""Anomalies in 21 tables of ADBench, beside baselines on the same splits.
+"""Anomaly detection in 21 tables of ADBench, with baselines on the same splits.
 
-Protocol, seeds 0 to 2, at most 10,000 rows a table, drawn in classes:
+Protocol, seeds 0 to 2, at most 10,000 rows per table, a stratified sample:
 
-- normals: learnt from a random half of the normal rows; judged on the other
-  half and all anomalies.
-- contaminated: learnt from 70 % of all rows, anomalies among them; judged on
-  the rest.
+- normals: trained on a random half of the normal rows; the other half and all
+  anomalies are scored.
+- contaminated: trained on 70 % of all rows, with anomalies; the other rows are
+  scored.
 
-`AnomalyDetector` has its default settings throughout. The baselines are
-scikit-learn's, on columns scaled by their mean and standard deviation: the
-distance to the nearest row, the mean distance to five, isolation forest, and
-the error of PCA that keeps 90 % of the variance; with PyOD installed, its
-AutoEncoder and KNN as well. Their figures are means of the area under the ROC
-curve over tables and seeds.
+`AnomalyDetector` has default settings. Baselines of scikit-learn, on columns
+standardized by mean and standard deviation: the distance to the nearest row,
+the mean distance to the five nearest rows, isolation forest, and the
+reconstruction error of PCA that keeps 90 % of the variance; with PyOD
+installed, its AutoEncoder and KNN as well. Results are the area under the ROC
+curve, mean over tables and seeds.
 
-False alarms are counted on the normal rows that were not learnt from: the
-share whose p-value is at most the rate, mean over the seeds, is held against
-the interval in which a binomial count of that many rows lies with 95 %.
+The false-alarm rate is measured on the normal rows that are not used for
+training: the fraction with a p-value of at most the nominal rate, mean over
+the seeds. The nominal rate holds for a table if the measured one is in the
+95 % interval of a binomial count of as many rows.
 
 Tables: Han et al., 2022, "ADBench", https://arxiv.org/abs/2206.09426.
 
@@ -46,22 +47,22 @@ from sklearn.model_selection import train_test_split
 from dlunits.models import AnomalyDetector
 
 TABLES = DATA.parent / "tabular"
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 RATES = (0.01, 0.05)
 BOUNDS = {"normals": 0.894, "contaminated": 0.793}
-TABLES_TO_HOLD = 19  # of 21, for each rate
+MIN_TABLES = 19  # of 21, for each rate
 
 
-def pyod_peers():
+def pyod_baselines():
     try:
         from pyod.models.auto_encoder import AutoEncoder
         from pyod.models.knn import KNN
     except ImportError:
-        print("PyOD is not installed: its rows are left out", flush=True)
+        print("PyOD is not installed: its baselines are omitted", flush=True)
         return {}
 
     def baseline(detector):
-        return lambda known, new: detector().fit(known).decision_function(new)
+        return lambda train, new: detector().fit(train).decision_function(new)
 
     return {
         "PyOD KNN": baseline(KNN),
@@ -69,7 +70,7 @@ def pyod_peers():
     }
 
 
-PEERS = {
+BASELINES = {
     "nearest row": neighbors(1),
     "mean of 5 nearest": neighbors(5),
     "isolation forest": isolation_forest,
@@ -81,50 +82,50 @@ def load(path, seed):
     """Features `(rows, columns)` and labels, 1 for an anomaly."""
     with np.load(path) as table:
         x, y = table["X"].astype("float64"), table["y"].astype(int)
-    if len(x) > MOST_ROWS:
+    if len(x) > MAX_ROWS:
         x, _, y, _ = train_test_split(
-            x, y, train_size=MOST_ROWS, stratify=y, random_state=seed
+            x, y, train_size=MAX_ROWS, stratify=y, random_state=seed
         )
     return x, y
 
 
 def split(protocol, x, y, seed):
-    """Rows to learn from, rows to judge, and the labels of these."""
+    """Training rows, rows to score, and the labels of the latter."""
     if protocol == "contaminated":
-        known, new, _, labels = train_test_split(
+        train, new, _, labels = train_test_split(
             x, y, train_size=0.7, stratify=y, random_state=seed
         )
-        return known, new, labels
+        return train, new, labels
     normal = np.random.default_rng(seed).permutation(np.flatnonzero(y == 0))
-    known, others = np.split(normal, [len(normal) // 2])
-    judged = np.concatenate([others, np.flatnonzero(y)])
-    return x[known], x[judged], y[judged]
+    train, others = np.split(normal, [len(normal) // 2])
+    scored = np.concatenate([others, np.flatnonzero(y)])
+    return x[train], x[scored], y[scored]
 
 
 def run(protocol, path, seed, baselines):
-    """AUC by row, and the share of false alarms by rate."""
-    known, new, labels = split(protocol, *load(path, seed), seed)
-    both = scaled(known, new)
+    """AUC by detector, false-alarm rate by nominal rate, and normal rows."""
+    train, new, labels = split(protocol, *load(path, seed), seed)
+    both = scaled(train, new)
     auc = {
         name: roc_auc_score(labels, score(*both))
         for name, score in baselines.items()
     }
-    detector = AnomalyDetector(seed=seed).fit(known)
-    verdict = detector.judge(new)
-    auc["AnomalyDetector"] = roc_auc_score(labels, verdict["anomaly_score"])
-    normal = verdict["p_value"][labels == 0]
+    detector = AnomalyDetector(seed=seed).fit(train)
+    scores = detector.judge(new)
+    auc["AnomalyDetector"] = roc_auc_score(labels, scores["anomaly_score"])
+    normal = scores["p_value"][labels == 0]
     alarms = {rate: float(np.mean(normal <= rate)) for rate in RATES}
     return auc, alarms, len(normal)
 
 
 def holds(share, rate, rows):
-    """Whether a share is one that chance makes of that rate in 95 of 100."""
+    """Whether a rate is in the 95 % interval of the nominal rate."""
     low, high = binom.interval(0.95, rows, rate)
     return low / rows <= share <= high / rows
 
 
-def judge(protocol, paths, seeds, baselines):
-    """Prints a line a table; means over seeds, and which rates hold."""
+def evaluate(protocol, paths, seeds, baselines):
+    """Prints a line per table; returns the mean AUC and tables per rate."""
     means, held = {}, dict.fromkeys(RATES, 0)
     for path in paths:
         start = time.monotonic()
@@ -165,13 +166,13 @@ def main():
     arguments = parser.parse_args()
     paths = sorted(pathlib.Path(arguments.tables).glob("*.npz"))
     if not paths:
-        sys.exit(f"No .npz files in {arguments.tables}: name them by --tables")
-    seeds, baselines = arguments.seeds, {**PEERS, **pyod_peers()}
+        sys.exit(f"{arguments.tables}: no .npz files. Set --tables")
+    seeds, baselines = arguments.seeds, {**BASELINES, **pyod_baselines()}
     if arguments.quick:
         seeds, paths = 1, paths[::5]
     passed = []
     for protocol, bound in BOUNDS.items():
-        auc, held = judge(protocol, paths, seeds, baselines)
+        auc, held = evaluate(protocol, paths, seeds, baselines)
         if arguments.quick:
             continue
         name = f"anomaly_tabular ({protocol}, mean AUC)"
@@ -179,7 +180,7 @@ def main():
         if protocol == "normals":
             for rate, tables in held.items():
                 name = f"anomaly_tabular (tables where {rate:.0%} holds)"
-                passed.append(gate(name, tables, ">=", TABLES_TO_HOLD))
+                passed.append(gate(name, tables, ">=", MIN_TABLES))
     sys.exit(not all(passed))
 
 

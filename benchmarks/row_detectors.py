@@ -1,6 +1,7 @@
-"""scikit-learn's detectors of strange rows, as functions `(known, new)`.
+"""Anomaly detectors of scikit-learn, as functions `(train, new)`.
 
-Arrays `(rows, columns)` -> scores of the new rows, higher for stranger ones.
+Both are arrays `(rows, columns)`. The result is the anomaly score of each new
+row; a higher score is more anomalous.
 """
 
 from sklearn.decomposition import PCA
@@ -9,27 +10,28 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 
-def scaled(known, new):
-    """Both by the mean and the standard deviation of the known rows."""
-    scaler = StandardScaler().fit(known)
-    return scaler.transform(known), scaler.transform(new)
+def scaled(train, new):
+    """Both arrays, standardized by mean and deviation of the first."""
+    scaler = StandardScaler().fit(train)
+    return scaler.transform(train), scaler.transform(new)
 
 
 def neighbors(number):
-    """The detector by the mean distance to that many nearest rows."""
+    """Detector with the mean distance to the `number` nearest rows."""
 
-    def score(known, new):
-        found = NearestNeighbors(n_neighbors=number).fit(known)
-        return found.kneighbors(new)[0].mean(axis=1)
+    def score(train, new):
+        nearest = NearestNeighbors(n_neighbors=number).fit(train)
+        return nearest.kneighbors(new)[0].mean(axis=1)
 
     return score
 
 
-def isolation_forest(known, new):
-    return -IsolationForest(random_state=0).fit(known).score_samples(new)
+def isolation_forest(train, new):
+    """Isolation forest with default settings."""
+    return -IsolationForest(random_state=0).fit(train).score_samples(new)
 
 
-def pca_error(known, new):
-    """The square error of PCA that keeps 90 % of the variance."""
-    pca = PCA(0.9, random_state=0).fit(known)
+def pca_error(train, new):
+    """Squared reconstruction error of PCA that keeps 90 % of the variance."""
+    pca = PCA(0.9, random_state=0).fit(train)
     return ((new - pca.inverse_transform(pca.transform(new))) ** 2).sum(axis=1)

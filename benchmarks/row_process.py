@@ -1,4 +1,4 @@
-"""A row of a benchmark, measured in a process of its own."""
+"""Runs one row of a benchmark in a separate process."""
 
 import json
 import os
@@ -13,11 +13,12 @@ def measured_in_process(script, row, *arguments):
 
     Args:
         script: Path of the benchmark.
-        row: Text; with "JAX" in it Keras' backend is JAX, else TensorFlow.
-        arguments: More texts for the command line.
+        row: Name of the row. Keras' backend is JAX if the name contains
+            "JAX", else TensorFlow.
+        *arguments: Further arguments of the command line.
 
     Returns:
-        What the last line says that it prints, read as JSON.
+        The last line of the output, parsed as JSON.
     """
     environment = {
         **os.environ,
