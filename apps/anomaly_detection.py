@@ -1,4 +1,4 @@
-"""Finds rows of a table that are unlike normal ones, and says why.
+"""Detects anomalies in a table, a time series or a folder of images.
 
 Paper: Han et al., 2022, "ADBench", https://arxiv.org/abs/2206.09426
 
@@ -9,9 +9,9 @@ Usage:
         --score=today.parquet --output=scored.parquet
     python apps/anomaly_detection.py --train=sensor.csv --timestamp_column=time
     python apps/anomaly_detection.py --dataset=mnist --normal_class=3
-    python apps/anomaly_detection.py    # embedded: tumours, benign as normal
+    python apps/anomaly_detection.py    # embedded data: breast tumors
 
-Expected: AUC 0.95 on the embedded tumours, in 30 seconds on 2 CPU cores.
+Expected: AUC 0.95 on the embedded data, in 30 seconds on 2 CPU cores.
 """
 
 import shlex
@@ -24,135 +24,249 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-KINDS = ("plain", "denoising", "sparse", "contractive", "variational")
+AUTOENCODERS = ("plain", "denoising", "sparse", "contractive", "variational")
 
-TEXTS = {
-    "train": (None, "CSV, Parquet or folder of images, all normal."),
-    "score": (None, "CSV, Parquet or folder to search for anomalies."),
-    "output": (None, "File to write: .csv, .tsv, .txt or .parquet."),
-    "model": (None, "Folder of a SavedModel to score with; none is learnt."),
-    "dataset": ("wdbc", "Without --train: wdbc, mnist, fashion_mnist, digits."),
-    "data_dir": (None, "Folder of prepared TFDS data sets."),
-    "label_column": (
-        None,
-        "Column that tells anomalies: left out of --train, and to "
-        "evaluate by in --score.",
-    ),
-    "timestamp_column": (None, "Column of times, if rows make a series."),
-    "normal_class": (None, "Label of normal rows, if not 0 or normal."),
-    "delimiter": (None, "Of CSV, one character; found if not given."),
-    "encoding": (None, "Of CSV, utf-8 for example; found if not given."),
-    "decimal": (None, "Of CSV, a point or a comma; found if not given."),
-    "workdir": ("runs/anomaly_{dataset}", "Folder of the report."),
-    "export_dir": ("saved_models/anomaly_{dataset}", "Folder of SavedModels."),
-}
-
-# Flag -> those that do nothing beside it.
-IDLE = {
-    "train": "dataset data_dir",
-    "model": "dataset data_dir timestamp_column window side kinds "
-    "contamination kind folds steps seed export_dir",
-}
+# Flags without effect when there is a table to train on, or a trained model.
+DATASET_FLAGS = ("dataset", "data_dir")
+TRAINING_FLAGS = (
+    "timestamp_column",
+    "window",
+    "image_size",
+    "column_type",
+    "contamination",
+    "autoencoder",
+    "num_folds",
+    "train_steps",
+    "seed",
+    "export_dir",
+)
 
 
 def define_flags():
-    for name, (default, meaning) in TEXTS.items():
-        flags.DEFINE_string(name, default, meaning)
+    _main.define_common_flags(
+        data_dir=None,
+        seed=0,
+        workdir="runs/anomaly_{dataset}",
+        export_dir="saved_models/anomaly_{dataset}",
+    )
+    flags.DEFINE_string(
+        "train",
+        None,
+        "Data to train on, all normal: CSV or Parquet file, or folder of "
+        "images.",
+    )
+    flags.DEFINE_string(
+        "score",
+        None,
+        "Data to search for anomalies: CSV or Parquet file, or folder of "
+        "images.",
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "File for the scored table: .csv, .tsv, .txt or .parquet.",
+    )
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Folder of a SavedModel version to score with, instead of training a "
+        "detector: saved_models/NAME/1.",
+    )
+    flags.DEFINE_string(
+        "dataset",
+        "wdbc",
+        "Data set without --train: wdbc (embedded, 569 breast tumors, benign "
+        "as normal), or images: mnist, fashion_mnist, digits.",
+    )
+    flags.DEFINE_string(
+        "label_column",
+        None,
+        "Column with anomaly labels (0 or 1, normal or anomaly, ...). It is "
+        "no input; labeled anomalies in --train are excluded, and labels in "
+        "--score evaluate the detector.",
+    )
+    flags.DEFINE_string(
+        "timestamp_column",
+        None,
+        "Column with the timestamps of a time series. By default rows are "
+        "independent of each other.",
+    )
+    flags.DEFINE_string(
+        "normal_class",
+        None,
+        "Label of normal rows in --label_column, or normal class of a data "
+        "set of images. All other labels are anomalies.",
+    )
+    flags.DEFINE_string(
+        "delimiter",
+        None,
+        "Delimiter of CSV files, one character. Inferred by default.",
+    )
+    flags.DEFINE_string(
+        "encoding",
+        None,
+        "Encoding of CSV files, utf-8 for example. Inferred by default.",
+    )
+    flags.DEFINE_string(
+        "decimal",
+        None,
+        "Decimal sign of CSV files, a point or a comma. Inferred by default.",
+    )
     flags.DEFINE_float(
         "false_alarm_rate",
         None,
-        "Share of normal rows that may be called "
-        "anomalous; 0.01, or the model's own.",
+        "Fraction of normal rows that may be flagged as anomalous. Default: "
+        "0.01, or the rate that --model was trained with.",
         1e-6,
         0.5,
     )
     flags.DEFINE_float(
         "contamination",
         0.0,
-        "Share of anomalies feared in --train, by up to "
-        "which the false-alarm rate is then exceeded.",
+        "Expected fraction of unlabeled anomalies in --train. So many rows, "
+        "the farthest from their neighbors, are excluded; the false-alarm "
+        "rate can then be exceeded by up to this fraction.",
         0,
         0.49,
     )
     flags.DEFINE_multi_string(
-        "kinds",
+        "column_type",
         [],
-        "NAME=KIND of a column: number, boolean, timestamp, "
-        "timestamp_day_first, category or ignored; found for the others.",
+        "NAME=TYPE sets the type of a column: number, boolean, timestamp, "
+        "timestamp_day_first, category or ignored. Repeatable. Inferred by "
+        "default.",
     )
-    flags.DEFINE_enum("kind", "denoising", KINDS, "Kind of the autoencoders.")
+    flags.DEFINE_enum(
+        "autoencoder",
+        "denoising",
+        AUTOENCODERS,
+        "Type of autoencoder whose reconstruction error is part of the score.",
+    )
     flags.DEFINE_integer(
-        "folds",
+        "num_folds",
         5,
-        "Parts of the rows that are judged by what the others "
-        "teach; with 1 rows are kept aside, and the rate is exact.",
+        "Number of cross-fitting folds: each fold is scored by models trained "
+        "on the others. 1 holds out 40 % of the rows for calibration instead, "
+        "which makes the false-alarm rate exact.",
         1,
         20,
     )
-    flags.DEFINE_integer("window", 64, "Rows in a window of a series.", 2)
-    flags.DEFINE_integer("side", 64, "Pixels of folders' images.", 8, 1024)
-    flags.DEFINE_integer("steps", 1500, "Gradient steps.", 1, 10**6)
-    flags.DEFINE_integer("seed", 0, "Decides all that is random.", 0, 2**32 - 1)
+    flags.DEFINE_integer(
+        "window",
+        64,
+        "Number of rows in a window of a time series.",
+        2,
+    )
+    flags.DEFINE_integer(
+        "image_size",
+        64,
+        "Height and width in pixels to which the images of a folder are "
+        "resized.",
+        8,
+        1024,
+    )
+    flags.DEFINE_integer(
+        "train_steps",
+        1500,
+        "Number of gradient steps of the autoencoders.",
+        1,
+        10**6,
+    )
 
 
 def check_flags(given):
-    """Refuses names of flags that do not go together."""
+    """Refuses flags that exclude each other or have no effect."""
     sources, results = {"train", "model"} & given, {"score", "output"} & given
     if len(sources) == 2 or (results and not sources):
         raise ValueError("Expected one of --train=TABLE and --model=FOLDER")
     if len(results) == 1 or ("model" in given and not results):
         raise ValueError("Expected --score=TABLE and --output=TABLE together")
-    for name in sources:
-        for idle in IDLE[name].split():
-            if idle in given:
-                raise ValueError(f"--{idle} does nothing beside --{name}")
-    if "window" in given and "timestamp_column" not in given:
-        raise ValueError("--window is of a series: name --timestamp_column")
-    if sources and "normal_class" in given and "label_column" not in given:
-        raise ValueError("--normal_class is a label: name --label_column")
-
-
-def train_and_evaluate(*, tables, export_dir, rate, progress, **recipe):
-    """Returns the SavedModel's folder, what scored, and facts for a report."""
-    from dlunits.tasks.anomaly.serve import export_detector, note_metrics
-    from dlunits.tasks.anomaly.train_series import learn
-
-    learnt = learn(
-        tables.train,
-        tables.score,
-        **tables.labels,
-        false_alarm_rate=rate,
-        progress=progress,
-        log=print,
-        verbose=2,
-        **recipe,
+    _main.refuse_beside(
+        given, "train", DATASET_FLAGS, "the data are those of --train"
     )
-    source = " ".join([*tables.told, learnt.facts["source"]])
-    # Before a bad row far down in a table can undo the training.
+    _main.refuse_beside(
+        given,
+        "model",
+        (*DATASET_FLAGS, *TRAINING_FLAGS),
+        "nothing is trained",
+    )
+    _main.refuse_without(given, ["timestamp_column"], ["window"])
+    if sources:
+        _main.refuse_without(given, ["label_column"], ["normal_class"])
+
+
+def train_and_score(
+    *,
+    inputs,
+    train,
+    score,
+    output,
+    export_dir,
+    rate,
+    progress,
+    autoencoder,
+    train_steps,
+    **options,
+):
+    """Trains and exports a detector, and scores a table if there is one.
+
+    Returns:
+        `(version, scorer, baselines, summary)`: folder of the SavedModel,
+        scorer and baseline scores or `None`, and facts for the report.
+    """
+    from dlunits.tasks.anomaly.detector_summary import DetectorSummary
+    from dlunits.tasks.anomaly.serve import export_detector, note_metrics
+    from dlunits.tasks.anomaly.train import train_detector
+
+    trained = train_detector(
+        train,
+        score,
+        label_column=inputs.label_column,
+        normal_class=inputs.normal_class,
+        false_alarm_rate=rate,
+        log=print,
+        progress=progress,
+        verbose=2,
+        kind=autoencoder,
+        steps=train_steps,
+        **options,
+    )
+    detector, rows = trained.detector, trained.rows
+    source = " ".join([*inputs.messages, rows.source])
+    # Exported before scoring, so that a bad row cannot undo the training.
     version = export_detector(
-        learnt.detector,
+        detector,
         export_dir,
         data=source,
         command=COMMAND,
         metrics={},
-        describe=tables.describe,
-        **learnt.card,
+        describe=inputs.feature_extractor,
+        **rows.card,
     )
     print(f"SavedModel:    {version}")
-    scored, facts = None, {**learnt.facts, "source": source}
-    if tables.score:
-        scored = evaluate(tables, learnt.detector, learnt.card, rate, progress)
-        note_metrics(version, scored.quality)
-        facts["baselines"] = learnt.score_baselines(scored, log=print)
-    return version, scored, facts
+    scorer = baselines = None
+    if score:
+        scorer = score_file(
+            inputs, score, output, detector, rate, rows.card, progress
+        )
+        note_metrics(version, scorer.metrics)
+        if scorer.has_both_labels:
+            print("Scoring the baselines")
+            baselines = trained.baseline_scores(scorer)
+    summary = DetectorSummary.of_trained(detector, rows, source)
+    return version, scorer, baselines, summary
 
 
-def evaluate(tables, detector, card, rate, progress):
-    """Writes the scored table, and returns what scored it."""
-    from dlunits.tasks.anomaly.input_validation import score_opened
+def score_file(inputs, score, output, detector, rate, card, progress):
+    """Writes the scored table, and returns its `TableScorer`."""
+    from dlunits.tasks.anomaly.score_series import make_scorer
+    from dlunits.tasks.anomaly.score_table import score_table
 
-    scorer = score_opened(tables, detector, rate, card, progress)
-    print(scorer.told, f"Scored table:  {tables.output}", sep="\n")
+    scorer = make_scorer(
+        detector, rate, score, card, inputs.label_column, inputs.normal_class
+    )
+    score_table(scorer, score, output, progress)
+    print(*scorer.messages, f"Scored table:  {output}", sep="\n")
     return scorer
 
 
@@ -171,26 +285,34 @@ def run(
     encoding,
     decimal,
     data_dir,
-    side,
-    kinds,
-    folds,
-    **recipe,
+    image_size,
+    column_type,
+    seed,
+    **options,
 ):
-    """From the flags to a scored table, a report and a SavedModel."""
+    """Writes a scored table, a report and, unless `model`, a SavedModel."""
     started = time.monotonic()
     from dlunits.reporting.progress import row_progress
-    from dlunits.tasks.anomaly.input_validation import open_tables
+    from dlunits.tasks.anomaly.detector_summary import DetectorSummary
+    from dlunits.tasks.anomaly.input_validation import (
+        open_tables,
+        parse_column_types,
+    )
     from dlunits.tasks.anomaly.report import write_anomaly_report
-    from dlunits.tasks.anomaly.score_table import open_model
-    from dlunits.tasks.anomaly.sources import folders_of_run, source_tables
+    from dlunits.tasks.anomaly.score_table import load_detector
+    from dlunits.tasks.anomaly.sources import (
+        find_input_tables,
+        make_run_folders,
+    )
 
+    column_types = parse_column_types(column_type)
     detector, rate = None, false_alarm_rate or 0.01
     if model:
-        detector, rate = open_model(model, false_alarm_rate)
-    name, folder, export_dir = folders_of_run(
+        detector, rate = load_detector(model, false_alarm_rate)
+    name, folder, export_dir = make_run_folders(
         train or dataset, score, model, workdir, export_dir
     )
-    tables = source_tables(
+    inputs = find_input_tables(
         train,
         score,
         folder,
@@ -198,42 +320,51 @@ def run(
         dataset=dataset,
         label_column=label_column,
         normal_class=normal_class,
-        side=side,
+        image_size=image_size,
         data_dir=data_dir,
-        seed=recipe["seed"],
+        seed=seed,
     )
-    print(*tables.told, sep="\n", end="\n" * bool(tables.told))
-    output, progress = output or folder / "scored.csv", row_progress(sys.stderr)
-    tables = open_tables(
-        tables, output, delimiter=delimiter, encoding=encoding, decimal=decimal
+    for message in inputs.messages:
+        print(message)
+    output = output or folder / "scored.csv"
+    train, score = open_tables(
+        inputs, output, delimiter=delimiter, encoding=encoding, decimal=decimal
     )
+    progress = row_progress(sys.stderr)
     if model:
-        version, facts = model, {**detector.facts, "source": f"model {model}"}
-        scored = evaluate(tables, detector, detector.card, rate, progress)
+        version, baselines = model, None
+        summary = DetectorSummary.of_served(detector, f"model {model}")
+        scorer = score_file(
+            inputs, score, output, detector, rate, detector.card, progress
+        )
     else:
-        version, scored, facts = train_and_evaluate(
-            tables=tables,
+        version, scorer, baselines, summary = train_and_score(
+            inputs=inputs,
+            train=train,
+            score=score,
+            output=output,
             export_dir=export_dir,
             rate=rate,
             progress=progress,
-            kinds=[*tables.kinds, *kinds],
-            num_folds=folds,
-            **recipe,
+            column_types={**inputs.column_types, **column_types},
+            seed=seed,
+            **options,
         )
     report = write_anomaly_report(
         folder / "report.html",
         name=name,
         false_alarm_rate=rate,
-        scored=scored,
-        images=tables.images,
-        **facts,
+        summary=summary,
+        scorer=scorer,
+        baselines=baselines,
+        images=inputs.images,
         command=COMMAND,
         seconds=time.monotonic() - started,
     )
     use = shlex.join([f"--model={version}", "--score=TABLE", "--output=NEW"])
     print(f"Report:        {report}")
     print(f"Use it:        {_main.program('anomaly_detection')} {use}")
-    return int(bool(tables.problems))
+    return 1 if inputs.num_unreadable else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The anomaly app: learnt as a process, then asked all kinds of things."""
+"""The anomaly app: trained in a process, then used with many inputs."""
 
 import csv
 import functools
@@ -18,7 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from apps.anomaly_detection import IDLE, KINDS, check_flags, run
+from apps.anomaly_detection import (
+    AUTOENCODERS,
+    DATASET_FLAGS,
+    TRAINING_FLAGS,
+    check_flags,
+    run,
+)
 from dlunits.data.images import image_datasets
 from dlunits.data.tables.table_files import open_table
 from dlunits.models.anomaly import autoencoder_ensemble
@@ -30,12 +36,12 @@ from dlunits.tasks.anomaly.score_table import (
 from dlunits.tasks.anomaly.serve import ServedDetector
 
 HEADER = ("time", "speed", "power", "on", "road", "constant", "nothing")
-FLAGS = ("--train=normal.csv", "--label_column=state", "--steps=100")
+FLAGS = ("--train=normal.csv", "--label_column=state", "--train_steps=100")
 MODEL = "saved_models/anomaly_normal"
 
 
 def rows_of(count, seed, faults=0.2):
-    """Rows of a pump, and their labels: at a fault power is too high."""
+    """Rows of a pump with labels; the power of a fault is too high."""
     generator = np.random.default_rng(seed)
     rows = []
     for number in range(count):
@@ -79,7 +85,7 @@ def app(run_app):
 
 @pytest.fixture(scope="module")
 def trained(app, tmp_path_factory):
-    """Folder of a run over 400 rows to learn from and 200 to score."""
+    """Folder of a run with 400 training rows and 200 rows to score."""
     folder = tmp_path_factory.mktemp("trained")
     write(folder / "normal.csv", rows_of(400, 0))
     write(folder / "new.csv", rows_of(200, 1))
@@ -88,22 +94,22 @@ def trained(app, tmp_path_factory):
     return folder, process
 
 
-def told(process):
+def output_lines(process):
     """Lines like `Report: PATH`, as a dict."""
     lines = re.findall(r"^([A-Z][\w ]+): +(.*)$", process.stdout, re.M)
     return {name: value.strip() for name, value in lines}
 
 
-def test_offers_every_kind():
-    assert autoencoder_ensemble.KINDS == KINDS
+def test_every_type_of_autoencoder_is_a_choice():
+    assert autoencoder_ensemble.KINDS == AUTOENCODERS
 
 
 # A whole run
 
 
-def test_ends_by_naming_all_that_it_made(trained):
+def test_the_outputs_are_printed_at_the_end(trained):
     folder, process = trained
-    last = told(process)
+    last = output_lines(process)
     assert last["Scored table"] == "scored.csv"
     assert last["Report"] == "runs/anomaly_normal/report.html"
     assert last["SavedModel"] == f"{MODEL}/1"
@@ -113,18 +119,18 @@ def test_ends_by_naming_all_that_it_made(trained):
     assert (folder / MODEL / "1/saved_model.pb").is_file()
 
 
-def test_says_what_is_learnt_from_and_what_not(trained):
+def test_the_training_data_and_ignored_columns_are_printed(trained):
     _, process = trained
     faults = sum(row["state"] == "fault" for row in rows_of(400, 0))
     assert (
-        f"normal.csv: 400 rows, of which {400 - faults} are learnt from; 6 of "
-        f"8 columns used. {faults} anomalies by label are left out."
+        f"normal.csv: 400 rows, {400 - faults} used for training; 6 of 8 "
+        f"columns used. {faults} rows labeled as anomalies are excluded."
     ) in process.stdout
-    assert "Ignored: 'nothing' holds no value" in process.stdout
-    assert "Ignored: 'state' is the label" in process.stdout
+    assert "Ignored column: 'nothing' holds no value" in process.stdout
+    assert "Ignored column: 'state' is the label" in process.stdout
 
 
-def test_rows_are_as_they_came_with_a_verdict_each(trained):
+def test_rows_are_unchanged_with_a_score_each(trained):
     folder, _ = trained
     rows, before = read(folder / "scored.csv"), read(folder / "new.csv")
     assert tuple(rows[0]) == (*before[0], *NEW_COLUMNS)
@@ -135,9 +141,9 @@ def test_rows_are_as_they_came_with_a_verdict_each(trained):
         assert row["is_anomaly"] == str(is_anomaly).lower()
 
 
-def test_faults_are_found_and_their_column_named(trained):
+def test_faults_are_detected_and_explained(trained):
     folder, process = trained
-    assert float(told(process)["AUC"]) > 0.9
+    assert float(output_lines(process)["AUC"]) > 0.9
     found = [
         x for x in read(folder / "scored.csv") if x["is_anomaly"] == "true"
     ]
@@ -151,7 +157,7 @@ def test_report_and_card_hold_what_was_printed(trained):
     folder, process = trained
     html = (folder / "runs/anomaly_normal/report.html").read_text()
     card = json.loads((folder / MODEL / "1/model_card.json").read_text())
-    assert f"{card['metrics']['AUC']:.4f}" == told(process)["AUC"]
+    assert f"{card['metrics']['AUC']:.4f}" == output_lines(process)["AUC"]
     assert f"<dd>{card['metrics']['AUC']:.4g}</dd>" in html
     assert "--train=normal.csv --label_column=state" in html
     assert "isolation forest" in html
@@ -159,7 +165,7 @@ def test_report_and_card_hold_what_was_printed(trained):
     assert f">{HEADER[1]}<" in html
 
 
-# What was learnt, put to work
+# Scoring with an exported detector
 
 
 DEFAULTS = {
@@ -173,17 +179,17 @@ DEFAULTS = {
     "contamination": 0.0,
     "label_column": None,
     "normal_class": None,
-    "kinds": [],
+    "column_type": [],
     "delimiter": None,
     "encoding": None,
     "decimal": None,
-    "kind": "denoising",
+    "autoencoder": "denoising",
     "timestamp_column": None,
     "window": 16,
-    "steps": 20,
+    "train_steps": 20,
     "seed": 0,
-    "side": 28,
-    "folds": 5,
+    "image_size": 28,
+    "num_folds": 5,
     "workdir": "run",
     "export_dir": "models",
 }
@@ -191,7 +197,7 @@ DEFAULTS = {
 
 @pytest.fixture
 def score(trained, tmp_path, monkeypatch):
-    """Scores `new.csv` with what was learnt; other flags as keywords."""
+    """Scores `new.csv` with the trained model; flags are keywords."""
     monkeypatch.chdir(tmp_path)
     asked = {"model": trained[0] / MODEL / "1", "score": "new.csv"}
 
@@ -204,7 +210,7 @@ def score(trained, tmp_path, monkeypatch):
     return run_on
 
 
-def test_the_model_scores_as_when_it_was_learnt(trained, score, tmp_path):
+def test_the_exported_model_gives_the_same_scores(trained, score, tmp_path):
     shutil.copy(trained[0] / "new.csv", tmp_path)
     expected = read(trained[0] / "scored.csv")
     for row, other in zip(score(), expected, strict=True):
@@ -215,7 +221,9 @@ def test_the_model_scores_as_when_it_was_learnt(trained, score, tmp_path):
         assert row["column_1"] == other["column_1"]
 
 
-def test_a_report_of_a_model_shows_what_is_usual(trained, score, tmp_path):
+def test_the_report_of_an_exported_model_has_the_same_threshold(
+    trained, score, tmp_path
+):
     shutil.copy(trained[0] / "new.csv", tmp_path)
     score()
     texts = [
@@ -226,15 +234,19 @@ def test_a_report_of_a_model_shows_what_is_usual(trained, score, tmp_path):
         )
     ]
     thresholds = [
-        re.search(r"above the threshold ([\d.]+) are ([\d.]+ % of known)", text)
+        re.search(
+            r"above the threshold ([\d.]+): ([\d.]+ % of calibration)", text
+        )
         for text in texts
     ]
     assert thresholds[0].groups() == thresholds[1].groups()
-    known = [re.search(r"calibrated by</dt><dd>(\d+)", t)[1] for t in texts]
+    known = [re.search(r"Calibration rows</dt><dd>(\d+)", t)[1] for t in texts]
     assert known[0] == known[1]
 
 
-def test_columns_may_be_more_and_in_any_order(trained, score, tmp_path, capsys):
+def test_columns_may_be_in_any_order_among_others(
+    trained, score, tmp_path, capsys
+):
     rows = [{**row, "note": "hm"} for row in read(trained[0] / "new.csv")]
     write(tmp_path / "new.csv", rows, ("note", *HEADER[::-1]), delimiter=";")
     expected = read(trained[0] / "scored.csv")
@@ -246,7 +258,7 @@ def test_columns_may_be_more_and_in_any_order(trained, score, tmp_path, capsys):
         atol=1e-4,
     )
     assert table["note"] == ["hm"] * 200
-    assert "Not used:      'note'" in capsys.readouterr().out
+    assert "Unused:        'note'" in capsys.readouterr().out
 
 
 def test_a_parquet_table_is_scored_too(trained, score, tmp_path):
@@ -266,7 +278,7 @@ def test_a_parquet_table_is_scored_too(trained, score, tmp_path):
         )
 
 
-def test_one_row_new_values_and_gaps_are_scored(score, tmp_path):
+def test_one_row_with_new_and_missing_values_is_scored(score, tmp_path):
     row = dict.fromkeys(HEADER, "") | {"road": "flooded", "power": "1e300"}
     write(tmp_path / "new.csv", [row], HEADER)
     [scored] = score()
@@ -275,7 +287,7 @@ def test_one_row_new_values_and_gaps_are_scored(score, tmp_path):
     assert scored["seen_1"] in ("flooded", "missing", "1e+300", "3.402823e+38")
 
 
-def test_a_higher_rate_calls_more_rows_anomalous(trained, score, tmp_path):
+def test_rows_are_flagged_at_the_rate_of_the_flag(trained, score, tmp_path):
     shutil.copy(trained[0] / "new.csv", tmp_path)
     for rate in (0.05, 0.2):
         rows = score(false_alarm_rate=rate)
@@ -284,9 +296,7 @@ def test_a_higher_rate_calls_more_rows_anomalous(trained, score, tmp_path):
             assert row["is_anomaly"] == str(alarm).lower()
 
 
-def test_a_series_is_learnt_and_scored_by_its_windows(
-    tmp_path, monkeypatch, capsys
-):
+def test_a_time_series_is_trained_on_and_scored(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     generator = np.random.default_rng(0)
     for name, fault in (("normal", 0), ("new", 30)):
@@ -302,7 +312,7 @@ def test_a_series_is_learnt_and_scored_by_its_windows(
         | {"train": "normal.parquet", "timestamp_column": "t"}
         | {"output": "scored.csv", "false_alarm_rate": 0.05}
     )
-    assert "windows of 16 rows are learnt from" in capsys.readouterr().out
+    assert "windows of 16 rows used for training" in capsys.readouterr().out
     html = (tmp_path / "run/report.html").read_text()
     assert "1 of 1 labeled ranges holds an alarm" in html
     assert "VUS-PR" in html
@@ -318,20 +328,20 @@ def test_a_series_is_learnt_and_scored_by_its_windows(
         )
 
 
-def test_images_of_one_class_are_learnt_and_others_found(
+def test_images_of_one_class_are_trained_on_and_others_detected(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    flags = {"dataset": "digits", "normal_class": "0", "steps": 100}
+    flags = {"dataset": "digits", "normal_class": "0", "train_steps": 100}
     run(**DEFAULTS | flags | {"false_alarm_rate": 0.1})
-    told = capsys.readouterr().out
-    assert "Class 0 is normal" in told
-    assert float(re.search(r"AUC: +([\d.]+)", told)[1]) > 0.95
-    assert "The strangest images" in (tmp_path / "run/report.html").read_text()
+    output = capsys.readouterr().out
+    assert "Class 0 is normal" in output
+    assert float(re.search(r"AUC: +([\d.]+)", output)[1]) > 0.95
+    assert "Most anomalous images" in (tmp_path / "run/report.html").read_text()
     assert (tmp_path / "run/scored.csv").is_file()
 
 
-def test_folders_of_images_are_learnt_and_searched(
+def test_folders_of_images_are_trained_on_and_scored(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -348,11 +358,11 @@ def test_folders_of_images_are_learnt_and_searched(
             Image.fromarray(image[..., 0]).save(f"{folder}/{number}.png")
     (tmp_path / "more/bent/broken.png").write_bytes(b"no image")
     flags = {"train": "parts", "score": "more", "output": "found.csv"}
-    flags |= {"steps": 50, "false_alarm_rate": 0.1}
+    flags |= {"train_steps": 50, "false_alarm_rate": 0.1}
     assert run(**DEFAULTS | flags) == 1  # one image was not read
-    told = capsys.readouterr().out
-    assert "broken.png" in told
-    assert float(re.search(r"AUC: +([\d.]+)", told)[1]) > 0.95
+    output = capsys.readouterr().out
+    assert "broken.png" in output
+    assert float(re.search(r"AUC: +([\d.]+)", output)[1]) > 0.95
     rows = read(tmp_path / "found.csv")
     assert [row["image"].split("/")[0] for row in rows] == (
         ["bent"] * 20 + ["good"] * 20
@@ -396,7 +406,7 @@ def served(trained):
     rows=st.lists(ROW, min_size=1, max_size=8),
     header=st.permutations(HEADER),
 )
-def test_any_table_has_as_many_rows_and_finite_scores_in_any_order_of_columns(
+def test_any_table_keeps_its_rows_and_gets_finite_scores(
     served, tmp_path_factory, rows, header
 ):
     path = tmp_path_factory.getbasetemp() / "any.csv"
@@ -413,7 +423,7 @@ def test_any_table_has_as_many_rows_and_finite_scores_in_any_order_of_columns(
     np.testing.assert_allclose(*scores, rtol=1e-5, atol=1e-5)
 
 
-# Bad input: one line, and nothing is left behind
+# Invalid input: one line, and no output
 
 
 def swap(old, new):
@@ -483,7 +493,7 @@ BAD_TABLES = {
 
 
 @pytest.mark.parametrize("what", BAD_TABLES)
-def test_a_bad_table_is_one_line_and_nothing_is_written(
+def test_a_bad_table_is_refused_in_one_line_and_nothing_is_written(
     what, trained, score, tmp_path
 ):
     change, message = BAD_TABLES[what]
@@ -516,17 +526,26 @@ def test_a_bad_table_is_one_line_and_nothing_is_written(
         ({"model": None}, "one of --train=TABLE and --model"),
         ({"model": None, "score": None}, "one of --train=TABLE and --model"),
         ({"model": "none/1"}, "none/1: is not the folder of an exported"),
-        ({"label_column": "road"}, r"new\.csv: column 'road' was learnt from"),
-        ({"steps": 20}, "--steps does nothing beside --model"),
-        ({"kinds": ["road=ignored"]}, "--kinds does nothing beside --model"),
-        ({"contamination": 0.1}, "--contamination does nothing beside --mod"),
-        ({"kind": "plain"}, "--kind does nothing beside --model"),
-        ({"timestamp_column": "time"}, "--timestamp_column does nothing besi"),
-        ({"false_alarm_rate": 1e-4}, "would call nothing anomalous at"),
+        ({"label_column": "road"}, r"new\.csv: column 'road' is an input"),
+        ({"train_steps": 20}, "--train_steps has no effect beside --model"),
+        (
+            {"column_type": ["a=ignored"]},
+            "--column_type has no effect beside --mo",
+        ),
+        (
+            {"contamination": 0.1},
+            "--contamination has no effect beside --model",
+        ),
+        (
+            {"autoencoder": "plain"},
+            "--autoencoder has no effect beside --model",
+        ),
+        ({"timestamp_column": "time"}, "--timestamp_column has no effect be"),
+        ({"false_alarm_rate": 1e-4}, "no row would be flagged at"),
         ({"workdir": "new.csv"}, "new.csv"),
     ],
 )
-def test_what_is_asked_wrong_is_one_line(
+def test_wrong_flags_are_refused_in_one_line(
     flags, message, trained, score, tmp_path
 ):
     shutil.copy(trained[0] / "new.csv", tmp_path)
@@ -548,21 +567,33 @@ def test_what_is_asked_wrong_is_one_line(
 @pytest.mark.parametrize(
     ("rows", "flags", "message"),
     [
-        (1, {}, r"normal\.csv: holds 1 rows to calibrate by"),
-        (19, {"false_alarm_rate": 0.4}, r"normal\.csv: holds 19 rows"),
+        (1, {}, r"normal\.csv: leaves 1 rows for calibration"),
+        (19, {"false_alarm_rate": 0.4}, r"normal\.csv: leaves 19 rows"),
         (90, {}, r"rate of 0\.01 needs at least 99"),
-        (90, {"kinds": ["speed=numbr"]}, r"'speed' must be one of.*'numbr'"),
-        (90, {"kinds": ["speed"]}, "NAME=KIND"),
-        (90, {"kinds": ["road=number"]}, r"normal\.csv, line 2, column 'road'"),
-        (90, {"label_column": "state"}, r"column 'state' calls all 90 rows"),
+        (
+            90,
+            {"column_type": ["speed=numbr"]},
+            r"'speed' must be one of.*'numbr'",
+        ),
+        (90, {"column_type": ["speed"]}, "NAME=TYPE"),
+        (
+            90,
+            {"column_type": ["road=number"]},
+            r"normal\.csv, line 2, column 'road'",
+        ),
+        (90, {"label_column": "state"}, r"column 'state' labels all 90 rows"),
         (90, {"export_dir": "normal.csv"}, r"normal\.csv"),
-        (90, {"dataset": "mnist"}, "--dataset does nothing beside --train"),
-        (90, {"window": 8}, "--window is of a series"),
-        (90, {"normal_class": "ok"}, "--normal_class is a label"),
-        (90, {"folds": 1}, r"holds 23 rows to .*, or allow for 0\.042"),
+        (90, {"dataset": "mnist"}, "--dataset has no effect beside --train"),
+        (90, {"window": 8}, "--window has no effect without --timestamp_col"),
+        (
+            90,
+            {"normal_class": "ok"},
+            "--normal_class has no effect without --label",
+        ),
+        (90, {"num_folds": 1}, r"leaves 23 rows for .* rate of 0\.042"),
     ],
 )
-def test_a_table_that_cannot_be_learnt_from_is_one_line(
+def test_unusable_training_data_are_refused_in_one_line(
     rows, flags, message, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -576,12 +607,18 @@ def test_a_table_that_cannot_be_learnt_from_is_one_line(
     assert not list(tmp_path.rglob("saved_model.pb"))
 
 
-def test_flags_that_would_do_nothing_are_flags(app, project, tmp_path):
+def test_flags_without_effect_exist_and_are_refused_at_once(
+    app, project, tmp_path
+):
     process = app(tmp_path, "--help")
-    for names in IDLE.values():
-        for name in names.split():
-            assert re.search(rf"--(\[no\])?{name}:", process.stdout), name
-    flags = ("--model=m/1", "--score=a.csv", "--output=b.csv", "--steps=1500")
+    for name in (*DATASET_FLAGS, *TRAINING_FLAGS):
+        assert re.search(rf"--(\[no\])?{name}:", process.stdout), name
+    flags = (
+        "--model=m/1",
+        "--score=a.csv",
+        "--output=b.csv",
+        "--train_steps=1500",
+    )
     process = subprocess.run(  # answers before anything heavy is loaded
         [sys.executable, project / "apps/anomaly_detection.py", *flags],
         cwd=tmp_path,
@@ -590,7 +627,8 @@ def test_flags_that_would_do_nothing_are_flags(app, project, tmp_path):
     )
     assert process.returncode == 1
     assert process.stderr == (
-        "anomaly_detection.py: --steps does nothing beside --model\n"
+        "anomaly_detection.py: --train_steps has no effect beside --model: "
+        "nothing is trained\n"
     )
 
 
@@ -623,7 +661,7 @@ def test_a_bad_row_to_score_does_not_undo_the_training(
     rows[40]["power"] = "high"
     write(tmp_path / "new.csv", rows)
     flags = {"train": "normal.csv", "score": "new.csv", "output": "scored.csv"}
-    flags |= {"kinds": ["state=ignored"]}
+    flags |= {"column_type": ["state=ignored"]}
     with pytest.raises(ValueError, match=r"new\.csv, line 42, column 'power'"):
         run(**DEFAULTS | flags)
     assert not (tmp_path / "scored.csv").exists()
@@ -637,7 +675,7 @@ def test_a_bad_row_to_score_does_not_undo_the_training(
 
 @pytest.fixture
 def endless(project, offline, trained, tmp_path):
-    """A process in `tmp_path` that learns without end, after an epoch."""
+    """A training process in `tmp_path` that does not end, after an epoch."""
     for name in ("normal.csv", "new.csv"):
         shutil.copy(trained[0] / name, tmp_path)
     (tmp_path / "scored.csv").write_text("what was there before")
@@ -653,7 +691,11 @@ def endless(project, offline, trained, tmp_path):
                     "--score=new.csv",
                     "--output=scored.csv",
                 ),
-                *("--steps=1000000", "--workdir=run", "--export_dir=models"),
+                *(
+                    "--train_steps=1000000",
+                    "--workdir=run",
+                    "--export_dir=models",
+                ),
             ],
             cwd=tmp_path,
             env=offline,
@@ -672,7 +714,7 @@ def endless(project, offline, trained, tmp_path):
         process.kill()
 
 
-def test_killed_it_leaves_what_was_there_and_starts_anew(
+def test_a_killed_run_keeps_the_old_output_and_can_be_repeated(
     endless, tmp_path, monkeypatch
 ):
     endless.kill()
@@ -688,7 +730,7 @@ def test_killed_it_leaves_what_was_there_and_starts_anew(
     assert (tmp_path / "models/1/saved_model.pb").is_file()
 
 
-def test_stopped_it_says_so_in_one_line(endless, tmp_path):
+def test_an_interrupted_run_ends_with_one_line(endless, tmp_path):
     endless.send_signal(signal.SIGINT)
     endless.stdout.read()
     assert endless.wait() == 1

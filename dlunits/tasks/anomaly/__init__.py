@@ -1,7 +1,8 @@
-"""Anomaly detection in tables, series and folders of images."""
+"""Anomaly detection in tables, time series and folders of images."""
 
 __all__ = [
     "baselines",
+    "detector_summary",
     "figures",
     "input_validation",
     "report",
@@ -13,6 +14,6 @@ __all__ = [
     "serve",
     "sources",
     "train",
-    "train_series",
     "training_rows",
+    "training_windows",
 ]

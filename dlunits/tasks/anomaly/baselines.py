@@ -1,35 +1,43 @@
-"""What well-known detectors of anomalies say of the same rows."""
+"""Baseline anomaly detectors of scikit-learn."""
 
-NEIGHBORS = 5
-VARIANCE = 0.9  # that the principal components keep
+from dlunits.typing import Array
+
+NUM_NEIGHBORS = 5
+EXPLAINED_VARIANCE = 0.9  # share of the variance that PCA keeps
 
 
-def baseline_scores(known, new, seed=0):
-    """Scores rows with four detectors of scikit-learn.
+def baseline_scores(
+    train: Array, new: Array, seed: int = 0
+) -> dict[str, Array]:
+    """Anomaly scores of four baselines: PCA, 1-NN, k-NN, isolation forest.
 
-    All see the features scaled by their mean and standard deviation.
+    Features are standardized by the mean and the standard deviation of the
+    training rows.
 
-        PCA               squared distance from the principal components that
-                          keep 90 % of the variance
-        nearest row       distance to the nearest known row
-        k-NN              mean distance to the 5 nearest
-        isolation forest  how few random cuts set a row apart, 100 trees
+        PCA               squared reconstruction error of the principal
+                          components that keep 90 % of the variance
+        1-NN              distance to the nearest training row
+        k-NN              mean distance to the 5 nearest training rows
+        isolation forest  100 trees, default settings
 
     Args:
-        known: Array `(rows, features)` to learn from.
+        train: Array `(rows, features)` to fit to.
         new: Array `(rows, features)` to score.
-        seed: Integer, decides the cuts.
+        seed: Seed of PCA and of the isolation forest.
 
     Returns:
-        Dict of name to scores `(rows,)`, higher for stranger rows.
+        Dict of name to scores `(rows,)`; a higher score is more anomalous.
 
-    Example, of one feature whose standard deviation is 1 the row 5 lies 4
-    from the row 1:
+    Reference: Liu et al., 2008, "Isolation forest",
+    https://doi.org/10.1109/ICDM.2008.17
+
+    Example, one feature with standard deviation 1; the nearest training row
+    of 5 is 1:
 
     >>> import numpy as np
-    >>> known = np.array([[-1.0], [1.0]] * 10)
-    >>> scores = baseline_scores(known, np.array([[5.0]]))
-    >>> scores["nearest row"].tolist()
+    >>> train = np.array([[-1.0], [1.0]] * 10)
+    >>> scores = baseline_scores(train, np.array([[5.0]]))
+    >>> scores["1-NN"].tolist()
     [4.0]
     """
     from sklearn.decomposition import PCA
@@ -37,17 +45,17 @@ def baseline_scores(known, new, seed=0):
     from sklearn.neighbors import NearestNeighbors
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(known)
-    known, new = scaler.transform(known), scaler.transform(new)
-    pca = PCA(VARIANCE, random_state=seed).fit(known)
-    misfit = new - pca.inverse_transform(pca.transform(new))
-    neighbors = min(NEIGHBORS, len(known))
-    near = NearestNeighbors(n_neighbors=neighbors).fit(known)
-    distances, _ = near.kneighbors(new)
-    forest = IsolationForest(random_state=seed).fit(known)
+    scaler = StandardScaler().fit(train)
+    train, new = scaler.transform(train), scaler.transform(new)
+    pca = PCA(EXPLAINED_VARIANCE, random_state=seed).fit(train)
+    error = new - pca.inverse_transform(pca.transform(new))
+    neighbors = min(NUM_NEIGHBORS, len(train))
+    nearest = NearestNeighbors(n_neighbors=neighbors).fit(train)
+    distances, _ = nearest.kneighbors(new)
+    forest = IsolationForest(random_state=seed).fit(train)
     return {
-        "PCA": (misfit**2).sum(axis=1),
-        "nearest row": distances[:, 0],
+        "PCA": (error**2).sum(axis=1),
+        "1-NN": distances[:, 0],
         "k-NN": distances.mean(axis=1),
         "isolation forest": -forest.score_samples(new),
     }

@@ -1,81 +1,110 @@
-"""The tables that a user names: opened before all else, scored at the end."""
+"""Checks of the tables, the output path and the column types of a run.
+
+All of it runs before training, so that no run fails after minutes because of
+a wrong name.
+"""
 
 import os
 import pathlib
+from collections.abc import Iterable
 
 from dlunits.data.tables.table_columns import check_columns
-from dlunits.data.tables.table_files import open_table
+from dlunits.data.tables.table_files import TableFile, open_table
 from dlunits.data.tables.table_writer import check_new_columns, find_writer
-from dlunits.tasks.anomaly.score_series import scorer_of
-from dlunits.tasks.anomaly.score_table import NEW_COLUMNS, score_table
+from dlunits.tasks.anomaly.score_table import NEW_COLUMNS
+from dlunits.tasks.anomaly.sources import InputTables
+from dlunits.typing import Path
 
 
-def open_tables(tables, output, **dialect):
-    """Opens the tables, and refuses what would fail only after training.
+def open_tables(
+    inputs: InputTables,
+    output: Path,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+) -> tuple[TableFile | None, TableFile | None]:
+    """Open the tables of a run and check that the scored table can be written.
 
     Args:
-        tables: `dlunits.tasks.anomaly.sources.SourceTables`. One of them must
-            have the column of labels, if there is any.
+        inputs: Paths of the tables. At least one of them must have the label
+            column, if there is one.
         output: Path of the scored table.
-        **dialect: See `dlunits.data.tables.table_files.open_table`.
+        delimiter: Delimiter of CSV files, one character; `None` infers it.
+        encoding: Encoding of CSV files, `"utf-8"` for example; `None` infers
+            it.
+        decimal: Decimal sign of CSV files, `"."` or `","`; `None` infers it.
 
     Returns:
-        The same with `TableFile` in place of paths, and with `output`.
+        `(train, score)`, the open tables; `None` for one that has no path.
 
     Raises:
-        ValueError, OSError: One line.
+        ValueError: If a table cannot be read, has no label column, or already
+            has a column of scores; or the output cannot be written.
     """
     train, score = (
-        path and open_table(path, **dialect)
-        for path in (tables.train, tables.score)
+        open_table(
+            path, delimiter=delimiter, encoding=encoding, decimal=decimal
+        )
+        if path
+        else None
+        for path in (inputs.train, inputs.score)
     )
     if score:
         check_new_columns(score, NEW_COLUMNS)
         check_output(score, pathlib.Path(output).expanduser())
-    there = [table for table in (train, score) if table]
-    label = tables.labels["label_column"]
-    if label and not any(label in table.columns for table in there):
-        check_columns(there[-1].columns, [label], there[-1].path)
-    return tables._replace(train=train, score=score, output=output)
+    tables = [table for table in (train, score) if table]
+    label = inputs.label_column
+    if label and not any(label in table.columns for table in tables):
+        check_columns(tables[-1].columns, [label], tables[-1].path)
+    return train, score
 
 
-def check_output(table_file, output):
-    """Refuses a path to which the scored table cannot be written."""
+def check_output(table_file: TableFile, output: pathlib.Path) -> None:
+    """Check that the scored table can be written to a path.
+
+    Args:
+        table_file: The table to score.
+        output: Path of the scored table.
+
+    Raises:
+        ValueError: If the file format is not known, the path is the table
+            itself or a folder, or its folder is not writable.
+    """
     find_writer(table_file, output)
     folder = output.parent
     if output.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        is_it = "is a folder" if output.is_dir() else "cannot be written"
+        problem = "is a folder" if output.is_dir() else "cannot be written"
         raise ValueError(
-            f"{output}: {is_it}. Name a file in a folder that is there and "
-            "that you may write to."
+            f"{output}: {problem}. Name a file in an existing folder that is "
+            "writable."
         )
 
 
-def score_opened(
-    tables,
-    detector,
-    false_alarm_rate,
-    card,
-    progress=None,
-):
-    """Writes the scored table.
+def parse_column_types(options: Iterable[str]) -> dict[str, str]:
+    """Column types from texts such as `"speed=number"`.
 
     Args:
-        tables: What `open_tables` returns.
-        detector, false_alarm_rate, card: As in
-            `dlunits.tasks.anomaly.score_series.scorer_of`.
-        progress: Function that creates a progress bar over rows, see
-            `dlunits.reporting.progress.with_progress`, or `None`.
+        options: Texts `NAME=TYPE`. The name may contain `=`.
 
     Returns:
-        The scorer, which knows what was found.
+        Dict of column name to column type.
 
     Raises:
-        ValueError, OSError: As `scorer_of` and
-            `dlunits.tasks.anomaly.score_table.score_table`; one line.
+        ValueError: If a text has no `=`.
+
+    Example:
+
+    >>> parse_column_types(["speed=number", "a=b=category"])
+    {'speed': 'number', 'a=b': 'category'}
     """
-    scorer = scorer_of(
-        detector, false_alarm_rate, tables.score, card, **tables.labels
-    )
-    score_table(scorer, tables.score, tables.output, progress)
-    return scorer
+    column_types = {}
+    for option in options:
+        name, equals, column_type = option.rpartition("=")
+        if not equals:
+            raise ValueError(
+                "The type of a column must be given as NAME=TYPE. Received: "
+                f"{option!r}"
+            )
+        column_types[name] = column_type
+    return column_types

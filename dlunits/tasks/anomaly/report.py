@@ -1,102 +1,98 @@
-"""The report of a table that was searched for anomalies."""
+"""HTML report of anomaly detection in a table, a series or images."""
+
+import pathlib
+from collections.abc import Mapping
 
 from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
+from dlunits.tasks.anomaly.detector_summary import DetectorSummary
 from dlunits.tasks.anomaly.report_sections import (
     columns_section,
-    distribution_sections,
-    of_quality,
+    format_metrics,
     percent,
     quality_sections,
+    score_section,
     series_sections,
-    strangest_sections,
+    top_section,
 )
+from dlunits.tasks.anomaly.score_table import TableScorer
+from dlunits.typing import Array, ArrayLike, Path
 
 
 def write_anomaly_report(
-    path,
+    path: Path,
     *,
-    name,
-    false_alarm_rate,
-    kinds,
-    reasons=None,
-    known=None,
-    num_known=None,
-    scored=None,
-    baselines=None,
-    history=None,
-    images=None,
-    command,
-    source,
-    seconds=None,
-):
-    """Writes how strange rows are, which are the strangest, and why.
+    name: str,
+    false_alarm_rate: float,
+    summary: DetectorSummary,
+    scorer: TableScorer | None = None,
+    baselines: Mapping[str, ArrayLike] | None = None,
+    images: Array | None = None,
+    command: str,
+    seconds: float | None = None,
+) -> pathlib.Path:
+    """Write the report of a detector and of the table that it scored.
 
-    The spread of scores and p-values with the threshold, the strangest rows
-    with the columns that make them so; with labels, how well anomalies are
-    found beside other detectors; the training curve and the columns.
+    Sections: distribution of scores and p-values with the threshold; the most
+    anomalous rows with the columns that explain them; with labels, ROC and
+    precision-recall curves beside the baselines; the training curve; the
+    columns.
 
     Args:
-        path: HTML file to write, in a folder that exists.
-        name: Text, of what was learnt.
-        false_alarm_rate: Number, p-values up to it are called anomalous.
-        kinds: Dict of column name to kind.
-        reasons: Dict of column name to why it is ignored, or `None`.
-        known: Scores of the known rows, each as if it were new, or `None`.
-            They may be some of them, evenly spaced in their order.
-        num_known: Integer, how many rows are known, if `known` are some.
-        scored: `dlunits.tasks.anomaly.score_table.TableScorer` after it scored
-            a table, or `None`.
-        baselines: Dict of name to what other detectors say of the rows in
-            `scored.verdicts`, or `None`.
-        history: Dict of metric name to its values, one an epoch, or `None`.
-        images: Of rows that describe images, uint8
+        path: HTML file to write, in an existing folder.
+        name: Name of the run.
+        false_alarm_rate: Rows with a p-value of at most this rate are flagged.
+        summary: Facts about the detector.
+        scorer: Scorer of a table, after it scored all rows, or `None`.
+        baselines: Dict of name to scores of the rows in `scorer.sample`, or
+            `None`.
+        images: Images that the rows describe, uint8
             `(rows, height, width, 1)`, or `None`.
-        command: Text, the command that made the run.
-        source: Text, what was learnt from.
-        seconds: Number, how long it took.
+        command: Command line of the run.
+        seconds: Duration of the run in seconds, or `None`.
 
     Returns:
-        `pathlib.Path` of the report.
+        Path of the report.
 
     Raises:
         OSError: If the file cannot be written.
     """
-    summary, sections = {}, []
-    if known is not None and num_known is None:
-        num_known = len(known)
-    if scored is not None:
-        summary = {
-            "Rows scored": scored.rows,
-            "Called anomalous": scored.alarms,
-            **of_quality(scored.quality),
+    numbers: dict[str, object] = {}
+    sections = []
+    if scorer is not None:
+        numbers = {
+            "Rows scored": scorer.num_rows,
+            "Rows flagged as anomalous": scorer.num_anomalies,
+            **format_metrics(scorer.metrics),
         }
         sections = [
-            *series_sections(scored.series),
-            *distribution_sections(scored, known, num_known, false_alarm_rate),
-            *strangest_sections(scored, images),
-            *quality_sections(scored, baselines or {}),
+            *series_sections(scorer.series),
+            score_section(scorer, summary, false_alarm_rate),
+            top_section(scorer, images),
+            *quality_sections(scorer, baselines or {}),
         ]
-    summary["False alarms allowed"] = percent(false_alarm_rate)
-    if num_known is not None:
-        summary["Rows calibrated by"] = num_known
-    if history and history.get("loss"):
+    numbers["Target false-alarm rate"] = percent(false_alarm_rate)
+    if summary.num_calibration_rows is not None:
+        numbers["Calibration rows"] = summary.num_calibration_rows
+    if summary.history.get("loss"):
         sections.append(
             Section(
                 "Training",
-                "The mean loss of the autoencoders, each on the rows of the "
-                "folds that are not its own.",
-                figures=[(training_curves(history), "One point an epoch.")],
+                "Mean loss of the autoencoders. Each one is trained on the "
+                "rows of all folds but its own.",
+                figures=[
+                    (training_curves(summary.history), "One point per epoch.")
+                ],
             )
         )
     if images is None:
-        sections.append(columns_section(kinds, reasons or {}))
+        sections.append(columns_section(summary.column_types, summary.ignored))
     return write_report(
         path,
-        title=f"Anomalies beside {name}",
-        summary=summary,
+        title=f"Anomaly detection: {name}",
+        summary=numbers,
         sections=sections,
         command=command,
-        dataset=source,
+        dataset=summary.source,
         seconds=seconds,
     )

@@ -1,235 +1,320 @@
-"""Parts of the report of a search for anomalies."""
+"""Sections of the report of anomaly detection."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.reporting.html_report import Section
 from dlunits.reporting.image_grid import image_rows
+from dlunits.tasks.anomaly.detector_summary import DetectorSummary
 from dlunits.tasks.anomaly.figures import (
     detection_curves,
     p_value_distribution,
     score_distribution,
 )
+from dlunits.tasks.anomaly.score_table import TableScorer
 from dlunits.tasks.anomaly.series_figures import scored_series
+from dlunits.typing import Array, ArrayLike
 
-SHOWN_COLUMNS = 200
-OURS = "AnomalyDetector"
+MAX_LISTED_COLUMNS = 200
+DETECTOR = "AnomalyDetector"
 
 
-def of_quality(quality):
-    """What labels say, for the head of the report."""
-    names = {
-        "AUC": lambda value: round(value, 4),
-        "AP": lambda value: round(value, 4),
-        "false_alarm_rate": percent,
-        "recall": percent,
-        "VUS-PR": lambda value: round(value, 4),
-        "range_precision": lambda value: round(value, 4),
-        "range_recall": lambda value: round(value, 4),
-    }
-    titles = {
-        "false_alarm_rate": "False alarms",
-        "recall": "Anomalies found",
-        "range_precision": "Precision of ranges",
-        "range_recall": "Recall of ranges",
+def format_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Detection metrics with the names and rounding of the report.
+
+    Args:
+        metrics: Dict of metric name to value, see `TableScorer.metrics`.
+
+    Returns:
+        Dict of heading to value, without metrics that are `None`.
+
+    Example:
+
+    >>> format_metrics({"AUC": 0.98765, "recall": 0.5})
+    {'AUC': 0.9877, 'Recall': '50 %'}
+    """
+
+    def rounded(value: float) -> float:
+        return round(value, 4)
+
+    formats = {
+        "AUC": ("AUC", rounded),
+        "AP": ("Average precision", rounded),
+        "false_alarm_rate": ("False-alarm rate", percent),
+        "recall": ("Recall", percent),
+        "VUS-PR": ("VUS-PR", rounded),
+        "range_precision": ("Range precision", rounded),
+        "range_recall": ("Range recall", rounded),
     }
     return {
-        titles.get(name, name): show(quality[name])
-        for name, show in names.items()
-        if quality.get(name) is not None
+        heading: show(metrics[name])
+        for name, (heading, show) in formats.items()
+        if metrics.get(name) is not None
     }
 
 
-def series_sections(series):
-    """A series with its scores and alarms."""
+def series_sections(series: Mapping[str, Any] | None) -> list[Section]:
+    """Section with the figure of a series, its scores and its alarms.
+
+    Args:
+        series: Arguments of `scored_series`, or `None`.
+
+    Returns:
+        List of one section, or of none.
+    """
     if series is None:
         return []
     return [
         Section(
-            "The series",
-            "A row has the mean score and the mean p-value of the windows that "
-            "cover it. What a window should be like is told in features: its "
-            "points are what is left of the values after what is usual at the "
-            "time, in usual spreads.",
+            "Time series",
+            "The score and the p-value of a row are means over the windows "
+            "that cover it. Explanations name features of windows. Their "
+            "points are residuals from the seasonal profile, in units of its "
+            "spread.",
             figures=[
                 (
                     scored_series(**series),
-                    "Lowest and highest values of each stretch of time, and "
-                    "the scores below. Alarms are marked; labels are gray.",
+                    "Minimum and maximum of the values in each interval of "
+                    "time, with the scores below. Alarms are colored, labeled "
+                    "anomalies are gray.",
                 )
             ],
         )
     ]
 
 
-def strangest_sections(scored, images):
-    """The strangest rows with their causes, or the images they describe."""
-    top = scored.top
-    if images is None:
-        return [
-            Section(
-                "The strangest rows",
-                "Beside each the columns that speak most against it: what "
-                "stands there, what was expected beside the other columns, "
-                "and their share of what is strange.",
-                table=top_rows(top, scored.counted),
-            )
-        ]
-    half = -(-len(top["row"]) // 2)
-    strangest = images[top["row"][: 2 * half]] / 255
-    rows = {"strangest": strangest[:half]}
-    if len(strangest) == 2 * half:
-        rows["next"] = strangest[half:]
-    return [
-        Section(
-            "The strangest images",
-            figures=[
-                (
-                    image_rows(rows),
-                    "From the left, the strangest first: rows "
-                    f"{', '.join(map(str, top['place']))} of the scored table.",
-                )
-            ],
-        )
-    ]
+def score_section(
+    scorer: TableScorer, summary: DetectorSummary, false_alarm_rate: float
+) -> Section:
+    """Section with the distributions of scores and p-values.
 
+    Args:
+        scorer: Scorer of a table, after it scored all rows.
+        summary: Facts about the detector.
+        false_alarm_rate: Rows with a p-value of at most this rate are flagged.
 
-def distribution_sections(scored, known, num_known, false_alarm_rate):
-    """How scores and p-values are spread, and the strangest rows."""
-    verdicts = scored.verdicts.columns
-    groups = {"scored rows": slice(None)}
-    if "label" in verdicts:
-        labels = verdicts["label"]
+    Returns:
+        The section.
+    """
+    sample = scorer.sample.columns
+    groups: dict[str, Any] = {"scored rows": slice(None)}
+    if "label" in sample:
+        labels = sample["label"]
         groups = {"normal rows": ~labels, "anomalies": labels}
-    of_scores, of_p_values = (
-        {name: verdicts[key][rows] for name, rows in groups.items()}
+    scores, p_values = (
+        {name: sample[key][rows] for name, rows in groups.items()}
         for key in ("anomaly_score", "p_value")
     )
     threshold, text = None, ""
-    of_whom = "Scores of the scored rows."
-    if known is not None:
-        threshold = threshold_of(known, false_alarm_rate, num_known)
-        text = (
-            "The known rows set what is usual, each scored as if it were new: "
-            f"{percent(false_alarm_rate)} of rows like them lie above the "
-            "threshold. "
+    caption = "Scores of the scored rows."
+    calibration_scores = summary.calibration_scores
+    if calibration_scores is not None:
+        threshold = score_threshold(
+            calibration_scores, false_alarm_rate, summary.num_calibration_rows
         )
-        of_whom = "Scores of known and of scored rows."
-    if len(scored.verdicts) < scored.rows:
-        text += f"Drawn from {len(scored.verdicts):,} rows taken at random."
-    return [
-        Section(
-            "Scores",
-            text.strip(),
-            figures=[
-                (score_distribution(known, of_scores, threshold), of_whom),
-                (
-                    p_value_distribution(of_p_values, false_alarm_rate),
-                    "Of rows like the known ones, each p-value is as frequent "
-                    "as any other; anomalies crowd at the left.",
-                ),
-            ],
-        ),
-    ]
+        text = (
+            "The calibration rows are normal, and scored by models that were "
+            f"not trained on them. {percent(false_alarm_rate)} of rows from "
+            "the same distribution have a score above the threshold. "
+        )
+        caption = "Scores of calibration rows and of scored rows."
+    if len(scorer.sample) < scorer.num_rows:
+        text += f"Figures of a random sample of {len(scorer.sample):,} rows."
+    return Section(
+        "Anomaly scores and p-values",
+        text.strip(),
+        figures=[
+            (
+                score_distribution(calibration_scores, scores, threshold),
+                caption,
+            ),
+            (
+                p_value_distribution(p_values, false_alarm_rate),
+                "P-values of normal rows are uniformly distributed; those of "
+                "anomalies are close to 0.",
+            ),
+        ],
+    )
 
 
-def threshold_of(known, false_alarm_rate, num_known=None):
-    """The score above which a row is called anomalous, nearly.
+def top_section(scorer: TableScorer, images: Array | None) -> Section:
+    """Section with the most anomalous rows, or the images they describe.
 
-    Of n known rows k may be at least as strange as the row, with
-    (1 + k) / (1 + n) <= rate; so it must be stranger than the (k + 1)-th.
-    Nearly, because a row has a score for each fold, of which this is the mean,
-    and `known` may be some of the n scores, evenly spaced in their order.
+    Args:
+        scorer: Scorer of a table, after it scored all rows.
+        images: Images that the rows describe, uint8
+            `(rows, height, width, 1)`, or `None`.
 
-    >>> threshold_of([1, 2, 3, 4], 0.4)  # k = 1
+    Returns:
+        The section.
+    """
+    top = scorer.top
+    if images is None:
+        return Section(
+            "Most anomalous rows",
+            "Each row with the columns that differ most from similar normal "
+            "rows: the value, the value expected from the similar rows, and "
+            "the share of the column in the squared difference.",
+            table=top_rows(top, scorer.position_unit),
+        )
+    half = -(-len(top["row"]) // 2)
+    shown = images[top["row"][: 2 * half]] / 255
+    rows = {"most anomalous": shown[:half]}
+    if len(shown) == 2 * half:
+        rows["next"] = shown[half:]
+    return Section(
+        "Most anomalous images",
+        figures=[
+            (
+                image_rows(rows),
+                "From left to right by decreasing score: rows "
+                f"{', '.join(map(str, top['position']))} of the scored table.",
+            )
+        ],
+    )
+
+
+def score_threshold(
+    calibration_scores: ArrayLike,
+    false_alarm_rate: float,
+    num_rows: int | None = None,
+) -> float:
+    """Anomaly score above which a row is flagged, approximately.
+
+    Of n calibration rows, k may have a score at least as high as the row,
+    with (1 + k) / (1 + n) <= rate. So the row must have a higher score than
+    the (k + 1)-th highest. The threshold is approximate because a new row has
+    one score per fold, of which its score is the mean, and because the
+    calibration scores may be a subset.
+
+    Args:
+        calibration_scores: The n scores, or a subset that is evenly spaced in
+            their order.
+        false_alarm_rate: Number in (0, 1).
+        num_rows: The number n. Default: the number of scores.
+
+    Returns:
+        The threshold.
+
+    Example:
+
+    >>> score_threshold([1, 2, 3, 4], 0.4)  # k = 1
     3.0
-    >>> threshold_of([1, 3, 5, 7, 9], 0.2, num_known=9)  # k = 1
+    >>> score_threshold([1, 3, 5, 7, 9], 0.2, num_rows=9)  # k = 1
     8.0
     """
-    number = num_known or len(known)
-    as_strange = max(0, int(false_alarm_rate * (1 + number) + 1e-9) - 1)
-    ranks = np.linspace(0, number - 1, len(known)).round()
-    return float(np.interp(number - 1 - as_strange, ranks, np.sort(known)))
+    scores = np.sort(calibration_scores)
+    number = num_rows or len(scores)
+    higher = max(0, int(false_alarm_rate * (1 + number) + 1e-9) - 1)
+    ranks = np.linspace(0, number - 1, len(scores)).round()
+    return float(np.interp(number - 1 - higher, ranks, scores))
 
 
-def quality_sections(scored, baselines):
-    """How well anomalies are found, beside other detectors."""
-    verdicts = scored.verdicts.columns
-    if "label" not in verdicts:
+def quality_sections(
+    scorer: TableScorer, baselines: Mapping[str, ArrayLike]
+) -> list[Section]:
+    """Section with AUC, average precision and curves, beside the baselines.
+
+    Args:
+        scorer: Scorer of a table, after it scored all rows.
+        baselines: Dict of name to scores of the rows in `scorer.sample`.
+
+    Returns:
+        List of one section, or of none without labels.
+    """
+    sample = scorer.sample.columns
+    if "label" not in sample:
         return []
-    labels = verdicts["label"]
+    labels = sample["label"]
     if labels.all() or not labels.any():
-        kind = "anomalies" if labels.all() else "normal rows"
+        label = "anomalies" if labels.all() else "normal"
         return [
             Section(
-                "How many are found",
-                f"All rows that were looked at are {kind} by their labels: "
-                "there is nothing to tell apart, and so no AUC.",
+                "Detection quality",
+                f"All sampled rows are labeled as {label}. AUC and average "
+                "precision need labels of both classes.",
             )
         ]
-    scores = {OURS: verdicts["anomaly_score"], **baselines}
+    scores = {DETECTOR: sample["anomaly_score"], **baselines}
     table = []
-    for name, of_name in scores.items():
-        quality = detection_quality(labels, of_name)
+    for name, values in scores.items():
+        quality = detection_quality(labels, values)
         table.append([name, round(quality["AUC"], 4), round(quality["AP"], 4)])
     text = (
-        f"By the labels of {len(labels):,} rows, {int(labels.sum()):,} of them "
-        "anomalies. The label was not learnt from."
+        f"Evaluated on {len(labels):,} labeled rows, {int(labels.sum()):,} of "
+        "them anomalies. The label is not an input of the detector."
     )
     if baselines:
         text += (
-            " The other detectors learnt from the same rows, at most 20,000 "
+            " The baselines are trained on the same rows, on at most 20,000 "
             "of them."
         )
-    at = scored.quality["false_alarm_rate"], scored.quality["recall"]
+    at = scorer.metrics["false_alarm_rate"], scorer.metrics["recall"]
     return [
         Section(
-            "How many are found",
+            "Detection quality and baselines"
+            if baselines
+            else "Detection quality",
             text,
             table=(["Detector", "AUC", "Average precision"], table),
             figures=[
                 (
                     detection_curves(labels, scores, at),
-                    "What is found at each rate of false alarms, and how many "
-                    "alarms are right.",
+                    "Left: ROC curve. Right: precision-recall curve.",
                 )
             ],
         )
     ]
 
 
-def columns_section(kinds, reasons):
-    """Which columns were used as what."""
+def columns_section(
+    column_types: Mapping[str, str], ignored: Mapping[str, str]
+) -> Section:
+    """Section with the type of each column.
+
+    Args:
+        column_types: Dict of column name to column type.
+        ignored: Dict of column name to the reason why it is ignored.
+
+    Returns:
+        The section.
+    """
     rows = [
         {
             "column": name,
-            "taken as": kind.replace("_", " "),
-            "why": reasons.get(name, ""),
+            "type": column_type.replace("_", " "),
+            "reason": ignored.get(name, ""),
         }
-        for name, kind in list(kinds.items())[:SHOWN_COLUMNS]
+        for name, column_type in list(column_types.items())[:MAX_LISTED_COLUMNS]
     ]
-    used = sum(kind != "ignored" for kind in kinds.values())
-    text = f"{used:,} of {len(kinds):,} columns are used."
-    if len(kinds) > SHOWN_COLUMNS:
-        text += f" The first {SHOWN_COLUMNS} are shown."
+    used = sum(
+        column_type != "ignored" for column_type in column_types.values()
+    )
+    text = f"{used:,} of {len(column_types):,} columns are used."
+    if len(column_types) > MAX_LISTED_COLUMNS:
+        text += f" The first {MAX_LISTED_COLUMNS} are shown."
     return Section("Columns", text, table=rows)
 
 
-def top_rows(top, counted):
-    """The strangest rows as a table, with a sentence for each cause.
+def top_rows(
+    top: Mapping[str, Array], position_unit: str
+) -> list[dict[str, Any]]:
+    """Table of the most anomalous rows, with a sentence for each explanation.
 
     Args:
-        top: Dict of arrays, see
-            `dlunits.tasks.anomaly.score_table.TableScorer`.
-        counted: Text, what `place` counts: `"line"` or `"row"`.
+        top: Dict of arrays, see `TableScorer`.
+        position_unit: What `position` counts: `"line"` or `"row"`.
 
     Returns:
-        List of dicts.
+        List of dicts, one per row.
 
     Example:
 
     >>> top = {
-    ...     "place": np.array([17]),
+    ...     "position": np.array([17]),
     ...     "anomaly_score": np.array([4.0]),
     ...     "p_value": np.array([0.01]),
     ...     "column": np.array([["speed"]], object),
@@ -237,13 +322,13 @@ def top_rows(top, counted):
     ...     "seen": np.array([["9"]], object),
     ...     "share": np.array([[0.75]]),
     ... }
-    >>> top_rows(top, "line")[0]["cause 1"]
+    >>> top_rows(top, "line")[0]["explanation 1"]
     'speed is 9, expected 1.5 (75 %)'
     """
     rows = []
-    for index, place in enumerate(top["place"]):
-        row = {
-            counted: str(place),
+    for index, position in enumerate(top["position"]):
+        row: dict[str, Any] = {
+            position_unit: str(position),
             "score": round(float(top["anomaly_score"][index]), 3),
             "p-value": float(top["p_value"][index]),
         }
@@ -252,13 +337,17 @@ def top_rows(top, counted):
         for rank, column in enumerate(top["column"][index]):
             seen, expected = (top[n][index][rank] for n in ("seen", "expected"))
             share = 100 * float(top["share"][index][rank])
-            row[f"cause {rank + 1}"] = (
+            row[f"explanation {rank + 1}"] = (
                 f"{column} is {seen}, expected {expected} ({share:.0f} %)"
             )
         rows.append(row)
     return rows
 
 
-def percent(share):
-    """0.012 -> 1.2 %"""
+def percent(share: float) -> str:
+    """Number in [0, 1] as a percentage with three significant digits.
+
+    >>> percent(0.01234)
+    '1.23 %'
+    """
     return f"{100 * share:.3g} %"

@@ -1,199 +1,272 @@
-"""Scores a series row by row, by the windows that cover each row."""
+"""Anomaly scores of the rows of a time series, from its windows."""
 
 import functools
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
 from dlunits.data.series.series_tables import read_series
+from dlunits.data.series.series_windows import SeriesWindows
 from dlunits.data.series.window_features import WindowFeatures
+from dlunits.data.tables.table_files import Chunk, TableFile
 from dlunits.metrics import range_precision_recall, volume_under_surface
-from dlunits.tasks.anomaly.score_table import TOP, TableScorer
+from dlunits.models import AnomalyDetector
+from dlunits.tasks.anomaly.score_table import NUM_TOP_ROWS, TableScorer
+from dlunits.tasks.anomaly.serve import ServedDetector
+from dlunits.typing import Array
 
 
 class SeriesScorer(TableScorer):
-    """Scores a series, which is read whole before.
+    """Anomaly scores of a time series, which is read whole at construction.
 
-    A row gets the mean score and the mean p-value of all windows that cover
-    it, and the reasons of the window in whose middle it is most nearly. Rows
-    in a stretch too short for a window get nothing, and are no anomalies.
+    The score and the p-value of a row are means over the windows that cover
+    it; its explanation is that of the window whose center is nearest. Rows in
+    a segment shorter than a window have no score and are not flagged.
 
     Args:
-        detector, false_alarm_rate, label_column, normal_class, seed: As in
-            `dlunits.tasks.anomaly.score_table.TableScorer`.
-        table_file: `dlunits.data.tables.table_files.TableFile` to be scored.
-        series: Dict of `kinds`, of the time and of the channels, of
-            `ignored`, the names of other columns that were known, and of
-            `inputs`, the configuration of a `WindowFeatures`; the entry
-            `series` of the model card.
+        detector: Detector of windows.
+        false_alarm_rate: See `TableScorer`.
+        table_file: Table to score.
+        series: Entry `series` of the model card, see
+            `dlunits.tasks.anomaly.training_windows.TrainingWindows.card`.
+        label_column, normal_class, seed: See `TableScorer`.
 
     Attributes:
-        windows: `dlunits.data.series.series_windows.SeriesWindows`.
-        series: Dict of arguments for
-            `dlunits.tasks.anomaly.series_figures.scored_series`.
+        windows: `SeriesWindows` of the series.
+        window_scores: Dict of `anomaly_score` and `p_value`, `(windows,)`.
+        row_scores: Dict of `anomaly_score` and `p_value`, `(rows,)`.
 
     Raises:
-        ValueError: If the series cannot be read or no window fits: one line.
+        ValueError: If the series cannot be read or no window fits into it.
     """
 
-    def __init__(self, detector, false_alarm_rate, table_file, series, **more):
-        super().__init__(detector, false_alarm_rate, **more)
-        self.kinds = series["kinds"]
-        self.ignored = series.get("ignored", ())
-        series_inputs = WindowFeatures.from_config(series["inputs"])
-        table = read_series(table_file, self.kinds)
+    def __init__(
+        self,
+        detector: AnomalyDetector | ServedDetector,
+        false_alarm_rate: float,
+        table_file: TableFile,
+        series: Mapping[str, Any],
+        label_column: str | None = None,
+        normal_class: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            detector, false_alarm_rate, label_column, normal_class, seed
+        )
+        self.column_types = series["column_types"]
+        self.ignored = series["ignored"]
+        extractor = WindowFeatures.from_config(series["window_features"])
+        self.table = read_series(table_file, self.column_types)
         try:
-            self.windows = series_inputs.windows(table.values, table.times)
+            self.windows = extractor.windows(
+                self.table.values, self.table.times
+            )
         except ValueError as error:
             raise ValueError(f"{table_file.path}: {error}") from error
-        features = series_inputs.features(self.windows)
-        columns = dict(zip(self.detector_columns, features.T, strict=True))
+        features = extractor.features(self.windows)
+        # The detector has one column for each feature, in the same order.
+        columns = dict(zip(detector.table.kinds, features.T, strict=True))
         inputs = detector.table.inputs(columns)
-        self.of_windows = detector.judge(columns, inputs)
-        self.why = detector.explain(columns, self.causes, inputs)
-        self.of_rows = {
+        self.window_scores = detector.judge(columns, inputs)
+        self.explanations = detector.explain(
+            columns, self.num_explained, inputs
+        )
+        self.row_scores = {
             name: self.windows.to_rows(values).astype("float32")
-            for name, values in self.of_windows.items()
+            for name, values in self.window_scores.items()
         }
-        self.middle = middle_windows(self.windows)
-        self.table = table
+        self.nearest = nearest_windows(self.windows)
 
     @property
-    def detector_columns(self):
-        """Names of the features, in the order of `WindowFeatures.features`."""
-        return list(self.detector.table.kinds)
+    def known_columns(self) -> Collection[str]:
+        """Names of the columns of the training data."""
+        return [*self.column_types, *self.ignored]
 
-    @property
-    def known_columns(self):
-        return [*self.kinds, *self.ignored]
-
-    def judge(self, chunk):
+    def score_chunk(
+        self, chunk: Chunk
+    ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """No columns, scores and p-values, and explanations of a chunk."""
         rows = slice(chunk.first_row, chunk.first_row + chunk.table.num_rows)
-        window = self.middle[rows]
-        why = {
-            name: np.where((window >= 0)[:, None], values[window], None)
-            for name, values in self.why.items()
+        window = self.nearest[rows]
+        covered = (window >= 0)[:, None]
+        explanation = {
+            name: np.where(covered, values[window], np.array(None))
+            for name, values in self.explanations.items()
         }
-        verdict = {name: values[rows] for name, values in self.of_rows.items()}
-        return {}, verdict, why
+        scores = {
+            name: values[rows] for name, values in self.row_scores.items()
+        }
+        return {}, scores, explanation
 
-    def complete(self, table_file):
-        self.top = self.strangest_windows()
-        super().complete(table_file)
-        alarms = self.of_rows["p_value"] <= self.false_alarm_rate
+    def finish(self, table_file: TableFile) -> None:
+        """Complete the statistics after the last chunk."""
+        self.top = self.top_windows()
+        super().finish(table_file)
         self.series = {
             "values": self.table.values,
-            "scores": self.of_rows["anomaly_score"],
-            "alarms": alarms,
+            "scores": self.row_scores["anomaly_score"],
+            "alarms": self.row_scores["p_value"] <= self.false_alarm_rate,
             "labels": self.labels,
             "timestamps": self.table.times,
-            "names": list(self.kinds)[1:],
+            "names": list(self.column_types)[1:],
         }
 
     @property
-    def labels(self):
-        if not self.judged:
+    def labels(self) -> Array | None:
+        """Labels of all rows, true for an anomaly; `None` without labels."""
+        if not self.labeled_chunks:
             return None
-        return np.concatenate([labels for labels, _, _ in self.judged])
+        return np.concatenate([labels for labels, _, _ in self.labeled_chunks])
 
-    def strangest_windows(self):
-        """As `top`, of windows of which no two overlap, by their first row."""
+    def top_windows(self) -> dict[str, Array]:
+        """The most anomalous windows that do not overlap, like `top`.
+
+        `row` is the first row of a window.
+        """
         starts, window = self.windows.starts, self.windows.window
-        slots = self.windows.series.grid_indices
+        grid = self.windows.series.grid_indices
         scores = np.where(
-            rows_in(self.windows), self.of_windows["anomaly_score"], -np.inf
+            rows_per_window(self.windows),
+            self.window_scores["anomaly_score"],
+            -np.inf,
         )
-        chosen = []
-        while len(chosen) < TOP and np.isfinite(scores).any():
-            strangest = int(np.argmax(scores))
-            chosen.append(strangest)
-            scores[abs(starts - starts[strangest]) < window] = -np.inf
-        first = [
-            np.flatnonzero((slots >= start) & (slots < start + window))
+        chosen: list[int] = []
+        while len(chosen) < NUM_TOP_ROWS and np.isfinite(scores).any():
+            highest = int(np.argmax(scores))
+            chosen.append(highest)
+            scores[abs(starts - starts[highest]) < window] = -np.inf
+        rows = [
+            np.flatnonzero((grid >= start) & (grid < start + window))
             for start in starts[chosen]
         ]
         top = {
-            "row": np.array([rows[0] for rows in first]),
-            **{n: values[chosen] for n, values in self.of_windows.items()},
-            **{n: values[chosen] for n, values in self.why.items()},
+            "row": np.array([inside[0] for inside in rows]),
+            **{n: values[chosen] for n, values in self.window_scores.items()},
+            **{n: values[chosen] for n, values in self.explanations.items()},
         }
-        if self.judged:
-            top["label"] = np.array([self.labels[rows].any() for rows in first])
+        labels = self.labels
+        if labels is not None:
+            top["label"] = np.array([labels[inside].any() for inside in rows])
         return top
 
     @functools.cached_property
-    def quality(self):
-        quality = super().quality
-        if not self.judged or not self.labels.any():
-            return quality
-        scores = self.of_rows["anomaly_score"]
-        found = range_precision_recall(
-            self.labels, self.of_rows["p_value"] <= self.false_alarm_rate
+    def metrics(self) -> dict[str, Any]:
+        """Detection metrics of rows, and of ranges of rows if labels show any.
+
+        See `dlunits.metrics.volume_under_surface` and
+        `dlunits.metrics.range_precision_recall`.
+        """
+        metrics, labels = super().metrics, self.labels
+        if labels is None or not labels.any():
+            return metrics
+        scores = self.row_scores["anomaly_score"]
+        ranges = range_precision_recall(
+            labels, self.row_scores["p_value"] <= self.false_alarm_rate
         )
-        if (self.labels & np.isfinite(scores)).any():
-            quality["VUS-PR"] = volume_under_surface(
-                self.labels, scores, self.windows.window
+        if (labels & np.isfinite(scores)).any():
+            metrics["VUS-PR"] = volume_under_surface(
+                labels, scores, self.windows.window
             )
-        return quality | {
-            "range_precision": found["precision"],
-            "range_recall": found["recall"],
+        return metrics | {
+            "range_precision": ranges["precision"],
+            "range_recall": ranges["recall"],
         }
 
 
-def middle_windows(windows):
-    """The window in whose middle a row is most nearly, `(rows,)`; -1 if none.
+def nearest_windows(windows: SeriesWindows) -> Array:
+    """Index of the covering window whose center is nearest, for each row.
+
+    Args:
+        windows: Windows of a series.
+
+    Returns:
+        Integers `(rows,)`; -1 for a row that no window covers.
+
+    Example:
 
     >>> from dlunits.data.series.resampling import resample
-    >>> from dlunits.data.series.series_windows import SeriesWindows
     >>> series = resample(np.arange(7.0))
-    >>> middle_windows(SeriesWindows(series, window=3, stride=2)).tolist()
+    >>> nearest_windows(SeriesWindows(series, window=3, stride=2)).tolist()
     [0, 0, 0, 1, 1, 2, 2]
     """
     starts, window = windows.starts, windows.window
-    slots = windows.series.grid_indices
-    middles = starts + (window - 1) / 2
-    after = np.searchsorted(middles, slots)
+    grid = windows.series.grid_indices
+    centers = starts + (window - 1) / 2
+    after = np.searchsorted(centers, grid)
     before = np.clip(after - 1, 0, len(starts) - 1)
     after = np.clip(after, 0, len(starts) - 1)
-    nearer = abs(middles[after] - slots) < abs(middles[before] - slots)
-    nearest = np.where(nearer, after, before)
-    offset = slots - starts[nearest]
-    covered = (slots >= 0) & (offset >= 0) & (offset < window)
+    is_after = abs(centers[after] - grid) < abs(centers[before] - grid)
+    nearest = np.where(is_after, after, before)
+    offset = grid - starts[nearest]
+    covered = (grid >= 0) & (offset >= 0) & (offset < window)
     return np.where(covered, nearest, -1)
 
 
-def rows_in(windows):
-    """How many rows each window holds; none where all of it is bridged.
+def rows_per_window(windows: SeriesWindows) -> Array:
+    """Number of rows in each window; 0 if all of it was interpolated.
+
+    Args:
+        windows: Windows of a series.
+
+    Returns:
+        Integers `(windows,)`.
+
+    Example:
 
     >>> from dlunits.data.series.resampling import resample
-    >>> from dlunits.data.series.series_windows import SeriesWindows
     >>> series = resample(np.ones(5), [0, 1, 4, 5, 6])
-    >>> rows_in(SeriesWindows(series, window=2, stride=1)).tolist()
+    >>> rows_per_window(SeriesWindows(series, window=2, stride=1)).tolist()
     [2, 1, 0, 1, 2, 2]
     """
-    slots = windows.series.grid_indices
-    rows = np.bincount(slots[slots >= 0], minlength=windows.series.bounds[-1])
+    grid = windows.series.grid_indices
+    rows = np.bincount(grid[grid >= 0], minlength=windows.series.bounds[-1])
     before = np.append(0, np.cumsum(rows))
     return before[windows.starts + windows.window] - before[windows.starts]
 
 
-def scorer_of(detector, false_alarm_rate, table_file, card, **labels):
-    """The scorer of a table, or, if the card has one, of a series.
+def make_scorer(
+    detector: AnomalyDetector | ServedDetector,
+    false_alarm_rate: float,
+    table_file: TableFile,
+    card: Mapping[str, Any],
+    label_column: str | None = None,
+    normal_class: str | None = None,
+) -> TableScorer:
+    """Scorer of a table, or of a series if the detector was trained on one.
+
+    Args:
+        detector, false_alarm_rate, label_column, normal_class: See
+            `TableScorer`.
+        table_file: Table to score.
+        card: Model card of the detector.
+
+    Returns:
+        `SeriesScorer` if the card has an entry `series`, else `TableScorer`.
 
     Raises:
-        ValueError: If the column of labels is one that was learnt from, or
-            as `SeriesScorer`.
+        ValueError: If the label column is one of the inputs of the detector,
+            or the series cannot be read.
     """
     series = card.get("series")
-    learnt = detector.table.columns if series is None else series["kinds"]
-    label = labels.get("label_column")
-    if label in learnt:
+    inputs = (
+        detector.table.columns if series is None else series["column_types"]
+    )
+    if label_column in inputs:
         raise ValueError(
-            f"{table_file.path}: column {label!r} was learnt from, so that it "
-            "cannot say how well anomalies are found. Evaluate by another "
-            "column, or learn anew with this one as the column of labels."
+            f"{table_file.path}: column {label_column!r} is an input of the "
+            "detector and cannot be the label column. Name another column, or "
+            "train again with this one as the label column."
         )
     if series is None:
-        return TableScorer(detector, false_alarm_rate, **labels)
+        return TableScorer(
+            detector, false_alarm_rate, label_column, normal_class
+        )
     return SeriesScorer(
-        detector, false_alarm_rate, table_file, series, **labels
+        detector,
+        false_alarm_rate,
+        table_file,
+        series,
+        label_column,
+        normal_class,
     )

@@ -1,7 +1,9 @@
-"""Scores table files of any length, and keeps what a report shows of them."""
+"""Scoring of table files of any length, in chunks."""
 
 import functools
 import itertools
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,14 +11,21 @@ from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.csv_rows import numbered_records
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_columns import columns_as_arrays
+from dlunits.data.tables.table_files import Chunk, TableFile
 from dlunits.data.tables.table_writer import write_scored
 from dlunits.metrics.detection_quality import detection_quality
-from dlunits.reporting.progress import with_progress
+from dlunits.models import AnomalyDetector
+from dlunits.reporting.progress import ProgressBar, with_progress
 from dlunits.tasks.anomaly.serve import EXPLAINED, ServedDetector
+from dlunits.typing import Array, Path
 
-TOP = 20  # rows that are the most anomalous
-SAMPLED, SAMPLED_CELLS = 20_000, 10_000_000  # at most
+NUM_TOP_ROWS = 20
+# Upper bounds on the sample of scored rows.
+MAX_SAMPLED_ROWS, MAX_SAMPLED_CELLS = 20_000, 10_000_000
+# Names of unused columns in the summary.
+MAX_LISTED_COLUMNS = 5
 
+EXPLANATION = ("column", "expected", "seen")
 NEW_COLUMNS = (
     "anomaly_score",
     "p_value",
@@ -24,227 +33,283 @@ NEW_COLUMNS = (
     *(
         f"{name}_{rank}"
         for rank in range(1, EXPLAINED + 1)
-        for name in ("column", "expected", "seen")
+        for name in EXPLANATION
     ),
 )
 
 
 class TableScorer:
-    """Scores one chunk after the other, for `write_scored`.
+    """Anomaly scores of table rows, chunk by chunk, with summary statistics.
 
-    What it keeps does not grow with the table, but for the scores, labels and
-    alarms of tables with labels: 6 bytes a row.
+    Memory does not depend on the number of rows, except for tables with
+    labels: scores, labels and flags take 6 bytes per row.
 
     Args:
-        detector: `dlunits.models.AnomalyDetector`, or what is like it:
-            `dlunits.tasks.anomaly.serve.ServedDetector`.
-        false_alarm_rate: Number in (0, 1).
-        label_column: Name of the column that says what is an anomaly, or
-            `None`. Tables may lack it.
-        normal_class: See `dlunits.data.tables.anomaly_labels`.
-        seed: Integer, decides which rows are kept.
+        detector: Fitted detector, or an exported one.
+        false_alarm_rate: Number in (0, 1). Rows with a p-value of at most
+            this rate are flagged as anomalous.
+        label_column: Column with the anomaly labels, or `None`. The table may
+            lack it.
+        normal_class: Label of normal rows, see
+            `dlunits.data.tables.anomaly_labels`.
+        seed: Seed of the sample.
 
     Attributes:
-        rows, alarms: Integers, how many rows, and how many called anomalous.
-        verdicts: `dlunits.data.tables.reservoir_sample.ReservoirSample` of
-            `row` (from 0), `anomaly_score`, `p_value` and, with labels,
-            `label`, of rows that could be judged.
-        inputs: The columns of the same rows, if there are labels.
-        top: Dict of arrays, the most anomalous rows first: as `verdicts`,
-            what `explain` says, and `place` once the table is complete.
-        counted: `"line"` or `"row"`, what `place` counts.
-        series: What is to be drawn of a series, or `None`.
-        unused: List of the columns that the detector does not know.
+        num_rows: Number of rows.
+        num_anomalies: Number of rows flagged as anomalous.
+        sample: `ReservoirSample` of scored rows with `row` (from 0),
+            `anomaly_score`, `p_value` and, with labels, `label`.
+        sample_columns: `ReservoirSample` of the columns of the same rows;
+            empty without labels.
+        top: Dict of arrays for the most anomalous rows, highest score first:
+            the names of `sample`, the explanation (`column`, `expected`,
+            `seen`, `share`) and, after `finish`, `position`.
+        position_unit: What `position` counts: `"line"` or `"row"`.
+        series: Arguments of `dlunits.tasks.anomaly.series_figures` to draw
+            the rows of a series, or `None`.
+        unused_columns: Columns of the table that the detector was not trained
+            on.
     """
 
     def __init__(
         self,
-        detector,
-        false_alarm_rate,
-        label_column=None,
-        normal_class=None,
-        seed=0,
-    ):
+        detector: AnomalyDetector | ServedDetector,
+        false_alarm_rate: float,
+        label_column: str | None = None,
+        normal_class: str | None = None,
+        seed: int = 0,
+    ) -> None:
         self.detector = detector
         self.false_alarm_rate = false_alarm_rate
         self.label_column = label_column
         self.normal_class = normal_class
         width = len(detector.table.columns)
-        most = min(SAMPLED, max(1, SAMPLED_CELLS // width))
-        self.causes = min(EXPLAINED, width)
-        self.verdicts = ReservoirSample(most, seed)
-        self.inputs = ReservoirSample(most, seed)
-        self.rows = self.alarms = 0
-        self.top = {}
-        self.counted, self.series = "row", None
-        self.unused = []
-        self.judged = []  # scores, labels and alarms, if there are labels
+        size = min(MAX_SAMPLED_ROWS, max(1, MAX_SAMPLED_CELLS // width))
+        self.num_explained = min(EXPLAINED, width)
+        self.sample = ReservoirSample(size, seed)
+        self.sample_columns = ReservoirSample(size, seed)
+        self.num_rows = self.num_anomalies = 0
+        self.top: dict[str, Array] = {}
+        self.position_unit = "row"
+        self.series: dict[str, Any] | None = None
+        self.unused_columns: list[str] = []
+        # Labels, scores and flags of each chunk, if there are labels.
+        self.labeled_chunks: list[tuple[Array, Array, Array]] = []
 
-    def __call__(self, chunk):
-        """Dict of the new columns of a chunk."""
-        columns, verdict, why = self.judge(chunk)
-        alarms = verdict["p_value"] <= self.false_alarm_rate
-        self.keep(chunk, columns, verdict, alarms, why)
-        new = {**verdict, "is_anomaly": alarms}
-        nothing = np.full(len(alarms), None)
-        for rank, name in itertools.product(
-            range(EXPLAINED), ("column", "expected", "seen")
-        ):
-            there = rank < self.causes
-            new[f"{name}_{rank + 1}"] = why[name][:, rank] if there else nothing
+    def __call__(self, chunk: Chunk) -> dict[str, Array]:
+        """Score a chunk and update the statistics.
+
+        Args:
+            chunk: Consecutive rows of the table.
+
+        Returns:
+            Dict of the columns `NEW_COLUMNS` to arrays `(rows,)`.
+        """
+        columns, scores, explanation = self.score_chunk(chunk)
+        flags = scores["p_value"] <= self.false_alarm_rate
+        self.update(chunk, columns, scores, flags, explanation)
+        new = {**scores, "is_anomaly": flags}
+        empty = np.full(len(flags), None)
+        for rank, name in itertools.product(range(EXPLAINED), EXPLANATION):
+            new[f"{name}_{rank + 1}"] = (
+                explanation[name][:, rank]
+                if rank < self.num_explained
+                else empty
+            )
         return {name: new[name] for name in NEW_COLUMNS}
 
-    def judge(self, chunk):
-        """Columns of a chunk, and what `judge` and `explain` say of them."""
+    def score_chunk(
+        self, chunk: Chunk
+    ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """Columns of a chunk, their scores and p-values, and explanations."""
         columns = columns_as_arrays(chunk, self.detector.table.kinds)
         inputs = self.detector.table.inputs(columns)
-        why = self.detector.explain(columns, self.causes, inputs)
-        return columns, self.detector.judge(columns, inputs), why
+        explanation = self.detector.explain(columns, self.num_explained, inputs)
+        return columns, self.detector.judge(columns, inputs), explanation
 
-    def keep(self, chunk, columns, verdict, alarms, why):
-        rows = chunk.table.num_rows
-        kept = {
-            "row": chunk.first_row + np.arange(rows),
-            **{name: verdict[name] for name in ("anomaly_score", "p_value")},
+    def update(
+        self,
+        chunk: Chunk,
+        columns: dict[str, Array],
+        scores: dict[str, Array],
+        flags: Array,
+        explanation: dict[str, Array],
+    ) -> None:
+        """Add the scores of a chunk to the counts, the sample and the top."""
+        num_rows = chunk.table.num_rows
+        scored = {
+            "row": chunk.first_row + np.arange(num_rows),
+            "anomaly_score": scores["anomaly_score"],
+            "p_value": scores["p_value"],
         }
         if self.label_column in chunk.table.column_names:
             labels = anomaly_labels(chunk, self.label_column, self.normal_class)
-            scores = np.asarray(verdict["anomaly_score"], "float32")
-            self.judged.append((labels, scores, alarms))
-            kept["label"] = labels
+            values = np.asarray(scores["anomaly_score"], "float32")
+            self.labeled_chunks.append((labels, values, flags))
+            scored["label"] = labels
             if columns:
-                self.inputs.add(columns)
-        judged = np.isfinite(verdict["anomaly_score"])
-        self.verdicts.add({name: kept[name][judged] for name in kept})
-        self.rows += rows
-        self.alarms += int(alarms.sum())
-        candidates = {**kept, **why}
+                self.sample_columns.add(columns)
+        finite = np.isfinite(scores["anomaly_score"])
+        self.sample.add({name: scored[name][finite] for name in scored})
+        self.num_rows += num_rows
+        self.num_anomalies += int(flags.sum())
+        candidates = {**scored, **explanation}
         if self.top:
             candidates = {
-                name: np.concatenate([held, candidates[name]])
-                for name, held in self.top.items()
+                name: np.concatenate([top, candidates[name]])
+                for name, top in self.top.items()
             }
-        order = np.argsort(-candidates["anomaly_score"], kind="stable")[:TOP]
-        self.top = {name: array[order] for name, array in candidates.items()}
+        order = np.argsort(-candidates["anomaly_score"], kind="stable")
+        self.top = {
+            name: array[order[:NUM_TOP_ROWS]]
+            for name, array in candidates.items()
+        }
 
-    def complete(self, table_file):
-        """What can be said once the whole table was scored."""
-        self.counted = "row" if table_file.dialect is None else "line"
-        places = row_numbers(table_file, self.top["row"], self.rows)
-        self.top["place"] = np.array(places)
+    def finish(self, table_file: TableFile) -> None:
+        """Complete the statistics after the last chunk.
+
+        Args:
+            table_file: The table that was scored.
+        """
+        self.position_unit = "row" if table_file.dialect is None else "line"
+        positions = row_positions(table_file, self.top["row"], self.num_rows)
+        self.top["position"] = np.array(positions)
         known = {*self.known_columns, self.label_column}
-        self.unused = [name for name in table_file.columns if name not in known]
+        self.unused_columns = [
+            name for name in table_file.columns if name not in known
+        ]
 
     @property
-    def known_columns(self):
+    def known_columns(self) -> Collection[str]:
+        """Names of the columns of the training data."""
         return self.detector.table.kinds
 
     @functools.cached_property
-    def quality(self):
-        """What the labels of all rows say, see `detection_quality`; or {}."""
-        if not self.judged:
+    def metrics(self) -> dict[str, Any]:
+        """Detection metrics on all labeled rows, see `detection_quality`.
+
+        Empty without labels.
+        """
+        if not self.labeled_chunks:
             return {}
-        judged = map(np.concatenate, zip(*self.judged, strict=True))
-        labels, scores, alarms = judged
-        there = np.isfinite(scores)
-        return detection_quality(labels[there], scores[there], alarms[there])
+        labels, scores, flags = map(
+            np.concatenate, zip(*self.labeled_chunks, strict=True)
+        )
+        finite = np.isfinite(scores)
+        return detection_quality(labels[finite], scores[finite], flags[finite])
 
     @property
-    def has_both_labels(self):
-        """Whether some rows that are kept are anomalies and some are not."""
-        labels = self.verdicts.columns.get("label", np.array([]))
+    def has_both_labels(self) -> bool:
+        """Whether the sample has both normal rows and anomalies."""
+        labels = self.sample.columns.get("label", np.array([]))
         return bool(labels.any() and not labels.all())
 
     @property
-    def told(self):
-        """What was found, in lines."""
+    def messages(self) -> list[str]:
+        """Lines for the user: number of anomalies, metrics, unused columns."""
         lines = [
-            f"Anomalies:     {self.alarms:,} of {self.rows:,} rows "
-            f"({self.alarms / self.rows:.2%})"
+            f"Anomalies:     {self.num_anomalies:,} of {self.num_rows:,} rows "
+            f"({self.num_anomalies / self.num_rows:.2%})"
         ]
-        named = {
+        formats = {
             "AUC": "AUC:           {:.4f}",
             "AP": "AP:            {:.4f}",
             "false_alarm_rate": "False alarms:  {:.2%} of the normal rows",
-            "recall": "Found:         {:.2%} of the anomalies",
+            "recall": "Recall:        {:.2%} of the anomalies",
             "VUS-PR": "VUS-PR:        {:.4f}",
-            "range_precision": "Precision:     {:.4f} of ranges of alarms",
-            "range_recall": "Recall:        {:.4f} of ranges of anomalies",
+            "range_precision": "Range precision: {:.4f}",
+            "range_recall": "Range recall:  {:.4f}",
         }
-        for name, text in named.items():
-            if self.quality.get(name) is not None:
-                lines.append(text.format(self.quality[name]))
-        if self.unused:
-            names = ", ".join(map(repr, self.unused[:5]))
-            more = ", ..." if len(self.unused) > 5 else ""
-            lines.append(f"Not used:      {names}{more}, which are new")
-        return "\n".join(lines)
+        for name, text in formats.items():
+            if self.metrics.get(name) is not None:
+                lines.append(text.format(self.metrics[name]))
+        if self.unused_columns:
+            names = ", ".join(
+                map(repr, self.unused_columns[:MAX_LISTED_COLUMNS])
+            )
+            more = ", ..." if self.unused_columns[MAX_LISTED_COLUMNS:] else ""
+            lines.append(
+                f"Unused:        {names}{more}, not in the training data"
+            )
+        return lines
 
 
-def open_model(version, false_alarm_rate=None):
-    """Loads a detector, and refuses a rate at which it would find nothing.
+def load_detector(
+    version: Path, false_alarm_rate: float | None = None
+) -> tuple[ServedDetector, float]:
+    """Load an exported detector and check its false-alarm rate.
 
     Args:
         version: Folder of the SavedModel.
-        false_alarm_rate: Number in (0, 1), or `None` for the detector's own.
+        false_alarm_rate: Number in (0, 1), or `None` for the rate that the
+            detector was exported with.
 
     Returns:
-        `(ServedDetector, false_alarm_rate)`.
+        `(detector, false_alarm_rate)`.
 
     Raises:
-        ValueError: If there is no detector, or it was calibrated by so few
-            rows that no p-value is as low as the rate.
+        ValueError: If the folder has no detector, or its smallest possible
+            p-value is above the rate.
     """
     detector = ServedDetector(version)
     rate = false_alarm_rate or detector.false_alarm_rate
-    least = 1 / (1 + detector.card["rows_calibrated_by"])
-    if rate < least - 1e-9:
+    smallest = 1 / (1 + detector.card["rows_calibrated_by"])
+    if rate < smallest - 1e-9:
         raise ValueError(
-            f"{version}: no p-value of this detector is below {least:.2g}, so "
-            "that it would call nothing anomalous at a false-alarm rate of "
-            f"{rate:g}. Allow for a higher rate, or learn from more rows."
+            f"{version}: the smallest p-value of this detector is "
+            f"{smallest:.2g}, so that no row would be flagged at a "
+            f"false-alarm rate of {rate:g}. Set a higher rate, or train on "
+            "more rows."
         )
     return detector, rate
 
 
-def score_table(scorer, table_file, output, progress=None):
-    """Writes the table with the new columns, and completes `scorer.top`.
+def score_table(
+    scorer: TableScorer,
+    table_file: TableFile,
+    output: Path,
+    progress: ProgressBar | None = None,
+) -> None:
+    """Write a table with its anomaly scores, and finish the scorer.
 
     Args:
-        scorer: `TableScorer`.
-        table_file: `dlunits.data.tables.table_files.TableFile`.
-        output: Path of the file to write, see `write_scored`.
+        scorer: Scorer of the table.
+        table_file: Table to score.
+        output: Path of the file to write, see
+            `dlunits.data.tables.table_writer.write_scored`.
         progress: Function that creates a progress bar over rows, see
             `dlunits.reporting.progress.with_progress`, or `None`.
 
     Raises:
-        ValueError: If the table cannot be read or scored; one line. The
-            output stays as it was.
-        OSError: If it cannot be written.
+        ValueError: If the table cannot be read or scored. An existing output
+            file stays unchanged.
+        OSError: If the output cannot be written.
     """
     write_scored(with_progress(table_file, progress, "Scoring"), output, scorer)
-    scorer.complete(table_file)
+    scorer.finish(table_file)
 
 
-def row_numbers(table_file, rows, total):
-    """Where rows are in a file, as an editor or a reader counts them.
+def row_positions(
+    table_file: TableFile, rows: Sequence[int] | Array, num_rows: int
+) -> list[int]:
+    """Positions of rows in a file, as an editor shows them.
 
     Args:
-        table_file: `dlunits.data.tables.table_files.TableFile`.
-        rows: Integers, counted from 0.
-        total: Integer, rows of the file.
+        table_file: The table.
+        rows: Row indices, from 0.
+        num_rows: Number of rows in the table.
 
     Returns:
-        List of integers: of CSV the number of the line, with the header's as
-        1; of Parquet the row from 1 on.
+        List of integers: for CSV the line number, with the header in line 1;
+        for Parquet the row number, from 1.
     """
     rows = [int(row) for row in rows]
     dialect = table_file.dialect
     if dialect is None or not rows:
         return [row + 1 for row in rows]
-    before = dialect.skipped_lines + 1
-    if dialect.num_lines == before + total:  # every row is one line
-        return [before + row + 1 for row in rows]
+    header_lines = dialect.skipped_lines + 1
+    if dialect.num_lines == header_lines + num_rows:  # one line per row
+        return [header_lines + row + 1 for row in rows]
     wanted, lines = set(rows), {}
     records = numbered_records(table_file.path, dialect)
     for number, (line, _) in enumerate(records):

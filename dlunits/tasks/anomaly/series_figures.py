@@ -1,54 +1,58 @@
-"""A series, its scores, and where the anomalies are said to be."""
+"""Figure of a time series with its anomaly scores, alarms and labels."""
+
+from collections.abc import Sequence
 
 import matplotlib.dates
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlunits.metrics.range_precision_recall import ranges_of
 from dlunits.reporting.style import BLUE, INK, VERMILLION, WIDTH, plain
+from dlunits.typing import Array, ArrayLike
 
-COLUMNS = 720  # of a figure, about as many as a screen shows
-MOST_CHANNELS = 4
+NUM_INTERVALS = 720  # about the width of the figure in pixels
+MAX_CHANNELS = 4
+MAX_ROWS_WITH_MARKERS = 100
 LABELED = "#c9c9c9"
-DAY = 86_400.0
+DAY = 86_400.0  # seconds
 
 
 def scored_series(
-    values,
-    scores,
-    threshold=None,
-    alarms=None,
-    labels=None,
-    timestamps=None,
-    names=None,
-):
-    """Draws a series above its scores, with alarms and labels marked.
+    values: ArrayLike,
+    scores: ArrayLike,
+    threshold: float | None = None,
+    alarms: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    timestamps: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+) -> Figure:
+    """Time series above its anomaly scores, with alarms and labels marked.
 
-    However long the series, each of 720 columns shows the lowest and the
-    highest of what falls in it, and a mark if anything in it is marked: a
-    spike of one row in a million is seen. Where there are no rows or no
-    score, the line is broken.
+    The time axis is divided into 720 intervals. Each shows the minimum and
+    the maximum of its values, and a mark if any of its rows is marked, so
+    that a spike of one row in a million is visible. The line is broken where
+    rows or scores are missing.
 
     Args:
         values: Array `(rows, channels)` or `(rows,)`; the first four channels
             are drawn.
-        scores: Numbers `(rows,)`; NaN where a row was not judged.
-        threshold: Number, drawn among the scores, or `None`.
-        alarms: Booleans `(rows,)`; `None` takes the scores above the
-            threshold.
-        labels: Booleans `(rows,)`, whether a row is known to be anomalous,
-            or `None`.
-        timestamps: Seconds since 1970 `(rows,)`, in any order; `None` numbers
-            the rows.
+        scores: Anomaly scores `(rows,)`; NaN for rows without a score.
+        threshold: Score above which a row is an alarm, or `None`.
+        alarms: Booleans `(rows,)`. Default: scores above the threshold.
+        labels: Booleans `(rows,)`, true for a labeled anomaly, or `None`.
+        timestamps: Seconds since 1970 UTC `(rows,)`, in any order. Default:
+            the number of the row, from 1.
         names: Names of the channels.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        The figure. Its label describes it in words.
 
     Raises:
-        ValueError: If lengths differ or there is nothing to draw.
+        ValueError: If there are no rows, lengths differ, or a timestamp is
+            not finite.
 
-    Example, two alarms, of which one is where it should be:
+    Example, two alarms, one of them at the labeled anomaly:
 
     >>> figure = scored_series(
     ...     values=[0, 0, 9, 8, 0, 1],
@@ -74,16 +78,16 @@ def scored_series(
     sizes = [len(some) for some in (scores, alarms, labels, times)]
     if rows == 0 or sizes != [rows] * 4 or not np.isfinite(times).all():
         raise ValueError(
-            "There must be rows, and for each a score, an alarm, a label and "
-            f"a time. Received: {rows} rows, {sizes}"
+            "Expected one score, alarm, label and finite timestamp for each "
+            f"of at least one row. Received: {rows} rows; lengths {sizes}"
         )
     order = np.argsort(times, kind="stable")
     times, values, scores, alarms, labels = (
         some[order] for some in (times, values, scores, alarms, labels)
     )
     if timestamps is not None:
-        times = times / DAY  # as Matplotlib counts
-    drawn = values.T[:MOST_CHANNELS]
+        times = times / DAY  # the unit of Matplotlib
+    drawn = values.T[:MAX_CHANNELS]
     names = list(names or [])[: len(drawn)] or (
         ["Value"]
         if len(drawn) == 1
@@ -93,7 +97,7 @@ def scored_series(
         figsize=(WIDTH, 1.5 * len(drawn) + 1.5), layout="constrained"
     )
     all_axes = figure.subplots(len(drawn) + 1, sharex=True)
-    edges = np.linspace(times[0], times[-1], COLUMNS + 1)
+    edges = np.linspace(times[0], times[-1], NUM_INTERVALS + 1)
     for axes, column, name in zip(
         all_axes, [*drawn, scores], [*names, "Anomaly score"], strict=True
     ):
@@ -103,7 +107,7 @@ def scored_series(
             *envelope(times, column, edges),
             color=INK if axes is all_axes[-1] else BLUE,
             linewidth=0.7,
-            marker="." if rows <= 100 else None,
+            marker="." if rows <= MAX_ROWS_WITH_MARKERS else None,
             markersize=3,
         )
         axes.set_ylabel(name, parse_math=False)
@@ -117,11 +121,11 @@ def scored_series(
             linestyle=(0, (4, 3)),
             label="threshold",
         )
-    handles, said = all_axes[-1].get_legend_handles_labels()
+    handles, texts = all_axes[-1].get_legend_handles_labels()
     if handles:
         figure.legend(
             handles,
-            said,
+            texts,
             loc="outside upper right",
             ncols=3,
             frameon=False,
@@ -136,12 +140,12 @@ def scored_series(
             matplotlib.dates.ConciseDateFormatter(locator)
         )
     figure.align_ylabels(all_axes)
-    figure.set_label(sentence(rows, alarms, labels))
+    figure.set_label(description(rows, alarms, labels))
     return figure
 
 
-def sentence(rows, alarms, labels):
-    """What the figure shows, for those who cannot see it."""
+def description(rows: int, alarms: Array, labels: Array) -> str:
+    """Alternative text of the figure: number of alarms, of ranges detected."""
     count = len(ranges_of(alarms)[0])
     text = f"A series of {rows:,} rows with {count:,} alarm{'s'[: count != 1]}"
     first, last = ranges_of(labels)
@@ -155,18 +159,30 @@ def sentence(rows, alarms, labels):
     )
 
 
-def columns_of(times, edges):
-    """The column of each row, `(rows,)`."""
-    columns = np.searchsorted(edges, times, side="right") - 1
-    return np.clip(columns, 0, len(edges) - 2)
+def interval_of(times: Array, edges: Array) -> Array:
+    """Index of the interval of each row, `(rows,)`."""
+    intervals = np.searchsorted(edges, times, side="right") - 1
+    return np.clip(intervals, 0, len(edges) - 2)
 
 
-def envelope(times, values, edges):
-    """A line through the lowest and highest value of each column.
+def envelope(
+    times: Array, values: Array, edges: ArrayLike
+) -> tuple[Array, Array]:
+    """Line through the minimum and the maximum of each interval.
 
-    With no more than two rows a column, it is the line through the rows. It
-    is broken by NaN where values are missing, and where rows are both more
-    than three usual steps and more than one column apart.
+    With at most two rows per interval, it is the line through the rows. It is
+    broken by NaN where values are missing, and where the distance of two rows
+    exceeds both three median steps and one interval.
+
+    Args:
+        times: Sorted times `(rows,)`.
+        values: Values `(rows,)`.
+        edges: Bounds of the intervals `(intervals + 1,)`.
+
+    Returns:
+        `(x, y)` of the line.
+
+    Example:
 
     >>> envelope(np.arange(6.0), np.array([0, 5, 1, 2, 2, 3.0]), [0, 3, 5])
     (array([1., 1., 4., 4.]), array([0., 5., 2., 3.]))
@@ -175,38 +191,46 @@ def envelope(times, values, edges):
     count = len(edges) - 1
     steps = np.diff(times)
     if len(times) <= 2 * count:
-        usual = np.median(steps) if len(steps) else 0.0
-        hole = np.flatnonzero(
-            steps > np.maximum(3 * usual, edges[1] - edges[0])
+        median = np.median(steps) if len(steps) else 0.0
+        gaps = np.flatnonzero(
+            steps > np.maximum(3 * median, edges[1] - edges[0])
         )
         return (
-            np.insert(times, hole + 1, times[hole]),
-            np.insert(values, hole + 1, np.nan),
+            np.insert(times, gaps + 1, times[gaps]),
+            np.insert(values, gaps + 1, np.nan),
         )
-    columns = columns_of(times, edges)
+    intervals = interval_of(times, edges)
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
     there = ~np.isnan(values)
-    np.minimum.at(low, columns[there], values[there])
-    np.maximum.at(high, columns[there], values[there])
+    np.minimum.at(low, intervals[there], values[there])
+    np.maximum.at(high, intervals[there], values[there])
     shown = np.stack([low, high], axis=1)
-    shown[low > high] = np.nan  # no value falls in the column
-    x = np.repeat(np.bincount(columns, times, count), 2)
-    x /= np.repeat(np.maximum(np.bincount(columns, minlength=count), 1), 2)
-    empty = np.repeat(np.bincount(columns, minlength=count) == 0, 2)
+    shown[low > high] = np.nan  # no value in the interval
+    x: Array = np.repeat(np.bincount(intervals, times, count), 2)
+    x = x / np.repeat(np.maximum(np.bincount(intervals, minlength=count), 1), 2)
+    empty = np.repeat(np.bincount(intervals, minlength=count) == 0, 2)
     x[empty] = np.repeat((edges[:-1] + edges[1:]) / 2, 2)[empty]
     return x, shown.reshape(-1)
 
 
-def mark(axes, edges, times, flags, color, opacity, label):
-    """Colors the columns in which a row is flagged, half a row around it."""
+def mark(
+    axes: Axes,
+    edges: Array,
+    times: Array,
+    flags: Array,
+    color: str,
+    opacity: float,
+    label: str,
+) -> None:
+    """Color the intervals within half a step of a flagged row."""
     if not flags.any():
         return
     marked = np.zeros(len(edges) - 1, bool)
     first, last = ranges_of(flags)
     half = np.median(np.diff(times)) / 2 if len(times) > 1 else 0.0
     for begin, end in zip(
-        columns_of(times[first] - half, edges),
-        columns_of(times[last - 1] + half, edges),
+        interval_of(times[first] - half, edges),
+        interval_of(times[last - 1] + half, edges),
         strict=True,
     ):
         marked[begin : end + 1] = True

@@ -215,8 +215,6 @@ class ServedDetector:
         table: `dlunits.models.TableSchema`, the columns that it knows.
         false_alarm_rate: Number.
         card: Dict, the model card.
-        facts: Dict of what a report says of it: `kinds` of the columns,
-            `known`, scores of known rows, and `num_known`, of how many.
 
     Raises:
         ValueError: If it is no detector's folder.
@@ -249,14 +247,6 @@ class ServedDetector:
         inputs = inputs or self.table.inputs(table)
         found = answers(self.model.differences, inputs)
         return explanation(self.table, table, inputs, found, top)
-
-    @property
-    def facts(self):
-        return {
-            "kinds": self.table.kinds,
-            "known": self.card.get("known_scores"),
-            "num_known": self.card["rows_calibrated_by"],
-        }
 
     @property
     def image_side(self):

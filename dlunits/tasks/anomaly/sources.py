@@ -1,209 +1,275 @@
-"""Tables to learn from and to score, from whatever a user names."""
+"""Tables to train on and to score, from files, image folders or data sets."""
 
+import dataclasses
 import functools
 import pathlib
-import typing
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
 from dlunits.atomic_files import atomic_write
-from dlunits.data.images.image_classes import load_image_folder, load_one_class
+from dlunits.data.images.image_classes import (
+    AnomalyImages,
+    load_image_folder,
+    load_one_class,
+)
 from dlunits.data.tables import embedded_tables
 from dlunits.models.anomaly.image_features import image_features
 from dlunits.training.run_directory import check_writable, format_path
+from dlunits.typing import Array, Path
 
-IMAGE, LABEL = "image", "label"  # columns
+IMAGE, LABEL = "image", "label"  # columns of tables made of images
 
 
-class SourceTables(typing.NamedTuple):
-    """Table files, and where they came from.
+@dataclasses.dataclass(frozen=True)
+class InputTables:
+    """Paths of the tables of a run, and where their rows come from.
 
     Args:
-        train, score: Paths, of normal rows and of others, or what is opened
-            there; `None` if there is no such table.
-        labels: Dict of `label_column`, the name of the column that says what
-            is an anomaly, or `None`; and of `normal_class`.
-        kinds: Texts such as `"image=ignored"`, kinds of columns.
-        told: Lines about where the rows came from, and about images that
+        train: Table of normal rows to train on, or `None`.
+        score: Table of rows to score, or `None`.
+        label_column: Column with the anomaly labels, or `None`.
+        normal_class: Label of normal rows, see
+            `dlunits.data.tables.anomaly_labels`, or `None`.
+        column_types: Dict of column name to column type, for columns whose
+            type must not be inferred.
+        messages: Lines for the user: the source of the rows, and images that
             could not be read.
-        problems: Integer, how many these are.
-        images: Those that the rows to score describe, uint8
+        num_unreadable: Number of images that could not be read.
+        images: Images that the rows of `score` describe, uint8
             `(rows, height, width, 1)`, or `None`.
-        describe: Keras model from images to the columns, or `None`.
-        output: Path of the scored table, or `None` as long as none is known.
+        feature_extractor: Keras model from images to the columns, or `None`.
     """
 
-    train: object
-    score: object
-    labels: dict
-    kinds: tuple = ()
-    told: tuple = ()
-    problems: int = 0
-    images: np.ndarray | None = None
-    describe: object = None
-    output: object = None
+    train: Path | None
+    score: Path | None
+    label_column: str | None = None
+    normal_class: str | None = None
+    column_types: dict[str, str] = dataclasses.field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    num_unreadable: int = 0
+    images: Array | None = None
+    feature_extractor: Any = None
 
 
-def folders_of_run(source, score, model, workdir, export_dir):
-    """Names a run, and makes its folders.
+def make_run_folders(
+    source: Path,
+    score: Path | None,
+    model: Path | None,
+    workdir: Path,
+    export_dir: Path,
+) -> tuple[str, pathlib.Path, pathlib.Path]:
+    """Name of a run, and its folders, which are created.
 
     Args:
-        source: Path of what is learnt from, or name of the data set.
-        score: Path of what is judged, or `None`.
-        model: Folder of a SavedModel to judge by, or `None` if one is learnt.
-        workdir, export_dir: Paths, in which `{dataset}` becomes the name.
+        source: Path of the table to train on, or name of the data set.
+        score: Path of the table to score, or `None`.
+        model: Folder of the SavedModel to score with, or `None` to train one.
+        workdir: Folder of the report; `{dataset}` is replaced by the name.
+        export_dir: Folder of the SavedModels, likewise. It is not created if
+            there is a `model`.
 
     Returns:
-        `(name, workdir, export_dir)`; there is no folder to export to where
-        nothing is learnt.
+        `(name, workdir, export_dir)`.
 
     Raises:
-        OSError: If one cannot be made or written to.
+        OSError: If a folder cannot be created or written to.
 
     Example:
 
     >>> import tempfile
     >>> folders = [f"{tempfile.mkdtemp()}/{{dataset}}"] * 2
     >>> model = "models/anomaly_pump/7"
-    >>> folders_of_run("wdbc", "a/new.csv", model, *folders)[0]
+    >>> make_run_folders("wdbc", "a/new.csv", model, *folders)[0]
     'pump_7_new'
     """
     name = pathlib.Path(source).stem
     if model:
         version = pathlib.Path(model)
-        name = (
-            f"{version.parent.name}_{version.stem}_{pathlib.Path(score).stem}"
-        )
+        scored = pathlib.Path(score or "").stem
+        name = f"{version.parent.name}_{version.stem}_{scored}"
     name = name.removeprefix("anomaly_")
-    workdir, export_dir = (
+    folder, export_folder = (
         pathlib.Path(format_path(path, {"dataset": name})).expanduser()
         for path in (workdir, export_dir)
     )
-    check_writable(workdir)
+    check_writable(folder)
     if not model:
-        check_writable(export_dir)
-    return name, workdir, export_dir
+        check_writable(export_folder)
+    return name, folder, export_folder
 
 
-def source_tables(
-    train,
-    score,
-    folder,
+def find_input_tables(
+    train: Path | None,
+    score: Path | None,
+    folder: Path,
     *,
-    detector=None,
-    dataset="wdbc",
-    label_column=None,
-    normal_class=None,
-    side=64,
-    data_dir=None,
-    seed=0,
-):
-    """Makes tables of what is named, if it is none.
+    detector: Any = None,
+    dataset: str = "wdbc",
+    label_column: str | None = None,
+    normal_class: str | None = None,
+    image_size: int = 64,
+    data_dir: Path | None = None,
+    seed: int = 0,
+) -> InputTables:
+    """Tables of a run, from table files, image folders or a data set.
 
-    - Files stay what they are.
-    - Folders of images, see `dlunits.data.images.image_classes`, become tables:
-    a
-      row describes an image by numbers, see
-      `dlunits.models.anomaly.image_features`. Of labeled images the normal ones
-      are learnt from.
-    - Without files `dataset` says what: `"wdbc"`, see
-      `dlunits.data.tables.embedded_tables`, or images as
-      `dlunits.data.images.image_datasets.load` names them. One class of the
-      training split is learnt from, and all of the test split is judged.
+    - Table files are used as they are.
+    - Folders of images, see `dlunits.data.images.image_classes`, are converted
+      to tables. Each row holds the features of one image, see
+      `dlunits.models.anomaly.image_features`. From labeled images only the
+      normal ones are used for training.
+    - Without paths, `dataset` names the source: `"wdbc"`, see
+      `dlunits.data.tables.embedded_tables`, or a data set of images, see
+      `dlunits.data.images.image_datasets.load`. One class of the training
+      split is the training data, and the whole test split is scored.
 
     Args:
-        train, score: Paths of tables or of folders, or `None`.
-        folder: Folder, for the tables that are made.
-        detector: `dlunits.tasks.anomaly.serve.ServedDetector` to score
-            by, which says how images are described, or `None`.
-        dataset: Name; it counts if there is no path.
-        label_column: Of files, the column that says what is an anomaly.
-            Folders and data sets have labels of their own.
-        normal_class: Of a data set of images, the class that is normal; of
-            files, the label of normal rows.
-        side: Integer, height and width of images out of folders.
+        train: Path of a table or folder of normal rows, or `None`.
+        score: Path of a table or folder to score, or `None`.
+        folder: Existing folder in which new tables are written.
+        detector: `dlunits.tasks.anomaly.serve.ServedDetector` to score with,
+            which holds the feature extractor of images, or `None`.
+        dataset: Name of the data set; used if there is no path.
+        label_column: Column of table files with the anomaly labels. Folders
+            and data sets have their own labels.
+        normal_class: Normal class of a data set of images, or label of normal
+            rows of table files.
+        image_size: Height and width in pixels to which the images of folders
+            are resized.
         data_dir: Folder of prepared TFDS data sets, or `None`.
-        seed: Integer, decides what is random.
+        seed: Seed of the random projection of image features, and of the
+            split of `"wdbc"`.
 
     Returns:
-        `SourceTables`.
+        The tables.
 
     Raises:
-        ValueError: If there is no such data set or class, no image, or
-            what is named does not go together.
+        ValueError: If there is no such data set or class, a folder has no
+            image, or the arguments exclude each other.
         OSError: If a table cannot be written.
     """
     folder, paths = pathlib.Path(folder), (train, score)
-    labels = {"label_column": label_column, "normal_class": normal_class}
-    check_go_together(paths, dataset, labels)
+    check_sources(paths, dataset, label_column, normal_class)
     if not any(paths) and dataset == "wdbc":
-        labels["label_column"] = embedded_tables.LABEL_COLUMN
-        files = embedded_tables.write_wdbc(folder, seed)
-        return SourceTables(*files, labels, told=(embedded_tables.SOURCE,))
+        train, score = embedded_tables.write_wdbc(folder, seed)
+        return InputTables(
+            train,
+            score,
+            embedded_tables.LABEL_COLUMN,
+            normal_class,
+            messages=(embedded_tables.SOURCE,),
+        )
     if any(paths) and not any(path and is_folder(path) for path in paths):
-        return SourceTables(train, score, labels)
-    describe = model = None
+        return InputTables(train, score, label_column, normal_class)
+    extract: Any = None
+    model = None
     if detector is not None:
-        describe, side = detector.describe, detector.image_side
+        extract, image_size = detector.describe, detector.image_side
+    train_images: AnomalyImages | None
+    score_images: AnomalyImages | None
     if any(paths):
-        known, new = (path and load_image_folder(path, side) for path in paths)
-        known = known and known.normal()
+        train_images, score_images = (
+            load_image_folder(path, image_size) if path else None
+            for path in paths
+        )
+        train_images = train_images.normal() if train_images else None
     else:
-        known, new = load_one_class(dataset, normal_class, data_dir)
-    if describe is None:
-        model = image_features(known.images.shape[1:], seed=seed)
-        describe = functools.partial(model.predict, batch_size=1000, verbose=0)
-    there = [images for images in (known, new) if images]
-    problems = [line for images in there for line in images.problems]
-    labeled = any(images.labels is not None for images in there)
-    return SourceTables(
-        known and write_images(folder / "known.parquet", known, describe),
-        new and write_images(folder / "new.parquet", new, describe),
-        {"label_column": LABEL if labeled else None, "normal_class": None},
-        (f"{IMAGE}=ignored",),
-        (*dict.fromkeys(images.source for images in there), *problems),
-        len(problems),
-        new and new.images,
-        model,
+        train_images, score_images = load_one_class(
+            dataset, normal_class, data_dir
+        )
+    if extract is None and train_images is not None:
+        model = image_features(train_images.images.shape[1:], seed=seed)
+        extract = functools.partial(model.predict, batch_size=1000, verbose=0)
+    both = [images for images in (train_images, score_images) if images]
+    unreadable = [line for images in both for line in images.problems]
+    labeled = any(images.labels is not None for images in both)
+    train, score = (
+        write_image_table(folder / file, images, extract) if images else None
+        for file, images in (
+            ("known.parquet", train_images),
+            ("new.parquet", score_images),
+        )
+    )
+    return InputTables(
+        train,
+        score,
+        label_column=LABEL if labeled else None,
+        column_types={IMAGE: "ignored"},
+        messages=(
+            *dict.fromkeys(images.source for images in both),
+            *unreadable,
+        ),
+        num_unreadable=len(unreadable),
+        images=score_images.images if score_images else None,
+        feature_extractor=model,
     )
 
 
-def check_go_together(paths, dataset, labels):
-    """Refuses folders beside files, and labels where there are others."""
-    there = [path for path in paths if path]
-    kinds = {is_folder(path) for path in there}
-    if len(kinds) > 1:
-        table, folder = sorted(there, key=is_folder)
+def check_sources(
+    paths: tuple[Path | None, ...],
+    dataset: str,
+    label_column: str | None,
+    normal_class: str | None,
+) -> None:
+    """Check that paths, data set and labels do not exclude each other.
+
+    Raises:
+        ValueError: If one path is a folder and the other is not, or a source
+            with its own labels has a label column.
+    """
+    given = [path for path in paths if path]
+    if len({is_folder(path) for path in given}) > 1:
+        table, folder = sorted(given, key=is_folder)
         raise ValueError(
-            f"{folder}: is a folder, and {table} is none. Name two tables, or "
+            f"{folder}: is a folder, and {table} is not. Name two tables, or "
             "two folders of images."
         )
-    if True in kinds and any(labels.values()):
+    if given and is_folder(given[0]) and (label_column or normal_class):
         raise ValueError(
-            f"{there[0]}: is a folder, whose subfolders say what is normal. "
-            "Leave out the column of labels and the normal class."
+            f"{given[0]}: is a folder, whose subfolders are the labels. Omit "
+            "the label column and the normal class."
         )
-    if not there and labels["label_column"]:
+    if not given and label_column:
         raise ValueError(
-            f"The data set {dataset!r} has labels of its own. Leave out the "
-            f"column of labels, {labels['label_column']!r}."
+            f"The data set {dataset!r} has its own labels. Omit the label "
+            f"column {label_column!r}."
         )
 
 
-def is_folder(path):
+def is_folder(path: Path) -> bool:
+    """Whether the path is an existing folder."""
     return pathlib.Path(path).expanduser().is_dir()
 
 
-def write_images(path, images, describe):
-    """Writes a Parquet file, a row an image; its path."""
-    columns = {IMAGE: images.names}
+def write_image_table(
+    path: pathlib.Path,
+    images: AnomalyImages,
+    feature_extractor: Callable[[Array], Array],
+) -> pathlib.Path:
+    """Write a Parquet file with the name, label and features of each image.
+
+    Args:
+        path: File to write.
+        images: The images.
+        feature_extractor: Function from float32 images in [0, 1] to features
+            `(images, features)`.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    columns: dict[str, Any] = {IMAGE: images.names}
     if images.labels is not None:
         columns[LABEL] = np.where(images.labels, "anomaly", "normal")
-    numbers = describe(images.images.astype("float32") / 255)
-    for place, column in enumerate(numbers.T, 1):
-        columns[f"number_{place}"] = column
+    features = feature_extractor(images.images.astype("float32") / 255)
+    for number, column in enumerate(features.T, 1):
+        columns[f"number_{number}"] = column
     with atomic_write(path) as file:
         pa.parquet.write_table(pa.table(columns), file)
     return path

@@ -1,132 +1,174 @@
-"""From a file of normal rows, of any length, to a detector that knows them."""
+"""Training of an anomaly detector on a table or a time series."""
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_columns import check_columns
+from dlunits.data.tables.table_files import TableFile
 from dlunits.models import AnomalyDetector
 from dlunits.models.anomaly.anomaly_detector import (
     LEARNING_SETTING,
     LEAST_ROWS,
     MOST_CALIBRATED,
 )
+from dlunits.reporting.progress import ProgressBar
 from dlunits.tasks.anomaly.baselines import baseline_scores
+from dlunits.tasks.anomaly.score_series import SeriesScorer
+from dlunits.tasks.anomaly.score_table import TableScorer
 from dlunits.tasks.anomaly.training_rows import (
-    draw_training_rows,
-    ignored_lines,
+    TrainingRows,
+    sample_training_rows,
 )
+from dlunits.tasks.anomaly.training_windows import (
+    TrainingWindows,
+    read_training_windows,
+)
+from dlunits.typing import Array
 
-MOST_BY_PEERS = 20_000
+MAX_BASELINE_ROWS = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedDetector:
-    """A detector, and what is said about it.
+    """An anomaly detector with its training data.
 
     Args:
-        detector: `dlunits.models.AnomalyDetector`.
-        facts: Dict of what a report says of it.
-        baselines: Function of the scorer of a table with labels. Returns a dict
-            of name to what other detectors say of the rows that it kept.
-        card: Dict of further entries of its model card.
+        detector: The detector.
+        rows: Rows or windows that it was trained on.
     """
 
     detector: AnomalyDetector
-    facts: dict
-    baselines: Callable
-    card: dict = dataclasses.field(default_factory=dict)
+    rows: TrainingRows
 
-    def score_baselines(self, scored, log=lambda text: None):
-        """What baselines say, if labels show who is right; else `None`."""
-        if not scored.has_both_labels:
+    def baseline_scores(self, scorer: TableScorer) -> dict[str, Array] | None:
+        """Scores of the baselines, trained on the same rows.
+
+        Args:
+            scorer: Scorer of a table, after it scored all rows.
+
+        Returns:
+            Dict of name to scores of the rows in `scorer.sample`, see
+            `dlunits.tasks.anomaly.baselines`; `None` unless labels show both
+            normal rows and anomalies.
+        """
+        if not scorer.has_both_labels:
             return None
-        log("Asking other detectors")
-        return self.baselines(scored)
+        seed = self.detector.seed
+        if isinstance(self.rows, TrainingWindows) and isinstance(
+            scorer, SeriesScorer
+        ):
+            return series_baselines(self.rows, scorer, seed)
+        columns = scorer.sample_columns.columns
+        return table_baselines(self.detector, self.rows, columns, seed)
 
 
-def learn_table(
-    train,
-    score=None,
+def train_detector(
+    train: TableFile,
+    score: TableFile | None = None,
     *,
-    log=lambda text: None,
-    progress=None,
-    kinds=(),
-    label_column=None,
-    normal_class=None,
-    verbose=0,
-    **options,
-):
-    """Learns a detector from a table of normal rows.
+    timestamp_column: str | None = None,
+    window: int = 64,
+    column_types: Mapping[str, str] | None = None,
+    label_column: str | None = None,
+    normal_class: str | None = None,
+    log: Callable[[str], Any] = lambda message: None,
+    progress: ProgressBar | None = None,
+    verbose: int = 0,
+    **options: Any,
+) -> TrainedDetector:
+    """Train an anomaly detector on the normal rows of a table.
+
+    With a column of timestamps the rows are a time series, and the detector
+    is trained on its windows.
 
     Args:
-        train: `dlunits.data.tables.table_files.TableFile` to learn from.
-        score: The one that will be scored, to see early whether it has the
-            columns; or `None`.
-        log: Function of a text: receives messages for the user.
-        progress, kinds, label_column, normal_class: See `draw_training_rows`.
-        verbose: As Keras' `fit`.
-        **options: Of `AnomalyDetector`.
+        train: Table of normal rows.
+        score: Table that will be scored, or `None`. Its column names are
+            checked before training.
+        timestamp_column: Column with the timestamps of a series, or `None`.
+        window: Number of rows in a window of a series.
+        column_types, label_column, normal_class: See
+            `dlunits.tasks.anomaly.training_rows.sample_training_rows`.
+        log: Function that prints a message for the user.
+        progress: Function that creates a progress bar over rows, see
+            `dlunits.reporting.progress.with_progress`, or `None`.
+        verbose: Verbosity of Keras' `fit`.
+        **options: Arguments of `dlunits.models.AnomalyDetector`. With
+            `contamination` greater than 0, rows that are labeled as anomalies
+            are used for training.
 
     Returns:
-        `TrainedDetector`.
+        The trained detector.
 
     Raises:
-        ValueError: If it cannot be learnt from; one line.
+        ValueError: If a table cannot be read, lacks a column, or has too few
+            rows.
     """
-    seed = options.get("seed", 0)
-    rows = draw_training_rows(
-        train,
-        kinds=kinds,
-        label_column=label_column,
-        progress=progress,
-        normal_class=normal_class,
-        seed=seed,
-        keep_anomalies=options.get("contamination", 0) > 0,
-    )
-    log("\n".join([rows.source, *ignored_lines(rows.reasons)]))
+    reading: dict[str, Any] = {
+        "column_types": column_types,
+        "label_column": label_column,
+        "normal_class": normal_class,
+        "keep_anomalies": options.get("contamination", 0) > 0,
+        "progress": progress,
+    }
+    rows: TrainingRows
+    if timestamp_column is None:
+        seed = options.get("seed", 0)
+        rows = sample_training_rows(train, seed=seed, **reading)
+    else:
+        rows = read_training_windows(train, timestamp_column, window, **reading)
+    for message in rows.messages:
+        log(message)
     if score is not None:
-        check_columns(score.columns, rows.used, score.path)
-    detector = learn_detector(rows, verbose=verbose, **options)
-
-    def baselines(scored):
-        return baselines_on(detector, rows, scored.inputs.columns, seed)
-
-    return TrainedDetector(detector, facts_of(detector, rows), baselines)
+        check_columns(score.columns, rows.used_columns, score.path)
+    return TrainedDetector(fit_detector(rows, verbose=verbose, **options), rows)
 
 
-def learn_detector(rows, *, verbose=0, **options):
-    """Learns a detector from the rows that were drawn.
+def fit_detector(
+    rows: TrainingRows, *, verbose: int = 0, **options: Any
+) -> AnomalyDetector:
+    """Fit a detector to rows in memory.
 
     Args:
-        rows: `dlunits.tasks.anomaly.training_rows.TrainingRows`.
-        verbose: As Keras' `fit`.
-        **options: Of `dlunits.models.AnomalyDetector`.
+        rows: Training rows or windows.
+        verbose: Verbosity of Keras' `fit`.
+        **options: Arguments of `dlunits.models.AnomalyDetector`.
 
     Returns:
-        `AnomalyDetector`.
+        The detector.
 
     Raises:
         ValueError: If there are too few rows for the false-alarm rate, or the
-            detector cannot learn from them; one line that names the file.
+            detector refuses them. The message names the file.
     """
     detector = AnomalyDetector(**options)
-    check_enough_rows(rows, detector)
+    check_num_rows(rows, detector)
     try:
-        return detector.fit(rows.columns, rows.kinds, verbose)
+        return detector.fit(rows.columns, rows.detector_column_types, verbose)
     except ValueError as error:
         raise ValueError(f"{rows.path}: {error}") from error
 
 
-def check_enough_rows(rows, detector):
-    """Refuses so few rows that none could ever be called anomalous.
+def check_num_rows(rows: TrainingRows, detector: AnomalyDetector) -> None:
+    """Check that enough rows are left for calibration.
 
-    A p-value is at least `1 / (1 + rows)`, of rows that calibrate.
+    With n calibration rows the smallest p-value is 1 / (1 + n). A false-alarm
+    rate below it would flag no row at all.
+
+    Args:
+        rows: Training rows or windows.
+        detector: The detector, not fitted yet.
+
+    Raises:
+        ValueError: If there are fewer than 20 rows, or too few for the
+            false-alarm rate.
     """
-    left = math.floor(rows.number * (1 - detector.contamination))
+    left = math.floor(rows.num_rows * (1 - detector.contamination))
     enough = left >= LEAST_ROWS
     if detector.num_folds == 1:
         left -= int(LEARNING_SETTING[1] * left)
@@ -134,53 +176,68 @@ def check_enough_rows(rows, detector):
     rate = detector.false_alarm_rate
     needed = math.ceil(round(1 / rate - 1, 6))
     if not enough or left < needed:
-        remedy = f"Add normal {rows.what}"
+        remedy = f"Add normal {rows.unit}"
         if needed > MOST_CALIBRATED:
-            remedy = f"No more than {MOST_CALIBRATED:,} are taken"
+            remedy = f"At most {MOST_CALIBRATED:,} are used"
         if enough:
-            remedy += f", or allow for {1 / (1 + left):.2g}"
+            remedy += f", or set a false-alarm rate of {1 / (1 + left):.2g}"
         raise ValueError(
-            f"{rows.path}: holds {left:,} {rows.what} to calibrate by, and a "
+            f"{rows.path}: leaves {left:,} {rows.unit} for calibration, and a "
             f"false-alarm rate of {rate:g} needs at least "
             f"{max(needed, LEAST_ROWS):,}. {remedy}."
         )
 
 
-def facts_of(detector, rows):
-    """What a report says of a detector that learnt from the rows.
-
-    Returns:
-        Dict: `known`, the scores of the rows that calibrate, each as if it
-        were new; `history`, dict of metric name to its values, one an epoch;
-        `kinds` and `reasons` of the columns; `source`, text.
-    """
-    return {
-        "known": detector.conformal.known_scores(),
-        "history": detector.anomaly_score.autoencoders.history.history,
-        "kinds": rows.kinds,
-        "reasons": rows.reasons,
-        "source": rows.source,
-    }
-
-
-def baselines_on(detector, rows, columns, seed=0):
-    """What other detectors say, learnt from the same rows.
+def table_baselines(
+    detector: AnomalyDetector,
+    rows: TrainingRows,
+    columns: Mapping[str, Array],
+    seed: int = 0,
+) -> dict[str, Array]:
+    """Scores of the baselines for rows of a table.
 
     Args:
-        detector: `AnomalyDetector`, whose encoding of the columns all share.
-        rows: `TrainingRows`, of which at most 20,000 are drawn.
-        columns: Dict of column name to array, the rows to judge.
-        seed: Integer.
+        detector: Fitted detector, whose encoding of the columns is the input
+            of the baselines.
+        rows: Training rows, of which at most 20,000 are sampled.
+        columns: Dict of column name to array, the rows to score.
+        seed: Seed of the sample and of the baselines.
 
     Returns:
         Dict of name to scores, see `dlunits.tasks.anomaly.baselines`.
     """
-    sample = ReservoirSample(MOST_BY_PEERS, seed)
+    sample = ReservoirSample(MAX_BASELINE_ROWS, seed)
     sample.add(rows.columns)
-    known, new = (
+    train, new = (
         keras.ops.convert_to_numpy(
             detector.encoding(detector.table.inputs(table))
         )
         for table in (sample.columns, columns)
     )
-    return baseline_scores(known, new, seed)
+    return baseline_scores(train, new, seed)
+
+
+def series_baselines(
+    rows: TrainingWindows, scorer: SeriesScorer, seed: int = 0
+) -> dict[str, Array]:
+    """Scores of the baselines for rows of a time series.
+
+    Args:
+        rows: Training windows, of which at most 20,000 are sampled.
+        scorer: Scorer of a series, after it scored all rows. A row has the mean
+            score of the windows that cover it.
+        seed: Seed of the sample and of the baselines.
+
+    Returns:
+        Dict of name to scores, see `dlunits.tasks.anomaly.baselines`.
+    """
+    new = rows.window_features.features(scorer.windows)
+    sample = ReservoirSample(MAX_BASELINE_ROWS, seed)
+    sample.add({"windows": rows.features})
+    sampled = scorer.sample.columns["row"]
+    return {
+        name: scorer.windows.to_rows(scores)[sampled]
+        for name, scores in baseline_scores(
+            sample.columns["windows"], new, seed
+        ).items()
+    }

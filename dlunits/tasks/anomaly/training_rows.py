@@ -1,155 +1,173 @@
-"""Rows to learn from, out of a table of any length."""
+"""Random sample of the normal rows of a table, for training."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.column_types import infer_column_types
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_columns import columns_as_arrays
+from dlunits.data.tables.table_files import TableFile
 from dlunits.models.anomaly.anomaly_detector import MOST_LEARNT
-from dlunits.reporting.progress import with_progress
+from dlunits.reporting.progress import ProgressBar, with_progress
+from dlunits.typing import Array, Path
 
-MOST_CELLS = 20_000_000  # held in memory; of wide tables less rows are drawn
+# Upper bound on the sampled cells. Wide tables get a smaller sample.
+MAX_CELLS = 20_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRows:
-    """Rows to learn from, and what is known of where they came from.
+    """Rows to train a detector on, and facts about the table they come from.
 
     Args:
-        columns: Dict of column name to array `(rows,)`.
-        kinds: Dict of column name to kind, all columns of the file.
-        reasons: Dict of column name to why it is ignored.
-        path: Of the file.
-        seen: Integer, rows in the file.
-        anomalies: Integer, how many of them are labeled as anomalies, or
-            `None` without labels.
-        anomalies_kept: Whether these are among the rows to learn from.
-        what: Text, what a row is.
+        path: Path of the table.
+        columns: Dict of column name to array `(rows,)`, the training data.
+        column_types: Dict of column name to column type, all columns of the
+            table.
+        ignored: Dict of column name to the reason why it is ignored.
+        rows_read: Number of rows in the table.
+        num_anomalies: Number of rows with an anomaly label, or `None` without
+            labels.
+        anomalies_kept: Whether these rows are part of the training data.
     """
 
-    columns: dict
-    kinds: dict
-    reasons: dict
-    path: object
-    seen: int
-    anomalies: int | None
+    path: Path
+    columns: dict[str, Array]
+    column_types: dict[str, str]
+    ignored: dict[str, str]
+    rows_read: int
+    num_anomalies: int | None
     anomalies_kept: bool
-    what: str = "rows"
+
+    unit = "rows"
 
     @property
-    def number(self):
+    def num_rows(self) -> int:
+        """Number of training examples."""
         return len(next(iter(self.columns.values())))
 
     @property
-    def used(self):
-        """Names of the columns that are learnt from."""
-        return [name for name, k in self.kinds.items() if k != "ignored"]
+    def detector_column_types(self) -> dict[str, str]:
+        """Column types for `AnomalyDetector.fit`."""
+        return self.column_types
 
     @property
-    def source(self):
-        """What is learnt from, in a sentence or two."""
+    def used_columns(self) -> list[str]:
+        """Names of the columns of the table that are not ignored."""
+        return [
+            name
+            for name, column_type in self.column_types.items()
+            if column_type != "ignored"
+        ]
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """Additional entries of the model card."""
+        return {}
+
+    @property
+    def source(self) -> str:
+        """One or two sentences about the training data."""
         text = (
-            f"{self.path}: {self.seen:,} rows, of which {self.number:,} are "
-            f"learnt from; {len(self.used)} of {len(self.kinds)} columns used"
+            f"{self.path}: {self.rows_read:,} rows, {self.num_rows:,} used for "
+            f"training; {len(self.used_columns)} of {len(self.column_types)} "
+            "columns used"
         )
-        if self.anomalies is None:
+        if self.num_anomalies is None:
             return f"{text}."
-        if not self.anomalies:
-            return f"{text}. All rows are normal by their labels."
-        learnt = "learnt from, too" if self.anomalies_kept else "left out"
-        return f"{text}. {self.anomalies:,} anomalies by label are {learnt}."
+        if not self.num_anomalies:
+            return f"{text}. All rows are labeled as normal."
+        return f"{text}. {self.labels_sentence}"
+
+    @property
+    def labels_sentence(self) -> str:
+        """Sentence about the rows with an anomaly label."""
+        use = "used for training" if self.anomalies_kept else "excluded"
+        return f"{self.num_anomalies:,} rows labeled as anomalies are {use}."
+
+    @property
+    def messages(self) -> list[str]:
+        """Lines for the user: the source, and ignored columns with reasons."""
+        return [
+            self.source,
+            *(
+                f"Ignored column: {name!r} {reason}"
+                for name, reason in self.ignored.items()
+            ),
+        ]
 
 
-def draw_training_rows(
-    table_file,
+def sample_training_rows(
+    table_file: TableFile,
     *,
-    kinds=(),
-    label_column=None,
-    normal_class=None,
-    keep_anomalies=False,
-    seed=0,
-    progress=None,
-):
-    """Finds what the columns hold, and draws the rows to learn from.
+    column_types: Mapping[str, str] | None = None,
+    label_column: str | None = None,
+    normal_class: str | None = None,
+    keep_anomalies: bool = False,
+    seed: int = 0,
+    progress: ProgressBar | None = None,
+) -> TrainingRows:
+    """Infer the column types of a table and sample its normal rows.
 
-    The file is read twice. At most 100,000 rows are drawn, less of tables
-    with more than 200 columns, each with the same chance.
+    The file is read twice. The sample holds at most 100,000 rows and 20
+    million cells, each row with the same probability.
 
     Args:
-        table_file: `dlunits.data.tables.table_files.TableFile`.
-        kinds: Texts such as `"speed=number"`, kinds of columns that are not
-            to be found, see `infer_column_types`.
-        label_column: Column that says what is an anomaly, or `None`. It is
-            never learnt from, and rows that it calls anomalies are not drawn.
-            All rows of a file without it are taken to be normal.
-        normal_class: See `dlunits.data.tables.anomaly_labels`.
-        keep_anomalies: Whether they are drawn all the same.
-        seed: Integer.
+        table_file: Table of normal rows, with or without labels.
+        column_types: Dict of column name to column type, for columns whose
+            type must not be inferred, see `infer_column_types`.
+        label_column: Column with the anomaly labels, or `None`. It is not
+            used as an input. Rows that it labels as anomalies are excluded.
+            All rows of a table without this column count as normal.
+        normal_class: Label of normal rows, see
+            `dlunits.data.tables.anomaly_labels`.
+        keep_anomalies: Whether to keep rows that are labeled as anomalies.
+        seed: Seed of the sample.
         progress: Function that creates a progress bar over rows, see
             `dlunits.reporting.progress.with_progress`, or `None`.
 
     Returns:
-        `TrainingRows`.
+        The sampled rows.
 
     Raises:
-        ValueError: If the file or a label cannot be read, or no row is left;
-            one line.
+        ValueError: If the file or a label cannot be read, or no row is left.
     """
     if label_column not in table_file.columns:
         label_column = None
-    kinds, reasons = infer_column_types(
+    types, ignored = infer_column_types(
         with_progress(table_file, progress, "Inferring column types"),
-        parsed(kinds),
+        dict(column_types or {}),
         label_column,
     )
-    width = sum(kind != "ignored" for kind in kinds.values())
-    sample = ReservoirSample(
-        min(MOST_LEARNT, max(1, MOST_CELLS // width)), seed
-    )
-    seen, anomalies = 0, None if label_column is None else 0
-    for chunk in with_progress(table_file, progress, "Sampling rows").chunks():
-        columns = columns_as_arrays(chunk, kinds)
-        seen += chunk.table.num_rows
+    width = sum(column_type != "ignored" for column_type in types.values())
+    sample = ReservoirSample(min(MOST_LEARNT, max(1, MAX_CELLS // width)), seed)
+    rows_read = num_anomalies = 0
+    reading = with_progress(table_file, progress, "Sampling rows")
+    for chunk in reading.chunks():
+        columns = columns_as_arrays(chunk, types)
+        rows_read += chunk.table.num_rows
         if label_column is not None:
-            strange = anomaly_labels(chunk, label_column, normal_class)
-            anomalies += int(strange.sum())
+            anomalies = anomaly_labels(chunk, label_column, normal_class)
+            num_anomalies += int(anomalies.sum())
             if not keep_anomalies:
                 columns = {
-                    name: array[~strange] for name, array in columns.items()
+                    name: array[~anomalies] for name, array in columns.items()
                 }
         sample.add(columns)
-    if anomalies == seen:
+    if label_column is not None and num_anomalies == rows_read:
         raise ValueError(
-            f"{table_file.path}: column {label_column!r} calls all {seen:,} "
-            "rows anomalies. Expected labels of normal rows to learn from."
+            f"{table_file.path}: column {label_column!r} labels all "
+            f"{rows_read:,} rows as anomalies. Expected normal rows to train "
+            "on."
         )
     return TrainingRows(
-        sample.columns,
-        kinds,
-        reasons,
         table_file.path,
-        seen,
-        anomalies,
+        sample.columns,
+        types,
+        ignored,
+        rows_read,
+        None if label_column is None else num_anomalies,
         keep_anomalies,
     )
-
-
-def ignored_lines(reasons):
-    """Lines that say which columns are ignored and why."""
-    return [f"Ignored: {name!r} {reason}" for name, reason in reasons.items()]
-
-
-def parsed(kinds):
-    """Kinds of columns as a user writes them, as a dict.
-
-    >>> parsed(["speed=number", "a=b=category"])
-    {'speed': 'number', 'a=b': 'category'}
-    """
-    for text in kinds:
-        if "=" not in text:
-            raise ValueError(
-                "The kind of a column must be given as NAME=KIND. Received: "
-                f"{text!r}"
-            )
-    return dict(text.rsplit("=", 1) for text in kinds)

@@ -1,4 +1,4 @@
-"""Tables scored chunk by chunk, and what is kept of them."""
+"""Tables scored in chunks, and the statistics of the scores."""
 
 import csv
 import re
@@ -13,13 +13,13 @@ from dlunits.data.tables.table_columns import columns_as_arrays
 from dlunits.data.tables.table_files import Chunk, open_table
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.models import AnomalyDetector
-from dlunits.tasks.anomaly import score_table as anomaly_score_table
-from dlunits.tasks.anomaly.score_series import scorer_of
+from dlunits.tasks.anomaly import score_table as score_table_module
+from dlunits.tasks.anomaly.score_series import make_scorer
 from dlunits.tasks.anomaly.score_table import (
     NEW_COLUMNS,
-    TOP,
+    NUM_TOP_ROWS,
     TableScorer,
-    row_numbers,
+    row_positions,
     score_table,
 )
 
@@ -27,26 +27,26 @@ RATE = 0.05
 
 
 def rows_of(count, seed):
-    """Two numbers that go together, a category, and how it is labeled."""
+    """Two correlated numbers, a category and a label."""
     generator = np.random.default_rng(seed)
     speed = generator.normal(size=count).round(4)
-    strange = generator.random(count) < 0.2
+    fault = generator.random(count) < 0.2
     power = (2 * speed + 0.1 * generator.normal(size=count)).round(4)
     return {
         "speed": speed,
-        "power": np.where(strange, power + 5, power),
+        "power": np.where(fault, power + 5, power),
         "road": generator.choice(["dry", "wet"], count),
-        "state": np.where(strange, "fault", "ok"),
+        "state": np.where(fault, "fault", "ok"),
     }
 
 
 @pytest.fixture(scope="module")
 def detector():
     table = rows_of(300, 0)
-    usual = table["state"] == "ok"
+    normal = table["state"] == "ok"
     kinds = {"speed": "number", "power": "number", "road": "category"}
     return AnomalyDetector(steps=50).fit(
-        {name: table[name][usual].astype(object) for name in kinds}, kinds
+        {name: table[name][normal].astype(object) for name in kinds}, kinds
     )
 
 
@@ -69,7 +69,7 @@ def scored(detector, table, tmp_path, **options):
         return scorer, list(csv.DictReader(file))
 
 
-def test_rows_are_as_they_came_with_what_the_detector_says(
+def test_rows_are_unchanged_with_the_scores_of_the_detector(
     detector, table, tmp_path
 ):
     _, rows = scored(detector, table, tmp_path)
@@ -79,18 +79,20 @@ def test_rows_are_as_they_came_with_what_the_detector_says(
             assert before.items() <= row.items()
     [chunk] = table.chunks()
     columns = columns_as_arrays(chunk, detector.table.kinds)
-    verdict = detector.judge(columns)
-    why = detector.explain(columns)
+    scores = detector.judge(columns)
+    explanation = detector.explain(columns)
     for number, row in enumerate(rows):
-        p_value = verdict["p_value"][number]
+        p_value = scores["p_value"][number]
         assert float(row["p_value"]) == pytest.approx(p_value)
         assert row["is_anomaly"] == str(p_value <= RATE).lower()
         for rank in range(3):
             for name in ("column", "expected", "seen"):
-                assert row[f"{name}_{rank + 1}"] == why[name][number, rank]
+                assert (
+                    row[f"{name}_{rank + 1}"] == explanation[name][number, rank]
+                )
 
 
-def test_it_does_not_matter_how_the_table_is_cut(
+def test_scores_do_not_depend_on_the_chunks(
     detector, table, tmp_path, monkeypatch
 ):
     whole, rows = scored(detector, table, tmp_path, label_column="state")
@@ -100,57 +102,60 @@ def test_it_does_not_matter_how_the_table_is_cut(
         assert float(row["anomaly_score"]) == pytest.approx(
             float(other["anomaly_score"]), rel=1e-4, abs=1e-4
         )
-    assert (whole.rows, whole.alarms) == (cut.rows, cut.alarms)
-    np.testing.assert_array_equal(whole.top["place"], cut.top["place"])
-    assert whole.quality == pytest.approx(cut.quality, abs=1e-3)
+    assert (whole.num_rows, whole.num_anomalies) == (
+        cut.num_rows,
+        cut.num_anomalies,
+    )
+    np.testing.assert_array_equal(whole.top["position"], cut.top["position"])
+    assert whole.metrics == pytest.approx(cut.metrics, abs=1e-3)
 
 
-def test_what_is_kept_is_right(detector, table, tmp_path):
+def test_statistics_agree_with_the_written_rows(detector, table, tmp_path):
     scorer, rows = scored(detector, table, tmp_path, label_column="state")
     scores = np.array([float(row["anomaly_score"]) for row in rows])
     labels = np.array([row["state"] == "fault" for row in rows])
     alarms = np.array([row["is_anomaly"] == "true" for row in rows])
-    assert scorer.rows == 250
-    assert scorer.alarms == alarms.sum() > 0
+    assert scorer.num_rows == 250
+    assert scorer.num_anomalies == alarms.sum() > 0
     expected = detection_quality(labels, scores, alarms)
-    assert scorer.quality == pytest.approx(expected, abs=1e-6)
-    strangest = np.argsort(-scores, kind="stable")[:TOP]
-    np.testing.assert_array_equal(scorer.top["row"], strangest)
+    assert scorer.metrics == pytest.approx(expected, abs=1e-6)
+    highest = np.argsort(-scores, kind="stable")[:NUM_TOP_ROWS]
+    np.testing.assert_array_equal(scorer.top["row"], highest)
     # The header is line 1, the first row line 2.
-    np.testing.assert_array_equal(scorer.top["place"], strangest + 2)
-    np.testing.assert_array_equal(scorer.top["label"], labels[strangest])
+    np.testing.assert_array_equal(scorer.top["position"], highest + 2)
+    np.testing.assert_array_equal(scorer.top["label"], labels[highest])
     assert scorer.has_both_labels
-    assert "Anomalies:" in scorer.told
-    assert f"{expected['AUC']:.4f}" in scorer.told
+    assert scorer.messages[0].startswith("Anomalies:")
+    assert f"AUC:           {expected['AUC']:.4f}" in scorer.messages
 
 
-def test_without_labels_no_more_is_kept_than_a_sample(
+def test_without_labels_only_a_sample_is_kept(
     detector, table, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(anomaly_score_table, "SAMPLED", 30)
+    monkeypatch.setattr(score_table_module, "MAX_SAMPLED_ROWS", 30)
     monkeypatch.setattr(table_files, "CHUNK_CELLS", 4 * 37)
     scorer, _ = scored(detector, table, tmp_path)
-    assert scorer.judged == []
-    assert len(scorer.inputs) == 0
-    assert len(scorer.verdicts) == 30
-    assert len(scorer.top["row"]) == TOP
-    assert scorer.quality == {}
-    assert "Not used:      'state', which are new" in scorer.told
+    assert scorer.labeled_chunks == []
+    assert len(scorer.sample_columns) == 0
+    assert len(scorer.sample) == 30
+    assert len(scorer.top["row"]) == NUM_TOP_ROWS
+    assert scorer.metrics == {}
+    assert "Unused:        'state', not in the training data" in scorer.messages
 
 
-def test_the_rows_kept_are_those_whose_verdicts_are_kept(
+def test_sampled_columns_and_scores_are_of_the_same_rows(
     detector, table, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(anomaly_score_table, "SAMPLED", 30)
+    monkeypatch.setattr(score_table_module, "MAX_SAMPLED_ROWS", 30)
     monkeypatch.setattr(table_files, "CHUNK_CELLS", 4 * 37)
     scorer, _ = scored(detector, table, tmp_path, label_column="state")
-    again = detector.judge(scorer.inputs.columns)["anomaly_score"]
+    again = detector.judge(scorer.sample_columns.columns)["anomaly_score"]
     np.testing.assert_allclose(
-        scorer.verdicts.columns["anomaly_score"], again, atol=1e-4
+        scorer.sample.columns["anomaly_score"], again, atol=1e-4
     )
 
 
-def test_a_table_of_one_column_has_one_cause(tmp_path):
+def test_a_table_with_one_column_has_one_explanation(tmp_path):
     detector = AnomalyDetector(steps=5).fit(
         {"x": np.random.default_rng(0).normal(size=60)}, {"x": "number"}
     )
@@ -162,7 +167,7 @@ def test_a_table_of_one_column_has_one_cause(tmp_path):
     assert new["column_2"].tolist() == new["seen_3"].tolist() == [None, None]
 
 
-# Where rows are
+# Positions of rows
 
 
 @pytest.mark.parametrize(
@@ -174,28 +179,28 @@ def test_a_table_of_one_column_has_one_cause(tmp_path):
         ('a,b\n1,"x\ny"\n3,4\n5,6\n', [2, 4, 5]),
     ],
 )
-def test_lines_are_numbered_as_an_editor_does(tmp_path, text, lines):
+def test_lines_are_numbered_as_in_an_editor(tmp_path, text, lines):
     path = tmp_path / "new.csv"
     path.write_text(text)
     table = open_table(path)
-    assert row_numbers(table, [0, 1, 2], 3) == lines
-    assert row_numbers(table, np.array([2, 0]), 3) == [lines[2], lines[0]]
+    assert row_positions(table, [0, 1, 2], 3) == lines
+    assert row_positions(table, np.array([2, 0]), 3) == [lines[2], lines[0]]
 
 
 def test_rows_of_parquet_are_numbered_from_1(tmp_path):
     path = tmp_path / "new.parquet"
     pa.parquet.write_table(pa.table({"a": [1.0, 2.0]}), path)
-    assert row_numbers(open_table(path), [1, 0], 2) == [2, 1]
+    assert row_positions(open_table(path), [1, 0], 2) == [2, 1]
 
 
-def test_a_label_that_was_learnt_from_is_refused(detector, table):
-    with pytest.raises(ValueError, match=r"new\.csv: column 'road' was learnt"):
-        scorer_of(detector, RATE, table, {}, label_column="road")
-    scorer = scorer_of(detector, RATE, table, {}, label_column="state")
+def test_an_input_of_the_detector_is_refused_as_label_column(detector, table):
+    with pytest.raises(ValueError, match=r"new\.csv: column 'road' is an in"):
+        make_scorer(detector, RATE, table, {}, label_column="road")
+    scorer = make_scorer(detector, RATE, table, {}, label_column="state")
     assert scorer.label_column == "state"
 
 
-def test_a_bad_value_late_in_the_table_leaves_what_was_there(
+def test_a_bad_value_late_in_the_table_keeps_the_old_output(
     detector, table, tmp_path, monkeypatch
 ):
     text = table.path.read_text().splitlines()

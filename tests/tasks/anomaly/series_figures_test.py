@@ -1,10 +1,10 @@
-"""What the figure of a series shows, read back from what was drawn."""
+"""Figure of a time series, by the data of its lines and marks."""
 
 import numpy as np
 import pytest
 
 from dlunits.tasks.anomaly.series_figures import (
-    COLUMNS,
+    NUM_INTERVALS,
     envelope,
     scored_series,
 )
@@ -38,7 +38,7 @@ def test_a_short_series_is_drawn_row_by_row():
     assert figure.axes[-1].get_xlabel() == "Row"
 
 
-def test_the_envelope_is_that_of_a_slow_loop():
+def test_the_envelope_agrees_with_a_loop():
     rng = np.random.default_rng(0)
     times = np.sort(rng.uniform(0, 10, 500))
     values = np.where(rng.random(500) < 0.2, np.nan, rng.normal(size=500))
@@ -55,19 +55,19 @@ def test_the_envelope_is_that_of_a_slow_loop():
         np.testing.assert_allclose(x[2 * column], times[inside].mean())
 
 
-def test_a_long_series_takes_few_points_and_shows_every_spike():
+def test_a_long_series_has_few_points_and_shows_every_spike():
     values, scores = series()
     values[54_321], scores[12_345] = 1e6, 99
     figure = scored_series(values, scores, threshold=90)
     for (x, y), most, row in zip(
         lines(figure), (1e6, 99), (54_322, 12_346), strict=True
     ):
-        assert len(x) == len(y) == 2 * COLUMNS
+        assert len(x) == len(y) == 2 * NUM_INTERVALS
         assert np.nanmax(y) == most
-        assert abs(x[np.nanargmax(y)] - row) <= 1e5 / COLUMNS
+        assert abs(x[np.nanargmax(y)] - row) <= 1e5 / NUM_INTERVALS
     [(first, last)] = marked(figure, "alarm")
     assert first <= 12_346 <= last
-    assert last - first <= 2.01e5 / COLUMNS
+    assert last - first <= 2.01e5 / NUM_INTERVALS
     figure.draw_without_rendering()
 
 
@@ -90,7 +90,7 @@ def test_lines_break_where_rows_or_scores_are_missing():
         assert np.isfinite(y[unjudged]).all()
 
 
-def test_marks_lie_where_the_flags_are():
+def test_marks_are_at_the_flagged_rows():
     alarms = np.zeros(100, bool)
     labels = np.zeros(100, bool)
     alarms[[20, 60, 61, 62]] = True
@@ -99,7 +99,7 @@ def test_marks_lie_where_the_flags_are():
         np.zeros(100), np.zeros(100), alarms=alarms, labels=labels
     )
     # Rows are counted from 1; half a row to both sides.
-    near = {"abs": 2 * 99 / COLUMNS}
+    near = {"abs": 2 * 99 / NUM_INTERVALS}
     one, three = marked(figure, "alarm")
     assert one == pytest.approx((20.5, 21.5), **near)
     assert three == pytest.approx((60.5, 63.5), **near)
@@ -124,7 +124,7 @@ def test_rows_may_come_in_any_order():
     np.testing.assert_array_equal(in_order, shuffled)
 
 
-def test_the_axis_of_time_says_dates():
+def test_the_time_axis_shows_dates():
     times = 1_577_836_800 + 3600.0 * np.arange(24 * 60)  # from 2020-01-01
     figure = scored_series(times, times, timestamps=times)
     figure.draw_without_rendering()
@@ -134,7 +134,7 @@ def test_the_axis_of_time_says_dates():
     assert "2020" in axis.get_offset_text().get_text()
 
 
-def test_no_more_than_four_channels_are_drawn_and_names_are_no_formulas():
+def test_at_most_four_channels_are_drawn_and_names_are_not_math_text():
     values = np.random.default_rng(0).normal(size=(50, 6))
     figure = scored_series(values, np.zeros(50), names=["$x^$", *"bcdef"])
     figure.draw_without_rendering()
@@ -144,7 +144,7 @@ def test_no_more_than_four_channels_are_drawn_and_names_are_no_formulas():
     ]
 
 
-def test_one_row_and_rows_without_any_score_are_drawn():
+def test_one_row_and_rows_without_scores_are_drawn():
     scored_series([1.0], [1.0], 0.5).draw_without_rendering()
     scored_series([1.0, 2.0], [np.nan, np.nan], 0.5).draw_without_rendering()
 
@@ -153,7 +153,7 @@ def test_one_row_and_rows_without_any_score_are_drawn():
     ("arguments", "message"),
     [
         ({"values": [], "scores": []}, "0 rows"),
-        ({"values": [1, 2], "scores": [1]}, r"2 rows, \[1, 1, 2, 2\]"),
+        ({"values": [1, 2], "scores": [1]}, r"2 rows; lengths \[1, 1, 2, 2\]"),
         (
             {"values": [1, 2], "scores": [1, 2], "labels": [1]},
             r"\[2, 2, 1, 2\]",
@@ -164,6 +164,6 @@ def test_one_row_and_rows_without_any_score_are_drawn():
         ),
     ],
 )
-def test_refuses_what_does_not_go_together(arguments, message):
+def test_arrays_of_different_lengths_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         scored_series(**arguments)

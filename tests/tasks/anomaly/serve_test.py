@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from dlunits.models import AnomalyDetector
 from dlunits.models.anomaly.image_features import image_features
+from dlunits.tasks.anomaly.detector_summary import DetectorSummary
 from dlunits.tasks.anomaly.serve import (
     ServedDetector,
     export_detector,
@@ -197,13 +198,14 @@ def test_images_are_described_and_scored(tmp_path):
     assert card["image_shape"] == [12, 12, 1]
 
 
-def test_a_report_of_a_served_detector_shows_what_was_known(
-    served, detector, tmp_path
+def test_the_summary_of_a_served_detector_has_its_calibration_scores(
+    served, detector
 ):
-    known = detector.conformal.known_scores()
-    assert served.facts["num_known"] == len(known) == 200
-    assert served.facts["kinds"] == KINDS
-    np.testing.assert_allclose(served.facts["known"], known, atol=1e-5)
+    scores = detector.conformal.known_scores()
+    summary = DetectorSummary.of_served(served, "a model")
+    assert summary.num_calibration_rows == len(scores) == 200
+    assert summary.column_types == KINDS
+    np.testing.assert_allclose(summary.calibration_scores, scores, atol=1e-5)
 
 
 def test_of_many_known_scores_some_are_kept():

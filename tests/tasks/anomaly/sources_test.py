@@ -1,4 +1,4 @@
-"""What a user names, as tables: files, tumours, a class, folders."""
+"""Input tables from files, embedded data, data sets and image folders."""
 
 import numpy as np
 import pyarrow.parquet
@@ -7,13 +7,15 @@ from PIL import Image
 
 from dlunits.data.images import image_datasets
 from dlunits.models.anomaly.image_features import image_features
-from dlunits.tasks.anomaly.sources import folders_of_run, source_tables
+from dlunits.tasks.anomaly.sources import find_input_tables, make_run_folders
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
-    return source_tables(None, None, folder, dataset="digits", normal_class="3")
+    return find_input_tables(
+        None, None, folder, dataset="digits", normal_class="3"
+    )
 
 
 def read(path):
@@ -25,16 +27,16 @@ def save(path, gray):
     Image.new("L", (30, 20), gray).save(path)
 
 
-def test_files_stay_what_they_are(tmp_path):
-    tables = source_tables(
+def test_table_files_are_used_as_they_are(tmp_path):
+    tables = find_input_tables(
         "a.csv", "b.parquet", tmp_path, label_column="state", normal_class="ok"
     )
     assert (tables.train, tables.score) == ("a.csv", "b.parquet")
-    assert tables.labels == {"label_column": "state", "normal_class": "ok"}
+    assert (tables.label_column, tables.normal_class) == ("state", "ok")
     assert tables.images is None and not list(tmp_path.iterdir())
 
 
-def test_one_class_is_learnt_and_all_test_images_are_judged(example):
+def test_one_class_is_trained_on_and_all_test_images_are_scored(example):
     data = image_datasets.load("digits")
     known, new = read(example.train), read(example.score)
     of_three = (data.train[1] == 3).sum() + (data.validation[1] == 3).sum()
@@ -43,11 +45,11 @@ def test_one_class_is_learnt_and_all_test_images_are_judged(example):
         "normal" if label == 3 else "anomaly" for label in data.test[1]
     ]
     # "normal" is the normal label now, not the class.
-    assert example.labels == {"label_column": "label", "normal_class": None}
+    assert (example.label_column, example.normal_class) == ("label", None)
     np.testing.assert_array_equal(example.images, data.test[0])
 
 
-def test_a_row_is_the_image_that_it_describes(example):
+def test_a_row_holds_the_features_of_its_image(example):
     columns = read(example.score)
     rows = np.stack([columns[f"number_{i}"] for i in range(1, 129)], axis=1)
     images = example.images.astype("float32") / 255
@@ -57,67 +59,70 @@ def test_a_row_is_the_image_that_it_describes(example):
     )
 
 
-def test_tumours_are_the_default(tmp_path):
-    tables = source_tables(None, None, tmp_path)
-    assert tables.labels["label_column"] == "diagnosis"
-    assert tables.train.is_file() and tables.describe is None
+def test_breast_tumors_are_the_default(tmp_path):
+    tables = find_input_tables(None, None, tmp_path)
+    assert tables.label_column == "diagnosis"
+    assert tables.train.is_file() and tables.feature_extractor is None
 
 
-def test_folders_are_described_and_their_normal_images_learnt(tmp_path):
+def test_image_folders_become_tables_and_normal_images_are_trained_on(tmp_path):
     for gray in range(3):
         save(tmp_path / f"known/good/{gray}.png", gray)
         save(tmp_path / f"known/bad/{gray}.png", gray)
         save(tmp_path / f"new/{gray}.png", gray)
     (tmp_path / "new/broken.png").write_bytes(b"")
     known, new = tmp_path / "known", tmp_path / "new"
-    tables = source_tables(known, new, tmp_path, side=16)
+    tables = find_input_tables(known, new, tmp_path, image_size=16)
     assert read(tables.train)["image"] == [f"good/{i}.png" for i in range(3)]
     assert read(tables.score)["image"] == [f"{i}.png" for i in range(3)]
-    assert tables.labels["label_column"] is None
-    assert tables.describe.input_shape == (None, 16, 16, 1)
-    assert tables.problems == 1 and "broken.png" in tables.told[-1]
+    assert tables.label_column is None
+    assert tables.feature_extractor.input_shape == (None, 16, 16, 1)
+    assert tables.num_unreadable == 1
+    assert "broken.png" in tables.messages[-1]
 
 
-def test_folders_of_anomalies_alone_are_refused_to_learn_from(tmp_path):
+def test_a_training_folder_with_anomalies_only_is_refused(tmp_path):
     save(tmp_path / "known/bent/1.png", 9)
     save(tmp_path / "new/1.png", 9)
     known, new = tmp_path / "known", tmp_path / "new"
     with pytest.raises(ValueError, match="known: 1 images, all of them ano"):
-        source_tables(known, new, tmp_path)
+        find_input_tables(known, new, tmp_path)
     assert not list(tmp_path.glob("*.parquet"))
 
 
-def test_what_does_not_go_together_is_refused(tmp_path):
+def test_sources_that_exclude_each_other_are_refused(tmp_path):
     save(tmp_path / "known/1.png", 9)
     known, table = tmp_path / "known", tmp_path / "new.csv"
     for paths in ((known, table), (table, known)):
         with pytest.raises(ValueError, match=r"known: is a folder, and .*new"):
-            source_tables(*paths, tmp_path)
+            find_input_tables(*paths, tmp_path)
     for labels in ({"label_column": "state"}, {"normal_class": "ok"}):
         with pytest.raises(ValueError, match="known: is a folder, whose subf"):
-            source_tables(known, None, tmp_path, **labels)
+            find_input_tables(known, None, tmp_path, **labels)
     for dataset in ("wdbc", "digits"):
-        with pytest.raises(ValueError, match=f"'{dataset}' has labels of its"):
-            source_tables(
+        with pytest.raises(ValueError, match=f"'{dataset}' has its own lab"):
+            find_input_tables(
                 None, None, tmp_path, dataset=dataset, label_column="state"
             )
 
 
-def test_a_run_is_named_after_what_is_learnt_or_scored(tmp_path):
+def test_a_run_is_named_after_the_training_data_or_the_model_and_table(
+    tmp_path,
+):
     folders = f"{tmp_path}/runs/{{dataset}}", f"{tmp_path}/models/{{dataset}}"
-    name, run, models = folders_of_run("a/pump.csv", "b.csv", None, *folders)
+    name, run, models = make_run_folders("a/pump.csv", "b.csv", None, *folders)
     assert name == "pump"
     assert (run, models) == (tmp_path / "runs/pump", tmp_path / "models/pump")
     assert run.is_dir() and models.is_dir()
     model = "saved_models/anomaly_pump/3"
-    name, run, models = folders_of_run("wdbc", "b.csv", model, *folders)
+    name, run, models = make_run_folders("wdbc", "b.csv", model, *folders)
     assert name == "pump_3_b" and run.is_dir() and not models.exists()
 
 
 @pytest.mark.parametrize("normal_class", [None, "10"])
 def test_the_normal_class_must_be_one_of_the_classes(tmp_path, normal_class):
     with pytest.raises(ValueError, match="must be one of 0, 1, 2"):
-        source_tables(
+        find_input_tables(
             None, None, tmp_path, dataset="digits", normal_class=normal_class
         )
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Rows to learn from, drawn from a file: which ones, and what is told."""
+"""Sample of the normal rows of a table, and the messages about it."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,7 @@ import tqdm
 from dlunits.data.tables.table_files import open_table
 from dlunits.tasks.anomaly import training_rows
 from dlunits.tasks.anomaly.training_rows import (
-    draw_training_rows,
-    ignored_lines,
-    parsed,
+    sample_training_rows,
 )
 
 
@@ -28,61 +26,65 @@ def table(tmp_path):
     return open_table(path)
 
 
-def test_faults_are_left_out_and_the_label_is_not_learnt(table):
-    rows = draw_training_rows(table, label_column="state")
-    assert rows.used == ["speed", "road"]
-    assert rows.reasons == {
+def test_labeled_anomalies_and_the_label_column_are_excluded(table):
+    rows = sample_training_rows(table, label_column="state")
+    assert rows.used_columns == ["speed", "road"]
+    assert rows.ignored == {
         "number": "counts the rows",
         "state": "is the label",
     }
     assert rows.columns.keys() == {"speed", "road"}
-    assert (rows.seen, rows.anomalies, rows.number) == (120, 30, 90)
+    assert (rows.rows_read, rows.num_anomalies, rows.num_rows) == (120, 30, 90)
     assert rows.columns["speed"].max() < 100
     assert rows.source == (
-        f"{table.path}: 120 rows, of which 90 are learnt from; 2 of 4 columns "
-        "used. 30 anomalies by label are left out."
+        f"{table.path}: 120 rows, 90 used for training; 2 of 4 columns used. "
+        "30 rows labeled as anomalies are excluded."
     )
-    assert ignored_lines(rows.reasons)[0] == (
-        "Ignored: 'number' counts the rows"
-    )
+    assert rows.messages[:2] == [
+        rows.source,
+        "Ignored column: 'number' counts the rows",
+    ]
 
 
-def test_they_are_kept_where_they_are_feared(table):
-    rows = draw_training_rows(table, label_column="state", keep_anomalies=True)
-    assert rows.number == 120
+def test_labeled_anomalies_can_be_kept(table):
+    rows = sample_training_rows(
+        table, label_column="state", keep_anomalies=True
+    )
+    assert rows.num_rows == 120
     assert rows.columns["speed"].max() > 100
-    assert rows.source.endswith("30 anomalies by label are learnt from, too.")
+    assert rows.source.endswith(
+        "30 rows labeled as anomalies are used for training."
+    )
 
 
-def test_a_file_without_labels_is_normal(table):
-    rows = draw_training_rows(table, label_column="diagnosis")
-    assert rows.anomalies is None
-    assert rows.number == 120
+def test_all_rows_without_labels_are_normal(table):
+    rows = sample_training_rows(table, label_column="diagnosis")
+    assert rows.num_anomalies is None
+    assert rows.num_rows == 120
     assert rows.source.endswith("3 of 4 columns used.")
 
 
 def test_a_named_class_is_the_normal_one(table):
-    rows = draw_training_rows(table, label_column="state", normal_class="1")
-    assert rows.number == 30
+    rows = sample_training_rows(table, label_column="state", normal_class="1")
+    assert rows.num_rows == 30
     assert rows.columns["speed"].min() > 100
 
 
-def test_kinds_can_be_said(table):
-    rows = draw_training_rows(table, kinds=["number=number", "road=ignored"])
-    assert rows.used == ["number", "speed", "state"]
-    with pytest.raises(ValueError, match=r"NAME=KIND. Received: 'road'"):
-        draw_training_rows(table, kinds=["road"])
+def test_column_types_can_be_set(table):
+    rows = sample_training_rows(
+        table, column_types={"number": "number", "road": "ignored"}
+    )
+    assert rows.used_columns == ["number", "speed", "state"]
     with pytest.raises(ValueError, match="column 'rode' is missing"):
-        draw_training_rows(table, kinds=["rode=number"])
-    assert parsed(["a=b=number"]) == {"a=b": "number"}
+        sample_training_rows(table, column_types={"rode": "number"})
 
 
-def test_of_long_and_wide_tables_some_rows_are_drawn(table, monkeypatch):
-    monkeypatch.setattr(training_rows, "MOST_CELLS", 81)
-    rows = draw_training_rows(table, label_column="state", seed=1)
-    assert rows.number == 81 // 2  # of the 90 normal ones, two columns
-    again = draw_training_rows(table, label_column="state", seed=1)
-    other = draw_training_rows(table, label_column="state", seed=2)
+def test_long_and_wide_tables_are_sampled(table, monkeypatch):
+    monkeypatch.setattr(training_rows, "MAX_CELLS", 81)
+    rows = sample_training_rows(table, label_column="state", seed=1)
+    assert rows.num_rows == 81 // 2  # of the 90 normal ones, two columns
+    again = sample_training_rows(table, label_column="state", seed=1)
+    other = sample_training_rows(table, label_column="state", seed=2)
     speeds = [each.columns["speed"].tolist() for each in (rows, again, other)]
     assert speeds[0] == speeds[1] != speeds[2]
 
@@ -94,14 +96,14 @@ def test_each_pass_over_the_table_has_a_progress_bar(table):
         bars.append((desc, total))
         return tqdm.tqdm(disable=True)
 
-    draw_training_rows(table, progress=progress)
+    sample_training_rows(table, progress=progress)
     assert bars == [("Inferring column types", 120), ("Sampling rows", 120)]
 
 
-def test_labels_of_anomalies_only_are_refused(table):
+def test_a_table_with_anomalies_only_is_refused(table):
     path = table.path
     path.write_text(path.read_text().replace(",0\n", ",1\n"))
     with pytest.raises(
-        ValueError, match=r"normal\.csv: column 'state' calls all 120 rows"
+        ValueError, match=r"normal\.csv: column 'state' labels all 120 rows"
     ):
-        draw_training_rows(open_table(path), label_column="state")
+        sample_training_rows(open_table(path), label_column="state")

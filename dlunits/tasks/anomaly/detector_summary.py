@@ -1,0 +1,61 @@
+"""Facts about an anomaly detector for a report."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from dlunits.models import AnomalyDetector
+from dlunits.tasks.anomaly.serve import ServedDetector
+from dlunits.tasks.anomaly.training_rows import TrainingRows
+from dlunits.typing import ArrayLike
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectorSummary:
+    """What a report says about a detector.
+
+    Args:
+        source: Text, where the training data come from.
+        column_types: Dict of column name to column type.
+        ignored: Dict of column name to the reason why it is ignored.
+        calibration_scores: Anomaly scores of the calibration rows, each scored
+            by models that were not trained on it; all of them, or a subset
+            that is evenly spaced in their order. `None` if unknown.
+        num_calibration_rows: Number of calibration rows, or `None`.
+        history: Dict of metric name to its values, one per epoch.
+    """
+
+    source: str
+    column_types: Mapping[str, str]
+    ignored: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    calibration_scores: ArrayLike | None = None
+    num_calibration_rows: int | None = None
+    history: Mapping[str, Sequence[float]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    @classmethod
+    def of_trained(
+        cls, detector: AnomalyDetector, rows: TrainingRows, source: str
+    ) -> "DetectorSummary":
+        """Summary of a detector and the rows that it was trained on."""
+        scores = detector.conformal.known_scores()
+        return cls(
+            source,
+            rows.column_types,
+            rows.ignored,
+            scores,
+            len(scores),
+            detector.anomaly_score.autoencoders.history.history,
+        )
+
+    @classmethod
+    def of_served(
+        cls, detector: ServedDetector, source: str
+    ) -> "DetectorSummary":
+        """Summary of an exported detector, from its model card."""
+        return cls(
+            source,
+            detector.table.kinds,
+            calibration_scores=detector.card.get("known_scores"),
+            num_calibration_rows=detector.card["rows_calibrated_by"],
+        )
