@@ -292,7 +292,7 @@ def run(
 ):
     """Writes a scored table, a report and, unless `model`, a SavedModel."""
     started = time.monotonic()
-    from dlunits.reporting.progress import row_progress
+    from dlunits.reporting.progress import stream_progress
     from dlunits.tasks.anomaly.detector_summary import DetectorSummary
     from dlunits.tasks.anomaly.input_validation import (
         open_tables,
@@ -306,6 +306,7 @@ def run(
     )
 
     column_types = parse_column_types(column_type)
+    progress = stream_progress(sys.stderr)
     detector, rate = None, false_alarm_rate or 0.01
     if model:
         detector, rate = load_detector(model, false_alarm_rate)
@@ -323,6 +324,7 @@ def run(
         image_size=image_size,
         data_dir=data_dir,
         seed=seed,
+        progress=progress,
     )
     for message in inputs.messages:
         print(message)
@@ -330,7 +332,6 @@ def run(
     train, score = open_tables(
         inputs, output, delimiter=delimiter, encoding=encoding, decimal=decimal
     )
-    progress = row_progress(sys.stderr)
     if model:
         version, baselines = model, None
         summary = DetectorSummary.of_served(detector, f"model {model}")

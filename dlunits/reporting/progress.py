@@ -1,4 +1,4 @@
-"""tqdm progress bars for the rows of table files."""
+"""tqdm progress bars, of the rows of table files for example."""
 
 import dataclasses
 import functools
@@ -13,7 +13,7 @@ from dlunits.data.tables.table_files import Chunk, TableFile
 TERMINAL_INTERVAL = 0.2
 LOG_INTERVAL = 30.0
 
-# Creates a bar: called with the keywords `total` (rows) and `desc` (text).
+# Creates a bar: called with the keywords `total`, `desc` and `unit` of tqdm.
 ProgressBar = Callable[..., Any]
 
 
@@ -25,7 +25,7 @@ class ProgressTable(TableFile):
     to make one.
 
     Args:
-        progress: Function that creates the bar, such as `row_progress(...)`.
+        progress: Function that creates the bar, see `stream_progress`.
         description: Text in front of the bar.
     """
 
@@ -35,7 +35,9 @@ class ProgressTable(TableFile):
     def chunks(self, rows: int | None = None) -> Iterator[Chunk]:
         """Read the table from the start, see `TableFile.chunks`."""
         total = self.rows_at_most
-        with self.progress(total=total, desc=self.description) as bar:
+        with self.progress(
+            total=total, desc=self.description, unit=" rows"
+        ) as bar:
             for chunk in super().chunks(rows):
                 yield chunk
                 bar.update(chunk.table.num_rows)
@@ -49,9 +51,9 @@ def with_progress(
 
     Args:
         table_file: Table file.
-        progress: Function that creates the bar, called with `total` (rows)
-            and `desc` (text): `tqdm.tqdm` or `row_progress(sys.stderr)`.
-            `None` shows no bar.
+        progress: Function that creates the bar, called with the arguments
+            `total`, `desc` and `unit` of tqdm: `tqdm.tqdm` or
+            `stream_progress(sys.stderr)`. `None` shows no bar.
         description: Text in front of the bar, `"Scoring"` for example.
 
     Returns:
@@ -78,8 +80,8 @@ def with_progress(
     )
 
 
-def row_progress(stream: TextIO) -> ProgressBar:
-    """Function that creates tqdm bars over rows on a text stream.
+def stream_progress(stream: TextIO) -> ProgressBar:
+    """Function that creates tqdm bars on a text stream.
 
     A terminal shows the bar after 0.2 s and updates it five times a second.
     Any other stream, a log file for example, gets an update every 30 s, and
@@ -95,7 +97,6 @@ def row_progress(stream: TextIO) -> ProgressBar:
     return functools.partial(
         tqdm,
         file=stream,
-        unit=" rows",
         delay=interval,
         mininterval=interval,
         maxinterval=max(10.0, interval),

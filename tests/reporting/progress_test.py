@@ -7,7 +7,7 @@ import tqdm
 
 from dlunits.data.tables.column_types import infer_column_types
 from dlunits.data.tables.table_files import open_table
-from dlunits.reporting.progress import row_progress, with_progress
+from dlunits.reporting.progress import stream_progress, with_progress
 
 
 class Terminal(io.StringIO):
@@ -18,9 +18,9 @@ class Terminal(io.StringIO):
 class Bar:
     """Stands for a tqdm bar and records its calls."""
 
-    def __init__(self, calls, total, desc):
+    def __init__(self, calls, total, desc, unit):
         self.calls, self.n = calls, 0
-        calls.append((desc, total))
+        calls.append((desc, total, unit))
 
     def __enter__(self):
         return self
@@ -51,7 +51,7 @@ def clock(monkeypatch):
 
 def read(table, stream, clock, seconds_per_chunk):
     """What a stream shows of reading ten chunks of one row."""
-    progress = row_progress(stream)
+    progress = stream_progress(stream)
     bar_table = with_progress(
         table, lambda **options: steady(progress(**options), clock), "Scoring"
     )
@@ -73,9 +73,9 @@ def test_a_bar_advances_after_each_chunk_is_done(table):
         table, lambda **options: Bar(calls, **options), "Scoring"
     ).chunks(4)
     next(chunks)
-    assert calls == [("Scoring", 10)]
+    assert calls == [("Scoring", 10, " rows")]
     assert [chunk.first_row for chunk in chunks] == [4, 8]
-    assert calls == [("Scoring", 10), 4, 4, 2, "closed"]
+    assert calls == [("Scoring", 10, " rows"), 4, 4, 2, "closed"]
 
 
 def test_a_bar_is_closed_when_reading_stops_early(table):
@@ -85,7 +85,7 @@ def test_a_bar_is_closed_when_reading_stops_early(table):
     ).chunks(4)
     next(chunks)
     chunks.close()
-    assert calls == [("Scoring", 10), "closed"]
+    assert calls == [("Scoring", 10, " rows"), "closed"]
 
 
 def test_a_table_with_a_bar_is_read_like_the_table(table):

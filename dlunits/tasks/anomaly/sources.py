@@ -18,6 +18,7 @@ from dlunits.data.images.image_classes import (
 )
 from dlunits.data.tables import embedded_tables
 from dlunits.models.anomaly.image_features import image_features
+from dlunits.reporting.progress import ProgressBar
 from dlunits.training.run_directory import check_writable, format_path
 from dlunits.typing import Array, Path
 
@@ -114,6 +115,7 @@ def find_input_tables(
     image_size: int = 64,
     data_dir: Path | None = None,
     seed: int = 0,
+    progress: ProgressBar | None = None,
 ) -> InputTables:
     """Tables of a run, from table files, image folders or a data set.
 
@@ -143,6 +145,8 @@ def find_input_tables(
         data_dir: Folder of prepared TFDS data sets, or `None`.
         seed: Seed of the random projection of image features, and of the
             split of `"wdbc"`.
+        progress: Function that creates a progress bar for reading images, see
+            `dlunits.reporting.progress`, or `None`.
 
     Returns:
         The tables.
@@ -173,7 +177,7 @@ def find_input_tables(
     score_images: AnomalyImages | None
     if any(paths):
         train_images, score_images = (
-            load_image_folder(path, image_size) if path else None
+            read_images(path, image_size, progress) if path else None
             for path in paths
         )
         train_images = train_images.normal() if train_images else None
@@ -243,6 +247,33 @@ def check_sources(
 def is_folder(path: Path) -> bool:
     """Whether the path is an existing folder."""
     return pathlib.Path(path).expanduser().is_dir()
+
+
+def read_images(
+    folder: Path, image_size: int, progress: ProgressBar | None
+) -> AnomalyImages:
+    """Read the images of a folder, with a progress bar.
+
+    Args:
+        folder: Folder of images.
+        image_size: Height and width in pixels to which they are resized.
+        progress: Function that creates the bar, or `None`.
+
+    Returns:
+        The images.
+
+    Raises:
+        ValueError: If the folder has no image that can be read.
+    """
+    if progress is None:
+        return load_image_folder(folder, image_size)
+    with progress(total=None, desc="Reading images", unit=" images") as bar:
+
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return load_image_folder(folder, image_size, update)
 
 
 def write_image_table(

@@ -1,8 +1,12 @@
 """Input tables from files, embedded data, data sets and image folders."""
 
+import functools
+import io
+
 import numpy as np
 import pyarrow.parquet
 import pytest
+import tqdm
 from PIL import Image
 
 from dlunits.data.images import image_datasets
@@ -72,7 +76,16 @@ def test_image_folders_become_tables_and_normal_images_are_trained_on(tmp_path):
         save(tmp_path / f"new/{gray}.png", gray)
     (tmp_path / "new/broken.png").write_bytes(b"")
     known, new = tmp_path / "known", tmp_path / "new"
-    tables = find_input_tables(known, new, tmp_path, image_size=16)
+    stream = io.StringIO()
+    tables = find_input_tables(
+        known,
+        new,
+        tmp_path,
+        image_size=16,
+        progress=functools.partial(tqdm.tqdm, file=stream),
+    )
+    assert "Reading images: 100%" in stream.getvalue()
+    assert "6/6" in stream.getvalue() and "4/4" in stream.getvalue()
     assert read(tables.train)["image"] == [f"good/{i}.png" for i in range(3)]
     assert read(tables.score)["image"] == [f"{i}.png" for i in range(3)]
     assert tables.label_column is None

@@ -92,7 +92,7 @@ def test_long_and_wide_tables_are_sampled(table, monkeypatch):
 def test_each_pass_over_the_table_has_a_progress_bar(table):
     bars = []
 
-    def progress(total, desc):
+    def progress(total, desc, unit):
         bars.append((desc, total))
         return tqdm.tqdm(disable=True)
 
