@@ -1,4 +1,4 @@
-"""Detects anomalies in a table, a time series or a folder of images.
+r"""Detects anomalies in a table, a time series or a folder of images.
 
 Paper: Han et al., 2022, "ADBench", https://arxiv.org/abs/2206.09426
 
@@ -43,11 +43,18 @@ TRAINING_FLAGS = (
 
 
 def define_flags():
-    _main.define_common_flags(
-        data_dir=None,
-        seed=0,
-        workdir="runs/anomaly_{dataset}",
-        export_dir="saved_models/anomaly_{dataset}",
+    _main.define_common_flags(data_dir=None, seed=0)
+    flags.DEFINE_string(
+        "workdir",
+        "runs/anomaly_{dataset}",
+        "Folder of the report, and of tables made from images. {dataset} is "
+        "replaced by the name of the training data, or of --model and --score.",
+    )
+    flags.DEFINE_string(
+        "export_dir",
+        "saved_models/anomaly_{dataset}",
+        "Folder in which the SavedModel is saved under the next free version "
+        "number. {dataset} is replaced by the name of the training data.",
     )
     flags.DEFINE_string(
         "train",
@@ -123,9 +130,9 @@ def define_flags():
     flags.DEFINE_float(
         "contamination",
         0.0,
-        "Expected fraction of unlabeled anomalies in --train. So many rows, "
-        "the farthest from their neighbors, are excluded; the false-alarm "
-        "rate can then be exceeded by up to this fraction.",
+        "Expected fraction of unlabeled anomalies in --train. This fraction "
+        "of the rows, the farthest from their neighbors, is excluded; the "
+        "false-alarm rate can then be exceeded by up to this fraction.",
         0,
         0.49,
     )
@@ -133,8 +140,8 @@ def define_flags():
         "column_type",
         [],
         "NAME=TYPE sets the type of a column: number, boolean, timestamp, "
-        "timestamp_day_first, category or ignored. Repeatable. Inferred by "
-        "default.",
+        "timestamp_day_first, category or ignored. By default types are "
+        "inferred",
     )
     flags.DEFINE_enum(
         "autoencoder",
