@@ -393,7 +393,8 @@ BAD = {
     "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
     "an image with NaN": (
         ["--dataset=nan"],
-        OWN + r".*readable images only.*nan/lying/bad\.tif .*32 bits",
+        OWN
+        + r".*readable images only.*nan/lying/bad\.tif .*between 0 and 1: nan",
     ),
     "checkpoint of another run": (
         [

@@ -217,7 +217,7 @@ def test_bad_files_are_a_line_each_and_the_rest_goes_on(cleaning):
     assert process.returncode == 1
     assert "Traceback" not in process.stderr
     for name, message in {
-        "in/broken.png": "is not an image, or of a kind unknown here",
+        "in/broken.png": "is not an image, or has a format that Pillow",
         "missing.png": "no such file or directory",
         "there.png": "would replace out/there.png, which was there before",
     }.items():

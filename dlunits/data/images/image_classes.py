@@ -1,40 +1,43 @@
-"""Images to learn from and to judge, with names and perhaps labels."""
+"""Images for anomaly detection: normal ones to train on, all to score."""
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
 from dlunits.data.images import image_datasets
-from dlunits.data.images.image_folder import read_image, visible
+from dlunits.data.images.image_files import read_gray_image
+from dlunits.data.images.image_folder import list_visible
 from dlunits.data.tables.anomaly_labels import NORMAL
+from dlunits.typing import Array, Path
 
-SMALLEST_SIDE = 8
+MIN_IMAGE_SIZE = 8
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class AnomalyImages:
-    """Images of one size.
+    """Images of one size with names and, perhaps, anomaly labels.
 
     Args:
-        images: uint8 `(images, side, side, 1)`.
-        names: List of texts, of files for example.
-        labels: Booleans `(images,)`, true for an anomaly, or `None`.
-        source: Text, where they came from.
-        problems: Lines about files that could not be read.
+        images: uint8 `(num_images, image_size, image_size, 1)`.
+        names: Name of each image: the file, or its place in a data set.
+        labels: Booleans `(num_images,)`, true for an anomaly, or `None`.
+        source: Where the images come from, for messages and reports.
+        problems: One line per file that cannot be read.
     """
 
-    images: np.ndarray
-    names: list
-    labels: np.ndarray | None
+    images: Array
+    names: list[str]
+    labels: Array | None
     source: str
-    problems: tuple = ()
+    problems: tuple[str, ...] = ()
 
-    def normal(self):
-        """The set of those that no label calls an anomaly.
+    def normal(self) -> "AnomalyImages":
+        """The images without those labeled as anomalies, and without labels.
 
         Raises:
-            ValueError: If all are.
+            ValueError: If all images are anomalies.
         """
         if self.labels is None:
             return self
@@ -48,31 +51,37 @@ class AnomalyImages:
         return dataclasses.replace(
             self,
             images=self.images[kept],
-            names=[self.names[place] for place in kept],
+            names=[self.names[index] for index in kept],
             labels=None,
         )
 
 
-def load_image_folder(folder, side, progress=lambda done, number: None):
-    """Reads the images of a folder, gray, `side` pixels high and wide.
+def load_image_folder(
+    folder: Path,
+    image_size: int,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> AnomalyImages:
+    """Reads the images of a folder as square gray images.
 
-    A folder with images alone holds those to learn from, or to judge. One
-    with subfolders alone holds labeled ones: those in `good`, `normal` or
-    `ok` (or another word for it, see `dlunits.data.tables.anomaly_labels`) are
-    normal, all others are anomalies.
+    A folder that contains only images has no labels. In a folder that contains
+    only subfolders, the images in `good`, `normal` or `ok` (or a synonym, see
+    `dlunits.data.tables.anomaly_labels`) are normal and all others are
+    anomalies.
 
     Args:
-        folder: Path.
-        side: Integer of at least 8. The aspect is kept, see
-            `dlunits.data.images.image_folder.read_image`.
-        progress: Function of the numbers of files done and of all.
+        folder: Path of the folder.
+        image_size: Height and width in pixels, at least 8. The aspect ratio is
+            kept, see `dlunits.data.images.image_files.read_gray_image`.
+        progress: Called after each file with the number of files read so far
+            and the number of all files.
 
     Returns:
-        `AnomalyImages`; what cannot be read is among its problems.
+        `AnomalyImages`. Files that cannot be read are left out and listed in
+        its `problems`.
 
     Raises:
-        ValueError: If there is no image in it, there are files and folders
-            both, or `side` is too small.
+        ValueError: If no image can be read, the folder contains both files and
+            subfolders, or `image_size` is too small.
 
     Example:
 
@@ -82,38 +91,41 @@ def load_image_folder(folder, side, progress=lambda done, number: None):
     >>> for name in "good", "scratched":
     ...     (folder / name).mkdir()
     ...     Image.new("L", (50, 40), 99).save(folder / name / "1.png")
-    >>> images = load_image_folder(folder, side=32)
+    >>> images = load_image_folder(folder, image_size=32)
     >>> images.images.shape, images.names, images.labels.tolist()
     ((2, 32, 32, 1), ['good/1.png', 'scratched/1.png'], [False, True])
     """
     folder = pathlib.Path(folder).expanduser()
-    if side < SMALLEST_SIDE:
+    if image_size < MIN_IMAGE_SIZE:
         raise ValueError(
-            f"`side` must be at least {SMALLEST_SIDE} pixels. Received: {side}"
+            f"`image_size` must be at least {MIN_IMAGE_SIZE} pixels. Received: "
+            f"{image_size}"
         )
-    inside = visible(folder)
+    inside = list_visible(folder)
     files = [path for path in inside if path.is_file()]
     folders = [path for path in inside if path.is_dir()]
     if files and folders:
         raise ValueError(
-            f"{folder}: holds files and folders both, {files[0].name!r} and "
-            f"{folders[0].name!r} for example. Expected images alone, or "
-            "folders of them alone."
+            f"{folder} contains both files and folders, {files[0].name!r} and "
+            f"{folders[0].name!r} for example. Expected either images, or "
+            "folders of images."
         )
     labeled = bool(folders)
     if labeled:
-        files = [file for each in folders for file in visible(each)]
-    images, names, problems = [], [], []
+        files = [file for each in folders for file in list_visible(each)]
+    images: list[Array] = []
+    names: list[str] = []
+    problems: list[str] = []
     for done, file in enumerate(files, 1):
         try:
-            images.append(read_image(file, side))
+            images.append(read_gray_image(file, image_size))
             names.append(file.relative_to(folder).as_posix())
-        except OSError as error:
-            problems.append(" ".join(str(error).split()))
+        except ValueError as error:
+            problems.append(f"{file}: {error}")
         progress(done, len(files))
     if not images:
         raise ValueError(
-            f"{folder}: holds no image that can be read. Expected image "
+            f"{folder} contains no image that can be read. Expected image "
             "files, or subfolders of them."
             + (f" First of {len(problems)}: {problems[0]}" if problems else "")
         )
@@ -130,26 +142,28 @@ def load_image_folder(folder, side, progress=lambda done, number: None):
     )
 
 
-def load_one_class(dataset, normal_class, data_dir=None):
-    """One class of a data set to learn from, and all of them to judge.
+def load_one_class(
+    dataset: str, normal_class: str | int, data_dir: Path | None = None
+) -> tuple[AnomalyImages, AnomalyImages]:
+    """One class of an image data set as normal, all others as anomalies.
 
     Args:
-        dataset: As `dlunits.data.images.image_datasets.load`.
-        normal_class: Name of the class, `"3"` for example.
-        data_dir: As `load`.
+        dataset: Name or folder, as in
+            `dlunits.data.images.image_datasets.load`.
+        normal_class: Name of the normal class, `"3"` for example.
+        data_dir: Folder of prepared data sets, as in `load`.
 
     Returns:
-        `(known, new)`: `AnomalyImages` of the class, out of the training and
-        validation splits, and of the whole test split, in which the other
-        classes are anomalies.
+        `(train, test)`: the normal class of the training and validation
+        splits without labels, and the whole test split with labels.
 
     Raises:
-        ValueError: If there is no such class.
+        ValueError: If the data set has no such class.
 
     Example:
 
-    >>> known, new = load_one_class("digits", "3")
-    >>> len(known.images), new.labels.mean().round(2).item()
+    >>> train, test = load_one_class("digits", "3")
+    >>> len(train.images), test.labels.mean().round(2).item()
     (153, 0.9)
     """
     data = image_datasets.load(dataset, data_dir=data_dir)
@@ -159,10 +173,10 @@ def load_one_class(dataset, normal_class, data_dir=None):
             f"`normal_class` must be one of {', '.join(names)}. Received: "
             f"{normal_class}"
         )
-    number = names.index(str(normal_class))
-    known = np.concatenate(
+    normal = names.index(str(normal_class))
+    train = np.concatenate(
         [
-            images[labels == number]
+            images[labels == normal]
             for images, labels in (data.train, data.validation)
         ]
     )
@@ -170,6 +184,6 @@ def load_one_class(dataset, normal_class, data_dir=None):
     places = [f"test {i}, class {names[k]}" for i, k in enumerate(labels)]
     source = f"{data.source} Class {normal_class} is normal."
     return (
-        AnomalyImages(known, [""] * len(known), None, source),
-        AnomalyImages(images, places, labels != number, source),
+        AnomalyImages(train, [""] * len(train), None, source),
+        AnomalyImages(images, places, labels != normal, source),
     )

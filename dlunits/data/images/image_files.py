@@ -1,205 +1,383 @@
-"""Image files of any kind to pixels in [0, 1], and back to PNG."""
+"""Image files in all common formats and color modes, read with Pillow."""
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from dlunits.atomic_files import atomic_write
+from dlunits.typing import Array, Path
 
-MEGAPIXELS = 64  # a larger image is not decoded
+if TYPE_CHECKING:
+    from PIL import Image
 
-# EXIF orientation -> what turns the stored image upright.
-UPRIGHT = {
-    2: np.fliplr,
-    3: lambda x: np.rot90(x, 2),
-    4: np.flipud,
-    5: lambda x: np.swapaxes(x, 0, 1),
-    6: lambda x: np.rot90(x, -1),
-    7: lambda x: np.swapaxes(np.rot90(x, 2), 0, 1),
-    8: np.rot90,
-}
+MAX_MEGAPIXELS = 64.0
+# What Pillow itself accepts before it reports a decompression bomb.
+PILLOW_MEGAPIXELS = 178.9
+ORIENTATION = 0x0112  # EXIF tag
+PNG_BIT_DEPTH = 24  # place of the byte in the header of a PNG file
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """What an image file shows, upright.
+    """Pixels of an image file, with its orientation applied.
 
     Args:
-        colors: `(height, width, 1 or 3)`, float32 in [0, 1].
-        alpha: `(height, width, 1)`, how opaque each pixel is, as the file has
-            it, or `None`.
-        dtype: `"uint8"` or `"uint16"`, the file's depth.
-        profile: Bytes of the ICC profile, what the colors mean, or `None`.
+        pixels: uint8 or uint16 array `(height, width, channels)`. The channels
+            are gray, gray and alpha, RGB, or RGB and alpha.
+        profile: ICC color profile that the file contains, or `None`.
+
+    Example:
+
+    >>> image = DecodedImage(np.array([[[51, 255]]], "uint8"))
+    >>> image.has_alpha, image.colors.shape, f"{image.colors.item():.1f}"
+    (True, (1, 1, 1), '0.2')
     """
 
-    colors: np.ndarray
-    alpha: np.ndarray | None = None
-    dtype: str = "uint8"
+    pixels: Array
     profile: bytes | None = None
 
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last channel is alpha."""
+        return self.pixels.shape[-1] in (2, 4)
 
-def read_image(path):
-    """Reads an image as it is meant to be seen, at its full depth.
+    @property
+    def colors(self) -> Array:
+        """Channels without alpha: float32 `(height, width, 1 or 3)`, 0 to 1."""
+        colors = self.pixels[..., :-1] if self.has_alpha else self.pixels
+        return colors.astype("float32") / np.iinfo(colors.dtype).max
 
-    It is turned upright as its EXIF tag says. What is transparent stays in
-    `alpha`. Palettes, CMYK and the like become RGB. 16 bits a pixel are kept;
-    floats must lie in [0, 1] and count as 16 bits.
+    @property
+    def alpha(self) -> Array | None:
+        """Alpha channel `(height, width, 1)` as stored; `None` without one."""
+        return self.pixels[..., -1:] if self.has_alpha else None
+
+    def replace_colors(self, colors: Array) -> "DecodedImage":
+        """Image with other colors, and the same depth, alpha and profile.
+
+        Args:
+            colors: Floats of the shape of `self.colors`. They are rounded to
+                the depth of the image; values outside [0, 1] become 0 or 1.
+
+        Raises:
+            ValueError: If a value is NaN or infinite, or the shape differs.
+        """
+        if not np.isfinite(colors).all():
+            raise ValueError("has pixels that are not finite numbers")
+        alpha = [] if self.alpha is None else [self.alpha]
+        expected = (*self.pixels.shape[:2], self.pixels.shape[2] - len(alpha))
+        if colors.shape != expected:
+            raise ValueError(
+                f"`colors` must have the shape {expected}. Received: "
+                f"{colors.shape}"
+            )
+        dtype = self.pixels.dtype
+        pixels = np.round(np.clip(colors, 0, 1) * np.iinfo(dtype).max)
+        pixels = np.concatenate([pixels.astype(dtype), *alpha], axis=-1)
+        return dataclasses.replace(self, pixels=pixels)
+
+    def to_uint8(self) -> Array:
+        """Pixels with 8 bits per value: the upper 8 of 16."""
+        if self.pixels.dtype == "uint8":
+            return self.pixels
+        return (self.pixels >> 8).astype("uint8")
+
+    def to_gray(self) -> Array:
+        """Luminance (ITU-R BT.601) over a white background.
+
+            L = 0.299 R + 0.587 G + 0.114 B
+
+        Returns:
+            uint8 array `(height, width)`.
+
+        Example:
+
+        >>> red = np.array([[[255, 0, 0]]], "uint8")
+        >>> DecodedImage(red).to_gray().item()  # 0.299 * 255
+        76
+        """
+        from PIL import Image
+
+        image = to_pillow(self.to_uint8())
+        if self.has_alpha:
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image.convert("RGBA"))
+        return np.asarray(image.convert("L"))
+
+
+def read_image(
+    path: Path,
+    *,
+    max_bits: int = 16,
+    gray: bool = False,
+    min_size: int | None = None,
+    first_frame: bool = False,
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> DecodedImage:
+    """Reads an image file in any format and color mode that Pillow knows.
+
+    All apps read image files with this function.
+
+    - The EXIF orientation is applied.
+    - Transparency of any kind becomes an alpha channel.
+    - Palettes, CMYK, YCbCr and the like become RGB; black and white becomes
+      gray.
+    - 16 bits per value are kept. Integers of 32 bits must lie between 0 and
+      65,535, floats between 0 and 1; both become 16 bits.
 
     Args:
-        path: `pathlib.Path` of an image file of a kind that Pillow reads.
+        path: Path of the file.
+        max_bits: 16 to keep the depth of the file, or 8 to read all files with
+            8 bits per value, the upper 8 of 16.
+        gray: Whether only `DecodedImage.to_gray` is needed. Then only the
+            luminance of JPEG files is decoded, which is faster.
+        min_size: JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size,
+            as long as no side becomes shorter than this, in pixels. Default:
+            full size.
+        first_frame: Whether to read the first image of a file that contains
+            several, such as an animated GIF. By default it is refused.
+        max_megapixels: Larger images are refused before they are decoded.
 
     Returns:
         `DecodedImage`.
 
     Raises:
-        ValueError: With one line that says what is wrong with the file.
+        ValueError: If the file cannot be read. The message is one line without
+            the path.
+
+    Example:
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "cyan.tiff")
+    >>> Image.new("CMYK", (4, 3), (255, 0, 0, 0)).save(path)
+    >>> image = read_image(path)
+    >>> image.pixels.shape, image.pixels[0, 0].tolist()
+    ((3, 4, 3), [0, 255, 255])
     """
     from PIL import Image
 
+    path = pathlib.Path(path)
     limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None  # checked here, from the header alone
+    Image.MAX_IMAGE_PIXELS = None  # checked here, before pixels are decoded
     try:
         if path.stat().st_size == 0:
             raise ValueError("is empty")
         with Image.open(path) as image:
-            width, height = image.size
-            if width * height > MEGAPIXELS * 1_000_000:
-                raise ValueError(
-                    f"has {width * height / 1e6:.1f} megapixels, at most "
-                    f"{MEGAPIXELS} are read: cut it in parts"
+            check_size(image, max_megapixels)
+            if not first_frame:
+                check_frames(image)
+            if gray or min_size:
+                image.draft(
+                    "L" if gray else None,
+                    (min_size, min_size) if min_size else None,
                 )
-            frames = getattr(image, "n_frames", 1)
-            if frames > 1 and image.format != "MPO":  # a phone's photo
-                raise ValueError(
-                    f"holds {frames} images: save each as a file of its own"
-                )
-            pixels, has_alpha = pixels_of(image, path)
-            orientation = image.getexif().get(0x0112, 1)
-            profile = image.info.get("icc_profile")
-            if image.mode not in ("L", "LA", "RGB", "RGBA", "P"):
-                profile = None
+            pixels = decode_pixels(image, path, max_bits)
+            return DecodedImage(pixels, color_profile(image))
     except ValueError:
         raise
     except Image.UnidentifiedImageError:
-        raise ValueError("is not an image, or of a kind unknown here") from None
-    except Exception as error:  # Pillow's decoders raise many kinds
+        raise ValueError(
+            "is not an image, or has a format that Pillow does not know"
+        ) from None
+    except Exception as error:  # Pillow's decoders raise many types
         reason = getattr(error, "strerror", None) or f"is damaged: {error}"
         reason = reason.splitlines()[0]
         raise ValueError(reason[0].lower() + reason[1:]) from None
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-    pixels = UPRIGHT.get(orientation, np.asarray)(pixels)
-    alpha = None
-    if has_alpha:
-        pixels, alpha = pixels[..., :-1], pixels[..., -1:]
-    return DecodedImage(
-        pixels.astype("float32") / np.iinfo(pixels.dtype).max,
-        alpha,
-        pixels.dtype.name,
-        profile,
+
+
+def check_size(image: "Image.Image", max_megapixels: float) -> None:
+    """Raises ValueError for images that are too large to decode."""
+    megapixels = image.width * image.height / 1e6
+    if megapixels > max_megapixels:
+        raise ValueError(
+            f"has {megapixels:.1f} megapixels, at most {max_megapixels:g} are "
+            "read: scale it down or crop it"
+        )
+
+
+def check_frames(image: "Image.Image") -> None:
+    """Raises ValueError for files that contain several images."""
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # the format of some phones
+        raise ValueError(
+            f"contains {frames} images: save each as a file of its own"
+        )
+
+
+def decode_pixels(
+    image: "Image.Image", path: pathlib.Path, max_bits: int
+) -> Array:
+    """Pixels `(height, width, channels)` of an opened image, upright."""
+    from PIL import ImageOps
+
+    deep_gray = image.mode in ("I", "F") or image.mode.startswith("I;16")
+    if deep_gray:
+        upright = ImageOps.exif_transpose(image)
+        pixels = to_16_bits(np.asarray(upright))[..., None]
+        return pixels if max_bits > 8 else (pixels >> 8).astype("uint8")
+    if max_bits > 8:
+        if image.format == "PNG" and png_bit_depth(path) == 16:
+            return decode_deep_png(image, path)
+        bits = max(getattr(image, "tag_v2", {}).get(258, (8,)))
+        if bits > 8:
+            raise ValueError(
+                f"has colors of {bits} bits in a {image.format} file: save it "
+                "as PNG"
+            )
+    upright = ImageOps.exif_transpose(image)
+    mode = "L" if upright.mode in ("1", "L", "LA", "La") else "RGB"
+    mode += "A" * upright.has_transparency_data
+    return np.atleast_3d(np.asarray(upright.convert(mode)))
+
+
+def decode_deep_png(image: "Image.Image", path: pathlib.Path) -> Array:
+    """Pixels of a PNG file with 16 bits per color, upright.
+
+    Pillow keeps the upper 8 bits of these only, therefore TensorFlow decodes
+    them. The orientation is applied by Pillow to the indices of the pixels.
+    """
+    import tensorflow as tf
+    from PIL import Image, ImageOps
+
+    pixels = tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy()
+    height, width, channels = pixels.shape
+    order = np.arange(height * width, dtype="int32").reshape(height, width)
+    indices = Image.fromarray(order)
+    indices.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+    order = np.asarray(ImageOps.exif_transpose(indices))
+    return pixels.reshape(-1, channels)[order]
+
+
+def png_bit_depth(path: pathlib.Path) -> int:
+    """Bits per value of a PNG file, from its header."""
+    with path.open("rb") as file:
+        return file.read(PNG_BIT_DEPTH + 1)[PNG_BIT_DEPTH]
+
+
+def to_16_bits(values: Array) -> Array:
+    """Integers from 0 to 65,535, or floats from 0 to 1, as uint16.
+
+    >>> to_16_bits(np.array([0.0, 0.25, 1.0])).tolist()
+    [0, 16384, 65535]
+    """
+    maximum = 1 if values.dtype.kind == "f" else 65_535
+    if not ((values >= 0) & (values <= maximum)).all():  # also if NaN
+        raise ValueError(
+            f"has pixels that do not lie between 0 and {maximum:,}: "
+            f"{values.min()} to {values.max()}"
+        )
+    return np.round(values * (65_535 / maximum)).astype("uint16")
+
+
+def color_profile(image: "Image.Image") -> bytes | None:
+    """ICC profile, if the colors keep their meaning when they are decoded."""
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "P"):
+        return None
+    return image.info.get("icc_profile")
+
+
+def to_pillow(pixels: Array) -> "Image.Image":
+    """Pillow image of uint8 pixels `(height, width, channels)`."""
+    from PIL import Image
+
+    return Image.fromarray(
+        pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
     )
 
 
-def pixels_of(image, path):
-    """Pixels `(height, width, channels)`, and whether the last is alpha."""
-    if image.format == "PNG" and bit_depth(path) == 16:
-        # Pillow would give colors 8 bits.
-        pixels = tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy()
-        return pixels, pixels.shape[-1] in (2, 4)
-    bits = getattr(image, "tag_v2", {}).get(258, (8,))
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return as_16_bits(np.asarray(image))[..., None], False
-    if max(bits) > 8:
-        raise ValueError(
-            f"has colors of {max(bits)} bits in a {image.format} file: save "
-            "it as PNG"
-        )
-    has_alpha = image.has_transparency_data
-    gray = image.mode in ("1", "L", "LA", "La")
-    image = image.convert(("L" if gray else "RGB") + "A" * has_alpha)
-    return np.atleast_3d(np.asarray(image)), has_alpha
+def read_gray_image(path: Path, image_size: int) -> Array:
+    """Reads an image file as a square gray image.
 
-
-def bit_depth(path):
-    """Bits a value of a PNG file, byte 24 of its header."""
-    with path.open("rb") as file:
-        return file.read(25)[24]
-
-
-def as_16_bits(values):
-    """Integers from 0 to 65,535 or floats in [0, 1] -> uint16."""
-    most = 1 if values.dtype.kind == "f" else 65_535
-    if not ((values >= 0) & (values <= most)).all():  # NaN neither
-        raise ValueError(
-            f"has pixels that do not lie between 0 and {most:,}: "
-            f"{values.min()} to {values.max()}"
-        )
-    return np.round(values * (65_535 / most)).astype("uint16")
-
-
-def write_image(path, image):
-    """Writes a PNG file, whole or not at all.
-
-    It has the depth, the transparency and, at 8 bits, the ICC profile that
-    the image was read with.
+    Color becomes luminance and transparency becomes white, see
+    `DecodedImage.to_gray`. The image is resized with its aspect ratio kept; the
+    margins on two sides are filled with the median gray of its border. A gray
+    image of exactly that size keeps all its pixels.
 
     Args:
-        path: `pathlib.Path` of the file, in a folder that exists. A file
-            that was there before is replaced.
-        image: `DecodedImage`.
-
-    Raises:
-        OSError: If it cannot be written.
-        ValueError: If a pixel is not finite.
-    """
-    if not np.isfinite(image.colors).all():
-        raise ValueError("has pixels that are not finite numbers")
-    most = np.iinfo(image.dtype).max
-    pixels = np.clip(image.colors, 0, 1) * most
-    pixels = np.round(pixels).astype(image.dtype)
-    if image.alpha is not None:
-        pixels = np.concatenate([pixels, image.alpha], axis=-1)
-    with atomic_write(path) as file:
-        if image.dtype == "uint16":  # colors too, which Pillow has not
-            file.write(tf.io.encode_png(pixels).numpy())
-            return
-        from PIL import Image
-
-        encoded = Image.fromarray(
-            pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
-        )
-        encoded.save(file, "PNG", icc_profile=image.profile)
-
-
-def find_image_files(places):
-    """Names every file that is meant, in order: files, and those of folders.
-
-    Args:
-        places: Iterable of paths. Of a folder, its files are taken, without
-            hidden ones and those in further folders. What is not there is
-            named all the same, for the reader to say so.
+        path: Path of the file.
+        image_size: Height and width of the result, in pixels.
 
     Returns:
-        List of `pathlib.Path`, none twice.
+        uint8 array `(image_size, image_size, 1)`.
 
     Raises:
-        ValueError: If that is no file at all.
+        ValueError: If the file cannot be read. The message is one line without
+            the path.
+    """
+    from PIL import Image, ImageOps
+
+    pixels = read_image(
+        path,
+        max_bits=8,
+        gray=True,
+        min_size=2 * image_size,
+        first_frame=True,
+        max_megapixels=PILLOW_MEGAPIXELS,
+    ).to_gray()
+    border = [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
+    background = int(np.median(np.concatenate(border)))
+    resized = ImageOps.pad(
+        Image.fromarray(pixels), (image_size, image_size), color=background
+    )
+    return np.asarray(resized)[..., None]
+
+
+def write_image(path: Path, image: DecodedImage) -> None:
+    """Writes a PNG file with the depth, alpha and profile of the image.
+
+    The file is replaced atomically. The profile is written with 8 bits per
+    value only.
+
+    Args:
+        path: Path of the file, in a folder that exists. An existing file is
+            replaced.
+        image: Image to write.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    with atomic_write(path) as file:
+        if image.pixels.dtype == "uint16":  # Pillow cannot write such colors
+            import tensorflow as tf
+
+            file.write(tf.io.encode_png(image.pixels).numpy())
+            return
+        to_pillow(image.pixels).save(file, "PNG", icc_profile=image.profile)
+
+
+def find_image_files(paths: Iterable[Path]) -> list[pathlib.Path]:
+    """Lists files, and the files in folders.
+
+    Args:
+        paths: Files and folders. A folder stands for its files, sorted by
+            name, without hidden files and subfolders. Paths that do not exist
+            are kept.
+
+    Returns:
+        Paths of files without duplicates.
+
+    Raises:
+        ValueError: If there is no file.
 
     Example:
 
     >>> find_image_files(["b.png", "a.png", "b.png"])
     [PosixPath('b.png'), PosixPath('a.png')]
     """
-    files = {}
-    for place in places:
-        path = pathlib.Path(place).expanduser()
+    paths = [pathlib.Path(path).expanduser() for path in paths]
+    files: dict[pathlib.Path, None] = {}
+    for path in paths:
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.is_file())
             files |= {p: None for p in inside if not p.name.startswith(".")}
         else:
             files[path] = None
     if not files:
-        raise ValueError(f"No files in {', '.join(map(str, places))}")
+        raise ValueError(f"No files in {', '.join(map(str, paths))}")
     return list(files)

@@ -1,6 +1,5 @@
 """Image files through a served denoiser, one after the other."""
 
-import dataclasses
 import pathlib
 
 import numpy as np
@@ -88,7 +87,7 @@ def denoise_files(denoise, files, folder, *, invert=False, overwrite=False):
     ...     folder / "cleaned",
     ... )
     >>> [problem for file, target, problem in results]
-    [None, 'is not an image, or of a kind unknown here']
+    [None, 'is not an image, or has a format that Pillow does not know']
     """
     files, written = list(files), {}
     originals = {file.resolve() for file in files}
@@ -135,4 +134,4 @@ def cleaned(denoise, image, invert):
         negative(denoise(tf.constant(negative(channel)[None]))["cleaned"][0])
         for channel in np.moveaxis(image.colors, -1, 0)
     ]
-    return dataclasses.replace(image, colors=np.stack(colors, axis=-1))
+    return image.replace_colors(np.stack(colors, axis=-1))

@@ -1,6 +1,7 @@
 """Handwritten digit recognition."""
 
 __all__ = [
+    "recognize_files",
     "report",
     "sequence_report",
     "serve",

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from dlunits.data.images.handwriting import FIELD, decode_digits
+from dlunits.data.images.handwriting import IMAGE_SIZE, decode_digits
 from dlunits.serving.export import export
 from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import image_model_card
@@ -70,7 +70,9 @@ def image_endpoints(predict):
     """
 
     def serving_default(images):
-        return answer(predict, parse_images(images, (FIELD, FIELD, 1)))
+        return answer(
+            predict, parse_images(images, (IMAGE_SIZE, IMAGE_SIZE, 1))
+        )
 
     return {
         "serving_default": (

@@ -13,7 +13,11 @@ from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
 from dlunits.data.images import handwriting
-from dlunits.data.images.handwriting import BLANK, decode_digits, extract_digits
+from dlunits.data.images.handwriting import (
+    MIN_CONTRAST,
+    decode_digits,
+    extract_digits,
+)
 
 # One of each of scikit-learn's digits, legible with any pen.
 WELL_WRITTEN = (0, 11, 22, 13, 4, 15, 16, 7, 8, 9)
@@ -55,7 +59,9 @@ def test_drawing_matches_a_loop_over_pixels():
     level = np.where(level > 0.2, level, 0)
 
     np.testing.assert_allclose(
-        handwriting.draw(level[None])[0, ..., 0], draw_np(level), atol=1e-4
+        handwriting.normalize_size(level[None])[0, ..., 0],
+        draw_np(level),
+        atol=1e-4,
     )
 
 
@@ -166,9 +172,9 @@ def test_blank_paper_has_no_contrast_and_pencil_has():
     def contrast(**drawing):
         return extract_digits(page_with(0, **drawing)[None]).contrast[0]
 
-    assert contrast(ink=0.85) < BLANK
-    assert contrast(ink=0.85, texture=0.01, gradient=0.4) < BLANK
-    assert contrast(ink=0.6, texture=0.01, gradient=0.4) > BLANK
+    assert contrast(ink=0.85) < MIN_CONTRAST
+    assert contrast(ink=0.85, texture=0.01, gradient=0.4) < MIN_CONTRAST
+    assert contrast(ink=0.6, texture=0.01, gradient=0.4) > MIN_CONTRAST
 
 
 @pytest.mark.parametrize("numbers", [(1, 2), (0, 0), (7, 4)])

@@ -1,4 +1,4 @@
-"""Folders of images, with labels and without, and what cannot be read."""
+"""Images for anomaly detection: folders with and without labels."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def save(path, gray=99, size=(50, 40)):
 def test_images_of_a_folder_have_one_size_and_their_names(tmp_path):
     save(tmp_path / "b.png", 200)
     save(tmp_path / "a.jpg", 10, (20, 30))
-    images = load_image_folder(tmp_path, side=32)
+    images = load_image_folder(tmp_path, image_size=32)
     assert images.images.shape == (2, 32, 32, 1)
     assert images.names == ["a.jpg", "b.png"]
     assert images.images.mean(axis=(1, 2, 3)).round(-1).tolist() == [10, 200]
@@ -26,7 +26,7 @@ def test_images_of_a_folder_have_one_size_and_their_names(tmp_path):
 def test_subfolders_are_labels(tmp_path):
     for name in ("Good/1.png", "scratch/1.png", "scratch/2.png", "ok/1.png"):
         save(tmp_path / name)
-    images = load_image_folder(tmp_path, side=28)
+    images = load_image_folder(tmp_path, image_size=28)
     labels = dict(zip(images.names, images.labels.tolist(), strict=True))
     assert labels == {
         "Good/1.png": False,
@@ -39,10 +39,10 @@ def test_subfolders_are_labels(tmp_path):
     assert len(normal.images) == 2 and normal.labels is None
 
 
-def test_folders_without_a_normal_image_are_refused_to_learn_from(tmp_path):
+def test_folders_without_a_normal_image_have_nothing_to_train_on(tmp_path):
     save(tmp_path / "bent/1.png")
     save(tmp_path / "cut/1.png")
-    images = load_image_folder(tmp_path, side=28)
+    images = load_image_folder(tmp_path, image_size=28)
     assert images.labels.all()
     with pytest.raises(ValueError, match="2 images, all of them anomalies"):
         images.normal()
@@ -52,10 +52,10 @@ def test_images_beside_folders_are_refused(tmp_path):
     save(tmp_path / "a.png")
     save(tmp_path / "bent/1.png")
     with pytest.raises(ValueError, match=r"both, 'a\.png' and 'bent'"):
-        load_image_folder(tmp_path, side=28)
+        load_image_folder(tmp_path, image_size=28)
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path):
+def test_files_that_cannot_be_read_are_listed_and_left_out(tmp_path):
     save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no image")
     seen = []
@@ -68,27 +68,27 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(tmp_path):
     assert seen == [(1, 2), (2, 2)]
 
 
-def test_a_folder_without_a_image_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="holds no image that can be read"):
+def test_a_folder_without_an_image_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="contains no image that can be read"):
         load_image_folder(tmp_path, 28)
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"First of 1: .*a\.png"):
         load_image_folder(tmp_path, 28)
 
 
-def test_sides_too_small_are_refused(tmp_path):
+def test_image_sizes_too_small_are_refused(tmp_path):
     with pytest.raises(ValueError, match="at least 8 pixels"):
         load_image_folder(tmp_path, 7)
 
 
-def test_one_class_is_learnt_and_all_are_judged():
-    known, new = load_one_class("digits", "3")
-    assert known.labels is None and len(known.images) == len(known.names)
-    assert len(new.images) == 300  # a sixth of 1,797
-    threes = [name for name in new.names if name.endswith("class 3")]
-    assert len(threes) == np.sum(~new.labels)
+def test_one_class_is_normal_and_all_are_tested():
+    train, test = load_one_class("digits", "3")
+    assert train.labels is None and len(train.images) == len(train.names)
+    assert len(test.images) == 300  # a sixth of 1,797
+    threes = [name for name in test.names if name.endswith("class 3")]
+    assert len(threes) == np.sum(~test.labels)
 
 
-def test_a_class_that_is_not_there_is_refused():
+def test_an_unknown_class_is_refused():
     with pytest.raises(ValueError, match=r"one of 0, 1, .* Received: 12"):
         load_one_class("digits", "12")

@@ -1,4 +1,4 @@
-"""Images of every kind, read and written: what must not change does not."""
+"""Image files in all color modes and formats, read and written."""
 
 import struct
 import zlib
@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from dlunits.data.images.image_files import (
-    UPRIGHT,
     DecodedImage,
     find_image_files,
+    read_gray_image,
     read_image,
     write_image,
 )
@@ -29,8 +29,8 @@ def save(path, array, **options):
     return path
 
 
-def png(path, array):
-    """A PNG of 16-bit colors as its specification says; Pillow has none."""
+def png(path, array, exif=None):
+    """Writes a PNG with 16 bits per color, which Pillow cannot do."""
     height, width, channels = array.shape
 
     def chunk(kind, data):
@@ -43,6 +43,7 @@ def png(path, array):
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
+        + (chunk(b"eXIf", exif.tobytes()[6:]) if exif else b"")
         + chunk(b"IDAT", zlib.compress(lines))
         + chunk(b"IEND", b"")
     )
@@ -52,7 +53,7 @@ def png(path, array):
 @pytest.mark.parametrize(
     "shape", [(5, 7), (5, 7, 2), (5, 7, 3), (5, 7, 4), (1, 1)]
 )
-def test_eight_bits_come_back_as_they_were(shape, tmp_path):
+def test_eight_bits_survive_a_round_trip(shape, tmp_path):
     before = pixels(*shape)
     image = read_image(save(tmp_path / "a.png", before))
     assert image.colors.shape == (*shape[:2], 3 if shape[2:] > (2,) else 1)
@@ -62,10 +63,10 @@ def test_eight_bits_come_back_as_they_were(shape, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_sixteen_bits_come_back_as_they_were(channels, tmp_path):
+def test_sixteen_bits_survive_a_round_trip(channels, tmp_path):
     before = pixels(5, 7, channels, dtype="uint16")
     image = read_image(png(tmp_path / "a.png", before))
-    assert image.dtype == "uint16"
+    assert image.pixels.dtype == "uint16"
     np.testing.assert_allclose(
         image.colors[..., 0], before[..., 0] / 65_535, rtol=1e-6
     )
@@ -78,7 +79,7 @@ def test_sixteen_bits_come_back_as_they_were(channels, tmp_path):
         assert again.alpha is None
 
 
-def test_transparency_is_kept_apart(tmp_path):
+def test_transparency_becomes_an_alpha_channel(tmp_path):
     before = pixels(5, 7, 4)
     image = read_image(save(tmp_path / "a.png", before))
     np.testing.assert_array_equal(image.alpha, before[..., 3:])
@@ -97,7 +98,7 @@ def test_sixteen_bit_scans_keep_their_depth(name, tmp_path):
 def test_floats_count_as_sixteen_bits(tmp_path):
     before = np.array([[0, 0.25, 1]], "float32")
     image = read_image(save(tmp_path / "a.tiff", before))
-    assert image.dtype == "uint16"
+    assert image.pixels.dtype == "uint16"
     # A quarter of 65,535 is 16,383.75, rounded to 16,384.
     np.testing.assert_allclose(
         image.colors[0, :, 0], [0, 16_384 / 65_535, 1], rtol=1e-6
@@ -105,7 +106,7 @@ def test_floats_count_as_sixteen_bits(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_is_turned_upright_as_pillow_does_it(orientation, tmp_path):
+def test_images_are_turned_upright_as_pillow_does_it(orientation, tmp_path):
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     path = save(tmp_path / "a.png", pixels(5, 7, 3), exif=exif)
@@ -117,8 +118,28 @@ def test_is_turned_upright_as_pillow_does_it(orientation, tmp_path):
         assert ORIENTATION not in image.getexif()
 
 
-def test_orientations_are_those_of_exif():
-    assert set(UPRIGHT) | {1} == set(range(1, 9))
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_sixteen_bit_colors_are_turned_like_eight_bit_ones(
+    channels, orientation, tmp_path
+):
+    before = pixels(5, 7, channels)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    shallow = read_image(save(tmp_path / "a.png", before, exif=exif))
+    path = png(tmp_path / "b.png", before.astype("uint16") << 8, exif)
+    deep = read_image(path)
+    assert deep.pixels.dtype == "uint16"
+    np.testing.assert_array_equal(deep.to_uint8(), shallow.pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bits_become_their_upper_eight(channels, tmp_path):
+    before = pixels(5, 7, channels, dtype="uint16")
+    path = png(tmp_path / "a.png", before)
+    image = read_image(path, max_bits=8)
+    np.testing.assert_array_equal(image.pixels, before >> 8)
+    np.testing.assert_array_equal(read_image(path).to_uint8(), before >> 8)
 
 
 def test_palettes_and_cmyk_become_rgb(tmp_path):
@@ -141,7 +162,7 @@ def test_a_palette_with_a_transparent_color_has_alpha(tmp_path):
     assert image.alpha.tolist() == [[[255], [0]]]
 
 
-def test_keeps_the_color_profile(tmp_path):
+def test_the_color_profile_is_kept(tmp_path):
     save(tmp_path / "a.png", pixels(5, 7, 3), icc_profile=b"wide gamut")
     write_image(tmp_path / "b.png", read_image(tmp_path / "a.png"))
     with Image.open(tmp_path / "b.png") as image:
@@ -149,7 +170,7 @@ def test_keeps_the_color_profile(tmp_path):
 
 
 def bad_files(folder):
-    """File name -> what is said of it."""
+    """File name -> error message."""
     (folder / "empty.png").touch()
     (folder / "text.png").write_text("no image")
     (folder / "folder.png").mkdir()
@@ -171,39 +192,126 @@ def bad_files(folder):
         "huge.png": "has 70.0 megapixels, at most 64",
         "nan.tiff": "do not lie between 0 and 1",
         "bright.tiff": "do not lie between 0 and 1: 0.5 to 7.5",
-        "film.gif": "holds 2 images",
+        "film.gif": "contains 2 images",
         "missing.png": "no such file",
     }
 
 
-def test_a_bad_file_is_one_line(tmp_path):
+def test_a_bad_file_is_refused_in_one_line(tmp_path):
     for name, message in bad_files(tmp_path).items():
         with pytest.raises(ValueError, match=message) as error:
             read_image(tmp_path / name)
         assert "\n" not in str(error.value)
 
 
-def test_what_cannot_be_written_leaves_the_old_file_alone(tmp_path):
+def test_colors_of_another_shape_or_not_finite_are_refused():
+    image = DecodedImage(pixels(2, 2, 2))
+    with pytest.raises(ValueError, match="not finite"):
+        image.replace_colors(np.full((2, 2, 1), np.nan, "float32"))
+    for shape in ((3, 3, 1), (2, 2, 2), (2, 2)):
+        with pytest.raises(
+            ValueError, match=r"must have the shape \(2, 2, 1\)"
+        ):
+            image.replace_colors(np.ones(shape, "float32"))
+
+
+def test_a_failed_write_leaves_the_old_file_unchanged(tmp_path):
     path = save(tmp_path / "a.png", pixels(2, 2))
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="not finite"):
-        write_image(path, DecodedImage(np.full((2, 2, 1), np.nan, "float32")))
-    with pytest.raises(ValueError, match="must match"):
-        alpha = np.zeros((3, 3, 1), "uint8")
-        write_image(path, DecodedImage(np.ones((2, 2, 1), "float32"), alpha))
+    with pytest.raises(TypeError):  # Pillow has no such pixels
+        write_image(path, DecodedImage(pixels(2, 2, 5)))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_values_outside_the_range_are_cut_off(tmp_path):
+def test_colors_outside_the_range_are_clipped(tmp_path):
     colors = np.array([[[-0.5], [0.5], [1.5]]], "float32")
-    write_image(tmp_path / "a.png", DecodedImage(colors))
+    image = DecodedImage(np.zeros((1, 3, 1), "uint8")).replace_colors(colors)
+    write_image(tmp_path / "a.png", image)
     assert np.asarray(Image.open(tmp_path / "a.png")).tolist() == [
         [0, 128, 255]
     ]
 
 
-def test_finds_files_and_those_of_folders_once(tmp_path):
+def test_only_the_first_frame_is_read_where_that_is_asked_for(tmp_path):
+    first, second = pixels(4, 4), 255 - pixels(4, 4)
+    frames = [Image.fromarray(frame) for frame in (first, second)]
+    path = tmp_path / "film.tiff"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    image = read_image(path, first_frame=True)
+    np.testing.assert_array_equal(image.pixels[..., 0], first)
+
+
+def test_a_large_jpeg_is_decoded_at_a_smaller_size(tmp_path):
+    save(tmp_path / "a.jpg", pixels(1000, 600, 3))
+    image = read_image(tmp_path / "a.jpg", min_size=100)
+    assert image.pixels.shape == (250, 150, 3)  # 1/8 would be below 100
+    assert read_image(tmp_path / "a.jpg").pixels.shape == (1000, 600, 3)
+
+
+# Gray
+
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr")
+
+
+def in_mode(mode):
+    """Image of 28x28 pixels with colors, and transparency where there is."""
+    return Image.fromarray(pixels(28, 28, 4)).convert(mode)
+
+
+def gray_by_formula(image):
+    """0.299 R + 0.587 G + 0.114 B over white, from the RGBA of Pillow."""
+    values = np.asarray(image.convert("RGBA"), "float64")
+    opacity = values[..., 3:] / 255
+    red, green, blue = np.moveaxis(
+        opacity * values[..., :3] + (1 - opacity) * 255, -1, 0
+    )
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_color_modes_become_gray_over_white(mode, tmp_path):
+    image = in_mode(mode)
+    path = tmp_path / ("a.tiff" if mode in ("CMYK", "YCbCr") else "a.png")
+    image.save(path)
+    gray = read_gray_image(path, 28)[..., 0]
+    assert gray.dtype == "uint8"
+    # Two roundings: of the blend with white, and of the luminance.
+    np.testing.assert_allclose(gray, gray_by_formula(image), atol=1.01)
+
+
+def test_a_transparent_palette_color_is_white_in_gray(tmp_path):
+    image = Image.fromarray(np.tile([[0, 1]], (28, 14)).astype("uint8"), "P")
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.save(tmp_path / "a.png", transparency=1)
+    gray = read_gray_image(tmp_path / "a.png", 28)[..., 0]
+    assert gray[:, 0::2].tolist() == [[76] * 14] * 28  # 0.299 * 255
+    assert gray[:, 1::2].tolist() == [[255] * 14] * 28
+
+
+def test_a_cmyk_jpeg_is_what_its_rgb_is(tmp_path):
+    smooth = np.add.outer(np.arange(28), np.arange(28)).astype("uint8") * 4
+    colors = Image.fromarray(np.stack([smooth, 255 - smooth, smooth], -1))
+    colors.convert("CMYK").save(tmp_path / "print.jpg", quality=95)
+    image = read_image(tmp_path / "print.jpg")
+    assert image.pixels.shape == (28, 28, 3)
+    np.testing.assert_allclose(image.pixels, np.asarray(colors), atol=16)
+    gray = read_gray_image(tmp_path / "print.jpg", 28)[..., 0]
+    np.testing.assert_array_equal(gray, image.to_gray())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_gray_images_are_turned_upright(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    path = save(tmp_path / "a.png", pixels(28, 28), exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(path))
+    np.testing.assert_array_equal(
+        read_gray_image(path, 28)[..., 0], np.asarray(upright)
+    )
+
+
+def test_finds_files_and_files_of_folders_once(tmp_path):
     for name in ("b.png", "a.jpg", ".hidden", "in/c.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -215,13 +323,13 @@ def test_finds_files_and_those_of_folders_once(tmp_path):
     ]
 
 
-def test_says_where_there_is_no_file(tmp_path):
+def test_folders_without_files_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=f"No files in {tmp_path}/empty"):
         find_image_files([tmp_path / "empty"])
 
 
-def test_pillows_own_limit_stands_again_afterwards(tmp_path):
+def test_the_size_limit_of_pillow_is_restored(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     before = Image.MAX_IMAGE_PIXELS
     with pytest.raises(ValueError, match="is not an image"):

@@ -1,10 +1,13 @@
-"""Image files in, gray 28x28 out: real files, written by Pillow."""
+"""Folders of image files, written with Pillow, as gray 28x28 images."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dlunits.data.images.image_folder import read_image, read_image_folder
+from dlunits.data.images.image_folder import (
+    read_class_image,
+    read_image_folder,
+)
 
 
 @pytest.fixture
@@ -22,11 +25,11 @@ def two_classes(folder, image):
     return folder
 
 
-def test_a_gray_image_of_28x28_is_kept_to_the_bit(tmp_path, image):
+def test_a_gray_image_of_28x28_keeps_all_its_pixels(tmp_path, image):
     for suffix in ("png", "bmp", "tif", "gif", "pgm"):
         path = tmp_path / f"digit.{suffix}"
         Image.fromarray(image).save(path)
-        np.testing.assert_array_equal(read_image(path)[..., 0], image)
+        np.testing.assert_array_equal(read_class_image(path)[..., 0], image)
 
 
 def test_classes_and_files_come_in_the_order_of_their_names(tmp_path):
@@ -44,12 +47,12 @@ def test_classes_and_files_come_in_the_order_of_their_names(tmp_path):
     assert (images.dtype, labels.dtype) == ("uint8", "int32")
 
 
-def test_hidden_files_and_litter_are_not_looked_at(tmp_path, image):
+def test_hidden_and_system_files_are_ignored(tmp_path, image):
     folder = two_classes(tmp_path, image)
     (folder / ".hidden").mkdir()
     (folder / "README.txt").write_text("beside the class folders")
-    (folder / "a" / ".DS_Store").write_text("litter")
-    (folder / "a" / "Thumbs.db").write_text("litter")
+    (folder / "a" / ".DS_Store").write_text("no image")
+    (folder / "a" / "Thumbs.db").write_text("no image")
 
     images, _, class_names = read_image_folder(folder)
 
@@ -64,16 +67,16 @@ def test_a_photo_is_turned_upright_as_its_exif_tag_says(tmp_path, image):
     rotated.save(tmp_path / "photo.png", exif=exif)
 
     np.testing.assert_array_equal(
-        read_image(tmp_path / "photo.png")[..., 0], image
+        read_class_image(tmp_path / "photo.png")[..., 0], image
     )
 
 
-def test_transparent_parts_are_white_paper(tmp_path):
+def test_transparent_pixels_become_white(tmp_path):
     pixels = np.zeros((28, 28, 4), "uint8")  # transparent black
     pixels[10:20, 10:20, 3] = 255  # opaque black
     Image.fromarray(pixels).save(tmp_path / "drawing.png")
 
-    image = read_image(tmp_path / "drawing.png")
+    image = read_class_image(tmp_path / "drawing.png")
 
     assert image[0, 0, 0] == 255
     assert image[15, 15, 0] == 0
@@ -83,7 +86,7 @@ def test_sixteen_bits_keep_their_upper_eight(tmp_path, image):
     Image.fromarray(image.astype("uint16") << 8).save(tmp_path / "scan.png")
 
     np.testing.assert_array_equal(
-        read_image(tmp_path / "scan.png")[..., 0], image
+        read_class_image(tmp_path / "scan.png")[..., 0], image
     )
 
 
@@ -92,22 +95,22 @@ def test_aspect_is_kept_and_the_rest_has_the_gray_of_the_border(tmp_path):
     pixels[25:75, 10:40] = 0  # 50 high and 30 wide: at 28/100 14 and 8.4
     Image.fromarray(pixels).save(tmp_path / "tall.png")
 
-    image = read_image(tmp_path / "tall.png")[..., 0]
+    image = read_class_image(tmp_path / "tall.png")[..., 0]
 
     assert np.all(image[:, [0, -1]] == 200)
     ink = image < 100
     assert (ink.any(axis=1).sum(), ink.any(axis=0).sum()) == (14, 8)
 
 
-def test_a_large_jpeg_is_what_its_png_is(tmp_path):
+def test_a_large_jpeg_looks_like_the_same_png(tmp_path):
     ramp = np.add.outer(np.arange(1400), np.arange(1400)) / 2800 * 255
     image = Image.fromarray(ramp.astype("uint8")).convert("RGB")
     image.save(tmp_path / "photo.jpg", quality=95)
     image.save(tmp_path / "photo.png")
 
     difference = np.subtract(
-        read_image(tmp_path / "photo.jpg"),
-        read_image(tmp_path / "photo.png"),
+        read_class_image(tmp_path / "photo.jpg"),
+        read_class_image(tmp_path / "photo.png"),
         dtype="int32",
     )
     assert abs(difference).max() <= 3  # of 255: JPEG loses that much
@@ -118,7 +121,9 @@ def test_a_large_jpeg_is_what_its_png_is(tmp_path):
     [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + bytes(40)],
     ids=["empty", "text", "broken header"],
 )
-def test_a_file_that_is_no_image_is_named(tmp_path, image, content):
+def test_the_message_contains_the_path_of_a_file_that_is_no_image(
+    tmp_path, image, content
+):
     folder = two_classes(tmp_path, image)
     (folder / "b" / "3.png").write_bytes(content)
 
@@ -128,20 +133,29 @@ def test_a_file_that_is_no_image_is_named(tmp_path, image, content):
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "tif", "webp"])
-def test_a_truncated_image_is_named(tmp_path, image, suffix):
+def test_the_message_contains_the_path_of_a_truncated_image(
+    tmp_path, image, suffix
+):
     path = tmp_path / f"digit.{suffix}"
     Image.fromarray(image).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
     with pytest.raises(OSError, match=rf"Received: \S*digit\.{suffix} \("):
-        read_image(path)
+        read_class_image(path)
 
 
-def test_refuses_pixels_whose_range_nobody_knows(tmp_path):
-    Image.fromarray(np.ones((9, 9), "float32")).save(tmp_path / "float.tif")
+def test_floats_between_0_and_1_are_read(tmp_path):
+    values = np.full((28, 28), 0.4, "float32")
+    Image.fromarray(values).save(tmp_path / "float.tif")
+    # The upper 8 of 16 bits: 0.4 * 65,535 / 256 = 102.4.
+    assert np.all(read_class_image(tmp_path / "float.tif") == 102)
 
-    with pytest.raises(OSError, match=r"float\.tif \(32 bits a pixel"):
-        read_image(tmp_path / "float.tif")
+
+def test_floats_of_an_unknown_range_are_refused(tmp_path):
+    Image.fromarray(np.full((9, 9), 7, "float32")).save(tmp_path / "float.tif")
+
+    with pytest.raises(OSError, match=r"float\.tif \(has pixels that do not"):
+        read_class_image(tmp_path / "float.tif")
 
 
 def test_refuses_a_folder_without_two_classes(tmp_path, image):

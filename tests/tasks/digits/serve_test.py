@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
-from dlunits.data.images.handwriting import BLANK, extract_digits
+from dlunits.data.images.handwriting import MIN_CONTRAST, extract_digits
 from dlunits.tasks.digits.serve import (
     digit_endpoints,
     image_endpoints,
@@ -146,7 +146,11 @@ def test_recognize_tells_a_blank_page_and_several_digits(served):
     pair[10:50, 10:16] = pair[10:50, 80:86] = 255
     files = [tf.io.encode_png(page).numpy() for page in (blank, pair)]
     answer = served.recognize(tf.constant(files))
-    assert answer["contrast"].numpy()[0] < BLANK < answer["contrast"].numpy()[1]
+    assert (
+        answer["contrast"].numpy()[0]
+        < MIN_CONTRAST
+        < answer["contrast"].numpy()[1]
+    )
     assert answer["several"].numpy().tolist() == [False, True]
 
 
