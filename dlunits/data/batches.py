@@ -1,36 +1,47 @@
 """tf.data pipelines in which a batch is a pure function of (seed, step)."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
+
+from dlunits.typing import Array, ArrayLike, Tensor
 
 
 def training_batches(
-    images, labels, *, batch_size, seed, first_step, last_step, prepare
-):
-    """Yields the mini-batches of training steps `first_step` to `last_step`.
+    images: Array,
+    labels: ArrayLike,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    prepare: Callable[[Tensor, Tensor], Tensor],
+) -> tf.data.Dataset:
+    """Shuffled mini-batches of the training steps in a range.
 
-    Every epoch visits the images in a new order, without repetition; what
-    does not fill a batch is left out of that epoch. Nothing is remembered
-    between steps: the batch of step 700 is the same whether the run started
-    at 0 or was resumed at 700.
+    Every epoch visits the images in a new order, without repetition; images
+    that do not fill a batch are left out of that epoch. There is no state
+    between steps: the batch of step 700 is the same whether the run starts at
+    step 0 or resumes at step 700.
 
         epoch, i = divmod(step, num_images // batch_size)
         batch    = prepare(images[order_epoch[i * batch_size + 0, 1, ...]])
 
-    `order_epoch` is a permutation drawn from (seed, epoch), never held in
-    memory (`tf.random.experimental.index_shuffle`).
+    `order_epoch` is a pseudo-random permutation that depends on (seed, epoch)
+    and takes no memory (`tf.random.experimental.index_shuffle`).
 
     Args:
         images: Array `(num_images, height, width, channels)`.
         labels: Integer array `(num_images,)`.
-        batch_size: Images a step, at most `num_images`.
-        seed: Integer, seed of the order and of the augmentation.
-        first_step: Integer, counted from 0 over the whole run.
-        last_step: Integer, one past the last step.
-        prepare: Function of a batch of images and a seed of shape `(2,)`
-            that is different at every step, to what the model takes.
+        batch_size: Images per step, at most `num_images`.
+        seed: Seed of the order and of the augmentation.
+        first_step: First step, counted from 0 over the whole run.
+        last_step: Last step plus 1.
+        prepare: Function of a batch of images and a seed of shape `(2,)`,
+            different in every step, to the input of the model.
 
     Returns:
-        A `tf.data.Dataset` of (prepared images, labels).
+        Data set of (prepared images, labels).
 
     Raises:
         ValueError: If there are fewer images than one batch needs.
@@ -49,31 +60,34 @@ def training_batches(
     num_batches = steps_per_epoch(num_images, batch_size)
     images, labels = tf.constant(images), tf.constant(labels)
 
-    def batch(step):
+    def batch(step: Tensor) -> tuple[Tensor, Tensor]:
         epoch, index = step // num_batches, step % num_batches
-        places = index * batch_size + tf.range(batch_size, dtype=tf.int64)
+        positions = index * batch_size + tf.range(batch_size, dtype=tf.int64)
         rows = tf.random.experimental.index_shuffle(
-            places,
+            positions,
             seed=shuffle_key(seed, epoch),
             max_index=num_images - 1,
         )
-        chosen = prepare(tf.gather(images, rows), tf.stack([seed, step]))
-        return chosen, tf.gather(labels, rows)
+        prepared = prepare(tf.gather(images, rows), tf.stack([seed, step]))
+        return prepared, tf.gather(labels, rows)
 
     steps = tf.data.Dataset.range(first_step, last_step)
     batches = steps.map(batch, num_parallel_calls=2, deterministic=True)
     return disable_autotune(batches.prefetch(4))
 
 
-def shuffle_key(seed, epoch):
-    """Two random numbers: `index_shuffle` reads the low byte of each only."""
+def shuffle_key(seed: int, epoch: Tensor) -> Tensor:
+    """Two random integers as the seed of `index_shuffle`.
+
+    It uses the low byte of each only, so that small seeds would collide.
+    """
     return tf.random.stateless_uniform(
         (2,), (seed, epoch), minval=None, maxval=None, dtype=tf.int64
     )
 
 
-def steps_per_epoch(num_images, batch_size):
-    """Whole mini-batches in one pass over the images.
+def steps_per_epoch(num_images: int, batch_size: int) -> int:
+    """Number of full mini-batches in one epoch.
 
     Raises:
         ValueError: If there are fewer images than one batch needs.
@@ -85,23 +99,30 @@ def steps_per_epoch(num_images, batch_size):
     """
     if batch_size > num_images:
         raise ValueError(
-            f"A batch must not need more than the {num_images} training "
-            f"images: choose a smaller batch size. Received: {batch_size=}"
+            "The batch size must not be larger than the number of images. "
+            f"Received: {num_images} training images; choose a smaller batch "
+            f"size than {batch_size=}"
         )
     return num_images // batch_size
 
 
-def evaluation_batches(images, labels, *, prepare, batch_size=1000):
-    """Yields every image once, in order, none left out.
+def evaluation_batches(
+    images: Array,
+    labels: ArrayLike,
+    *,
+    prepare: Callable[[Tensor], Tensor],
+    batch_size: int = 1000,
+) -> tf.data.Dataset:
+    """Batches of all images once, in order.
 
     Args:
         images: Array `(num_images, height, width, channels)`.
         labels: Integer array `(num_images,)`.
-        prepare: Function of a batch of images to what the model takes.
-        batch_size: Images a batch; the last one may be smaller.
+        prepare: Function of a batch of images to the input of the model.
+        batch_size: Images per batch; the last one may be smaller.
 
     Returns:
-        A `tf.data.Dataset` of (prepared images, labels).
+        Data set of (prepared images, labels).
 
     Example:
 
@@ -121,8 +142,12 @@ def evaluation_batches(images, labels, *, prepare, batch_size=1000):
     return disable_autotune(batches.prefetch(4))
 
 
-def rescale_images(images, seed=None):
-    """Takes uint8 images to floats in [0, 1]; for `prepare`, without chance.
+def rescale_images(images: Tensor, seed: Tensor | None = None) -> Tensor:
+    """Rescales uint8 images to floats in [0, 1], for the argument `prepare`.
+
+    Args:
+        images: uint8 tensor.
+        seed: Not used.
 
     Example:
 
@@ -132,11 +157,12 @@ def rescale_images(images, seed=None):
     return tf.image.convert_image_dtype(images, tf.float32)
 
 
-def disable_autotune(dataset):
-    """Keeps tf.data from tuning itself, which stalls the end of every epoch.
+def disable_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Turns off the autotuning of tf.data, which delays the end of an epoch.
 
-    An iterator is torn down only at the tuner's next tick, and ticks double
-    up to seconds: with fixed parallelism there is nothing to wait for.
+    An iterator is released at the next tick of the tuner, and the time between
+    ticks grows to seconds. All pipelines here have fixed parallelism, which
+    leaves nothing to tune.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -1,8 +1,8 @@
-"""Data sets prepared by TensorFlow Datasets: found, fetched, read as arrays.
+"""Data sets of TensorFlow Datasets (TFDS): search, download, read as arrays.
 
-TFDS keeps a prepared data set in `<data directory>/<name>/<version>/`. Asked
-for one that is not there, it retries the network for minutes before it fails;
-here the host gets `PROBE_SECONDS` to answer before TFDS is asked.
+TFDS stores a prepared data set in `<data directory>/<name>/<version>/`. Without
+a network, its download fails after minutes of retries; therefore the host must
+first answer a request within `PROBE_SECONDS`.
 """
 
 import os
@@ -12,11 +12,13 @@ import re
 import threading
 import urllib.parse
 
+from dlunits.typing import Array, Path
+
 PROBE_SECONDS = 2.0
 
 
-def data_directories(data_dir=None):
-    """Returns the folders to look in: `data_dir`, TFDS_DATA_DIR, TFDS' own."""
+def data_directories(data_dir: Path | None = None) -> list[pathlib.Path]:
+    """Folders to search: `data_dir`, `$TFDS_DATA_DIR`, the default of TFDS."""
     places = [
         data_dir,
         os.environ.get("TFDS_DATA_DIR"),
@@ -25,19 +27,22 @@ def data_directories(data_dir=None):
     return [pathlib.Path(place).expanduser() for place in places if place]
 
 
-def find_prepared(name, data_dir=None):
-    """Returns the newest prepared version of a data set, or None.
-
-    Only looks at the file system; neither TFDS nor the network is asked.
+def find_prepared(
+    name: str, data_dir: Path | None = None
+) -> pathlib.Path | None:
+    """Finds the newest prepared version of a data set on disk.
 
     Args:
         name: Name of the data set in TFDS, such as `"mnist"`.
-        data_dir: Folder looked in before `TFDS_DATA_DIR` and
+        data_dir: Folder that is searched before `$TFDS_DATA_DIR` and
             `~/tensorflow_datasets`. It must exist.
 
+    Returns:
+        Folder of the version, or `None`.
+
     Raises:
-        OSError: If `data_dir` does not exist, or if one of the folders is
-            not a folder or is not readable.
+        OSError: If `data_dir` does not exist, or one of the paths is not a
+            folder or cannot be read.
 
     Example:
 
@@ -62,25 +67,24 @@ def find_prepared(name, data_dir=None):
     return None
 
 
-def check_host(url, timeout=PROBE_SECONDS):
-    """Asks for the head of `url`, and returns if an answer came in time.
+def check_host(url: str, timeout: float = PROBE_SECONDS) -> None:
+    """Checks that a file can be downloaded, with an HTTP HEAD request.
 
-    Proxies and certificates are taken from the environment, as TFDS does. The
-    timeout bounds the whole question, name resolution included.
+    Proxies and certificates are those of the environment, as in TFDS.
 
     Args:
-        url: Address of a file to download.
-        timeout: Seconds to wait.
+        url: Address of the file.
+        timeout: Maximum duration in seconds, including name resolution.
 
     Raises:
-        ConnectionError: If the file can not be had from there.
-        TimeoutError: If no answer came within `timeout`.
+        ConnectionError: If the host refuses the connection or the request.
+        TimeoutError: If there is no answer within `timeout`.
     """
     import requests
 
-    answers = queue.SimpleQueue()
+    answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
-    def ask():
+    def request() -> None:
         try:
             requests.head(
                 url, timeout=timeout, allow_redirects=True
@@ -89,8 +93,8 @@ def check_host(url, timeout=PROBE_SECONDS):
         except (OSError, ValueError) as error:
             answers.put(error)
 
-    # A daemon: nobody waits for it at exit when name resolution hangs.
-    threading.Thread(target=ask, daemon=True).start()
+    # A daemon thread does not delay the exit if name resolution hangs.
+    threading.Thread(target=request, daemon=True).start()
     host = urllib.parse.urlsplit(url).hostname
     try:
         error = answers.get(timeout=timeout)
@@ -104,18 +108,21 @@ def check_host(url, timeout=PROBE_SECONDS):
         ) from error
 
 
-def download(name, data_dir=None):
-    """Downloads a data set through TFDS and returns its prepared folder.
+def download(name: str, data_dir: Path | None = None) -> pathlib.Path:
+    """Downloads and prepares a data set with TFDS.
 
-    It goes to the first of `data_directories(data_dir)`. TFDS shows its own
+    It is stored in the first of `data_directories(data_dir)`. TFDS shows
     progress bars.
 
     Args:
         name: Name of the data set in TFDS.
         data_dir: Folder of prepared data sets.
 
+    Returns:
+        Folder of the prepared version.
+
     Raises:
-        OSError: If TFDS can not download the data set or write it.
+        OSError: If TFDS cannot download or write the data set.
     """
     import tensorflow_datasets as tfds
 
@@ -123,15 +130,17 @@ def download(name, data_dir=None):
     try:
         builder = tfds.builder(name, data_dir=target)
         builder.download_and_prepare()
-    except Exception as error:  # whatever TFDS lets through, see `_reason`
+    except Exception as error:  # of many types, see `_reason`
         raise OSError(
             f"TFDS could not download {name} to {target}: {_reason(error)}"
         ) from error
     return pathlib.Path(builder.data_dir)
 
 
-def read_prepared(directory):
-    """Reads the images and labels of a prepared data set, whole splits.
+def read_prepared(
+    directory: Path,
+) -> tuple[dict[str, tuple[Array, Array]], tuple[str, ...]]:
+    """Reads the images and labels of a prepared data set.
 
     Args:
         directory: Folder `<data directory>/<name>/<version>`.
@@ -139,11 +148,10 @@ def read_prepared(directory):
     Returns:
         `(splits, class_names)`. `splits` maps the name of a split to its
         `(images, labels)`, uint8 `(n, height, width, channels)` and int32
-        `(n,)`, in the order in which they are stored.
+        `(n,)`, in stored order.
 
     Raises:
-        OSError: If the folder is damaged: broken or missing description,
-            missing, truncated or altered records.
+        OSError: If the description or a record is missing or damaged.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds
@@ -167,26 +175,26 @@ def read_prepared(directory):
             )
             splits[split] = images.numpy(), labels.numpy().astype("int32")
         return splits, tuple(builder.info.features["label"].names)
-    except Exception as error:  # whatever TFDS lets through, see `_reason`
+    except Exception as error:  # of many types, see `_reason`
         raise OSError(
-            f"The prepared data set in {directory} can not be read: "
-            f"{_reason(error)}. Delete that folder to have it downloaded "
-            "again, or name another data directory."
+            f"The prepared data set in {directory} cannot be read: "
+            f"{_reason(error)}. Delete that folder to download it again, or "
+            "choose another data directory."
         ) from error
 
 
-def _list(directory):
+def _list(directory: pathlib.Path) -> list[pathlib.Path]:
     try:
         return list(directory.iterdir())
     except OSError as error:
         raise type(error)(
             "The data directory must be a readable folder. Received: "
-            f"{directory} ({error.strerror}). Create it, or name another."
+            f"{directory} ({error.strerror}). Create it, or choose another."
         ) from error
 
 
-def _reason(error):
-    """One line of what protobuf, json, requests, TensorFlow or TFDS raised."""
+def _reason(error: Exception) -> str:
+    """One line from an error of protobuf, json, requests or TensorFlow."""
     message = str(getattr(error, "message", error)) or type(error).__name__
     message = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", message)
     return message.strip().splitlines()[0].rstrip(".:")

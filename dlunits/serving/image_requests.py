@@ -1,54 +1,59 @@
-"""Images as requests bring them: with or without a batch, any scale."""
+"""Images in requests to a server: optional batch axis, several scales."""
 
 import tensorflow as tf
 
+from dlunits.typing import Tensor
 
-def parse_images(images, shape=None):
-    """Brings one image or many, of any scale, to floats in [0, 1].
 
-    uint8 is 0 ... 255, uint16 is 0 ... 65,535. Floats are 0 ... 1, or 0 ...
-    255 in every image that has a pixel above 1; other values are refused,
-    NaN and noise below 0 among them.
+def parse_images(
+    images: Tensor, shape: tuple[int, int, int] | None = None
+) -> Tensor:
+    """Converts images to a batch of floats in [0, 1].
+
+    uint8 ranges from 0 to 255 and uint16 from 0 to 65,535. Floats range from 0
+    to 1, or from 0 to 255 in images that have a pixel above 1. Other values
+    are refused, NaN among them.
 
     Args:
         images: Tensor `(batch, height, width, channels)`, `(batch, height,
-            width)` or `(height, width)`, of a shape known only when it is
-            called; without channels there is one.
-        shape: `(height, width, channels)` that an image must have, or `None`
-            for any.
+            width)` or `(height, width)`; the last two have one channel. The
+            shape may be unknown in a `tf.function`.
+        shape: Required shape `(height, width, channels)` of an image. Default:
+            any shape.
 
     Returns:
         Float32 tensor `(batch, height, width, channels)`.
 
     Raises:
-        tf.errors.InvalidArgumentError: If the shape or a value is another
-            one.
+        tf.errors.InvalidArgumentError: If the shape or a value is not allowed.
 
     Example:
 
-    >>> of_both = tf.stack([tf.fill((2, 3), 51.0), tf.fill((2, 3), 0.2)])
-    >>> [round(float(x), 3) for x in parse_images(of_both)[:, 0, 0, 0]]
+    >>> images = tf.stack([tf.fill((2, 3), 51.0), tf.fill((2, 3), 0.2)])
+    >>> [round(float(x), 3) for x in parse_images(images)[:, 0, 0, 0]]
     [0.2, 0.2]
     """
-    most = images.dtype.max if images.dtype.is_integer else None
+    maximum = images.dtype.max if images.dtype.is_integer else None
     images = tf.cast(with_batch_and_channels(images, shape), tf.float32)
-    if most:
-        return images / most
-    in_range = tf.reduce_all((images >= 0) & (images <= 255))  # NaN is not
+    if maximum:
+        return images / maximum
+    in_range = tf.reduce_all((images >= 0) & (images <= 255))  # false for NaN
     message = (
         "Every pixel must be a number from 0 to 1, or from 0 to 255: clip the "
-        "noise to the range of the image. Received values from, to:"
+        "images to that range. Received minimum and maximum:"
     )
-    ends = tf.reduce_min(images), tf.reduce_max(images)
+    limits = tf.reduce_min(images), tf.reduce_max(images)
     with tf.control_dependencies(
-        [tf.debugging.Assert(in_range, [message, *ends])]
+        [tf.debugging.Assert(in_range, [message, *limits])]
     ):
         brightest = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
     return tf.where(brightest > 1, images / 255, images)
 
 
-def with_batch_and_channels(images, shape):
-    """(h, w), (batch, h, w) or (batch, h, w, c) -> (batch, h, w, c)"""
+def with_batch_and_channels(
+    images: Tensor, shape: tuple[int, int, int] | None
+) -> Tensor:
+    """Adds missing batch and channel axes."""
     given, rank = tf.shape(images), tf.rank(images)
     missing = tf.ones([tf.cast(rank < 4, tf.int32)], tf.int32)
     whole = tf.concat([[1, 1], given, missing], axis=0)[-4:]
@@ -63,7 +68,7 @@ def with_batch_and_channels(images, shape):
             if channels in (1, "channels")
             else ""
         )
-        + ", none of them 0. Received:"
+        + ", and no axis may be empty. Received:"
     )
     with tf.control_dependencies(
         [tf.debugging.Assert(right, [message, given])]

@@ -45,7 +45,7 @@ def epoch_order(count, epoch, **options):
 
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_a_run_resumed_at_any_step_sees_the_batches_of_an_unbroken_one(data):
+def test_a_resumed_run_has_the_batches_of_an_uninterrupted_one(data):
     count = data.draw(st.integers(1, 30), "images")
     batch_size = data.draw(st.integers(1, count), "batch size")
     seed = data.draw(st.integers(0, 2**40), "seed")
@@ -70,7 +70,7 @@ def test_an_epoch_is_a_permutation(count, epoch, seed):
     assert sorted(order) == list(range(count))
 
 
-def test_what_does_not_fill_a_batch_is_left_out_of_that_epoch_alone():
+def test_an_incomplete_batch_is_left_out_of_that_epoch_only():
     # 11 images make 2 batches of 4; 3 are left out, others every time.
     epochs = batches(11, 0, 100, batch_size=4).reshape(50, 8)
     left_out = [set(range(11)) - set(epoch) for epoch in epochs]
@@ -78,7 +78,7 @@ def test_what_does_not_fill_a_batch_is_left_out_of_that_epoch_alone():
     assert set.union(*left_out) == set(range(11))
 
 
-def test_epochs_and_seeds_have_orders_of_their_own():
+def test_epochs_and_seeds_differ_in_order():
     # Two of 100! orders are equal once in 10^158 tries.
     orders = [
         epoch_order(100, epoch, seed=s) for epoch in (0, 1) for s in (0, 1)
@@ -95,7 +95,7 @@ def test_orders_do_not_come_back_after_256_epochs():
     assert len({tuple(order) for order in orders}) >= 590
 
 
-def test_the_millionth_step_is_like_any_other():
+def test_the_millionth_step_works_too():
     step = 10**6
     chosen = batches(1000, step, step + 3, batch_size=100)
     np.testing.assert_array_equal(
@@ -105,7 +105,7 @@ def test_the_millionth_step_is_like_any_other():
     assert len(set(chosen.ravel())) == 300
 
 
-def test_preparation_gets_another_seed_at_every_step_and_the_same_again():
+def test_each_step_has_its_own_reproducible_seed():
     def seeds(seed, first_step):
         return [
             tuple(prepared.numpy())
@@ -125,14 +125,14 @@ def test_preparation_gets_another_seed_at_every_step_and_the_same_again():
     assert seeds(1, 7) == first[7:]
 
 
-def test_no_steps_are_no_batches():
+def test_an_empty_range_of_steps_gives_no_batches():
     assert batches(6, 3, 3).size == 0
 
 
 def test_a_batch_larger_than_the_data_is_refused():
     assert batches(5, 0, 1, batch_size=5).shape == (1, 5)
     with pytest.raises(
-        ValueError, match=r"the 5 training images.*smaller.*batch_size=6"
+        ValueError, match=r"Received: 5 training images.*smaller.*batch_size=6"
     ):
         batches(5, 0, 1, batch_size=6)
 
@@ -148,7 +148,7 @@ def evaluation(count, batch_size):
 
 @settings(max_examples=15, deadline=None)
 @given(count=st.integers(1, 40), batch_size=st.integers(1, 50))
-def test_evaluation_keeps_the_order_and_loses_nothing(count, batch_size):
+def test_evaluation_has_all_images_in_order(count, batch_size):
     pairs = list(evaluation(count, batch_size))
     images = np.concatenate([images for images, _ in pairs])
     labels = np.concatenate([labels for _, labels in pairs])
@@ -156,7 +156,7 @@ def test_evaluation_keeps_the_order_and_loses_nothing(count, batch_size):
     np.testing.assert_array_equal(labels, 10 * np.arange(count))
 
 
-def test_nothing_tunes_itself():
+def test_autotuning_is_off():
     # Autotune stalls the end of every epoch, and `fit` sees the last options.
     training = training_batches(
         numbered(4),

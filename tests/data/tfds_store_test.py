@@ -253,7 +253,7 @@ def test_a_damaged_folder_is_named_with_what_to_do(mnist, damage, reason):
         read_prepared(mnist)
 
     message = str(error.value)
-    assert f"in {mnist} can not be read" in message
+    assert f"in {mnist} cannot be read" in message
     assert "Delete that folder" in message
     assert "\n" not in message
     assert "{{" not in message and "[Op" not in message  # TensorFlow's insides

@@ -1,20 +1,22 @@
-"""Random distortions of digits, drawn afresh at every step."""
+"""Padding and random affine augmentation of 28x28 images to 32x32."""
 
 import math
 
 import tensorflow as tf
 
-FIELD = 32
+from dlunits.typing import Tensor
+
+OUTPUT_SIZE = 32  # pixels
 
 
-def pad_to_32x32(images):
-    """Puts images in the middle of a 32x32 field, ink 1 on background 0.
+def pad_to_32x32(images: Tensor) -> Tensor:
+    """Pads images to 32x32 pixels with zeros, and rescales them to [0, 1].
 
     Args:
         images: `(batch, 28, 28, 1)`, uint8.
 
     Returns:
-        `(batch, 32, 32, 1)`, float32 in [0, 1].
+        `(batch, 32, 32, 1)`, float32.
 
     Example:
 
@@ -22,92 +24,113 @@ def pad_to_32x32(images):
     >>> float(tf.reduce_sum(pad_to_32x32(white)))  # 28 * 28 * 1
     784.0
     """
-    margin = (FIELD - images.shape[1]) // 2
+    margin = (OUTPUT_SIZE - images.shape[1]) // 2
     sides = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
     return tf.pad(tf.cast(images, tf.float32) / 255, sides)
 
 
 class RandomAffine:
-    """Turns, shears, scales and shifts each digit into the 32x32 field.
+    """Random rotation, shear, scaling and translation of images.
 
-    One bilinear interpolation does all four, from the 28x28 image straight
-    into the field, so nothing is blurred twice and nothing is cut off at 28.
-    A point p of the field, seen from its middle, shows the image's point
+    One bilinear interpolation maps the 28x28 image to 32x32 pixels, so that
+    nothing is blurred twice or cut off at 28 pixels. With coordinates relative
+    to the centers of both images, the pixel p of the output is the pixel q of
+    the input:
 
         q = R(angle) [[1, shear], [0, 1]] diag(1 / s_x, 1 / s_y) (p - shift)
 
-    with all five numbers drawn uniformly, scales on a logarithmic axis. Keras'
-    `RandomRotation`, `RandomShear`, `RandomZoom` and `RandomTranslation` do
-    the same in four interpolations, from a generator whose state a resumed
-    run would have to restore.
+    where R is a rotation matrix and all five values are drawn uniformly, the
+    scales s_x and s_y on a logarithmic axis. `keras.layers.RandomRotation`,
+    `RandomShear`, `RandomZoom` and `RandomTranslation` need four
+    interpolations, and a random generator whose state would have to be
+    restored when a run resumes.
 
     Reference: Simard, Steinkraus and Platt, 2003, "Best practices for
     convolutional neural networks applied to visual document analysis".
 
     Args:
-        rotation: Largest angle either way, degrees.
-        shear: Largest horizontal shift per vertical pixel, pixels a pixel.
-        scale: Largest enlargement of the digit, as a factor; the smallest is
-            its inverse.
-        aspect: Largest factor by which one axis is stretched and the other
-            shrunk besides.
-        shift: Largest displacement either way and axis, pixels.
+        rotation: Maximum angle in both directions, in degrees.
+        shear: Maximum horizontal shift per vertical pixel.
+        scale: Maximum scale factor; the minimum is its inverse.
+        aspect: Maximum factor by which one axis is additionally stretched and
+            the other one compressed.
+        shift: Maximum translation along each axis in both directions, in
+            pixels.
 
     Call arguments:
         images: `(batch, 28, 28, 1)`, uint8.
-        seed: Integers `(2,)`: the same seed distorts in the same way.
+        seed: Integers `(2,)`. The same seed gives the same distortions.
 
     Returns:
         `(batch, 32, 32, 1)`, float32 in [0, 1].
 
     Example:
 
-    >>> still = RandomAffine(0.0, 0.0, 1.0, 1.0, 0.0)
+    >>> identity = RandomAffine(0.0, 0.0, 1.0, 1.0, 0.0)
     >>> digit = tf.one_hot([[13] * 28], 28, 255, 0, dtype=tf.uint8)[..., None]
-    >>> bool(tf.reduce_all(still(digit, [0, 0]) == pad_to_32x32(digit)))
+    >>> bool(tf.reduce_all(identity(digit, [0, 0]) == pad_to_32x32(digit)))
     True
     """
 
     def __init__(
-        self, rotation=10.0, shear=0.15, scale=1.1, aspect=1.08, shift=2.0
-    ):
-        self.rotation = math.radians(rotation)
+        self,
+        rotation: float = 10.0,
+        shear: float = 0.15,
+        scale: float = 1.1,
+        aspect: float = 1.08,
+        shift: float = 2.0,
+    ) -> None:
+        self.rotation = rotation
         self.shear = shear
-        self.scale = math.log(scale)
-        self.aspect = math.log(aspect)
+        self.scale = scale
+        self.aspect = aspect
         self.shift = shift
 
-    def __call__(self, images, seed):
-        """Distorts every image of the batch in its own way."""
+    def __call__(self, images: Tensor, seed: Tensor) -> Tensor:
+        """Distorts each image of the batch differently."""
         draws = tf.random.stateless_uniform(
             (6, tf.shape(images)[0]), seed, minval=-1, maxval=1
         )
-        transforms = field_to_image(
-            angle=draws[0] * self.rotation,
+        log_scale = draws[2] * math.log(self.scale)
+        log_aspect = draws[3] * math.log(self.aspect)
+        transforms = inverse_affine_transforms(
+            angle=draws[0] * math.radians(self.rotation),
             shear=draws[1] * self.shear,
-            scale_x=tf.exp(draws[2] * self.scale + draws[3] * self.aspect),
-            scale_y=tf.exp(draws[2] * self.scale - draws[3] * self.aspect),
+            scale_x=tf.exp(log_scale + log_aspect),
+            scale_y=tf.exp(log_scale - log_aspect),
             shift_x=draws[4] * self.shift,
             shift_y=draws[5] * self.shift,
-            image=images.shape[1],
+            input_size=images.shape[1],
         )
         return tf.raw_ops.ImageProjectiveTransformV3(
             images=tf.cast(images, tf.float32) / 255,
             transforms=transforms,
-            output_shape=[FIELD, FIELD],
+            output_shape=[OUTPUT_SIZE, OUTPUT_SIZE],
             fill_value=0.0,
             interpolation="BILINEAR",
             fill_mode="CONSTANT",
         )
 
 
-def field_to_image(*, angle, shear, scale_x, scale_y, shift_x, shift_y, image):
-    """Six vectors (batch,) -> rows (batch, 8) of ImageProjectiveTransformV3."""
+def inverse_affine_transforms(
+    *,
+    angle: Tensor,
+    shear: Tensor,
+    scale_x: Tensor,
+    scale_y: Tensor,
+    shift_x: Tensor,
+    shift_y: Tensor,
+    input_size: int,
+) -> Tensor:
+    """Transforms from output to input pixels: six `(batch,)` -> `(batch, 8)`.
+
+    Each row is an argument `transforms` of `ImageProjectiveTransformV3`.
+    """
     cosine, sine = tf.cos(angle), tf.sin(angle)
     xx, xy = cosine / scale_x, (cosine * shear - sine) / scale_y
     yx, yy = sine / scale_x, (sine * shear + cosine) / scale_y
-    x, y = (FIELD - 1) / 2 + shift_x, (FIELD - 1) / 2 + shift_y
-    middle = (image - 1) / 2
+    x, y = (OUTPUT_SIZE - 1) / 2 + shift_x, (OUTPUT_SIZE - 1) / 2 + shift_y
+    middle = (input_size - 1) / 2
     zero = tf.zeros_like(angle)
     return tf.stack(
         [

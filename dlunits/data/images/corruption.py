@@ -1,31 +1,38 @@
-"""(noisy, clean) pairs for denoising, as pure functions of (seed, step)."""
+"""Corruption of images, and (noisy, clean) pairs for denoising."""
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from dlunits.data.batches import disable_autotune, training_batches
+from dlunits.typing import Array, ArrayLike, Tensor
+
+# Function of a float batch and a seed of shape (2,) to the noisy batch.
+Corruption: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
-def gaussian_noise(stddev, clip=(0.0, 1.0)):
-    """Corruption that adds Gaussian noise, then clips to the range.
+def gaussian_noise(
+    stddev: float, clip: tuple[float, float] | None = (0.0, 1.0)
+) -> Corruption:
+    """Additive Gaussian noise, clipped to the range of the images.
 
         y = clip(x + stddev * n),    n ~ N(0, 1) for each value
 
     Args:
-        stddev: Float, not negative, in the unit of the images.
-        clip: Pair, the ends of the range of the images, or `None` for noise
-            as it is.
+        stddev: Standard deviation, not negative, in the unit of the images.
+        clip: Minimum and maximum of the images, or `None` not to clip.
 
     Returns:
         Function `corrupt(images, seed)` of a float batch and a seed of shape
-        `(2,)`, which gives a batch of the same shape and type. The same seed
-        gives the same noise.
+        `(2,)` to a batch of the same shape and type. The same seed gives the
+        same noise.
 
     Raises:
-        ValueError: If `stddev` is negative or not finite, or `clip` is no
-            range.
+        ValueError: If `stddev` is negative or not finite, or `clip` is not
+            a range.
 
     Example:
 
@@ -36,14 +43,14 @@ def gaussian_noise(stddev, clip=(0.0, 1.0)):
     """
     if not 0 <= stddev < math.inf:
         raise ValueError(
-            "`stddev` must be a finite number, not negative. Received: "
+            "`stddev` must be a finite, non-negative number. Received: "
             f"{stddev=}"
         )
     if clip is not None:
         check_range(*clip)
 
-    def corrupt(images, seed):
-        images = as_floats(images)
+    def corrupt(images: Tensor, seed: Tensor) -> Tensor:
+        images = to_float_tensor(images)
         noise = tf.random.stateless_normal(tf.shape(images), seed)
         noisy = images + tf.cast(stddev * noise, images.dtype)
         return noisy if clip is None else tf.clip_by_value(noisy, *clip)
@@ -51,23 +58,22 @@ def gaussian_noise(stddev, clip=(0.0, 1.0)):
     return corrupt
 
 
-def masking_noise(rate, mask_value=0.0):
-    """Corruption that replaces values by `mask_value`.
+def masking_noise(rate: float, mask_value: float = 0.0) -> Corruption:
+    """Masking noise: replaces random values by a constant.
 
         y = mask_value  if u < rate,  else x,    u uniform for each value
 
-    `dlunits.layers.MaskingNoise` does the same inside a model.
+    As a layer: `dlunits.layers.MaskingNoise`.
 
     Args:
-        rate: Float in [0, 1], the expected share of values replaced.
-        mask_value: Float, what stands for a missing value.
+        rate: Expected fraction of replaced values, in [0, 1].
+        mask_value: Value of the replaced values.
 
     Returns:
         Function `corrupt(images, seed)`, see `gaussian_noise`.
 
     Raises:
-        ValueError: If `rate` lies outside [0, 1], or `mask_value` is not
-            finite.
+        ValueError: If `rate` is not in [0, 1], or `mask_value` is not finite.
 
     Example:
 
@@ -81,8 +87,8 @@ def masking_noise(rate, mask_value=0.0):
             f"`mask_value` must be finite. Received: {mask_value=}"
         )
 
-    def corrupt(images, seed):
-        images = as_floats(images)
+    def corrupt(images: Tensor, seed: Tensor) -> Tensor:
+        images = to_float_tensor(images)
         draws = tf.random.stateless_uniform(tf.shape(images), seed)
         masked = tf.constant(mask_value, images.dtype)
         return tf.where(draws < rate, masked, images)
@@ -90,26 +96,28 @@ def masking_noise(rate, mask_value=0.0):
     return corrupt
 
 
-def salt_and_pepper_noise(rate, low=0.0, high=1.0):
-    """Corruption that replaces values by either end of the range.
+def salt_and_pepper_noise(
+    rate: float, low: float = 0.0, high: float = 1.0
+) -> Corruption:
+    """Salt-and-pepper noise: replaces random values by minimum or maximum.
 
         y = low   if u < rate / 2
             high  if rate / 2 <= u < rate
             x     else,                       u uniform for each value
 
-    `dlunits.layers.SaltAndPepperNoise` does the same inside a model.
+    As a layer: `dlunits.layers.SaltAndPepperNoise`.
 
     Args:
-        rate: Float in [0, 1], the expected share of values replaced.
-        low: Float, the smallest value of the range: pepper.
-        high: Float, the largest value of the range: salt.
+        rate: Expected fraction of replaced values, in [0, 1].
+        low: Minimum of the images: pepper.
+        high: Maximum of the images: salt.
 
     Returns:
         Function `corrupt(images, seed)`, see `gaussian_noise`.
 
     Raises:
-        ValueError: If `rate` lies outside [0, 1], or `low` and `high` are not
-            the finite ends of a range.
+        ValueError: If `rate` is not in [0, 1], or `low` and `high` are not a
+            finite range.
 
     Example:
 
@@ -121,8 +129,8 @@ def salt_and_pepper_noise(rate, low=0.0, high=1.0):
     check_rate(rate)
     check_range(low, high)
 
-    def corrupt(images, seed):
-        images = as_floats(images)
+    def corrupt(images: Tensor, seed: Tensor) -> Tensor:
+        images = to_float_tensor(images)
         draws = tf.random.stateless_uniform(tf.shape(images), seed)
         pepper = tf.constant(low, images.dtype)
         salt = tf.constant(high, images.dtype)
@@ -133,38 +141,38 @@ def salt_and_pepper_noise(rate, low=0.0, high=1.0):
 
 
 def denoising_batches(
-    images,
-    corrupt,
+    images: Array,
+    corrupt: Corruption,
     *,
-    batch_size,
-    seed,
-    first_step,
-    last_step,
-    prepare=tf.identity,
-):
-    """Yields (noisy, clean) of training steps `first_step` to `last_step`.
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    prepare: Callable[[Tensor], Tensor] = tf.identity,
+) -> tf.data.Dataset:
+    """Shuffled (noisy, clean) batches of the training steps in a range.
 
-    Every epoch sees the images in a new order and under new noise. Both
-    depend on the seed and the step alone, so a resumed run gets the noise of
-    one never stopped. See `dlunits.data.batches.training_batches`.
+    Every epoch has a new order and new noise. Both depend on the seed and the
+    step only, so that a resumed run gets the same batches as one that was not
+    interrupted. See `dlunits.data.batches.training_batches`.
 
     Args:
         images: Array `(num_images, ...)`.
         corrupt: Function of a float batch and a seed of shape `(2,)` to the
             noisy batch, such as `gaussian_noise(0.5)`.
-        batch_size: Images a step, at most `num_images`.
-        seed: Integer, seed of the order and of the noise.
-        first_step: Integer, counted from 0 over the whole run.
-        last_step: Integer, one past the last step.
-        prepare: Function of a batch of `images` to clean floats, for images
-            that are kept as uint8.
+        batch_size: Images per step, at most `num_images`.
+        seed: Seed of the order and of the noise.
+        first_step: First step, counted from 0 over the whole run.
+        last_step: Last step plus 1.
+        prepare: Function of a batch of `images` to clean floats, for uint8
+            images.
 
     Returns:
-        A `tf.data.Dataset` of (noisy batch, clean batch).
+        Data set of (noisy batch, clean batch).
 
     Raises:
-        ValueError: If an image holds NaN or infinity, or there are fewer
-            images than one batch needs.
+        ValueError: If a pixel is NaN or infinite, or there are fewer images
+            than one batch needs.
 
     Example:
 
@@ -177,13 +185,13 @@ def denoising_batches(
     """
     check_finite(images)
 
-    def pair(images, seed):
+    def pair(images: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         clean = prepare(images)
         return corrupt(clean, seed), clean
 
     batches = training_batches(
         images,
-        np.zeros(len(images), "uint8"),  # the clean image is the target
+        np.zeros(len(images), "uint8"),  # not used: clean images are targets
         batch_size=batch_size,
         seed=seed,
         first_step=first_step,
@@ -194,27 +202,32 @@ def denoising_batches(
 
 
 def denoising_evaluation_batches(
-    images, corrupt, *, seed, prepare=tf.identity, batch_size=1000
-):
-    """Yields (noisy, clean) of every image once, in order, none left out.
+    images: Array,
+    corrupt: Corruption,
+    *,
+    seed: int,
+    prepare: Callable[[Tensor], Tensor] = tf.identity,
+    batch_size: int = 1000,
+) -> tf.data.Dataset:
+    """(noisy, clean) batches of all images once, in order.
 
-    The noise of an image depends on `seed` and on its place in `images`
-    alone: it is the same at every pass and for every batch size. No training
-    step of that seed has it.
+    The noise of an image depends on `seed` and on its index in `images` only:
+    it is the same in every epoch and for every batch size, and differs from
+    the noise of all training steps of that seed.
 
     Args:
         images: Array `(num_images, ...)`.
         corrupt: Function of a float batch and a seed of shape `(2,)` to the
             noisy batch.
-        seed: Integer.
+        seed: Seed of the noise.
         prepare: Function of a batch of `images` to clean floats.
-        batch_size: Images a batch; the last one may be smaller.
+        batch_size: Images per batch; the last one may be smaller.
 
     Returns:
-        A `tf.data.Dataset` of (noisy batch, clean batch).
+        Data set of (noisy batch, clean batch).
 
     Raises:
-        ValueError: If an image holds NaN or infinity.
+        ValueError: If a pixel is NaN or infinite.
 
     Example:
 
@@ -226,25 +239,25 @@ def denoising_evaluation_batches(
     """
     check_finite(images)
 
-    def pair(index, image):
+    def pair(index: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
         clean = prepare(image[None])
         noisy = corrupt(clean, tf.stack([seed, -1 - index]))
         return noisy[0], clean[0]
 
-    images = tf.data.Dataset.from_tensor_slices(images).enumerate()
-    pairs = images.map(pair, num_parallel_calls=2, deterministic=True)
+    numbered = tf.data.Dataset.from_tensor_slices(images).enumerate()
+    pairs = numbered.map(pair, num_parallel_calls=2, deterministic=True)
     return disable_autotune(pairs.batch(batch_size).prefetch(4))
 
 
-def check_finite(images):
-    """Refuses images that no model can learn from.
+def check_finite(images: ArrayLike) -> None:
+    """Raises ValueError for images with NaN or infinity.
 
     Args:
         images: Array `(num_images, ...)`.
 
     Raises:
-        ValueError: If a value is NaN or infinite, with the place of the first
-            such image.
+        ValueError: If a pixel is NaN or infinite. The message contains the
+            index of the first such image.
 
     Example:
 
@@ -252,40 +265,44 @@ def check_finite(images):
     Traceback (most recent call last):
     ...
     ValueError: Every pixel must be a finite number. Received: NaN or \
-infinity in 1 of 3 images, first in image 1 (counted from 0). Leave it \
-out, or mend it.
+infinity in 1 of 3 images, first in image 1 (counted from 0). Remove it, or \
+replace the values.
     """
-    finite = np.isfinite(images).all(axis=tuple(range(1, np.ndim(images))))
+    images = np.asarray(images)
+    finite = np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
     if not finite.all():
         raise ValueError(
             "Every pixel must be a finite number. Received: NaN or infinity "
             f"in {np.sum(~finite)} of {len(images)} images, first in "
-            f"image {np.argmin(finite)} (counted from 0). Leave it out, or "
-            "mend it."
+            f"image {np.argmin(finite)} (counted from 0). Remove it, or "
+            "replace the values."
         )
 
 
-def check_rate(rate):
+def check_rate(rate: float) -> None:
+    """Raises ValueError unless `rate` is in [0, 1]."""
     if not 0 <= rate <= 1:
         raise ValueError(
-            "`rate` is the share of values to replace and must lie in [0, 1]. "
+            "`rate` is a fraction of the values and must be in [0, 1]. "
             f"Received: {rate=}"
         )
 
 
-def check_range(low, high):
+def check_range(low: float, high: float) -> None:
+    """Raises ValueError unless `low` < `high`, both finite."""
     if not -math.inf < low < high < math.inf:
         raise ValueError(
-            "A range must be two finite numbers, the lower one first. "
+            "A range must be two finite numbers, the smaller one first. "
             f"Received: ({low}, {high})"
         )
 
 
-def as_floats(images):
+def to_float_tensor(images: Tensor) -> Tensor:
+    """Tensor of floats; raises ValueError for other types."""
     images = tf.convert_to_tensor(images)
     if not images.dtype.is_floating:
         raise ValueError(
-            "Noise needs images of floats: divide by the largest value "
-            f"first. Received: {images.dtype.name}"
+            "Images must be floats: divide integers by their maximum first. "
+            f"Received: {images.dtype.name}"
         )
     return images

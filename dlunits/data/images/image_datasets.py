@@ -1,8 +1,10 @@
-"""Handwritten digits and other small images to tell apart, as arrays."""
+"""Image classification data sets with 28x28 gray images, as arrays."""
 
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,10 +16,17 @@ from dlunits.data.tfds_store import (
     find_prepared,
     read_prepared,
 )
+from dlunits.typing import Array, Path
+
+# Images and labels.
+Split: TypeAlias = tuple[Array, Array]
+
+# Description, splits by name, and names of the classes.
+Source: TypeAlias = tuple[str, dict[str, Split], tuple[str, ...]]
 
 TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 
-# The smallest of the files that TFDS downloads, asked for before it starts.
+# The smallest file that TFDS downloads; requested first to test the network.
 PROBES = {
     "mnist": "https://storage.googleapis.com/cvdf-datasets/mnist/"
     "t10k-labels-idx1-ubyte.gz",
@@ -27,82 +36,86 @@ PROBES = {
 
 DATASETS = ("auto", *TITLES, "digits")
 
-# Where a data set has no test split of its own.
+# For data sets without a test split.
 TEST_FRACTION = 1 / 6
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageDataset:
-    """Images and labels of a data set, in three parts that share no image.
+    """Image classification data set with three disjoint splits.
 
-    Each part is a pair `(images, labels)`: uint8 `(n, 28, 28, 1)` and int32
-    `(n,)`, indices into `class_names`. Published sets are light on black;
-    images out of a folder keep the polarity they have there.
+    Each split is a pair `(images, labels)`: uint8 `(n, 28, 28, 1)` and int32
+    `(n,)`, indices into `class_names`. Images of published data sets are light
+    on black; images of a folder keep their polarity.
 
     Args:
-        name: Name of the data set that was loaded, such as `"mnist"`.
-        handwriting: Whether the images are digits made as MNIST's are, and
-            so as `dlunits.data.images.handwriting` draws them.
-        source: One sentence for the log and the report: what was used, from
-            where and, if it was chosen automatically, why.
-        class_names: Tuple of strings.
-        train, validation, test: What to train on, to choose by, and to judge
-            by once.
+        name: Name of the data set, such as `"mnist"`.
+        handwriting: Whether the images are digits in the format of MNIST, as
+            `dlunits.data.images.handwriting` extracts them from photos.
+        source: One sentence for messages and reports: which data set is used,
+            where it comes from and, after an automatic choice, why.
+        class_names: Name of each class.
+        train, validation, test: Splits.
     """
 
     name: str
     handwriting: bool
     source: str
-    class_names: tuple
-    train: tuple
-    validation: tuple
-    test: tuple
+    class_names: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
 
     @property
-    def fingerprint(self):
-        """Hexadecimal digits that change with any image, label or split."""
+    def fingerprint(self) -> str:
+        """Hash of all images, labels and class names, 16 hexadecimal digits."""
         digest = hashlib.sha256(repr(self.class_names).encode())
         for images, labels in (self.train, self.validation, self.test):
-            digest.update(np.ascontiguousarray(images))
-            digest.update(np.ascontiguousarray(labels))
+            digest.update(np.ascontiguousarray(images).data)
+            digest.update(np.ascontiguousarray(labels).data)
         return digest.hexdigest()[:16]
 
 
-def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
-    """Loads a data set of 28x28 images, split in three.
+def load(
+    dataset: str = "auto",
+    *,
+    data_dir: Path | None = None,
+    validation_fraction: float = 1 / 12,
+    seed: int = 0,
+) -> ImageDataset:
+    """Loads a data set of 28x28 images with three splits.
 
-    - `"mnist"`, `"fashion_mnist"`: prepared by TFDS in `data_dir`, in
-      `$TFDS_DATA_DIR` or in `~/tensorflow_datasets`; else downloaded through
-      TFDS to the first of these that is set.
-    - `"digits"`: the 1,797 digits inside scikit-learn, `to_mnist_format`.
-    - a path: a folder of images with one subfolder a class, see
-      `read_image_folder`.
-    - `"auto"`: MNIST as above, or `"digits"` if there is neither a prepared
-      MNIST nor a network; `ImageDataset.source` says so. A data set asked for
-      by its name is never replaced by another.
+    - `"mnist"`, `"fashion_mnist"`: prepared by TensorFlow Datasets (TFDS) in
+      `data_dir`, in `$TFDS_DATA_DIR` or in `~/tensorflow_datasets`; otherwise
+      downloaded by TFDS to the first of these that is set.
+    - `"digits"`: the 1,797 digits in scikit-learn, see `to_mnist_format`.
+    - a path: a folder with one subfolder of images per class, see
+      `dlunits.data.images.image_folder.read_image_folder`.
+    - `"auto"`: MNIST as above, or `"digits"` if MNIST is neither prepared nor
+      can be downloaded; `ImageDataset.source` contains the reason. A data set
+      requested by its name is never replaced.
 
-    The test part is the published test split, whole and in its order; for
-    `"digits"` and folders it is a sixth. The validation part comes out of
-    what is left. Both are drawn by `seed` and stratified: every class gives
-    its share, at least one image.
+    The test split is the published one; of `"digits"` and folders it is one
+    sixth. The validation split is taken from the rest. Both are stratified
+    random samples with at least one image per class.
 
     Args:
         dataset: One of the names above, or the path of a folder.
         data_dir: Folder of data sets prepared by TFDS. It must exist.
-        validation_fraction: Part of the training split that is set apart for
-            validation, between 0 and 1. With the default MNIST gives 5,000
-            of 60,000.
-        seed: Non-negative integer.
+        validation_fraction: Fraction of the training images that becomes the
+            validation split, between 0 and 1. The default gives 5,000 of the
+            60,000 images of MNIST.
+        seed: Seed of the random splits, not negative.
 
     Returns:
         `ImageDataset`.
 
     Raises:
         ValueError: If `dataset` is not known, `validation_fraction` or `seed`
-            is out of range, or a class has too few images for three parts.
-        OSError: If `data_dir`, the prepared data set or an image can not be
-            read, or if the data set has to be downloaded and can not be: a
-            host that does not answer is given up after 2 seconds.
+            is out of range, or a class has too few images for three splits.
+        OSError: If `data_dir`, the prepared data set or an image cannot be
+            read, or the data set cannot be downloaded. Hosts that do not
+            answer are given up after 2 seconds.
 
     Example:
 
@@ -113,7 +126,7 @@ def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
     """
     if not 0 < validation_fraction < 1:
         raise ValueError(
-            "`validation_fraction` must lie between 0 and 1. Received: "
+            "`validation_fraction` must be between 0 and 1. Received: "
             f"{validation_fraction=}"
         )
     if seed < 0:
@@ -143,17 +156,23 @@ def load(dataset="auto", *, data_dir=None, validation_fraction=1 / 12, seed=0):
     )
 
 
-def stratified_split(images, labels, fraction, seed, class_names):
-    """Splits images and labels in two, each class in the same proportion.
+def stratified_split(
+    images: Array,
+    labels: Array,
+    fraction: float,
+    seed: int | Sequence[int],
+    class_names: Sequence[str],
+) -> tuple[Split, Split]:
+    """Random split of images and labels, stratified by class.
 
-    Class by class the shares are rounded so that their sum is `fraction` of
-    all images, rounded; but every class gives at least one image. Both parts
+    The numbers of images per class are rounded such that their sum is
+    `fraction` of all images, with at least one image per class. Both parts
     keep the order of the images.
 
     Args:
         images: Array `(n, ...)`.
         labels: Integer array `(n,)`, indices into `class_names`.
-        fraction: Part of the images that is held out.
+        fraction: Fraction of the images that is held out.
         seed: Seed of `numpy.random.default_rng`.
         class_names: Names for the error message.
 
@@ -180,17 +199,26 @@ def stratified_split(images, labels, fraction, seed, class_names):
             raise ValueError(
                 "Every class needs images for training, validation and test. "
                 f"Received: {count} of class {class_names[label]!r} to take "
-                f"{share} from. Add images, or make the part held out smaller."
+                f"{share} from. Add images, or hold out a smaller fraction."
             )
         mask[rng.permutation(np.flatnonzero(labels == label))[:share]] = True
     return (images[~mask], labels[~mask]), (images[mask], labels[mask])
 
 
-def stratified_sample(data, number, seed):
-    """That many training images in [0, 1] and their labels, stratified.
+def stratified_sample(data: ImageDataset, number: int, seed: int) -> Split:
+    """Random sample of the training images, stratified by class.
 
-    Drawn one after the other from the class that is furthest behind its share,
-    so that a class of few images has at least one of them.
+    Images are drawn one after the other from the class that is furthest behind
+    its share, so that small classes have at least one image.
+
+    Args:
+        data: Data set.
+        number: Number of images.
+        seed: Seed of the sample.
+
+    Returns:
+        `(images, labels)`: float32 `(number, 28, 28, 1)` in [0, 1], and int32
+        `(number,)`.
     """
     images, labels = data.train
     order = np.random.default_rng([seed, number]).permutation(len(labels))
@@ -202,50 +230,51 @@ def stratified_sample(data, number, seed):
     return images[rows] / np.float32(255), labels[rows]
 
 
-def to_mnist_format(images):
-    """Makes 8x8 gray digits look like MNIST's 28x28.
+def to_mnist_format(images: Array) -> Array:
+    """Converts 8x8 digits to 28x28 images in the format of MNIST.
 
-    As MNIST was made: the digit fills a field of 20x20 (by Lanczos
-    interpolation), which lies in the 28x28 so that the center of mass of the
-    ink is the center of the image. Interpolation alone makes the strokes
-    wider than MNIST's; without the faintest quarter of the ink 13 % of the
-    pixels are more than half black, and so they are in MNIST.
+    The digit is resized to 20x20 pixels (Lanczos interpolation) and placed
+    such that its center of mass is the center of the 28x28 image. As
+    interpolation makes strokes wider than those of MNIST, the lowest quarter
+    of the range is removed; 13 % of the pixels are then above half of the
+    maximum, as in MNIST.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to
     document recognition", section III.A.
 
     Args:
-        images: Array `(n, 8, 8)`, ink from 0 to 16.
+        images: Array `(n, 8, 8)`, foreground from 0 to 16.
 
     Returns:
-        uint8 array `(n, 28, 28, 1)`, ink from 0 to 255.
+        uint8 array `(n, 28, 28, 1)`, foreground from 0 to 255.
 
     Example:
 
-    >>> ink = np.zeros((1, 8, 8))
-    >>> ink[0, :, 5] = 16  # a stroke right of the middle ends in the middle
-    >>> np.flatnonzero(to_mnist_format(ink)[0, 14, :, 0]).tolist()
+    >>> digit = np.zeros((1, 8, 8))
+    >>> digit[0, :, 5] = 16  # a stroke right of the center becomes centered
+    >>> np.flatnonzero(to_mnist_format(digit)[0, 14, :, 0]).tolist()
     [12, 13, 14, 15]
     """
     from PIL import Image
 
     digits = np.zeros((len(images), 28, 28, 1), "uint8")
-    middles = np.arange(20) + 0.5  # of the pixels of the field
+    centers = np.arange(20) + 0.5  # of the resized pixels
     for image, digit in zip(images, digits, strict=True):
-        field = Image.fromarray(image.astype("float32") / 16).resize(
+        resized = Image.fromarray(image.astype("float32") / 16).resize(
             (20, 20), Image.Resampling.LANCZOS
         )
-        ink = np.clip((np.asarray(field) - 0.25) / 0.75, 0, 1)
-        if not ink.any():
-            continue  # blank stays blank
-        center = np.array([middles @ ink.sum(1), middles @ ink.sum(0)])
-        top, left = np.clip(np.round(14 - center / ink.sum()), 0, 8).astype(int)
-        digit[top : top + 20, left : left + 20, 0] = np.round(255 * ink)
+        level = np.clip((np.asarray(resized) - 0.25) / 0.75, 0, 1)
+        total = level.sum()
+        if total == 0:
+            continue  # a blank image stays blank
+        center = np.array([centers @ level.sum(1), centers @ level.sum(0)])
+        top, left = np.clip(np.round(14 - center / total), 0, 8).astype(int)
+        digit[top : top + 20, left : left + 20, 0] = np.round(255 * level)
     return digits
 
 
-def _choose(data_dir):
-    """Name of the data set that "auto" stands for, and why."""
+def _choose(data_dir: Path | None) -> tuple[str, str]:
+    """Data set of `"auto"`, and the reason for the choice."""
     if find_prepared("mnist", data_dir):
         return "mnist", " (automatic choice: it was found there)"
     try:
@@ -255,7 +284,7 @@ def _choose(data_dir):
     return "mnist", " (automatic choice: it could be downloaded)"
 
 
-def _fetch(name, data_dir):
+def _fetch(name: str, data_dir: Path | None) -> pathlib.Path:
     try:
         check_host(PROBES[name])
         return download(name, data_dir)
@@ -266,16 +295,16 @@ def _fetch(name, data_dir):
         ) from error
 
 
-def _published(name, data_dir):
+def _published(name: str, data_dir: Path | None) -> Source:
     directory = find_prepared(name, data_dir)
     if directory is None:
         try:
             directory = _fetch(name, data_dir)
         except OSError as error:
             raise OSError(
-                f"{error}. Name a folder that holds {name} prepared by TFDS "
-                "(`data_dir` or TFDS_DATA_DIR), connect to the network, or "
-                "use the dataset 'digits', which needs neither."
+                f"{error}. Set `data_dir` or TFDS_DATA_DIR to a folder that "
+                f"contains {name} prepared by TFDS, connect to the network, or "
+                "use the data set 'digits', which needs neither."
             ) from error
     splits, class_names = read_prepared(directory)
     if {"train", "test"} - splits.keys() or any(
@@ -285,13 +314,13 @@ def _published(name, data_dir):
         raise OSError(
             f"{TITLES[name]} must have the splits 'train' and 'test' of 28x28 "
             f"images. Received: {shapes} in {directory}. Delete that folder "
-            "to have it downloaded again, or name another data directory."
+            "to download it again, or choose another data directory."
         )
     source = f"{TITLES[name]}, prepared by TFDS in {directory}"
     return source, splits, class_names
 
 
-def _embedded():
+def _embedded() -> Source:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -304,17 +333,17 @@ def _embedded():
     return source, {"train": (images, labels.astype("int32"))}, class_names
 
 
-def _folder(path):
+def _folder(path: Path) -> Source:
     folder = pathlib.Path(path).expanduser()
     if not str(path) or not folder.is_dir():
         raise ValueError(
             f"`dataset` must be one of {', '.join(DATASETS)}, or the path of "
-            "a folder with one subfolder of images a class. Received: "
+            "a folder with one subfolder of images per class. Received: "
             f"dataset={str(path)!r}"
         )
     images, labels, class_names = read_image_folder(folder)
     source = (
         f"{len(images):,} images of {len(class_names)} classes in "
-        f"{folder.resolve()}, in gray 28x28"
+        f"{folder.resolve()}, as gray 28x28"
     )
     return source, {"train": (images, labels)}, class_names

@@ -370,14 +370,14 @@ def find_image_files(paths: Iterable[Path]) -> list[pathlib.Path]:
     >>> find_image_files(["b.png", "a.png", "b.png"])
     [PosixPath('b.png'), PosixPath('a.png')]
     """
-    paths = [pathlib.Path(path).expanduser() for path in paths]
+    expanded = [pathlib.Path(path).expanduser() for path in paths]
     files: dict[pathlib.Path, None] = {}
-    for path in paths:
+    for path in expanded:
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.is_file())
             files |= {p: None for p in inside if not p.name.startswith(".")}
         else:
             files[path] = None
     if not files:
-        raise ValueError(f"No files in {', '.join(map(str, paths))}")
+        raise ValueError(f"No files in {', '.join(map(str, expanded))}")
     return list(files)

@@ -61,8 +61,8 @@ def recognize_files(model: Any, paths: Iterable[Path]) -> list[dict[str, Any]]:
         of that digit) and `scores` (probabilities of all digits) follow, or
         `error`, one line on why the file is not recognized.
     """
-    paths = [pathlib.Path(path) for path in paths]
-    digits, errors = extract_all(dict.fromkeys(paths))
+    files = [pathlib.Path(path) for path in paths]
+    digits, errors = extract_all(dict.fromkeys(files))
     scores: dict[pathlib.Path, list[float]] = {}
     if digits:
         outputs = model.serving_default(tf.stack(list(digits.values())))
@@ -70,15 +70,15 @@ def recognize_files(model: Any, paths: Iterable[Path]) -> list[dict[str, Any]]:
             zip(digits, outputs["scores"].numpy().tolist(), strict=True)
         )
     return [
-        {"file": str(path), "error": errors[path]}
-        if path in errors
+        {"file": str(file), "error": errors[file]}
+        if file in errors
         else {
-            "file": str(path),
-            "digit": scores[path].index(max(scores[path])),
-            "confidence": max(scores[path]),
-            "scores": scores[path],
+            "file": str(file),
+            "digit": scores[file].index(max(scores[file])),
+            "confidence": max(scores[file]),
+            "scores": scores[file],
         }
-        for path in paths
+        for file in files
     ]
 
 

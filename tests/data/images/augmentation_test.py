@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from dlunits.data.images.augmentation import (
     RandomAffine,
-    field_to_image,
+    inverse_affine_transforms,
     pad_to_32x32,
 )
 from dlunits.data.images.image_datasets import load, to_mnist_format
@@ -24,7 +24,7 @@ def digits():
 
 
 def draws(count, seed=SEED):
-    """The six numbers in [-1, 1) that each image's distortion is made of."""
+    """The six random numbers in [-1, 1) of each image."""
     return tf.random.stateless_uniform((6, count), seed, -1, 1).numpy()
 
 
@@ -38,17 +38,17 @@ def affine_np(image, angle, shear, scale_x, scale_y, shift_x, shift_y):
     )
     shearing = np.array([[1, shear], [0, 1]])
     matrix = rotation @ shearing @ np.diag([1 / scale_x, 1 / scale_y])
-    field = np.zeros((32, 32))
+    padded = np.zeros((32, 32))
     for row in range(32):
         for column in range(32):
             p = np.array([column - 15.5, row - 15.5])  # from the middle
             q = matrix @ (p - [shift_x, shift_y])
-            field[row, column] = bilinear_np(image, q[0] + 13.5, q[1] + 13.5)
-    return field
+            padded[row, column] = bilinear_np(image, q[0] + 13.5, q[1] + 13.5)
+    return padded
 
 
 def bilinear_np(image, x, y):
-    """Four neighbors weighted by nearness; beyond the edge there is 0."""
+    """Four neighbors weighted by distance; pixels outside are 0."""
     left, top = math.floor(x), math.floor(y)
     total = 0.0
     for row in (top, top + 1):
@@ -60,7 +60,7 @@ def bilinear_np(image, x, y):
 
 
 def parameters(affine, draw):
-    """The equation's numbers for one image's draws."""
+    """Parameters of the equation for the random numbers of an image."""
     angle, shear, scale, aspect, x, y = draw
     return {
         "angle": math.radians(affine["rotation"]) * angle,
@@ -72,7 +72,7 @@ def parameters(affine, draw):
     }
 
 
-STILL = {
+IDENTITY = {
     "rotation": 0.0,
     "shear": 0.0,
     "scale": 1.0,
@@ -99,8 +99,8 @@ STILL = {
     ],
     ids=lambda amplitudes: " ".join(amplitudes),
 )
-def test_distorts_as_the_equation_says(digits, amplitudes):
-    affine, images = STILL | amplitudes, digits[:3]
+def test_distortions_follow_the_equation(digits, amplitudes):
+    affine, images = IDENTITY | amplitudes, digits[:3]
     expected = [
         affine_np(image[..., 0] / 255.0, **parameters(affine, draw))
         for image, draw in zip(images, draws(3).T, strict=True)
@@ -110,7 +110,7 @@ def test_distorts_as_the_equation_says(digits, amplitudes):
     )
 
 
-def test_all_amplitudes_are_reached_and_none_is_passed():
+def test_draws_fill_the_range_and_do_not_exceed_it():
     """20,000 draws of each: within 1 % of either end, and not beyond."""
     many = draws(20_000)
     assert many.min(axis=1) == pytest.approx(-1, abs=0.01)
@@ -118,34 +118,34 @@ def test_all_amplitudes_are_reached_and_none_is_passed():
     assert np.abs(many).max() <= 1
 
 
-def test_without_amplitudes_it_places_the_image_in_the_field(digits):
+def test_without_amplitudes_images_are_padded(digits):
     np.testing.assert_array_equal(
-        RandomAffine(**STILL)(digits, SEED), pad_to_32x32(digits)
+        RandomAffine(**IDENTITY)(digits, SEED), pad_to_32x32(digits)
     )
 
 
-def test_the_field_has_two_empty_pixels_on_every_side(digits):
-    field = pad_to_32x32(digits)
-    assert field.dtype == tf.float32
+def test_padding_adds_two_empty_pixels_on_every_side(digits):
+    padded = pad_to_32x32(digits)
+    assert padded.dtype == tf.float32
     np.testing.assert_array_equal(
-        field[:, 2:30, 2:30], digits.astype("float32") / np.float32(255)
+        padded[:, 2:30, 2:30], digits.astype("float32") / np.float32(255)
     )
-    # all there is lies in the middle
-    assert float(tf.reduce_sum(field)) == pytest.approx(digits.sum() / 255)
+    # nothing lies outside
+    assert float(tf.reduce_sum(padded)) == pytest.approx(digits.sum() / 255)
 
 
 def moved(images, x, y):
     one = tf.ones(len(images))
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(images, tf.float32) / 255,
-        transforms=field_to_image(
+        transforms=inverse_affine_transforms(
             angle=0 * one,
             shear=0 * one,
             scale_x=one,
             scale_y=one,
             shift_x=x * one,
             shift_y=y * one,
-            image=28,
+            input_size=28,
         ),
         output_shape=[32, 32],
         fill_value=0.0,
@@ -164,20 +164,20 @@ def test_shifted_by_whole_pixels_it_is_the_same_image(digits, x, y):
     )
 
 
-def test_what_is_in_the_middle_stays_there():
-    """A disc about the middle is an ellipse about the middle."""
+def test_without_shift_the_center_stays():
+    """A centered disc becomes a centered ellipse."""
     y, x = np.mgrid[:28, :28] - 13.5
     disc = np.uint8(255 * (np.hypot(x, y) < 8))[None, ..., None]
     images = np.repeat(disc, 50, axis=0)
-    fields = RandomAffine(shift=0.0)(images, SEED).numpy()[..., 0]
-    assert np.ptp(fields, axis=0).max() > 0.5  # they were distorted
-    total = fields.sum((1, 2))
+    outputs = RandomAffine(shift=0.0)(images, SEED).numpy()[..., 0]
+    assert np.ptp(outputs, axis=0).max() > 0.5  # they were distorted
+    total = outputs.sum((1, 2))
     places = np.arange(32)
-    np.testing.assert_allclose(fields.sum(1) @ places / total, 15.5, atol=0.05)
-    np.testing.assert_allclose(fields.sum(2) @ places / total, 15.5, atol=0.05)
+    np.testing.assert_allclose(outputs.sum(1) @ places / total, 15.5, atol=0.05)
+    np.testing.assert_allclose(outputs.sum(2) @ places / total, 15.5, atol=0.05)
 
 
-def test_the_same_seed_distorts_in_the_same_way_and_another_does_not(digits):
+def test_the_same_seed_gives_the_same_distortions(digits):
     distort = RandomAffine()
     first = distort(digits, SEED).numpy()
     np.testing.assert_array_equal(distort(digits, SEED), first)
@@ -186,13 +186,13 @@ def test_the_same_seed_distorts_in_the_same_way_and_another_does_not(digits):
         assert changed.any(axis=(1, 2, 3)).all()
 
 
-def test_every_image_of_a_batch_is_distorted_in_its_own_way(digits):
+def test_every_image_of_a_batch_is_distorted_differently(digits):
     copies = np.repeat(digits[:1], 20, axis=0)
-    fields = RandomAffine()(copies, SEED).numpy().reshape(20, -1)
-    assert len(np.unique(fields, axis=0)) == 20
+    outputs = RandomAffine()(copies, SEED).numpy().reshape(20, -1)
+    assert len(np.unique(outputs, axis=0)) == 20
 
 
-def test_gives_the_same_inside_a_graph_of_any_batch_size(digits):
+def test_a_graph_gives_the_same_for_any_batch_size(digits):
     distort = RandomAffine()
     inside = tf.function(
         distort,
@@ -209,19 +209,19 @@ def test_gives_the_same_inside_a_graph_of_any_batch_size(digits):
         )
 
 
-def test_neither_ink_nor_range_is_lost_on_mnist(shared_data):
+def test_neither_foreground_nor_range_is_lost_on_mnist(shared_data):
     images = load("mnist", data_dir=shared_data / "tfds").test[0][:5000]
     distort = RandomAffine()
-    fields = distort(images, SEED).numpy()
-    assert fields.dtype == np.float32
-    assert fields.min() == 0
-    assert 0.99 < fields.max() <= 1 + 1e-6
+    outputs = distort(images, SEED).numpy()
+    assert outputs.dtype == np.float32
+    assert outputs.min() == 0
+    assert 0.99 < outputs.max() <= 1 + 1e-6
 
     # Rotation and shear keep areas, scaling multiplies them by s_x s_y, which
     # is scale^2: aspect stretches one axis and shrinks the other.
-    area = np.exp(2 * distort.scale * draws(len(images))[2])
-    ink = images.sum((1, 2, 3), dtype="float64") / 255
-    kept = fields.sum((1, 2, 3), dtype="float64") / (ink * area)
+    area = np.exp(2 * np.log(distort.scale) * draws(len(images))[2])
+    foreground = images.sum((1, 2, 3), dtype="float64") / 255
+    kept = outputs.sum((1, 2, 3), dtype="float64") / (foreground * area)
     assert kept.mean() == pytest.approx(1, abs=0.002)
     assert np.quantile(kept, 0.001) > 0.95
     assert kept.min() > 0.8

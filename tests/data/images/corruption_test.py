@@ -125,34 +125,34 @@ def test_half_precision_stays_half_and_close_to_single(corrupt):
 
 
 @every_corruption
-def test_refuses_integers(corrupt):
+def test_integer_images_are_refused(corrupt):
     with pytest.raises(ValueError, match=r"floats: divide.*Received: uint8"):
         corrupt(np.zeros((2, 3), "uint8"), SEED)
 
 
 @pytest.mark.parametrize("stddev", [-0.1, float("nan"), float("inf")])
-def test_refuses_a_deviation_that_is_none(stddev):
-    with pytest.raises(ValueError, match=f"not negative.*stddev={stddev}"):
+def test_a_negative_or_infinite_deviation_is_refused(stddev):
+    with pytest.raises(ValueError, match=f"non-negative.*stddev={stddev}"):
         gaussian_noise(stddev)
 
 
 @pytest.mark.parametrize("noise", [masking_noise, salt_and_pepper_noise])
 @pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
-def test_refuses_a_rate_that_is_no_share(noise, rate):
+def test_rates_outside_0_to_1_are_refused(noise, rate):
     with pytest.raises(ValueError, match=rf"\[0, 1\]. Received: rate={rate}"):
         noise(rate)
 
 
-def test_refuses_a_mask_that_is_no_number():
+def test_a_mask_value_of_nan_is_refused():
     with pytest.raises(ValueError, match="mask_value=nan"):
         masking_noise(0.5, mask_value=float("nan"))
 
 
 @pytest.mark.parametrize("ends", [(1, 0), (0, 0), (0, float("inf"))])
-def test_refuses_what_is_no_range(ends):
-    with pytest.raises(ValueError, match=r"lower one first. Received: \("):
+def test_invalid_ranges_are_refused(ends):
+    with pytest.raises(ValueError, match=r"smaller one first. Received: \("):
         gaussian_noise(0.5, clip=ends)
-    with pytest.raises(ValueError, match=r"lower one first. Received: \("):
+    with pytest.raises(ValueError, match=r"smaller one first. Received: \("):
         salt_and_pepper_noise(0.5, *ends)
 
 
@@ -160,7 +160,7 @@ def test_refuses_what_is_no_range(ends):
 
 
 def pairs(images, first_step, last_step, *, corrupt=None, seed=0, **options):
-    """Lists of (noisy, clean), one a step."""
+    """Lists of (noisy, clean), one per step."""
     batches = denoising_batches(
         images,
         corrupt or gaussian_noise(0.3, clip=None),
@@ -191,7 +191,7 @@ def test_the_noisy_batch_is_the_clean_one_corrupted_with_seed_and_step():
         np.testing.assert_array_equal(noisy, corrupt(clean, (9, step)))
 
 
-def test_every_epoch_sees_every_image_under_new_noise():
+def test_every_epoch_has_all_images_with_new_noise():
     images = random_images(12)  # three steps an epoch
     steps = pairs(images, 0, 6)
     first, second = noise_of(images, steps[:3]), noise_of(images, steps[3:])
@@ -203,7 +203,7 @@ def test_every_epoch_sees_every_image_under_new_noise():
 
 
 @pytest.mark.parametrize("resumed_at", [1, 3, 5])
-def test_a_resumed_run_sees_the_pairs_of_an_unbroken_one(resumed_at):
+def test_a_resumed_run_has_the_batches_of_an_uninterrupted_one(resumed_at):
     unbroken = pairs(random_images(12), 0, 7)
     resumed = pairs(random_images(12), resumed_at, 7)
     for (noisy, clean), (noisy_again, clean_again) in zip(
@@ -213,13 +213,13 @@ def test_a_resumed_run_sees_the_pairs_of_an_unbroken_one(resumed_at):
         np.testing.assert_array_equal(clean_again, clean)
 
 
-def test_seeds_have_noise_of_their_own():
+def test_other_seeds_give_other_noise():
     images = random_images(4)
     noise = [noise_of(images, pairs(images, 0, 1, seed=s)) for s in (0, 1)]
     assert (noise[0] != noise[1]).any((1, 2, 3)).all()
 
 
-def test_images_of_bytes_are_prepared_on_the_way():
+def test_uint8_images_are_rescaled():
     images = np.arange(4 * 6, dtype="uint8").reshape(4, 2, 3, 1)
     ((noisy, clean),) = pairs(
         images,
@@ -238,7 +238,7 @@ def test_images_of_bytes_are_prepared_on_the_way():
 
 
 def evaluation(images, *, seed=0, batch_size=3, **options):
-    """Noisy and clean images of one pass."""
+    """Noisy and clean images of one epoch."""
     batches = denoising_evaluation_batches(
         images,
         gaussian_noise(0.3, clip=None),
@@ -250,7 +250,7 @@ def evaluation(images, *, seed=0, batch_size=3, **options):
     return np.concatenate(noisy), np.concatenate(clean)
 
 
-def test_evaluation_keeps_the_order_and_loses_nothing():
+def test_evaluation_has_all_images_in_order():
     images = np.arange(7, dtype="uint8").reshape(7, 1, 1, 1)
     _, clean = evaluation(
         images, prepare=lambda images: tf.cast(images, tf.float32) + 1
@@ -268,7 +268,7 @@ def test_the_noise_of_evaluation_is_fixed_by_its_seed_for_any_batch_size():
     assert (other != noisy).any((1, 2, 3)).all()
 
 
-def test_a_second_pass_over_the_evaluation_sees_the_same_noise():
+def test_evaluation_noise_is_the_same_in_every_epoch():
     batches = denoising_evaluation_batches(
         random_images(5), masking_noise(0.5), seed=0, batch_size=5
     )
@@ -276,7 +276,7 @@ def test_a_second_pass_over_the_evaluation_sees_the_same_noise():
     np.testing.assert_array_equal(*passes)
 
 
-def test_evaluation_noise_is_none_that_training_has_seen():
+def test_evaluation_noise_differs_from_training_noise():
     images = np.zeros((8, 4, 5, 1), "float32")
     noisy, _ = evaluation(images)
     seen = np.concatenate([noisy for noisy, _ in pairs(images, 0, 40)])
@@ -285,7 +285,7 @@ def test_evaluation_noise_is_none_that_training_has_seen():
     assert len(np.unique(both[:, 0])) == 8 + 160  # nor a part of it
 
 
-def test_nothing_tunes_itself():
+def test_autotuning_is_off():
     # Autotune stalls the end of every epoch, and `fit` sees the last options.
     training = denoising_batches(
         random_images(4),
@@ -307,7 +307,7 @@ def test_nothing_tunes_itself():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_image_that_is_not_finite_is_named(value):
+def test_the_first_image_that_is_not_finite_is_reported(value):
     images = random_images(6)
     images[4, 1, 2, 0] = value
     images[5] = value
@@ -320,7 +320,7 @@ def test_a_image_that_is_not_finite_is_named(value):
         evaluation(images)
 
 
-def test_bytes_and_finite_floats_are_taken():
+def test_integers_and_finite_floats_are_accepted():
     check_finite(np.zeros((2, 3, 3, 1), "uint8"))
     check_finite(np.full((2, 3), 1e30))
     check_finite(np.zeros((0, 3)))

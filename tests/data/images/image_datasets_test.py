@@ -201,13 +201,13 @@ def test_offline_a_named_dataset_is_never_replaced(offline, name):
         OSError, match=r"is not prepared in .* could not be"
     ) as e:
         load(name)
-    assert "use the dataset 'digits'" in str(e.value)
+    assert "use the data set 'digits'" in str(e.value)
     assert "\n" not in str(e.value)
 
 
 def test_auto_does_not_hide_a_damaged_mnist(offline):
     (offline / "mnist/3.0.1").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"mnist/3\.0\.1 can not be read"):
+    with pytest.raises(OSError, match=r"mnist/3\.0\.1 cannot be read"):
         load()
 
 
@@ -309,7 +309,7 @@ def test_a_folder_of_images_is_loaded_in_three_parts(tmp_path):
     assert digits.name == "shapes"
     assert digits.class_names == ("class 0", "class 1")
     assert digits.source == (
-        f"36 images of 2 classes in {folder}, in gray 28x28."
+        f"36 images of 2 classes in {folder}, as gray 28x28."
     )
     # 12 and 24: a sixth to the test, then a twelfth of 10 and 20 (1 and 2,
     # rounded so that they sum to 30 / 12 = 2.5, which rounds to 2).

@@ -1,4 +1,4 @@
-"""Tiles against a slow loop, and what no seams means in numbers."""
+"""Tiled inference against a slow loop, and bounds on visible seams."""
 
 import math
 
@@ -16,23 +16,25 @@ def images(*shape):
 
 
 def edge_finder(tiles):
-    """Stands for a model: what it gives depends on all of the tile."""
+    """A stand-in for a model: its output depends on the whole tile."""
     sums = tf.cumsum(tf.cumsum(tiles, axis=1), axis=2, reverse=True)
     return tiles * sums / tf.reduce_max(sums, axis=(1, 2, 3), keepdims=True)
 
 
-def through_tiles_np(model, image, side, step):
+def tiled_inference_np(model, image, tile_size, stride):
     """The equation of the docstring, tile by tile: (height, width)."""
     height, width = image.shape
     total, weights = np.zeros(image.shape), np.zeros(image.shape)
-    h = [math.sin(math.pi * (i + 0.5) / side) ** 2 for i in range(side)]
+    h = [
+        math.sin(math.pi * (i + 0.5) / tile_size) ** 2 for i in range(tile_size)
+    ]
     corners = {
-        (min(row, height - side), min(column, width - side))
-        for row in range(0, height, step)
-        for column in range(0, width, step)
+        (min(row, height - tile_size), min(column, width - tile_size))
+        for row in range(0, height, stride)
+        for column in range(0, width, stride)
     }
     for row, column in corners:
-        there = np.s_[row : row + side, column : column + side]
+        there = np.s_[row : row + tile_size, column : column + tile_size]
         tile = image[there][None, :, :, None]
         weights[there] += np.outer(h, h)
         total[there] += np.outer(h, h) * model(tile)[0, :, :, 0].numpy()
@@ -40,17 +42,19 @@ def through_tiles_np(model, image, side, step):
 
 
 @pytest.mark.parametrize(
-    ("size", "side", "step"),
+    ("size", "tile_size", "stride"),
     [((8, 8), 8, 4), ((9, 8), 8, 4), ((21, 30), 8, 3), ((16, 24), 8, 8)],
 )
-def test_is_the_weighted_mean_of_all_tiles(size, side, step):
+def test_the_result_is_the_weighted_mean_of_all_tiles(size, tile_size, stride):
     image = images(*size)
-    result = tiled_inference(edge_finder, image[None, :, :, None], side, step)
-    expected = through_tiles_np(edge_finder, image, side, step)
+    result = tiled_inference(
+        edge_finder, image[None, :, :, None], tile_size, stride
+    )
+    expected = tiled_inference_np(edge_finder, image, tile_size, stride)
     np.testing.assert_allclose(result[0, :, :, 0], expected, rtol=1e-4)
 
 
-def test_a_image_of_one_tile_is_what_the_model_makes_of_it():
+def test_an_image_of_one_tile_is_the_output_of_the_model():
     one = images(3, 28, 28, 1)
     np.testing.assert_allclose(
         tiled_inference(edge_finder, one, 28), edge_finder(one), rtol=1e-5
@@ -61,54 +65,54 @@ def test_a_image_of_one_tile_is_what_the_model_makes_of_it():
 @hypothesis.given(
     height=st.integers(1, 40),
     width=st.integers(1, 40),
-    step=st.integers(1, 8),
+    stride=st.integers(1, 8),
 )
-def test_a_model_that_changes_nothing_gives_back_any_size(height, width, step):
+def test_the_identity_returns_images_of_any_size(height, width, stride):
     image = images(2, height, width, 3)
-    result = tiled_inference(tf.identity, image, 8, step)
+    result = tiled_inference(tf.identity, image, 8, stride)
     np.testing.assert_allclose(result, image, rtol=1e-5)
 
 
 def test_tiles_may_be_single_pixels():
     image = images(1, 2, 3, 1)
-    result = tiled_inference(lambda tiles: 2 * tiles, image, side=1)
+    result = tiled_inference(lambda tiles: 2 * tiles, image, tile_size=1)
     np.testing.assert_allclose(result, 2 * image, rtol=1e-6)
 
 
-def test_a_small_image_is_seen_with_its_mirror_image():
+def test_small_images_are_padded_symmetrically():
     seen = []
 
     def model(tiles):
         seen.append(tiles.numpy()[0, :, :, 0])
         return tiles
 
-    with_mirror = np.pad(images(3, 4), [(0, 2), (0, 1)], "symmetric")
-    tiled_inference(model, with_mirror[None, :3, :4, None], 5)
-    np.testing.assert_array_equal(seen[0], with_mirror)
+    with_padding = np.pad(images(3, 4), [(0, 2), (0, 1)], "symmetric")
+    tiled_inference(model, with_padding[None, :3, :4, None], 5)
+    np.testing.assert_array_equal(seen[0], with_padding)
 
 
 def test_tiles_that_disagree_leave_no_seam():
-    """Tile by tile another gray: neighbors may differ by a slope only.
+    """Each tile has another gray value: the result has a bounded slope.
 
-    Between two tiles half a side apart the weights are sin^2 and cos^2, whose
-    slope is at most pi / side a pixel. Tiles laid edge to edge would jump by
-    up to 1.
+    With a stride of half a tile, the weights of two tiles are sin^2 and cos^2,
+    whose slope is at most pi / tile_size per pixel. Tiles without overlap
+    would differ by up to 1 from one pixel to the next.
     """
-    side = 16
+    tile_size = 16
     grays = iter(np.random.default_rng(0).uniform(size=10_000))
 
     def model(tiles):
         values = [next(grays) for _ in tiles]
         return 0 * tiles + np.reshape(values, (-1, 1, 1, 1)).astype("float32")
 
-    # Half a side divides both sizes: all overlaps are of half a side.
-    flat = np.zeros((1, 10 * side, 6 * side, 1), "float32")
-    result = tiled_inference(model, flat, side).numpy()[0, :, :, 0]
+    # Half a tile divides both sizes: all tiles overlap by half.
+    flat = np.zeros((1, 10 * tile_size, 6 * tile_size, 1), "float32")
+    result = tiled_inference(model, flat, tile_size).numpy()[0, :, :, 0]
     slope = max(np.abs(np.diff(result, axis=axis)).max() for axis in (0, 1))
-    assert 0.01 < slope <= math.pi / side
+    assert 0.01 < slope <= math.pi / tile_size
 
 
-def test_colors_are_cleaned_one_by_one():
+def test_color_channels_are_processed_separately():
     color = images(2, 20, 11, 3)
     result = tiled_inference(edge_finder, color, 8)
     for channel in range(3):
@@ -119,7 +123,7 @@ def test_colors_are_cleaned_one_by_one():
         )
 
 
-def test_sizes_may_be_known_only_when_it_is_called():
+def test_sizes_may_be_unknown_while_tracing():
     any_size = tf.TensorSpec((None, None, None, None))
     traced = tf.function(
         lambda x: tiled_inference(edge_finder, x, 8), input_signature=[any_size]
@@ -132,7 +136,7 @@ def test_sizes_may_be_known_only_when_it_is_called():
         )
 
 
-@pytest.mark.parametrize("step", [0, 9])
-def test_refuses_a_step_that_leaves_gaps_or_stands_still(step):
-    with pytest.raises(ValueError, match=f"Received: step={step}"):
-        tiled_inference(tf.identity, images(1, 9, 9, 1), 8, step)
+@pytest.mark.parametrize("stride", [0, 9])
+def test_strides_that_leave_gaps_or_are_zero_are_refused(stride):
+    with pytest.raises(ValueError, match=f"Received: stride={stride}"):
+        tiled_inference(tf.identity, images(1, 9, 9, 1), 8, stride)
