@@ -1,17 +1,19 @@
-"""Trains autoencoders of small images, and compares what their codes are.
+"""Trains autoencoders of small images, and compares their codes.
 
-Nine kinds, or all of them beside PCA: linear, undercomplete, overcomplete,
-sparse, denoising, contractive, variational, with dropout, with L2.
+Nine types of autoencoder: linear, undercomplete, overcomplete, sparse,
+denoising, contractive, variational, with dropout, with L2 regularization. PCA
+is the baseline.
 
 Reference: Goodfellow, Bengio and Courville, 2016, "Deep Learning", chapter 14,
 https://www.deeplearningbook.org/contents/autoencoders.html
 
 Usage:
-    python apps/autoencoder_mnist.py --kind=variational
-    python apps/autoencoder_mnist.py --kind=all --dataset=fashion_mnist
+    python apps/autoencoder_mnist.py --autoencoder=variational
+    python apps/autoencoder_mnist.py --autoencoder=all --dataset=fashion_mnist
 
-Stopped at any moment, the same command goes on after its last whole epoch.
-Expected: 7 to 9 s an epoch of a wide kind on MNIST with one CPU thread.
+After an interruption the same command resumes after the last finished epoch.
+Expected: 7 to 9 s per epoch of an overcomplete type on MNIST with one CPU
+thread.
 """
 
 import pathlib
@@ -22,7 +24,7 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-KINDS = (
+AUTOENCODERS = (
     "linear",
     "undercomplete",
     "overcomplete",
@@ -44,77 +46,100 @@ def define_flags():
         learning_rate=2e-3,
         patience=20,
         seed=0,
-        workdir="runs/autoencoder_{dataset}_{kind}_{epochs}_epochs_seed_{seed}",
-        export_dir="saved_models/autoencoder_{dataset}_{kind}",
+        workdir="runs/autoencoder_{dataset}_{autoencoder}_{epochs}_epochs_"
+        "seed_{seed}",
+        export_dir="saved_models/autoencoder_{dataset}_{autoencoder}",
     )
     flags.DEFINE_enum(
-        "kind",
+        "autoencoder",
         "undercomplete",
-        [*KINDS, "all"],
-        "Type of autoencoder; all: each one, in a subfolder of --workdir.",
+        [*AUTOENCODERS, "all"],
+        "Type of autoencoder. all: trains and compares all types, each in a "
+        "subfolder of --workdir.",
     )
     flags.DEFINE_integer(
-        "latent_dim", 32, "Units of a code smaller than the image.", 1, 783
+        "latent_dim",
+        32,
+        "Number of units of the code; of types with an overcomplete code see "
+        "--overcomplete_dim.",
+        1,
+        783,
     )
     flags.DEFINE_integer(
-        "wide_code_size",
+        "overcomplete_dim",
         1000,
-        "Units of the overcomplete, sparse, denoising and contractive code.",
+        "Number of units of the code of the overcomplete, sparse, denoising "
+        "and contractive types: at least one per pixel.",
         lower_bound=784,
     )
     flags.DEFINE_multi_integer(
-        "labels", [100, 1000], "Images with a label, to fine-tune with.", 1
+        "num_labels",
+        [100, 1000],
+        "Number of labeled images with which a classifier on top of the "
+        "encoder is fine-tuned. Repeat the flag for several numbers.",
+        1,
     )
 
 
-def train_and_evaluate(*, data, run_directory, kind, labels, **recipe):
-    """Returns a dict: `model`, `history` and the `measures` of one kind.
+def train_and_evaluate(
+    *, data, run_directory, autoencoder, num_labels, **recipe
+):
+    """Trains a type of autoencoder and evaluates it.
 
-    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
+    Returns a dict of `model`, `history` and `metrics`.
     """
     from dlunits.tasks.autoencoders.train import train_autoencoder
 
-    print(f"{kind}: training and measuring", flush=True)
-    model, history = train_autoencoder(kind, data, run_directory, **recipe)
-    path = run_directory.path / "measures.json"
-    return evaluate(model, history, data, path, labels, recipe["seed"])
+    print(f"{autoencoder}: training and evaluation", flush=True)
+    model, history = train_autoencoder(
+        autoencoder, data, run_directory, **recipe
+    )
+    path = run_directory.path / "metrics.json"
+    return evaluate(model, history, data, path, num_labels, recipe["seed"])
 
 
-def evaluate(model, history, data, path, labels, seed):
-    """The same of a model that is trained; `path` keeps its measures."""
+def evaluate(model, history, data, path, num_labels, seed):
+    """Evaluates a trained model; `path` caches its metrics.
+
+    Returns a dict of `model`, `history` and `metrics`.
+    """
     from dlunits.tasks.autoencoders import evaluate as autoencoders_evaluate
     from dlunits.tasks.autoencoders.few_labels import few_label_errors
     from dlunits.training.result_cache import cached_result
 
     def measure():
-        few = few_label_errors(model.encoder, data, labels, seed=seed)
-        measured = autoencoders_evaluate.evaluate_autoencoder(model, data, seed)
-        return {**measured, "few_labels": few}
+        few = few_label_errors(model.encoder, data, num_labels, seed=seed)
+        metrics = autoencoders_evaluate.evaluate_autoencoder(model, data, seed)
+        return {**metrics, "few_labels": few}
 
-    of_data = {"data": data.fingerprint, "labels": labels, "seed": seed}
-    of_data["version"] = autoencoders_evaluate.VERSION
-    measures = cached_result(path, of_data, model, measure)
-    return {"model": model, "history": history, "measures": measures}
+    config = {"data": data.fingerprint, "num_labels": num_labels, "seed": seed}
+    config["version"] = autoencoders_evaluate.VERSION
+    metrics = cached_result(path, config, model, measure)
+    return {"model": model, "history": history, "metrics": metrics}
 
 
 def run(
-    kind,
+    autoencoder,
     dataset,
     data_dir,
     latent_dim,
-    wide_code_size,
-    labels,
+    overcomplete_dim,
+    num_labels,
     workdir,
     export_dir,
     **recipe,
 ):
-    """From the flags to reports and SavedModels, named at the end."""
+    """Trains, writes the reports and exports; prints the paths of the results.
+
+    `recipe` is passed on to `train_autoencoder`.
+    """
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.models import pca_autoencoder
+    from dlunits.reporting.text_table import format_table
     from dlunits.tasks.autoencoders.report import write_autoencoder_report
     from dlunits.tasks.autoencoders.serve import export_autoencoder
-    from dlunits.tasks.autoencoders.tables import as_text, tables
+    from dlunits.tasks.autoencoders.tables import tables
     from dlunits.tasks.autoencoders.train import RECIPES
     from dlunits.training import RunDirectory, check_writable, format_path
 
@@ -122,26 +147,33 @@ def run(
     print(data.source, flush=True)
     batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
 
-    def named(template, kind):
-        names = {"dataset": data.name, "kind": kind, **recipe}
+    def path_of(template, autoencoder):
+        names = {"dataset": data.name, "autoencoder": autoencoder, **recipe}
         return pathlib.Path(format_path(template, names)).expanduser()
 
-    # Every folder is looked at before the first model is trained.
-    kinds, top = [kind], named(workdir, kind)
-    if kind == "all":
-        kinds, workdir = KINDS, top / "{kind}"
-        if "{kind}" not in export_dir:
-            export_dir += "/{kind}"
-    sizes, run_directories = {}, {}
-    for one in kinds:
-        sizes[one] = wide_code_size if RECIPES[one].wide else latent_dim
-        run_of = {"data": data.fingerprint, "latent_dim": sizes[one], **recipe}
-        run_directories[one] = RunDirectory(
-            named(str(workdir), one), {"kind": one, **run_of}
+    # All folders are checked before the first model is trained.
+    names, top = [autoencoder], path_of(workdir, autoencoder)
+    if autoencoder == "all":
+        names, workdir = AUTOENCODERS, top / "{autoencoder}"
+        if "{autoencoder}" not in export_dir:
+            export_dir += "/{autoencoder}"
+    latent_dims, run_directories = {}, {}
+    for name in names:
+        latent_dims[name] = (
+            overcomplete_dim if RECIPES[name].overcomplete else latent_dim
         )
-        check_writable(named(export_dir, one))
+        config = {
+            "autoencoder": name,
+            "data": data.fingerprint,
+            "latent_dim": latent_dims[name],
+            **recipe,
+        }
+        run_directories[name] = RunDirectory(
+            path_of(str(workdir), name), config
+        )
+        check_writable(path_of(export_dir, name))
 
-    def report(folder, names):
+    def write_report(folder, names):
         return write_autoencoder_report(
             folder / "report.html",
             results={name: results[name] for name in ["PCA", *names]},
@@ -151,32 +183,32 @@ def run(
             seed=recipe["seed"],
         )
 
-    print("PCA: measuring", flush=True)
+    print("PCA: evaluation", flush=True)
     images = data.train[0].astype("float32") / 255
     pca = pca_autoencoder(images, min(latent_dim, len(images)))
     path, seed = top / "pca.json", recipe["seed"]
-    results = {"PCA": evaluate(pca, {}, data, path, labels, seed)}
-    for one, run_directory in run_directories.items():
-        results[one] = train_and_evaluate(
+    results = {"PCA": evaluate(pca, {}, data, path, num_labels, seed)}
+    for name, run_directory in run_directories.items():
+        results[name] = train_and_evaluate(
             data=data,
             run_directory=run_directory,
-            kind=one,
-            labels=labels,
-            latent_dim=sizes[one],
+            autoencoder=name,
+            num_labels=num_labels,
+            latent_dim=latent_dims[name],
             **recipe,
         )
-        page = report(run_directory.path, [one])
-    if kind == "all":
-        page = report(top, kinds)
+        report = write_report(run_directory.path, [name])
+    if autoencoder == "all":
+        report = write_report(top, names)
     for heading, table in tables(results).items():
-        print(f"\n{heading}\n{as_text(*table)}")
-    print(f"\nReport:     {page}")
-    for one in kinds:
+        print(f"\n{heading}\n{format_table(*table)}")
+    print(f"\nReport:     {report}")
+    for name in names:
         version = export_autoencoder(
-            results[one]["model"],
-            named(export_dir, one),
+            results[name]["model"],
+            path_of(export_dir, name),
             data=data,
-            metrics={"test_mse": results[one]["measures"]["error"]},
+            metrics={"test_mse": results[name]["metrics"]["mse"]},
             command=COMMAND,
         )
         print(f"SavedModel: {version}", flush=True)

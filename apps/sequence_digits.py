@@ -96,7 +96,7 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     """From the flags to a report and SavedModels, named at the end."""
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
-    from dlunits.tasks.autoencoders.tables import as_text
+    from dlunits.reporting.text_table import format_table
     from dlunits.tasks.digits.sequence_report import (
         accuracy_table,
         write_sequence_report,
@@ -133,7 +133,7 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     report = write_sequence_report(
         top / "report.html", results=results, data=data, command=COMMAND
     )
-    print(f"\n{as_text(*accuracy_table(results, data))}\n")
+    print(f"\n{format_table(*accuracy_table(results, data))}\n")
     print(f"Report:     {report}")
     for one, result in results.items():
         version = export(named(export_dir, one), result=result, data=data)

@@ -7,4 +7,5 @@ __all__ = [
     "image_grid",
     "progress",
     "style",
+    "text_table",
 ]

@@ -2,12 +2,10 @@
 
 import tensorflow as tf
 
-from dlunits.typing import Tensor
+from dlunits.typing import Shape, Tensor
 
 
-def parse_images(
-    images: Tensor, shape: tuple[int, int, int] | None = None
-) -> Tensor:
+def parse_images(images: Tensor, shape: Shape | None = None) -> Tensor:
     """Converts images to a batch of floats in [0, 1].
 
     uint8 ranges from 0 to 255 and uint16 from 0 to 65,535. Floats range from 0
@@ -50,9 +48,7 @@ def parse_images(
     return tf.where(brightest > 1, images / 255, images)
 
 
-def with_batch_and_channels(
-    images: Tensor, shape: tuple[int, int, int] | None
-) -> Tensor:
+def with_batch_and_channels(images: Tensor, shape: Shape | None) -> Tensor:
     """Adds missing batch and channel axes."""
     given, rank = tf.shape(images), tf.rank(images)
     missing = tf.ones([tf.cast(rank < 4, tf.int32)], tf.int32)

@@ -1,4 +1,4 @@
-"""The autoencoder app as a process: one kind, all, killed, given bad input."""
+"""The autoencoder app as a process: one type, all types, kill, bad input."""
 
 import csv
 import functools
@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.autoencoder_mnist import KINDS, run
+from apps.autoencoder_mnist import AUTOENCODERS, run
 
 EPOCHS = 4
-SMALL = (f"--epochs={EPOCHS}", "--latent_dim=8", "--wide_code_size=784")
-LABELS = "--labels=1000"  # in a few long epochs, so quickly
-NO_LABELS = "--labels=5000"  # more than there are
+SMALL = (f"--epochs={EPOCHS}", "--latent_dim=8", "--overcomplete_dim=784")
+LABELS = "--num_labels=1000"  # in a few long epochs, so quickly
+NO_LABELS = "--num_labels=5000"  # more than there are
 NAME = "autoencoder_digits_{}"
 RUN = "runs/" + NAME + f"_{EPOCHS}_epochs_seed_0"
 MODELS = "saved_models/" + NAME
@@ -33,9 +33,9 @@ def app(run_app):
 
 @pytest.fixture(scope="module")
 def trained(app, tmp_path_factory):
-    """Folder of a run of one kind, never stopped, and its process."""
+    """Folder of a run of one type that was not interrupted, and its process."""
     folder = tmp_path_factory.mktemp("trained")
-    process = app(folder, "--kind=overcomplete", *SMALL, LABELS)
+    process = app(folder, "--autoencoder=overcomplete", *SMALL, LABELS)
     assert process.returncode == 0, process.stderr
     return folder, process
 
@@ -46,12 +46,12 @@ def rows_in(history):
 
 @pytest.fixture(scope="module")
 def resumed(project, app, offline, tmp_path_factory):
-    """A run of all kinds, killed in the third one and started again.
+    """A run of all types, killed in the third one and started again.
 
     Its folder, the second process, and when files were written before it.
     """
     folder = tmp_path_factory.mktemp("all")
-    flags = ["--kind=all", *SMALL, NO_LABELS, "--export_dir=models"]
+    flags = ["--autoencoder=all", *SMALL, NO_LABELS, "--export_dir=models"]
     command = [sys.executable, project / "apps/autoencoder_mnist.py", *flags]
     with subprocess.Popen(
         command,
@@ -97,10 +97,10 @@ def table(printed, heading):
     return {line.split()[0]: line.split()[1:] for line in lines[start:end]}
 
 
-# One kind
+# One type
 
 
-def test_ends_by_naming_report_saved_model_and_its_use(trained):
+def test_the_last_lines_are_report_saved_model_and_usage(trained):
     folder, process = trained
     run, model = RUN.format("overcomplete"), MODELS.format("overcomplete")
     assert told(process) == [
@@ -116,7 +116,7 @@ def test_ends_by_naming_report_saved_model_and_its_use(trained):
     assert not [x for x in process.stderr.splitlines() if "retracing" in x]
 
 
-def test_tables_compare_the_kind_with_pca_of_the_code_size(trained):
+def test_tables_compare_with_pca_of_the_same_latent_dim(trained):
     _, process = trained
     kept = table(process, "Reconstruction and compression")
     assert kept["PCA"][:2] == ["8", "undercomplete"]
@@ -126,7 +126,7 @@ def test_tables_compare_the_kind_with_pca_of_the_code_size(trained):
         assert all(0 < float(error) < 90 for error in few[name])
 
 
-def test_history_has_a_row_an_epoch(trained):
+def test_the_history_has_one_row_per_epoch(trained):
     folder, _ = trained
     run = folder / RUN.format("overcomplete")
     with (run / "history.csv").open() as file:
@@ -138,7 +138,7 @@ def test_history_has_a_row_an_epoch(trained):
         assert events.stat().st_size > 0
 
 
-def test_report_says_what_the_code_is_and_shows_it(trained):
+def test_the_report_describes_the_code(trained):
     folder, process = trained
     html = (folder / RUN.format("overcomplete") / "report.html").read_text()
     assert "<h1>Overcomplete autoencoder on digits</h1>" in html
@@ -155,7 +155,7 @@ def test_report_says_what_the_code_is_and_shows_it(trained):
         "codes in the plane",
     ):
         assert figure in alternatives
-    assert "autoencoder_mnist.py --kind=overcomplete" in html
+    assert "autoencoder_mnist.py --autoencoder=overcomplete" in html
 
 
 READER = """
@@ -177,9 +177,7 @@ np.savez(
 """
 
 
-def test_saved_model_answers_where_dlunits_is_not_installed(
-    trained, offline, tmp_path
-):
+def test_the_saved_model_works_without_dlunits(trained, offline, tmp_path):
     from dlunits.data.images import image_datasets
 
     folder, process = trained
@@ -205,12 +203,12 @@ def test_saved_model_answers_where_dlunits_is_not_installed(
     assert card["command"].startswith("python apps/autoencoder_mnist.py")
 
 
-def test_a_finished_run_is_neither_trained_nor_measured_again(trained, app):
+def test_a_finished_run_is_neither_trained_nor_evaluated_again(trained, app):
     folder, process = trained
     run = folder / RUN.format("overcomplete")
-    kept = ("checkpoint.npz", "measures.json", "pca.json")
+    kept = ("checkpoint.npz", "metrics.json", "pca.json")
     before = [(run / name).stat().st_mtime_ns for name in kept]
-    again = app(folder, "--kind=overcomplete", *SMALL, LABELS)
+    again = app(folder, "--autoencoder=overcomplete", *SMALL, LABELS)
 
     assert again.returncode == 0, again.stderr
     assert "Epoch" not in again.stdout
@@ -222,45 +220,43 @@ def test_a_finished_run_is_neither_trained_nor_measured_again(trained, app):
     assert {path.name for path in models.iterdir()} == {"1", "2"}
 
 
-# All kinds
+# All types
 
 
-def test_all_kinds_are_compared_with_pca(resumed):
+def test_all_types_are_compared_with_pca(resumed):
     folder, process, _ = resumed
     for heading in (
         "Reconstruction and compression",
-        "The code",
-        "What the code is good for",
+        "Code",
+        "Classification and clustering",
     ):
-        assert list(table(process, heading)) == ["PCA", *KINDS]
+        assert list(table(process, heading)) == ["PCA", *AUTOENCODERS]
     kept = table(process, "Reconstruction and compression")
-    # No linear code is better than PCA's, on the images it is made of.
+    # PCA is the best linear code for its training images.
     assert float(kept["linear"][2]) > 0.99 * float(kept["PCA"][2])
     html = (folder / RUN.format("all") / "report.html").read_text()
     assert "<h1>Autoencoders on digits</h1>" in html
-    assert f"original, PCA, {', '.join(KINDS)}." in html
-    for kind in KINDS:
-        assert (folder / RUN.format("all") / kind / "report.html").is_file()
+    assert f"original, PCA, {', '.join(AUTOENCODERS)}." in html
+    for name in AUTOENCODERS:
+        assert (folder / RUN.format("all") / name / "report.html").is_file()
 
 
-def test_all_kinds_are_exported_under_their_names(resumed):
+def test_all_types_are_exported_under_their_names(resumed):
     folder, process, _ = resumed
     named = [path for name, path in told(process) if name == "SavedModel"]
-    assert named == [f"models/{kind}/1" for kind in KINDS]
+    assert named == [f"models/{name}/1" for name in AUTOENCODERS]
     for path in named:
         assert (folder / path / "saved_model.pb").is_file()
 
 
-def test_killed_amid_all_kinds_it_goes_on_from_there(
-    resumed, trained, checkpoint
-):
+def test_a_killed_run_of_all_types_resumes(resumed, trained, checkpoint):
     folder, process, before = resumed
     run = folder / RUN.format("all")
-    for kind in ("linear", "undercomplete"):  # were done
-        for name in ("checkpoint.npz", "measures.json"):
-            path = run / kind / name
+    for finished in ("linear", "undercomplete"):
+        for name in ("checkpoint.npz", "metrics.json"):
+            path = run / finished / name
             assert path.stat().st_mtime_ns == before[path]
-    # What was killed ends like a run of that kind alone, never stopped.
+    # What was killed ends like an uninterrupted run of that type alone.
     (text, arrays), (expected_text, expected) = (
         checkpoint(run / "overcomplete"),
         checkpoint(trained[0] / RUN.format("overcomplete")),
@@ -270,7 +266,7 @@ def test_killed_amid_all_kinds_it_goes_on_from_there(
     for name in arrays:
         np.testing.assert_array_equal(arrays[name], expected[name], name)
     _, alone = trained
-    for heading in ("Reconstruction and compression", "The code"):
+    for heading in ("Reconstruction and compression", "Code"):
         rows = table(process, heading), table(alone, heading)
         for name in ("PCA", "overcomplete"):
             assert rows[0][name] == rows[1][name]
@@ -280,7 +276,7 @@ def test_killed_amid_all_kinds_it_goes_on_from_there(
 
 
 def draw_folder(folder, number, size=28):
-    """Two classes: bars that stand and bars that lie."""
+    """Two classes: vertical and horizontal bars."""
     rng = np.random.default_rng(0)
     for name in ("standing", "lying"):
         (folder / name).mkdir(parents=True)
@@ -293,29 +289,29 @@ def draw_folder(folder, number, size=28):
 
 
 DEFAULTS = {
-    "kind": "linear",
+    "autoencoder": "linear",
     "dataset": "digits",
     "data_dir": None,
     "latent_dim": 32,
-    "wide_code_size": 784,
+    "overcomplete_dim": 784,
     "epochs": 1,
     "batch_size": 128,
     "learning_rate": 2e-3,
     "patience": 20,
-    "labels": [5000],
+    "num_labels": [5000],
     "seed": 0,
-    "workdir": "runs/{kind}",
-    "export_dir": "saved_models/{kind}",
+    "workdir": "runs/{autoencoder}",
+    "export_dir": "saved_models/{autoencoder}",
 }
 
 
-def test_takes_a_folder_of_images_fewer_than_the_code_has_units(
+def test_a_folder_may_have_fewer_images_than_the_code_has_units(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     draw_folder(tmp_path / "bars", 12)
-    own = {"dataset": "bars", "kind": "contractive", "batch_size": 4}
-    run(**DEFAULTS | own | {"workdir": "runs/{dataset}_{kind}_{seed}"})
+    own = {"dataset": "bars", "autoencoder": "contractive", "batch_size": 4}
+    run(**DEFAULTS | own | {"workdir": "runs/{dataset}_{autoencoder}_{seed}"})
 
     printed = capsys.readouterr().out
     assert "24 images of 2 classes in" in printed
@@ -346,8 +342,8 @@ REFUSED = {
         r"1372 training images.*smaller.*batch_size=5000",
     ),
     "fewer labels than classes": (
-        {"labels": [100, 9]},
-        r"Each of the 10 classes needs a label.*Received: 9 labels",
+        {"num_labels": [100, 9]},
+        r"number of classes, 10\. Received: 9",
     ),
     "a loss that is not a number": (
         {"learning_rate": 1e38, "latent_dim": 2},
@@ -379,17 +375,20 @@ OWN = "autoencoder_mnist.py: "
 
 # What is wrong -> the flags, and the message on stderr.
 BAD = {
-    "unknown kind": (["--kind=sparce"], r"--kind=sparce: .*linear\|under"),
+    "unknown type": (
+        ["--autoencoder=sparce"],
+        r"--autoencoder=sparce: .*linear\|under",
+    ),
     "empty code": (["--latent_dim=0"], r"--latent_dim=0: .*range \[1, 783\]"),
     "narrow code as wide as the image": (
         ["--latent_dim=784"],
         r"--latent_dim=784: .*range \[1, 783\]",
     ),
-    "wide code narrower than the image": (
-        ["--wide_code_size=783"],
-        r"--wide_code_size=783: .*>= 784",
+    "overcomplete code smaller than the image": (
+        ["--overcomplete_dim=783"],
+        r"--overcomplete_dim=783: .*>= 784",
     ),
-    "no labels": (["--labels=0"], r"--labels=0: .*positive"),
+    "no labels": (["--num_labels=0"], r"--num_labels=0: .*positive"),
     "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
     "an image with NaN": (
         ["--dataset=nan"],
@@ -398,9 +397,9 @@ BAD = {
     ),
     "checkpoint of another run": (
         [
-            "--kind=overcomplete",
+            "--autoencoder=overcomplete",
             f"--epochs={EPOCHS}",
-            "--wide_code_size=800",
+            "--overcomplete_dim=800",
             f"--workdir={RUN.format('overcomplete')}",
         ],
         OWN + r".* holds the checkpoint of another run: latent_dim was 784 "

@@ -1,11 +1,13 @@
-"""The figures by which autoencoders of images are compared."""
+"""Evaluation of autoencoders of images by their reconstructions and codes."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from dlunits.data.images.image_datasets import ImageDataset, Split
 from dlunits.diagnostics import (
     cluster_agreement,
     coarsest_step,
@@ -18,64 +20,69 @@ from dlunits.diagnostics import (
 from dlunits.diagnostics.rate_distortion import psnr
 from dlunits.losses import squared_jacobian_norm
 from dlunits.losses.contractive_penalty import obstacle
+from dlunits.models import Autoencoder
+from dlunits.typing import Array, ArrayLike
 
-VERSION = 2  # of what is measured: figures of another one are of no use
-TRAINING_CODES = 10_000  # the most that tables, probe and clusters are made of
-JUDGED = 1000  # validation images by which the quantizer is chosen
-MAPPED = 1000  # test codes in the map
-DIFFERENTIATED = 1000  # test images at which the Jacobian is taken
-PROJECTIONS = 20  # random ones, where the Jacobian has no closed form
-NOISE = 0.5  # standard deviation, where images are 0 to 1
+VERSION = 3  # of the metrics; cached results of other versions are ignored
+MAX_TRAINING_CODES = 10_000  # for coding tables, linear probe and clusters
+MAX_VALIDATION_IMAGES = 1000  # for the choice of the quantizer
+MAX_MAPPED_CODES = 1000  # test codes in the latent map
+MAX_JACOBIAN_IMAGES = 1000  # test images at which the Jacobian is computed
+NUM_PROJECTIONS = 20  # random, if the Jacobian has no closed form
+NOISE_STDDEV = 0.5  # for images in [0, 1]
 
 
-def evaluate_autoencoder(model, data, seed=0):
-    """Measures on the test images what a code keeps, costs and is good for.
+def evaluate_autoencoder(
+    model: Autoencoder, data: ImageDataset, seed: int = 0
+) -> dict[str, Any]:
+    """Evaluates reconstruction, compression and codes on the test images.
 
-    What has to be learnt or chosen for that comes from other images: the
-    coder's table, the linear probe and the clusters from at most 10,000
-    training images drawn by `seed`, the step of the quantizer from the
+    The coding tables, the linear probe and the clusters are fitted to at most
+    10,000 random training images. The step of the quantizer is chosen on
     validation images.
 
     Args:
-        model: Trained `dlunits.models.Autoencoder` of images in [0, 1].
-        data: `dlunits.data.images.image_datasets.ImageDataset`, or what has its
-            attributes.
-        seed: Integer.
+        model: Trained autoencoder of images in [0, 1].
+        data: Data set.
+        seed: Seed of random samples, noise, clusters and projections.
 
     Returns:
-        Dict for JSON.
+        Dict that can be written as JSON:
 
-        - `latent_dim`, `pixels`: numbers in a code and in an image;
-        - `error`: mean squared error a pixel;
+        - `latent_dim`, `pixels`: number of values in a code and in an image;
+        - `mse`: mean squared error per pixel;
         - `step`, `bits_per_pixel`, `psnr`: of the coarsest quantizer that
-          costs the validation images at most 0.1 dB, and `rate_distortion`:
-          of all, see `dlunits.diagnostics.rate_distortion`;
+          reduces the PSNR of the validation images by at most 0.1 dB, and
+          `rate_distortion`: of all quantizers, see
+          `dlunits.diagnostics.rate_distortion`;
         - `mean_activation`, `dead_units`, `saturation`: see
           `dlunits.diagnostics.code_statistics`;
         - `jacobian_norm`: root of the mean over images of the squared
           Frobenius norm of d code / d image;
-        - `sensitivity`: the same norm times the spread of the images over
-          that of the codes (roots of total variances), which no scaling of
-          the code can change;
+        - `sensitivity`: `jacobian_norm` times the ratio of the total standard
+          deviations of images and codes, which does not depend on the scale
+          of the code;
         - `linear_probe`, `purity`, `nmi`: see
           `dlunits.diagnostics.linear_probe` and `cluster_agreement`;
         - `anomaly_auc`, `noisy_psnr`, `denoised_psnr`: see `anomaly_auc` and
-          `denoising`;
-        - `latent_map`: list of points, see `mapped`.
+          `denoising_psnr`;
+        - `latent_map`: list of points, see `dlunits.diagnostics.latent_map`.
 
     Raises:
-        ValueError: If the model gives codes that are not finite.
+        ValueError: If a code is infinite or NaN.
     """
-    training, training_labels = drawn(data.train, TRAINING_CODES, seed)
+    training, training_labels = sample_images(
+        data.train, MAX_TRAINING_CODES, seed
+    )
     training_code = model.encode(training, batch_size=1000)
-    images, labels = drawn(data.test, len(data.test[1]), seed)
+    images, labels = sample_images(data.test, len(data.test[1]), seed)
     code = model.encode(images, batch_size=1000)
     statistics = code_statistics(code, code_bounds(model.encoder))
 
-    def decode(code):
+    def decode(code: Array) -> Array:
         return model.decode(code, batch_size=1000)
 
-    validation, _ = drawn(data.validation, JUDGED, seed)
+    validation, _ = sample_images(data.validation, MAX_VALIDATION_IMAGES, seed)
     step = coarsest_step(
         rate_distortion(
             decode,
@@ -86,17 +93,19 @@ def evaluate_autoencoder(model, data, seed=0):
     )
     points = rate_distortion(decode, training_code, code, images)
     [chosen] = [point for point in points if point["step"] == step]
-    norm = jacobian_norm(model.encoder, images[:DIFFERENTIATED])
+    norm = jacobian_norm(model.encoder, images[:MAX_JACOBIAN_IMAGES])
     reconstruction = model.reconstruct(images, batch_size=1000)
     return {
         "latent_dim": model.latent_dim,
         "pixels": math.prod(images.shape[1:]),
-        "error": float(((reconstruction - images) ** 2).mean()),
+        "mse": float(((reconstruction - images) ** 2).mean()),
         **chosen,
         "rate_distortion": points,
         **statistics,
         "jacobian_norm": norm,
-        "sensitivity": norm * spread(images) / (spread(code) or math.inf),
+        "sensitivity": norm
+        * total_stddev(images)
+        / (total_stddev(code) or math.inf),
         "linear_probe": linear_probe(
             training_code, training_labels, code, labels
         ),
@@ -104,48 +113,71 @@ def evaluate_autoencoder(model, data, seed=0):
             training_code, code, labels, len(data.class_names), seed
         ),
         "anomaly_auc": anomaly_auc(model, images),
-        **denoising(model, images, seed),
-        "latent_map": latent_map(code[:MAPPED]).tolist(),
+        **denoising_psnr(model, images, seed),
+        "latent_map": latent_map(code[:MAX_MAPPED_CODES]).tolist(),
     }
 
 
-def mapped_labels(data, seed=0):
-    """Labels of the points of `latent_map`, in their order."""
-    _, labels = drawn(data.test, len(data.test[1]), seed)
-    return labels[:MAPPED]
+def latent_map_labels(data: ImageDataset, seed: int = 0) -> Array:
+    """Labels of the points of `latent_map`.
+
+    Args:
+        data: Data set.
+        seed: Seed of `evaluate_autoencoder`.
+    """
+    _, labels = sample_images(data.test, len(data.test[1]), seed)
+    return labels[:MAX_MAPPED_CODES]
 
 
-def drawn(part, most, seed):
-    """At most so many images in [0, 1] and labels, in random order."""
-    images, labels = part
-    chosen = np.random.default_rng(seed).permutation(len(labels))[:most]
+def sample_images(split: Split, max_images: int, seed: int) -> Split:
+    """Random sample without replacement, images in [0, 1].
+
+    Args:
+        split: uint8 images and labels.
+        max_images: Maximum number of images.
+        seed: Seed of the sample.
+    """
+    images, labels = split
+    chosen = np.random.default_rng(seed).permutation(len(labels))[:max_images]
     return images[chosen] / np.float32(255), labels[chosen]
 
 
-def anomaly_auc(model, images):
-    """How well the error tells square images from the same ones turned.
+def anomaly_auc(model: Autoencoder, images: Array) -> float:
+    """ROC AUC of the reconstruction error for rotated images as anomalies.
 
-    Turned by 90 degrees they have the same ink and strokes, but are not what
-    was learnt, so what is found is no brightness or blank paper.
+    Images rotated by 90 degrees have the same brightness and strokes as normal
+    images, so that these alone do not reveal them.
+
+    Args:
+        model: Autoencoder.
+        images: Square images in [0, 1].
 
     Returns:
-        Area under the ROC curve of the mean squared error of each image:
-        the chance that a turned one has more than one that is not; 0.5 is
-        guessing.
+        Probability that a rotated image has a larger mean squared error than
+        a normal one; 0.5 is chance.
     """
     both = np.concatenate([images, np.rot90(images, axes=(1, 2))])
-    again = model.reconstruct(both, batch_size=1000)
-    errors = ((again - both) ** 2).reshape(len(both), -1).mean(axis=1)
+    reconstruction = model.reconstruct(both, batch_size=1000)
+    errors = ((reconstruction - both) ** 2).reshape(len(both), -1).mean(axis=1)
     return float(roc_auc_score(np.arange(len(both)) >= len(images), errors))
 
 
-def denoising(model, images, seed):
-    """PSNR of noisy images, and of what the model makes of them, in dB.
+def denoising_psnr(
+    model: Autoencoder, images: Array, seed: int
+) -> dict[str, float]:
+    """PSNR of noisy images and of their reconstructions, in dB.
 
-    The noise is Gaussian and clipped, as `dlunits.data.images.corruption` adds
-    it.
+    The noise is Gaussian with a standard deviation of 0.5, clipped to [0, 1].
+
+    Args:
+        model: Autoencoder.
+        images: Clean images in [0, 1].
+        seed: Seed of the noise.
+
+    Returns:
+        Dict of `noisy_psnr` and `denoised_psnr`.
     """
-    noise = np.random.default_rng(seed).normal(0, NOISE, images.shape)
+    noise = np.random.default_rng(seed).normal(0, NOISE_STDDEV, images.shape)
     noisy = np.clip(images + noise, 0, 1).astype("float32")
     denoised = model.reconstruct(noisy, batch_size=1000)
     return {
@@ -154,9 +186,10 @@ def denoising(model, images, seed):
     }
 
 
-def jacobian_norm(encoder, images):
+def jacobian_norm(encoder: keras.Model, images: Array) -> float:
     """Root mean square over the images of the Jacobian's Frobenius norm."""
-    projections = PROJECTIONS if obstacle(encoder) else 1  # takes none
+    # In closed form, or estimated by random projections.
+    projections = NUM_PROJECTIONS if obstacle(encoder) else 1
     squares = [
         keras.ops.convert_to_numpy(
             squared_jacobian_norm(encoder, images, seed=seed)
@@ -166,7 +199,8 @@ def jacobian_norm(encoder, images):
     return float(np.sqrt(np.mean(squares)))
 
 
-def spread(x):
-    """Root of the total variance, that is, of all values of an example."""
-    x = np.asarray(x, "float64").reshape(len(x), -1)
-    return float(np.sqrt(x.var(axis=0).sum()))
+def total_stddev(x: ArrayLike) -> float:
+    """Square root of the total variance: the sum over all values."""
+    examples = np.asarray(x, "float64")
+    values = examples.reshape(len(examples), -1)
+    return float(np.sqrt(values.var(axis=0).sum()))

@@ -1,65 +1,77 @@
-"""What pre-training without labels is worth where labels are few."""
+"""Fine-tuning of a pre-trained encoder with few labels."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 
-from dlunits.data.images.image_datasets import stratified_sample
+from dlunits.data.images.image_datasets import (
+    ImageDataset,
+    stratified_sample,
+)
 from dlunits.layers import GaussianSampling
 from dlunits.layers.noise.gaussian_sampling import mean_and_log_variance
 from dlunits.training.pretraining import fine_tune
 
 
 def few_label_errors(
-    encoder, data, num_labels=(100, 1000), *, steps=400, seed=0, verbose=0
-):
-    """Fine-tunes an encoder on few labels, and the same net from scratch.
+    encoder: keras.Model,
+    data: ImageDataset,
+    num_labels: Iterable[int] = (100, 1000),
+    *,
+    steps: int = 400,
+    seed: int = 0,
+    verbose: int = 0,
+) -> list[dict[str, Any]]:
+    """Test errors with few labels, with and without pre-training.
 
-    Both classifiers see the same labeled images, drawn from the training
-    part so that every class gives its share, in the same number of steps, and
-    start with the same seed. They differ in the encoder's first weights alone.
-    The encoder of a variational autoencoder gives the mean of its code, in
-    training too.
+    A classifier on top of the encoder is fine-tuned, and the same network is
+    trained from scratch, with the same labeled images (a stratified sample of
+    the training split), number of steps and seed. They differ only in the
+    initial weights of the encoder. A variational encoder outputs the mean of
+    the code.
 
     Args:
-        encoder: Built Keras model of images in [0, 1], trained without
-            labels.
-        data: `dlunits.data.images.image_datasets.ImageDataset`.
-        num_labels: Integers, how many labeled images there are. A number
-            that the training part does not have is left out.
-        steps: Positive integer, mini-batches of 32 to train for, rounded up
-            to whole passes.
-        seed: Integer, decides which images, their order and first weights.
+        encoder: Built Keras model of images in [0, 1], trained without labels.
+        data: Data set.
+        num_labels: Numbers of labeled images. Numbers that are not smaller
+            than the training split are left out.
+        steps: Number of gradient steps with 32 images each, rounded up to
+            whole epochs.
+        seed: Seed of the sample, the order and the initial weights.
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        A list of dicts: `labels`, `pretrained` and `scratch`, the share of
-        test images that either classifier gets wrong.
+        One dict per number of labels: `labels`, and the test errors
+        `pretrained` and `scratch`, fractions of the test images.
 
     Raises:
-        ValueError: If there are fewer labels asked for than classes.
+        ValueError: If a number of labels is smaller than the number of
+            classes.
     """
     classes = len(data.class_names)
-    fewest = min(num_labels, default=classes)
-    if fewest < classes:
+    num_labels = tuple(num_labels)
+    smallest = min(num_labels, default=classes)
+    if smallest < classes:
         raise ValueError(
-            f"Each of the {classes} classes needs a label: ask for more. "
-            f"Received: {fewest} labels"
+            "`num_labels` must be at least the number of classes, "
+            f"{classes}. Received: {smallest}"
         )
     images, labels = (data.test[0] / np.float32(255)), data.test[1]
-    encoder, errors = without_chance(encoder), []
+    encoder, errors = deterministic_encoder(encoder), []
     for number in num_labels:
         if number >= len(data.train[1]):
             continue
-        few, their_labels = stratified_sample(data, number, seed)
-        row = {"labels": number}
+        few_images, few_labels = stratified_sample(data, number, seed)
+        row: dict[str, Any] = {"labels": number}
         for start in ("pretrained", "scratch"):
             keras.utils.set_random_seed(seed)
             classifier = fine_tune(
                 encoder,
-                few,
-                their_labels,
+                few_images,
+                few_labels,
                 classes,
                 epochs=math.ceil(steps / math.ceil(number / 32)),
                 pretrained=start == "pretrained",
@@ -71,8 +83,8 @@ def few_label_errors(
     return errors
 
 
-def without_chance(encoder):
-    """An encoder that ends in a random draw -> one that ends in its mean."""
+def deterministic_encoder(encoder: keras.Model) -> keras.Model:
+    """Encoder whose output is the mean if its last layer samples the code."""
     last = encoder.layers[-1]
     if not isinstance(last, GaussianSampling):
         return encoder

@@ -1,6 +1,8 @@
-"""Figures of autoencoders: images, filters, maps of codes, rates."""
+"""Figures of autoencoders: filters, latent maps, rate-distortion curves."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -16,23 +18,26 @@ from dlunits.reporting.style import (
     WIDTH,
     plain,
 )
+from dlunits.typing import ArrayLike
 
 MARKERS = "osD^vPX*"
 
 
-def filters(kernel, shape, most=40):
-    """Draws the weights of units as images of what each answers to.
+def filters(
+    kernel: ArrayLike, shape: tuple[int, int], max_units: int = 40
+) -> Figure:
+    """Plots the weights of the units of a dense layer as images.
 
-    The units with the largest weights come first. Every image has a scale
-    of its own: red weights are positive, blue ones negative, white is 0.
+    The units with the largest norms come first. Each image has its own scale:
+    red weights are positive, blue weights are negative, white is 0.
 
     Args:
-        kernel: Array `(inputs, units)`, the kernel of a dense layer.
-        shape: `(height, width)` of the images; their product is `inputs`.
-        most: Positive integer, the most units to draw.
+        kernel: Kernel of a dense layer, `(inputs, units)`.
+        shape: `(height, width)` of the images, with `inputs` pixels.
+        max_units: Maximum number of units.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        Figure.
 
     Raises:
         ValueError: If the kernel does not fit the shape.
@@ -45,10 +50,12 @@ def filters(kernel, shape, most=40):
     kernel = np.asarray(kernel)
     if kernel.ndim != 2 or len(kernel) != math.prod(shape):
         raise ValueError(
-            f"The kernel must have a row for each pixel of {tuple(shape)}. "
+            f"The kernel must have one row per pixel of {tuple(shape)}. "
             f"Received: shape {kernel.shape}"
         )
-    order = np.argsort(-np.linalg.norm(kernel, axis=0), kind="stable")[:most]
+    order = np.argsort(-np.linalg.norm(kernel, axis=0), kind="stable")[
+        :max_units
+    ]
     images = kernel.T[order].reshape(-1, *shape)
     largest = np.abs(images).max(axis=(1, 2), keepdims=True)
     images = images / np.where(largest == 0, 1, largest)
@@ -74,18 +81,22 @@ def filters(kernel, shape, most=40):
     return figure
 
 
-def latent_maps(maps, labels, class_names):
-    """Draws codes as points of a plane, colored by class.
+def latent_maps(
+    maps: Mapping[str, ArrayLike],
+    labels: ArrayLike,
+    class_names: Sequence[str],
+) -> Figure:
+    """Plots two-dimensional maps of codes, colored by class.
 
-    Each class has its name at the middle of its points.
+    The name of a class is written at the median of its points.
 
     Args:
-        maps: Dict of name to array `(examples, 2)`.
+        maps: Dict from name to points `(examples, 2)`.
         labels: Integers `(examples,)`.
         class_names: Names of classes 0, 1, ...
 
     Returns:
-        A `matplotlib.figure.Figure`, a panel a map.
+        Figure with one panel per map.
 
     Example:
 
@@ -106,17 +117,17 @@ def latent_maps(maps, labels, class_names):
     for axes, (name, points) in zip(panels, maps.items(), strict=False):
         axes.set_title(name, fontsize=9, color=INK, parse_math=False)
         for label, class_name in enumerate(class_names):
-            own = np.asarray(points)[labels == label]
-            if len(own) == 0:
+            members = np.asarray(points)[labels == label]
+            if len(members) == 0:
                 continue
-            place = (
+            position = (
                 label if len(class_names) <= 10 else label / len(class_names)
             )
             axes.scatter(
-                *own.T, s=14 / columns, color=colors(place), linewidths=0
+                *members.T, s=14 / columns, color=colors(position), linewidths=0
             )
             axes.text(
-                *np.median(own, axis=0),
+                *np.median(members, axis=0),
                 class_name,
                 ha="center",
                 va="center",
@@ -137,15 +148,17 @@ def latent_maps(maps, labels, class_names):
     return figure
 
 
-def rate_distortion_curves(curves):
-    """Draws how good images are against the bits that they take.
+def rate_distortion_curves(
+    curves: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> Figure:
+    """Plots the PSNR against the bits per pixel (rate-distortion curves).
 
     Args:
-        curves: Dict of name to what
-            `dlunits.diagnostics.rate_distortion` returned.
+        curves: Dict from name to the result of
+            `dlunits.diagnostics.rate_distortion`.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        Figure.
 
     Example:
 

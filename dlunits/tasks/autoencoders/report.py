@@ -1,53 +1,68 @@
-"""The report of one autoencoder, or of several side by side."""
+"""Report of one autoencoder, or of several for comparison."""
 
 import math
+import pathlib
+from typing import Any
 
 import keras
 import numpy as np
 
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.diagnostics import layer_table
+from dlunits.models import Autoencoder
 from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.reporting.image_grid import SHOWN, first_of_each, image_rows
-from dlunits.tasks.autoencoders.evaluate import drawn, mapped_labels
+from dlunits.tasks.autoencoders.evaluate import (
+    latent_map_labels,
+    sample_images,
+)
 from dlunits.tasks.autoencoders.figures import (
     filters,
     latent_maps,
     rate_distortion_curves,
 )
 from dlunits.tasks.autoencoders.tables import (
-    EXPLAINED,
+    DESCRIPTIONS,
     completeness,
     tables,
 )
+from dlunits.typing import Array, Path
 
 
-def write_autoencoder_report(path, *, results, data, command, seconds, seed):
-    """Writes what autoencoders keep, cost, look at and are good for.
+def write_autoencoder_report(
+    path: Path,
+    *,
+    results: dict[str, dict[str, Any]],
+    data: ImageDataset,
+    command: str,
+    seconds: float,
+    seed: int,
+) -> pathlib.Path:
+    """Writes the HTML report of one or several autoencoders.
 
     Args:
         path: HTML file to write, in a folder that exists.
-        results: Dict of name to a dict of `model`
-            (`dlunits.models.Autoencoder`), `measures` (of
+        results: Dict from name to a dict of `model`
+            (`dlunits.models.Autoencoder`), `metrics` (of
             `evaluate_autoencoder`, with `few_labels` of
             `dlunits.tasks.autoencoders.few_labels.few_label_errors`), and
-            `history` (metric name to its values, one an epoch; empty for a
-            model that was not trained). If one of them was trained, the report
-            goes into its details.
-        data: `dlunits.data.images.image_datasets.ImageDataset`, or what has its
-            attributes.
-        command: Text, the command that made the run.
-        seconds: Number, how long training took.
-        seed: Integer that the measures were taken with.
+            `history` (from the name of a metric to its values, one per epoch;
+            empty for a model without epochs, such as PCA). If exactly one has
+            a history, the report contains its details.
+        data: Data set.
+        command: Command line of the run.
+        seconds: Duration of the training.
+        seed: Seed of the evaluation.
 
     Returns:
-        `pathlib.Path` of the report.
+        Path of the report.
 
     Raises:
         OSError: If the file cannot be written.
     """
     trained = [name for name, result in results.items() if result["history"]]
-    sections = side_by_side(results, data, seed)
+    sections = comparison(results, data, seed)
     summary = {
         "Training images": len(data.train[1]),
         "Test images": len(data.test[1]),
@@ -56,7 +71,7 @@ def write_autoencoder_report(path, *, results, data, command, seconds, seed):
     if len(trained) == 1:
         [name] = trained
         title = f"{name} autoencoder".capitalize()
-        summary = key_figures(**results[name]) | summary
+        summary = summary_metrics(**results[name]) | summary
         sections = [
             *details(results[name], data),
             *sections,
@@ -73,50 +88,55 @@ def write_autoencoder_report(path, *, results, data, command, seconds, seed):
     )
 
 
-def key_figures(model, measures, history):
+def summary_metrics(
+    model: Autoencoder, metrics: dict[str, Any], history: dict[str, list]
+) -> dict[str, Any]:
+    """Key figures of one autoencoder, by name."""
     return {
-        "Code": completeness(measures),
-        "Latent dimensions": f"{measures['latent_dim']:,} of "
-        f"{measures['pixels']:,} pixels",
-        "Mean squared error": measures["error"],
-        "Bits a pixel": measures["bits_per_pixel"],
-        "Linear probe": f"{measures['linear_probe']:.1%}",
+        "Code": completeness(metrics),
+        "Latent dimensions": f"{metrics['latent_dim']:,} for "
+        f"{metrics['pixels']:,} pixels",
+        "Mean squared error": metrics["mse"],
+        "Bits per pixel": metrics["bits_per_pixel"],
+        "Linear probe": f"{metrics['linear_probe']:.1%}",
         "Parameters": model.count_params(),
         "Epochs": len(history["loss"]),
     }
 
 
-def side_by_side(results, data, seed):
-    """The sections that any number of autoencoders share."""
-    measures = {name: result["measures"] for name, result in results.items()}
+def comparison(
+    results: dict[str, dict[str, Any]], data: ImageDataset, seed: int
+) -> list[Section]:
+    """Sections for any number of autoencoders."""
+    metrics = {name: result["metrics"] for name, result in results.items()}
     models = {name: result["model"] for name, result in results.items()}
-    images = np.stack(list(one_of_each(data).values()))
+    images = np.stack(list(first_images(data).values()))
     rows = {"original": images}
     for name, model in models.items():
         rows[name] = model.reconstruct(images)
-    images_of = {
+    figures: dict[str, list] = {
         "Reconstruction and compression": [
-            (image_rows(rows), "Test images, and what comes back."),
+            (image_rows(rows), "Test images and their reconstructions."),
             (
                 rate_distortion_curves(
-                    {n: m["rate_distortion"] for n, m in measures.items()}
+                    {n: m["rate_distortion"] for n, m in metrics.items()}
                 ),
-                "One point a step of the quantizer.",
+                "One point per quantizer step.",
             ),
         ],
-        "The code": [
+        "Code": [
             (
                 latent_maps(
-                    {n: m["latent_map"] for n, m in measures.items()},
-                    mapped_labels(data, seed),
+                    {n: m["latent_map"] for n, m in metrics.items()},
+                    latent_map_labels(data, seed),
                     data.class_names,
                 ),
-                "Codes of test images, laid out by t-SNE without their "
-                "labels (codes of two numbers as they are). Neighbors have "
-                "similar codes; distances between clusters mean nothing.",
+                "t-SNE of the codes of test images, computed without labels; "
+                "two-dimensional codes are shown directly. Neighbors have "
+                "similar codes; distances between clusters have no meaning.",
             )
         ],
-        "What the code is good for": [
+        "Classification and clustering": [
             (
                 image_rows(
                     {
@@ -124,70 +144,81 @@ def side_by_side(results, data, seed):
                         for name, model in models.items()
                     }
                 ),
-                "Images that never were: decoded from random codes, for a "
-                "variational autoencoder from its prior, else from a normal "
+                "Generated images, decoded from random codes: from the prior "
+                "of a variational autoencoder, otherwise from a normal "
                 "distribution with the mean and the covariance of the "
                 "training codes.",
             )
         ],
     }
     return [
-        Section(heading, EXPLAINED[heading], table, images_of.get(heading, ()))
+        Section(heading, DESCRIPTIONS[heading], table, figures.get(heading, ()))
         for heading, table in tables(results).items()
     ]
 
 
-def details(result, data):
-    """The sections that one autoencoder has to itself."""
+def details(result: dict[str, Any], data: ImageDataset) -> list[Section]:
+    """Sections about a single autoencoder."""
     model = result["model"]
     return [
         Section(
             "Training",
-            "The validation images are never trained on. Where training "
-            "images are corrupted they are too, in every epoch the same.",
+            "The validation images are not used for training. If training "
+            "images are corrupted, validation images are too, with the same "
+            "noise in every epoch.",
             figures=[
-                (training_curves(result["history"]), "One point an epoch.")
+                (training_curves(result["history"]), "One point per epoch.")
             ],
         ),
         Section(
-            "What it sees",
+            "Features and interpolation",
             figures=[
                 (
                     filters(first_kernel(model), model.input_shape[1:3]),
-                    "The weights of the first layer's units, those of the "
-                    "largest norm; red is positive, blue negative, each on a "
-                    "scale of its own.",
+                    "Weights of the units of the first layer with the largest "
+                    "norms; red is positive, blue is negative, with one scale "
+                    "per unit.",
                 ),
                 (
-                    image_rows(interpolations(model, one_of_each(data))),
-                    "Between two test images: the straight line from code "
-                    "to code, decoded.",
+                    image_rows(interpolate(model, first_images(data))),
+                    "Linear interpolation between the codes of two test "
+                    "images, decoded.",
                 ),
             ],
         ),
     ]
 
 
-def layers(model):
+def layers(model: Autoencoder) -> list[Section]:
+    """Sections with the layers of encoder and decoder."""
     return [
         Section("Encoder", table=layer_table(model.encoder)),
         Section("Decoder", table=layer_table(model.decoder)),
     ]
 
 
-def one_of_each(data):
-    """The first test image of each class, at most ten, by class name."""
+def first_images(data: ImageDataset) -> dict[str, Array]:
+    """First test image of each class, by class name, for at most 10 classes."""
     images, labels = data.test
     return {
-        data.class_names[labels[place]]: images[place] / np.float32(255)
-        for place in first_of_each(labels)
+        data.class_names[labels[index]]: images[index] / np.float32(255)
+        for index in first_of_each(labels)
     }
 
 
-def interpolations(model, examples):
-    """From the first example to the second, from the third to the fourth, ...
+def interpolate(
+    model: Autoencoder, examples: dict[str, Array]
+) -> dict[str, Array]:
+    """Decodes linear interpolations between the codes of pairs of images.
 
-    Images by name -> rows of images by the names of their ends.
+    The pairs are the first and second image, the third and fourth, and so on.
+
+    Args:
+        model: Autoencoder.
+        examples: Images by name.
+
+    Returns:
+        Dict from `"NAME to NAME"` to images `(10, height, width, 1)`.
     """
     names = list(examples)
     lines = {}
@@ -198,20 +229,21 @@ def interpolations(model, examples):
     return lines
 
 
-def samples(model, data, seed):
-    """(10, height, width, 1) of random codes."""
+def samples(model: Autoencoder, data: ImageDataset, seed: int) -> Array:
+    """Decodes random codes, `(10, height, width, 1)`."""
     if hasattr(model, "sample"):
         return model.sample(SHOWN, seed=seed)
-    code = model.encode(drawn(data.train, 2000, seed)[0], batch_size=1000)
+    images, _ = sample_images(data.train, 2000, seed)
+    code = model.encode(images, batch_size=1000)
     mean = code.mean(axis=0)
-    # Random sums of what the codes deviate by have their covariance.
+    # Random sums of the deviations have the covariance of the codes.
     weights = np.random.default_rng(seed).normal(size=(SHOWN, len(code)))
     deviations = np.tensordot(weights, code - mean, axes=1)
-    drawn_codes = mean + deviations / math.sqrt(len(code))
-    return model.decode(drawn_codes.astype("float32"))
+    random_codes = mean + deviations / math.sqrt(len(code))
+    return model.decode(random_codes.astype("float32"))
 
 
-def first_kernel(model):
+def first_kernel(model: Autoencoder) -> Array:
     """Kernel of the encoder's first dense layer, `(pixels, units)`."""
     return next(
         keras.ops.convert_to_numpy(layer.kernel)

@@ -1,31 +1,43 @@
-"""What a served autoencoder answers to: examples, and codes."""
+"""Export and endpoints of autoencoders."""
 
 import functools
+import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
+from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.models import Autoencoder
 from dlunits.serving.export import export
 from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import image_model_card
+from dlunits.typing import Path, Shape, Tensor
 
 
-def export_autoencoder(model, directory, *, data, metrics, command):
-    """Exports an autoencoder with its card and warm-up requests.
+def export_autoencoder(
+    model: Autoencoder,
+    directory: Path,
+    *,
+    data: ImageDataset,
+    metrics: dict[str, Any],
+    command: str,
+) -> pathlib.Path:
+    """Exports an autoencoder with a model card and warm-up requests.
 
-    Examples of three axes are images, see `autoencoder_endpoints`; of any
-    other shape, they are taken as they are, see `array_endpoints`.
+    Inputs with three axes are images, see `autoencoder_endpoints`; all others
+    are arrays, see `array_endpoints`.
 
     Args:
-        model: `dlunits.models.Autoencoder` of images `(batch, height, width,
-            channels)`, float32 in [0, 1], or of arrays `(batch, ...)`.
-        directory: Folder in which it becomes the next version.
-        data: `dlunits.data.images.image_datasets.ImageDataset` that it was
-            trained on.
-        metrics: Dict of what was measured, for the card.
-        command: Text, the command that made the model.
+        model: Autoencoder of images `(batch, height, width, channels)`,
+            float32 in [0, 1], or of arrays `(batch, ...)`.
+        directory: Folder that contains one subfolder per version.
+        data: Data set that the model is trained on.
+        metrics: Test metrics, for the model card.
+        command: Command line of the run, for the model card.
 
     Returns:
-        `pathlib.Path` of the version.
+        Folder of the new version.
 
     Raises:
         OSError: If it cannot be written.
@@ -33,87 +45,94 @@ def export_autoencoder(model, directory, *, data, metrics, command):
     shape = model.encoder.input_shape[1:]
     code_shape = model.decoder.input_shape[1:]
     if len(shape) == 3:
-        make, example = autoencoder_endpoints, data.test[0][:1]
+        endpoints, example = autoencoder_endpoints, data.test[0][:1]
     else:
-        make, example = array_endpoints, one_of_zeros(shape)
+        endpoints, example = array_endpoints, zeros_batch(shape)
     return export(
         model,
         directory,
-        endpoints=functools.partial(make, shape=shape, code_shape=code_shape),
+        endpoints=functools.partial(
+            endpoints, shape=shape, code_shape=code_shape
+        ),
         parts={"encode_batch": model.encoder, "decode_batch": model.decoder},
         card=image_model_card(data, metrics, command),
         warmup={
             "serving_default": [example],
             "encode": [example],
-            "decode": [one_of_zeros(code_shape)],
+            "decode": [zeros_batch(code_shape)],
         },
     )
 
 
 def autoencoder_endpoints(
-    predict, encode_batch, decode_batch, *, shape, code_shape
-):
-    """The endpoints of any autoencoder of images, for `export`.
+    predict: Callable[[Tensor], Tensor],
+    encode_batch: Callable[[Tensor], Tensor],
+    decode_batch: Callable[[Tensor], Tensor],
+    *,
+    shape: Shape,
+    code_shape: Shape,
+) -> dict[str, Any]:
+    """Endpoints of an autoencoder of images, for `export`.
 
-    `serving_default`, argument `images`: `(batch, height, width, channels)`,
-    or `(batch, height, width)` or one image `(height, width)` of a single
-    channel, of any scale, see `dlunits.serving.image_requests.parse_images`.
-    It returns `reconstructions` `(batch, height, width, channels)` as the
-    decoder gives them, in 0 ... 1 if it ends in a sigmoid, and `error`
-    `(batch,)`, the mean squared error a pixel.
+    `serving_default` takes `images`: `(batch, height, width, channels)`, or
+    `(batch, height, width)` or `(height, width)` with one channel, see
+    `dlunits.serving.image_requests.parse_images`. It returns
+    `reconstructions` `(batch, height, width, channels)`, the output of the
+    decoder, and `error` `(batch,)`, the mean squared error per pixel.
 
-    `encode`, argument `images` likewise, returns `codes` `(batch, ...)`.
+    `encode` takes the same `images` and returns `codes` `(batch, ...)`.
 
-    `decode`, argument `codes`, returns `images` as `reconstructions` above.
+    `decode` takes `codes` and returns `images`, like `reconstructions`.
 
-    A server offers them for floats; in Python images may be uint8 as well.
+    TensorFlow Serving offers the signatures for floats. In Python, images may
+    also be uint8.
 
     Args:
-        predict: The model as a function from `(batch, height, width,
-            channels)`, float32 in [0, 1], to the same shape.
-        encode_batch: The same, to codes.
-        decode_batch: The function from codes to images.
+        predict: Function of images `(batch, height, width, channels)`, float32
+            in [0, 1], to their reconstructions.
+        encode_batch: Function of images to codes.
+        decode_batch: Function of codes to images.
         shape: `(height, width, channels)` of an image.
-        code_shape: Tuple, shape of one code.
+        code_shape: Shape of one code.
 
     Returns:
-        Dict of name to `(function, signature, *further_signatures)`; each
+        Dict from name to `(function, signature, *further_signatures)`; each
         signature is a list of `tf.TensorSpec`.
 
-    Example, a model that finds every image half as bright, and whose code is
-    the brightest pixel:
+    Example: a model that halves the brightness, with the brightest pixel as
+    the code.
 
-    >>> answers = autoencoder_endpoints(
+    >>> endpoints = autoencoder_endpoints(
     ...     lambda x: x / 2,
     ...     lambda x: tf.reduce_max(x, axis=(1, 2)),
     ...     decode_batch=None,
     ...     shape=(2, 2, 1),
     ...     code_shape=(1,),
     ... )
-    >>> reconstruct, *_ = answers["serving_default"]
+    >>> reconstruct, *_ = endpoints["serving_default"]
     >>> reconstruct(tf.ones((2, 2)))["error"].numpy().tolist()  # 0.5 ** 2
     [0.25]
-    >>> encode, *_ = answers["encode"]
+    >>> encode, *_ = endpoints["encode"]
     >>> encode(tf.fill((2, 2), tf.constant(51, "uint8")))["codes"].numpy()
     array([[0.2]], dtype=float32)
     """
 
-    def serving_default(images):
-        return reconstructed(predict, parse_images(images, shape))
+    def serving_default(images: Tensor) -> dict[str, Tensor]:
+        return reconstruct(predict, parse_images(images, shape))
 
-    def encode(images):
+    def encode(images: Tensor) -> dict[str, Tensor]:
         return {"codes": encode_batch(parse_images(images, shape))}
 
-    def decode(codes):
+    def decode(codes: Tensor) -> dict[str, Tensor]:
         return {"images": decode_batch(codes)}
 
-    of_images = (
+    signatures = (
         [tf.TensorSpec(None, tf.float32, name="images")],
         [tf.TensorSpec(None, tf.uint8, name="images")],
     )
     return {
-        "serving_default": (serving_default, *of_images),
-        "encode": (encode, *of_images),
+        "serving_default": (serving_default, *signatures),
+        "encode": (encode, *signatures),
         "decode": (
             decode,
             [tf.TensorSpec([None, *code_shape], tf.float32, name="codes")],
@@ -121,33 +140,48 @@ def autoencoder_endpoints(
     }
 
 
-def array_endpoints(predict, encode_batch, decode_batch, *, shape, code_shape):
-    """The endpoints of any autoencoder of arrays that are no images.
+def array_endpoints(
+    predict: Callable[[Tensor], Tensor],
+    encode_batch: Callable[[Tensor], Tensor],
+    decode_batch: Callable[[Tensor], Tensor],
+    *,
+    shape: Shape,
+    code_shape: Shape,
+) -> dict[str, Any]:
+    """Endpoints of an autoencoder of arrays that are not images.
 
-    `serving_default`, argument `inputs`, floats `(batch, *shape)`, returns
+    `serving_default` takes `inputs`, floats `(batch, *shape)`, and returns
     `reconstructions` of the same shape and `error` `(batch,)`, the mean
-    squared error a number. `encode`, argument `inputs`, returns `codes`;
-    `decode`, argument `codes`, returns `reconstructions`.
+    squared error per value. `encode` takes `inputs` and returns `codes`;
+    `decode` takes `codes` and returns `reconstructions`.
 
-    Args, Returns: As of `autoencoder_endpoints`.
+    Args:
+        predict: Function of inputs to their reconstructions.
+        encode_batch: Function of inputs to codes.
+        decode_batch: Function of codes to reconstructions.
+        shape: Shape of one input.
+        code_shape: Shape of one code.
+
+    Returns:
+        Dict as in `autoencoder_endpoints`.
 
     Example:
 
-    >>> answers = array_endpoints(
+    >>> endpoints = array_endpoints(
     ...     lambda x: x / 2, None, None, shape=(2,), code_shape=(1,)
     ... )
-    >>> reconstruct, _ = answers["serving_default"]
+    >>> reconstruct, _ = endpoints["serving_default"]
     >>> reconstruct(tf.constant([[2.0, 4.0]]))["error"].numpy().tolist()
     [2.5]
     """
 
-    def serving_default(inputs):
-        return reconstructed(predict, inputs)
+    def serving_default(inputs: Tensor) -> dict[str, Tensor]:
+        return reconstruct(predict, inputs)
 
-    def encode(inputs):
+    def encode(inputs: Tensor) -> dict[str, Tensor]:
         return {"codes": encode_batch(inputs)}
 
-    def decode(codes):
+    def decode(codes: Tensor) -> dict[str, Tensor]:
         return {"reconstructions": decode_batch(codes)}
 
     inputs = [tf.TensorSpec([None, *shape], tf.float32, name="inputs")]
@@ -159,7 +193,10 @@ def array_endpoints(predict, encode_batch, decode_batch, *, shape, code_shape):
     }
 
 
-def reconstructed(predict, batch):
+def reconstruct(
+    predict: Callable[[Tensor], Tensor], batch: Tensor
+) -> dict[str, Tensor]:
+    """Reconstructions and their mean squared errors."""
     reconstructions = tf.cast(predict(batch), tf.float32)
     error = (reconstructions - batch) ** 2
     axes = range(1, len(batch.shape))
@@ -169,6 +206,6 @@ def reconstructed(predict, batch):
     }
 
 
-def one_of_zeros(shape):
-    """A batch of one example; lengths that are open are 1."""
+def zeros_batch(shape: Shape) -> Tensor:
+    """Batch of one example of zeros; unknown axes have the length 1."""
     return tf.zeros([1, *(size or 1 for size in shape)])

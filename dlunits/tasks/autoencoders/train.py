@@ -1,17 +1,22 @@
-"""The usual kinds of autoencoder of small images: how each is trained."""
+"""Training recipes of common types of autoencoder for 28x28 images."""
 
-import collections.abc
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import (
+    Autoencoder,
     ContractiveAutoencoder,
     dense_autoencoder,
     dense_variational_autoencoder,
 )
 from dlunits.regularizers import KLSparsity
 from dlunits.training.fit_denoising import fit_denoising
+from dlunits.training.run_directory import RunDirectory
+from dlunits.typing import Tensor
 
 SHAPE = (28, 28, 1)
 PIXELS = 28 * 28
@@ -19,32 +24,32 @@ PIXELS = 28 * 28
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What makes a kind of autoencoder.
+    """Model and loss of a type of autoencoder.
 
     Args:
-        build: Function of the size of the code to a model of 28x28 images
-            in [0, 1].
-        wide: Whether the code is to have more units than there are pixels.
-        loss: What `compile` takes; `None` for a model with a loss of its own.
-        mask: Number in [0, 1], the share of pixels that are blackened before
-            the model has to give the whole image back.
+        build: Function of `latent_dim` to a model of 28x28 images in [0, 1].
+        overcomplete: Whether the code is meant to have at least as many units
+            as there are pixels.
+        loss: Argument of `compile`; `None` for a model with its own loss.
+        mask: Fraction of the input pixels that are set to 0 in training, in
+            [0, 1]; the target is the whole image.
     """
 
-    build: collections.abc.Callable
-    wide: bool = False
+    build: Callable[[int], Autoencoder]
+    overcomplete: bool = False
     loss: str | None = "mse"
     mask: float = 0.0
 
 
-def deep(latent_dim, **options):
-    """784-512-256-code and back, ReLU: a small code of a curved surface."""
+def build_deep(latent_dim: int, **options: Any) -> Autoencoder:
+    """Autoencoder with layers of 784-512-256-code-256-512-784 units, ReLU."""
     return dense_autoencoder(
         SHAPE, latent_dim, (512, 256), output_activation="sigmoid", **options
     )
 
 
-def shallow(latent_dim, **options):
-    """784-code-784, sigmoid: one layer of features."""
+def build_shallow(latent_dim: int, **options: Any) -> Autoencoder:
+    """Autoencoder with layers of 784-code-784 units, sigmoid."""
     return dense_autoencoder(
         SHAPE,
         latent_dim,
@@ -54,79 +59,86 @@ def shallow(latent_dim, **options):
     )
 
 
-def tied(latent_dim):
-    """The same, coming back through the kernel of the features, transposed."""
-    return shallow(latent_dim, tied=True)
+def build_tied(latent_dim: int) -> Autoencoder:
+    """Shallow autoencoder with tied weights."""
+    return build_shallow(latent_dim, tied=True)
 
 
-def contractive(latent_dim, weight):
-    parts = tied(latent_dim)
+def build_contractive(latent_dim: int, weight: float) -> Autoencoder:
+    """Shallow contractive autoencoder with tied weights."""
+    parts = build_tied(latent_dim)
     return ContractiveAutoencoder(parts.encoder, parts.decoder, weight)
 
 
-# The published weight of contraction, 0.1, stands beside an error that is
-# summed over pixels; Keras' is their mean. The usual weight of sparsity, 3
-# beside that sum, leaves units too active: benchmarks/sparse_code.py has this.
+# The published weight of the contractive penalty, 0.1, is for an error summed
+# over pixels; that of Keras is their mean. The common sparsity weight, 3 for
+# the sum, leaves units too active: this one is from benchmarks/sparse_code.py.
 RECIPES = {
     "linear": Recipe(lambda size: dense_autoencoder(SHAPE, size)),
-    "undercomplete": Recipe(deep),
-    "overcomplete": Recipe(tied, wide=True, loss="binary_crossentropy"),
+    "undercomplete": Recipe(build_deep),
+    "overcomplete": Recipe(
+        build_tied, overcomplete=True, loss="binary_crossentropy"
+    ),
     "sparse": Recipe(
-        lambda size: shallow(
+        lambda size: build_shallow(
             size, activity_regularizer=KLSparsity(0.05, weight=0.01)
         ),
-        wide=True,
+        overcomplete=True,
         loss="binary_crossentropy",
     ),
-    "denoising": Recipe(tied, wide=True, loss="binary_crossentropy", mask=0.5),
+    "denoising": Recipe(
+        build_tied, overcomplete=True, loss="binary_crossentropy", mask=0.5
+    ),
     "contractive": Recipe(
-        lambda size: contractive(size, 0.1 / PIXELS),
-        wide=True,
+        lambda size: build_contractive(size, 0.1 / PIXELS),
+        overcomplete=True,
         loss="binary_crossentropy",
     ),
     "variational": Recipe(
         lambda size: dense_variational_autoencoder(SHAPE, size), loss=None
     ),
-    "dropout": Recipe(lambda size: deep(size, dropout=0.1)),
-    "l2": Recipe(lambda size: deep(size, l2=1e-6)),
+    "dropout": Recipe(lambda size: build_deep(size, dropout=0.1)),
+    "l2": Recipe(lambda size: build_deep(size, l2=1e-6)),
 }
 
 
 def train_autoencoder(
-    kind,
-    data,
-    run_directory,
+    autoencoder: str,
+    data: ImageDataset,
+    run_directory: RunDirectory,
     *,
-    latent_dim,
-    epochs,
-    batch_size=128,
-    learning_rate=2e-3,
-    patience=None,
-    seed=0,
-):
-    """Trains one of the kinds, or goes on where it was stopped.
+    latent_dim: int,
+    epochs: int,
+    batch_size: int = 128,
+    learning_rate: float = 2e-3,
+    patience: int | None = None,
+    seed: int = 0,
+) -> tuple[Autoencoder, dict[str, list[float]]]:
+    """Trains a type of autoencoder, or resumes the run in `run_directory`.
 
-    Validation images are corrupted as the training images are, but the
-    same way in every epoch.
+    Validation images are corrupted like training images, with the same noise
+    in every epoch.
 
     Args:
-        kind: Name of a recipe.
-        data: `dlunits.data.images.image_datasets.ImageDataset`.
-        run_directory: `dlunits.training.RunDirectory` of the run.
-        latent_dim: Positive integer, numbers in the code.
-        epochs: Integer, passes over the training images.
-        batch_size: Integer, images a step.
-        learning_rate: Number, Adam's largest step size; it falls to 0.
-        patience: Integer, see `RunDirectory.fit`, or `None`.
-        seed: Integer, decides all that is random.
+        autoencoder: Type of the autoencoder, a key of `RECIPES`.
+        data: Images to train on and to validate with.
+        run_directory: Folder of the checkpoint and the history.
+        latent_dim: Number of units of the code.
+        epochs: Number of epochs.
+        batch_size: Number of images per step.
+        learning_rate: Peak learning rate of Adam.
+        patience: Number of epochs without a better validation loss after
+            which training stops; `None` to train all epochs.
+        seed: Seed of the initial weights, the order and the noise.
 
     Returns:
-        `(model, history)`: `dlunits.models.Autoencoder`, and a dict of metric
-        name to its values, one an epoch.
+        `(model, history)`: the model with the weights of the epoch with the
+        smallest validation loss, and a dict from the name of a metric to its
+        values, one per epoch.
 
     Raises:
-        ValueError: If there are fewer images than one batch needs, or the
-            loss stops being finite.
+        ValueError: If there are fewer images than one batch needs, or the loss
+            becomes infinite or NaN.
         OSError: If a file cannot be written.
     """
     import tensorflow as tf
@@ -135,7 +147,7 @@ def train_autoencoder(
     from dlunits.data.images import corruption
 
     keras.utils.set_random_seed(seed)
-    recipe = RECIPES[kind]
+    recipe = RECIPES[autoencoder]
     model = recipe.build(latent_dim)
     return model, fit_denoising(
         model,
@@ -148,13 +160,15 @@ def train_autoencoder(
         learning_rate=learning_rate,
         patience=patience,
         corrupt=(
-            corruption.masking_noise(recipe.mask) if recipe.mask else as_it_is
+            corruption.masking_noise(recipe.mask)
+            if recipe.mask
+            else no_corruption
         ),
         prepare=lambda images: tf.cast(images, tf.float32) / 255,
         seed=seed,
     )
 
 
-def as_it_is(images, seed):
-    """A corruption that does nothing, and draws nothing for it."""
+def no_corruption(images: Tensor, seed: Tensor) -> Tensor:
+    """Returns the images unchanged, for recipes without noise."""
     return images

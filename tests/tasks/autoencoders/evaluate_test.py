@@ -12,11 +12,11 @@ from dlunits.data.images import image_datasets
 from dlunits.models import Autoencoder, pca_autoencoder
 from dlunits.tasks.autoencoders.evaluate import (
     anomaly_auc,
-    denoising,
-    drawn,
+    denoising_psnr,
     evaluate_autoencoder,
     jacobian_norm,
-    mapped_labels,
+    latent_map_labels,
+    sample_images,
 )
 
 
@@ -44,42 +44,42 @@ def model(data):
 
 
 @pytest.fixture(scope="module")
-def measures(model, data):
+def metrics(model, data):
     return evaluate_autoencoder(model, data)
 
 
-def test_the_error_is_that_of_the_test_images(model, data, measures):
+def test_the_error_is_that_of_the_test_images(model, data, metrics):
     images = data.test[0] / np.float32(255)
     total = 0.0
     for image, again in zip(images, model.reconstruct(images), strict=True):
         total += ((image - again) ** 2).sum() / 49
-    assert measures["error"] == pytest.approx(total / 300, rel=1e-5)
-    assert (measures["latent_dim"], measures["pixels"]) == (6, 49)
+    assert metrics["mse"] == pytest.approx(total / 300, rel=1e-5)
+    assert (metrics["latent_dim"], metrics["pixels"]) == (6, 49)
 
 
-def test_the_step_costs_the_test_images_little(measures):
-    *points, exact = measures["rate_distortion"]
+def test_the_step_costs_the_test_images_little(metrics):
+    *points, exact = metrics["rate_distortion"]
     assert exact["psnr"] == pytest.approx(
-        10 * math.log10(1 / measures["error"]), abs=1e-3
+        10 * math.log10(1 / metrics["mse"]), abs=1e-3
     )
-    [chosen] = [p for p in points if p["step"] == measures["step"]]
-    assert measures["bits_per_pixel"] == chosen["bits_per_pixel"]
-    assert measures["psnr"] == chosen["psnr"]
+    [chosen] = [p for p in points if p["step"] == metrics["step"]]
+    assert metrics["bits_per_pixel"] == chosen["bits_per_pixel"]
+    assert metrics["psnr"] == chosen["psnr"]
     # At most 0.1 dB on the validation images, so about that on others.
     assert exact["psnr"] - 0.2 < chosen["psnr"] < exact["psnr"]
 
 
-def test_the_jacobian_of_pca_is_orthonormal(measures, model, data):
+def test_the_jacobian_of_pca_is_orthonormal(metrics, model, data):
     # Six rows of length 1: the norm is sqrt(6).
-    assert measures["jacobian_norm"] == pytest.approx(math.sqrt(6), rel=1e-4)
+    assert metrics["jacobian_norm"] == pytest.approx(math.sqrt(6), rel=1e-4)
     images = (data.test[0] / 255).reshape(300, 49)
     codes = model.encode(data.test[0] / np.float32(255))
     varies = [sum(np.var(x, axis=0)) for x in (images, codes)]
-    assert measures["sensitivity"] == pytest.approx(
+    assert metrics["sensitivity"] == pytest.approx(
         math.sqrt(6 * varies[0] / varies[1]), rel=1e-4
     )
-    assert measures["saturation"] is None
-    assert measures["dead_units"] == 0
+    assert metrics["saturation"] is None
+    assert metrics["dead_units"] == 0
 
 
 def test_sensitivity_does_not_depend_on_the_scale_of_the_code(model, data):
@@ -133,7 +133,7 @@ def test_the_jacobian_norm_of_a_deep_encoder_is_estimated_well():
 
 
 def test_the_auc_counts_the_pairs_that_the_error_puts_in_order(
-    measures, model, data
+    metrics, model, data
 ):
     images = data.test[0] / np.float32(255)
     turned = np.stack([np.rot90(image) for image in images])
@@ -143,7 +143,7 @@ def test_the_auc_counts_the_pairs_that_the_error_puts_in_order(
     )
     in_order = (other[:, None] > upright).mean()
     assert in_order > 0.7  # what was learnt is not what is turned
-    assert measures["anomaly_auc"] == pytest.approx(in_order, abs=1e-4)
+    assert metrics["anomaly_auc"] == pytest.approx(in_order, abs=1e-4)
 
 
 def identity():
@@ -157,7 +157,7 @@ def identity():
 def test_what_copies_finds_no_anomaly_and_removes_no_noise(data):
     images = data.test[0] / np.float32(255)
     assert anomaly_auc(identity(), images) == 0.5
-    copied = denoising(identity(), images, seed=0)
+    copied = denoising_psnr(identity(), images, seed=0)
     assert copied["denoised_psnr"] == copied["noisy_psnr"]
 
 
@@ -166,25 +166,25 @@ def test_the_noise_of_a_black_image_is_clipped_at_both_ends():
     # 0.5 z between 0 and 1, 1 above; phi and Phi are the normal's at 2:
     # 0.25 (Phi - 0.5 - 2 phi) + 1 - Phi = 0.25 * 0.3693 + 0.0228 = 0.1151
     expected = 10 * math.log10(1 / 0.1151)
-    measured = denoising(identity(), black, seed=0)["noisy_psnr"]
+    measured = denoising_psnr(identity(), black, seed=0)["noisy_psnr"]
     assert measured == pytest.approx(expected, abs=0.3)
 
 
-def test_a_code_with_few_numbers_takes_noise_away(measures):
+def test_a_code_with_few_numbers_takes_noise_away(metrics):
     # PCA's six of 49 directions keep 6/49 of the noise, and lose detail.
-    assert measures["denoised_psnr"] > measures["noisy_psnr"] + 3
+    assert metrics["denoised_psnr"] > metrics["noisy_psnr"] + 3
 
 
-def test_codes_of_digits_tell_classes_apart(measures):
-    assert measures["linear_probe"] > 0.75  # guessing: 0.1
-    assert 0.3 < measures["nmi"] < 1
-    assert 0.4 < measures["purity"] < 1
+def test_codes_of_digits_tell_classes_apart(metrics):
+    assert metrics["linear_probe"] > 0.75  # guessing: 0.1
+    assert 0.3 < metrics["nmi"] < 1
+    assert 0.4 < metrics["purity"] < 1
 
 
 def test_the_map_is_of_test_codes_in_the_order_of_its_labels(
-    measures, model, data
+    metrics, model, data
 ):
-    points, labels = np.array(measures["latent_map"]), mapped_labels(data)
+    points, labels = np.array(metrics["latent_map"]), latent_map_labels(data)
     assert points.shape == (300, 2)
     # The nearest neighbor in the map is mostly of the same class.
     distances = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
@@ -192,21 +192,21 @@ def test_the_map_is_of_test_codes_in_the_order_of_its_labels(
     assert (labels[distances.argmin(axis=1)] == labels).mean() > 0.7
 
 
-def test_images_are_drawn_without_repetition_and_by_the_seed(data):
-    images, labels = drawn(data.train, 500, seed=3)
+def test_images_are_sampled_without_replacement_by_the_seed(data):
+    images, labels = sample_images(data.train, 500, seed=3)
     assert images.shape == (500, 7, 7, 1)
     assert images.dtype == np.float32
     assert images.max() <= 1
-    every, _ = drawn(data.train, 10_000, seed=3)
+    every, _ = sample_images(data.train, 10_000, seed=3)
     assert len(every) == len(data.train[1])
     np.testing.assert_array_equal(every[:500], images)
     np.testing.assert_allclose(every.sum(), (data.train[0] / 255).sum(), 1e-5)
-    assert not np.array_equal(drawn(data.train, 500, seed=4)[1], labels)
+    assert not np.array_equal(sample_images(data.train, 500, seed=4)[1], labels)
 
 
-def test_everything_is_the_same_again_and_fits_into_json(measures, model, data):
+def test_everything_is_the_same_again_and_fits_into_json(metrics, model, data):
     again = json.loads(json.dumps(evaluate_autoencoder(model, data)))
-    assert again == measures
+    assert again == metrics
 
 
 def test_codes_that_are_not_finite_are_refused(model, data):

@@ -1,4 +1,4 @@
-"""What the figures of autoencoders show, read back from what was drawn."""
+"""Figures of autoencoders, read back from the artists."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_filters_are_the_weights_the_largest_first():
     rng = np.random.default_rng(0)
     kernel = rng.normal(size=(30, 13)) * np.arange(1, 14)
     kernel[:, 12] = 0  # the smallest, and not divided by
-    image = shown(filters(kernel, (5, 6), most=12))
+    image = shown(filters(kernel, (5, 6), max_units=12))
     assert image.shape == (2 * 5 + 3 * 2, 10 * 6 + 11 * 2)
     order = sorted(range(13), key=lambda unit: -np.linalg.norm(kernel[:, unit]))
     for place, unit in enumerate(order[:12]):
@@ -88,7 +88,7 @@ def test_curves_join_the_points_that_have_a_rate():
         {"step": 1, "bits_per_pixel": 0.4, "psnr": 18.0},
         {"step": 0, "bits_per_pixel": None, "psnr": 20.0},
     ]
-    curves = {f"kind {number}": points for number in range(10)}
+    curves = {f"type {number}": points for number in range(10)}
     figure = rate_distortion_curves(curves)
     [axes] = figure.axes
     for line, name in zip(axes.lines, curves, strict=True):

@@ -15,9 +15,9 @@ from dlunits.models import (
 )
 from dlunits.tasks.autoencoders.evaluate import evaluate_autoencoder
 from dlunits.tasks.autoencoders.report import (
+    first_images,
     first_kernel,
-    interpolations,
-    one_of_each,
+    interpolate,
     samples,
     write_autoencoder_report,
 )
@@ -63,7 +63,7 @@ def results(data):
         name: {
             "model": model,
             "history": histories.get(name, {}),
-            "measures": {
+            "metrics": {
                 **evaluate_autoencoder(model, data, SEED),
                 "few_labels": FEW,
             },
@@ -78,7 +78,7 @@ def written(path, results, data, names):
         path,
         results={name: results[name] for name in names},
         data=data,
-        command="python apps/autoencoder_mnist.py --kind=wide",
+        command="python apps/autoencoder_mnist.py --autoencoder=wide",
         seconds=75,
         seed=SEED,
     )
@@ -96,13 +96,13 @@ def page(results, data, tmp_path_factory):
 
 def test_sums_up_the_one_that_was_trained(page, results):
     _, summary, _ = page
-    measures = results["wide"]["measures"]
+    metrics = results["wide"]["metrics"]
     assert summary == {
         "Code": "overcomplete",  # 60 units for 7 * 7 pixels
-        "Latent dimensions": "60 of 49 pixels",
-        "Mean squared error": f"{measures['error']:.4g}",
-        "Bits a pixel": f"{measures['bits_per_pixel']:.4g}",
-        "Linear probe": f"{100 * measures['linear_probe']:.1f}%",
+        "Latent dimensions": "60 for 49 pixels",
+        "Mean squared error": f"{metrics['error']:.4g}",
+        "Bits per pixel": f"{metrics['bits_per_pixel']:.4g}",
+        "Linear probe": f"{100 * metrics['linear_probe']:.1f}%",
         "Parameters": "3,049",  # 49 * 60 + 60 + 49, the kernel tied
         "Epochs": "2",
         "Training images": "1,372",
@@ -115,18 +115,18 @@ def test_has_its_parts_in_the_order_of_a_reader(page):
     assert "<h1>Wide autoencoder on digits</h1>" in html
     assert re.findall(r"<h2.*?>(.*?)</h2>", html) == [
         "Training",
-        "What it sees",
+        "Features and interpolation",
         "Reconstruction and compression",
-        "The code",
-        "What the code is good for",
-        "Anomalies and noise",
+        "Code",
+        "Classification and clustering",
+        "Anomaly detection and denoising",
         "Few labels",
         "Encoder",
         "Decoder",
         "How this was made",
     ]
     assert "1 min 15 s" in html
-    assert "apps/autoencoder_mnist.py --kind=wide" in html
+    assert "apps/autoencoder_mnist.py --autoencoder=wide" in html
 
 
 def test_draws_everything_there_is_to_see(page):
@@ -151,10 +151,10 @@ def test_tables_stand_side_by_side_with_pca(page, results):
         (name, re.findall(r"<td.*?>(.*?)</td>", row)) for name, row in rows
     ]
     assert [name for name, _ in cells] == 5 * ["PCA", "wide"]
-    error = results["PCA"]["measures"]["error"]
+    error = results["PCA"]["metrics"]["mse"]
     assert cells[0][1][:3] == ["8", "undercomplete", f"{error:.4g}"]
     assert cells[1][1][:2] == ["60", "overcomplete"]
-    auc = results["PCA"]["measures"]["anomaly_auc"]
+    auc = results["PCA"]["metrics"]["anomaly_auc"]
     assert cells[6][1][0] == f"{auc:.4g}"
     assert cells[8][1] == ["12.3", "23.4"]
 
@@ -177,7 +177,7 @@ def test_several_are_compared_without_the_details_of_one(
 
 
 def test_there_is_one_image_of_each_class(data):
-    examples = one_of_each(data)
+    examples = first_images(data)
     assert list(examples) == list("0123456789")
     for name, image in examples.items():
         first = next(i for i, k in enumerate(data.test[1]) if k == int(name))
@@ -188,12 +188,12 @@ def test_classes_without_a_test_image_are_left_out(data):
     images, labels = data.test
     kept = np.isin(labels, [3, 7, 8])
     fewer = dataclasses.replace(data, test=(images[kept], labels[kept]))
-    assert list(one_of_each(fewer)) == ["3", "7", "8"]
+    assert list(first_images(fewer)) == ["3", "7", "8"]
 
 
 def test_images_between_two_run_from_one_to_the_other(results, data):
-    model, examples = results["PCA"]["model"], one_of_each(data)
-    lines = interpolations(model, {n: examples[n] for n in "378"})
+    model, examples = results["PCA"]["model"], first_images(data)
+    lines = interpolate(model, {n: examples[n] for n in "378"})
     assert list(lines) == ["3 to 7"]  # 8 has none to go to
     line = lines["3 to 7"]
     assert line.shape == (10, 7, 7, 1)

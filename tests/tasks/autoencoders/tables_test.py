@@ -1,13 +1,13 @@
-"""The tables against the measures that they are made of."""
+"""The tables against the metrics that they are made of."""
 
-from dlunits.tasks.autoencoders.tables import EXPLAINED, as_text, tables
+from dlunits.tasks.autoencoders.tables import DESCRIPTIONS, tables
 
 
-def measures(**changed):
+def metrics(**changed):
     return {
         "latent_dim": 32,
         "pixels": 784,
-        "error": 0.0168,
+        "mse": 0.0168,
         "step": 0.5,
         "bits_per_pixel": 0.12,
         "psnr": 17.6,
@@ -42,17 +42,17 @@ def read(results):
 
 
 def test_every_measure_is_in_its_column():
-    wide = measures(latent_dim=784, saturation=0.9, error=0.003)
-    found = read({"PCA": {"measures": measures()}, "wide": {"measures": wide}})
+    wide = metrics(latent_dim=784, saturation=0.9, mse=0.003)
+    found = read({"PCA": {"metrics": metrics()}, "wide": {"metrics": wide}})
     assert found["Reconstruction and compression"]["PCA"] == {
         "Latent dimensions": 32,
         "Code": "undercomplete",
-        "MSE a pixel": 0.0168,
+        "MSE per pixel": 0.0168,
         "PSNR (dB)": 17.75,
-        "Bits a pixel": 0.12,
-        "PSNR at these (dB)": 17.6,
+        "Bits per pixel": 0.12,
+        "PSNR at this rate (dB)": 17.6,
     }
-    assert found["The code"] == {
+    assert found["Code"] == {
         "PCA": {
             "Mean activation": 0.7,
             "Dead units (%)": 25,
@@ -68,26 +68,26 @@ def test_every_measure_is_in_its_column():
             "Sensitivity": 6.5,
         },
     }
-    assert found["What the code is good for"]["PCA"] == {
+    assert found["Classification and clustering"]["PCA"] == {
         "Linear probe (%)": 88.7,
         "Cluster purity": 0.55,
         "NMI": 0.48,
     }
-    assert found["Anomalies and noise"]["PCA"] == {
-        "AUC, turned": 0.93,
-        "PSNR noisy (dB)": 9.0,
-        "PSNR denoised (dB)": 14.5,
+    assert found["Anomaly detection and denoising"]["PCA"] == {
+        "AUC (rotated)": 0.93,
+        "PSNR, noisy (dB)": 9.0,
+        "PSNR, denoised (dB)": 14.5,
     }
     assert found["Few labels"]["PCA"] == {
         "1,000 labels, pre-trained (%)": 8,
         "1,000 labels, from scratch (%)": 10,
     }
-    assert found.keys() == EXPLAINED.keys()
+    assert found.keys() == DESCRIPTIONS.keys()
 
 
 def test_a_code_as_large_as_the_image_is_overcomplete():
     for size, expected in [(783, "undercomplete"), (784, "overcomplete")]:
-        found = read({"it": {"measures": measures(latent_dim=size)}})
+        found = read({"it": {"metrics": metrics(latent_dim=size)}})
         row = found["Reconstruction and compression"]["it"]
         assert row["Code"] == expected
 
@@ -97,20 +97,11 @@ def test_there_is_a_pair_of_columns_for_each_number_of_labels():
         {"labels": 100, "pretrained": 0.2, "scratch": 0.3},
         {"labels": 500, "pretrained": 0.1, "scratch": 0.15},
     ]
-    found = read({"it": {"measures": measures(few_labels=rows)}})
+    found = read({"it": {"metrics": metrics(few_labels=rows)}})
     assert list(found["Few labels"]["it"].values()) == [20, 30, 10, 15]
 
 
 def test_without_labels_there_is_no_table_of_them():
     assert "Few labels" not in tables(
-        {"it": {"measures": measures(few_labels=[])}}
+        {"it": {"metrics": metrics(few_labels=[])}}
     )
-
-
-def test_text_has_columns_of_one_width():
-    text = as_text(["name", "a", "b"], [["x", 1.5, None], ["longer", 12, 3]])
-    assert text.splitlines() == [
-        "name      a  b",
-        "x       1.5",
-        "longer   12  3",
-    ]

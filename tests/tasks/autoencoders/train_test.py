@@ -1,4 +1,4 @@
-"""Every kind is built as its name says, learns, and can be gone on with."""
+"""Every type of autoencoder: its model, its training, its checkpoint."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from apps.autoencoder_mnist import KINDS
+from apps.autoencoder_mnist import AUTOENCODERS
 from dlunits.data.images import image_datasets
 from dlunits.layers import TiedDense
 from dlunits.models import ContractiveAutoencoder, VariationalAutoencoder
@@ -14,7 +14,7 @@ from dlunits.regularizers import KLSparsity
 from dlunits.tasks.autoencoders.train import RECIPES, train_autoencoder
 from dlunits.training import RunDirectory
 
-every_kind = pytest.mark.parametrize("kind", RECIPES)
+every_type = pytest.mark.parametrize("autoencoder", RECIPES)
 WIDE = ("overcomplete", "sparse", "denoising", "contractive")
 
 
@@ -27,32 +27,34 @@ def data():
     )
 
 
-def trained(data, folder, kind, epochs, **options):
+def trained(data, folder, autoencoder, epochs, **options):
     return train_autoencoder(
-        kind,
+        autoencoder,
         data,
-        RunDirectory(folder, {"kind": kind}),
-        latent_dim=800 if RECIPES[kind].wide else 5,
+        RunDirectory(folder, {"autoencoder": autoencoder}),
+        latent_dim=800 if RECIPES[autoencoder].overcomplete else 5,
         epochs=epochs,
         batch_size=32,
         **options,
     )
 
 
-def test_the_app_offers_every_kind():
-    assert tuple(RECIPES) == KINDS
+def test_the_app_offers_every_type():
+    assert tuple(RECIPES) == AUTOENCODERS
 
 
-@every_kind
-def test_codes_are_as_small_or_as_large_as_said(kind):
-    recipe = RECIPES[kind]
-    model = recipe.build(800 if recipe.wide else 5)
-    assert model.overcomplete == recipe.wide == (kind in WIDE)
+@every_type
+def test_codes_are_as_small_or_as_large_as_said(autoencoder):
+    recipe = RECIPES[autoencoder]
+    model = recipe.build(800 if recipe.overcomplete else 5)
+    assert model.overcomplete == recipe.overcomplete == (autoencoder in WIDE)
     assert model.input_shape == (None, 28, 28, 1)
 
 
-def test_each_kind_has_what_it_is_named_after():
-    models = {kind: recipe.build(9) for kind, recipe in RECIPES.items()}
+def test_each_type_has_what_it_is_named_after():
+    models = {
+        autoencoder: recipe.build(9) for autoencoder, recipe in RECIPES.items()
+    }
     linear = models["linear"]
     for part in (linear.encoder, linear.decoder):
         for layer in part.layers:
@@ -65,11 +67,11 @@ def test_each_kind_has_what_it_is_named_after():
     assert (sparsity.target, sparsity.weight) == (0.05, 0.01)
     assert isinstance(models["contractive"], ContractiveAutoencoder)
     assert isinstance(models["variational"], VariationalAutoencoder)
-    for kind in ("overcomplete", "denoising", "contractive"):
+    for autoencoder in ("overcomplete", "denoising", "contractive"):
         # A free decoder would undo the contraction; the others compare.
         assert any(
             isinstance(layer, TiedDense)
-            for layer in models[kind].decoder.layers
+            for layer in models[autoencoder].decoder.layers
         )
     dropout = [
         layer
@@ -82,15 +84,17 @@ def test_each_kind_has_what_it_is_named_after():
     assert [k for k, recipe in RECIPES.items() if recipe.mask] == ["denoising"]
 
 
-@every_kind
-def test_every_kind_learns(kind, data, tmp_path):
-    _, history = trained(data, tmp_path, kind, epochs=4)
+@every_type
+def test_every_type_learns(autoencoder, data, tmp_path):
+    _, history = trained(data, tmp_path, autoencoder, epochs=4)
     assert len(history["loss"]) == len(history["val_loss"]) == 4
     assert history["val_loss"][-1] < history["val_loss"][0]
     assert (tmp_path / "history.csv").exists()
 
 
-def test_the_denoising_kind_is_judged_on_images_half_black(data, tmp_path):
+def test_the_denoising_type_is_validated_with_half_of_the_pixels_masked(
+    data, tmp_path
+):
     model, history = trained(data, tmp_path, "denoising", epochs=2)
     clean = data.validation[0] / np.float32(255)
     black = np.random.default_rng(0).random(clean.shape) < 0.5
