@@ -38,7 +38,7 @@ BOUNDS = {
 }
 
 
-def training_step(hidden_units, latent_dim, method):
+def training_step(units, latent_dim, method):
     """Function that trains for one step; `method` is `None` without penalty."""
     import keras
     import numpy as np
@@ -49,7 +49,7 @@ def training_step(hidden_units, latent_dim, method):
     model = dense_autoencoder(
         (NUM_PIXELS,),
         latent_dim,
-        hidden_units,
+        units,
         activation="sigmoid",
         code_activation="sigmoid",
         output_activation="sigmoid",
@@ -74,9 +74,9 @@ def seconds(step, num_steps):
 
 def time_encoder(name, turns, num_steps):
     """Method -> seconds a step, `None` for the plain autoencoder."""
-    hidden_units, latent_dim, methods = ENCODERS[name]
+    units, latent_dim, methods = ENCODERS[name]
     steps = {
-        method: training_step(hidden_units, latent_dim, method)
+        method: training_step(units, latent_dim, method)
         for method in (None, *methods)
     }
     for step in steps.values():  # the first step compiles
@@ -86,7 +86,7 @@ def time_encoder(name, turns, num_steps):
         for method, step in steps.items():
             took = seconds(step, num_steps)
             fastest[method] = min(fastest[method], took)
-    exact = training_step(hidden_units, latent_dim, "exact")
+    exact = training_step(units, latent_dim, "exact")
     exact()
     return {**fastest, "exact": seconds(exact, 1)}
 

@@ -36,7 +36,7 @@ def keras_steps():
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     model = convolutional_gan(
-        latent_dim=LATENT, filters=FILTERS, hidden_units=HIDDEN, seed=0
+        latent_dim=LATENT, filters=FILTERS, units=HIDDEN, seed=0
     )
     model.compile()
     options = tf.data.Options()

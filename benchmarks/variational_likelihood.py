@@ -126,7 +126,7 @@ def judge(model, images, num_samples):
         disable_autotune(batches.repeat(10)), return_dict=True, verbose=0
     )
     nll = -model.log_likelihood(images, num_samples).mean(dtype="float64")
-    return {"elbo": scores["loss"], "kl": scores["kl"], "nll": float(nll)}
+    return {"elbo": scores["loss"], "kl": scores["kl_loss"], "nll": float(nll)}
 
 
 def run_once(row, seed, data_dir, workdir):

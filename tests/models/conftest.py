@@ -39,7 +39,7 @@ class PrincipalComponents:
         autoencoder = dense_variational_autoencoder(
             (self.size,),
             self.latent_dim,
-            hidden_units=(),
+            units=(),
             likelihood="gaussian",
             stddev=self.stddev,
             **options,

@@ -3,7 +3,7 @@
 import keras
 
 from dlunits.layers.tied.tied_kernel import TiedKernel
-from dlunits.models.autoencoders.layer_graph import all_layers, maker
+from dlunits.models.autoencoders.layer_graph import all_layers, producer
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -228,7 +228,7 @@ def check_activities(layer, model=None):
     for name in ("activity_regularizer", "regularizer"):
         penalty = getattr(layer, name, None)
         if hasattr(penalty, "check_layer"):
-            penalty.check_layer(maker(layer, model) or layer)
+            penalty.check_layer(producer(layer, model) or layer)
     for part in getattr(layer, "layers", ()):
         check_activities(part, layer)
 

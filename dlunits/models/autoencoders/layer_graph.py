@@ -56,7 +56,7 @@ def senders_of_call(node):
     return [name for part in node for name in senders_of_call(part)]
 
 
-def maker(layer, model=None):
+def producer(layer, model=None):
     """Returns the layer that makes the values which a layer gives.
 
     Of a model it is the last one. Layers that give what they take are passed
@@ -73,12 +73,12 @@ def maker(layer, model=None):
     Example:
 
     >>> layers = [keras.layers.Dense(4, name="made"), keras.layers.Flatten()]
-    >>> maker(keras.Sequential([keras.Input((2,)), *layers])).name
+    >>> producer(keras.Sequential([keras.Input((2,)), *layers])).name
     'made'
     """
     if hasattr(layer, "layers"):
         parts = operations(layer)
-        return maker(parts[-1], layer) if parts else None
+        return producer(parts[-1], layer) if parts else None
     if not isinstance(layer, keras.layers.Layer):
         return None
     if type(layer) not in PASSES_VALUES_ON:
@@ -86,7 +86,7 @@ def maker(layer, model=None):
     named = {part.name: part for part in operations(model)}
     calls = senders(model).get(layer.name, []) if named else []
     names = [name for call in calls for name in call]
-    return maker(named[names[0]], model) if len(names) == 1 else None
+    return producer(named[names[0]], model) if len(names) == 1 else None
 
 
 def break_in_chain(model):

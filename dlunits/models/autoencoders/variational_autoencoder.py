@@ -1,7 +1,7 @@
-"""An autoencoder whose codes follow a distribution one can draw from."""
+"""Variational autoencoder (Kingma and Welling, 2014)."""
 
 import math
-import types
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,81 +11,101 @@ from dlunits.layers import GaussianSampling
 from dlunits.layers.noise.gaussian_sampling import mean_and_log_variance
 from dlunits.losses import gaussian_kl
 from dlunits.models.autoencoders.autoencoder import Autoencoder
-from dlunits.models.autoencoders.importance_weighting import ImportanceWeighting
-from dlunits.models.autoencoders.layer_graph import maker
+from dlunits.models.autoencoders.importance_weighted_likelihood import (
+    ImportanceWeightedLikelihood,
+)
+from dlunits.models.autoencoders.layer_graph import producer
+from dlunits.typing import Array, ArrayLike, Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class VariationalAutoencoder(Autoencoder):
-    """Learns the distribution of its inputs, to draw new ones and rate them.
+    """Variational autoencoder with a Bernoulli or Gaussian likelihood.
 
-    Inputs `x` are taken to come from codes `z` that are standard normal. The
-    decoder says how, the encoder which codes an input may have come from:
+    Use it to generate examples, to estimate their likelihood, or to learn a
+    code with a known distribution. With code z and input x:
 
-        q(z | x) = N(mean(x), exp(log_variance(x)))     encoder
-        p(x | z) = product over pixels of                decoder
-                   Bernoulli(sigmoid(logits(z)))  or  N(means(z), stddev^2)
-        loss     = -E_q[log p(x | z)] + beta KL(q(z | x) || N(0, 1))
+        p(z)     = N(0, I)                                   prior
+        q(z | x) = N(mean(x), diag(exp(log_variance(x))))    encoder
+        p(x | z) = product over i of p(x_i | a_i),           decoder
+                   a = raw_decoder(z)
 
-    The first term is the metric `reconstruction`, the second without `beta`
-    is `kl`, both in nats an example. With `beta=1` the loss is the negative
-    *evidence lower bound*, -ELBO >= -log p(x). It is estimated by one draw of
-    `z` an example, in `evaluate` too; all else is free of chance: `encode`
-    gives the mean of the code, `reconstruct` what that decodes to.
+        loss(x)  = -log p(x | z) + beta KL(q(z | x) || p(z)),  z ~ q(z | x)
 
-    `fit(x)` needs no targets, and `compile` no loss. Bernoulli pixels are 0
-    or 1, or probabilities of ink: divide gray levels of 0 to 255 by 255, which
-    is not checked. Of larger numbers the loss falls without end, below 0.
+    The index i runs over the numbers of one example, pixels and channels:
+
+        bernoulli  log p(x | z) = sum_i [x_i a_i - log(1 + exp(a_i))]
+                   a_i are logits, sigmoid(a_i) is the probability of x_i = 1
+        gaussian   log p(x | z) = sum_i [-(x_i - a_i)^2 / (2 stddev^2)
+                                         - log(stddev sqrt(2 pi))]
+                   a_i are means
+
+    The metric `reconstruction_loss` is -log p(x | z), the metric `kl_loss` is
+    the KL divergence without `beta`. Both are sums over one example, in nats,
+    averaged over examples. With `beta=1` the loss is an unbiased estimate of
+    the negative evidence lower bound (ELBO) from one sample of z per example,
+    in `fit` and in `evaluate`, and its expectation is at least -log p(x).
+
+    All other methods are deterministic. `call`, `predict`, `encode` and
+    `reconstruct` use the mean of q(z | x) as the code, in training as well;
+    z is sampled inside `compute_loss`.
+
+    `fit(x)` needs no targets and `compile` takes no loss. With a Bernoulli
+    likelihood, x must lie in [0, 1]: divide gray levels of 0 to 255 by 255.
+    The range is not checked; for larger values the loss has no lower bound.
 
     Reference: Kingma and Welling, 2014, "Auto-encoding variational Bayes",
     https://arxiv.org/abs/1312.6114; for `beta`, Higgins et al., 2017,
     "beta-VAE", https://openreview.net/forum?id=Sy2fzU9gl.
 
     Args:
-        encoder: Built Keras model that ends in a
+        encoder: Built Keras model whose last layer is
             `dlunits.layers.GaussianSampling`.
         decoder: Built Keras model from the code to logits (`"bernoulli"`) or
-            means (`"gaussian"`), shaped like the encoder's input. It becomes
-            the attribute `raw_decoder`; the attribute `decoder` gives
+            means (`"gaussian"`), with the shape of the encoder's input. It is
+            stored as `raw_decoder`; the attribute `decoder` returns
             probabilities or means.
-        likelihood: `"bernoulli"` for black and white, `"gaussian"` for real
-            numbers.
+        likelihood: `"bernoulli"` for binary values or probabilities,
+            `"gaussian"` for real numbers.
         beta: Positive number, weight of the KL term.
         stddev: Positive number, standard deviation of the Gaussian
-            likelihood, in units of `x`.
-        dtype: Policy of the probabilities, and the one that the config names;
-            the layers have their own. `None` takes Keras' current one.
+            likelihood, in units of `x`. The Bernoulli likelihood ignores it.
+        dtype: Dtype policy of the layer that computes probabilities. The
+            other layers have their own. `None` takes Keras' global policy.
+        **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
-    Input shape: The encoder's, `(batch, ...)`.
+    Input shape: That of the encoder, `(batch, ...)`.
 
-    Output shape: The same, probabilities or means.
+    Output shape: The same shape, probabilities or means.
 
     Raises:
-        ValueError: If the encoder does not end as said, Bernoulli logits come
-            out of a sigmoid, the shapes do not fit, or an argument is out of
-            range.
+        ValueError: If the last layer of the encoder is not a
+            `GaussianSampling`, the decoder ends in a sigmoid while the
+            likelihood is Bernoulli, the shapes do not match, or an argument
+            is out of range.
 
-    Example, codes that know nothing and cost nothing; log(2) a fair pixel:
+    Example. With all weights 0 the KL divergence is 0 and each of two pixels
+    has probability 1/2, so the loss is 2 log(2) = 1.3863:
 
     >>> from dlunits.models import dense_variational_autoencoder
-    >>> model = dense_variational_autoencoder((2,), 1, hidden_units=())
+    >>> model = dense_variational_autoencoder((2,), latent_dim=1, units=())
     >>> model.set_weights([0 * weight for weight in model.get_weights()])
     >>> model.compile()
     >>> history = model.fit(np.ones((1, 2)), verbose=0).history
     >>> {name: round(value[0], 4) for name, value in history.items()}
-    {'kl': 0.0, 'loss': 1.3863, 'reconstruction': 1.3863}
+    {'kl_loss': 0.0, 'loss': 1.3863, 'reconstruction_loss': 1.3863}
     """
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        likelihood="bernoulli",
-        beta=1.0,
-        stddev=1.0,
-        dtype=None,
-        **kwargs,
-    ):
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood: str = "bernoulli",
+        beta: float = 1.0,
+        stddev: float = 1.0,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         if likelihood not in ("bernoulli", "gaussian"):
             raise ValueError(
                 "`likelihood` must be 'bernoulli' or 'gaussian'. Received: "
@@ -93,29 +113,33 @@ class VariationalAutoencoder(Autoencoder):
             )
         if not 0 < beta < math.inf:
             raise ValueError(
-                "`beta` must be positive; without the KL term use "
-                f"`Autoencoder`. Received: {beta=}"
+                "`beta` must be positive and finite; for a model without the "
+                f"KL term use `Autoencoder`. Received: {beta=}"
             )
         if not 0 < stddev < math.inf:
-            raise ValueError(f"`stddev` must be positive. Received: {stddev=}")
+            raise ValueError(
+                f"`stddev` must be positive and finite. Received: {stddev=}"
+            )
         sampling = getattr(encoder, "layers", [None])[-1]
         if not isinstance(sampling, GaussianSampling):
             raise ValueError(
                 "`encoder` must be a Keras model whose last layer is "
-                f"`GaussianSampling()`. Received one that ends in: {sampling}"
+                "`GaussianSampling()`. Received a model whose last layer is: "
+                f"{sampling}"
             )
-        ink, to_ink = decoder, None
+        raw_decoder = decoder
         if likelihood == "bernoulli":
             check_logits(decoder)
-            to_ink = keras.layers.Activation(
+            sigmoid = keras.layers.Activation(
                 "sigmoid", dtype=dtype, name="probabilities"
             )
-            ink = keras.Model(
-                decoder.inputs[0], to_ink(decoder.outputs[0]), name="decoder"
+            decoder = keras.Model(
+                raw_decoder.inputs[0],
+                sigmoid(raw_decoder.outputs[0]),
+                name="decoder",
             )
-        super().__init__(encoder, ink, dtype=dtype, **kwargs)
-        self.to_ink = to_ink
-        self.raw_decoder = decoder
+        super().__init__(encoder, decoder, dtype=dtype, **kwargs)
+        self.raw_decoder = raw_decoder
         self.sampling = sampling
         self.posterior = keras.Model(
             encoder.inputs[0], sampling.input, name="posterior"
@@ -123,74 +147,108 @@ class VariationalAutoencoder(Autoencoder):
         self.likelihood = likelihood
         self.beta = beta
         self.stddev = stddev
-        self.reconstruction_metric = keras.metrics.Mean("reconstruction")
-        self.kl_metric = keras.metrics.Mean("kl")
-        self.last_call = None
+        self.reconstruction_loss_tracker = keras.metrics.Mean(
+            "reconstruction_loss"
+        )
+        self.kl_loss_tracker = keras.metrics.Mean("kl_loss")
 
-    def call(self, inputs, training=None, mask=None):
-        parameters = self.posterior(inputs, training=training)
-        code = self.sampling(parameters, training=training)
-        decoded = self.raw_decoder(code, training=training)
-        outputs = self.to_ink(decoded) if self.to_ink else decoded
-        if training:  # for compute_loss, which comes next
-            self.last_call = types.SimpleNamespace(
-                outputs=outputs, parameters=parameters, decoded=decoded
-            )
-        return outputs
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Any = None
+    ) -> Tensor:
+        # Not the pass that is trained: see `compute_loss`. In a compiled
+        # training step nothing depends on it, so it is removed from the graph.
+        return super().call(inputs, training=False, mask=mask)
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Computes the negative ELBO of `x` from one sample of z per example.
+
+        Args:
+            x: Tensor `(batch, ...)`, inputs.
+            y: Tensor `(batch, ...)`, targets of the reconstruction; `None`
+                for `x`.
+            y_pred: Ignored. The loss needs a sampled code, `call` uses the
+                mean.
+            sample_weight: Tensor `(batch,)`, weights of the examples.
+            training: Boolean, whether layers such as dropout are in training
+                mode. The code is sampled in either case.
+
+        Returns:
+            Scalar tensor: mean loss over the batch, plus the penalties of the
+            layers' regularizers.
+        """
         if self.loss is not None:
             raise ValueError(
-                "The loss is the negative evidence lower bound: compile "
-                f"without one. Received: loss={self.loss!r}"
+                "The loss of a `VariationalAutoencoder` is the negative ELBO: "
+                f"call `compile` without `loss`. Received: loss={self.loss!r}"
             )
-        penalties = self.losses  # regularizers' of the forward pass
-        last, self.last_call = self.last_call, None
-        if training and last and last.outputs is y_pred:
-            parameters, decoded = last.parameters, last.decoded
-        else:
+        penalties = self.losses  # of `call`: the pass below replaces them
+        with keras.name_scope(self.name):  # as operations of `call` are named
             parameters = self.posterior(x, training=training)
-            drawn = self.sampling(parameters, training=True)
-            decoded = self.raw_decoder(drawn, training=training)
-        reconstruction = -self.log_density(x if y is None else y, decoded)
+            z = self.sampling(parameters, training=True)
+            raw_outputs = self.raw_decoder(z, training=training)
+        reconstruction_loss = -self.conditional_log_likelihood(
+            x if y is None else y, raw_outputs
+        )
         mean, log_variance = mean_and_log_variance(parameters)
-        code = tuple(range(1, len(mean.shape)))  # axes of one code
-        kl = gaussian_kl(mean, log_variance, axis=code)
-        loss = reconstruction + self.beta * kl
-        if sample_weight is not None:  # a column will do, too
+        code_axes = tuple(range(1, len(mean.shape)))
+        kl_loss = gaussian_kl(mean, log_variance, axis=code_axes)
+        loss = reconstruction_loss + self.beta * kl_loss
+        if sample_weight is not None:  # (batch,) or (batch, 1)
             sample_weight = ops.reshape(sample_weight, ops.shape(loss))
             loss = loss * ops.cast(sample_weight, loss.dtype)
-        self.reconstruction_metric.update_state(reconstruction, sample_weight)
-        self.kl_metric.update_state(kl, sample_weight)
+        self.reconstruction_loss_tracker.update_state(
+            reconstruction_loss, sample_weight
+        )
+        self.kl_loss_tracker.update_state(kl_loss, sample_weight)
         return sum(map(ops.sum, penalties), start=ops.mean(loss))
 
-    def log_density(self, x, decoded):
-        """Returns log p(x | z), summed over the pixels of an example.
+    def conditional_log_likelihood(
+        self, x: Tensor, raw_outputs: Tensor
+    ) -> Tensor:
+        """Computes log p(x | z), summed over the numbers of one example.
+
+            bernoulli  sum_i [x_i a_i - log(1 + exp(a_i))]
+            gaussian   sum_i [-(x_i - a_i)^2 / (2 stddev^2)
+                              - log(stddev sqrt(2 pi))]
 
         Args:
             x: Tensor `(..., *input_shape)`.
-            decoded: Tensor of a shape that broadcasts with it, what
-                `raw_decoder` gives for `z`.
-        """
-        x, decoded = ops.cast(x, "float32"), ops.cast(decoded, "float32")
-        if self.likelihood == "bernoulli":
-            densities = x * decoded - ops.softplus(decoded)
-        else:
-            densities = -0.5 * ops.square((x - decoded) / self.stddev)
-            densities -= math.log(self.stddev * math.sqrt(2 * math.pi))
-        pixels = tuple(range(1 - len(self.input_shape), 0))
-        return ops.sum(densities, axis=pixels)
+            raw_outputs: Tensor a that broadcasts with `x`: output of
+                `raw_decoder` for z, logits or means.
 
-    def log_likelihood(self, x, num_samples=5000, batch_size=100, seed=0):
+        Returns:
+            Tensor `(...)`, in nats, in single precision.
+        """
+        x, a = ops.cast(x, "float32"), ops.cast(raw_outputs, "float32")
+        if self.likelihood == "bernoulli":
+            log_likelihood = x * a - ops.softplus(a)
+        else:
+            log_likelihood = -0.5 * ops.square((x - a) / self.stddev)
+            log_likelihood -= math.log(self.stddev * math.sqrt(2 * math.pi))
+        example_axes = tuple(range(1 - len(self.input_shape), 0))
+        return ops.sum(log_likelihood, axis=example_axes)
+
+    def log_likelihood(
+        self,
+        x: ArrayLike,
+        num_samples: int = 5000,
+        batch_size: int = 100,
+        seed: int = 0,
+    ) -> Array:
         """Estimates log p(x) by importance sampling.
 
-            log p(x) ~ log mean_k [p(x | z_k) p(z_k) / q(z_k | x)],
-            z_1, ..., z_num_samples drawn from q(z | x)
+            log p(x) ~ log (1 / K) sum_k p(x | z_k) p(z_k) / q(z_k | x),
+            z_1, ..., z_K ~ q(z | x),  K = num_samples
 
-        In expectation a lower bound, the tighter the more samples; one sample
-        makes it the ELBO. Time grows with the number of samples, memory does
+        The expectation of the estimate is a lower bound of log p(x) that
+        rises with K; for K = 1 it is the ELBO. Time grows with K, memory does
         not.
 
         Reference: Burda, Grosse and Salakhutdinov, 2016, "Importance weighted
@@ -198,8 +256,8 @@ class VariationalAutoencoder(Autoencoder):
 
         Args:
             x: Array `(num_examples, *input_shape)`.
-            num_samples: Positive integer, codes an example.
-            batch_size: Positive integer, examples at a time.
+            num_samples: Positive integer K, samples of z per example.
+            batch_size: Positive integer, examples per batch.
             seed: Integer; the same seed gives the same estimate.
 
         Returns:
@@ -208,55 +266,58 @@ class VariationalAutoencoder(Autoencoder):
         Raises:
             ValueError: If `num_samples` is not positive.
         """
-        estimate = ImportanceWeighting(self, num_samples, seed)
-        return estimate.predict(x, batch_size=batch_size, verbose=0)
+        estimator = ImportanceWeightedLikelihood(self, num_samples, seed)
+        return estimator.predict(x, batch_size=batch_size, verbose=0)
 
-    def sample(self, count, seed=None):
-        """Draws `count` new examples: the decoder's answer to random codes.
+    def sample(self, num_samples: int, seed: int | None = None) -> Array:
+        """Generates examples: decodes codes drawn from the prior N(0, I).
 
         Args:
-            count: Positive integer.
-            seed: Integer, for the same examples every time; it leaves the
-                chances of training alone.
+            num_samples: Positive integer, examples to generate.
+            seed: Integer for reproducible examples, or `None`. The random
+                state of training is not changed.
 
         Returns:
-            NumPy array `(count, *input_shape)`, probabilities or means.
+            NumPy array `(num_samples, *input_shape)`, probabilities or means.
 
         Raises:
-            ValueError: If `count` is not positive.
+            ValueError: If `num_samples` is not positive.
         """
-        if count < 1:
-            raise ValueError(f"`count` must be at least 1. Received: {count=}")
-        shape = (count, *self.decoder.input_shape[1:])
+        if num_samples < 1:
+            raise ValueError(
+                f"`num_samples` must be at least 1. Received: {num_samples=}"
+            )
+        shape = (num_samples, *self.decoder.input_shape[1:])
         codes = np.random.default_rng(seed).normal(size=shape)
         return self.decode(codes.astype("float32"))
 
-    def interpolate(self, a, b, steps=10):
-        """Decodes the points of a straight line between two codes.
+    def interpolate(self, a: ArrayLike, b: ArrayLike, steps: int = 10) -> Array:
+        """Decodes evenly spaced points on the line between two codes.
 
         Args:
-            a: Array `input_shape`, one example.
-            b: Array `input_shape`, another.
-            steps: Integer of at least 2, points with both ends.
+            a: Array `input_shape`, first example.
+            b: Array `input_shape`, second example.
+            steps: Integer of at least 2, points on the line, ends included.
 
         Returns:
             NumPy array `(steps, *input_shape)`, from the reconstruction of
             `a` to that of `b`.
 
         Raises:
-            ValueError: If the shapes are not the model's, or `steps` is small.
+            ValueError: If the shape of `a` or `b` is not that of one input,
+                or `steps` is less than 2.
         """
         shape = self.input_shape[1:]
         if steps < 2 or np.shape(a) != shape or np.shape(b) != shape:
             raise ValueError(
-                f"`a` and `b` must be one example each, of shape {shape}, and "
-                "`steps` at least 2. Received: shapes "
+                f"`a` and `b` must be single examples of shape {shape}, and "
+                "`steps` must be at least 2. Received: shapes "
                 f"{np.shape(a)} and {np.shape(b)}, {steps=}"
             )
         start, end = self.encode(np.stack([a, b]))
         return self.decode(np.linspace(start, end, steps))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "decoder": keras.saving.serialize_keras_object(self.raw_decoder),
@@ -266,11 +327,12 @@ class VariationalAutoencoder(Autoencoder):
         }
 
 
-def check_logits(decoder):
-    last = maker(decoder)
+def check_logits(decoder: keras.Model) -> None:
+    """Raises a `ValueError` if the decoder ends in a sigmoid."""
+    last = producer(decoder)
     if getattr(last, "activation", None) is keras.activations.sigmoid:
         raise ValueError(
-            "With likelihood='bernoulli' the decoder must give logits, of "
-            "which the model takes the sigmoid: leave out the activation. "
+            "With likelihood='bernoulli' the decoder must return logits; the "
+            "model applies the sigmoid itself. Remove the activation. "
             f"Received: a decoder whose layer {last.name!r} ends in a sigmoid"
         )

@@ -13,7 +13,7 @@ def convolutional_gan(
     *,
     filters=(64, 32),
     kernel_size=4,
-    hidden_units=256,
+    units=256,
     loss="non_saturating",
     penalty=None,
     dtype=None,
@@ -54,7 +54,7 @@ def convolutional_gan(
         filters: Positive integers, channels of the generator's images on
             the way, the smallest image first.
         kernel_size: Positive integer.
-        hidden_units: Positive integer, of the discriminator.
+        units: Positive integer, of the discriminator.
         loss, penalty: As of `dlunits.models.GAN`, but that `None` is a penalty
             of 0.5 with all losses but "wasserstein".
         dtype: Policy of the layers; `None` takes Keras' current one. What the
@@ -72,14 +72,14 @@ def convolutional_gan(
     what stands before and after it:
 
     >>> model = convolutional_gan(
-    ...     (2, 2, 1), 1, filters=(1,), kernel_size=2, hidden_units=3
+    ...     (2, 2, 1), 1, filters=(1,), kernel_size=2, units=3
     ... )
     >>> model.discriminator.count_params()  # 4 + 1, then 3 + 3, then 3 + 1
     15
     >>> model.generator.count_params()  # 1 + 4 of the normalization, 4 + 1
     10
     """
-    check_sizes(image_shape, filters, kernel_size, hidden_units)
+    check_sizes(image_shape, filters, kernel_size, units)
     if penalty is None and loss != "wasserstein":
         penalty = 0.5
     height, width, channels = image_shape
@@ -121,12 +121,12 @@ def convolutional_gan(
     for size in reversed(filters):
         x = layers.Conv2D(size, dtype=dtype, **convolution)(x)
         x = layers.LeakyReLU(0.2, dtype=dtype)(x)
-    x = layers.Dense(hidden_units, dtype=dtype)(layers.Flatten(dtype=dtype)(x))
+    x = layers.Dense(units, dtype=dtype)(layers.Flatten(dtype=dtype)(x))
     features = layers.LeakyReLU(0.2, dtype=dtype, name="features")(x)
     answer = layers.Dense(1, dtype="float32", name="answer")(features)
     if num_classes is not None:
         embedded = layers.Embedding(
-            num_classes, hidden_units, name="class", dtype="float32"
+            num_classes, units, name="class", dtype="float32"
         )
         projected = layers.Dot(1, dtype="float32", name="projection")
         answer = layers.Add(dtype="float32")(
@@ -146,14 +146,11 @@ def convolutional_gan(
     )
 
 
-def check_sizes(image_shape, filters, kernel_size, hidden_units):
-    if (
-        not filters
-        or min(*image_shape, *filters, kernel_size, hidden_units) < 1
-    ):
+def check_sizes(image_shape, filters, kernel_size, units):
+    if not filters or min(*image_shape, *filters, kernel_size, units) < 1:
         raise ValueError(
             "Every size must be at least 1, of at least one filter. Received: "
-            f"{image_shape=}, {filters=}, {kernel_size=}, {hidden_units=}"
+            f"{image_shape=}, {filters=}, {kernel_size=}, {units=}"
         )
     shrink = 2 ** len(filters)
     if image_shape[0] % shrink or image_shape[1] % shrink:

@@ -27,22 +27,20 @@ def x():
     return np.random.default_rng(0).uniform(size=(32, 3, 2)).astype("float32")
 
 
-def parts(hidden_units=()):
+def parts(units=()):
     keras.utils.set_random_seed(0)
     return dense_autoencoder(
         (3, 2),
         4,
-        hidden_units,
+        units,
         activation="tanh",
         tied=True,
         code_activation="sigmoid",
     )
 
 
-def contractive(
-    weight=0.5, hidden_units=(), optimizer=None, jit="auto", **more
-):
-    plain = parts(hidden_units)
+def contractive(weight=0.5, units=(), optimizer=None, jit="auto", **more):
+    plain = parts(units)
     model = ContractiveAutoencoder(plain.encoder, plain.decoder, weight, **more)
     model.compile(
         optimizer or keras.optimizers.SGD(0.1),
@@ -71,13 +69,13 @@ def test_loss_is_reconstruction_plus_weighted_norm(x, target):
     assert logs["loss"] == pytest.approx(reconstruction + 0.5 * norm, rel=1e-5)
 
 
-@pytest.mark.parametrize("hidden_units", [(), (5,)])
+@pytest.mark.parametrize("units", [(), (5,)])
 @pytest.mark.parametrize("jit", ["auto", True])
-def test_training_contracts_the_code(x, hidden_units, jit):
+def test_training_contracts_the_code(x, units, jit):
     """One layer by the closed form, two by random projection."""
     norms = {}
     for weight in (1e-9, 1.0):
-        model = contractive(weight, hidden_units, jit=jit, seed=0)
+        model = contractive(weight, units, jit=jit, seed=0)
         model.fit(x, batch_size=8, epochs=20, verbose=0)
         norms[weight] = float(contractive_penalty(model.encoder, x, "exact"))
     assert norms[1.0] < 0.5 * norms[1e-9]
@@ -112,7 +110,7 @@ def test_one_step_goes_down_the_gradient_of_the_whole_loss(x):
 def test_every_step_projects_on_new_signs_and_a_seed_repeats_them(x):
     def history(seed):
         model = contractive(
-            hidden_units=(5,),
+            units=(5,),
             optimizer=keras.optimizers.SGD(0.0),
             seed=seed,
         )
@@ -155,7 +153,7 @@ def test_refuses_a_weight_that_is_not_positive(weight):
 def test_refuses_a_closed_form_that_does_not_exist_when_it_is_made():
     message = "take 'hutchinson' for this one. Received: 2 dense layers"
     with pytest.raises(ValueError, match=message):
-        contractive(hidden_units=(5,), method="closed_form")
+        contractive(units=(5,), method="closed_form")
 
 
 def test_refuses_a_method_it_does_not_know():

@@ -79,7 +79,7 @@ def test_dropout_silences_units_in_training_alone():
     ("options", "message"),
     [
         ({"latent_dim": 0}, "size must be at least 1"),
-        ({"latent_dim": 2, "hidden_units": (3, 0)}, "size must be at least 1"),
+        ({"latent_dim": 2, "units": (3, 0)}, "size must be at least 1"),
         ({"latent_dim": 2, "dropout": 1.0}, r"`dropout` must be in \[0, 1\)"),
         ({"latent_dim": 2, "l2": -0.1}, "`l2` must not be negative"),
         ({"latent_dim": 2, "l2": float("nan")}, "`l2` must not be negative"),

@@ -33,7 +33,7 @@ def test_the_decoder_starts_from_the_mean_example(likelihood):
     ("options", "message"),
     [
         ({"latent_dim": 0}, "latent_dim=0"),
-        ({"hidden_units": (3, -1)}, r"hidden_units=\(3, -1\)"),
+        ({"units": (3, -1)}, r"units=\(3, -1\)"),
         ({"input_shape": (0,)}, r"input_shape=\(0,\)"),
     ],
 )

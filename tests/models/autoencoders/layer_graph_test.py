@@ -9,8 +9,8 @@ from keras import layers
 from dlunits.models.autoencoders.layer_graph import (
     all_layers,
     break_in_chain,
-    maker,
     operations,
+    producer,
     senders,
 )
 
@@ -111,11 +111,11 @@ def test_a_break_is_named(message):
     ],
 )
 def test_the_maker_is_where_the_values_come_from(make, name):
-    assert getattr(maker(functional(make)), "name", None) == name
+    assert getattr(producer(functional(make)), "name", None) == name
 
 
 def test_the_maker_in_a_model_of_its_own_class_is_not_known():
     model = Subclassed()
-    assert maker(model) is None
-    assert maker(layers.Flatten(), model) is None
-    assert maker(model.dense, model) is model.dense
+    assert producer(model) is None
+    assert producer(layers.Flatten(), model) is None
+    assert producer(model.dense, model) is model.dense

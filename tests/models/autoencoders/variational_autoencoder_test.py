@@ -55,14 +55,14 @@ def small_model(**options):
     return dense_variational_autoencoder((4, 3), 2, (8,), seed=0, **options)
 
 
-def ink(count=20):
+def binary_images(count=20):
     rng = np.random.default_rng(0)
     return (rng.uniform(size=(count, 4, 3)) < 0.3).astype("float32")
 
 
 def test_bernoulli_loss_is_the_sum_over_pixels_and_codes():
     """A loop over the pixels with the code that the same seed draws."""
-    model, x = small_model(beta=3.0), ink(2)
+    model, x = small_model(beta=3.0), binary_images(2)
     model.compile(keras.optimizers.SGD(0.0))
     mean, log_variance = np.split(
         ops.convert_to_numpy(model.posterior(x)), 2, axis=1
@@ -76,11 +76,13 @@ def test_bernoulli_loss_is_the_sum_over_pixels_and_codes():
         for m, v in zip(mean[i], log_variance[i], strict=True):
             kl += (m**2 + math.exp(v) - 1 - v) / 2 / 2
     scores = model.evaluate(x, verbose=0, return_dict=True)
-    assert scores["reconstruction"] == pytest.approx(reconstruction, rel=1e-4)
-    assert scores["kl"] == pytest.approx(kl, rel=1e-4)
+    assert scores["reconstruction_loss"] == pytest.approx(
+        reconstruction, rel=1e-4
+    )
+    assert scores["kl_loss"] == pytest.approx(kl, rel=1e-4)
     loss = reconstruction + 3 * kl
     assert scores["loss"] == pytest.approx(loss, rel=1e-4)
-    assert set(scores) == {"loss", "reconstruction", "kl"}
+    assert set(scores) == {"loss", "reconstruction_loss", "kl_loss"}
 
 
 def test_a_code_may_be_a_map():
@@ -102,8 +104,8 @@ def test_a_code_may_be_a_map():
     x = np.ones((4, 2, 3))
     scores = model.evaluate(x, verbose=0, return_dict=True)
     # Ten numbers 0.3 off the prior, 0.3^2 / 2 each; six fair pixels.
-    assert scores["kl"] == pytest.approx(0.45)
-    assert scores["reconstruction"] == pytest.approx(6 * math.log(2))
+    assert scores["kl_loss"] == pytest.approx(0.45)
+    assert scores["reconstruction_loss"] == pytest.approx(6 * math.log(2))
     assert scores["loss"] == pytest.approx(0.45 + 6 * math.log(2))
     np.testing.assert_allclose(  # what is decoded says nothing of the code
         model.log_likelihood(x, num_samples=20_000), -6 * math.log(2), atol=0.05
@@ -114,22 +116,22 @@ def test_extreme_logits_cost_what_they_are_worth():
     """-log sigmoid(-1000) = 1000; the probability itself would be 0."""
     model = small_model()
     logits = np.full((1, 4, 3), 1000.0)
-    wrong = model.log_density(np.zeros((1, 4, 3)), logits)
-    right = model.log_density(np.ones((1, 4, 3)), logits)
+    wrong = model.conditional_log_likelihood(np.zeros((1, 4, 3)), logits)
+    right = model.conditional_log_likelihood(np.ones((1, 4, 3)), logits)
     assert (float(wrong[0]), float(right[0])) == (-12_000, 0)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_learns_and_keeps_the_divergence_small(likelihood):
     """Noise has nothing to say, so the code must cost nothing: KL on."""
-    model, x = small_model(likelihood=likelihood), ink(200)
+    model, x = small_model(likelihood=likelihood), binary_images(200)
     model.compile(keras.optimizers.Adam(0.02))
     history = model.fit(x, epochs=30, verbose=0).history
-    assert history["kl"][-1] < 0.5
+    assert history["kl_loss"][-1] < 0.5
     assert history["loss"][-1] < history["loss"][0]
     np.testing.assert_allclose(
         history["loss"],
-        np.add(history["kl"], history["reconstruction"]),
+        np.add(history["kl_loss"], history["reconstruction_loss"]),
         rtol=1e-5,
     )
 
@@ -141,13 +143,13 @@ def test_a_larger_beta_makes_a_smaller_divergence():
     for beta in (0.1, 10.0):
         model = small_model(likelihood="gaussian", beta=beta)
         model.compile(keras.optimizers.Adam(0.02))
-        kl.append(model.fit(x, epochs=30, verbose=0).history["kl"][-1])
+        kl.append(model.fit(x, epochs=30, verbose=0).history["kl_loss"][-1])
     assert kl[0] > 2 * kl[1]
 
 
 def test_sample_weights_choose_the_examples_that_count():
     """Weights 2 and 0: the mean loss is the first example's alone."""
-    model, x = small_model(), ink(2)
+    model, x = small_model(), binary_images(2)
     model.compile(keras.optimizers.SGD(0.0))
     alone = -model.log_likelihood(np.repeat(x[:1], 4000, axis=0), 1).mean()
     both = np.tile(x, (4000, 1, 1))
@@ -160,12 +162,12 @@ def test_sample_weights_choose_the_examples_that_count():
         return_dict=True,
     )
     assert weighted["loss"] == pytest.approx(alone, rel=0.01)
-    total = weighted["reconstruction"] + weighted["kl"]
+    total = weighted["reconstruction_loss"] + weighted["kl_loss"]
     assert total == pytest.approx(alone, rel=0.01)
 
 
 def test_encode_reconstruct_and_decode_leave_nothing_to_chance():
-    model, x = small_model(), ink()
+    model, x = small_model(), binary_images()
     mean = model.posterior(x)[:, :2]
     np.testing.assert_allclose(
         model.encode(x), ops.convert_to_numpy(mean), atol=1e-6
@@ -199,9 +201,11 @@ def test_sampling_repeats_with_its_seed_and_leaves_training_alone():
             first, again, other = (model.sample(3, seed) for seed in (1, 1, 2))
             np.testing.assert_array_equal(first, again)
             assert (first != other).any()
-            model.log_likelihood(ink(), 5)
+            model.log_likelihood(binary_images(), 5)
         model.compile(keras.optimizers.SGD(0.1))
-        histories.append(model.fit(ink(), shuffle=False, verbose=0).history)
+        histories.append(
+            model.fit(binary_images(), shuffle=False, verbose=0).history
+        )
     assert histories[0] == histories[1]
 
 
@@ -217,7 +221,7 @@ def test_interpolation_is_a_straight_line_of_codes(known):
 
 
 def test_a_saved_model_is_the_same_model(tmp_path):
-    model, x = small_model(beta=2.0), ink()
+    model, x = small_model(beta=2.0), binary_images()
     model.compile(keras.optimizers.Adam(0.01))
     model.fit(x, verbose=0)
     model.save(tmp_path / "model.keras")
@@ -237,25 +241,25 @@ def test_half_precision_trains_and_rates():
     half = small_model(dtype="mixed_float16")
     half.set_weights(single.get_weights())
     np.testing.assert_allclose(
-        half.log_likelihood(ink(), 50),
-        single.log_likelihood(ink(), 50),
+        half.log_likelihood(binary_images(), 50),
+        single.log_likelihood(binary_images(), 50),
         rtol=1e-2,
     )
     half.compile(keras.optimizers.Adam(0.01))
-    losses = half.fit(ink(), epochs=30, verbose=0).history["loss"]
+    losses = half.fit(binary_images(), epochs=30, verbose=0).history["loss"]
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
 
 
 def test_denoising_targets_may_differ_from_the_input():
-    model, x = small_model(), ink()
+    model, x = small_model(), binary_images()
     model.compile(keras.optimizers.SGD(0.0))
     blank = np.zeros_like(x)
     model.raw_decoder.get_layer("reconstruction").set_weights(
         [np.zeros((8, 12)), np.full(12, -10.0)]
     )
     scores = model.evaluate(x, blank, verbose=0, return_dict=True)
-    assert scores["reconstruction"] == pytest.approx(
+    assert scores["reconstruction_loss"] == pytest.approx(
         12 * math.log1p(math.exp(-10)), rel=1e-3
     )
 
@@ -294,9 +298,9 @@ def test_a_training_step_runs_every_layer_once(likelihood):
     )
 
 
-def test_the_code_of_another_call_is_not_used():
-    """`compute_loss` with outputs from elsewhere: its draws are of `x`."""
-    model, x = small_model(), ink()
+def test_the_loss_depends_on_its_arguments_alone():
+    """No tensor of an earlier `call` is used: neither x nor outputs count."""
+    model, x = small_model(), binary_images()
     model.compile(keras.optimizers.SGD(0.0))
     model(1 - x, training=True)
     blank = ops.zeros_like(x)
@@ -330,7 +334,7 @@ def test_refuses_probabilities_for_logits(last):
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_refuses_to_draw_nothing(count):
-    with pytest.raises(ValueError, match=f"at least 1.*count={count}"):
+    with pytest.raises(ValueError, match=f"at least 1.*num_samples={count}"):
         small_model().sample(count)
 
 
@@ -368,7 +372,7 @@ def test_refuses_another_loss():
     model = small_model()
     model.compile("sgd", loss="mse")
     with pytest.raises(ValueError, match=r"compile without one.*loss='mse'"):
-        model.fit(ink(), verbose=0)
+        model.fit(binary_images(), verbose=0)
 
 
 def test_refuses_lines_without_two_ends():

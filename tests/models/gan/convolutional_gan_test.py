@@ -24,7 +24,7 @@ def test_generator_makes_what_the_discriminator_judges(shape, filters):
 
 def test_parameters_are_those_of_the_stages():
     model = convolutional_gan(
-        (8, 8, 1), 3, filters=(6, 5), kernel_size=4, hidden_units=7
+        (8, 8, 1), 3, filters=(6, 5), kernel_size=4, units=7
     )
 
     dense, between, last = 3 * 2 * 2 * 6, 16 * 6 * 5, 16 * 5 * 1 + 1
@@ -61,7 +61,7 @@ def test_judges_each_image_by_itself():
 
 def test_discriminator_projects_the_class_on_its_features():
     model = convolutional_gan(
-        (4, 4, 1), 2, num_classes=3, filters=(2,), hidden_units=5
+        (4, 4, 1), 2, num_classes=3, filters=(2,), units=5
     )
     rng = np.random.default_rng(0)
     images = rng.uniform(size=(3, 4, 4, 1)).astype("float32")
@@ -103,7 +103,7 @@ def test_averaged_generator_makes_what_the_model_makes():
         ({"filters": ()}, "of at least one filter"),
         ({"filters": (4, 0)}, "must be at least 1"),
         ({"kernel_size": 0}, "must be at least 1"),
-        ({"hidden_units": 0}, "must be at least 1"),
+        ({"units": 0}, "must be at least 1"),
         ({"latent_dim": 0}, "must be at least 1"),
     ],
     ids=str,

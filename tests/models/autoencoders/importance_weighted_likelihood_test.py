@@ -8,7 +8,9 @@ import pytest
 from keras import ops
 
 from dlunits.models import dense_variational_autoencoder
-from dlunits.models.autoencoders.importance_weighting import ImportanceWeighting
+from dlunits.models.autoencoders.importance_weighted_likelihood import (
+    ImportanceWeightedLikelihood,
+)
 
 
 def test_more_samples_close_the_gap_to_the_exact_likelihood(
@@ -81,7 +83,7 @@ def test_log_likelihood_repeats_with_its_seed_and_draws_anew_for_a_batch(
 
 def test_log_likelihood_survives_what_no_float_can_hold():
     """Likelihoods near e^-20000: the sum of the weights alone would be 0."""
-    model = dense_variational_autoencoder((20_000,), 2, hidden_units=(3,))
+    model = dense_variational_autoencoder((20_000,), 2, units=(3,))
     model.set_weights([0 * weight for weight in model.get_weights()])
     x = np.ones((1, 20_000), "float32")
     expected = -20_000 * math.log(2)
@@ -89,7 +91,7 @@ def test_log_likelihood_survives_what_no_float_can_hold():
 
 
 def test_a_saved_estimator_estimates_the_same(known, tmp_path):
-    estimate = ImportanceWeighting(known.model(), 3, seed=1)
+    estimate = ImportanceWeightedLikelihood(known.model(), 3, seed=1)
     estimate.build((None, known.size))
     estimate.save(tmp_path / "estimate.keras")
     again = keras.saving.load_model(tmp_path / "estimate.keras", safe_mode=True)
@@ -100,9 +102,9 @@ def test_a_saved_estimator_estimates_the_same(known, tmp_path):
 
 
 def test_its_config_stays_whole_when_it_is_made_anew(known):
-    config = ImportanceWeighting(known.model(), 3, seed=1).get_config()
+    config = ImportanceWeightedLikelihood(known.model(), 3, seed=1).get_config()
     names = set(config)
-    again = ImportanceWeighting.from_config(config)
+    again = ImportanceWeightedLikelihood.from_config(config)
     assert (again.num_samples, again.seed) == (3, 1)
     assert set(config) == names
 

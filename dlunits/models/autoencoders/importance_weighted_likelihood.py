@@ -14,7 +14,7 @@ SAMPLES_AT_ONCE = 50
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
-class ImportanceWeighting(keras.Model):
+class ImportanceWeightedLikelihood(keras.Model):
     """Estimates log p(x) from many codes an example, in one compiled loop.
 
     `VariationalAutoencoder.log_likelihood` is how to use it.
@@ -43,9 +43,9 @@ class ImportanceWeighting(keras.Model):
     Example, a decoder that calls every pixel a fair coin:
 
     >>> from dlunits.models import dense_variational_autoencoder
-    >>> model = dense_variational_autoencoder((2,), 1, hidden_units=())
+    >>> model = dense_variational_autoencoder((2,), 1, units=())
     >>> model.set_weights([0 * weight for weight in model.get_weights()])
-    >>> estimate = ImportanceWeighting(model, num_samples=3)
+    >>> estimate = ImportanceWeightedLikelihood(model, num_samples=3)
     >>> round(float(estimate(ops.ones((1, 2)))[0]), 4)  # -2 log(2)
     -1.3863
     """
@@ -111,7 +111,7 @@ class ImportanceWeighting(keras.Model):
             ops.reshape(codes, (-1, *code)), training=False
         )
         decoded = ops.reshape(decoded, (-1, chunk, *decoded.shape[1:]))
-        likelihood = self.autoencoder.log_density(
+        likelihood = self.autoencoder.conditional_log_likelihood(
             ops.expand_dims(x, 1), decoded
         )
         return likelihood + 0.5 * ops.sum(
