@@ -1,7 +1,16 @@
-"""Whether a generator and a discriminator fit together."""
+"""Checks that a generator and a discriminator fit together."""
+
+from collections.abc import Sequence
+
+import keras
+
+from dlunits.typing import Array, Shape, Tensor
 
 
-def check_counts(latent_dim, num_classes, discriminator_steps):
+def check_counts(
+    latent_dim: int, num_classes: int | None, discriminator_steps: int
+) -> None:
+    """Raises a `ValueError` if a count is less than 1."""
     counts = {
         "latent_dim": latent_dim,
         "num_classes": 1 if num_classes is None else num_classes,
@@ -14,34 +23,44 @@ def check_counts(latent_dim, num_classes, discriminator_steps):
             )
 
 
-def check_networks(generator, discriminator, latent_dim, num_classes):
-    of_labels = [] if num_classes is None else [()]
+def check_networks(
+    generator: keras.Model,
+    discriminator: keras.Model,
+    latent_dim: int,
+    num_classes: int | None,
+) -> None:
+    """Raises a `ValueError` if inputs and outputs do not match."""
+    label_shapes: list[Shape] = [] if num_classes is None else [()]
     z, *labels = shapes_of(generator.inputs)
-    if z != (latent_dim,) or labels != of_labels:
+    if z != (latent_dim,) or labels != label_shapes:
         raise ValueError(
-            f"`generator` must take {[(latent_dim,), *of_labels]}, without "
-            f"the batch axis. Received: one that takes {[z, *labels]}"
+            "`generator` must have inputs of the shapes "
+            f"{[(latent_dim,), *label_shapes]}, without the batch axis. "
+            f"Received: a generator with {[z, *labels]}"
         )
-    made = shapes_of(generator.outputs)
-    judged = shapes_of(discriminator.inputs)
-    if made + of_labels != judged:
+    expected = shapes_of(generator.outputs) + label_shapes
+    received = shapes_of(discriminator.inputs)
+    if received != expected:
         raise ValueError(
-            "`discriminator` must take what `generator` makes, "
-            f"{made + of_labels}. Received: one that takes {judged}"
+            "`discriminator` must have inputs of the shapes of the "
+            f"generator's outputs (and labels), {expected}. Received: a "
+            f"discriminator with {received}"
         )
-    answers = shapes_of(discriminator.outputs)
-    if answers != [(1,)]:
+    outputs = shapes_of(discriminator.outputs)
+    if outputs != [(1,)]:
         raise ValueError(
-            "`discriminator` must answer with one number an example, (batch, "
-            f"1). Received: one that answers with {answers}"
+            "`discriminator` must have one output of shape (batch, 1). "
+            f"Received: output shapes without the batch axis {outputs}"
         )
 
 
-def shapes_of(tensors):
+def shapes_of(tensors: Sequence[Tensor]) -> list[Shape]:
+    """Shapes without the batch axis."""
     return [tuple(tensor.shape[1:]) for tensor in tensors]
 
 
-def check_labels(labels, num_classes):
+def check_labels(labels: Array, num_classes: int) -> None:
+    """Raises a `ValueError` if a label is not in [0, num_classes)."""
     wrong = labels[(labels < 0) | (labels >= num_classes)]
     if len(wrong):
         raise ValueError(

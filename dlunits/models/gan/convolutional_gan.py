@@ -1,4 +1,7 @@
-"""A GAN of images, of convolutions with strides."""
+"""Convolutional GAN for images (Radford et al., 2016)."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -7,36 +10,36 @@ from dlunits.models.gan.gan import GAN
 
 
 def convolutional_gan(
-    image_shape=(28, 28, 1),
-    latent_dim=64,
-    num_classes=None,
+    image_shape: tuple[int, int, int] = (28, 28, 1),
+    latent_dim: int = 64,
+    num_classes: int | None = None,
     *,
-    filters=(64, 32),
-    kernel_size=4,
-    units=256,
-    loss="non_saturating",
-    penalty=None,
-    dtype=None,
-    name="gan",
-    **options,
-):
-    """Builds a generator and a discriminator that mirror each other.
+    filters: Sequence[int] = (64, 32),
+    kernel_size: int = 4,
+    units: int = 256,
+    loss: str = "non_saturating",
+    penalty: float | None = None,
+    dtype: Any = None,
+    name: str = "gan",
+    **options: Any,
+) -> GAN:
+    """Builds a GAN of strided convolutions, plain or conditional.
 
-    For filters of (64, 32) and images of 28x28, deep convolutional after
-    Radford et al.:
+    Generator and discriminator mirror each other, as in DCGAN. For
+    `filters=(64, 32)` and images of 28x28:
 
         generator       z -> 7x7x64 -> 14x14x32 -> 28x28, in [0, 1]
-                        batch normalization, ReLU; sigmoid at the end
+                        transposed convolutions of stride 2, batch
+                        normalization and ReLU; sigmoid at the output
         discriminator   28x28 -> 14x14x32 -> 7x7x64 -> 256 -> D(x)
-                        leaky ReLU with a slope of 0.2
+                        convolutions of stride 2, leaky ReLU of slope 0.2
 
-    A feature of the last convolution sees 10x10 pixels: it knows strokes. The
-    256 hidden units see the whole image, and know digits. The penalty on its
-    slope keeps the discriminator from being sure of itself too soon.
+    The receptive field of the last convolution is 10x10 pixels. The dense
+    layer of `units` after it sees the whole image.
 
-    With labels, the embedding e of a class y goes into the generator beside z,
-    and is projected on the hidden units phi of the discriminator, after Miyato
-    and Koyama:
+    With `num_classes`, the generator gets an embedding of the class y
+    concatenated to z, and the discriminator adds the projection of its
+    features phi(x), the output of the dense layer, on an embedding e_y:
 
         D(x, y) = w^T phi(x) + b + e_y^T phi(x)
 
@@ -47,32 +50,32 @@ def convolutional_gan(
     penalty, Mescheder et al., 2018, https://arxiv.org/abs/1801.04406.
 
     Args:
-        image_shape: `(height, width, channels)`; height and width are
+        image_shape: `(height, width, channels)`; height and width must be
             multiples of 2 to the number of filters.
-        latent_dim: Positive integer, numbers in z.
+        latent_dim: Positive integer, size of z.
         num_classes: Positive integer for a conditional GAN, else `None`.
-        filters: Positive integers, channels of the generator's images on
-            the way, the smallest image first.
-        kernel_size: Positive integer.
-        units: Positive integer, of the discriminator.
-        loss, penalty: As of `dlunits.models.GAN`, but that `None` is a penalty
-            of 0.5 with all losses but "wasserstein".
-        dtype: Policy of the layers; `None` takes Keras' current one. What the
-            discriminator answers is in single precision always.
+        filters: Positive integers, channels of the generator's feature maps,
+            smallest map first. The discriminator uses them in reverse order.
+        kernel_size: Positive integer, side of the kernels in pixels.
+        units: Positive integer, width of the discriminator's dense layer.
+        loss, penalty: As in `dlunits.models.GAN`, except that `penalty=None`
+            is 0.5 for all losses but `"wasserstein"`.
+        dtype: Dtype policy of the layers; `None` takes Keras' global policy.
+            The discriminator's output is always in single precision.
         name: Name of the model.
-        options: Those of `dlunits.models.GAN`.
+        **options: Keyword arguments of `dlunits.models.GAN`.
 
     Returns:
-        `dlunits.models.GAN` of images in [0, 1].
+        `dlunits.models.GAN` for images in [0, 1].
 
     Raises:
-        ValueError: If a size is out of range.
+        ValueError: If a size is not positive, or the image size is not a
+            multiple of the total stride.
 
-    Example, 4 * 1 + 1 weights and bias of each convolution of one filter, and
-    what stands before and after it:
+    Example. A convolution of one filter has 4 * 1 + 1 weights and biases:
 
     >>> model = convolutional_gan(
-    ...     (2, 2, 1), 1, filters=(1,), kernel_size=2, units=3
+    ...     (2, 2, 1), latent_dim=1, filters=(1,), kernel_size=2, units=3
     ... )
     >>> model.discriminator.count_params()  # 4 + 1, then 3 + 3, then 3 + 1
     15
@@ -123,17 +126,17 @@ def convolutional_gan(
         x = layers.LeakyReLU(0.2, dtype=dtype)(x)
     x = layers.Dense(units, dtype=dtype)(layers.Flatten(dtype=dtype)(x))
     features = layers.LeakyReLU(0.2, dtype=dtype, name="features")(x)
-    answer = layers.Dense(1, dtype="float32", name="answer")(features)
+    output = layers.Dense(1, dtype="float32", name="answer")(features)
     if num_classes is not None:
         embedded = layers.Embedding(
             num_classes, units, name="class", dtype="float32"
         )
         projected = layers.Dot(1, dtype="float32", name="projection")
-        answer = layers.Add(dtype="float32")(
-            [answer, projected([embedded(labels), features])]
+        output = layers.Add(dtype="float32")(
+            [output, projected([embedded(labels), features])]
         )
     inputs = images if num_classes is None else [images, labels]
-    discriminator = keras.Model(inputs, answer, name="discriminator")
+    discriminator = keras.Model(inputs, output, name="discriminator")
     return GAN(
         generator,
         discriminator,
@@ -146,15 +149,21 @@ def convolutional_gan(
     )
 
 
-def check_sizes(image_shape, filters, kernel_size, units):
+def check_sizes(
+    image_shape: tuple[int, int, int],
+    filters: Sequence[int],
+    kernel_size: int,
+    units: int,
+) -> None:
+    """Raises a `ValueError` if a size is out of range."""
     if not filters or min(*image_shape, *filters, kernel_size, units) < 1:
         raise ValueError(
-            "Every size must be at least 1, of at least one filter. Received: "
-            f"{image_shape=}, {filters=}, {kernel_size=}, {units=}"
+            "Every size must be at least 1, and `filters` must not be empty. "
+            f"Received: {image_shape=}, {filters=}, {kernel_size=}, {units=}"
         )
     shrink = 2 ** len(filters)
     if image_shape[0] % shrink or image_shape[1] % shrink:
         raise ValueError(
-            f"Height and width must be multiples of {shrink}, which is 2 to "
-            f"the number of filters. Received: {image_shape=}, {filters=}"
+            f"Height and width must be multiples of {shrink} = 2 ** "
+            f"len(filters). Received: {image_shape=}, {filters=}"
         )

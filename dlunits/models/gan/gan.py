@@ -1,4 +1,6 @@
-"""A generator and a discriminator that learn from each other."""
+"""Generative adversarial network, plain or conditional."""
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,71 +12,83 @@ from dlunits.models.gan.adversarial_networks import (
     check_labels,
     check_networks,
 )
-from dlunits.models.gan.gan_training import (
-    JUDGEMENTS,
-    GANTraining,
-)
+from dlunits.models.gan.gan_training import TEST_METRICS, GANTraining
+from dlunits.typing import Array, ArrayLike, Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class GAN(GANTraining, keras.Model):
-    """Learns to make examples that cannot be told from real ones.
+    """Generative adversarial network (Goodfellow et al., 2014).
 
-    The generator G makes an example of random numbers z, the discriminator D
-    answers with a number, large where it takes an example for real. They are
-    trained in turns, each step a few times the one and once the other:
+    Use it to generate examples like those of a data set, of given classes if
+    `num_classes` is set. The generator G maps latent vectors z to examples,
+    the discriminator D maps examples to one number (logit), large for real
+    ones. Every training step makes `discriminator_steps` updates of D and one
+    update of G:
 
-        z ~ N(0, 1)
-        D: least discriminator_loss(D(x), D(G(z)))  [+ weight * penalty]
-        G: least generator_loss(D(G(z)))
-        A = average * A + (1 - average) * G's weights, after every step
+        z ~ N(0, I)
+        D:  minimize discriminator_loss(D(x), D(G(z))) + penalty * P
+        G:  minimize generator_loss(D(G(z)))
+        theta_ema = m theta_ema + (1 - m) theta,
+                    m = min(ema_momentum, (1 + t) / (10 + t))
 
-    The running average A makes better examples than the weights themselves,
-    which go round and round; `generate`, `call` and the exported model use it.
+    P is the gradient penalty of `penalty` below, theta are the weights of G
+    after step t = 1, 2, ..., and theta_ema is their exponential moving average
+    (EMA). `call`, `generate` and the exported model use theta_ema, which gives
+    better examples than theta.
 
-    `fit(x)` or `fit(x, labels)` needs no loss. The first values of the
-    metrics say most: `real_accuracy` and `fake_accuracy`, the shares that the
-    discriminator judges rightly, near 1 for a generator that deceives nobody;
-    then norms of the gradients, of the whole networks. `evaluate` and
-    `validation_data` judge other real examples beside the same random numbers
-    every time, and draw nothing that training would have drawn.
+    `fit(x)` and `fit(x, labels)` need no loss. The metrics are
+
+    - `discriminator_loss`, without the penalty, and `generator_loss`;
+    - `real_accuracy` and `fake_accuracy`, the fractions of real and generated
+      examples that D classifies correctly;
+    - `discriminator_gradient_norm` and `generator_gradient_norm`, L2 norms of
+      the gradients of all weights of a network, in training only;
+    - `gradient_penalty`, P, in training only and if `penalty` is not 0.
+
+    `evaluate` and `validation_data` compare real examples with examples
+    generated from the same z every time, and leave the random state of
+    training unchanged.
 
     Reference: Goodfellow et al., 2014, "Generative adversarial nets",
-    https://arxiv.org/abs/1406.2661; for the average, Yazici et al., 2019,
+    https://arxiv.org/abs/1406.2661; for the EMA, Yazici et al., 2019,
     https://arxiv.org/abs/1806.04498.
 
     Args:
-        generator: Built Keras model, `(batch, latent_dim)` to examples; of a
-            conditional GAN with labels `(batch,)` as second input.
-        discriminator: Built Keras model, examples (and labels) to `(batch,
-            1)`, with no activation at its end.
-        latent_dim: Positive integer, numbers in z.
+        generator: Built Keras model from `(batch, latent_dim)` to examples;
+            for a conditional GAN with labels `(batch,)` as second input.
+        discriminator: Built Keras model from examples (and labels) to logits
+            `(batch, 1)`, without an activation at the output.
+        latent_dim: Positive integer, size of z.
         num_classes: Positive integer for a conditional GAN, else `None`.
-        loss: "minimax", "non_saturating", "least_squares", "hinge" or
-            "wasserstein", see `dlunits.losses.discriminator_loss`.
-        label_smoothing: Number in [0, 1), of real examples only.
-        penalty: Number, weight of the penalty on D's slope: with the loss
-            "wasserstein" of `dlunits.losses.gradient_penalty`, else of
-            `dlunits.losses.r1_penalty`. `None` for 10 with "wasserstein" and
-            0 else.
-        discriminator_steps: Positive integer, updates of the discriminator,
-            each with new z, to one of the generator.
-        average: Number in [0, 1), decay of the running average; 0 for none.
-            In step t it is (1 + t) / (10 + t) as long as that is less.
-        seed: Integer, decides z in training.
+        loss: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"` or
+            `"wasserstein"`, see `dlunits.losses.discriminator_loss`. Stored
+            as `adversarial_loss`.
+        label_smoothing: Number in [0, 1): one-sided label smoothing, the
+            target for real examples is 1 - this value.
+        penalty: Number, weight of the gradient penalty: of
+            `dlunits.losses.gradient_penalty` with the loss `"wasserstein"`,
+            else of `dlunits.losses.r1_penalty`. `None` is 10 with
+            `"wasserstein"` and 0 otherwise.
+        discriminator_steps: Positive integer, discriminator updates per
+            generator update, each with new z.
+        ema_momentum: Number in [0, 1), decay of the moving average of the
+            generator's weights; 0 for none.
+        seed: Integer, seed of z in training.
+        **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
     Call arguments:
-        inputs: z, of a conditional GAN the list of z and labels.
+        inputs: z, for a conditional GAN the list `[z, labels]`.
 
     Input shape: `(batch, latent_dim)`.
 
     Output shape: That of the generator.
 
     Raises:
-        ValueError: If the shapes do not fit, or an argument is out of range;
+        ValueError: If the shapes do not match or an argument is out of range;
             in training, if the backend is neither TensorFlow nor JAX.
 
-    Example, four weights and biases, and the averages of two:
+    Example. Four weights and biases, and the moving averages of two of them:
 
     >>> model = GAN(
     ...     keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
@@ -91,30 +105,31 @@ class GAN(GANTraining, keras.Model):
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        latent_dim,
-        num_classes=None,
-        loss="non_saturating",
-        label_smoothing=0.0,
-        penalty=None,
-        discriminator_steps=1,
-        average=0.999,
-        seed=None,
-        **kwargs,
-    ):
+        generator: keras.Model,
+        discriminator: keras.Model,
+        latent_dim: int,
+        num_classes: int | None = None,
+        loss: str = "non_saturating",
+        label_smoothing: float = 0.0,
+        penalty: float | None = None,
+        discriminator_steps: int = 1,
+        ema_momentum: float = 0.999,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         check_adversarial(loss, label_smoothing)
         check_counts(latent_dim, num_classes, discriminator_steps)
         check_networks(generator, discriminator, latent_dim, num_classes)
-        if not 0 <= average < 1:
+        if not 0 <= ema_momentum < 1:
             raise ValueError(
-                f"`average` must lie in [0, 1). Received: {average=}"
+                f"`ema_momentum` must be in [0, 1). Received: {ema_momentum=}"
             )
         if penalty is None:
             penalty = 10.0 if loss == "wasserstein" else 0.0
         if not 0 <= penalty < float("inf"):
             raise ValueError(
-                f"`penalty` must not be negative. Received: {penalty=}"
+                "`penalty` must be a finite number of at least 0. Received: "
+                f"{penalty=}"
             )
         super().__init__(**kwargs)
         self.generator = generator
@@ -125,12 +140,12 @@ class GAN(GANTraining, keras.Model):
         self.label_smoothing = label_smoothing
         self.penalty = penalty
         self.discriminator_steps = discriminator_steps
-        self.average = average
+        self.ema_momentum = ema_momentum
         self.seed = seed
-        self.seeds = keras.random.SeedGenerator(seed)
-        self.averages = [
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.ema_weights = [
             self.add_weight(
-                name=f"average_{index}",
+                name=f"ema_{index}",
                 shape=weight.shape,
                 initializer="zeros",
                 dtype="float32",
@@ -140,105 +155,120 @@ class GAN(GANTraining, keras.Model):
             )
             for index, weight in enumerate(generator.trainable_variables)
         ]
-        for average, weight in zip(
-            self.averages, generator.trainable_variables, strict=True
+        for ema_weight, weight in zip(
+            self.ema_weights, generator.trainable_variables, strict=True
         ):
-            average.assign(ops.convert_to_numpy(weight).astype("float32"))
-        names = [*JUDGEMENTS, "discriminator_gradient", "generator_gradient"]
+            ema_weight.assign(ops.convert_to_numpy(weight).astype("float32"))
+        names = [
+            *TEST_METRICS,
+            "discriminator_gradient_norm",
+            "generator_gradient_norm",
+        ]
         if penalty:
             names.append("gradient_penalty")
-        self.means = {name: keras.metrics.Mean(name) for name in names}
+        self.trackers = {name: keras.metrics.Mean(name) for name in names}
         self.built = True
 
     @property
-    def metrics(self):
-        return list(self.means.values())
+    def metrics(self) -> list[keras.Metric]:
+        """Metrics that `fit` and `evaluate` report, see the class."""
+        return list(self.trackers.values())
 
-    def call(self, inputs, training=False):
-        averages = [
-            ops.cast(average, weight.dtype)
-            for average, weight in zip(
-                self.averages, self.generator.trainable_variables, strict=True
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        ema_weights = [
+            ops.cast(ema_weight, weight.dtype)
+            for ema_weight, weight in zip(
+                self.ema_weights,
+                self.generator.trainable_variables,
+                strict=True,
             )
         ]
         examples, _ = self.generator.stateless_call(
-            averages,
+            ema_weights,
             self.generator.non_trainable_variables,
             inputs,
             training=False,
         )
         return examples
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.generator.compute_output_shape(input_shape)
 
-    def generate(self, count, seed=None, labels=None, batch_size=256):
-        """Makes examples with the averaged generator.
+    def generate(
+        self,
+        num_samples: int,
+        seed: int | None = None,
+        labels: ArrayLike | None = None,
+        batch_size: int = 256,
+    ) -> Array:
+        """Generates examples with the moving average of the weights.
 
         Args:
-            count: Positive integer.
-            seed: Integer, for the same examples every time; it leaves the
-                chances of training alone.
-            labels: Of a conditional GAN a class, or an array of `count`
-                classes; `None` for all in turn.
-            batch_size: Positive integer, examples made at a time.
+            num_samples: Positive integer, examples to generate.
+            seed: Integer for reproducible examples, or `None`. The random
+                state of training is not changed.
+            labels: For a conditional GAN one class, or an array of
+                `num_samples` classes; `None` for 0, 1, ..., `num_classes - 1`
+                in turn.
+            batch_size: Positive integer, examples per batch.
 
         Returns:
-            NumPy array `(count, ...)`.
+            NumPy array `(num_samples, ...)`.
 
         Raises:
-            ValueError: If `count` or a label is out of range.
+            ValueError: If `num_samples` or a label is out of range, or
+                `labels` are given to a GAN without classes.
         """
-        if count < 1:
-            raise ValueError(f"`count` must be at least 1. Received: {count=}")
-        shape = (count, self.latent_dim)
-        noise = np.random.default_rng(seed).normal(size=shape)
-        inputs = noise.astype("float32")
+        if num_samples < 1:
+            raise ValueError(
+                f"`num_samples` must be at least 1. Received: {num_samples=}"
+            )
+        shape = (num_samples, self.latent_dim)
+        z = np.random.default_rng(seed).normal(size=shape).astype("float32")
+        inputs: Any = z
         if self.num_classes is not None:
             if labels is None:
-                labels = np.arange(count) % self.num_classes
-            labels = np.broadcast_to(labels, (count,)).astype("int32")
+                labels = np.arange(num_samples) % self.num_classes
+            labels = np.broadcast_to(labels, (num_samples,)).astype("int32")
             check_labels(labels, self.num_classes)
-            inputs = [inputs, labels]
+            inputs = [z, labels]
         elif labels is not None:
             raise ValueError(
-                "`labels` are for a conditional GAN, with `num_classes`. "
+                "`labels` need a conditional GAN, built with `num_classes`. "
                 f"Received: {labels=}"
             )
         return self.predict(inputs, batch_size=batch_size, verbose=0)
 
-    def averaged_generator(self):
-        """A copy of the generator with the averaged weights, to be exported.
+    def ema_generator(self) -> keras.Model:
+        """Copies the generator with the moving average of its weights.
 
         Returns:
-            Keras model that takes what the generator takes.
+            Keras model with the inputs of the generator, for export.
         """
         copy = keras.models.clone_model(self.generator)
         copy.set_weights(self.generator.get_weights())
-        weights = zip(copy.trainable_variables, self.averages, strict=True)
-        for weight, average in weights:
-            weight.assign(ops.cast(average, weight.dtype))
+        weights = zip(copy.trainable_variables, self.ema_weights, strict=True)
+        for weight, ema_weight in weights:
+            weight.assign(ops.cast(ema_weight, weight.dtype))
         return copy
 
-    # Saving
-
-    def random_states(self):
-        """Variables of random seeds, which Keras does not save."""
+    def seed_states(self) -> list[keras.Variable]:
+        """Variables of seed generators, which Keras does not save."""
         saved = {id(v) for v in [*self.weights, *self.metrics_variables]}
         return [v for v in self.variables if id(v) not in saved]
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
-        for index, state in enumerate(self.random_states()):
-            store[f"random_{index}"] = ops.convert_to_numpy(state)
+        for index, state in enumerate(self.seed_states()):
+            store[f"seed_{index}"] = ops.convert_to_numpy(state)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         values = {name: store[name] for name in list(store.keys())}
-        for index, state in enumerate(self.random_states()):
-            state.assign(values.pop(f"random_{index}"))
+        for index, state in enumerate(self.seed_states()):
+            state.assign(values.pop(f"seed_{index}"))
         super().load_own_variables(values)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         networks = {
             "generator": self.generator,
             "discriminator": self.discriminator,
@@ -255,12 +285,14 @@ class GAN(GANTraining, keras.Model):
             "label_smoothing": self.label_smoothing,
             "penalty": self.penalty,
             "discriminator_steps": self.discriminator_steps,
-            "average": self.average,
+            "ema_momentum": self.ema_momentum,
             "seed": self.seed,
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: Config | None = None
+    ) -> "GAN":
         config = dict(config)
         for name in ("generator", "discriminator"):
             config[name] = keras.saving.deserialize_keras_object(

@@ -1,4 +1,7 @@
-"""The steps by which a generator and a discriminator are trained in turns."""
+"""Alternating training of a generator and a discriminator."""
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,9 +13,10 @@ from dlunits.losses.adversarial import decision_threshold
 from dlunits.losses.r1_penalty import answers_and_r1_penalty
 from dlunits.models.gan.adversarial_networks import check_labels
 from dlunits.models.gan.two_optimizers import TwoOptimizers
+from dlunits.typing import Config, Tensor
 
-# What validation has numbers for; the gradients are those of training alone.
-JUDGEMENTS = (
+# Metrics of `evaluate`; `fit` adds the gradients.
+TEST_METRICS = (
     "discriminator_loss",
     "generator_loss",
     "real_accuracy",
@@ -21,47 +25,55 @@ JUDGEMENTS = (
 
 
 class GANTraining:
-    """Trains and judges a `dlunits.models.GAN`, on TensorFlow and on JAX.
+    """Mixin with the training and test steps of `dlunits.models.GAN`.
 
-    To be inherited before `keras.Model`. A step is written once, as if
-    variables could be assigned everywhere. On JAX, where they cannot, Keras
-    hands over the values of all of them and takes them back, and `with_state`
-    stands in between.
+    A class inherits from it before `keras.Model`. The steps are written once
+    for TensorFlow and JAX and assign variables directly. On JAX, Keras passes
+    the values of all variables into a step and expects the new values back;
+    `run_stateless` does the conversion.
 
-    Example, a discriminator that knows nothing yet:
+    Example. A discriminator with all weights 0 returns logits 0, so its loss
+    is 2 log(2) = 1.3863:
 
     >>> from dlunits.models import GAN
-    >>> parts = [
+    >>> generator, discriminator = (
     ...     keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     ...     for _ in range(2)
-    ... ]
-    >>> parts[1].set_weights([0 * w for w in parts[1].get_weights()])
-    >>> model = GAN(*parts, latent_dim=1)
+    ... )
+    >>> weights = discriminator.get_weights()
+    >>> discriminator.set_weights([0 * weight for weight in weights])
+    >>> model = GAN(generator, discriminator, latent_dim=1)
     >>> model.compile()
     >>> history = model.fit(ops.ones((8, 1)), verbose=0).history
-    >>> round(history["discriminator_loss"][0], 4)  # 2 log 2, at first
+    >>> round(history["discriminator_loss"][0], 4)
     1.3863
     """
 
     def compile(
-        self, generator_optimizer=None, discriminator_optimizer=None, **kwargs
-    ):
-        """Sets the two optimizers.
+        self,
+        generator_optimizer: Any = None,
+        discriminator_optimizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Sets the optimizers of the two networks.
 
         Args:
             generator_optimizer, discriminator_optimizer: Keras optimizers or
-                their names; `None` for Adam with a rate of 2e-4 and a first
-                moment of 0.5, after Radford et al., 2016,
-                https://arxiv.org/abs/1511.06434. In half precision each has
-                its own loss scale.
-            kwargs: `jit_compile`, `run_eagerly` and `steps_per_execution`.
+                their names. `None` is Adam with a learning rate of 2e-4 and
+                `beta_1=0.5`, after Radford et al., 2016,
+                https://arxiv.org/abs/1511.06434. With `mixed_float16` layers
+                each is wrapped in its own `LossScaleOptimizer`.
+            **kwargs: `jit_compile`, `run_eagerly` and `steps_per_execution`
+                of `keras.Model.compile`.
         """
-        both = [
-            self.optimizer_of(given)
-            for given in (generator_optimizer, discriminator_optimizer)
+        optimizers = [
+            self.prepare_optimizer(optimizer)
+            for optimizer in (generator_optimizer, discriminator_optimizer)
         ]
         super().compile(
-            optimizer=TwoOptimizers(*both), auto_scale_loss=False, **kwargs
+            optimizer=TwoOptimizers(*optimizers),
+            auto_scale_loss=False,
+            **kwargs,
         )
         self.compile_options = kwargs
         self.optimizer.build_both(
@@ -69,10 +81,11 @@ class GANTraining:
             self.discriminator.trainable_variables,
         )
 
-    def optimizer_of(self, given):
-        if given is None:
-            given = keras.optimizers.Adam(2e-4, beta_1=0.5)
-        optimizer = keras.optimizers.get(given)
+    def prepare_optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:
+        """Creates the default optimizer, and adds loss scaling to float16."""
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
+        optimizer = keras.optimizers.get(optimizer)
         scaled = keras.optimizers.LossScaleOptimizer
         half = "float16" in {
             layer.compute_dtype
@@ -83,30 +96,30 @@ class GANTraining:
             return scaled(optimizer)
         return optimizer
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> Config | None:
         if not self.compiled:
             return None
         return {**self.compile_options, **self.optimizer.get_config()}
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Config) -> None:
         both = TwoOptimizers.from_config(
             {name: config.pop(name) for name in ("generator", "discriminator")}
         )
         config.pop("name")
         self.compile(both.generator, both.discriminator, **config)
 
-    def fit(self, x=None, y=None, **kwargs):
-        """As `keras.Model.fit`; labels in an array are looked at first."""
+    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        """Trains as `keras.Model.fit`, and checks labels in an array first."""
         if self.num_classes is not None and isinstance(y, np.ndarray):
             check_labels(y.ravel(), self.num_classes)
         return super().fit(x, y, **kwargs)
 
-    def train_step(self, *args):
+    def train_step(self, *args: Any) -> Any:
         if backend() == "tensorflow":
-            return self.take_step(*args)
+            return self.update_networks(*args)
         state, data = args
-        return self.with_state(
-            lambda: self.take_step(data),
+        return self.run_stateless(
+            lambda: self.update_networks(data),
             state,
             self.trainable_variables,
             self.non_trainable_variables,
@@ -114,132 +127,184 @@ class GANTraining:
             self.metrics_variables,
         )
 
-    def test_step(self, *args):
+    def test_step(self, *args: Any) -> Any:
         if backend() == "tensorflow":
-            return self.judge(*args)
+            return self.update_test_metrics(*args)
         state, data = args
-        return self.with_state(
-            lambda: self.judge(data),
+        return self.run_stateless(
+            lambda: self.update_test_metrics(data),
             state,
             self.trainable_variables,
             self.non_trainable_variables,
             self.metrics_variables,
         )
 
-    def with_state(self, step, state, *groups):
-        """What JAX wants: all state goes into a step, and comes out of it."""
+    def run_stateless(
+        self,
+        step: Callable[[], dict[str, Tensor]],
+        state: Any,
+        *variable_groups: list[keras.Variable],
+    ) -> tuple[dict[str, Tensor], tuple[list[Tensor], ...]]:
+        """Runs a step that assigns variables as a pure function, for JAX.
+
+        Args:
+            step: Function without arguments that returns the logs.
+            state: Values of the variables, one list per group.
+            *variable_groups: Lists of variables.
+
+        Returns:
+            `(logs, state)` with the values of the variables after the step.
+        """
         mapping = [
             pair
-            for variables, values in zip(groups, state, strict=True)
+            for variables, values in zip(variable_groups, state, strict=True)
             for pair in zip(variables, values, strict=True)
         ]
         with keras.StatelessScope(state_mapping=mapping) as scope:
             logs = step()
         after = (
             [scope.get_current_value(variable) for variable in variables]
-            for variables in groups
+            for variables in variable_groups
         )
         return logs, tuple(after)
 
-    def take_step(self, data):
-        examples, labels = self.unpacked(data)
+    def update_networks(self, data: Any) -> dict[str, Tensor]:
+        """Runs one training step on a mini-batch and returns the metrics."""
+        examples, labels = self.unpack(data)
         for _ in range(self.discriminator_steps):
             self.update_discriminator(examples, labels)
         self.update_generator(ops.shape(examples)[0], labels)
-        self.update_averages()
-        return {name: mean.result() for name, mean in self.means.items()}
+        self.update_ema_weights()
+        return {
+            name: tracker.result() for name, tracker in self.trackers.items()
+        }
 
-    def update_discriminator(self, real, labels):
-        z = self.drawn(ops.shape(real)[0], self.seeds)
-        fake = self.generator(self.inputs_of(z, labels), training=True)
+    def update_discriminator(self, real: Tensor, labels: Tensor | None) -> None:
+        """Updates the discriminator once, with newly sampled z."""
+        z = self.sample_z(ops.shape(real)[0], self.seed_generator)
+        fake = self.generator(self.with_labels(z, labels), training=True)
 
-        def judged(examples):
-            return self.answers(examples, labels, training=True)
+        def discriminate(examples: Tensor) -> Tensor:
+            return self.discriminator_outputs(examples, labels, training=True)
 
-        def loss():
-            on_real, penalty = self.answers_and_penalty(judged, real, fake)
-            answers = on_real, judged(fake)
-            value = losses.discriminator_loss(
-                self.adversarial_loss, *answers, self.label_smoothing
+        def loss() -> tuple[Tensor, tuple[Tensor, ...]]:
+            on_real, penalty = self.outputs_and_penalty(
+                discriminate, real, fake
             )
-            return value + self.penalty * penalty, (value, *answers, penalty)
+            outputs = on_real, discriminate(fake)
+            value = losses.discriminator_loss(
+                self.adversarial_loss, *outputs, self.label_smoothing
+            )
+            return value + self.penalty * penalty, (value, *outputs, penalty)
 
-        value, *answers, penalty = self.descend(
+        value, *outputs, penalty = self.minimize(
             "discriminator", self.discriminator, loss
         )
-        self.record_judgement(value, *answers)
+        self.update_discriminator_metrics(value, *outputs)
         if self.penalty:
-            self.means["gradient_penalty"].update_state(penalty)
+            self.trackers["gradient_penalty"].update_state(penalty)
 
-    def answers_and_penalty(self, judged, real, fake):
-        """D(real), and the penalty on D's slope, 0 where it has no weight."""
+    def outputs_and_penalty(
+        self,
+        discriminate: Callable[[Tensor], Tensor],
+        real: Tensor,
+        fake: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Computes D(real) and the gradient penalty, 0 if it has no weight."""
         if not self.penalty:
-            return judged(real), ops.zeros(())
+            return discriminate(real), ops.zeros(())
         if self.adversarial_loss == "wasserstein":
-            penalty = losses.gradient_penalty(judged, real, fake, self.seeds)
-            return judged(real), penalty
-        return answers_and_r1_penalty(judged, real)
+            penalty = losses.gradient_penalty(
+                discriminate, real, fake, self.seed_generator
+            )
+            return discriminate(real), penalty
+        return answers_and_r1_penalty(discriminate, real)
 
-    def update_generator(self, batch_size, labels):
-        z = self.drawn(batch_size, self.seeds)
+    def update_generator(self, batch_size: Any, labels: Tensor | None) -> None:
+        """Updates the generator once."""
+        z = self.sample_z(batch_size, self.seed_generator)
 
-        def loss():
-            fake = self.generator(self.inputs_of(z, labels), training=True)
-            answers = self.answers(fake, labels, training=True)
-            value = losses.generator_loss(self.adversarial_loss, answers)
+        def loss() -> tuple[Tensor, Tensor]:
+            fake = self.generator(self.with_labels(z, labels), training=True)
+            outputs = self.discriminator_outputs(fake, labels, training=True)
+            value = losses.generator_loss(self.adversarial_loss, outputs)
             return value, value
 
-        value = self.descend("generator", self.generator, loss)
-        self.means["generator_loss"].update_state(value)
+        value = self.minimize("generator", self.generator, loss)
+        self.trackers["generator_loss"].update_state(value)
 
-    def descend(self, name, network, loss):
-        """One step of a network's optimizer down the gradient of its loss."""
+    def minimize(
+        self,
+        name: str,
+        network: keras.Model,
+        loss: Callable[[], tuple[Tensor, Any]],
+    ) -> Any:
+        """Takes one optimizer step of a network and records the gradient norm.
+
+        Args:
+            name: `"generator"` or `"discriminator"`.
+            network: The network, whose trainable variables are updated.
+            loss: Function that returns `(loss, auxiliary outputs)`.
+
+        Returns:
+            The auxiliary outputs.
+        """
         optimizer = getattr(self.optimizer, name)
         variables = network.trainable_variables
-        scale = optimizer.scale_loss(ops.ones(()))
-        share = scale / replicas()  # gradients are summed over replicas
+        # Gradients are summed over replicas.
+        scale = optimizer.scale_loss(ops.ones(())) / num_replicas()
 
-        def scaled():
-            value, other = loss()
-            return value * share, other
+        def scaled_loss() -> tuple[Tensor, Any]:
+            value, auxiliary = loss()
+            return value * scale, auxiliary
 
         trained = {id(variable) for variable in variables}
         others = [v for v in self.variables if id(v) not in trained]
-        _, other, slopes = gradients(scaled, variables, others)
+        _, auxiliary, grads = gradients(scaled_loss, variables, others)
         norm = ops.sqrt(
-            sum(ops.sum(ops.square(ops.cast(g, "float32"))) for g in slopes)
+            sum(ops.sum(ops.square(ops.cast(g, "float32"))) for g in grads)
         )
-        self.means[f"{name}_gradient"].update_state(norm / share)
-        apply(optimizer, slopes, variables)
-        return other
+        self.trackers[f"{name}_gradient_norm"].update_state(norm / scale)
+        apply_gradients(optimizer, grads, variables)
+        return auxiliary
 
-    def update_averages(self):
-        """The decay rises from 0.1 to its value, or the start would last."""
+    def update_ema_weights(self) -> None:
+        """Updates the moving average of the generator's weights.
+
+        The momentum rises from 2/11 to `ema_momentum`, so that the initial
+        weights are forgotten soon.
+        """
         steps = ops.cast(self.optimizer.generator.iterations, "float32")
-        decay = ops.minimum(self.average, (1 + steps) / (10 + steps))
+        momentum = ops.minimum(self.ema_momentum, (1 + steps) / (10 + steps))
         pairs = zip(
-            self.averages, self.generator.trainable_variables, strict=True
+            self.ema_weights, self.generator.trainable_variables, strict=True
         )
-        for average, weight in pairs:
-            change = ops.cast(weight, "float32") - average
-            average.assign(average + (1 - decay) * change)
+        for ema_weight, weight in pairs:
+            change = ops.cast(weight, "float32") - ema_weight
+            ema_weight.assign(ema_weight + (1 - momentum) * change)
 
-    def judge(self, data):
-        """A step of validation: real examples beside the same z each time."""
-        real, labels = self.unpacked(data)
-        z = self.drawn(ops.shape(real)[0], seed=0)
-        fake = self.generator(self.inputs_of(z, labels), training=False)
-        answers = [self.answers(x, labels, False) for x in (real, fake)]
+    def update_test_metrics(self, data: Any) -> dict[str, Tensor]:
+        """Updates the metrics of `evaluate`, with the same z for each batch."""
+        real, labels = self.unpack(data)
+        z = self.sample_z(ops.shape(real)[0], seed=0)
+        fake = self.generator(self.with_labels(z, labels), training=False)
+        outputs = [
+            self.discriminator_outputs(x, labels, training=False)
+            for x in (real, fake)
+        ]
         value = losses.discriminator_loss(
-            self.adversarial_loss, *answers, self.label_smoothing
+            self.adversarial_loss, *outputs, self.label_smoothing
         )
-        self.record_judgement(value, *answers)
-        self.means["generator_loss"].update_state(
-            losses.generator_loss(self.adversarial_loss, answers[1])
+        self.update_discriminator_metrics(value, *outputs)
+        self.trackers["generator_loss"].update_state(
+            losses.generator_loss(self.adversarial_loss, outputs[1])
         )
-        return {name: self.means[name].result() for name in JUDGEMENTS}
+        return {name: self.trackers[name].result() for name in TEST_METRICS}
 
-    def record_judgement(self, loss, real, fake):
+    def update_discriminator_metrics(
+        self, loss: Tensor, real: Tensor, fake: Tensor
+    ) -> None:
+        """Updates loss and accuracies from the outputs for both batches."""
         threshold = decision_threshold(self.adversarial_loss, real, fake)
         values = {
             "discriminator_loss": loss,
@@ -247,54 +312,64 @@ class GANTraining:
             "fake_accuracy": ops.mean(ops.cast(fake < threshold, "float32")),
         }
         for name, value in values.items():
-            self.means[name].update_state(value)
+            self.trackers[name].update_state(value)
 
-    def unpacked(self, data):
-        """Examples and labels of a mini-batch, labels only if they count."""
+    def unpack(self, data: Any) -> tuple[Tensor, Tensor | None]:
+        """Returns examples and labels; labels only of a conditional GAN."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if sample_weight is not None:
             raise ValueError(
-                "A GAN does not weigh its examples. Received: sample_weight"
+                "`GAN` does not support `sample_weight`: leave it out. "
+                "Received: sample_weight"
             )
         if self.num_classes is None:
             return x, None
         if y is None:
             raise ValueError(
-                "A conditional GAN is trained with labels: fit(x, labels). "
-                "Received: examples alone"
+                "A conditional GAN needs labels: call fit(x, labels). "
+                "Received: x without labels"
             )
         return x, ops.cast(ops.reshape(y, (-1,)), "int32")
 
-    def drawn(self, batch_size, seed):
+    def sample_z(self, batch_size: Any, seed: Any) -> Tensor:
+        """Samples latent vectors `(batch_size, latent_dim)` from N(0, I)."""
         return keras.random.normal((batch_size, self.latent_dim), seed=seed)
 
-    def answers(self, examples, labels, training):
-        inputs = self.inputs_of(examples, labels)
-        found = self.discriminator(inputs, training=training)
-        return ops.cast(found, "float32")
+    def discriminator_outputs(
+        self, examples: Tensor, labels: Tensor | None, training: bool
+    ) -> Tensor:
+        """Logits of the discriminator in single precision, `(batch, 1)`."""
+        inputs = self.with_labels(examples, labels)
+        outputs = self.discriminator(inputs, training=training)
+        return ops.cast(outputs, "float32")
 
-    def inputs_of(self, x, labels):
+    def with_labels(self, x: Tensor, labels: Tensor | None) -> Any:
+        """Inputs of a network: x, or `[x, labels]` of a conditional GAN."""
         return x if labels is None else [x, labels]
 
 
-def apply(optimizer, slopes, variables):
-    """A step of an optimizer, on JAX with its state passed through."""
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    grads: list[Tensor],
+    variables: list[keras.Variable],
+) -> None:
+    """Applies gradients; on JAX through the optimizer's stateless API."""
     if backend() == "tensorflow":
-        optimizer.apply(slopes, variables)
+        optimizer.apply(grads, variables)
         return
-    remembered = optimizer.variables
+    state = optimizer.variables
     results = optimizer.stateless_apply(
-        [variable.value for variable in remembered],
-        slopes,
+        [variable.value for variable in state],
+        grads,
         [variable.value for variable in variables],
     )
-    for group, values in zip((variables, remembered), results, strict=True):
+    for group, values in zip((variables, state), results, strict=True):
         for variable, value in zip(group, values, strict=True):
             variable.assign(value)
 
 
-def replicas():
-    """How many devices share a step, by TensorFlow's strategies."""
+def num_replicas() -> int:
+    """Number of devices in the current TensorFlow distribution strategy."""
     if backend() == "jax":
         return 1
     import tensorflow as tf

@@ -29,7 +29,10 @@ QUALITIES = {
 PANELS = {
     "Loss": ("discriminator_loss", "generator_loss", "val_discriminator_loss"),
     "Rightly judged": ("real_accuracy", "fake_accuracy", "val_real_accuracy"),
-    "Norm of the gradient": ("discriminator_gradient", "generator_gradient"),
+    "Norm of the gradient": (
+        "discriminator_gradient_norm",
+        "generator_gradient_norm",
+    ),
     "Diversity": ("diversity",),
 }
 

@@ -32,7 +32,7 @@ def export_gan(model, directory, *, data, metrics, command):
     if model.num_classes is not None:
         request["label"] = -1
     return export(
-        model.averaged_generator(),
+        model.ema_generator(),
         directory,
         endpoints=functools.partial(
             generator_endpoints,

@@ -83,14 +83,16 @@ def test_discriminator_projects_the_class_on_its_features():
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_averaged_generator_makes_what_the_model_makes():
-    model = convolutional_gan((4, 4, 1), 2, filters=(2,), seed=0, average=0.5)
+def test_ema_generator_makes_what_the_model_makes():
+    model = convolutional_gan(
+        (4, 4, 1), 2, filters=(2,), seed=0, ema_momentum=0.5
+    )
     model.compile()
     x = np.random.default_rng(0).uniform(size=(8, 4, 4, 1)).astype("float32")
     model.fit(x, batch_size=4, verbose=0)
     z = np.ones((2, 2), "float32")
 
-    found = model.averaged_generator()(z)
+    found = model.ema_generator()(z)
 
     np.testing.assert_allclose(found, model(z), atol=1e-6)
     assert not np.allclose(found, model.generator(z), atol=1e-6)

@@ -64,7 +64,7 @@ def test_loaded_without_having_been_compiled(gan, tmp_path):
 def test_conditional_gan_makes_what_the_label_says(gan):
     labels = np.arange(15 * 256) % 2
     real = np.where(labels[:, None], 2.0, -2.0) * np.ones(gan.size)
-    model = gan(num_classes=2, average=0.9)
+    model = gan(num_classes=2, ema_momentum=0.9)
 
     gan.fit(model, real.astype("float32"), labels)
 
@@ -80,9 +80,9 @@ def test_conditional_gan_makes_all_classes_in_turn_by_default(gan):
 
 
 def test_refuses_to_generate_what_there_is_not(gan):
-    with pytest.raises(ValueError, match="`count` must be at least 1"):
+    with pytest.raises(ValueError, match="`num_samples` must be at least 1"):
         gan().generate(0)
-    with pytest.raises(ValueError, match="are for a conditional GAN"):
+    with pytest.raises(ValueError, match="need a conditional GAN"):
         gan().generate(1, labels=0)
     with pytest.raises(ValueError, match=r"from 0 to 3. Received: 4"):
         gan(num_classes=gan.classes).generate(2, labels=[0, gan.classes])

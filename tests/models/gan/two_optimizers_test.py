@@ -1,4 +1,4 @@
-"""The optimizers of two networks, as one."""
+"""Two optimizers combined in one."""
 
 import keras
 import pytest
@@ -6,10 +6,10 @@ import pytest
 from dlunits.models.gan.two_optimizers import TwoOptimizers
 
 
-def test_refuses_one_optimizer_for_both():
+def test_rejects_the_same_optimizer_for_both_and_one_that_averages():
     adam = keras.optimizers.Adam()
-    with pytest.raises(ValueError, match="an optimizer each"):
+    with pytest.raises(ValueError, match="separate optimizers"):
         TwoOptimizers(adam, adam)
     averaging = keras.optimizers.Adam(use_ema=True)
-    with pytest.raises(ValueError, match=r"`GAN\(average=...\)`"):
+    with pytest.raises(ValueError, match=r"`GAN\(ema_momentum=...\)`"):
         TwoOptimizers(averaging, adam)
