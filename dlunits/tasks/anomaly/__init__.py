@@ -1,4 +1,16 @@
-"""Anomaly detection in tables, time series and folders of images."""
+"""Anomaly detection in tables, time series and folders of images.
+
+Modules in the order of a run:
+
+1. `sources`: paths of the tables, from files, image folders or data sets
+2. `input_validation`: open tables, output path and column types
+3. `training_rows` or `training_windows`: the training data
+4. `train`: the fitted detector; `baselines` for comparison
+5. `serve` and `requests`: the SavedModel and its endpoints
+6. `score_table` or `score_series`: the scored table
+7. `detector_summary`, `report`, `report_sections`, `figures`,
+   `series_figures`: the report
+"""
 
 __all__ = [
     "baselines",
