@@ -90,7 +90,7 @@ def train_and_evaluate(*, data, run_directory, noise, level, seed, **recipe):
 def train(dataset, data_dir, workdir, export_dir, **recipe):
     """From the flags to a report and a SavedModel, whose folder it returns."""
     from dlunits.data.images import image_datasets
-    from dlunits.metrics import mean_quality
+    from dlunits.metrics import mean_image_quality
     from dlunits.tasks.denoising.report import write_denoising_report
     from dlunits.tasks.denoising.serve import export_denoiser
     from dlunits.training import RunDirectory, check_writable, format_path
@@ -114,7 +114,7 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
         command=COMMAND,
         seconds=run_directory.seconds,
     )
-    metrics = mean_quality(trained["results"], data.test[0] / 255)
+    metrics = mean_image_quality(trained["results"], data.test[0] / 255)
     version = export_denoiser(
         trained["model"],
         export_dir,

@@ -37,7 +37,7 @@ DERIVATIVES = {
 }
 
 
-def derivative_by_value(activation):
+def derivative_from_output(activation):
     """Returns f' as a function of y = f(x), or `None` if it is not known.
 
     Args:
@@ -46,7 +46,7 @@ def derivative_by_value(activation):
 
     Example:
 
-    >>> derivative = derivative_by_value(keras.activations.sigmoid)
+    >>> derivative = derivative_from_output(keras.activations.sigmoid)
     >>> float(derivative(0.5))  # where the sigmoid is 0.5, its slope is 0.25
     0.25
     """

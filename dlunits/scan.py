@@ -40,22 +40,22 @@ def scan(step, carry, sequences, *, num_outputs, reverse=False, unroll=False):
     """
     name = keras.backend.backend()
     if unroll or name not in ("tensorflow", "jax"):
-        return written_out(step, carry, sequences, reverse)
+        return unrolled_scan(step, carry, sequences, reverse)
     if name == "jax":
         import jax
 
         return jax.lax.scan(step, carry, sequences, reverse=reverse)
-    return tensorflow_loop(step, carry, sequences, num_outputs, reverse)
+    return tensorflow_scan(step, carry, sequences, num_outputs, reverse)
 
 
-def written_out(step, carry, sequences, reverse):
+def unrolled_scan(step, carry, sequences, reverse):
     """As `scan`, a step after the other.
 
     Example:
 
     >>> x = ops.convert_to_tensor([1.0, 2.0, 3.0])
     >>> add = lambda carry, now: ((carry[0] + now[0],), (carry[0] + now[0],))
-    >>> (last,), _ = written_out(add, (ops.zeros(()),), (x,), reverse=True)
+    >>> (last,), _ = unrolled_scan(add, (ops.zeros(()),), (x,), reverse=True)
     >>> float(last)
     6.0
     """
@@ -66,7 +66,7 @@ def written_out(step, carry, sequences, reverse):
     return carry, tuple(map(ops.stack, zip(*outputs, strict=True)))
 
 
-def tensorflow_loop(step, carry, sequences, num_outputs, reverse):
+def tensorflow_scan(step, carry, sequences, num_outputs, reverse):
     """As `scan`, in a loop of TensorFlow's.
 
     Example:
@@ -74,7 +74,7 @@ def tensorflow_loop(step, carry, sequences, num_outputs, reverse):
     >>> import tensorflow as tf
     >>> add = lambda carry, now: ((carry[0] + now[0],), (carry[0] + now[0],))
     >>> x, zero = tf.constant([1.0, 2.0, 3.0]), tf.zeros(())
-    >>> (last,), _ = tensorflow_loop(add, (zero,), (x,), 1, reverse=True)
+    >>> (last,), _ = tensorflow_scan(add, (zero,), (x,), 1, reverse=True)
     >>> float(last)
     6.0
     """

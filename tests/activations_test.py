@@ -7,7 +7,7 @@ from keras import ops
 
 from dlunits.activations import (
     DERIVATIVES,
-    derivative_by_value,
+    derivative_from_output,
     scaled_tanh,
 )
 
@@ -35,7 +35,7 @@ def test_a_derivative_by_value_is_that_of_central_differences(activation):
     x = np.array([-4.0, -2.1, -0.3, 0.2, 1.7, 4.0], "float32")
     h = 1e-2
     differences = (activation(x + h) - activation(x - h)) / (2 * h)
-    derivative = derivative_by_value(activation)
+    derivative = derivative_from_output(activation)
     np.testing.assert_allclose(
         ops.convert_to_numpy(derivative(activation(x))),
         ops.convert_to_numpy(differences),
@@ -44,4 +44,4 @@ def test_a_derivative_by_value_is_that_of_central_differences(activation):
 
 
 def test_a_derivative_that_is_not_known_is_none():
-    assert derivative_by_value(keras.activations.softsign) is None
+    assert derivative_from_output(keras.activations.softsign) is None

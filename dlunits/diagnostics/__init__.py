@@ -8,7 +8,7 @@ from dlunits.diagnostics.convolution_arithmetic import (
 )
 from dlunits.diagnostics.gradient_flow import GradientFlow, gradient_flow
 from dlunits.diagnostics.latent_map import latent_map
-from dlunits.diagnostics.linear_filter import LinearFilter, best_linear_filter
+from dlunits.diagnostics.linear_filter import LinearFilter, fit_linear_filter
 from dlunits.diagnostics.linear_probe import linear_probe
 from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
 from dlunits.diagnostics.naive_forecasts import (
@@ -26,13 +26,13 @@ __all__ = [
     "GradientFlow",
     "LinearFilter",
     "UnfoldedGraph",
-    "best_linear_filter",
     "cluster_agreement",
     "coarsest_step",
     "code_bounds",
     "code_length",
     "code_statistics",
     "convolution_output_size",
+    "fit_linear_filter",
     "gradient_flow",
     "latent_map",
     "layer_table",

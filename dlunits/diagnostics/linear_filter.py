@@ -31,7 +31,7 @@ class LinearFilter:
         return clean.reshape(np.shape(noisy)).astype("float32")
 
 
-def best_linear_filter(pairs, ridge=1e-5):
+def fit_linear_filter(pairs, ridge=1e-5):
     """Fits the linear filter of the least squared error.
 
     Every pixel of the result may look at every pixel of the noisy image,
@@ -65,7 +65,7 @@ def best_linear_filter(pairs, ridge=1e-5):
 
     >>> clean = np.array([0.0, 1.0] * 4).reshape(8, 1, 1, 1)
     >>> noise = np.repeat([-1, -1, 1, 1], 2).reshape(8, 1, 1, 1) / 12**0.5
-    >>> fitted = best_linear_filter([(clean + noise, clean)])
+    >>> fitted = fit_linear_filter([(clean + noise, clean)])
     >>> round(float(fitted.matrix[0, 0]), 3)
     0.75
     """

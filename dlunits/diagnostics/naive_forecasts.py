@@ -83,7 +83,7 @@ def best_season(windows, futures, seasons):
     return min(seasons, key=error, default=1)
 
 
-def repeating_lag(values, longest):
+def dominant_period(values, longest):
     """The lag at which a series is most like itself, steps apart.
 
     It is the highest peak of the autocorrelation of differences, averaged
@@ -98,7 +98,7 @@ def repeating_lag(values, longest):
 
     Example:
 
-    >>> repeating_lag(np.tile([0.0, 5.0, 1.0, 2.0], 9)[:, None], longest=10)
+    >>> dominant_period(np.tile([0.0, 5.0, 1.0, 2.0], 9)[:, None], longest=10)
     4
     """
     changes = np.diff(np.asarray(values, "float64"), axis=0)

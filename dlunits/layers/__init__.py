@@ -1,4 +1,4 @@
-"""Keras layers that Keras does not have."""
+"""Custom Keras layers: recurrent, noise, tabular, tied, convolution."""
 
 from dlunits.layers.convolution import (
     EuclideanRBF,

@@ -1,60 +1,68 @@
-"""A sparsity penalty on the mean activation over many mini-batches."""
+"""Sparsity penalty on a moving average of the mean activation."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class MovingMeanSparsity(keras.layers.Layer):
-    """Passes a code on and penalises mean activations that are off target.
+    """Sparsity penalty on an exponential moving average of mean activations.
 
-    Use it behind a layer whose units lie in (0, 1) when the batches are
-    small: the mean over 16 examples of a unit that is on in one of 20 is
-    mostly 0 or 1/16, so that `KLSparsity` as an `activity_regularizer` would
-    punish chance. Here the mean is an average over the last batches.
+    Returns its inputs and adds a penalty to the loss. Use it after a layer
+    whose units lie in (0, 1) if batches are small. The mean over 16 examples
+    of a unit that is active in one of 20 is mostly 0 or 1/16, so `KLSparsity`
+    as an `activity_regularizer` would penalize sampling noise. This layer
+    averages over the last batches.
 
-        p       = mean over the batch (and over space or time), one a unit
-        q       <- momentum * q + (1 - momentum) * p         in training
+        p       = mean over the batch (and over space or time), per unit
+        q       <- ema_momentum * q + (1 - ema_momentum) * p    in training
         penalty = weight * sum_j KL(target || q_j)
 
-    `q` starts at the target, so the penalty starts at 0. Gradients are taken
-    as if `q` moved as much as `p` does: KL'(q) dp / dw. The pull on the
-    weights is then as strong as that of `KLSparsity`, whatever the momentum,
-    and with momentum 0 the two are the same. In evaluation `q` stays, and its
+    `q` starts at the target, so the penalty starts at 0. The gradient is that
+    of `p` at the value of `q`, d penalty / dw = weight * KL'(q) dp / dw: the
+    gradient of `KLSparsity`, whatever `ema_momentum`. With `ema_momentum=0`
+    both penalties are the same. In evaluation `q` does not change, and its
     penalty is part of the loss.
 
     Reference: Hinton, 2010, "A practical guide to training restricted
-    Boltzmann machines", section 11, for the moving average,
+    Boltzmann machines", section 11,
     https://www.cs.toronto.edu/~hinton/absps/guideTR.pdf.
 
     Args:
-        regularizer: `dlunits.regularizers.KLSparsity`, which holds target and
-            weight.
-        momentum: Float in [0, 1), share of `q` that stays at each batch, the
-            paper's lambda.
+        regularizer: `dlunits.regularizers.KLSparsity`, with target and weight.
+        ema_momentum: Float in [0, 1), weight of the previous average, lambda
+            in the paper.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Tensor of activations in [0, 1].
-        training: Whether `q` follows the batch.
+        training: Whether to update `q`.
 
     Input shape: `(batch, ..., units)`.
 
-    Output shape: The same; the values too.
+    Output shape: Same as the input, with the same values.
 
     Raises:
-        ValueError: If `momentum` lies outside [0, 1), the regularizer is
-            another, or units lie outside [0, 1] in training.
+        ValueError: If `ema_momentum` is outside [0, 1), if the regularizer is
+            not a penalty on mean activations, or if an activation is outside
+            [0, 1] in training.
 
-    Example, a unit that is always half on and should be a tenth:
+    Example, a unit with the activation 0.5 and the target 0.1:
 
     >>> from dlunits.regularizers import KLSparsity
-    >>> layer = MovingMeanSparsity(KLSparsity(target=0.1), momentum=0.75)
+    >>> layer = MovingMeanSparsity(KLSparsity(target=0.1), ema_momentum=0.75)
     >>> _ = layer(ops.full((4, 1), 0.5), training=True)
     >>> round(layer.get_weights()[0].item(), 3)  # 0.75 * 0.1 + 0.25 * 0.5
     0.2
     """
 
-    def __init__(self, regularizer, momentum=0.9, **kwargs):
+    def __init__(
+        self, regularizer: Any, ema_momentum: float = 0.9, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.regularizer = keras.regularizers.get(regularizer)
         if not hasattr(self.regularizer, "mean_activation"):
@@ -62,41 +70,41 @@ class MovingMeanSparsity(keras.layers.Layer):
                 "`regularizer` must be a penalty on mean activations, "
                 f"`dlunits.regularizers.KLSparsity`. Received: {regularizer=}"
             )
-        if not 0 <= momentum < 1:
+        if not 0 <= ema_momentum < 1:
             raise ValueError(
-                "`momentum` must lie in [0, 1), such as 0.9. Received: "
-                f"{momentum=}"
+                "`ema_momentum` must be in [0, 1), such as 0.9. Received: "
+                f"{ema_momentum=}"
             )
-        self.momentum = momentum
+        self.ema_momentum = ema_momentum
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.mean = self.add_weight(
             name="mean",
             shape=(input_shape[self.regularizer.axis],),
             initializer=keras.initializers.Constant(self.regularizer.target),
-            dtype="float32",  # the small steps of an average are lost in half
+            # Half precision would round the small updates to 0.
+            dtype="float32",
             autocast=False,
             trainable=False,
         )
 
-    def call(self, inputs, training=False):
-        mean = ops.convert_to_tensor(self.mean)
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        q = ops.convert_to_tensor(self.mean)
         if training:
-            batch_mean = self.regularizer.mean_activation(inputs)
-            batch_mean = ops.cast(batch_mean, mean.dtype)
-            fixed = ops.stop_gradient(batch_mean)
-            mean = self.momentum * mean + (1 - self.momentum) * fixed
-            self.mean.assign(mean)
-            mean = mean + batch_mean - fixed
-        self.add_loss(self.regularizer.penalty(mean))
+            p = ops.cast(self.regularizer.mean_activation(inputs), q.dtype)
+            p_value = ops.stop_gradient(p)
+            q = self.ema_momentum * q + (1 - self.ema_momentum) * p_value
+            self.mean.assign(q)
+            q = q + p - p_value  # the value of q, the gradient of p
+        self.add_loss(self.regularizer.penalty(q))
         return inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "regularizer": keras.regularizers.serialize(self.regularizer),
-            "momentum": self.momentum,
+            "ema_momentum": self.ema_momentum,
         }

@@ -46,7 +46,7 @@ def discriminator_loss(kind, real, fake, label_smoothing=0.0):
     >>> float(discriminator_loss("hinge", [0.5, 2.0], [-1.0, -1.0]))
     0.25
     """
-    check_adversarial(kind, label_smoothing)
+    check_adversarial_loss(kind, label_smoothing)
     real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
     return DISCRIMINATOR_LOSSES[kind](real, fake, label_smoothing)
 
@@ -79,7 +79,7 @@ def generator_loss(kind, fake):
     >>> round(float(generator_loss("non_saturating", [0.0])), 4)
     0.6931
     """
-    check_adversarial(kind)
+    check_adversarial_loss(kind)
     return GENERATOR_LOSSES[kind](ops.cast(fake, "float32"))
 
 
@@ -108,7 +108,7 @@ def decision_threshold(kind, real, fake):
     return ops.convert_to_tensor(0.5 if kind == "least_squares" else 0.0)
 
 
-def check_adversarial(kind, label_smoothing=0.0):
+def check_adversarial_loss(kind, label_smoothing=0.0):
     if kind not in DISCRIMINATOR_LOSSES:
         raise ValueError(
             f"The loss must be one of {', '.join(DISCRIMINATOR_LOSSES)}. "

@@ -3,13 +3,13 @@
 import keras
 from keras import layers, ops
 
-from dlunits.activations import derivative_by_value
+from dlunits.activations import derivative_from_output
 from dlunits.autodiff import jacobian, vjp
 
 METHODS = ("auto", "closed_form", "hutchinson", "exact")
 
 # What may stand beside the dense layer: layers that only move values ...
-MOVES_VALUES = (
+RESHAPING_LAYERS = (
     layers.InputLayer,
     layers.Identity,
     layers.Flatten,
@@ -19,13 +19,13 @@ MOVES_VALUES = (
 
 # ... and layers that act in training only, some of them named, because losses
 # do not import layers.
-ACTS_IN_TRAINING = (
+TRAINING_ONLY_LAYERS = (
     layers.Dropout,
     layers.AlphaDropout,
     layers.GaussianDropout,
     layers.GaussianNoise,
 )
-NOISE_NAMES = {"dlunits>MaskingNoise", "dlunits>SaltAndPepperNoise"}
+TRAINING_ONLY_NAMES = {"dlunits>MaskingNoise", "dlunits>SaltAndPepperNoise"}
 
 
 def contractive_penalty(encoder, x, method="auto", seed=None):
@@ -116,7 +116,9 @@ def squared_jacobian_norm(encoder, x, method="auto", seed=None, code=None):
     """
     check_method(encoder, method)
     if method == "auto":
-        method = "hutchinson" if obstacle(encoder) else "closed_form"
+        method = (
+            "hutchinson" if no_closed_form_reason(encoder) else "closed_form"
+        )
     if method == "closed_form":
         if code is None:
             code = encoder(x, training=False)
@@ -149,7 +151,7 @@ def check_method(encoder, method):
             "A Jacobian needs an encoder of floating-point inputs: give it "
             f"`keras.Input(..., dtype='float32')`. Received: {dtype=}"
         )
-    why = obstacle(encoder) if method == "closed_form" else ""
+    why = no_closed_form_reason(encoder) if method == "closed_form" else ""
     if why:
         raise ValueError(
             "The closed form is for an encoder of one dense layer with a "
@@ -158,20 +160,20 @@ def check_method(encoder, method):
         )
 
 
-def obstacle(encoder):
+def no_closed_form_reason(encoder):
     """Returns why there is no closed form; an empty string if there is one."""
     if type(encoder).__name__ not in ("Sequential", "Functional"):
         return f"an encoder of class {type(encoder).__name__}"
     dense = [layer for layer in encoder.layers if is_dense(layer)]
     if len(dense) != 1:
         return f"{len(dense)} dense layers"
-    if derivative_by_value(dense[0].activation) is None:
+    if derivative_from_output(dense[0].activation) is None:
         return f"the activation {dense[0].activation}"
     before = True
     # `layers` would leave out what is no layer, such as `x * 2` or `ops.tanh`.
     for step in getattr(encoder, "operations", encoder.layers):
         scales = before and is_scalar_rescaling(step)
-        harmless = moves_values(step, before) or acts_in_training(step)
+        harmless = only_reshapes(step, before) or is_training_only(step)
         if not (is_dense(step) or harmless or scales):
             kind = "layer" if isinstance(step, layers.Layer) else "operation"
             return f"the {kind} {step.name!r} of {type(step).__name__}"
@@ -186,18 +188,18 @@ def is_dense(layer):
     return type(layer) is layers.Dense
 
 
-def moves_values(layer, before):
+def only_reshapes(layer, before):
     """Whether the layer leaves the units of the dense layer on the last axis.
 
     Before that layer any order of the numbers will do.
     """
     channels_first = getattr(layer, "data_format", None) == "channels_first"
-    return type(layer) in MOVES_VALUES and (before or not channels_first)
+    return type(layer) in RESHAPING_LAYERS and (before or not channels_first)
 
 
-def acts_in_training(layer):
+def is_training_only(layer):
     name = keras.saving.get_registered_name(type(layer))
-    return type(layer) in ACTS_IN_TRAINING or name in NOISE_NAMES
+    return type(layer) in TRAINING_ONLY_LAYERS or name in TRAINING_ONLY_NAMES
 
 
 def is_scalar_rescaling(layer):
@@ -206,12 +208,12 @@ def is_scalar_rescaling(layer):
     )
 
 
-def code_of_training_serves(encoder, method):
+def can_reuse_training_code(encoder, method):
     """Whether the code of a training step is all that the norm takes."""
     return (
         method in ("auto", "closed_form")
-        and not obstacle(encoder)
-        and not any(map(acts_in_training, encoder.layers))
+        and not no_closed_form_reason(encoder)
+        and not any(map(is_training_only, encoder.layers))
     )
 
 
@@ -219,7 +221,9 @@ def closed_form(encoder, code):
     """(batch, ..., units) -> (batch,)"""
     [dense] = filter(is_dense, encoder.layers)
     h = ops.reshape(code, (ops.shape(code)[0], -1, dense.units))
-    derivative = derivative_by_value(dense.activation)(ops.cast(h, "float32"))
+    derivative = derivative_from_output(dense.activation)(
+        ops.cast(h, "float32")
+    )
     kernel = ops.cast(dense.kernel, "float32")
     for layer in filter(is_scalar_rescaling, encoder.layers):
         kernel = kernel * layer.scale

@@ -42,17 +42,17 @@ def gradient_penalty(critic, real, fake, seed=None):
     ones = (1,) * (len(real.shape) - 1)
     share = keras.random.uniform((ops.shape(real)[0], *ones), seed=seed)
     between = share * real + (1 - share) * fake
-    _, squared = answers_and_squared_slopes(critic, between)
+    _, squared = output_and_squared_gradient_norm(critic, between)
     # The root has no derivative at 0, where a critic may well start.
     return ops.mean(ops.square(ops.sqrt(squared + 1e-12) - 1))
 
 
-def answers_and_squared_slopes(critic, x):
+def output_and_squared_gradient_norm(critic, x):
     """critic(x_n) and ||d critic(x_n) / d x_n||_2^2, `(batch,)`, float32.
 
     Example:
 
-    >>> answers, squares = answers_and_squared_slopes(
+    >>> answers, squares = output_and_squared_gradient_norm(
     ...     lambda x: 3 * x, ops.ones((1, 1))
     ... )
     >>> float(answers[0, 0]), float(squares[0])

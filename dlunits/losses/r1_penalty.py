@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from dlunits.losses.gradient_penalty import answers_and_squared_slopes
+from dlunits.losses.gradient_penalty import output_and_squared_gradient_norm
 
 
 def r1_penalty(discriminator, real):
@@ -35,18 +35,18 @@ def r1_penalty(discriminator, real):
     >>> float(r1_penalty(lambda x: x**2, ops.array([[1.0], [2.0]])))
     10.0
     """
-    return answers_and_r1_penalty(discriminator, real)[1]
+    return output_and_r1_penalty(discriminator, real)[1]
 
 
-def answers_and_r1_penalty(discriminator, real):
+def output_and_r1_penalty(discriminator, real):
     """The same beside D(real), which is evaluated once.
 
     Example:
 
-    >>> answers, penalty = answers_and_r1_penalty(ops.square, ops.ones((1, 1)))
+    >>> answers, penalty = output_and_r1_penalty(ops.square, ops.ones((1, 1)))
     >>> float(answers[0, 0]), float(penalty)
     (1.0, 4.0)
     """
     real = ops.cast(real, "float32")
-    answers, squares = answers_and_squared_slopes(discriminator, real)
+    answers, squares = output_and_squared_gradient_norm(discriminator, real)
     return answers, ops.mean(squares)

@@ -12,7 +12,7 @@ from dlunits.metrics.feature_statistics import FeatureStatistics
 from dlunits.metrics.forecast_errors import forecast_errors
 from dlunits.metrics.frechet_distance import frechet_distance
 from dlunits.metrics.histogram_divergence import histogram_divergence
-from dlunits.metrics.image_quality import image_quality, mean_quality
+from dlunits.metrics.image_quality import image_quality, mean_image_quality
 from dlunits.metrics.kernel_distance import kernel_distance
 from dlunits.metrics.nearest_training_neighbors import (
     nearest_training_neighbors,
@@ -33,7 +33,7 @@ __all__ = [
     "histogram_divergence",
     "image_quality",
     "kernel_distance",
-    "mean_quality",
+    "mean_image_quality",
     "nearest_training_neighbors",
     "range_precision_recall",
     "volume_under_surface",

@@ -3,14 +3,14 @@
 import numpy as np
 
 
-def class_coverage(labels, num_classes, min_share=0.05):
+def class_coverage(labels, num_classes, min_frequency=0.05):
     """Counts the classes that generated examples cover.
 
     Use it, on the labels that a classifier finds, to see whether a generator
     has collapsed to a few kinds of examples.
 
         share_k = (number of labels that are k) / n
-        covered = number of classes k with share_k >= min_share
+        covered = number of classes k with share_k >= min_frequency
 
     Reference: Srivastava et al., 2017, "VEEGAN: reducing mode collapse in GANs
     using implicit variational learning",
@@ -19,33 +19,36 @@ def class_coverage(labels, num_classes, min_share=0.05):
     Args:
         labels: Integers `(examples,)` from 0 to `num_classes - 1`.
         num_classes: Positive integer.
-        min_share: Number in (0, 1], the share from which a class counts as
+        min_frequency: Number in (0, 1], the share from which a class counts as
             covered. Above `1 / num_classes` not all classes can be.
 
     Returns:
-        Dict: `shares`, array `(num_classes,)` with the sum 1, and `covered`,
-        an integer.
+        Dict: `frequencies`, array `(num_classes,)` with the sum 1, and
+        `num_covered`, an integer.
 
     Raises:
         ValueError: If there are no labels, one is not an integer or out of
-            range, or `min_share` is.
+            range, or `min_frequency` is.
 
     Example, 3, 1 and none of 4:
 
     >>> coverage = class_coverage([0, 0, 1, 0], num_classes=3)
-    >>> coverage["shares"].tolist(), coverage["covered"]
+    >>> coverage["frequencies"].tolist(), coverage["num_covered"]
     ([0.75, 0.25, 0.0], 2)
     """
-    if not 0 < min_share <= 1:
+    if not 0 < min_frequency <= 1:
         raise ValueError(
-            "Expected a `min_share` above 0 and at most 1. Received: "
-            f"{min_share=}"
+            "Expected a `min_frequency` above 0 and at most 1. Received: "
+            f"{min_frequency=}"
         )
-    shares = class_shares(labels, num_classes, "labels")
-    return {"shares": shares, "covered": int((shares >= min_share).sum())}
+    shares = class_frequencies(labels, num_classes, "labels")
+    return {
+        "frequencies": shares,
+        "num_covered": int((shares >= min_frequency).sum()),
+    }
 
 
-def class_shares(labels, num_classes, name):
+def class_frequencies(labels, num_classes, name):
     """Integers `(examples,)` -> shares `(num_classes,)` of the classes."""
     labels = np.asarray(labels)
     if num_classes < 1:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlunits.metrics.class_coverage import class_shares
+from dlunits.metrics.class_coverage import class_frequencies
 
 KINDS = ("jensen_shannon", "kl")
 
@@ -55,8 +55,8 @@ def histogram_divergence(
         raise ValueError(
             f"Expected a `kind` among {', '.join(KINDS)}. Received: {kind=}"
         )
-    p = class_shares(labels, num_classes, "labels")
-    q = class_shares(real_labels, num_classes, "real_labels")
+    p = class_frequencies(labels, num_classes, "labels")
+    q = class_frequencies(real_labels, num_classes, "real_labels")
     if kind == "kl":
         return kl(p, q)
     middle = (p + q) / 2

@@ -58,7 +58,7 @@ def image_quality(images, clean, batch_size=1000):
     return {**values, "psnr": np.minimum(values["psnr"], MOST)}
 
 
-def mean_quality(results, clean):
+def mean_image_quality(results, clean):
     """Means of `image_quality` over the images of each result.
 
     Args:
@@ -71,7 +71,8 @@ def mean_quality(results, clean):
     Example:
 
     >>> clean = np.full((3, 16, 16, 1), 0.5, "float32")
-    >>> mean_quality({"same": clean, "lighter": clean + 0.1}, clean)["same"]
+    >>> results = {"same": clean, "lighter": clean + 0.1}
+    >>> mean_image_quality(results, clean)["same"]
     {'psnr': 100.0, 'ssim': 1.0}
     """
     return {

@@ -82,7 +82,7 @@ def range_precision_recall(labels, alarms, existence=0.0, bias="flat"):
 
 def coverage(ranges, others, bias):
     """For each range whether it meets another, and how much is covered."""
-    first, last = ranges_of(ranges)
+    first, last = contiguous_ranges(ranges)
     if len(first) == 0:
         return np.zeros(0, bool), np.zeros(0)
     rows = np.flatnonzero(ranges)
@@ -98,10 +98,10 @@ def coverage(ranges, others, bias):
     return meets > 0, shares / np.maximum(meets, 1)
 
 
-def ranges_of(flags):
+def contiguous_ranges(flags):
     """First rows of the ranges, and the rows after their last.
 
-    >>> first, last = ranges_of(np.array([0, 1, 1, 0, 1], bool))
+    >>> first, last = contiguous_ranges(np.array([0, 1, 1, 0, 1], bool))
     >>> first.tolist(), last.tolist()
     ([1, 4], [3, 5])
     """

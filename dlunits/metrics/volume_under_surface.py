@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlunits.metrics.range_precision_recall import ranges_of
+from dlunits.metrics.range_precision_recall import contiguous_ranges
 
 
 def volume_under_surface(labels, scores, max_buffer):
@@ -89,7 +89,7 @@ def area(weights, labels, rank, order, last):
     hits = np.cumsum(weights[order])[last]
     precision = hits / (last + 1)
     positives = (labels[order].sum() + weights[order].sum()) / 2
-    first, _ = ranges_of(weights > 0)
+    first, _ = contiguous_ranges(weights > 0)
     # For each range, how many rows go before the first of it.
     inside = np.flatnonzero(weights > 0)
     number = np.searchsorted(first, inside, side="right") - 1

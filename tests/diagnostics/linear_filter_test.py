@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlunits.diagnostics import best_linear_filter
+from dlunits.diagnostics import fit_linear_filter
 
 
 def pairs_of(count, pixels=9, seed=0):
@@ -22,7 +22,7 @@ def pairs_of(count, pixels=9, seed=0):
 def test_is_the_solution_of_least_squares():
     """With a column of ones, whose weights are the shift of the filter."""
     noisy, clean = pairs_of(500)
-    fitted = best_linear_filter([(noisy, clean)], ridge=1e-12)
+    fitted = fit_linear_filter([(noisy, clean)], ridge=1e-12)
     rows = np.c_[noisy.reshape(500, -1).astype("float64"), np.ones(500)]
     weights, *_ = np.linalg.lstsq(rows, clean.reshape(500, -1), rcond=None)
     others, _ = pairs_of(50, seed=1)
@@ -34,8 +34,8 @@ def test_is_the_solution_of_least_squares():
 
 def test_batches_of_any_size_give_the_same_filter():
     noisy, clean = pairs_of(100)
-    whole = best_linear_filter([(noisy, clean)])
-    parts = best_linear_filter(
+    whole = fit_linear_filter([(noisy, clean)])
+    parts = fit_linear_filter(
         (noisy[i:j], clean[i:j]) for i, j in [(0, 1), (1, 40), (40, 100)]
     )
     np.testing.assert_allclose(parts.matrix, whole.matrix, atol=1e-4)
@@ -43,7 +43,7 @@ def test_batches_of_any_size_give_the_same_filter():
 
 def test_no_other_filter_nearby_has_a_smaller_error():
     noisy, clean = pairs_of(2000)
-    fitted = best_linear_filter([(noisy, clean)], ridge=1e-9)
+    fitted = fit_linear_filter([(noisy, clean)], ridge=1e-9)
     rows, targets = noisy.reshape(2000, -1), clean.reshape(2000, -1)
 
     def error(matrix):
@@ -59,7 +59,7 @@ def test_no_other_filter_nearby_has_a_smaller_error():
 
 def test_results_stay_in_the_range_and_keep_their_shape():
     noisy, clean = pairs_of(100)
-    fitted = best_linear_filter([(noisy, clean)])
+    fitted = fit_linear_filter([(noisy, clean)])
     result = fitted(10 * noisy - 5)
     assert result.shape == noisy.shape
     assert result.dtype == np.float32
@@ -70,7 +70,7 @@ def test_results_stay_in_the_range_and_keep_their_shape():
 def test_pixels_that_never_change_keep_their_value():
     noisy, clean = pairs_of(100)
     noisy[:, 0], clean[:, 0] = 0.0, 0.25
-    fitted = best_linear_filter([(noisy, clean)])
+    fitted = fit_linear_filter([(noisy, clean)])
     np.testing.assert_allclose(fitted(noisy)[:, 0], 0.25, atol=1e-3)
 
 
@@ -84,4 +84,4 @@ def test_pixels_that_never_change_keep_their_value():
 )
 def test_refuses_what_has_no_filter(pairs, ridge, message):
     with pytest.raises(ValueError, match=message):
-        best_linear_filter(pairs, ridge)
+        fit_linear_filter(pairs, ridge)

@@ -5,8 +5,8 @@ import pytest
 
 from dlunits.diagnostics.naive_forecasts import (
     best_season,
+    dominant_period,
     naive_forecast,
-    repeating_lag,
     seasonal_naive_forecast,
 )
 
@@ -45,11 +45,11 @@ def test_seasons_out_of_range_are_refused(season):
 
 @pytest.mark.parametrize("season", [5, 24, 31])
 def test_season_is_found_in_noise(season):
-    assert repeating_lag(waves(season), longest=80) == season
+    assert dominant_period(waves(season), longest=80) == season
 
 
 def test_nothing_repeats_in_a_straight_line():
-    assert repeating_lag(np.arange(50.0)[:, None], longest=20) is None
+    assert dominant_period(np.arange(50.0)[:, None], longest=20) is None
 
 
 def test_the_season_of_least_error_is_taken():

@@ -19,7 +19,7 @@ def uniform(shape):
     return np.random.default_rng(0).uniform(size=shape).astype("float32")
 
 
-def model_of(sparsity, momentum, *, penalty_on_the_code=False, dtype=None):
+def model_of(sparsity, ema_momentum, *, penalty_on_the_code=False, dtype=None):
     """Four inputs, three sigmoid units; the loss is the penalty alone."""
     keras.utils.set_random_seed(0)
     code = keras.layers.Dense(
@@ -30,7 +30,7 @@ def model_of(sparsity, momentum, *, penalty_on_the_code=False, dtype=None):
     )
     layers = [keras.Input((4,)), code]
     if not penalty_on_the_code:
-        layers.append(MovingMeanSparsity(sparsity, momentum, dtype=dtype))
+        layers.append(MovingMeanSparsity(sparsity, ema_momentum, dtype=dtype))
     model = keras.Sequential(layers)
     model.compile(
         keras.optimizers.SGD(0.5),
@@ -45,7 +45,7 @@ def mean_of(model):
 
 @pytest.mark.parametrize("shape", [(4, 3), (2, 5, 3), (2, 3, 4, 3)])
 def test_the_mean_and_its_penalty_match_a_loop_over_batches(shape):
-    layer = MovingMeanSparsity(KLSparsity(0.2, weight=1.5), momentum=0.75)
+    layer = MovingMeanSparsity(KLSparsity(0.2, weight=1.5), ema_momentum=0.75)
     mean = [0.2] * 3
     for activations in uniform((6, *shape)):
         outputs = layer(activations, training=True)
@@ -62,7 +62,7 @@ def test_the_mean_and_its_penalty_match_a_loop_over_batches(shape):
 
 
 def test_units_may_lie_on_another_axis():
-    layer = MovingMeanSparsity(KLSparsity(0.2, axis=1), momentum=0.0)
+    layer = MovingMeanSparsity(KLSparsity(0.2, axis=1), ema_momentum=0.0)
     activations = uniform((2, 3, 4, 5))  # channels first
     layer(activations, training=True)
     np.testing.assert_allclose(
@@ -85,14 +85,14 @@ def test_without_momentum_it_is_the_regularizer():
         np.testing.assert_allclose(moving, plain, rtol=1e-4)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.99])
-def test_the_pull_on_the_weights_is_not_weaker_for_the_momentum(momentum):
+@pytest.mark.parametrize("ema_momentum", [0.0, 0.5, 0.99])
+def test_the_pull_on_the_weights_is_not_weaker_for_the_momentum(ema_momentum):
     """d/db KL(t || q) = ((1 - t) / (1 - q) - t / q) p (1 - p)."""
-    model = model_of(KLSparsity(0.1), momentum)
+    model = model_of(KLSparsity(0.1), ema_momentum)
     model.layers[0].set_weights([np.zeros((4, 3)), np.zeros(3)])  # p = 0.5
     model.layers[1].set_weights([np.full(3, 0.3)])
     model.train_on_batch(uniform((8, 4)), np.zeros((8, 3)))
-    q = momentum * 0.3 + (1 - momentum) * 0.5
+    q = ema_momentum * 0.3 + (1 - ema_momentum) * 0.5
     slope = (0.9 / (1 - q) - 0.1 / q) * 0.5 * 0.5
     _, bias = model.layers[0].get_weights()
     np.testing.assert_allclose(bias, -0.5 * slope, rtol=1e-5)
@@ -102,7 +102,7 @@ def test_the_pull_on_the_weights_is_not_weaker_for_the_momentum(momentum):
 def test_small_batches_are_not_punished_for_chance():
     """One unit that is on in a tenth of the cases, eight cases a batch."""
     target = KLSparsity(0.1)
-    moving = MovingMeanSparsity(target, momentum=0.99)
+    moving = MovingMeanSparsity(target, ema_momentum=0.99)
     rng = np.random.default_rng(0)
     of_batches, of_moving = [], []
     for _ in range(500):
@@ -154,10 +154,10 @@ def test_refuses_units_out_of_range_with_the_remedy():
         layer(np.array([[0.0], [1.5]]), training=True)
 
 
-@pytest.mark.parametrize("momentum", [-0.1, 1.0, float("nan")])
-def test_refuses_a_momentum_that_never_moves_or_overshoots(momentum):
-    with pytest.raises(ValueError, match=rf"\[0, 1\).*momentum={momentum}"):
-        MovingMeanSparsity(KLSparsity(), momentum)
+@pytest.mark.parametrize("ema_momentum", [-0.1, 1.0, float("nan")])
+def test_refuses_a_momentum_that_never_moves_or_overshoots(ema_momentum):
+    with pytest.raises(ValueError, match=rf"\[0, 1\).*{ema_momentum=}"):
+        MovingMeanSparsity(KLSparsity(), ema_momentum)
 
 
 @pytest.mark.parametrize("regularizer", ["l1", None, keras.regularizers.L2()])

@@ -10,23 +10,27 @@ from dlunits.metrics import class_coverage
 
 @given(st.lists(st.integers(0, 6), min_size=1), st.floats(0.01, 1))
 @settings(deadline=None, max_examples=100)
-def test_shares_are_counts_and_covered_are_the_large_ones(labels, min_share):
+def test_shares_are_counts_and_covered_are_the_large_ones(
+    labels, min_frequency
+):
     shares = [labels.count(label) / len(labels) for label in range(7)]
-    found = class_coverage(labels, 7, min_share=min_share)
-    np.testing.assert_array_equal(found["shares"], shares)
-    assert found["covered"] == sum(share >= min_share for share in shares)
+    found = class_coverage(labels, 7, min_frequency=min_frequency)
+    np.testing.assert_array_equal(found["frequencies"], shares)
+    assert found["num_covered"] == sum(
+        share >= min_frequency for share in shares
+    )
 
 
 def test_a_class_with_just_the_least_share_is_covered():
     labels = np.repeat(np.arange(3), [90, 5, 5])
-    assert class_coverage(labels, 3)["covered"] == 3
-    assert class_coverage(labels, 3, min_share=0.0501)["covered"] == 1
+    assert class_coverage(labels, 3)["num_covered"] == 3
+    assert class_coverage(labels, 3, min_frequency=0.0501)["num_covered"] == 1
 
 
 def test_classes_without_a_label_are_counted_as_absent():
     found = class_coverage(np.full(10, 2, "uint8"), 5)
-    np.testing.assert_array_equal(found["shares"], [0, 0, 1, 0, 0])
-    assert found["covered"] == 1
+    np.testing.assert_array_equal(found["frequencies"], [0, 0, 1, 0, 0])
+    assert found["num_covered"] == 1
 
 
 @pytest.mark.parametrize(
@@ -38,9 +42,9 @@ def test_classes_without_a_label_are_counted_as_absent():
         ([[0, 1]], {}, r"Received: an array of shape \(1, 2\)"),
         (np.zeros(0, int), {}, r"Received: an array of shape \(0,\)"),
         ([0], {"num_classes": 0}, "num_classes=0"),
-        ([0], {"min_share": 0}, "min_share=0"),
-        ([0], {"min_share": 1.5}, "min_share=1.5"),
-        ([0], {"min_share": float("nan")}, "min_share=nan"),
+        ([0], {"min_frequency": 0}, "min_frequency=0"),
+        ([0], {"min_frequency": 1.5}, "min_frequency=1.5"),
+        ([0], {"min_frequency": float("nan")}, "min_frequency=nan"),
     ],
 )
 def test_refuses(labels, options, message):

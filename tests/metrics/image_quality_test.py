@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlunits.metrics import image_quality, mean_quality
+from dlunits.metrics import image_quality, mean_image_quality
 
 
 def images(count=3):
@@ -82,6 +82,6 @@ def test_means_are_over_the_images_of_each_result():
     """A tenth is 20 dB, a hundredth is 40 dB: 30 dB in the mean."""
     clean = np.full((2, 16, 14, 1), 0.5, "float32")
     steps = np.reshape([0.1, 0.01], (2, 1, 1, 1)).astype("float32")
-    means = mean_quality({"beside": clean + steps, "same": clean}, clean)
+    means = mean_image_quality({"beside": clean + steps, "same": clean}, clean)
     assert means["beside"]["psnr"] == pytest.approx(30, abs=1e-3)
     assert means["beside"]["ssim"] < means["same"]["ssim"] == 1

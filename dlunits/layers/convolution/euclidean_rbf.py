@@ -1,32 +1,37 @@
-"""Output units that measure the distance to a code."""
+"""Euclidean radial basis function (RBF) output layer of LeNet-5."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class EuclideanRBF(keras.layers.Layer):
-    """Measures how far its input is from the code of each class.
+    """Squared Euclidean distance of the input to the code of each class.
 
-    Use it as the last layer of a classifier. The distances tell more than
-    weighted sums do: an input that resembles no class is far from every
-    code. `softmax(-y)` turns the distances into probabilities.
+    Use it as the output layer of a classifier. An input that resembles no
+    class is far from every code, which a dense layer cannot express.
+    `softmax(-y)` turns the distances into probabilities.
 
         y_i = sum_j (x_j - w_ij)^2
 
-    `x` is the input, `w_i` the code of class `i`: -1 and 1 drawn with equal
-    probability, and fixed unless `trainable_codes`.
+    `x` is the input and `w_i` the code of class `i`. The codes are -1 and 1
+    with equal probability, and fixed unless `trainable_codes`.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to
-    document recognition", equation 7 (Euclidean radial basis function
-    units), http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf. The paper
-    draws its codes as 7x12 images of the characters; it names random
-    codes as an alternative.
+    document recognition", equation 7,
+    http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf. The codes in the paper
+    are 7x12 images of the characters; it names random codes as an
+    alternative.
 
     Args:
         units: Positive integer, number of classes.
-        trainable_codes: Whether the codes are learnt.
+        trainable_codes: Whether the codes are trained.
         seed: Integer, seed of the codes.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, ..., features)`.
 
@@ -44,7 +49,13 @@ class EuclideanRBF(keras.layers.Layer):
     9.0
     """
 
-    def __init__(self, units, trainable_codes=False, seed=0, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        trainable_codes: bool = False,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"`units` must be at least 1. Received: {units=}")
@@ -52,21 +63,21 @@ class EuclideanRBF(keras.layers.Layer):
         self.trainable_codes = trainable_codes
         self.seed = seed
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.codes = self.add_weight(
             name="codes",
             shape=(self.units, input_shape[-1]),
-            initializer=self.draw_codes,
+            initializer=self.random_codes,
             trainable=self.trainable_codes,
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return squared_distances(inputs, ops.cast(self.codes, inputs.dtype))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "units": self.units,
@@ -74,13 +85,13 @@ class EuclideanRBF(keras.layers.Layer):
             "seed": self.seed,
         }
 
-    def draw_codes(self, shape, dtype):
-        """-1 or 1 with equal probability."""
-        coin = keras.random.randint(shape, 0, 2, seed=self.seed)
-        return ops.cast(2 * coin - 1, dtype)
+    def random_codes(self, shape: Shape, dtype: str) -> Tensor:
+        """Initializer: -1 or 1 with equal probability."""
+        bits = keras.random.randint(shape, 0, 2, seed=self.seed)
+        return ops.cast(2 * bits - 1, dtype)
 
 
-def squared_distances(points, codes):
-    """(..., features), (units, features) -> (..., units)"""
-    differences = ops.expand_dims(points, -2) - codes
+def squared_distances(x: Tensor, codes: Tensor) -> Tensor:
+    """`(..., features)`, `(units, features)` -> `(..., units)`."""
+    differences = ops.expand_dims(x, -2) - codes
     return ops.sum(ops.square(differences), axis=-1)

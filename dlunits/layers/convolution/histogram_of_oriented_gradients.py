@@ -1,161 +1,178 @@
-"""Images as histograms of the directions in which they grow brighter."""
+"""Histogram of oriented gradients (HOG), a descriptor of images."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-TINY = 1e-4  # keeps the slope of the root finite where a histogram is empty
+from dlunits.typing import Config, Shape, Tensor
+
+# In sqrt(s) = s / sqrt(s + 0.0001), so that its gradient is finite at s = 0.
+ROOT_EPSILON = 1e-4
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class HistogramOfOrientedGradients(keras.layers.Layer):
-    """Counts, cell by cell, how much brightness grows in which direction.
+    """Histogram of oriented gradients (HOG) of each cell of an image.
 
-    Use it, without any training, where images are compared by distance: of
-    pixels, a stroke that is moved by its own width shares none; of these
-    histograms, it shares most. How bright and how rich in contrast an image
-    is does not matter.
+    Use it, without training, as features where images are compared by
+    distance. Unlike pixels, the features change little when a stroke moves by
+    its own width, and they do not depend on brightness and contrast.
 
-        g    = (right - left, below - above) / 2 of each pixel's neighbors
-        v_b  = share of g in direction b:  g = sum over b of v_b u_b,  where
-               u_b = (cos a_b, sin a_b),  a_b = 2 pi b / num_directions,  and
-               only the two u_b next to g have v_b > 0
-        h_cb = mean over pixels of v_b, weighted by their distance to the
-               center of cell c: max(0, 1 - |dx| / cell_size), the same with dy
-        s_cb = h_cb / (epsilon + mean over cells of the sum over b of h_cb)
-        y_cb = s_cb / sqrt(s_cb + 0.0001),  all but sqrt(s_cb)
+        g    = (right - left, below - above) / 2, the gradient at a pixel
+        v_b  = coefficient of g in direction b:  g = sum_b v_b u_b,
+               u_b = (cos a_b, sin a_b),  a_b = 2 pi b / num_orientations,
+               where only the two directions next to g have v_b > 0
+        h_cb = mean over pixels of v_b, with the weight
+               max(0, 1 - |dx| / cell_size) max(0, 1 - |dy| / cell_size) at
+               the distance (dx, dy) of a pixel from the center of cell c
+        s_cb = h_cb / (epsilon + mean_c sum_b h_cb)
+        y_cb = s_cb / sqrt(s_cb + 0.0001), which is close to sqrt(s_cb)
 
-    Past its border an image goes on as at its border; of
-    several channels the largest `v_b` counts. Direction 0 is brighter to the
-    right, the next ones turn downwards. Squared distances between two
-    images' `y` measure how far their histograms are from each other, after
-    Hellinger: the squares of `y` add up to about the number of cells.
+    At the border, pixels are repeated. With several channels, v_b is the
+    maximum over the channels. Orientations are signed, over 360 degrees:
+    direction 0 points to the right, and the angle grows downward. Squared
+    distances between the features of two images are squared Hellinger
+    distances of the histograms: the sum of `y^2` is about the number of cells.
 
     References: Dalal and Triggs, 2005, "Histograms of oriented gradients for
-    human detection", https://doi.org/10.1109/CVPR.2005.177 (the root of
-    shares is their L1-sqrt, here with the whole image as its block); for
-    roots of histograms, Arandjelovic and Zisserman, 2012, "Three things
+    human detection", https://doi.org/10.1109/CVPR.2005.177 (this is their
+    L1-sqrt normalization with the whole image as one block); for the square
+    root of histograms, Arandjelovic and Zisserman, 2012, "Three things
     everyone should know to improve object retrieval",
     https://doi.org/10.1109/CVPR.2012.6248018.
 
     Args:
-        num_directions: Integer of at least 4.
-        cell_size: Positive integer, distance of the cells' centers in pixels.
-        epsilon: Positive number in the unit of the pixels: images whose
-            mean gradient is less than that fade to 0.
+        num_orientations: Integer of at least 4, number of directions.
+        cell_size: Positive integer, distance between cell centers in pixels.
+        epsilon: Positive float in the unit of the pixels. The features of
+            images whose mean gradient is below it tend to 0.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, height, width, channels)`.
 
     Output shape: `(batch, height // cell_size, width // cell_size,
-    num_directions)`.
+        num_orientations)`.
 
     Raises:
-        ValueError: If an argument is out of range, or the input smaller than
-            a cell.
+        ValueError: If an argument is out of range, or if the input is smaller
+            than a cell.
 
-    Example, a ramp that grows by 1 to the right in the one pixel that has a
-    neighbor on both sides, by 1/2 next to the border; all of it, the root of
-    1, is in direction 0 of 4:
+    Example, a ramp whose gradient to the right is 1 at the middle pixel and
+    1/2 at the two border pixels, of mean 2/3:
 
     >>> ramp = ops.reshape(ops.arange(3.0), (1, 1, 3, 1))
     >>> layer = HistogramOfOrientedGradients(
-    ...     num_directions=4, cell_size=1, epsilon=1e-9
+    ...     num_orientations=4, cell_size=1, epsilon=1e-9
     ... )
     >>> y = ops.convert_to_numpy(layer(ramp))
-    >>> (y[0, 0] ** 2).round(2).tolist()  # 1/2, 1, 1/2 over their mean, 2/3
+    >>> (y[0, 0] ** 2).round(2).tolist()  # 1/2, 1 and 1/2, divided by 2/3
     [[0.75, 0.0, 0.0, 0.0], [1.5, 0.0, 0.0, 0.0], [0.75, 0.0, 0.0, 0.0]]
     """
 
-    def __init__(self, num_directions=8, cell_size=4, epsilon=0.001, **kwargs):
-        # The root would blow up what half precision rounds off.
+    def __init__(
+        self,
+        num_orientations: int = 8,
+        cell_size: int = 4,
+        epsilon: float = 0.001,
+        **kwargs: Any,
+    ):
+        # The square root amplifies rounding errors of half precision.
         super().__init__(autocast=False, **kwargs)
-        if num_directions < 4 or cell_size < 1 or not epsilon > 0:
+        if num_orientations < 4 or cell_size < 1 or not epsilon > 0:
             raise ValueError(
-                "`num_directions` must be at least 4, `cell_size` at least 1 "
+                "`num_orientations` must be at least 4, `cell_size` at least 1 "
                 "and `epsilon` positive. Received: "
-                f"{num_directions=}, {cell_size=}, {epsilon=}"
+                f"{num_orientations=}, {cell_size=}, {epsilon=}"
             )
-        self.num_directions = num_directions
+        self.num_orientations = num_orientations
         self.cell_size = cell_size
         self.epsilon = epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 4 or any(
             size is not None and size < self.cell_size
             for size in input_shape[1:3]
         ):
             raise ValueError(
-                "The input must be (batch, height, width, channels), no "
-                f"smaller than a cell, {self.cell_size}. Received: "
-                f"{input_shape=}"
+                "The input must be (batch, height, width, channels), with a "
+                "height and width of at least `cell_size`, "
+                f"{self.cell_size}. Received: {input_shape=}"
             )
 
-    def call(self, inputs):
-        inputs = ops.cast(inputs, "float32")
-        shares = direction_shares(*gradients(inputs), self.num_directions)
-        cells = cell_means(ops.max(shares, axis=3), self.cell_size)
-        total = ops.sum(cells, axis=-1, keepdims=True)
-        share = cells / (ops.mean(total, (1, 2), keepdims=True) + self.epsilon)
-        root = share / ops.sqrt(share + TINY)
-        return ops.cast(root, self.compute_dtype)
+    def call(self, inputs: Tensor) -> Tensor:
+        gx, gy = image_gradients(ops.cast(inputs, "float32"))
+        v = orientation_coefficients(gx, gy, self.num_orientations)
+        h = cell_means(ops.max(v, axis=3), self.cell_size)
+        total = ops.sum(h, axis=-1, keepdims=True)
+        s = h / (ops.mean(total, (1, 2), keepdims=True) + self.epsilon)
+        y = s / ops.sqrt(s + ROOT_EPSILON)
+        return ops.cast(y, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         return (
             batch,
             height and height // self.cell_size,
             width and width // self.cell_size,
-            self.num_directions,
+            self.num_orientations,
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
-            "num_directions": self.num_directions,
+            "num_orientations": self.num_orientations,
             "cell_size": self.cell_size,
             "epsilon": self.epsilon,
         }
 
 
-def gradients(images):
-    """To the right and downwards, both of the shape of the images."""
-    around = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
-    rightwards = around[:, 1:-1, 2:] - around[:, 1:-1, :-2]
-    downwards = around[:, 2:, 1:-1] - around[:, :-2, 1:-1]
-    return rightwards / 2, downwards / 2
+def image_gradients(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients to the right and downward, both shaped as the images."""
+    padded = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+    gx = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
+    gy = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
+    return gx / 2, gy / 2
 
 
-def direction_shares(rightwards, downwards, num_directions):
-    """Twice (...) -> (..., num_directions), which make up the gradient.
+def orientation_coefficients(
+    gx: Tensor, gy: Tensor, num_orientations: int
+) -> Tensor:
+    """Two tensors `(...)` -> `(..., num_orientations)`, the coefficients v_b.
 
-    Between two directions `step` apart, an angle `a` short of the other one,
-    the share of the first is |g| sin(a) / sin(step); it is the smaller of
-    what its two neighbors leave, which falls below 0 beyond them.
+    If g lies between directions b and b + 1, `step` apart, at the angle `a`
+    before b + 1, then v_b = |g| sin(a) / sin(step). Computed with the
+    direction before and the one after b, the smaller result is v_b; where it
+    is negative, g is not next to b and v_b = 0.
     """
-    step = math.tau / num_directions
-    angles = step * np.arange(num_directions)
+    step = math.tau / num_orientations
+    angles = step * np.arange(num_orientations)
     weights = []
     for turn in (step, -step):
         x, y = np.sin(angles + turn), -np.cos(angles + turn)
         weights.append((np.stack([x, y]) / math.sin(turn)).astype("float32"))
-    gradient = ops.stack([rightwards, downwards], axis=-1)
-    left = ops.minimum(*(ops.matmul(gradient, w) for w in weights))
-    return ops.maximum(left, 0)
+    gradient = ops.stack([gx, gy], axis=-1)
+    smaller = ops.minimum(*(ops.matmul(gradient, w) for w in weights))
+    return ops.maximum(smaller, 0)
 
 
-def cell_means(maps, cell_size):
-    """(batch, h, w, maps) -> (batch, h // cell_size, w // cell_size, maps)"""
+def cell_means(v: Tensor, cell_size: int) -> Tensor:
+    """Weighted means over cells.
+
+    `(batch, height, width, orientations)`
+        -> `(batch, height // cell_size, width // cell_size, orientations)`
+    """
     before = cell_size // 2
     offsets = np.arange(2 * cell_size - cell_size % 2) - before
     distance = np.abs(offsets - (cell_size - 1) / 2)  # from the center
     weights = (1 - distance / cell_size) / cell_size  # sum: 1
     kernel = np.outer(weights, weights).astype("float32")[..., None, None]
-    edges = (before, before)
+    padding = (before, before)
     return ops.depthwise_conv(
-        ops.pad(maps, ((0, 0), edges, edges, (0, 0))),
-        ops.tile(kernel, (1, 1, maps.shape[-1], 1)),
+        ops.pad(v, ((0, 0), padding, padding, (0, 0))),
+        ops.tile(kernel, (1, 1, v.shape[-1], 1)),
         strides=cell_size,
         data_format="channels_last",
     )

@@ -1,45 +1,52 @@
-"""Convolution whose maps see only some of the input's maps."""
+"""Convolution with a connection table, as in layer C3 of LeNet-5."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from dlunits.typing import Array, Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class PartialConv2D(keras.layers.Layer):
-    """Convolves each output map with its own choice of input maps.
+    """Convolution that connects each output map to some input maps only.
 
-    Use it to force output maps to look for different things (they see
-    different inputs) and to save weights. Grouped convolution is the special
-    case of a block-diagonal table, for which `keras.layers.Conv2D(groups=)`
-    is faster.
+    Use it to reduce the number of weights, and to make output maps extract
+    different features from different inputs. Grouped convolution is the
+    special case of a block-diagonal connection table, for which
+    `keras.layers.Conv2D(groups=...)` is faster. (It is not the partial
+    convolution of image inpainting, which masks pixels.)
 
         y_o = f(b_o + sum over i in connections[o] of x_i * k_io)
 
-    `x_i` is input map `i`, `k_io` one two-dimensional kernel, `*` the
-    convolution without padding, `f` the activation. Only connected pairs
-    have a kernel: kernel_size^2 weights each, and one bias an output map.
+    `x_i` is input map `i`, `k_io` a two-dimensional kernel, `*` the
+    convolution without padding, `b_o` the bias of output map `o` and `f` the
+    activation. There are kernel_size^2 weights per connection.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to
     document recognition", section II.B, layer C3 and table I,
     http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf.
 
     Args:
-        connections: For each output map, the sequence of input maps it sees,
-            such as `[(0, 1), (1, 2)]` for two output maps of three inputs.
+        connections: Sequence with the input maps of each output map, such as
+            `[(0, 1), (1, 2)]` for two output maps and three input maps.
         kernel_size: Integer or pair, height and width of the kernels.
-        activation: The function `f`.
+        activation: Activation `f`.
         kernel_initializer: Initializer of all kernels.
         bias_initializer: Initializer of `b`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, height, width, channels)`.
 
     Output shape: `(batch, height - kernel_height + 1,
-    width - kernel_width + 1, len(connections))`.
+        width - kernel_width + 1, len(connections))`.
 
     Raises:
-        ValueError: If an output map sees nothing or the same input twice, or
-            the input has no such map.
+        ValueError: If an output map has no input map or the same one twice,
+            or if the input has too few maps.
 
     Example:
 
@@ -51,22 +58,22 @@ class PartialConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        connections,
-        kernel_size,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
+        connections: Sequence[Sequence[int]],
+        kernel_size: int | Sequence[int],
+        activation: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.connections = tuple(tuple(seen) for seen in connections)
+        self.connections = tuple(tuple(inputs) for inputs in connections)
         if not self.connections or any(
-            not seen or min(seen) < 0 or len(set(seen)) < len(seen)
-            for seen in self.connections
+            not inputs or min(inputs) < 0 or len(set(inputs)) < len(inputs)
+            for inputs in self.connections
         ):
             raise ValueError(
-                "`connections` must name, for each output map, at least one "
-                "input map, each once, counted from 0. "
+                "`connections` must list at least one input map for each "
+                "output map, each once, counted from 0. "
                 f"Received: {connections=}"
             )
         pair = (
@@ -78,13 +85,14 @@ class PartialConv2D(keras.layers.Layer):
                 f"Received: {kernel_size=}"
             )
         self.kernel_size = tuple(pair)
-        self.strides = (1, 1)  # read by the layer table
+        # `dlunits.diagnostics.layer_table` reads `strides` and `padding`.
+        self.strides = (1, 1)
         self.padding = "valid"
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.placement = connection_placement(self.connections, input_shape[-1])
         self.kernel = self.add_weight(
             name="kernel",
@@ -97,14 +105,16 @@ class PartialConv2D(keras.layers.Layer):
             initializer=self.bias_initializer,
         )
 
-    def call(self, inputs):
-        kernel = full_kernel(self.kernel, self.placement, len(self.connections))
+    def call(self, inputs: Tensor) -> Tensor:
+        kernel = dense_kernel(
+            self.kernel, self.placement, len(self.connections)
+        )
         maps = ops.conv(
             inputs, kernel, padding="valid", data_format="channels_last"
         )
         return self.activation(maps + self.bias)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         return (
             batch,
@@ -113,7 +123,7 @@ class PartialConv2D(keras.layers.Layer):
             len(self.connections),
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "connections": self.connections,
@@ -128,24 +138,30 @@ class PartialConv2D(keras.layers.Layer):
         }
 
 
-def connection_placement(connections, num_inputs):
-    """One-hot rows (connection, num_inputs * num_outputs): where each goes."""
-    highest = max(max(seen) for seen in connections)
-    if highest >= num_inputs:
+def connection_placement(
+    connections: Sequence[Sequence[int]], num_inputs: int
+) -> Array:
+    """One-hot matrix that places each connection in a dense kernel.
+
+    Returns:
+        Array `(connections, num_inputs * num_outputs)`.
+    """
+    largest = max(max(inputs) for inputs in connections)
+    if largest >= num_inputs:
         raise ValueError(
-            f"`connections` names input map {highest}, so the input must have "
-            f"at least {highest + 1} maps. Received: {num_inputs} maps"
+            f"`connections` contains input map {largest}, so the input must "
+            f"have at least {largest + 1} maps. Received: {num_inputs} maps"
         )
     places = [
-        seen_input * len(connections) + output
-        for output, seen in enumerate(connections)
-        for seen_input in seen
+        input_map * len(connections) + output_map
+        for output_map, inputs in enumerate(connections)
+        for input_map in inputs
     ]
     return np.eye(num_inputs * len(connections), dtype="float32")[places]
 
 
-def full_kernel(kernel, placement, num_outputs):
-    """(height, width, connection) -> (height, width, input, output)"""
+def dense_kernel(kernel: Tensor, placement: Array, num_outputs: int) -> Tensor:
+    """`(height, width, connections)` -> `(height, width, inputs, outputs)`."""
     placement = ops.convert_to_tensor(placement, dtype=kernel.dtype)
-    spread = ops.matmul(kernel, placement)
-    return ops.reshape(spread, (*kernel.shape[:2], -1, num_outputs))
+    flat = ops.matmul(kernel, placement)
+    return ops.reshape(flat, (*kernel.shape[:2], -1, num_outputs))

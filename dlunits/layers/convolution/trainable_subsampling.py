@@ -1,20 +1,26 @@
-"""The pooling of LeNet-5, with weights of its own."""
+"""Trainable subsampling, the pooling layer of LeNet-5."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class TrainableSubsampling(keras.layers.Layer):
-    """Sums each window of a feature map, then scales, shifts and squashes it.
+    """Pooling with a trainable coefficient and bias per feature map.
 
-    Use it where pooling should learn, map by map, between a blurred linear
-    unit (small coefficient) and a noisy OR or AND (large coefficient).
+    Sums each window, scales and shifts the sum, and applies an activation. A
+    small coefficient gives nearly linear blurring, a large one a noisy OR or
+    AND of the window.
 
         y_c = f(w_c * sum of x_c over the window + b_c)
 
-    `x_c` is map `c` of the input, `w_c` and `b_c` its two trainable scalars,
-    `f` the activation. Windows do not overlap.
+    `x_c` is map `c` of the input, `w_c` and `b_c` are trainable scalars and
+    `f` is the activation. Windows do not overlap.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to
     document recognition", section II.B, layers S2 and S4,
@@ -22,18 +28,19 @@ class TrainableSubsampling(keras.layers.Layer):
 
     Args:
         pool_size: Integer or pair, height and width of the window in pixels.
-        activation: The squashing function `f`.
-        coefficient_initializer: Initializer of `w`; `None` starts at one over
-            the number of pixels in the window, that is, as average pooling.
+        activation: Activation `f`.
+        coefficient_initializer: Initializer of `w`; `None` for 1 / (number of
+            pixels in the window), which is average pooling.
         bias_initializer: Initializer of `b`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, height, width, channels)`.
 
     Output shape: `(batch, height // pool_height, width // pool_width,
-    channels)`.
+        channels)`.
 
     Raises:
-        ValueError: If `pool_size` is not positive, or the input is smaller
+        ValueError: If `pool_size` is not positive, or if the input is smaller
             than the window.
 
     Example:
@@ -46,11 +53,11 @@ class TrainableSubsampling(keras.layers.Layer):
 
     def __init__(
         self,
-        pool_size=2,
-        activation=None,
-        coefficient_initializer=None,
-        bias_initializer="zeros",
-        **kwargs,
+        pool_size: int | Sequence[int] = 2,
+        activation: Any = None,
+        coefficient_initializer: Any = None,
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         pair = (pool_size,) * 2 if isinstance(pool_size, int) else pool_size
@@ -60,7 +67,8 @@ class TrainableSubsampling(keras.layers.Layer):
                 f"Received: {pool_size=}"
             )
         self.pool_size = tuple(pair)
-        self.strides = self.pool_size  # read by the layer table
+        # `dlunits.diagnostics.layer_table` reads `strides` and `padding`.
+        self.strides = self.pool_size
         self.padding = "valid"
         self.activation = keras.activations.get(activation)
         self.coefficient_initializer = keras.initializers.get(
@@ -68,7 +76,7 @@ class TrainableSubsampling(keras.layers.Layer):
         )
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if any(
             size is not None and size < window
             for size, window in zip(
@@ -92,11 +100,11 @@ class TrainableSubsampling(keras.layers.Layer):
             initializer=self.bias_initializer,
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         total = window_sum(inputs, self.pool_size)
-        return self.activation(total * self.coefficient + self.bias)
+        return self.activation(self.coefficient * total + self.bias)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, channels = input_shape
         return (
             batch,
@@ -105,7 +113,7 @@ class TrainableSubsampling(keras.layers.Layer):
             channels,
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "pool_size": self.pool_size,
@@ -118,8 +126,12 @@ class TrainableSubsampling(keras.layers.Layer):
         }
 
 
-def window_sum(images, pool_size):
-    """(batch, height, width, c) -> (batch, height // p, width // q, c)"""
+def window_sum(images: Tensor, pool_size: tuple[int, ...]) -> Tensor:
+    """Sums the pixels of each window.
+
+    `(batch, height, width, channels)`
+        -> `(batch, height // pool_height, width // pool_width, channels)`
+    """
     mean = ops.average_pool(
         images, pool_size, strides=pool_size, data_format="channels_last"
     )

@@ -1,4 +1,4 @@
-"""Layers that add noise or sample."""
+"""Noise and sampling layers."""
 
 from dlunits.layers.noise.gaussian_sampling import GaussianSampling
 from dlunits.layers.noise.masking_noise import MaskingNoise

@@ -1,64 +1,69 @@
-"""The random code of a variational autoencoder."""
+"""Sampling from a Gaussian by the reparameterization trick."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class GaussianSampling(keras.layers.Layer):
-    """Draws from a Gaussian so that gradients reach its mean and variance.
+    """Samples from a diagonal Gaussian by the reparameterization trick.
 
     Use it as the last layer of the encoder of a variational autoencoder. In
-    training it draws; otherwise it gives the mean, the most probable code,
-    so that what a model predicts does not depend on chance.
+    training it samples. In inference it returns the mean, so that predictions
+    do not depend on random numbers.
 
-        mean, log_variance = the two halves of the input's last axis
+        mean, log_variance = the two halves of the last axis of the input
         z = mean + exp(log_variance / 2) * noise     in training
-        z = mean                                     otherwise
+        z = mean                                     in inference
 
-    `noise` is standard normal, new at every call. The chance stands apart
-    from the parameters (the *reparametrization trick*), so dz / dmean = 1 and
-    dz / dlog_variance = (z - mean) / 2.
+    `noise` is standard normal and new at every call. It does not depend on
+    the parameters of the Gaussian, so gradients reach them:
+    dz / dmean = 1 and dz / dlog_variance = (z - mean) / 2.
 
     Reference: Kingma and Welling, 2014, "Auto-encoding variational Bayes",
     section 2.4, https://arxiv.org/abs/1312.6114.
 
     Args:
-        seed: Integer, for the same draws in every run; `None` takes Keras'
-            global seed.
+        seed: Integer, for the same samples in every run; `None` uses the
+            global seed of Keras.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Tensor, means and logarithms of variances.
-        training: Boolean, whether to draw.
+        inputs: Tensor, means followed by logarithms of variances.
+        training: Whether to sample.
 
     Input shape: `(batch, ..., 2 * size)`.
 
     Output shape: `(batch, ..., size)`.
 
     Raises:
-        ValueError: If the last axis of the input cannot be halved.
+        ValueError: If the last axis of the input has an odd or unknown length.
 
     Example:
 
     >>> layer, parameters = GaussianSampling(), ops.array([[1.0, -100.0]])
-    >>> drawn = layer(parameters, training=True)  # variance e^-100
-    >>> float(drawn[0, 0]), float(layer(-parameters)[0, 0])
+    >>> sample = layer(parameters, training=True)  # variance exp(-100)
+    >>> float(sample[0, 0]), float(layer(-parameters)[0, 0])
     (1.0, -1.0)
     """
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if input_shape[-1] is None or input_shape[-1] % 2:
             raise ValueError(
-                "The last axis of the input must hold the means and then as "
+                "The last axis of the input must hold means followed by as "
                 f"many logarithms of variances. Received: {input_shape=}"
             )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         mean, log_variance = mean_and_log_variance(inputs)
         if not training:
             return mean
@@ -67,18 +72,18 @@ class GaussianSampling(keras.layers.Layer):
         )
         return reparameterize(mean, log_variance, noise)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], input_shape[-1] // 2)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "seed": self.seed}
 
 
-def mean_and_log_variance(parameters):
-    """(..., 2 * size) -> twice (..., size)"""
+def mean_and_log_variance(parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """Splits `(..., 2 * size)` into two tensors `(..., size)`."""
     return ops.split(parameters, 2, axis=-1)
 
 
-def reparameterize(mean, log_variance, noise):
-    """Three tensors of shapes that broadcast -> codes."""
+def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """Returns mean + exp(log_variance / 2) * noise, with broadcasting."""
     return mean + ops.exp(log_variance / 2) * noise

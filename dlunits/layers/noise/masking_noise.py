@@ -1,66 +1,77 @@
-"""Corruption that blanks out values at random."""
+"""Masking noise for denoising autoencoders."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class MaskingNoise(keras.layers.Layer):
-    """Replaces each value, with probability `rate`, by `mask_value`.
+    """Masking noise: replaces each value by `mask_value` with a probability.
 
-    The input of a denoising autoencoder, which learns to fill in what is
-    missing from what is left. Unlike `keras.layers.Dropout` it does not scale
-    what is left up: the values that come through are the clean ones. It acts
-    in training only.
+    Use it to corrupt the input of a denoising autoencoder. Unlike
+    `keras.layers.Dropout` it does not rescale the values that are kept. It is
+    active in training only.
 
-        y_i = mask_value  if u_i < rate,  else x_i,    u_i uniform in [0, 1)
+        y_i = mask_value    if u_i < rate
+              x_i           otherwise
 
-    `x` is the input and `u_i` is drawn afresh for each value at every call.
+    `x` is the input and `u_i` is uniform in [0, 1), drawn for each value at
+    every call.
 
     Reference: Vincent et al., 2010, "Stacked denoising autoencoders",
     section 3.3, https://www.jmlr.org/papers/v11/vincent10a.html.
 
     Args:
-        rate: Float in [0, 1], the expected share of values replaced, the
-            paper's nu.
-        mask_value: Float, what stands for a missing value: the background of
-            an image, the mean of a standardized feature.
-        seed: Integer, or `None` for noise that differs from run to run.
+        rate: Float in [0, 1], probability that a value is replaced, nu in the
+            paper.
+        mask_value: Float, the replacement: the background of an image, or the
+            mean of a standardized feature.
+        seed: Integer, for the same noise in every run; `None` uses the global
+            seed of Keras.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Tensor of any shape; integers are made floats.
-        training: Whether to corrupt; otherwise inputs come through.
+        inputs: Tensor of any shape; integers are cast to floats.
+        training: Whether to add noise; if `False`, inputs are returned.
 
     Input shape: Any.
 
-    Output shape: That of the input.
+    Output shape: Same as the input.
 
     Raises:
-        ValueError: If `rate` lies outside [0, 1], or `mask_value` is not
-            finite.
+        ValueError: If `rate` is outside [0, 1], or `mask_value` is not finite.
 
     Example:
 
     >>> layer = MaskingNoise(0.25, mask_value=-1.0, seed=0)
     >>> noisy = layer(ops.ones((100, 100)), training=True)
-    >>> share = float(ops.mean(ops.cast(noisy == -1, "float32")))
-    >>> 0.23 < share < 0.27  # the standard error is 0.004
+    >>> fraction = float(ops.mean(ops.cast(noisy == -1, "float32")))
+    >>> 0.23 < fraction < 0.27  # the standard error is 0.004
     True
     """
 
-    def __init__(self, rate, mask_value=0.0, seed=None, **kwargs):
+    def __init__(
+        self,
+        rate: float,
+        mask_value: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if not 0 <= rate <= 1:
             raise ValueError(
-                "`rate` is the share of values to replace and must lie in "
-                f"[0, 1]. Received: {rate=}"
+                "`rate` is the probability that a value is replaced and must "
+                f"be in [0, 1]. Received: {rate=}"
             )
         if not math.isfinite(mask_value):
             raise ValueError(
-                "`mask_value` must be finite, or it would turn every weight "
-                f"into NaN. Received: {mask_value=}"
+                "`mask_value` must be finite, or all weights become NaN. "
+                f"Received: {mask_value=}"
             )
         self.rate = rate
         self.mask_value = mask_value
@@ -68,22 +79,22 @@ class MaskingNoise(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         inputs = ops.cast(inputs, self.compute_dtype)
         if not training:
             return inputs
-        # In single precision always: half has only 1,024 steps below 1.
-        draws = keras.random.uniform(
+        # Half precision has only 1,024 steps between 0.5 and 1.
+        u = keras.random.uniform(
             ops.shape(inputs), dtype="float32", seed=self.seed_generator
         )
         return ops.where(
-            draws < self.rate, ops.cast(self.mask_value, inputs.dtype), inputs
+            u < self.rate, ops.cast(self.mask_value, inputs.dtype), inputs
         )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "rate": self.rate,

@@ -1,46 +1,52 @@
-"""Corruption that pushes values to either end of their range."""
+"""Salt-and-pepper noise for denoising autoencoders."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class SaltAndPepperNoise(keras.layers.Layer):
-    """Replaces each value, with probability `rate`, by `low` or by `high`.
+    """Salt-and-pepper noise: replaces values by `low` or `high` at random.
 
-    The input of a denoising autoencoder for images with broken pixels. Half
-    of the replaced values become pepper, half salt; the rest stays clean. It
-    acts in training only.
+    Use it to corrupt the input of a denoising autoencoder of images. Half of
+    the replaced values become pepper (`low`), half salt (`high`). It is active
+    in training only.
 
-        y_i = low    if u_i < rate / 2
-              high   if rate / 2 <= u_i < rate
-              x_i    else,                           u_i uniform in [0, 1)
+        y_i = low     if u_i < rate / 2
+              high    if rate / 2 <= u_i < rate
+              x_i     otherwise
 
-    `x` is the input and `u_i` is drawn afresh for each value at every call.
+    `x` is the input and `u_i` is uniform in [0, 1), drawn for each value at
+    every call.
 
     Reference: Vincent et al., 2010, "Stacked denoising autoencoders",
     section 3.3, https://www.jmlr.org/papers/v11/vincent10a.html.
 
     Args:
-        rate: Float in [0, 1], the expected share of values replaced, the
-            paper's nu.
-        low: Float, the smallest value of the range: pepper.
-        high: Float, the largest value of the range: salt.
-        seed: Integer, or `None` for noise that differs from run to run.
+        rate: Float in [0, 1], probability that a value is replaced, nu in the
+            paper.
+        low: Float, smallest value of the range, pepper.
+        high: Float, largest value of the range, salt.
+        seed: Integer, for the same noise in every run; `None` uses the global
+            seed of Keras.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Tensor of any shape; integers are made floats.
-        training: Whether to corrupt; otherwise inputs come through.
+        inputs: Tensor of any shape; integers are cast to floats.
+        training: Whether to add noise; if `False`, inputs are returned.
 
     Input shape: Any.
 
-    Output shape: That of the input.
+    Output shape: Same as the input.
 
     Raises:
-        ValueError: If `rate` lies outside [0, 1], or `low` and `high` are not
-            the finite ends of a range.
+        ValueError: If `rate` is outside [0, 1], or not
+            `-inf < low < high < inf`.
 
     Example:
 
@@ -50,17 +56,24 @@ class SaltAndPepperNoise(keras.layers.Layer):
     True
     """
 
-    def __init__(self, rate, low=0.0, high=1.0, seed=None, **kwargs):
+    def __init__(
+        self,
+        rate: float,
+        low: float = 0.0,
+        high: float = 1.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if not 0 <= rate <= 1:
             raise ValueError(
-                "`rate` is the share of values to replace and must lie in "
-                f"[0, 1]. Received: {rate=}"
+                "`rate` is the probability that a value is replaced and must "
+                f"be in [0, 1]. Received: {rate=}"
             )
         if not -math.inf < low < high < math.inf:
             raise ValueError(
-                "`low` and `high` must be the finite ends of a range, low "
-                f"below high. Received: {low=}, {high=}"
+                "`low` and `high` must be finite, with low < high. Received: "
+                f"{low=}, {high=}"
             )
         self.rate = rate
         self.low = low
@@ -69,24 +82,23 @@ class SaltAndPepperNoise(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         inputs = ops.cast(inputs, self.compute_dtype)
         if not training:
             return inputs
-        # In single precision always: half has only 1,024 steps below 1.
-        draws = keras.random.uniform(
+        # Half precision has only 1,024 steps between 0.5 and 1.
+        u = keras.random.uniform(
             ops.shape(inputs), dtype="float32", seed=self.seed_generator
         )
-        low, high = (
-            ops.cast(end, inputs.dtype) for end in (self.low, self.high)
-        )
-        extreme = ops.where(draws < self.rate / 2, low, high)
-        return ops.where(draws < self.rate, extreme, inputs)
+        low = ops.cast(self.low, inputs.dtype)
+        high = ops.cast(self.high, inputs.dtype)
+        replacement = ops.where(u < self.rate / 2, low, high)
+        return ops.where(u < self.rate, replacement, inputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "rate": self.rate,

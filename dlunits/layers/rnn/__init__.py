@@ -1,4 +1,4 @@
-"""Recurrent layers with backpropagation through time written out."""
+"""Recurrent layers with explicit backpropagation through time."""
 
 from dlunits.layers.rnn.bidirectional import Bidirectional
 from dlunits.layers.rnn.embedding_rnn import EmbeddingRNN

@@ -1,7 +1,9 @@
-"""Backpropagation through time, written out: what recurrent layers share."""
+"""Backpropagation through time with explicit gradients, for Keras layers."""
 
 import contextlib
 import os
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,45 +11,55 @@ from keras import ops
 from dlunits.layers.rnn.bptt_scan import BPTTScan
 from dlunits.layers.rnn.recurrent_kernel import (
     dropout_masks,
-    input_product,
-    recurrent_product,
+    input_projection,
+    recurrent_kernel,
 )
+from dlunits.typing import Tensor
 
-ROWS_A_PART = 16  # with fewer, a product of matrices no longer pays
+# With fewer examples per shard, a second thread costs more than it saves.
+MIN_SHARD_SIZE = 16
 
 
 class BackpropagationThroughTime:
-    """Runs a Keras recurrent layer by equations with their adjoint beside.
+    """Mixin that runs a Keras recurrent layer with an explicit gradient.
 
-    To be inherited before the Keras layer. What Keras does at every time step
-    and need not is done once: the product of inputs and kernel before the
-    loop, the gradient of the recurrent kernel after it. The loop backwards
-    holds one small product alone.
+    Inherit from it before the Keras layer. Two products that Keras computes
+    at every time step are computed once for all time steps: the input
+    projection before the loop, and the gradient of the recurrent kernel after
+    the backward loop. The backward loop holds one small matrix product.
 
-        forward     a = x W + b                          all steps at once
-                    s_t, kept_t = step(a_t, s_{t-1}, U)          loop
-        backward    da_t, ds_{t-1} = adjoint(kept_t, ds_t, U)    loop back
-                    dU = sum_t h_{t-1}^T da_t            all steps at once
+        forward     a = W x + b                                 all time steps
+                    state_t, residuals_t
+                        = forward(a_t, state_{t-1}, U)          loop
+        backward    d_state_{t-1}, d_a_t, d_u_t
+                        = backward(d_state_t, residuals_t, U)   reverse loop
+                    dU = sum_t h_{t-1} d_u_t^T                  all time steps
 
-    On TensorFlow both loops are compiled by XLA in training, and each core has
-    a part of the mini-batch to itself. A model whose batches are of many
-    lengths is compiled once for each.
+    where d_y is the gradient of the loss with respect to y, and u the
+    recurrent projection U h_{t-1} + b'.
 
-    A layer provides `equations()`, an object with
+    On TensorFlow XLA compiles both loops in training, and the mini-batch is
+    split into shards that run in parallel on the CPU cores. A model whose
+    batches have many lengths is compiled once per length.
 
-        step(a_t, states, U) -> (states, kept): `kept` is a tuple.
-        adjoint(kept_t, h_before, gradients, U) -> (of the states, of a_t and,
-            where it is another, of the product with U).
-        kernel_gradient(U, h_before, kept, gradients): that of the recurrent
-            kernel, from all time steps at once.
-        num_kept, num_gradients: how many tensors these tuples hold.
+    A layer implements `equations()`, which returns an object with
 
-    or `None` if there is no adjoint for its activations: Keras' loop runs it.
+        forward(a_t, state, recurrent) -> (state, residuals)
+        backward(d_state, h_prev, residuals, recurrent)
+            -> (d_state of the step before, d_projection)
+        recurrent_kernel_gradient(d_projection, h_prev, residuals, recurrent)
+            -> gradient with respect to U, from all time steps
+        State, Residuals, Gradients: NamedTuple classes of the above; `State`
+            has h first, `Gradients` has a and u.
+
+    with `recurrent` a `dlunits.layers.rnn.recurrent_kernel.RecurrentKernel`;
+    or `None` if the derivative of an activation is not known, and then the
+    loop of the Keras layer runs.
 
     Reference: Werbos, 1990, "Backpropagation through time: what it does and
     how to do it", https://doi.org/10.1109/5.58337.
 
-    Example, a layer that adds what it is given, by a kernel of 1:
+    Example, a layer that adds its inputs up, as its kernels are 1:
 
     >>> import dlunits
     >>> adder = dlunits.layers.SimpleRNN(
@@ -60,14 +72,21 @@ class BackpropagationThroughTime:
     5.0
     """
 
-    embeddings = None  # table that integers in the sequences are rows of
+    embeddings = None  # embedding matrix, where the inputs are token ids
+
+    def equations(self) -> Any:
+        """Returns the equations of a time step, or `None`; see the class."""
+        raise NotImplementedError
 
     @contextlib.contextmanager
-    def reading_rows_of(self, embeddings):
-        """In here, sequences `(batch, time, 1)` are row numbers of a table.
+    def embedding_lookup(self, embeddings: Tensor) -> Iterator[None]:
+        """Context in which the layer takes token ids instead of vectors.
 
-        Its rows are multiplied by the kernel, in place of the inputs; see
-        `dlunits.layers.EmbeddingRNN`.
+        In it, sequences `(batch, time, 1)` are integers that select rows of
+        the input projection of `embeddings`; see `dlunits.layers.EmbeddingRNN`.
+
+        Args:
+            embeddings: Tensor `(vocabulary size, features)`.
         """
         self.embeddings = embeddings
         try:
@@ -75,14 +94,21 @@ class BackpropagationThroughTime:
         finally:
             self.embeddings = None
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self,
+        sequences: Tensor,
+        initial_state: Sequence[Tensor],
+        mask: Tensor | None,
+        training: bool | None = False,
+    ) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+        """Runs the recurrence; see `keras.layers.RNN.inner_loop`."""
         equations = self.equations()
         if equations is None:
             return super().inner_loop(sequences, initial_state, mask, training)
         cell, x = self.cell, sequences[:, 0]
         batch = {
             "sequences": sequences,
-            "states": tuple(initial_state),
+            "state": tuple(initial_state),
             "mask": keras.tree.flatten(mask)[0] if mask is not None else None,
             "input_masks": dropout_masks(
                 cell.dropout, training, cell.get_dropout_mask, x
@@ -94,56 +120,91 @@ class BackpropagationThroughTime:
                 initial_state[0],
             ),
         }
-        recurrence = BPTTScan(equations, self.unroll, compiled=training)
-        num_parts = number_of_parts(sequences.shape[0]) if training else 1
-        if num_parts == 1:
-            return self.run_part(recurrence, **batch)
-        parts = [
-            self.run_part(recurrence, **part)
-            for part in parts_of(batch, num_parts)
+        bptt_scan = BPTTScan(equations, self.unroll, compiled=training)
+        shards = num_shards(sequences.shape[0]) if training else 1
+        if shards == 1:
+            return self.run_shard(bptt_scan, **batch)
+        results = [
+            self.run_shard(bptt_scan, **shard)
+            for shard in split_batch(batch, shards)
         ]
         return keras.tree.map_structure(
-            lambda *tensors: ops.concatenate(tensors, axis=0), *parts
+            lambda *tensors: ops.concatenate(tensors, axis=0), *results
         )
 
-    def run_part(
-        self, recurrence, sequences, states, mask, input_masks, recurrent_masks
-    ):
-        """Returns last output, outputs and states, batch first."""
-        x = ops.transpose(sequences, (1, 0, 2))  # time first
+    def run_shard(
+        self,
+        bptt_scan: BPTTScan,
+        sequences: Tensor,
+        state: Sequence[Tensor],
+        mask: Tensor | None,
+        input_masks: Sequence[Tensor],
+        recurrent_masks: Sequence[Tensor],
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Runs the recurrence on a part of the mini-batch.
+
+        Returns:
+            Last output `(batch, units)`, outputs `(batch, time, units)`, and
+            the list of the last states.
+        """
+        x = ops.transpose(sequences, (1, 0, 2))  # (time, batch, features)
         if mask is not None:
             mask = ops.cast(ops.transpose(mask)[..., None], "bool")
-            x = ops.where(mask, x, ops.zeros_like(x))  # 0 times NaN is not 0
+            # Masked inputs may be NaN, and 0 * NaN is NaN.
+            x = ops.where(mask, x, ops.zeros_like(x))
         if self.go_backwards:
             x = ops.flip(x, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
-        h, *states = recurrence(
-            self.product_of_inputs(x, input_masks),
-            states,
-            recurrent_product(self.cell, states[0].dtype, recurrent_masks),
+        h, last = bptt_scan(
+            self.input_projection(x, input_masks),
+            state,
+            recurrent_kernel(self.cell, state[0].dtype, recurrent_masks),
             mask,
         )
         if mask is not None:
-            h = without_masked(h, mask, self.zero_output_for_mask)
+            h = mask_outputs(h, mask, self.zero_output_for_mask)
         steps = h if self.return_sequences else h[-1:]
-        return h[-1], ops.transpose(steps, (1, 0, 2)), states
+        return h[-1], ops.transpose(steps, (1, 0, 2)), last
 
-    def product_of_inputs(self, x, masks):
-        """Gives x W + b, of vectors or of rows of a table."""
+    def input_projection(
+        self, x: Tensor, dropout_masks: Sequence[Tensor]
+    ) -> Tensor:
+        """Input projection W x + b, of vectors or of token ids.
+
+        `(time, batch, features)` -> `(time, batch, gates * units)`
+        """
         if self.embeddings is None:
-            return input_product(self.cell, x, masks)
-        table = input_product(self.cell, self.embeddings, ())
+            return input_projection(self.cell, x, dropout_masks)
+        table = input_projection(self.cell, self.embeddings, ())
         return ops.take(table, x[..., 0], axis=0)
 
 
-def without_masked(h, mask, zero):
-    """What Keras puts out for masked steps: zeros, or the output before."""
-    seen = mask if zero else ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
-    return ops.where(seen, h, ops.zeros_like(h))
+def mask_outputs(h: Tensor, mask: Tensor, zero_output_for_mask: bool) -> Tensor:
+    """Outputs of masked time steps, as Keras defines them on TensorFlow.
+
+    They are 0 with `zero_output_for_mask`, else the output before, which is 0
+    before the first step that is not masked.
+
+    Args:
+        h: Tensor `(time, batch, units)`, in which masked steps repeat the
+            state before.
+        mask: Boolean tensor `(time, batch, 1)`.
+        zero_output_for_mask: Whether masked outputs are 0.
+
+    Returns:
+        Tensor shaped as `h`.
+    """
+    keep = mask
+    if not zero_output_for_mask:
+        keep = ops.cumsum(ops.cast(mask, "int32"), axis=0) > 0
+    return ops.where(keep, h, ops.zeros_like(h))
 
 
-def number_of_parts(batch_size):
-    """Into how many parts a mini-batch is cut that TensorFlow trains on."""
+def num_shards(batch_size: int | None) -> int:
+    """Number of parts that a mini-batch is split into for training.
+
+    It is 1 in eager mode, on a GPU and on backends other than TensorFlow.
+    """
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -151,27 +212,35 @@ def number_of_parts(batch_size):
     if tf.executing_eagerly() or tf.config.list_logical_devices("GPU"):
         return 1
     threads = tf.config.threading.get_intra_op_parallelism_threads()
-    most = 4 if batch_size is None else batch_size // ROWS_A_PART
-    return max(1, min(threads or os.cpu_count(), most))
+    max_shards = 4 if batch_size is None else batch_size // MIN_SHARD_SIZE
+    return max(1, min(threads or os.cpu_count(), max_shards))
 
 
-def parts_of(batch, num_parts):
-    """Cuts every tensor by its rows into as many parts, for TensorFlow."""
+def split_batch(batch: dict[str, Any], num_shards: int) -> list[dict[str, Any]]:
+    """Splits the tensors of a mini-batch along their first axis.
+
+    Args:
+        batch: Nested structure of tensors `(batch, ...)` and `None`.
+        num_shards: Positive integer.
+
+    Returns:
+        List of `num_shards` structures like `batch`.
+    """
     import tensorflow as tf
 
-    def parts(tensor):
+    def split(tensor):
         size = ops.shape(tensor)[0]
-        starts = [size * number // num_parts for number in range(num_parts)]
+        starts = [size * number // num_shards for number in range(num_shards)]
         stops = [*starts[1:], size]
         sizes = [b - a for a, b in zip(starts, stops, strict=True)]
-        # Not slices: the gradient of each would be as large as the whole.
-        return tf.split(tensor, sizes, num=num_parts)
+        # The gradient of a slice would be as large as the whole tensor.
+        return tf.split(tensor, sizes, num=num_shards)
 
-    split = [
-        [None] * num_parts if tensor is None else parts(tensor)
+    leaves = [
+        [None] * num_shards if tensor is None else split(tensor)
         for tensor in keras.tree.flatten(batch)
     ]
     return [
         keras.tree.pack_sequence_as(batch, list(tensors))
-        for tensors in zip(*split, strict=True)
+        for tensors in zip(*leaves, strict=True)
     ]

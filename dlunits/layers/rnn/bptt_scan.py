@@ -1,6 +1,8 @@
-"""A recurrence over time whose gradient is written out."""
+"""Recurrence over time with a gradient by backpropagation through time."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,146 +10,219 @@ from keras import ops
 from dlunits.autodiff import custom_gradient
 from dlunits.layers.rnn.recurrent_kernel import RecurrentKernel
 from dlunits.scan import scan
+from dlunits.typing import Tensor
 
 
 class BPTTScan:
-    """Runs equations over time; its gradient is their adjoint, run back.
+    """Runs the equations of a cell over time, with an explicit gradient.
+
+    The forward loop keeps the residuals of each time step; the backward loop
+    turns them into gradients with respect to the states and the projections.
+    The gradient of the recurrent kernel is one matrix product over all time
+    steps after the backward loop.
 
     Args:
-        equations: See `dlunits.layers.rnn.bptt.BackpropagationThroughTime`.
-        unroll: Whether the loops are written out.
-        compiled: Whether XLA compiles the loops in TensorFlow's graphs.
+        equations: Equations of one time step, see
+            `dlunits.layers.rnn.bptt.BackpropagationThroughTime`.
+        unroll: Whether to unroll the loops.
+        compiled: Whether XLA compiles the loops, in graphs of TensorFlow.
 
     Call arguments:
-        a: Tensor `(time, batch, gates * units)`, the product of the inputs.
-        states: Tuple of tensors `(batch, units)`, h first.
-        product: `dlunits.layers.rnn.recurrent_kernel.RecurrentKernel`.
-        mask: Booleans `(time, batch, 1)`, or `None`: states stay where it is
-            `False`.
+        a: Tensor `(time, batch, gates * units)`, the input projection.
+        state: Sequence of tensors `(batch, units)`, the initial state, h
+            first.
+        recurrent: `dlunits.layers.rnn.recurrent_kernel.RecurrentKernel`.
+        mask: Boolean tensor `(time, batch, 1)`, or `None`. The state does not
+            change where it is `False`.
 
     Returns:
-        Tuple of h `(time, batch, units)` and of the last states.
+        Tuple of h at all time steps, `(time, batch, units)`, and the list of
+        the last states.
 
     Example, a sum over time:
 
     >>> from dlunits.layers.rnn.simple_rnn_cell import SimpleRNNEquations
-    >>> adding = BPTTScan(SimpleRNNEquations(keras.activations.linear))
-    >>> product = RecurrentKernel(ops.ones((1, 1)))
-    >>> h, _ = adding(ops.ones((3, 1, 1)), (ops.zeros((1, 1)),), product)
+    >>> cumulative_sum = BPTTScan(SimpleRNNEquations(keras.activations.linear))
+    >>> recurrent = RecurrentKernel(ops.ones((1, 1)))
+    >>> h, _ = cumulative_sum(
+    ...     ops.ones((3, 1, 1)), [ops.zeros((1, 1))], recurrent
+    ... )
     >>> ops.convert_to_numpy(h)[:, 0, 0].tolist()
     [1.0, 2.0, 3.0]
     """
 
-    def __init__(self, equations, unroll=False, compiled=False):
+    def __init__(
+        self, equations: Any, unroll: bool = False, compiled: bool = False
+    ):
         self.equations = equations
         self.scan = functools.partial(scan, unroll=unroll)
-        self.loop, self.loop_back = self.run, self.run_back
-        if compiled and not unroll and in_graph_of_tensorflow():
+        self.run_forward, self.run_backward = self.forward, self.backward
+        if compiled and not unroll and is_tracing_tensorflow():
             import tensorflow as tf
 
             compile_by_xla = functools.partial(
                 tf.function, autograph=False, jit_compile=True
             )
-            self.loop = compile_by_xla(self.run)
-            self.loop_back = compile_by_xla(self.run_back)
+            self.run_forward = compile_by_xla(self.forward)
+            self.run_backward = compile_by_xla(self.backward)
 
-    def __call__(self, a, states, product, mask=None):
-        constants = (
-            (product.kernel,),
-            () if product.bias is None else (product.bias,),
-            product.dropout_masks,
-            () if mask is None else (mask,),
-        )
-        flat = keras.tree.flatten((constants, a, tuple(states)))
-
-        def packed(tensors):
-            structure = (constants, a, tuple(states))
-            return keras.tree.pack_sequence_as(structure, list(tensors))
+    def __call__(
+        self,
+        a: Tensor,
+        state: Sequence[Tensor],
+        recurrent: RecurrentKernel,
+        mask: Tensor | None = None,
+    ) -> tuple[Tensor, list[Tensor]]:
+        inputs = {"a": a, "state": tuple(state)}
+        constants = {
+            "kernel": recurrent.kernel,
+            "bias": recurrent.bias,
+            "dropout_masks": recurrent.dropout_masks,
+            "mask": mask,
+        }
+        # A custom gradient takes a flat list of tensors, without `None`.
+        constants = {k: v for k, v in constants.items() if v is not None}
+        arguments = (inputs, constants)
 
         def forward(*tensors):
-            constants, a, states = packed(tensors)
-            h, last, kept = self.loop(constants, a, states)
-            before = ops.concatenate([states[0][None], h[:-1]], axis=0)
-            return (h, *last), (tensors, before, kept)
+            inputs, constants = keras.tree.pack_sequence_as(
+                arguments, list(tensors)
+            )
+            h, last, residuals = self.run_forward(**inputs, constants=constants)
+            initial_h, *_ = inputs["state"]
+            h_prev = ops.concatenate([initial_h[None], h[:-1]], axis=0)
+            return (h, *last), (constants, h_prev, residuals)
 
         def backward(kept, gradients):
-            tensors, before, kept = kept
-            constants, *_ = packed(tensors)
-            of_states, outputs = self.loop_back(
-                constants, before, kept, gradients
+            constants, h_prev, residuals = kept
+            d_h, *d_last = gradients
+            d_state, d_projection = self.run_backward(
+                d_h, d_last, h_prev, residuals, constants
             )
-            product = product_of(constants)
-            of_kernel = self.equations.kernel_gradient(
-                product, before, kept, outputs
+            residuals = self.equations.Residuals(*residuals)
+            d_projection = self.equations.Gradients(*d_projection)
+            recurrent = kernel_from(constants)
+            # Masks get no gradient.
+            d_constants = keras.tree.map_structure(lambda _: None, constants)
+            d_constants["kernel"] = self.equations.recurrent_kernel_gradient(
+                d_projection, h_prev, residuals, recurrent
             )
-            _, bias, *others = constants
-            of_bias = [product.bias_gradient(outputs[-1])] * len(bias)
-            none = [None] * sum(map(len, others))
-            return (of_kernel, *of_bias, *none, outputs[0], *of_states)
+            if "bias" in constants:
+                d_constants["bias"] = recurrent.bias_gradient(d_projection.u)
+            d_inputs = {"a": d_projection.a, "state": d_state}
+            return tuple(keras.tree.flatten((d_inputs, d_constants)))
 
-        return custom_gradient(forward, backward)(*flat)
-
-    def run(self, constants, a, states):
-        """The loop over time: h of all steps, the last states, what is kept"""
-        *_, mask = constants
-        product = product_of(constants)
-
-        def step(states, now):
-            a_t, *mask_t = now
-            new, kept = self.equations.step(a_t, states, product)
-            new = selected(mask_t, new, states)
-            return new, (new[0], *kept)
-
-        last, (h, *kept) = self.scan(
-            step, states, (a, *mask), num_outputs=1 + self.equations.num_kept
+        h, *last = custom_gradient(forward, backward)(
+            *keras.tree.flatten(arguments)
         )
-        return h, tuple(last), tuple(kept)
+        return h, last
 
-    def run_back(self, constants, before, kept, gradients):
-        """The loop back: gradients of the first states, and of all steps"""
-        *_, mask = constants
-        product = product_of(constants)
-        of_h, *of_last = gradients
+    def forward(
+        self,
+        a: Tensor,
+        state: tuple[Tensor, ...],
+        constants: dict[str, Any],
+    ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Loop over time.
 
-        def step(of_states, now):
-            of_h_t, before_t, *kept_t = now
-            kept_t, mask_t = kept_t[: len(kept)], kept_t[len(kept) :]
-            of_states = (of_states[0] + of_h_t, *of_states[1:])
-            of_before, outputs = self.equations.adjoint(
-                kept_t, before_t, of_states, product
+        Returns:
+            h and the residuals at all time steps, and the last states between
+            them: `(h, last, residuals)`.
+        """
+        recurrent = kernel_from(constants)
+
+        def step(state, inputs_t):
+            a_t, *mask_t = inputs_t
+            state = self.equations.State(*state)
+            new_state, residuals = self.equations.forward(a_t, state, recurrent)
+            new_state = select(mask_t, new_state, state)
+            h, *_ = new_state
+            return new_state, (h, *residuals)
+
+        last, (h, *residuals) = self.scan(
+            step,
+            state,
+            (a, *masks_from(constants)),
+            num_outputs=1 + len(self.equations.Residuals._fields),
+        )
+        return h, tuple(last), tuple(residuals)
+
+    def backward(
+        self,
+        d_h: Tensor,
+        d_last: Sequence[Tensor],
+        h_prev: Tensor,
+        residuals: Sequence[Tensor],
+        constants: dict[str, Any],
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Loop over time from the last step to the first.
+
+        Returns:
+            Gradients with respect to the initial state, and with respect to
+            the projections at all time steps.
+        """
+        recurrent = kernel_from(constants)
+        num_residuals = len(residuals)
+
+        def step(d_state, inputs_t):
+            d_h_t, h_prev_t, *rest = inputs_t
+            residuals_t = self.equations.Residuals(*rest[:num_residuals])
+            mask_t = rest[num_residuals:]
+            d_state = self.equations.State(*d_state)
+            d_state = d_state._replace(h=d_state.h + d_h_t)
+            d_prev, d_projection = self.equations.backward(
+                d_state, h_prev_t, residuals_t, recurrent
             )
-            zeros = tuple(map(ops.zeros_like, outputs))
+            zeros = tuple(map(ops.zeros_like, d_projection))
             return (
-                selected(mask_t, of_before, of_states),
-                selected(mask_t, outputs, zeros),
+                select(mask_t, d_prev, d_state),
+                select(mask_t, d_projection, zeros),
             )
 
         return self.scan(
             step,
-            tuple(of_last),
-            (of_h, before, *kept, *mask),
-            num_outputs=self.equations.num_gradients,
+            tuple(d_last),
+            (d_h, h_prev, *residuals, *masks_from(constants)),
+            num_outputs=len(self.equations.Gradients._fields),
             reverse=True,
         )
 
 
-def product_of(constants):
-    (kernel,), bias, dropout_masks, _ = constants
-    return RecurrentKernel(kernel, *(bias or (None,)), dropout_masks)
+def kernel_from(constants: dict[str, Any]) -> RecurrentKernel:
+    """Returns the recurrent kernel that `constants` hold."""
+    return RecurrentKernel(
+        constants["kernel"], constants.get("bias"), constants["dropout_masks"]
+    )
 
 
-def selected(mask, chosen, others):
-    """Where there is a mask, the first where it holds, else the second."""
+def masks_from(constants: dict[str, Any]) -> list[Tensor]:
+    """Returns the list of the mask of the time steps; empty without a mask."""
+    return [constants["mask"]] if "mask" in constants else []
+
+
+def select(
+    mask: Sequence[Tensor], values: Sequence[Tensor], others: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    """Selects `values` where the mask is `True`, else `others`.
+
+    Args:
+        mask: Sequence of one boolean tensor; empty to select all `values`.
+        values: Sequence of tensors.
+        others: Sequence of tensors of the same shapes.
+
+    Returns:
+        Tuple of tensors.
+    """
     if not mask:
-        return tuple(chosen)
-    pairs = zip(chosen, others, strict=True)
-    return tuple(ops.where(*mask, new, old) for new, old in pairs)
+        return tuple(values)
+    pairs = zip(values, others, strict=True)
+    return tuple(ops.where(*mask, value, other) for value, other in pairs)
 
 
-def in_graph_of_tensorflow():
-    """Whether a function of TensorFlow's is being traced.
+def is_tracing_tensorflow() -> bool:
+    """Whether TensorFlow is tracing a graph.
 
-    Run eagerly, a loop would be compiled at every call.
+    In eager mode a loop would be compiled at every call.
     """
     if keras.backend.backend() != "tensorflow":
         return False

@@ -1,86 +1,108 @@
-"""A recurrent layer that reads tokens, and multiplies each kind but once."""
+"""Embedding and recurrent layer in one, for small vocabularies."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from dlunits.layers.rnn.bptt import BackpropagationThroughTime
+from dlunits.typing import Config, Shape, Tensor
 
-LARGEST_TABLE = 1024  # rows; with more, the product of the table costs more
+# For larger vocabularies, to project the whole embedding matrix costs more
+# than to project the inputs.
+MAX_VOCABULARY_SIZE = 1024
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class EmbeddingRNN(keras.layers.Layer):
-    """An embedding and the recurrent layer behind it, as one.
+    """Embedding followed by a recurrent layer, with a shared input projection.
 
-    The same as `recurrent(embedding(tokens))`, with fewer operations. There
-    are few different tokens, and each is multiplied by the kernel W in every
-    place of every text. Here the table of all embeddings E is:
+    Gives the same outputs as `recurrent(embedding(tokens))` with fewer
+    operations. Instead of the embedding of every token in the batch, the
+    embedding matrix E is multiplied by the input kernel W, and tokens select
+    rows of the product:
 
-        x_t = E[token_t],    a_t = x_t W + b = (E W + b)[token_t]
+        x_t = E[token_t]
+        a_t = x_t W + b = (E W + b)[token_t]
 
-    so that the product of the inputs, forwards and backwards, costs as many
-    rows as the vocabulary has, in place of batch * time. It saves most where
-    characters or bytes are read. With a vocabulary of more than 1,024, with
-    dropout of the inputs, and with a recurrent layer that is not of dlunits,
-    tokens are embedded first.
+    The product then has one row per token of the vocabulary instead of one
+    per token of the batch, forward and backward. This saves most on
+    characters and bytes. If the vocabulary is larger than 1,024, if the
+    recurrent layer has dropout of its inputs, or if it is not a layer of
+    dlunits, the tokens are embedded first.
 
     Args:
         embedding: `keras.layers.Embedding`.
         recurrent: Recurrent layer, such as `dlunits.layers.LSTM`.
-        Others: Those of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        tokens: Tensor of integers in [0, vocabulary size).
+        tokens: Integer tensor, token ids from 0 to vocabulary size - 1.
         initial_state: As for the recurrent layer.
-        mask: Booleans `(batch, time)`; that of the embedding by default.
-        training: Whether dropout acts.
+        mask: Boolean tensor `(batch, time)`; the mask of the embedding by
+            default.
+        training: Whether to apply dropout.
 
     Input shape: `(batch, time)`.
 
     Output shape: That of the recurrent layer.
 
-    Example, embeddings of 1, 2 and 3, and a layer that adds them up:
+    Example, embeddings 1, 2 and 3, and a recurrent layer that adds them up:
 
     >>> import dlunits
-    >>> table = keras.layers.Embedding(3, 1)
-    >>> table.build()
-    >>> _ = table.embeddings.assign([[1.0], [2.0], [3.0]])
+    >>> embedding = keras.layers.Embedding(3, 1)
+    >>> embedding.build()
+    >>> _ = embedding.embeddings.assign([[1.0], [2.0], [3.0]])
     >>> adder = dlunits.layers.SimpleRNN(
     ...     1, activation="linear", kernel_initializer="ones",
     ...     recurrent_initializer="ones",
     ... )
-    >>> reader = EmbeddingRNN(table, adder)
-    >>> float(reader(ops.convert_to_tensor([[0, 2, 2]]))[0, 0])
+    >>> layer = EmbeddingRNN(embedding, adder)
+    >>> float(layer(ops.convert_to_tensor([[0, 2, 2]]))[0, 0])  # 1 + 3 + 3
     7.0
     """
 
-    def __init__(self, embedding, recurrent, **kwargs):
+    def __init__(
+        self,
+        embedding: keras.layers.Embedding,
+        recurrent: keras.layers.RNN,
+        **kwargs: Any,
+    ):
         kwargs.setdefault("dtype", recurrent.dtype_policy)
         super().__init__(**kwargs)
         self.embedding = embedding
         self.recurrent = recurrent
         self.supports_masking = True
-        self.autocast = False  # half precision would round large tokens
+        self.autocast = False  # half precision cannot hold large token ids
 
-    def build(self, tokens_shape, initial_state_shape=None):
+    def build(
+        self, tokens_shape: Shape, initial_state_shape: Shape | None = None
+    ) -> None:
         if not self.embedding.built:
             self.embedding.build(tokens_shape)
         if not self.recurrent.built:
             self.recurrent.build((*tokens_shape, self.embedding.output_dim))
 
     @property
-    def by_table(self):
-        """Whether the table of embeddings is multiplied, not the inputs."""
+    def projects_embeddings(self) -> bool:
+        """Whether the embedding matrix is projected, not the inputs."""
         recurrent = self.recurrent
         return (
             type(self.embedding) is keras.layers.Embedding
-            and self.embedding.input_dim <= LARGEST_TABLE
+            and self.embedding.input_dim <= MAX_VOCABULARY_SIZE
             and isinstance(recurrent, BackpropagationThroughTime)
             and recurrent.equations() is not None
             and not recurrent.cell.dropout
         )
 
-    def call(self, tokens, initial_state=None, mask=None, training=False):
+    def call(
+        self,
+        tokens: Tensor,
+        initial_state: Sequence[Tensor] | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
         tokens = ops.cast(tokens, "int32")
         if mask is None:
             mask = self.embedding.compute_mask(tokens)
@@ -89,35 +111,39 @@ class EmbeddingRNN(keras.layers.Layer):
             "mask": mask,
             "training": training,
         }
-        if not self.by_table:
+        if not self.projects_embeddings:
             return self.recurrent(self.embedding(tokens), **options)
         embeddings = ops.cast(self.embedding.embeddings, self.compute_dtype)
-        with self.recurrent.reading_rows_of(embeddings):
+        with self.recurrent.embedding_lookup(embeddings):
             return self.recurrent.call(tokens[..., None], **options)
 
-    def compute_mask(self, tokens, previous_mask=None):
+    def compute_mask(
+        self, tokens: Tensor, previous_mask: Tensor | None = None
+    ) -> Any:
         if previous_mask is None:
             previous_mask = self.embedding.compute_mask(tokens)
         return self.recurrent.compute_mask(None, previous_mask)
 
-    def compute_output_shape(self, tokens_shape, initial_state_shape=None):
+    def compute_output_shape(
+        self, tokens_shape: Shape, initial_state_shape: Shape | None = None
+    ) -> Any:
         return self.recurrent.compute_output_shape(
             (*tokens_shape, self.embedding.output_dim)
         )
 
-    def get_config(self):
-        parts = {"embedding": self.embedding, "recurrent": self.recurrent}
+    def get_config(self) -> Config:
+        sublayers = {"embedding": self.embedding, "recurrent": self.recurrent}
         serialized = {
-            name: keras.saving.serialize_keras_object(part)
-            for name, part in parts.items()
+            name: keras.saving.serialize_keras_object(layer)
+            for name, layer in sublayers.items()
         }
         return {**super().get_config(), **serialized}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "EmbeddingRNN":
         config = dict(config)
-        parts = {
+        sublayers = {
             name: keras.saving.deserialize_keras_object(config.pop(name))
             for name in ("embedding", "recurrent")
         }
-        return cls(**parts, **config)
+        return cls(**sublayers, **config)

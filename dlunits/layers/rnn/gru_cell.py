@@ -1,175 +1,324 @@
-"""A gated recurrent unit, one time step."""
+"""One time step of a gated recurrent unit (GRU)."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 from keras import ops
 
-from dlunits.activations import derivative_by_value
-from dlunits.layers.rnn.recurrent_kernel import products_of_step
+from dlunits.activations import derivative_from_output
+from dlunits.layers.rnn.recurrent_kernel import (
+    ProjectionGradients,
+    RecurrentKernel,
+    SharedProjectionGradient,
+    step_projections,
+)
+from dlunits.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class GRUCell(keras.layers.GRUCell):
-    """One time step of a gated recurrent unit, as the equations say it.
+    """Cell of a gated recurrent unit (GRU): one time step.
 
-    Keras' cell in all but how it reads: the same arguments and the same
-    weights. For a whole sequence take `dlunits.layers.GRU`, which is faster;
-    use the cell in `keras.layers.RNN` or by itself, step by step.
+    A `keras.layers.GRUCell` with the same arguments, weights and results. Use
+    it in `keras.layers.RNN`, or step by step. For whole sequences
+    `dlunits.layers.GRU` is faster.
 
-        z, r      = sigma(W x_t + U h_{t-1} + b)         update, reset gate
-        candidate = tanh(W x_t + U (r * h_{t-1}) + b)    reset_after=False
-                  = tanh(W x_t + r * (U h_{t-1} + b') + b)          =True
-        h_t       = z * h_{t-1} + (1 - z) * candidate
+        z_t = sigma(W_z x_t + U_z h_{t-1} + b_z)               update gate
+        r_t = sigma(W_r x_t + U_r h_{t-1} + b_r)               reset gate
+        n_t = phi(W_n x_t + b_n + U_n (r_t * h_{t-1}))         candidate
+        h_t = z_t * h_{t-1} + (1 - z_t) * n_t                  hidden state
 
-    each with its own columns of W, U and b, in the order z, r, candidate.
-    `reset_after=False` is the unit as published; `True`, Keras' default, has
-    one product a step where that has two, and a bias b' of its own.
+    These are the published equations, `reset_after=False`. With
+    `reset_after=True`, Keras' default, there is a recurrent bias b', which is
+    added to every U h_{t-1}, and the reset gate acts after the product, so a
+    time step needs one matrix product instead of two:
 
-    Reference: Cho et al., 2014, https://arxiv.org/abs/1406.1078.
+        n_t = phi(W_n x_t + b_n + r_t * (U_n h_{t-1} + b'_n))
+
+    `x_t` is the input, `phi` is `activation` (tanh), `sigma` is
+    `recurrent_activation` (the sigmoid) and `*` the product of elements. The
+    weights `kernel` W, `recurrent_kernel` U and `bias` b hold the columns of
+    the gates in the order z, r, n.
+
+    Reference: Cho et al., 2014, "Learning phrase representations using RNN
+    encoder-decoder for statistical machine translation",
+    https://arxiv.org/abs/1406.1078.
 
     Args:
-        units: Positive integer.
-        Others: Those of `keras.layers.GRUCell`.
+        units: Positive integer, size of the state.
+        **kwargs: Arguments of `keras.layers.GRUCell`.
 
     Call arguments:
         inputs: x_t.
         states: List of h_{t-1}.
-        training: Whether dropout acts.
+        training: Whether to apply dropout.
 
     Input shape: `(batch, features)`; states `(batch, units)`.
 
-    Output shape: h_t `(batch, units)`, and the list of it.
+    Output shape: h_t `(batch, units)`, and the list of h_t.
 
-    Example, where the gates are open by half, and the candidate is 0:
+    Example, where the gates are 0.5 and the candidate is 0:
 
     >>> cell = GRUCell(
     ...     1, kernel_initializer="zeros", recurrent_initializer="zeros"
     ... )
     >>> h, _ = cell(ops.ones((1, 1)), [ops.ones((1, 1))])
-    >>> float(h[0, 0])
+    >>> float(h[0, 0])  # 0.5 * 1 + 0.5 * 0
     0.5
     """
 
-    def call(self, inputs, states, training=False):
-        states = keras.tree.flatten(states)
-        a, product = products_of_step(self, inputs, states[0], training)
-        equations = (
-            ResetAfterEquations if self.reset_after else ResetBeforeEquations
-        )(self.activation, self.recurrent_activation)
-        (h,), _ = equations.step(a, states, product)
-        return h, [h]
+    def call(
+        self,
+        inputs: Tensor,
+        states: Tensor | Sequence[Tensor],
+        training: bool = False,
+    ) -> tuple[Tensor, list[Tensor]]:
+        state = GRUState(*keras.tree.flatten(states))
+        a, recurrent = step_projections(self, inputs, state.h, training)
+        equations = gru_equations(
+            self.activation, self.recurrent_activation, self.reset_after
+        )
+        state, _ = equations.forward(a, state, recurrent)
+        return state.h, [state.h]
+
+
+class GRUState(NamedTuple):
+    """State of a GRU, or the gradient with respect to it.
+
+    Args:
+        h: Tensor `(batch, units)`, hidden state.
+    """
+
+    h: Tensor
+
+
+class ResetAfterResiduals(NamedTuple):
+    """Values of a time step that its gradient needs, `(batch, units)` each.
+
+    Args:
+        z: Update gate.
+        r: Reset gate.
+        n: Candidate.
+        u_n: Recurrent projection of the candidate, U_n h_{t-1} + b'_n.
+    """
+
+    z: Tensor
+    r: Tensor
+    n: Tensor
+    u_n: Tensor
+
+
+class ResetBeforeResiduals(NamedTuple):
+    """Values of a time step that its gradient needs, `(batch, units)` each.
+
+    Args:
+        z: Update gate.
+        r: Reset gate.
+        n: Candidate.
+    """
+
+    z: Tensor
+    r: Tensor
+    n: Tensor
 
 
 class ResetAfterEquations:
-    """Those of a unit that resets after the product, and their adjoint.
+    """Equations of a GRU with `reset_after=True`, and their gradients.
 
-    See `dlunits.layers.rnn.bptt.BackpropagationThroughTime` for what they are
-    asked for.
+    Forward: the equations of `GRUCell`, with the input projection
+    a_t = W x_t + b given and u_t = U h_{t-1} + b'.
 
-    Example, where the gates are open by half, and the candidate is 0:
+    Backward, with d_y for the gradient of the loss with respect to y, and t
+    left out:
 
-    >>> from dlunits.layers.rnn.recurrent_kernel import RecurrentKernel
-    >>> tanh, sigmoid = keras.activations.tanh, keras.activations.sigmoid
-    >>> a, U = ops.zeros((1, 3)), RecurrentKernel(ops.zeros((1, 3)))
-    >>> equations = ResetAfterEquations(tanh, sigmoid)
-    >>> (h,), _ = equations.step(a, (ops.ones((1, 1)),), U)
-    >>> float(h[0, 0])
+        d_a_n    = d_h * (1 - z) * phi'(a_n + r * u_n)
+        d_a_z    = d_h * (h_prev - n) * sigma'(a_z + u_z)
+        d_a_r    = d_a_n * u_n * sigma'(a_r + u_r)
+        d_u      = [d_a_z, d_a_r, d_a_n * r]
+        d_h_prev = d_h * z + U^T d_u
+
+    The derivatives sigma' and phi' are computed from the values of sigma and
+    phi, see `dlunits.activations.derivative_from_output`.
+
+    Args:
+        activation: Function phi.
+        recurrent_activation: Function sigma.
+
+    Example, where the gates are 0.5 and the candidate is 0:
+
+    >>> equations = ResetAfterEquations(
+    ...     keras.activations.tanh, keras.activations.sigmoid
+    ... )
+    >>> a, recurrent = ops.zeros((1, 3)), RecurrentKernel(ops.zeros((1, 3)))
+    >>> state, _ = equations.forward(a, GRUState(ops.ones((1, 1))), recurrent)
+    >>> float(state.h[0, 0])  # 0.5 * 1 + 0.5 * 0
     0.5
     """
 
-    num_kept = 4
-    num_gradients = 2
+    State = GRUState
+    Residuals = ResetAfterResiduals
+    Gradients = ProjectionGradients
 
-    def __init__(self, activation, recurrent_activation):
-        self.f = activation
+    def __init__(
+        self,
+        activation: Callable[[Tensor], Tensor],
+        recurrent_activation: Callable[[Tensor], Tensor],
+    ):
+        self.phi = activation
         self.sigma = recurrent_activation
 
-    def step(self, a, states, product):
-        """One step: a (batch, 3 * units), h (batch, units)"""
-        [h] = states
-        a_z, a_r, a_candidate = ops.split(a, 3, axis=-1)
-        h_z, h_r, h_candidate = ops.split(product(h), 3, axis=-1)
-        update_gate = self.sigma(a_z + h_z)
-        reset_gate = self.sigma(a_r + h_r)
-        candidate = self.f(a_candidate + reset_gate * h_candidate)
-        h = update_gate * h + (1 - update_gate) * candidate
-        return (h,), (update_gate, reset_gate, candidate, h_candidate)
+    def forward(
+        self, a: Tensor, state: GRUState, recurrent: RecurrentKernel
+    ) -> tuple[GRUState, ResetAfterResiduals]:
+        """One time step from a `(batch, 3 * units)` and the state before."""
+        h_prev = state.h
+        a_z, a_r, a_n = ops.split(a, 3, axis=-1)
+        u_z, u_r, u_n = ops.split(recurrent(h_prev), 3, axis=-1)
+        z = self.sigma(a_z + u_z)
+        r = self.sigma(a_r + u_r)
+        n = self.phi(a_n + r * u_n)
+        h = z * h_prev + (1 - z) * n
+        return GRUState(h), ResetAfterResiduals(z, r, n, u_n)
 
-    def adjoint(self, kept, h_before, gradients, product):
-        """Gradient with respect to h_t -> to h_{t-1}; to a_t and U h_{t-1}."""
-        update_gate, reset_gate, candidate, h_candidate = kept
-        [of_h] = gradients
-        d, d_sigma = map(derivative_by_value, (self.f, self.sigma))
-        of_candidate = of_h * (1 - update_gate) * d(candidate)
-        of_z = of_h * (h_before - candidate) * d_sigma(update_gate)
-        of_r = of_candidate * h_candidate * d_sigma(reset_gate)
-        of_a = ops.concatenate([of_z, of_r, of_candidate], axis=-1)
-        of_product = ops.concatenate(
-            [of_z, of_r, of_candidate * reset_gate], axis=-1
-        )
-        of_before = of_h * update_gate + product.adjoint(of_product)
-        return (of_before,), (of_a, of_product)
+    def backward(
+        self,
+        d_state: GRUState,
+        h_prev: Tensor,
+        residuals: ResetAfterResiduals,
+        recurrent: RecurrentKernel,
+    ) -> tuple[GRUState, ProjectionGradients]:
+        """Gradients with respect to the state before and to the projections."""
+        d_h = d_state.h
+        z, r, n, u_n = residuals
+        d_phi = derivative_from_output(self.phi)
+        d_sigma = derivative_from_output(self.sigma)
+        d_a_n = d_h * (1 - z) * d_phi(n)
+        d_a_z = d_h * (h_prev - n) * d_sigma(z)
+        d_a_r = d_a_n * u_n * d_sigma(r)
+        d_a = ops.concatenate([d_a_z, d_a_r, d_a_n], axis=-1)
+        d_u = ops.concatenate([d_a_z, d_a_r, d_a_n * r], axis=-1)
+        d_h_prev = d_h * z + recurrent.state_gradient(d_u)
+        return GRUState(d_h_prev), ProjectionGradients(d_a, d_u)
 
-    def kernel_gradient(self, product, h_before, kept, gradients):
-        return product.kernel_gradient(h_before, gradients[1])
+    def recurrent_kernel_gradient(
+        self,
+        d_projection: ProjectionGradients,
+        h_prev: Tensor,
+        residuals: ResetAfterResiduals,
+        recurrent: RecurrentKernel,
+    ) -> Tensor:
+        """Gradient with respect to U, from all time steps at once."""
+        return recurrent.kernel_gradient(h_prev, d_projection.u)
 
 
-class ResetBeforeEquations(ResetAfterEquations):
-    """Those of a unit that resets before the product, as published.
+class ResetBeforeEquations:
+    """Equations of a GRU with `reset_after=False`, and their gradients.
 
-    Example, where the gates are open by half, and the candidate is 0:
+    Forward: the equations of `GRUCell`, with the input projection
+    a_t = W x_t + b given.
 
-    >>> from dlunits.layers.rnn.recurrent_kernel import RecurrentKernel
-    >>> tanh, sigmoid = keras.activations.tanh, keras.activations.sigmoid
-    >>> a, U = ops.zeros((1, 3)), RecurrentKernel(ops.zeros((1, 3)))
-    >>> equations = ResetBeforeEquations(tanh, sigmoid)
-    >>> (h,), _ = equations.step(a, (ops.ones((1, 1)),), U)
-    >>> float(h[0, 0])
+    Backward, with d_y for the gradient of the loss with respect to y, and t
+    left out:
+
+        d_a_n    = d_h * (1 - z) * phi'(a_n + U_n (r * h_prev))
+        d_rh     = U_n^T d_a_n                 gradient w.r.t. r * h_prev
+        d_a_z    = d_h * (h_prev - n) * sigma'(a_z + U_z h_prev)
+        d_a_r    = d_rh * h_prev * sigma'(a_r + U_r h_prev)
+        d_h_prev = d_h * z + d_rh * r + U_zr^T [d_a_z, d_a_r]
+
+    The derivatives sigma' and phi' are computed from the values of sigma and
+    phi, see `dlunits.activations.derivative_from_output`.
+
+    Args:
+        activation: Function phi.
+        recurrent_activation: Function sigma.
+
+    Example, where the gates are 0.5 and the candidate is 0:
+
+    >>> equations = ResetBeforeEquations(
+    ...     keras.activations.tanh, keras.activations.sigmoid
+    ... )
+    >>> a, recurrent = ops.zeros((1, 3)), RecurrentKernel(ops.zeros((1, 3)))
+    >>> state, _ = equations.forward(a, GRUState(ops.ones((1, 1))), recurrent)
+    >>> float(state.h[0, 0])  # 0.5 * 1 + 0.5 * 0
     0.5
     """
 
-    num_kept = 3
-    num_gradients = 1
+    State = GRUState
+    Residuals = ResetBeforeResiduals
+    Gradients = SharedProjectionGradient
 
-    def step(self, a, states, product):
-        """One step: a (batch, 3 * units), h (batch, units)"""
-        [h] = states
-        a_z, a_r, a_candidate = ops.split(a, 3, axis=-1)
-        h_z, h_r = ops.split(product.of_gates(0, 2)(h), 2, axis=-1)
-        update_gate = self.sigma(a_z + h_z)
-        reset_gate = self.sigma(a_r + h_r)
-        candidate = self.f(a_candidate + product.of_gates(2, 3)(reset_gate * h))
-        h = update_gate * h + (1 - update_gate) * candidate
-        return (h,), (update_gate, reset_gate, candidate)
+    def __init__(
+        self,
+        activation: Callable[[Tensor], Tensor],
+        recurrent_activation: Callable[[Tensor], Tensor],
+    ):
+        self.phi = activation
+        self.sigma = recurrent_activation
 
-    def adjoint(self, kept, h_before, gradients, product):
-        """Gradient with respect to h_t -> to h_{t-1}, and to a_t."""
-        update_gate, reset_gate, candidate = kept
-        [of_h] = gradients
-        d, d_sigma = map(derivative_by_value, (self.f, self.sigma))
-        of_candidate = of_h * (1 - update_gate) * d(candidate)
-        of_reset = product.of_gates(2, 3).adjoint(of_candidate)
-        of_z = of_h * (h_before - candidate) * d_sigma(update_gate)
-        of_r = of_reset * h_before * d_sigma(reset_gate)
-        of_gates = ops.concatenate([of_z, of_r], axis=-1)
-        of_before = (
-            of_h * update_gate
-            + of_reset * reset_gate
-            + product.of_gates(0, 2).adjoint(of_gates)
-        )
-        of_a = ops.concatenate([of_gates, of_candidate], axis=-1)
-        return (of_before,), (of_a,)
+    def forward(
+        self, a: Tensor, state: GRUState, recurrent: RecurrentKernel
+    ) -> tuple[GRUState, ResetBeforeResiduals]:
+        """One time step from a `(batch, 3 * units)` and the state before."""
+        h_prev = state.h
+        U_zr, U_n = recurrent.gate_slice(0, 2), recurrent.gate_slice(2, 3)
+        a_z, a_r, a_n = ops.split(a, 3, axis=-1)
+        u_z, u_r = ops.split(U_zr(h_prev), 2, axis=-1)
+        z = self.sigma(a_z + u_z)
+        r = self.sigma(a_r + u_r)
+        n = self.phi(a_n + U_n(r * h_prev))
+        h = z * h_prev + (1 - z) * n
+        return GRUState(h), ResetBeforeResiduals(z, r, n)
 
-    def kernel_gradient(self, product, h_before, kept, gradients):
-        _, reset_gate, _ = kept
-        [of_a] = gradients
-        units = h_before.shape[-1]
-        of_gates, of_candidate = ops.split(of_a, [2 * units], axis=-1)
+    def backward(
+        self,
+        d_state: GRUState,
+        h_prev: Tensor,
+        residuals: ResetBeforeResiduals,
+        recurrent: RecurrentKernel,
+    ) -> tuple[GRUState, SharedProjectionGradient]:
+        """Gradients with respect to the state before and to the projections."""
+        d_h = d_state.h
+        z, r, n = residuals
+        U_zr, U_n = recurrent.gate_slice(0, 2), recurrent.gate_slice(2, 3)
+        d_phi = derivative_from_output(self.phi)
+        d_sigma = derivative_from_output(self.sigma)
+        d_a_n = d_h * (1 - z) * d_phi(n)
+        d_rh = U_n.state_gradient(d_a_n)
+        d_a_z = d_h * (h_prev - n) * d_sigma(z)
+        d_a_r = d_rh * h_prev * d_sigma(r)
+        d_a_zr = ops.concatenate([d_a_z, d_a_r], axis=-1)
+        d_h_prev = d_h * z + d_rh * r + U_zr.state_gradient(d_a_zr)
+        d_a = ops.concatenate([d_a_zr, d_a_n], axis=-1)
+        return GRUState(d_h_prev), SharedProjectionGradient(d_a)
+
+    def recurrent_kernel_gradient(
+        self,
+        d_projection: SharedProjectionGradient,
+        h_prev: Tensor,
+        residuals: ResetBeforeResiduals,
+        recurrent: RecurrentKernel,
+    ) -> Tensor:
+        """Gradient with respect to U, from all time steps at once."""
+        U_zr, U_n = recurrent.gate_slice(0, 2), recurrent.gate_slice(2, 3)
+        units = h_prev.shape[-1]
+        d_a_zr, d_a_n = ops.split(d_projection.a, [2 * units], axis=-1)
         return ops.concatenate(
             [
-                product.of_gates(0, 2).kernel_gradient(h_before, of_gates),
-                product.of_gates(2, 3).kernel_gradient(
-                    reset_gate * h_before, of_candidate
-                ),
+                U_zr.kernel_gradient(h_prev, d_a_zr),
+                U_n.kernel_gradient(residuals.r * h_prev, d_a_n),
             ],
             axis=-1,
         )
+
+
+def gru_equations(
+    activation: Callable[[Tensor], Tensor],
+    recurrent_activation: Callable[[Tensor], Tensor],
+    reset_after: bool,
+) -> ResetAfterEquations | ResetBeforeEquations:
+    """Returns the equations of a GRU by its argument `reset_after`."""
+    if reset_after:
+        return ResetAfterEquations(activation, recurrent_activation)
+    return ResetBeforeEquations(activation, recurrent_activation)

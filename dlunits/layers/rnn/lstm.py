@@ -1,35 +1,38 @@
-"""Long short-term memory, with backpropagation through time written out."""
+"""Long short-term memory (LSTM) over sequences."""
+
+from typing import Any
 
 import keras
 
-from dlunits.activations import derivative_by_value
+from dlunits.activations import derivative_from_output
 from dlunits.layers.rnn.bptt import BackpropagationThroughTime
 from dlunits.layers.rnn.lstm_cell import LSTMEquations
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LSTM(BackpropagationThroughTime, keras.layers.LSTM):
-    """Long short-term memory over a sequence, trained faster than Keras' own.
+    """Long short-term memory (LSTM) layer with an explicit gradient.
 
-    What `keras.layers.LSTM` is, with its arguments and its weights, which can
-    be exchanged; the same results, too. Gradients are written out, see
-    `dlunits.layers.rnn.bptt.BackpropagationThroughTime`, and
-    `dlunits.layers.LSTMCell` has the equations of a time step.
+    A `keras.layers.LSTM` with the same arguments, weights and results, that
+    trains faster on the CPU. `dlunits.layers.LSTMCell` documents the equations
+    of a time step, `dlunits.layers.rnn.bptt.BackpropagationThroughTime` the
+    computation of the gradient.
 
-    Reference: Hochreiter and Schmidhuber, 1997,
+    Reference: Hochreiter and Schmidhuber, 1997, "Long short-term memory",
     https://doi.org/10.1162/neco.1997.9.8.1735.
 
     Args:
-        units: Positive integer.
-        Others: Those of `keras.layers.LSTM` but `use_cudnn`, keywords. With
+        units: Positive integer, size of the states.
+        **kwargs: Arguments of `keras.layers.LSTM` except `use_cudnn`. With
             activations other than tanh, sigmoid, ReLU, linear and
-            `hard_sigmoid` it runs as Keras' layer does.
+            `hard_sigmoid` the loop of the Keras layer runs.
 
     Call arguments:
         sequences: Tensor.
         initial_state: List of h_0 and c_0, or `None` for zeros.
-        mask: Booleans `(batch, time)`; states stay where it is `False`.
-        training: Whether dropout acts.
+        mask: Boolean tensor `(batch, time)`. The states do not change where it
+            is `False`.
+        training: Whether to apply dropout.
 
     Input shape: `(batch, time, features)`.
 
@@ -40,18 +43,19 @@ class LSTM(BackpropagationThroughTime, keras.layers.LSTM):
 
     >>> import numpy as np
     >>> x = np.ones((2, 5, 3), "float32")
-    >>> ours, stock = LSTM(4), keras.layers.LSTM(4)
-    >>> _ = ours(x), stock(x)
-    >>> ours.set_weights(stock.get_weights())
-    >>> bool(np.allclose(ours(x), stock(x), atol=1e-6))
+    >>> lstm, keras_lstm = LSTM(4), keras.layers.LSTM(4)
+    >>> _ = lstm(x), keras_lstm(x)
+    >>> lstm.set_weights(keras_lstm.get_weights())
+    >>> bool(np.allclose(lstm(x), keras_lstm(x), atol=1e-6))
     True
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(units, use_cudnn=False, **kwargs)
 
-    def equations(self):
-        functions = self.activation, self.recurrent_activation
-        if None in map(derivative_by_value, functions):
+    def equations(self) -> LSTMEquations | None:
+        """Returns the equations of a time step, `None` to use Keras' loop."""
+        activations = self.activation, self.recurrent_activation
+        if None in map(derivative_from_output, activations):
             return None
-        return LSTMEquations(*functions)
+        return LSTMEquations(*activations)

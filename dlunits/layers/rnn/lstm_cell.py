@@ -1,45 +1,58 @@
-"""Long short-term memory, one time step."""
+"""One time step of a long short-term memory (LSTM)."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 from keras import ops
 
-from dlunits.activations import derivative_by_value
-from dlunits.layers.rnn.recurrent_kernel import products_of_step
+from dlunits.activations import derivative_from_output
+from dlunits.layers.rnn.recurrent_kernel import (
+    RecurrentKernel,
+    SharedProjectionGradient,
+    step_projections,
+)
+from dlunits.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LSTMCell(keras.layers.LSTMCell):
-    """One time step of an LSTM, as the equations say it.
+    """Cell of an LSTM: one time step.
 
-    Keras' cell in all but how it reads: the same arguments and the same
-    weights. For a whole sequence take `dlunits.layers.LSTM`, which is faster;
-    use the cell in `keras.layers.RNN` or by itself, step by step.
+    A `keras.layers.LSTMCell` with the same arguments, weights and results.
+    Use it in `keras.layers.RNN`, or step by step. For whole sequences
+    `dlunits.layers.LSTM` is faster.
 
-        i, f, o   = sigma(W x_t + U h_{t-1} + b)   input, forget, output gate
-        candidate = tanh(W x_t + U h_{t-1} + b)
-        c_t       = f * c_{t-1} + i * candidate
-        h_t       = o * tanh(c_t)
+        i_t = sigma(W_i x_t + U_i h_{t-1} + b_i)      input gate
+        f_t = sigma(W_f x_t + U_f h_{t-1} + b_f)      forget gate
+        g_t = phi(W_g x_t + U_g h_{t-1} + b_g)        candidate
+        o_t = sigma(W_o x_t + U_o h_{t-1} + b_o)      output gate
+        c_t = f_t * c_{t-1} + i_t * g_t               cell state
+        h_t = o_t * phi(c_t)                          hidden state
 
-    each with its own columns of W, U and b, in the order i, f, candidate, o.
+    `x_t` is the input, `phi` is `activation` (tanh), `sigma` is
+    `recurrent_activation` (the sigmoid) and `*` the product of elements. The
+    weights `kernel` W, `recurrent_kernel` U and `bias` b hold the columns of
+    the gates in the order i, f, g, o.
 
-    Reference: Hochreiter and Schmidhuber, 1997,
-    https://doi.org/10.1162/neco.1997.9.8.1735; forget gates by Gers et al.,
-    2000, https://doi.org/10.1162/089976600300015015.
+    References: Hochreiter and Schmidhuber, 1997, "Long short-term memory",
+    https://doi.org/10.1162/neco.1997.9.8.1735; for the forget gate, Gers et
+    al., 2000, https://doi.org/10.1162/089976600300015015.
 
     Args:
-        units: Positive integer.
-        Others: Those of `keras.layers.LSTMCell`.
+        units: Positive integer, size of the states.
+        **kwargs: Arguments of `keras.layers.LSTMCell`.
 
     Call arguments:
         inputs: x_t.
         states: List of h_{t-1} and c_{t-1}.
-        training: Whether dropout acts.
+        training: Whether to apply dropout.
 
     Input shape: `(batch, features)`; states `(batch, units)`.
 
     Output shape: h_t `(batch, units)`, and the list of h_t and c_t.
 
-    Example, where all gates are open by half, and the candidate is 0:
+    Example, where all gates are 0.5 and the candidate is 0:
 
     >>> cell = LSTMCell(1, kernel_initializer="zeros", unit_forget_bias=False)
     >>> x, states = ops.ones((1, 1)), [ops.zeros((1, 1)), ops.ones((1, 1))]
@@ -48,67 +61,137 @@ class LSTMCell(keras.layers.LSTMCell):
     (0.5, 0.231)
     """
 
-    def call(self, inputs, states, training=False):
-        a, product = products_of_step(self, inputs, states[0], training)
+    def call(
+        self, inputs: Tensor, states: Sequence[Tensor], training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
+        state = LSTMState(*states)
+        a, recurrent = step_projections(self, inputs, state.h, training)
         equations = LSTMEquations(self.activation, self.recurrent_activation)
-        states, _ = equations.step(a, states, product)
-        return states[0], list(states)
+        state, _ = equations.forward(a, state, recurrent)
+        return state.h, list(state)
+
+
+class LSTMState(NamedTuple):
+    """State of an LSTM, or the gradient with respect to it.
+
+    Args:
+        h: Tensor `(batch, units)`, hidden state.
+        c: Tensor `(batch, units)`, cell state.
+    """
+
+    h: Tensor
+    c: Tensor
+
+
+class LSTMResiduals(NamedTuple):
+    """Values of a time step that its gradient needs, `(batch, units)` each.
+
+    Args:
+        i: Input gate.
+        f: Forget gate.
+        g: Candidate.
+        o: Output gate.
+        c_prev: Cell state before the time step.
+    """
+
+    i: Tensor
+    f: Tensor
+    g: Tensor
+    o: Tensor
+    c_prev: Tensor
 
 
 class LSTMEquations:
-    """The equations of an LSTM and their adjoint.
+    """Equations of an LSTM at one time step, and their gradients.
 
-    See `dlunits.layers.rnn.bptt.BackpropagationThroughTime` for what they are
-    asked for.
+    Forward: the equations of `LSTMCell`, with the input projection
+    a_t = W x_t + b given.
 
-    Example, where all gates are open by half, and the candidate is 0:
+    Backward, with d_y for the gradient of the loss with respect to y, d_h and
+    d_c those with respect to h_t and c_t, and t left out:
 
-    >>> from dlunits.layers.rnn.recurrent_kernel import RecurrentKernel
-    >>> tanh, sigmoid = keras.activations.tanh, keras.activations.sigmoid
-    >>> U, states = ops.zeros((1, 4)), (ops.zeros((1, 1)), ops.ones((1, 1)))
-    >>> equations = LSTMEquations(tanh, sigmoid)
-    >>> (_, c), kept = equations.step(U, states, RecurrentKernel(U))
-    >>> float(c[0, 0])
+        d_c      = d_c + d_h * o * phi'(c)
+        d_a_i    = d_c * g * sigma'(a_i + U_i h_prev)
+        d_a_f    = d_c * c_prev * sigma'(a_f + U_f h_prev)
+        d_a_g    = d_c * i * phi'(a_g + U_g h_prev)
+        d_a_o    = d_h * phi(c) * sigma'(a_o + U_o h_prev)
+        d_h_prev = U^T d_a
+        d_c_prev = d_c * f
+
+    The derivatives sigma' and phi' are computed from the values of sigma and
+    phi, see `dlunits.activations.derivative_from_output`.
+
+    Args:
+        activation: Function phi.
+        recurrent_activation: Function sigma.
+
+    Example, where all gates are 0.5 and the candidate is 0:
+
+    >>> equations = LSTMEquations(
+    ...     keras.activations.tanh, keras.activations.sigmoid
+    ... )
+    >>> a, recurrent = ops.zeros((1, 4)), RecurrentKernel(ops.zeros((1, 4)))
+    >>> state = LSTMState(h=ops.zeros((1, 1)), c=ops.ones((1, 1)))
+    >>> state, _ = equations.forward(a, state, recurrent)
+    >>> float(state.c[0, 0])  # 0.5 * 1 + 0.5 * 0
     0.5
     """
 
-    num_kept = 5
-    num_gradients = 1
+    State = LSTMState
+    Residuals = LSTMResiduals
+    Gradients = SharedProjectionGradient
 
-    def __init__(self, activation, recurrent_activation):
-        self.f = activation
+    def __init__(
+        self,
+        activation: Callable[[Tensor], Tensor],
+        recurrent_activation: Callable[[Tensor], Tensor],
+    ):
+        self.phi = activation
         self.sigma = recurrent_activation
 
-    def step(self, a, states, product):
-        """One step: a (batch, 4 * units); h and c (batch, units)"""
-        h, c_before = states
-        i, f, candidate, o = ops.split(a + product(h), 4, axis=-1)
-        input_gate = self.sigma(i)
-        forget_gate = self.sigma(f)
-        candidate = self.f(candidate)
-        output_gate = self.sigma(o)
-        c = forget_gate * c_before + input_gate * candidate
-        h = output_gate * self.f(c)
-        kept = input_gate, forget_gate, candidate, output_gate, c_before
-        return (h, c), kept
+    def forward(
+        self, a: Tensor, state: LSTMState, recurrent: RecurrentKernel
+    ) -> tuple[LSTMState, LSTMResiduals]:
+        """One time step from a `(batch, 4 * units)` and the state before."""
+        h_prev, c_prev = state
+        a_i, a_f, a_g, a_o = ops.split(a + recurrent(h_prev), 4, axis=-1)
+        i = self.sigma(a_i)
+        f = self.sigma(a_f)
+        g = self.phi(a_g)
+        o = self.sigma(a_o)
+        c = f * c_prev + i * g
+        h = o * self.phi(c)
+        return LSTMState(h, c), LSTMResiduals(i, f, g, o, c_prev)
 
-    def adjoint(self, kept, h_before, gradients, product):
-        """Gradients with respect to h_t and c_t -> to the step before."""
-        input_gate, forget_gate, candidate, output_gate, c_before = kept
-        of_h, of_c = gradients
-        d, d_sigma = map(derivative_by_value, (self.f, self.sigma))
-        f_of_c = self.f(forget_gate * c_before + input_gate * candidate)
-        of_c = of_c + of_h * output_gate * d(f_of_c)
-        of_a = ops.concatenate(
-            [
-                of_c * candidate * d_sigma(input_gate),
-                of_c * c_before * d_sigma(forget_gate),
-                of_c * input_gate * d(candidate),
-                of_h * f_of_c * d_sigma(output_gate),
-            ],
-            axis=-1,
-        )
-        return (product.adjoint(of_a), of_c * forget_gate), (of_a,)
+    def backward(
+        self,
+        d_state: LSTMState,
+        h_prev: Tensor,
+        residuals: LSTMResiduals,
+        recurrent: RecurrentKernel,
+    ) -> tuple[LSTMState, SharedProjectionGradient]:
+        """Gradients with respect to the state before and to the projections."""
+        d_h, d_c = d_state
+        i, f, g, o, c_prev = residuals
+        d_phi = derivative_from_output(self.phi)
+        d_sigma = derivative_from_output(self.sigma)
+        phi_c = self.phi(f * c_prev + i * g)
+        d_c = d_c + d_h * o * d_phi(phi_c)
+        d_a_i = d_c * g * d_sigma(i)
+        d_a_f = d_c * c_prev * d_sigma(f)
+        d_a_g = d_c * i * d_phi(g)
+        d_a_o = d_h * phi_c * d_sigma(o)
+        d_a = ops.concatenate([d_a_i, d_a_f, d_a_g, d_a_o], axis=-1)
+        d_h_prev = recurrent.state_gradient(d_a)
+        d_c_prev = d_c * f
+        return LSTMState(d_h_prev, d_c_prev), SharedProjectionGradient(d_a)
 
-    def kernel_gradient(self, product, h_before, kept, gradients):
-        return product.kernel_gradient(h_before, gradients[0])
+    def recurrent_kernel_gradient(
+        self,
+        d_projection: SharedProjectionGradient,
+        h_prev: Tensor,
+        residuals: LSTMResiduals,
+        recurrent: RecurrentKernel,
+    ) -> Tensor:
+        """Gradient with respect to U, from all time steps at once."""
+        return recurrent.kernel_gradient(h_prev, d_projection.u)

@@ -1,166 +1,234 @@
-"""The two products of a recurrent layer: of its inputs, and of its states."""
+"""Input and recurrent projections of a recurrent layer."""
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import keras
 from keras import ops
+
+from dlunits.typing import Tensor
+
+
+class ProjectionGradients(NamedTuple):
+    """Gradients with respect to the two projections of a recurrent cell.
+
+        a_t = W x_t + b           input projection
+        u_t = U h_{t-1} + b'      recurrent projection
+
+    A cell that uses only the sum `a_t + u_t` has one gradient for both; see
+    `SharedProjectionGradient`.
+
+    Args:
+        a: Gradient with respect to the input projection, tensor
+            `(batch, gates * units)`, or `(time, batch, gates * units)`.
+        u: Gradient with respect to the recurrent projection, of the same
+            shape.
+    """
+
+    a: Tensor
+    u: Tensor
+
+
+class SharedProjectionGradient(NamedTuple):
+    """Gradient of a cell that uses only the sum of its two projections.
+
+    Args:
+        a: Gradient with respect to the input projection. `u`, the gradient
+            with respect to the recurrent projection, is the same tensor.
+    """
+
+    a: Tensor
+
+    @property
+    def u(self) -> Tensor:
+        """Gradient with respect to the recurrent projection."""
+        return self.a
 
 
 class RecurrentKernel:
-    """h U + b, with what backpropagation through time needs of it.
+    """Recurrent projection u = U h + b', with its gradients.
 
-    With dropout each gate has a mask of its own, the same at every time step:
+    With recurrent dropout each gate k has its own mask m_k, which is the same
+    at every time step:
 
-        [ (h * m_1) U_1 + b_1, (h * m_2) U_2 + b_2, ... ]
+        u_k = U_k (h * m_k) + b'_k
 
     Reference: Gal and Ghahramani, 2016, "A theoretically grounded application
     of dropout in recurrent neural networks",
     https://arxiv.org/abs/1512.05287.
 
     Args:
-        kernel: Tensor `(units, gates * units)`, U.
-        bias: Tensor `(gates * units,)`, b, or `None`.
-        dropout_masks: Tuple of tensors `(batch, units)`, one a gate; empty
-            without dropout.
+        kernel: Tensor `(units, gates * units)`, the columns U_k of all gates.
+        bias: Tensor `(gates * units,)`, b', or `None` for no bias.
+        dropout_masks: Sequence of tensors `(batch, units)`, one per gate;
+            empty for no dropout.
 
     Example, two gates of one unit:
 
-    >>> product = RecurrentKernel(ops.convert_to_tensor([[2.0, 3.0]]))
-    >>> ops.convert_to_numpy(product(ops.ones((1, 1)))).tolist()
+    >>> recurrent = RecurrentKernel(ops.convert_to_tensor([[2.0, 3.0]]))
+    >>> ops.convert_to_numpy(recurrent(ops.ones((1, 1)))).tolist()
     [[2.0, 3.0]]
-    >>> ops.convert_to_numpy(product.adjoint(ops.ones((1, 2)))).tolist()
+    >>> d_h = recurrent.state_gradient(ops.ones((1, 2)))
+    >>> ops.convert_to_numpy(d_h).tolist()  # 2 + 3
     [[5.0]]
     """
 
-    def __init__(self, kernel, bias=None, dropout_masks=()):
+    def __init__(
+        self,
+        kernel: Tensor,
+        bias: Tensor | None = None,
+        dropout_masks: Sequence[Tensor] = (),
+    ):
         self.kernel = kernel
         self.bias = bias
         self.dropout_masks = tuple(dropout_masks)
 
-    def __call__(self, h):
-        """(batch, units) -> (batch, gates * units)"""
+    def __call__(self, h: Tensor) -> Tensor:
+        """Returns u, `(batch, units)` -> `(batch, gates * units)`."""
         if self.dropout_masks:
             gates = [
-                ops.matmul(h * mask, kernel) for mask, kernel in self.gates()
+                ops.matmul(h * mask, kernel)
+                for mask, kernel in self.masked_gates()
             ]
-            product = ops.concatenate(gates, axis=-1)
+            u = ops.concatenate(gates, axis=-1)
         else:
-            product = ops.matmul(h, self.kernel)
-        return product if self.bias is None else product + self.bias
+            u = ops.matmul(h, self.kernel)
+        return u if self.bias is None else u + self.bias
 
-    def of_gates(self, first, last):
-        """The product of the gates `first` to before `last` alone."""
+    def gate_slice(self, start: int, stop: int) -> "RecurrentKernel":
+        """Returns the recurrent kernel of the gates `start` to `stop - 1`."""
         units = self.kernel.shape[0]
-        columns = slice(first * units, last * units)
+        columns = slice(start * units, stop * units)
         return RecurrentKernel(
             self.kernel[:, columns],
             None if self.bias is None else self.bias[columns],
-            self.dropout_masks[first:last],
+            self.dropout_masks[start:stop],
         )
 
-    def adjoint(self, gradient):
-        """From the gradient of the product to that of the state.
+    def state_gradient(self, d_u: Tensor) -> Tensor:
+        """Gradient with respect to h, d_h = U^T d_u.
 
-        (batch, gates * units) -> (batch, units)
+        `(batch, gates * units)` -> `(batch, units)`
         """
         if not self.dropout_masks:
-            return ops.matmul(gradient, ops.transpose(self.kernel))
-        parts = ops.split(gradient, len(self.dropout_masks), axis=-1)
+            return ops.matmul(d_u, ops.transpose(self.kernel))
+        gates = ops.split(d_u, len(self.dropout_masks), axis=-1)
         return sum(
-            ops.matmul(part, ops.transpose(kernel)) * mask
-            for part, (mask, kernel) in zip(parts, self.gates(), strict=True)
+            ops.matmul(gate, ops.transpose(kernel)) * mask
+            for gate, (mask, kernel) in zip(
+                gates, self.masked_gates(), strict=True
+            )
         )
 
-    def kernel_gradient(self, h, gradient):
-        """Sums over batch and time: one product for each shared weight.
+    def kernel_gradient(self, h: Tensor, d_u: Tensor) -> Tensor:
+        """Gradient with respect to U, summed over batch and time.
 
-        (time, batch, units), (time, batch, gates * units)
-            -> (units, gates * units)
+        `(time, batch, units)`, `(time, batch, gates * units)`
+            -> `(units, gates * units)`
         """
         if not self.dropout_masks:
-            return ops.matmul(ops.transpose(rows(h)), rows(gradient))
-        parts = ops.split(gradient, len(self.dropout_masks), axis=-1)
-        gates = [
-            ops.matmul(ops.transpose(rows(h * mask)), rows(part))
-            for part, mask in zip(parts, self.dropout_masks, strict=True)
+            return ops.matmul(ops.transpose(to_matrix(h)), to_matrix(d_u))
+        gates = ops.split(d_u, len(self.dropout_masks), axis=-1)
+        gradients = [
+            ops.matmul(ops.transpose(to_matrix(h * mask)), to_matrix(gate))
+            for gate, mask in zip(gates, self.dropout_masks, strict=True)
         ]
-        return ops.concatenate(gates, axis=-1)
+        return ops.concatenate(gradients, axis=-1)
 
-    def bias_gradient(self, gradient):
-        """(time, batch, gates * units) -> (gates * units,)"""
-        return ops.sum(gradient, axis=(0, 1))
+    def bias_gradient(self, d_u: Tensor) -> Tensor:
+        """Gradient with respect to b', summed over batch and time.
 
-    def gates(self):
-        """Pairs of dropout mask and kernel."""
+        `(time, batch, gates * units)` -> `(gates * units,)`
+        """
+        return ops.sum(d_u, axis=(0, 1))
+
+    def masked_gates(self) -> Iterable[tuple[Tensor, Tensor]]:
+        """Pairs of dropout mask and kernel, one per gate."""
         num_gates = len(self.dropout_masks)
         kernels = ops.split(self.kernel, num_gates, axis=-1)
         return zip(self.dropout_masks, kernels, strict=True)
 
 
-def input_product(cell, x, masks):
-    """Gives x W + b of a Keras cell, one product for all time steps.
+def input_projection(
+    cell: keras.layers.Layer, x: Tensor, dropout_masks: Sequence[Tensor]
+) -> Tensor:
+    """Input projection a = W x + b of a Keras cell, for all time steps at once.
 
-    (..., batch, features) -> (..., batch, gates * units)
+    `(..., batch, features)` -> `(..., batch, gates * units)`
     """
     kernel = ops.cast(cell.kernel, x.dtype)
-    if len(masks) > 1:
-        pairs = RecurrentKernel(kernel, None, masks).gates()
-        gates = [product_of_rows(x * mask, kernel) for mask, kernel in pairs]
+    if len(dropout_masks) > 1:
+        pairs = RecurrentKernel(kernel, None, dropout_masks).masked_gates()
+        gates = [matmul_last_axis(x * mask, gate) for mask, gate in pairs]
         a = ops.concatenate(gates, axis=-1)
     else:
-        for mask in masks:  # one for all gates
+        for mask in dropout_masks:  # one mask for all gates
             x = x * mask
-        a = product_of_rows(x, kernel)
-    bias, _ = biases(cell, x.dtype)
+        a = matmul_last_axis(x, kernel)
+    bias, _ = input_and_recurrent_bias(cell, x.dtype)
     return a if bias is None else a + bias
 
 
-def recurrent_product(cell, dtype, masks):
-    """The `RecurrentKernel` of a Keras cell."""
+def recurrent_kernel(
+    cell: keras.layers.Layer, dtype: str, dropout_masks: Sequence[Tensor]
+) -> RecurrentKernel:
+    """Returns the `RecurrentKernel` of a Keras cell."""
     kernel = ops.cast(cell.recurrent_kernel, dtype)
-    return RecurrentKernel(kernel, biases(cell, dtype)[1], masks)
+    _, bias = input_and_recurrent_bias(cell, dtype)
+    return RecurrentKernel(kernel, bias, dropout_masks)
 
 
-def products_of_step(cell, x, h, training):
-    """Both, for one time step: x W + b, and the product for h."""
+def step_projections(
+    cell: keras.layers.Layer, x: Tensor, h: Tensor, training: bool
+) -> tuple[Tensor, RecurrentKernel]:
+    """Input projection and recurrent kernel of a Keras cell, one time step.
+
+    `(batch, features)`, `(batch, units)` -> `(batch, gates * units)`, kernel
+    """
+    input_masks = dropout_masks(
+        cell.dropout, training, cell.get_dropout_mask, x
+    )
+    recurrent_masks = dropout_masks(
+        cell.recurrent_dropout, training, cell.get_recurrent_dropout_mask, h
+    )
     return (
-        input_product(
-            cell,
-            x,
-            dropout_masks(cell.dropout, training, cell.get_dropout_mask, x),
-        ),
-        recurrent_product(
-            cell,
-            h.dtype,
-            dropout_masks(
-                cell.recurrent_dropout,
-                training,
-                cell.get_recurrent_dropout_mask,
-                h,
-            ),
-        ),
+        input_projection(cell, x, input_masks),
+        recurrent_kernel(cell, h.dtype, recurrent_masks),
     )
 
 
-def dropout_masks(rate, training, draw, x):
-    """As Keras draws them, for x of `(batch, size)`: none, or one a gate."""
+def dropout_masks(
+    rate: float,
+    training: bool | None,
+    get_mask: Callable[[Tensor], Tensor | Sequence[Tensor]],
+    x: Tensor,
+) -> tuple[Tensor, ...]:
+    """Dropout masks of a Keras cell for x of shape `(batch, size)`.
+
+    Empty without dropout, else one mask for all gates or one per gate.
+    """
     if not training or not 0 < rate < 1:
         return ()
-    masks = draw(x)
+    masks = get_mask(x)
     return tuple(masks) if isinstance(masks, list | tuple) else (masks,)
 
 
-def biases(cell, dtype):
-    """That of the inputs and that of the states, `None` where there is none."""
+def input_and_recurrent_bias(
+    cell: keras.layers.Layer, dtype: str
+) -> tuple[Tensor | None, Tensor | None]:
+    """Biases b and b' of a Keras cell, `None` where it has none."""
     if cell.bias is None:
         return None, None
     bias = ops.cast(cell.bias, dtype)
     return (bias, None) if len(bias.shape) == 1 else (bias[0], bias[1])
 
 
-def product_of_rows(x, kernel):
-    """(..., features) -> (..., size), as one product of two matrices."""
-    y = ops.matmul(rows(x), kernel)
+def matmul_last_axis(x: Tensor, kernel: Tensor) -> Tensor:
+    """One matrix product, `(..., features)` -> `(..., size)`."""
+    y = ops.matmul(to_matrix(x), kernel)
     return ops.reshape(y, (*ops.shape(x)[:-1], kernel.shape[-1]))
 
 
-def rows(x):
-    """(..., size) -> (rows, size)"""
+def to_matrix(x: Tensor) -> Tensor:
+    """Reshapes `(..., size)` to `(rows, size)`."""
     return ops.reshape(x, (-1, x.shape[-1]))

@@ -1,34 +1,37 @@
-"""A simple recurrent network, backpropagation through time written out."""
+"""Simple recurrent network over sequences."""
 
 import keras
 
-from dlunits.activations import derivative_by_value
+from dlunits.activations import derivative_from_output
 from dlunits.layers.rnn.bptt import BackpropagationThroughTime
 from dlunits.layers.rnn.simple_rnn_cell import SimpleRNNEquations
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class SimpleRNN(BackpropagationThroughTime, keras.layers.SimpleRNN):
-    """A simple recurrent network over a sequence, trained faster than Keras'.
+    """Simple (Elman) recurrent layer with an explicit gradient.
 
-    What `keras.layers.SimpleRNN` is, with its arguments and its weights, which
-    can be exchanged; the same results, too. Gradients are written out, see
-    `dlunits.layers.rnn.bptt.BackpropagationThroughTime`, and
-    `dlunits.layers.SimpleRNNCell` has the equation of a time step.
+    A `keras.layers.SimpleRNN` with the same arguments, weights and results,
+    that trains faster on the CPU. `dlunits.layers.SimpleRNNCell` documents the
+    equation of a time step, and
+    `dlunits.layers.rnn.bptt.BackpropagationThroughTime` the computation of the
+    gradient.
 
-    Reference: Elman, 1990, https://doi.org/10.1207/s15516709cog1402_1.
+    Reference: Elman, 1990, "Finding structure in time",
+    https://doi.org/10.1207/s15516709cog1402_1.
 
     Args:
-        units: Positive integer.
-        Others: Those of `keras.layers.SimpleRNN`, keywords. With an activation
-            other than tanh, sigmoid, ReLU, linear and `hard_sigmoid` it runs
-            as Keras' layer does.
+        units: Positive integer, size of the state.
+        **kwargs: Arguments of `keras.layers.SimpleRNN`. With an activation
+            other than tanh, sigmoid, ReLU, linear and `hard_sigmoid` the loop
+            of the Keras layer runs.
 
     Call arguments:
         sequences: Tensor.
         initial_state: List of h_0, or `None` for zeros.
-        mask: Booleans `(batch, time)`; states stay where it is `False`.
-        training: Whether dropout acts.
+        mask: Boolean tensor `(batch, time)`. The state does not change where
+            it is `False`.
+        training: Whether to apply dropout.
 
     Input shape: `(batch, time, features)`.
 
@@ -39,14 +42,15 @@ class SimpleRNN(BackpropagationThroughTime, keras.layers.SimpleRNN):
 
     >>> import numpy as np
     >>> x = np.ones((2, 5, 3), "float32")
-    >>> ours, stock = SimpleRNN(4), keras.layers.SimpleRNN(4)
-    >>> _ = ours(x), stock(x)
-    >>> ours.set_weights(stock.get_weights())
-    >>> bool(np.allclose(ours(x), stock(x), atol=1e-6))
+    >>> rnn, keras_rnn = SimpleRNN(4), keras.layers.SimpleRNN(4)
+    >>> _ = rnn(x), keras_rnn(x)
+    >>> rnn.set_weights(keras_rnn.get_weights())
+    >>> bool(np.allclose(rnn(x), keras_rnn(x), atol=1e-6))
     True
     """
 
-    def equations(self):
-        if derivative_by_value(self.activation) is None:
+    def equations(self) -> SimpleRNNEquations | None:
+        """Returns the equation of a time step, `None` to use Keras' loop."""
+        if derivative_from_output(self.activation) is None:
             return None
         return SimpleRNNEquations(self.activation)

@@ -1,38 +1,47 @@
-"""A fully recurrent network, one time step."""
+"""One time step of a simple recurrent network."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 
-from dlunits.activations import derivative_by_value
-from dlunits.layers.rnn.recurrent_kernel import products_of_step
+from dlunits.activations import derivative_from_output
+from dlunits.layers.rnn.recurrent_kernel import (
+    RecurrentKernel,
+    SharedProjectionGradient,
+    step_projections,
+)
+from dlunits.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class SimpleRNNCell(keras.layers.SimpleRNNCell):
-    """One time step of a simple recurrent network, as the equation says it.
+    """Cell of a simple recurrent network: one time step.
 
-    Keras' cell in all but how it reads: the same arguments and the same
-    weights. For a whole sequence take `dlunits.layers.SimpleRNN`, which is
-    faster; use the cell in `keras.layers.RNN` or by itself, step by step.
+    A `keras.layers.SimpleRNNCell` with the same arguments, weights and
+    results. Use it in `keras.layers.RNN`, or step by step. For whole
+    sequences `dlunits.layers.SimpleRNN` is faster.
 
-        h_t = f(W x_t + U h_{t-1} + b)
+        h_t = phi(W x_t + U h_{t-1} + b)
 
-    with f = tanh, the input x, the state h, kernel W, recurrent kernel U and
-    bias b.
+    `x_t` is the input, `h_t` the hidden state, `phi` is `activation` (tanh),
+    W is `kernel`, U is `recurrent_kernel` and b is `bias`.
 
-    Reference: Elman, 1990, https://doi.org/10.1207/s15516709cog1402_1.
+    Reference: Elman, 1990, "Finding structure in time",
+    https://doi.org/10.1207/s15516709cog1402_1.
 
     Args:
-        units: Positive integer.
-        Others: Those of `keras.layers.SimpleRNNCell`.
+        units: Positive integer, size of the state.
+        **kwargs: Arguments of `keras.layers.SimpleRNNCell`.
 
     Call arguments:
         inputs: x_t.
         states: List of h_{t-1}.
-        training: Whether dropout acts.
+        training: Whether to apply dropout.
 
     Input shape: `(batch, features)`; states `(batch, units)`.
 
-    Output shape: h_t `(batch, units)`, and the list of it.
+    Output shape: h_t `(batch, units)`, and the list of h_t.
 
     Example:
 
@@ -45,47 +54,102 @@ class SimpleRNNCell(keras.layers.SimpleRNNCell):
     0.964
     """
 
-    def call(self, inputs, states, training=False):
-        states = keras.tree.flatten(states)
-        a, product = products_of_step(self, inputs, states[0], training)
-        (h,), _ = SimpleRNNEquations(self.activation).step(a, states, product)
-        return h, [h]
+    def call(
+        self,
+        inputs: Tensor,
+        states: Tensor | Sequence[Tensor],
+        training: bool = False,
+    ) -> tuple[Tensor, list[Tensor]]:
+        state = SimpleRNNState(*keras.tree.flatten(states))
+        a, recurrent = step_projections(self, inputs, state.h, training)
+        equations = SimpleRNNEquations(self.activation)
+        state, _ = equations.forward(a, state, recurrent)
+        return state.h, [state.h]
+
+
+class SimpleRNNState(NamedTuple):
+    """State of a simple recurrent network, or the gradient w.r.t. it.
+
+    Args:
+        h: Tensor `(batch, units)`, hidden state.
+    """
+
+    h: Tensor
+
+
+class SimpleRNNResiduals(NamedTuple):
+    """Values of a time step that its gradient needs.
+
+    Args:
+        h: Tensor `(batch, units)`, hidden state after the time step.
+    """
+
+    h: Tensor
 
 
 class SimpleRNNEquations:
-    """The equation of a simple recurrent network and its adjoint.
+    """Equation of a simple recurrent network, and its gradients.
 
-    See `dlunits.layers.rnn.bptt.BackpropagationThroughTime` for what they are
-    asked for.
+    Forward: the equation of `SimpleRNNCell`, with the input projection
+    a_t = W x_t + b given.
 
-    Example, whose slope is 1 where h = tanh(0):
+    Backward, with d_y for the gradient of the loss with respect to y, and t
+    left out:
 
-    >>> from dlunits.layers.rnn.recurrent_kernel import RecurrentKernel
+        d_a      = d_h * phi'(a + U h_prev)
+        d_h_prev = U^T d_a
+
+    The derivative phi' is computed from h = phi(a + U h_prev), see
+    `dlunits.activations.derivative_from_output`.
+
+    Args:
+        activation: Function phi.
+
+    Example, where h = tanh(0), at which the slope is 1:
+
     >>> equations = SimpleRNNEquations(keras.activations.tanh)
-    >>> zero, product = keras.ops.zeros((1, 1)), RecurrentKernel([[3.0]])
-    >>> (h,), kept = equations.step(zero, (zero,), product)
-    >>> _, (of_a,) = equations.adjoint(kept, zero, (zero + 2,), product)
-    >>> float(of_a[0, 0])
-    2.0
+    >>> zero, recurrent = keras.ops.zeros((1, 1)), RecurrentKernel([[3.0]])
+    >>> _, residuals = equations.forward(zero, SimpleRNNState(zero), recurrent)
+    >>> d_state, d_projection = equations.backward(
+    ...     SimpleRNNState(zero + 2), zero, residuals, recurrent
+    ... )
+    >>> float(d_projection.a[0, 0]), float(d_state.h[0, 0])  # 2 * 1, 3 * 2
+    (2.0, 6.0)
     """
 
-    num_kept = 1
-    num_gradients = 1
+    State = SimpleRNNState
+    Residuals = SimpleRNNResiduals
+    Gradients = SharedProjectionGradient
 
-    def __init__(self, activation):
-        self.f = activation
+    def __init__(self, activation: Callable[[Tensor], Tensor]):
+        self.phi = activation
 
-    def step(self, a, states, product):
-        """One step: a and h (batch, units)"""
-        [h] = states
-        h = self.f(a + product(h))
-        return (h,), (h,)
+    def forward(
+        self, a: Tensor, state: SimpleRNNState, recurrent: RecurrentKernel
+    ) -> tuple[SimpleRNNState, SimpleRNNResiduals]:
+        """One time step from a `(batch, units)` and the state before."""
+        h = self.phi(a + recurrent(state.h))
+        return SimpleRNNState(h), SimpleRNNResiduals(h)
 
-    def adjoint(self, kept, h_before, gradients, product):
-        """Gradient with respect to h_t -> to h_{t-1}, and to a_t."""
-        [h], [of_h] = kept, gradients
-        of_a = of_h * derivative_by_value(self.f)(h)
-        return (product.adjoint(of_a),), (of_a,)
+    def backward(
+        self,
+        d_state: SimpleRNNState,
+        h_prev: Tensor,
+        residuals: SimpleRNNResiduals,
+        recurrent: RecurrentKernel,
+    ) -> tuple[SimpleRNNState, SharedProjectionGradient]:
+        """Gradients with respect to the state before and to the projections."""
+        d_phi = derivative_from_output(self.phi)
+        d_a = d_state.h * d_phi(residuals.h)
+        d_h_prev = recurrent.state_gradient(d_a)
+        return SimpleRNNState(d_h_prev), SharedProjectionGradient(d_a)
 
-    def kernel_gradient(self, product, h_before, kept, gradients):
-        return product.kernel_gradient(h_before, gradients[0])
+    def recurrent_kernel_gradient(
+        self,
+        d_projection: SharedProjectionGradient,
+        h_prev: Tensor,
+        residuals: SimpleRNNResiduals,
+        recurrent: RecurrentKernel,
+    ) -> Tensor:
+        """Gradient with respect to U, from all time steps at once."""
+        return recurrent.kernel_gradient(h_prev, d_projection.u)

@@ -1,55 +1,58 @@
-"""A dense layer that shares its kernel with another one."""
+"""Dense layer with the transposed kernel of another dense layer."""
 
 import keras
 from keras import ops
 
 from dlunits.layers.tied.tied_kernel import TiedKernel
+from dlunits.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class TiedDense(TiedKernel):
-    """Runs a dense layer backwards, with that layer's kernel transposed.
+    """Dense layer whose kernel is the transposed kernel of another one.
 
-    Use it as the decoder of an autoencoder: it halves the weights, and keeps
-    the code from shrinking while the decoder grows to make up for it.
+    Use it as the decoder of an autoencoder with tied weights. It halves the
+    number of weights, and prevents the encoder's weights from shrinking while
+    the decoder's grow.
 
         y = f(h W^T + c)
 
-    `W` is the kernel of the layer it is tied to, one variable in both, `c` a
-    bias of its own, `f` the activation.
+    `h` is the input, `W` the kernel of `tied_to`, `c` the bias of this layer
+    and `f` the activation.
 
-    Reference: Vincent et al., 2010, "Stacked Denoising Autoencoders",
+    Reference: Vincent et al., 2010, "Stacked denoising autoencoders",
     section 2.2, https://jmlr.org/papers/v11/vincent10a.html.
 
     Args:
         tied_to: Built `keras.layers.Dense` layer.
-        activation: The activation `f`.
-        use_bias: Boolean, whether there is a `c`.
+        activation: Activation `f`.
+        use_bias: Whether to add the bias `c`.
         bias_initializer: Initializer of `c`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, ..., units of tied_to)`.
 
     Output shape: `(batch, ..., inputs of tied_to)`.
 
     Raises:
-        ValueError: If `tied_to` is not a built dense layer, or the input does
-            not have as many features as it has units.
+        ValueError: If `tied_to` is not a built dense layer, or if the input
+            does not have as many features as `tied_to` has units.
 
     Example:
 
-    >>> encode = keras.layers.Dense(1, kernel_initializer="ones")
-    >>> code = encode(ops.convert_to_tensor([[3.0, 4.0]]))  # 3 + 4
-    >>> ops.convert_to_numpy(TiedDense(encode)(code)).tolist()
+    >>> encoder = keras.layers.Dense(1, kernel_initializer="ones")
+    >>> code = encoder(ops.convert_to_tensor([[3.0, 4.0]]))  # 3 + 4
+    >>> ops.convert_to_numpy(TiedDense(encoder)(code)).tolist()
     [[7.0, 7.0]]
     """
 
-    kind = keras.layers.Dense
+    tied_layer_class = keras.layers.Dense
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         outputs = ops.matmul(inputs, ops.transpose(self.kernel))
         if self.bias is not None:
             outputs = outputs + self.bias
         return self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.tied_to.kernel.shape[0])

@@ -1,78 +1,85 @@
-"""What layers have in common that share their kernel with another one."""
+"""Base class of layers that share the kernel of another layer."""
 
 import types
+from typing import Any
 
 import keras
+
+from dlunits.typing import Config, Shape
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class TiedKernel(keras.layers.Layer):
-    """Runs another layer backwards, by one kernel that is a weight of both.
+    """Base class of layers that apply the transposed kernel of another layer.
 
-    Of a layer from `inputs` to `outputs` features it makes one from `outputs`
-    to `inputs`. Subclasses set `kind`, the class of layer that they can be
-    tied to, and write `call` and `compute_output_shape`.
+    It maps the outputs of the other layer back to the shape of its inputs. The
+    kernel is one variable, a weight of both layers. Subclasses set
+    `tied_layer_class`, the class of the layers that they can be tied to, and
+    implement `call` and `compute_output_shape`.
 
     Args:
-        tied_to: Built Keras layer whose kernel is `(..., inputs, outputs)`.
-        activation: Activation of the result.
-        use_bias: Boolean, whether there is a bias of its own.
+        tied_to: Built Keras layer with a kernel `(..., inputs, outputs)`.
+        activation: Activation of the outputs.
+        use_bias: Whether to add a bias.
         bias_initializer: Initializer of the bias.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `tied_to` is not built or of another kind, or the input
-            does not have as many features as it puts out.
+        ValueError: If `tied_to` is not built or of another class, or if the
+            input does not have as many features as `tied_to` has outputs.
 
-    Example, 4 x 3 weights of the kernel and 4 of the bias:
+    Example, with 4 x 3 weights of the kernel and 4 of the bias:
 
     >>> from dlunits.layers import TiedDense
-    >>> encode = keras.layers.Dense(3)
-    >>> encode.build((None, 4))
-    >>> decode = TiedDense(encode)
-    >>> decode.build((None, 3))
-    >>> isinstance(decode, TiedKernel), decode.count_params()
+    >>> encoder = keras.layers.Dense(3)
+    >>> encoder.build((None, 4))
+    >>> decoder = TiedDense(encoder)
+    >>> decoder.build((None, 3))
+    >>> isinstance(decoder, TiedKernel), decoder.count_params()
     (True, 16)
     """
 
-    kind = keras.layers.Layer
-    features_axis = -1
+    tied_layer_class: type[keras.layers.Layer] = keras.layers.Layer
+    channel_axis = -1
 
     def __init__(
         self,
-        tied_to,
-        activation=None,
-        use_bias=True,
-        bias_initializer="zeros",
-        **kwargs,
+        tied_to: keras.layers.Layer,
+        activation: Any = None,
+        use_bias: bool = True,
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not isinstance(tied_to, self.kind) or not tied_to.built:
+        if not isinstance(tied_to, self.tied_layer_class) or not tied_to.built:
             raise ValueError(
-                f"`tied_to` must be a `keras.layers.{self.kind.__name__}` that "
-                f"is built: put it into a model first. Received: {tied_to}"
+                "`tied_to` must be a built "
+                f"`keras.layers.{self.tied_layer_class.__name__}`: put it into "
+                f"a model first. Received: {tied_to}"
             )
-        # Held out of Keras' sight: the other layer's bias is no weight of this.
+        # In a namespace Keras does not track the layer, whose bias is not a
+        # weight of this one.
         self.tie = types.SimpleNamespace(layer=tied_to)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
     @property
-    def tied_to(self):
-        """The layer whose kernel it shares."""
+    def tied_to(self) -> keras.layers.Layer:
+        """Layer that shares its kernel."""
         return self.tie.layer
 
-    def tied_like(self, tied_to):
-        """Returns a layer like this one, tied to another layer."""
-        return type(self)(**{**self.options(), "tied_to": tied_to})
+    def copy_tied_to(self, tied_to: keras.layers.Layer) -> "TiedKernel":
+        """Returns a copy of the layer that is tied to another layer."""
+        return type(self)(**{**self.base_config(), "tied_to": tied_to})
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         kernel = self.tied_to.kernel
         *_, inputs, outputs = kernel.shape
-        if input_shape[self.features_axis] != outputs:
+        if input_shape[self.channel_axis] != outputs:
             raise ValueError(
-                f"The input must have {outputs} features, as many as "
-                f"{self.tied_to.name!r} puts out. Received: {input_shape=}"
+                f"The input must have {outputs} features, the number of "
+                f"outputs of {self.tied_to.name!r}. Received: {input_shape=}"
             )
         self.kernel = kernel
         self.bias = None
@@ -81,7 +88,8 @@ class TiedKernel(keras.layers.Layer):
                 name="bias", shape=(inputs,), initializer=self.bias_initializer
             )
 
-    def options(self):
+    def base_config(self) -> Config:
+        """Returns the configuration without `tied_to`."""
         return {
             **super().get_config(),
             "activation": keras.activations.serialize(self.activation),
@@ -91,13 +99,13 @@ class TiedKernel(keras.layers.Layer):
             ),
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
-            **self.options(),
+            **self.base_config(),
             "tied_to": keras.saving.serialize_keras_object(self.tied_to),
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "TiedKernel":
         tied_to = keras.saving.deserialize_keras_object(config["tied_to"])
         return cls(**{**config, "tied_to": tied_to})

@@ -159,7 +159,7 @@ def tie_again(decoder, encoder):
 
     def clone(layer):
         if isinstance(layer, TiedKernel):
-            return layer.tied_like(source(layer))
+            return layer.copy_tied_to(source(layer))
         return type(layer).from_config(layer.get_config())
 
     return keras.models.clone_model(

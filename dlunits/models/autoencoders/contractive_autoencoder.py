@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from dlunits.losses.contractive_penalty import (
+    can_reuse_training_code,
     check_method,
-    code_of_training_serves,
     squared_jacobian_norm,
 )
 from dlunits.models.autoencoders.autoencoder import Autoencoder
@@ -83,7 +83,7 @@ class ContractiveAutoencoder(Autoencoder):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.norm_tracker = keras.metrics.Mean(name="squared_jacobian_norm")
-        self.keeps_code = code_of_training_serves(encoder, method)
+        self.keeps_code = can_reuse_training_code(encoder, method)
         self.last_call = None
 
     def call(self, inputs, training=None, mask=None):

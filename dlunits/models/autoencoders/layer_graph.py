@@ -3,9 +3,9 @@
 import keras
 
 from dlunits.layers import MovingMeanSparsity
-from dlunits.losses.contractive_penalty import MOVES_VALUES
+from dlunits.losses.contractive_penalty import RESHAPING_LAYERS
 
-PASSES_VALUES_ON = (*MOVES_VALUES, MovingMeanSparsity)
+PASSES_VALUES_ON = (*RESHAPING_LAYERS, MovingMeanSparsity)
 
 
 def all_layers(model):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from dlunits.losses.adversarial import check_adversarial
+from dlunits.losses.adversarial import check_adversarial_loss
 from dlunits.models.gan.adversarial_networks import (
     check_counts,
     check_labels,
@@ -117,7 +117,7 @@ class GAN(GANTraining, keras.Model):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        check_adversarial(loss, label_smoothing)
+        check_adversarial_loss(loss, label_smoothing)
         check_counts(latent_dim, num_classes, discriminator_steps)
         check_networks(generator, discriminator, latent_dim, num_classes)
         if not 0 <= ema_momentum < 1:

@@ -10,7 +10,7 @@ from keras import ops
 from dlunits import losses
 from dlunits.autodiff import backend, gradients
 from dlunits.losses.adversarial import decision_threshold
-from dlunits.losses.r1_penalty import answers_and_r1_penalty
+from dlunits.losses.r1_penalty import output_and_r1_penalty
 from dlunits.models.gan.adversarial_networks import check_labels
 from dlunits.models.gan.two_optimizers import TwoOptimizers
 from dlunits.typing import Config, Tensor
@@ -218,7 +218,7 @@ class GANTraining:
                 discriminate, real, fake, self.seed_generator
             )
             return discriminate(real), penalty
-        return answers_and_r1_penalty(discriminate, real)
+        return output_and_r1_penalty(discriminate, real)
 
     def update_generator(self, batch_size: Any, labels: Tensor | None) -> None:
         """Updates the generator once."""

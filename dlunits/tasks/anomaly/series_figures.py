@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlunits.metrics.range_precision_recall import ranges_of
+from dlunits.metrics.range_precision_recall import contiguous_ranges
 from dlunits.reporting.style import BLUE, INK, VERMILLION, WIDTH, plain
 from dlunits.typing import Array, ArrayLike
 
@@ -146,9 +146,9 @@ def scored_series(
 
 def description(rows: int, alarms: Array, labels: Array) -> str:
     """Alternative text of the figure: number of alarms, of ranges detected."""
-    count = len(ranges_of(alarms)[0])
+    count = len(contiguous_ranges(alarms)[0])
     text = f"A series of {rows:,} rows with {count:,} alarm{'s'[: count != 1]}"
-    first, last = ranges_of(labels)
+    first, last = contiguous_ranges(labels)
     if len(first) == 0:
         return f"{text}."
     before = np.r_[0, np.cumsum(alarms)]
@@ -226,7 +226,7 @@ def mark(
     if not flags.any():
         return
     marked = np.zeros(len(edges) - 1, bool)
-    first, last = ranges_of(flags)
+    first, last = contiguous_ranges(flags)
     half = np.median(np.diff(times)) / 2 if len(times) > 1 else 0.0
     for begin, end in zip(
         interval_of(times[first] - half, edges),
@@ -234,7 +234,7 @@ def mark(
         strict=True,
     ):
         marked[begin : end + 1] = True
-    begin, end = ranges_of(marked)
+    begin, end = contiguous_ranges(marked)
     axes.broken_barh(
         list(zip(edges[begin], edges[end] - edges[begin], strict=True)),
         (0, 1),

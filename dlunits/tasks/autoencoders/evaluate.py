@@ -19,7 +19,7 @@ from dlunits.diagnostics import (
 )
 from dlunits.diagnostics.rate_distortion import psnr
 from dlunits.losses import squared_jacobian_norm
-from dlunits.losses.contractive_penalty import obstacle
+from dlunits.losses.contractive_penalty import no_closed_form_reason
 from dlunits.models import Autoencoder
 from dlunits.typing import Array, ArrayLike
 
@@ -189,7 +189,7 @@ def denoising_psnr(
 def jacobian_norm(encoder: keras.Model, images: Array) -> float:
     """Root mean square over the images of the Jacobian's Frobenius norm."""
     # In closed form, or estimated by random projections.
-    projections = NUM_PROJECTIONS if obstacle(encoder) else 1
+    projections = NUM_PROJECTIONS if no_closed_form_reason(encoder) else 1
     squares = [
         keras.ops.convert_to_numpy(
             squared_jacobian_norm(encoder, images, seed=seed)

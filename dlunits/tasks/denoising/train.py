@@ -5,7 +5,7 @@ import numpy as np
 
 from dlunits.data import batches
 from dlunits.data.images import corruption
-from dlunits.diagnostics import best_linear_filter
+from dlunits.diagnostics import fit_linear_filter
 from dlunits.models import denoising_autoencoder
 from dlunits.training.fit_denoising import fit_denoising
 
@@ -97,7 +97,7 @@ def denoised_test_images(model, data, *, noise, level, seed):
     images, noisy = data.train[0], of_noise(noise, level, seed)
     size = min(500, len(images))
     steps = batches.steps_per_epoch(len(images), size)
-    linear = best_linear_filter(
+    linear = fit_linear_filter(
         corruption.denoising_batches(
             images,
             batch_size=size,

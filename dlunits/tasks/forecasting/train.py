@@ -8,8 +8,8 @@ import numpy as np
 from dlunits.data.series.forecasting_dataset import season_candidates
 from dlunits.diagnostics.naive_forecasts import (
     best_season,
+    dominant_period,
     naive_forecast,
-    repeating_lag,
     seasonal_naive_forecast,
 )
 from dlunits.layers.tabular.conformal_interval import conformal_quantile
@@ -208,7 +208,7 @@ def find_season(task):
     window = task.windows.window
     known = task.training_values[:, task.targets]
     known = known[~np.isnan(known).any(axis=1)]
-    lag = repeating_lag(known, window)
+    lag = dominant_period(known, window)
     tried = sorted({*season_candidates(task), *([lag] if lag else [])})
     read, come = task.windows.arrays(some(task.origins.train))
     return best_season(read[:, :, task.targets], come, tried)

@@ -160,8 +160,8 @@ class RealImages:
             "score": metrics.classifier_score(
                 probabilities, splits=min(10, len(found) // 2)
             )["score"],
-            "covered": coverage["covered"],
-            "smallest_share": float(np.min(coverage["shares"])),
+            "covered": coverage["num_covered"],
+            "smallest_share": float(np.min(coverage["frequencies"])),
             "divergence": metrics.histogram_divergence(
                 found, self.data.test[1], num_classes
             ),

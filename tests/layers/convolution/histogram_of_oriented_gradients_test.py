@@ -9,11 +9,11 @@ from dlunits.autodiff import vjp
 from dlunits.layers import HistogramOfOrientedGradients
 
 
-def oriented_gradients_np(x, num_directions, cell_size, epsilon):
+def oriented_gradients_np(x, num_orientations, cell_size, epsilon):
     """Gradient by gradient, and cell by cell."""
     height, width, _ = x.shape
-    shares = np.zeros((height, width, num_directions))
-    angles = 2 * np.pi * np.arange(num_directions) / num_directions
+    shares = np.zeros((height, width, num_orientations))
+    angles = 2 * np.pi * np.arange(num_orientations) / num_orientations
     units = np.stack([np.cos(angles), np.sin(angles)])
     for i, j, c in np.ndindex(x.shape):
         g = [
@@ -22,10 +22,12 @@ def oriented_gradients_np(x, num_directions, cell_size, epsilon):
         ]
         place = np.arctan2(g[1], g[0]) % (2 * np.pi) / angles[1]
         pair = [int(place), int(place) + 1]
-        pair = [b % num_directions for b in pair]
+        pair = [b % num_orientations for b in pair]
         parts = np.linalg.solve(units[:, pair], g) / 2
         shares[i, j, pair] = np.maximum(shares[i, j, pair], parts)
-    cells = np.zeros((height // cell_size, width // cell_size, num_directions))
+    cells = np.zeros(
+        (height // cell_size, width // cell_size, num_orientations)
+    )
     for p, q, b in np.ndindex(cells.shape):
         middle = (cell_size - 1) / 2
         for i, j in np.ndindex(height, width):
@@ -45,16 +47,20 @@ def described(x, **options):
 
 
 @pytest.mark.parametrize(
-    ("num_directions", "cell_size", "shape"),
+    ("num_orientations", "cell_size", "shape"),
     [(8, 4, (8, 12, 1)), (4, 3, (7, 10, 2)), (5, 1, (2, 3, 3))],
 )
-def test_matches_a_loop_over_pixels_and_cells(num_directions, cell_size, shape):
+def test_matches_a_loop_over_pixels_and_cells(
+    num_orientations, cell_size, shape
+):
     x = images(2, *shape)
     y = described(
-        x, num_directions=num_directions, cell_size=cell_size, epsilon=0.01
+        x, num_orientations=num_orientations, cell_size=cell_size, epsilon=0.01
     )
     for image, result in zip(x, y, strict=True):
-        expected = oriented_gradients_np(image, num_directions, cell_size, 0.01)
+        expected = oriented_gradients_np(
+            image, num_orientations, cell_size, 0.01
+        )
         # The layer's root is below the true one, by 0.3 sqrt(1e-4) at most:
         # of sqrt(s) (1 - sqrt(s / (s + t))) the maximum is 0.3 sqrt(t).
         np.testing.assert_allclose(result, expected, rtol=1e-3, atol=0.0031)
@@ -135,7 +141,7 @@ def test_whole_numbers_and_images_of_open_size_are_taken():
 
 
 @pytest.mark.parametrize(
-    "option", [{"num_directions": 3}, {"cell_size": 0}, {"epsilon": 0}]
+    "option", [{"num_orientations": 3}, {"cell_size": 0}, {"epsilon": 0}]
 )
 def test_refuses_options_out_of_range(option):
     (name,) = option

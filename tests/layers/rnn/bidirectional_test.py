@@ -106,7 +106,7 @@ def test_a_file_holds_both_layers(second, x, tmp_path):
     model.save(tmp_path / "both.keras")
     again = keras.saving.load_model(tmp_path / "both.keras")
     np.testing.assert_array_equal(again(x), model(x))
-    kinds = [type(layer) for layer in again.layers[1].both()]
+    kinds = [type(layer) for layer in again.layers[1].directions()]
     assert kinds == [LSTM, GRU if second else LSTM]
 
 
@@ -127,8 +127,11 @@ def test_it_is_the_wrapper_of_keras_where_the_layers_are_alike(x):
     ("arguments", "message"),
     [
         ((LSTM(3), None, "max"), "`merge_mode` must be one of 'concat'"),
-        ((keras.layers.Dense(3),), "A recurrent layer is expected"),
-        ((LSTM(3), GRU(2, go_backwards=True), "sum"), "Received: 3 and 2"),
+        ((keras.layers.Dense(3),), "Expected a recurrent layer"),
+        (
+            (LSTM(3), GRU(2, go_backwards=True), "sum"),
+            "Received: 3 and 2 units",
+        ),
         ((LSTM(3), SimpleRNN(3)), "different `go_backwards` value"),
     ],
 )

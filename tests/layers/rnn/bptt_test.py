@@ -277,7 +277,7 @@ def test_cores_that_share_a_batch_train_as_one_does(
     shared, alone = [], []
     for weights, num_parts in ((shared, 2), (alone, 1)):
         monkeypatch.setattr(
-            bptt, "number_of_parts", lambda _, parts=num_parts: parts
+            bptt, "num_shards", lambda _, parts=num_parts: parts
         )
         layer, _ = pair(name, x, **options)
         masked = keras.layers.Masking()
@@ -287,7 +287,7 @@ def test_cores_that_share_a_batch_train_as_one_does(
 
 def test_a_batch_is_cut_into_as_many_parts_as_pay(monkeypatch):
     if keras.backend.backend() != "tensorflow":
-        assert bptt.number_of_parts(64) == 1
+        assert bptt.num_shards(64) == 1
         return
     import tensorflow as tf
 
@@ -296,11 +296,10 @@ def test_a_batch_is_cut_into_as_many_parts_as_pay(monkeypatch):
     )
     with tf.Graph().as_default():
         sizes = {
-            size: bptt.number_of_parts(size)
-            for size in (None, 1, 31, 32, 100, 1000)
+            size: bptt.num_shards(size) for size in (None, 1, 31, 32, 100, 1000)
         }
     assert sizes == {None: 4, 1: 1, 31: 1, 32: 2, 100: 6, 1000: 8}
-    assert bptt.number_of_parts(64) == 1  # run eagerly
+    assert bptt.num_shards(64) == 1  # run eagerly
 
 
 @every_kind

@@ -72,7 +72,7 @@ def assert_same(models, tokens):
 def test_reads_and_learns_as_its_two_layers(kind, options, tokens):
     reader, *models = both(kind, **options)
 
-    assert reader.by_table
+    assert reader.projects_embeddings
     assert_same(models, tokens)
 
 
@@ -134,7 +134,7 @@ def test_embeds_first_where_no_table_helps(recurrent, tokens):
 
     found = reader(tokens)
 
-    assert not reader.by_table
+    assert not reader.projects_embeddings
     np.testing.assert_allclose(
         found, reader.recurrent(reader.embedding(tokens)), atol=1e-6
     )
@@ -143,7 +143,7 @@ def test_embeds_first_where_no_table_helps(recurrent, tokens):
 def test_embeds_a_large_vocabulary_first():
     embedding = keras.layers.Embedding(1025, SIZE)
 
-    assert not EmbeddingRNN(embedding, LSTM(UNITS)).by_table
+    assert not EmbeddingRNN(embedding, LSTM(UNITS)).projects_embeddings
 
 
 def test_its_layer_still_reads_vectors_afterwards(tokens):

@@ -206,7 +206,7 @@ def test_penalties_that_layers_add_in_training_are_still_trained():
         inputs = keras.Input((4,))
         hidden = keras.layers.Dense(3, "tanh")(inputs)
         code = keras.layers.Dense(3, "sigmoid", name="code")(hidden)
-        sparse = MovingMeanSparsity(KLSparsity(0.05), momentum=0.9)(code)
+        sparse = MovingMeanSparsity(KLSparsity(0.05), ema_momentum=0.9)(code)
         encoder = keras.Model(inputs, sparse)
         decoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
         model = make(encoder, decoder)
