@@ -1,21 +1,31 @@
-"""Activations that Keras does not have, and derivatives of those it has."""
+"""Activation functions, and derivatives of activation functions."""
+
+from collections.abc import Callable
 
 import keras
 from keras import ops
 
+from dlunits.typing import Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
-def scaled_tanh(x):
-    """Squashes to (-1.7159, 1.7159), with f(1) = 1 and f(-1) = -1.
+def scaled_tanh(x: Tensor) -> Tensor:
+    """Scaled hyperbolic tangent, the activation function of LeNet-5.
 
-        f(a) = 1.7159 tanh(2 a / 3)
+        f(x) = 1.7159 tanh(2 x / 3)
 
-    At targets of -1 and 1 the second derivative of `f` is largest and its
-    slope still about 0.65, so units learn there without saturating.
+    The constants give f(1) = 1 and f(-1) = -1. At these targets the slope is
+    about 0.65, so units do not saturate, and the second derivative is largest.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to
     document recognition", equation 6 and appendix A,
     http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor shaped as `x`, values in (-1.7159, 1.7159).
 
     Example:
 
@@ -25,7 +35,7 @@ def scaled_tanh(x):
     return 1.7159 * ops.tanh(2 / 3 * ops.convert_to_tensor(x))
 
 
-# f'(x) of an activation as a function of y = f(x).
+# Derivative f'(x) of an activation as a function of y = f(x).
 DERIVATIVES = {
     keras.activations.linear: ops.ones_like,
     keras.activations.relu: lambda y: ops.cast(y > 0, y.dtype),
@@ -37,17 +47,28 @@ DERIVATIVES = {
 }
 
 
-def derivative_from_output(activation):
-    """Returns f' as a function of y = f(x), or `None` if it is not known.
+def derivative_from_output(
+    activation: Callable[[Tensor], Tensor],
+) -> Callable[[Tensor], Tensor] | None:
+    """Derivative f' of an activation function as a function of y = f(x).
+
+        linear        1
+        relu          1 if y > 0, else 0
+        sigmoid       y (1 - y)
+        tanh          1 - y^2
+        hard_sigmoid  1/6 if 0 < y < 1, else 0
 
     Args:
-        activation: Function of `keras.activations`: linear, relu, sigmoid,
-            tanh or hard_sigmoid.
+        activation: Function of `keras.activations`.
+
+    Returns:
+        Function of a tensor y to f'(x), or `None` if the activation is none
+        of the above.
 
     Example:
 
     >>> derivative = derivative_from_output(keras.activations.sigmoid)
-    >>> float(derivative(0.5))  # where the sigmoid is 0.5, its slope is 0.25
+    >>> float(derivative(0.5))  # 0.5 * (1 - 0.5)
     0.25
     """
     return DERIVATIVES.get(activation)

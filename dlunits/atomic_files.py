@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever stops the writer."""
+"""Atomic file writes: a file is replaced as a whole or not at all."""
 
 import contextlib
 import errno
@@ -6,32 +6,36 @@ import glob
 import os
 import pathlib
 import time
+from collections.abc import Iterator
+from typing import IO
 
-DAY = 24 * 60 * 60  # seconds
+# Seconds after which a temporary file is removed. A day.
+STALE_AFTER = 24 * 60 * 60
 
 
 @contextlib.contextmanager
-def atomic_write(path):
-    """Opens a file beside `path` that takes its place once it is whole.
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Opens a temporary file that atomically replaces `path` when closed.
 
-    What is written goes under a hidden name of this process, is synced to the
-    disk and renamed, and then the folder is synced. So at every moment, after
-    `kill -9` or a power cut too, `path` is the old file or the new one, never
-    a part of one. If anything is raised meanwhile, `path` stays as it was and
-    the unfinished file is removed. One that a killed process left is removed
-    by the next that writes to `path` a day later.
+    The data is written to a hidden temporary file in the same folder and
+    synced to the disk. The file is then renamed, and the folder is synced. At
+    any time, even after `kill -9` or a power failure, `path` is the old file
+    or the complete new one. If an exception is raised, `path` is unchanged
+    and the temporary file is removed. A temporary file that a killed process
+    left is removed by the next write to `path` that is a day later.
 
     Args:
-        path: Where the file goes, in a folder that exists.
+        path: Path of the file. Its folder must exist.
 
     Yields:
         A file open for writing bytes.
 
     Raises:
-        OSError: If the file cannot be written, to a full disk for example.
+        OSError: If the file cannot be written, for example because the disk
+            is full.
 
     Reference: SQLite, "Atomic Commit In SQLite",
-    https://www.sqlite.org/atomiccommit.html, for why the folder is synced too.
+    https://www.sqlite.org/atomiccommit.html, on why the folder is synced.
 
     Example:
 
@@ -46,37 +50,39 @@ def atomic_write(path):
     42
     """
     path = pathlib.Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        _remove_what_was_left(path)
-        with unfinished.open("wb") as file:
+        _remove_stale_files(path)
+        with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
-        _sync(path.parent)
+        temporary.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise OSError(
             error.errno or errno.EIO,
-            f"{error.strerror or error}: could not write this file, what was "
-            "there before is untouched; make room or choose another place",
+            f"{error.strerror or error}: could not write this file, and left "
+            "the old one unchanged; free disk space or choose another path",
             str(path),
         ) from error
     finally:
         with contextlib.suppress(OSError):
-            unfinished.unlink()
+            temporary.unlink()
 
 
-def _remove_what_was_left(path):
-    """By processes that were killed; a living one is not that slow."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.unfinished"):
-        with contextlib.suppress(FileNotFoundError):  # another was faster
-            if left.stat().st_mtime < time.time() - DAY:
-                left.unlink()
+def _remove_stale_files(path: pathlib.Path) -> None:
+    """Removes temporary files of killed processes."""
+    pattern = f".{glob.escape(path.name)}.*.unfinished"
+    for temporary in path.parent.glob(pattern):
+        # Another process may remove it first.
+        with contextlib.suppress(FileNotFoundError):
+            if temporary.stat().st_mtime < time.time() - STALE_AFTER:
+                temporary.unlink()
 
 
-def _sync(folder):
-    """Makes a rename in `folder` survive a power cut."""
+def _sync_folder(folder: pathlib.Path) -> None:
+    """Syncs a folder, so that a rename in it survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

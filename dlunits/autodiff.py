@@ -1,15 +1,23 @@
-"""Derivatives of a function of a batch: what `keras.ops` leaves out.
+"""Automatic differentiation on each backend: what `keras.ops` does not have.
 
-The only place that knows how each backend differentiates. What comes out is
-differentiable again, so a penalty on a derivative reaches the weights.
+All backend-specific differentiation is in this module. The results are
+differentiable, so the gradient of a penalty on a derivative reaches the
+weights.
 """
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Tensor
 
-def vjp(function, x):
-    """Evaluates a function and gives its vector-Jacobian product.
+
+def vjp(
+    function: Callable[[Tensor], Tensor], x: Tensor
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Vector-Jacobian product of a function, by reverse-mode differentiation.
 
         y = f(x),    pullback(v) = v^T df/dx
 
@@ -18,7 +26,8 @@ def vjp(function, x):
         x: Floating-point tensor.
 
     Returns:
-        `(y, pullback)`: `pullback` takes a tensor like `y` to one like `x`.
+        `(y, pullback)`. `pullback` maps a tensor shaped as `y` to a tensor
+        shaped as `x`.
 
     Raises:
         ValueError: If the backend is neither TensorFlow nor JAX.
@@ -42,24 +51,26 @@ def vjp(function, x):
         tape.watch(x)
         y = function(x)
 
-    def pullback(v):
+    def tape_pullback(v):
         return tape.gradient(y, x, v, tf.UnconnectedGradients.ZERO)
 
-    return y, pullback
+    return y, tape_pullback
 
 
-def jvp(function, x, tangent):
-    """Evaluates a function and its derivative in one direction.
+def jvp(
+    function: Callable[[Tensor], Tensor], x: Tensor, tangent: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Jacobian-vector product of a function, by forward-mode differentiation.
 
         y = f(x),    y' = df/dx v
 
     Args:
         function: Function of one tensor to one tensor, in `keras.ops`.
         x: Floating-point tensor.
-        tangent: The direction `v`, a tensor like `x`.
+        tangent: Tensor shaped as `x`, the direction `v`.
 
     Returns:
-        `(y, y')`, of the same shape.
+        `(y, y')`, two tensors of the same shape.
 
     Raises:
         ValueError: If the backend is neither TensorFlow nor JAX.
@@ -85,17 +96,19 @@ def jvp(function, x, tangent):
     return y, accumulator.jvp(y, tf.UnconnectedGradients.ZERO)
 
 
-def jacobian(function, x):
-    """Evaluates a function of a batch and the whole Jacobian of each example.
-
-    It takes as many passes as the output has numbers: for tests and small
-    networks.
+def jacobian(
+    function: Callable[[Tensor], Tensor], x: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Jacobian of each example of a batch.
 
         J[n, i, j] = dy[n, i] / dx[n, j]
 
+    The cost is one backward pass per output. Use it for tests and small
+    networks.
+
     Args:
         function: Function of a tensor `(batch, ...)` to a tensor
-            `(batch, ...)` that treats each example by itself.
+            `(batch, ...)` in which the examples do not depend on each other.
         x: Floating-point tensor `(batch, ...)`.
 
     Returns:
@@ -114,8 +127,8 @@ def jacobian(function, x):
     if backend() == "jax":
         import jax
 
-        one = jax.jacrev(lambda row: function(row[None])[0])
-        return function(x), jax.vmap(one)(x)
+        per_example = jax.jacrev(lambda example: function(example[None])[0])
+        return function(x), jax.vmap(per_example)(x)
 
     import tensorflow as tf
 
@@ -125,22 +138,25 @@ def jacobian(function, x):
     return y, tape.batch_jacobian(y, x, tf.UnconnectedGradients.ZERO)
 
 
-def gradients(function, variables, state=()):
-    """Evaluates a loss and its gradients with respect to Keras variables.
+def gradients(
+    function: Callable[[], tuple[Tensor, Any]],
+    variables: Sequence[keras.Variable],
+    state: Sequence[keras.Variable] = (),
+) -> tuple[Tensor, Any, list[Tensor]]:
+    """Loss and its gradients with respect to some Keras variables.
 
-    What the function assigns on its way, statistics or seeds, stays assigned.
-    Keras differentiates all trainable weights of a model; this, those that
-    are named.
+    Values that the function assigns to variables, such as moving averages and
+    seeds, stay assigned.
 
     Args:
-        function: Function without arguments to a scalar and anything else,
-            made of tensors.
-        variables: List of `keras.Variable`.
-        state: List of all other variables that `function` reads or assigns;
-            JAX needs to know them.
+        function: Function without arguments to `(loss, other)`: a scalar, and
+            a tensor or a nested structure of tensors.
+        variables: Sequence of `keras.Variable` to differentiate by.
+        state: Sequence of all other variables that `function` reads or
+            assigns, which JAX needs.
 
     Returns:
-        `(loss, other, gradients)`, one gradient a variable.
+        `(loss, other, gradients)`, with one gradient per variable.
 
     Raises:
         ValueError: If the backend is neither TensorFlow nor JAX.
@@ -155,54 +171,59 @@ def gradients(function, variables, state=()):
     if backend() == "jax":
         import jax
 
-        def of_values(values):
-            known = [(variable, variable.value) for variable in state]
-            known += zip(variables, values, strict=True)
-            with keras.StatelessScope(state_mapping=known) as scope:
+        def stateless_loss(values):
+            mapping = [(variable, variable.value) for variable in state]
+            mapping += zip(variables, values, strict=True)
+            with keras.StatelessScope(state_mapping=mapping) as scope:
                 loss, other = function()
-            after = [scope.get_current_value(variable) for variable in state]
-            return loss, (other, after)
+            updated = [scope.get_current_value(variable) for variable in state]
+            return loss, (other, updated)
 
         values = [variable.value for variable in variables]
-        evaluated = jax.value_and_grad(of_values, has_aux=True)(values)
-        (loss, (other, after)), slopes = evaluated
-        for variable, value in zip(state, after, strict=True):
+        (loss, (other, updated)), slopes = jax.value_and_grad(
+            stateless_loss, has_aux=True
+        )(values)
+        for variable, value in zip(state, updated, strict=True):
             variable.assign(value)
         return loss, other, slopes
 
     import tensorflow as tf
 
-    variables = [variable.value for variable in variables]
+    tensors = [variable.value for variable in variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(variables)
+        tape.watch(tensors)
         loss, other = function()
     slopes = tape.gradient(
-        loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        loss, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
     return loss, other, slopes
 
 
-def custom_gradient(forward, backward):
-    """Makes a function whose gradient is written out.
+def custom_gradient(
+    forward: Callable[..., tuple[tuple[Tensor, ...], Any]],
+    backward: Callable[[Any, tuple[Tensor, ...]], tuple[Tensor | None, ...]],
+) -> Callable[..., tuple[Tensor, ...]]:
+    """Function with an explicit gradient.
 
-    On a backend that is neither TensorFlow nor JAX, `forward` is differentiated
-    as it stands.
+    On backends other than TensorFlow and JAX the gradient is that of automatic
+    differentiation.
 
     Args:
-        forward: Function of tensors to `(outputs, kept)`, both tuples of
-            tensors; it closes over no tensor.
-        backward: Function of `kept` and of the gradients with respect to the
-            outputs, two tuples, to the tuple of gradients with respect to the
-            arguments, `None` where there is none.
+        forward: Function of tensors to `(outputs, residuals)`: a tuple of
+            tensors, and a nested structure of the tensors that the gradient
+            needs. It must not use tensors from an enclosing scope.
+        backward: Function of `residuals` and of the tuple of gradients with
+            respect to the outputs, to the tuple of gradients with respect to
+            the arguments, `None` for no gradient.
 
     Returns:
         Function of the arguments of `forward` to its outputs.
 
-    Example, a square whose gradient is written as 2 x:
+    Example, a square with the gradient 2 x:
 
     >>> square = custom_gradient(
     ...     lambda x: ((x * x,), (x,)),
-    ...     lambda kept, gradients: (2 * kept[0] * gradients[0],),
+    ...     lambda residuals, gradients: (2 * residuals[0] * gradients[0],),
     ... )
     >>> (y,), pullback = square([3.0]), vjp(lambda x: square(x)[0], [3.0])[1]
     >>> float(y[0]), float(pullback([1.0])[0])
@@ -219,8 +240,8 @@ def custom_gradient(forward, backward):
 
         @tf.custom_gradient
         def function(*arguments):
-            outputs, kept = forward(*arguments)
-            return outputs, lambda *gradients: backward(kept, gradients)
+            outputs, residuals = forward(*arguments)
+            return outputs, lambda *gradients: backward(residuals, gradients)
 
     else:
 
@@ -230,8 +251,11 @@ def custom_gradient(forward, backward):
     return lambda *arguments: function(*map(ops.convert_to_tensor, arguments))
 
 
-def backend():
-    """Returns the name of the backend, one of those served here.
+def backend() -> str:
+    """Name of the Keras backend, if this module supports it.
+
+    Returns:
+        `"tensorflow"` or `"jax"`.
 
     Raises:
         ValueError: If the backend is neither TensorFlow nor JAX.
@@ -244,8 +268,8 @@ def backend():
     name = keras.backend.backend()
     if name not in ("tensorflow", "jax"):
         raise ValueError(
-            "Derivatives are written for the backends 'tensorflow' and 'jax': "
-            "set KERAS_BACKEND to one of them before Keras is imported. "
+            "Derivatives are implemented for the backends 'tensorflow' and "
+            "'jax': set KERAS_BACKEND to one of them before Keras is imported. "
             f"Received: backend={name!r}"
         )
     return name

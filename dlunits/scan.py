@@ -1,29 +1,46 @@
-"""A loop over time that keeps what it makes: what `keras.ops.scan` cannot.
+"""Loop over time whose outputs have any shape, on each backend.
 
-`keras.ops.scan` keeps on TensorFlow what has the shapes of the carry only.
+On TensorFlow, the outputs of `keras.ops.scan` must have the shapes of the
+carry.
 """
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 from keras import ops
 
+from dlunits.typing import Tensor
 
-def scan(step, carry, sequences, *, num_outputs, reverse=False, unroll=False):
-    """Calls a function for every time step and stacks what it puts out.
+Tensors: TypeAlias = tuple[Tensor, ...]
+Step: TypeAlias = Callable[[Tensors, Tensors], tuple[Tensors, Tensors]]
+
+
+def scan(
+    step: Step,
+    carry: Tensors,
+    sequences: Tensors,
+    *,
+    num_outputs: int,
+    reverse: bool = False,
+    unroll: bool = False,
+) -> tuple[Tensors, Tensors]:
+    """Applies a function to each time step, and stacks its outputs.
 
         carry, outputs[t] = step(carry, (x[t] for x in sequences))
 
-    On TensorFlow the loop is not differentiated well: it is made for
+    On TensorFlow the gradient of the loop is slow: use it within
     `dlunits.autodiff.custom_gradient`.
 
     Args:
-        step: Function of the carry and of a tuple of tensors, one a sequence,
-            to the next carry and a tuple of tensors.
-        carry: Tuple of tensors; the shapes stay.
+        step: Function of the carry and of a tuple of tensors, one per
+            sequence, to the next carry and a tuple of tensors.
+        carry: Tuple of tensors, whose shapes do not change.
         sequences: Non-empty tuple of tensors `(time, ...)`.
-        num_outputs: Positive integer, tensors that `step` puts out.
-        reverse: Whether to go from the last time step to the first. Outputs
-            lie where their inputs lie.
-        unroll: Whether to write the loop out; the number of time steps must
+        num_outputs: Positive integer, number of outputs of `step`.
+        reverse: Whether to run from the last time step to the first. Outputs
+            keep the order of the inputs.
+        unroll: Whether to unroll the loop. The number of time steps must then
             be known.
 
     Returns:
@@ -33,7 +50,7 @@ def scan(step, carry, sequences, *, num_outputs, reverse=False, unroll=False):
     Example, a running sum:
 
     >>> x = ops.convert_to_tensor([1.0, 2.0, 3.0])
-    >>> add = lambda carry, now: ((carry[0] + now[0],), (carry[0] + now[0],))
+    >>> add = lambda carry, x_t: ((carry[0] + x_t[0],), (carry[0] + x_t[0],))
     >>> (last,), (sums,) = scan(add, (ops.zeros(()),), (x,), num_outputs=1)
     >>> float(last), ops.convert_to_numpy(sums).tolist()
     (6.0, [1.0, 3.0, 6.0])
@@ -48,31 +65,39 @@ def scan(step, carry, sequences, *, num_outputs, reverse=False, unroll=False):
     return tensorflow_scan(step, carry, sequences, num_outputs, reverse)
 
 
-def unrolled_scan(step, carry, sequences, reverse):
-    """As `scan`, a step after the other.
+def unrolled_scan(
+    step: Step, carry: Tensors, sequences: Tensors, reverse: bool
+) -> tuple[Tensors, Tensors]:
+    """Unrolled `scan`, in a loop of Python.
 
     Example:
 
     >>> x = ops.convert_to_tensor([1.0, 2.0, 3.0])
-    >>> add = lambda carry, now: ((carry[0] + now[0],), (carry[0] + now[0],))
+    >>> add = lambda carry, x_t: ((carry[0] + x_t[0],), (carry[0] + x_t[0],))
     >>> (last,), _ = unrolled_scan(add, (ops.zeros(()),), (x,), reverse=True)
     >>> float(last)
     6.0
     """
     num_steps = sequences[0].shape[0]
-    outputs = [None] * num_steps
+    outputs = [()] * num_steps
     for t in reversed(range(num_steps)) if reverse else range(num_steps):
         carry, outputs[t] = step(carry, tuple(x[t] for x in sequences))
     return carry, tuple(map(ops.stack, zip(*outputs, strict=True)))
 
 
-def tensorflow_scan(step, carry, sequences, num_outputs, reverse):
-    """As `scan`, in a loop of TensorFlow's.
+def tensorflow_scan(
+    step: Step,
+    carry: Tensors,
+    sequences: Tensors,
+    num_outputs: int,
+    reverse: bool,
+) -> tuple[Tensors, Tensors]:
+    """`scan` in a `tf.while_loop`.
 
     Example:
 
     >>> import tensorflow as tf
-    >>> add = lambda carry, now: ((carry[0] + now[0],), (carry[0] + now[0],))
+    >>> add = lambda carry, x_t: ((carry[0] + x_t[0],), (carry[0] + x_t[0],))
     >>> x, zero = tf.constant([1.0, 2.0, 3.0]), tf.zeros(())
     >>> (last,), _ = tensorflow_scan(add, (zero,), (x,), 1, reverse=True)
     >>> float(last)
@@ -89,7 +114,7 @@ def tensorflow_scan(step, carry, sequences, num_outputs, reverse):
 
     def body(count, carry, arrays):
         t = num_steps - 1 - count if reverse else count
-        # Indexing by the first axis copies nothing, a TensorArray does.
+        # Indexing the first axis copies nothing; reading a TensorArray does.
         carry, outputs = step(carry, tuple(x[t] for x in sequences))
         written = zip(arrays, outputs, strict=True)
         return count + 1, carry, tuple(a.write(t, y) for a, y in written)

@@ -1,4 +1,4 @@
-"""Files written whole: stopped, killed, refused, and side by side."""
+"""Atomic writes: interrupted, killed, refused, and at the same time."""
 
 import os
 import pathlib
@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from dlunits.atomic_files import DAY, atomic_write
+from dlunits.atomic_files import STALE_AFTER, atomic_write
 
-# The module alone: what `dlunits` loads takes seconds.
+# Runs the module alone: importing `dlunits` takes seconds.
 KILLED = """
 import os, runpy, sys
 
@@ -25,95 +25,95 @@ with atomic_write(sys.argv[1]) as file:
 
 @pytest.fixture
 def old(tmp_path):
-    """A file that was there before."""
+    """A file that exists before the write."""
     path = tmp_path / "a[1].txt"
     path.write_text("old")
     return path
 
 
-def names_in(folder):
+def file_names(folder):
     return [path.name for path in folder.iterdir()]
 
 
-def test_takes_the_place_of_what_was_there_at_the_end(old, tmp_path):
+def test_the_file_is_replaced_when_it_is_closed(old, tmp_path):
     with atomic_write(str(old)) as file:
         file.write(b"new")
         file.flush()
         assert old.read_text() == "old"
     assert old.read_text() == "new"
-    assert names_in(tmp_path) == [old.name]
+    assert file_names(tmp_path) == [old.name]
 
 
 @pytest.mark.parametrize(
     "raised", [ValueError("bad"), KeyboardInterrupt(), SystemExit(3)]
 )
-def test_whatever_is_raised_the_old_file_stays_alone(old, tmp_path, raised):
+def test_an_exception_leaves_only_the_old_file(old, tmp_path, raised):
     with pytest.raises(type(raised)) as caught, atomic_write(old) as file:
         file.write(b"new")
         raise raised
     assert caught.value is raised
     assert old.read_text() == "old"
-    assert names_in(tmp_path) == [old.name]
+    assert file_names(tmp_path) == [old.name]
 
 
-def test_killed_it_leaves_the_old_file_and_a_hidden_one(old, project):
+def test_a_killed_process_leaves_the_old_file_and_a_temporary_one(old, project):
     process = subprocess.run([sys.executable, "-c", KILLED, old], cwd=project)
     assert process.returncode == -signal.SIGKILL
     assert old.read_text() == "old"
-    [left] = old.parent.glob(".*")
+    [temporary] = old.parent.glob(".*")
 
-    with atomic_write(old) as file:  # may be another's that still writes
+    with atomic_write(old) as file:  # another process may still write
         file.write(b"newer")
-    assert left.exists()
-    os.utime(left, (0, left.stat().st_mtime - 2 * DAY))
+    assert temporary.exists()
+    os.utime(temporary, (0, temporary.stat().st_mtime - 2 * STALE_AFTER))
     with atomic_write(old) as file:
         file.write(b"newest")
     assert old.read_text() == "newest"
-    assert names_in(old.parent) == [old.name]
+    assert file_names(old.parent) == [old.name]
 
 
-def test_a_full_disk_is_named_with_the_file(old, tmp_path):
+def test_the_error_of_a_full_disk_names_the_file(old, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        message = r"File too large: could not write.*untouched.*a\[1\]"
+        message = r"File too large: could not write.*unchanged.*a\[1\]"
         with pytest.raises(OSError, match=message), atomic_write(old) as file:
             file.write(bytes(2000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert old.read_text() == "old"
-    assert names_in(tmp_path) == [old.name]
+    assert file_names(tmp_path) == [old.name]
 
 
 @pytest.mark.parametrize(
-    ("place", "kind"),
+    ("place", "error"),
     [
         ("gone/a.txt", FileNotFoundError),
         ("file/a.txt", NotADirectoryError),
         ("folder", IsADirectoryError),
     ],
 )
-def test_a_place_that_cannot_be_is_an_error_of_its_kind(tmp_path, place, kind):
+def test_an_impossible_path_raises_its_own_error_class(tmp_path, place, error):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     message = f"could not write .*{place}"
     with (
-        pytest.raises(kind, match=message) as caught,
+        pytest.raises(error, match=message) as caught,
         atomic_write(tmp_path / place) as file,
     ):
         file.write(b"new")
     assert "\n" not in str(caught.value)
-    assert sorted(names_in(tmp_path)) == ["file", "folder"]
+    assert sorted(file_names(tmp_path)) == ["file", "folder"]
 
 
-def test_an_error_without_a_number_is_told_too(old):
+def test_an_error_without_an_errno_keeps_its_message(old):
     message = "no such codec: could not write"
     with pytest.raises(OSError, match=message), atomic_write(old):
         raise OSError("no such codec")
 
 
-def test_two_that_write_at_once_do_not_mix(old, project):
-    """The other process starts and ends while this one is at it."""
+def test_two_processes_can_write_at_the_same_time(old, project):
+    """The other process starts and ends while this one writes."""
     other = KILLED.replace("    os.kill(os.getpid(), 9)\n", "")
     with atomic_write(old) as file:
         file.write(b"this ")
@@ -121,10 +121,10 @@ def test_two_that_write_at_once_do_not_mix(old, project):
         assert old.read_text() == "new"
         file.write(b"one")
     assert old.read_text() == "this one"
-    assert names_in(old.parent) == [old.name]
+    assert file_names(old.parent) == [old.name]
 
 
-def test_what_is_written_is_for_the_same_readers_as_any_file(tmp_path):
+def test_the_file_has_the_usual_permissions(tmp_path):
     pathlib.Path(tmp_path / "plain").touch()
     with atomic_write(tmp_path / "whole"):
         pass
