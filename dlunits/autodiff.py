@@ -229,25 +229,25 @@ def custom_gradient(
     >>> float(y[0]), float(pullback([1.0])[0])
     (9.0, 6.0)
     """
+
+    def outputs_of(*arguments):
+        return forward(*arguments)[0]
+
+    def outputs_and_gradient(*arguments):
+        outputs, residuals = forward(*arguments)
+        return outputs, lambda *gradients: backward(residuals, gradients)
+
+    function: Any = outputs_of
     name = keras.backend.backend()
     if name == "jax":
         import jax
 
-        function = jax.custom_vjp(lambda *arguments: forward(*arguments)[0])
+        function = jax.custom_vjp(outputs_of)
         function.defvjp(forward, backward)
     elif name == "tensorflow":
         import tensorflow as tf
 
-        @tf.custom_gradient
-        def function(*arguments):
-            outputs, residuals = forward(*arguments)
-            return outputs, lambda *gradients: backward(residuals, gradients)
-
-    else:
-
-        def function(*arguments):
-            return forward(*arguments)[0]
-
+        function = tf.custom_gradient(outputs_and_gradient)
     return lambda *arguments: function(*map(ops.convert_to_tensor, arguments))
 
 

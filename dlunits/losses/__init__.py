@@ -1,4 +1,4 @@
-"""Losses and penalties that Keras does not have."""
+"""Losses and penalties."""
 
 from dlunits.losses.adversarial import discriminator_loss, generator_loss
 from dlunits.losses.contractive_penalty import (

@@ -1,28 +1,34 @@
-"""What keeps a discriminator flat where real examples are."""
+"""R1 penalty: zero-centered gradient penalty on real examples."""
+
+from collections.abc import Callable
 
 from keras import ops
 
 from dlunits.losses.gradient_penalty import output_and_squared_gradient_norm
+from dlunits.typing import Tensor
 
 
-def r1_penalty(discriminator, real):
-    """Mean squared slope of a discriminator at real examples, "R1".
+def r1_penalty(
+    discriminator: Callable[[Tensor], Tensor], real: Tensor
+) -> Tensor:
+    """R1 penalty: mean squared gradient norm at real examples.
 
         penalty = mean_n ||d D(real_n) / d real_n||_2^2
 
-    Where generated examples are already like the real ones, a discriminator
-    has nothing to tell apart, and any slope of it leads the generator away
-    again. With this penalty training converges there.
+    Once the generator matches the data, a discriminator with a gradient at
+    real examples drives the generator away again. With this penalty, training
+    converges locally.
 
-    Each example must be judged by itself: no batch normalization.
+    The discriminator must treat each example independently: no batch
+    normalization.
 
     Reference: Mescheder, Geiger and Nowozin, 2018, "Which training methods for
-    GANs do actually converge?", https://arxiv.org/abs/1801.04406, whose gamma
-    is twice the weight.
+    GANs do actually converge?", https://arxiv.org/abs/1801.04406. Their weight
+    is gamma / 2.
 
     Args:
-        discriminator: Function of a tensor `(batch, ...)` to `(batch, 1)`.
-        real: Tensor `(batch, ...)`.
+        discriminator: Function D of a tensor `(batch, ...)` to `(batch, 1)`.
+        real: Tensor `(batch, ...)`, real examples.
 
     Returns:
         Scalar, float32.
@@ -30,7 +36,7 @@ def r1_penalty(discriminator, real):
     Raises:
         ValueError: If the backend is neither TensorFlow nor JAX.
 
-    Example, slopes of 2 and 4: (2^2 + 4^2) / 2
+    Example, gradients of 2 and 4: (2^2 + 4^2) / 2
 
     >>> float(r1_penalty(lambda x: x**2, ops.array([[1.0], [2.0]])))
     10.0
@@ -38,15 +44,26 @@ def r1_penalty(discriminator, real):
     return output_and_r1_penalty(discriminator, real)[1]
 
 
-def output_and_r1_penalty(discriminator, real):
-    """The same beside D(real), which is evaluated once.
+def output_and_r1_penalty(
+    discriminator: Callable[[Tensor], Tensor], real: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Output D(real) and R1 penalty, from one evaluation of D.
+
+    Args:
+        discriminator: Function D of a tensor `(batch, ...)` to `(batch, 1)`.
+        real: Tensor `(batch, ...)`, real examples.
+
+    Returns:
+        `(output, penalty)`: `(batch, 1)`, and a scalar in float32.
 
     Example:
 
-    >>> answers, penalty = output_and_r1_penalty(ops.square, ops.ones((1, 1)))
-    >>> float(answers[0, 0]), float(penalty)
+    >>> output, penalty = output_and_r1_penalty(ops.square, ops.ones((1, 1)))
+    >>> float(output[0, 0]), float(penalty)
     (1.0, 4.0)
     """
     real = ops.cast(real, "float32")
-    answers, squares = output_and_squared_gradient_norm(discriminator, real)
-    return answers, ops.mean(squares)
+    output, squared_norms = output_and_squared_gradient_norm(
+        discriminator, real
+    )
+    return output, ops.mean(squared_norms)

@@ -1,4 +1,4 @@
-"""Metrics that Keras does not have.
+"""Metrics of texts, images, forecasts, detectors and generative models.
 
 Text metrics are Keras metrics. The others are functions of arrays, because
 they need all examples at once.

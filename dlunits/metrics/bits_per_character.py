@@ -1,40 +1,51 @@
-"""How many bits a character costs that a model has predicted."""
+"""Bits per character of a language model."""
 
 import math
+from typing import Any
 
 import keras
+
+from dlunits.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class BitsPerCharacter(keras.metrics.SparseCategoricalCrossentropy):
-    """The mean cross-entropy of the next character, in bits.
+    """Cross-entropy of the next character, in bits.
 
         bits per character = -mean_t log2 p(x_{t+1} | x_1 ... x_t)
 
-    It is what a text costs per character when the model is used to compress
-    it. Of a model of bytes or words it is bits a byte or a word.
+    It is the size per character of a text that is compressed with the model
+    and an ideal entropy coder. For a model of bytes or words it is bits per
+    byte or per word.
 
     Reference: Shannon, 1951, "Prediction and entropy of printed English",
     https://doi.org/10.1002/j.1538-7305.1951.tb01366.x.
 
     Args:
-        name: Text.
-        from_logits: Whether predictions are logits; else probabilities.
+        name: String, name of the metric.
+        from_logits: Whether predictions are logits, not probabilities.
+        dtype: Data type of the metric, `None` for Keras' default.
+        **kwargs: Arguments of `keras.metrics.SparseCategoricalCrossentropy`.
 
-    Example, one of four characters, all as likely:
+    Example, a uniform prediction over four characters:
 
     >>> metric = BitsPerCharacter()
     >>> metric.update_state(keras.ops.ones((1, 1)), keras.ops.zeros((1, 1, 4)))
-    >>> float(metric.result())
+    >>> float(metric.result())  # log2(4)
     2.0
     """
 
     def __init__(
-        self, name="bits_per_character", from_logits=True, dtype=None, **kwargs
+        self,
+        name: str = "bits_per_character",
+        from_logits: bool = True,
+        dtype: Any = None,
+        **kwargs: Any,
     ):
         super().__init__(
             name=name, from_logits=from_logits, dtype=dtype, **kwargs
         )
 
-    def result(self):
+    def result(self) -> Tensor:
+        """Returns the mean over all characters since the last reset."""
         return super().result() / math.log(2)

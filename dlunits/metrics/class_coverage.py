@@ -1,36 +1,42 @@
-"""Which classes a generator makes, and how often."""
+"""Class coverage: which classes a generator produces, and how often."""
+
+from typing import Any
 
 import numpy as np
 
+from dlunits.typing import Array, ArrayLike
 
-def class_coverage(labels, num_classes, min_frequency=0.05):
-    """Counts the classes that generated examples cover.
 
-    Use it, on the labels that a classifier finds, to see whether a generator
-    has collapsed to a few kinds of examples.
+def class_coverage(
+    labels: ArrayLike, num_classes: int, min_frequency: float = 0.05
+) -> dict[str, Any]:
+    """Class frequencies of generated examples, and number of classes covered.
 
-        share_k = (number of labels that are k) / n
-        covered = number of classes k with share_k >= min_frequency
+    Use it with labels that a classifier predicts, to detect mode collapse.
+
+        frequency_k = (number of labels equal to k) / n
+        num_covered = number of classes k with frequency_k >= min_frequency
 
     Reference: Srivastava et al., 2017, "VEEGAN: reducing mode collapse in GANs
     using implicit variational learning",
     https://arxiv.org/abs/1705.07761.
 
     Args:
-        labels: Integers `(examples,)` from 0 to `num_classes - 1`.
+        labels: Integer array `(examples,)`, from 0 to `num_classes - 1`.
         num_classes: Positive integer.
-        min_frequency: Number in (0, 1], the share from which a class counts as
-            covered. Above `1 / num_classes` not all classes can be.
+        min_frequency: Float in (0, 1], minimum frequency of a class that
+            counts as covered. Above `1 / num_classes` not all classes can be
+            covered.
 
     Returns:
-        Dict: `frequencies`, array `(num_classes,)` with the sum 1, and
+        Dict: `frequencies`, array `(num_classes,)` with sum 1, and
         `num_covered`, an integer.
 
     Raises:
-        ValueError: If there are no labels, one is not an integer or out of
-            range, or `min_frequency` is.
+        ValueError: If there are no labels, if a label is not an integer or out
+            of range, or if `min_frequency` is out of range.
 
-    Example, 3, 1 and none of 4:
+    Example, with 3, 1 and 0 of 4 labels:
 
     >>> coverage = class_coverage([0, 0, 1, 0], num_classes=3)
     >>> coverage["frequencies"].tolist(), coverage["num_covered"]
@@ -38,29 +44,41 @@ def class_coverage(labels, num_classes, min_frequency=0.05):
     """
     if not 0 < min_frequency <= 1:
         raise ValueError(
-            "Expected a `min_frequency` above 0 and at most 1. Received: "
-            f"{min_frequency=}"
+            f"Expected a `min_frequency` in (0, 1]. Received: {min_frequency=}"
         )
-    shares = class_frequencies(labels, num_classes, "labels")
+    frequencies = class_frequencies(labels, num_classes, "labels")
     return {
-        "frequencies": shares,
-        "num_covered": int((shares >= min_frequency).sum()),
+        "frequencies": frequencies,
+        "num_covered": int((frequencies >= min_frequency).sum()),
     }
 
 
-def class_frequencies(labels, num_classes, name):
-    """Integers `(examples,)` -> shares `(num_classes,)` of the classes."""
+def class_frequencies(labels: ArrayLike, num_classes: int, name: str) -> Array:
+    """Relative frequencies of classes.
+
+    Args:
+        labels: Integer array `(examples,)`, from 0 to `num_classes - 1`.
+        num_classes: Positive integer.
+        name: String, name of the labels for error messages.
+
+    Returns:
+        Array `(num_classes,)` with sum 1.
+
+    Raises:
+        ValueError: If there are no labels, or if a label is not an integer or
+            out of range.
+    """
     labels = np.asarray(labels)
     if num_classes < 1:
         raise ValueError(f"Expected at least 1 class. Received: {num_classes=}")
     if labels.ndim != 1 or not len(labels):
         raise ValueError(
-            f"Expected `{name}` of shape (examples,), at least one. Received: "
+            f"Expected `{name}` of shape (examples,), not empty. Received: "
             f"an array of shape {labels.shape}"
         )
     if labels.dtype.kind not in "iu":
         raise ValueError(
-            f"Expected integers in `{name}`: take the argmax of "
+            f"Expected integers in `{name}`: use the argmax of "
             f"probabilities. Received: {labels.dtype.name}"
         )
     low, high = int(labels.min()), int(labels.max())

@@ -1,28 +1,42 @@
-"""How well scores and alarms tell anomalies from normal rows."""
+"""Detection quality: ROC AUC, average precision, false alarms and recall."""
 
 import numpy as np
 import sklearn.metrics
 
+from dlunits.typing import ArrayLike
 
-def detection_quality(labels, scores, alarms=None):
-    """Measures a detector against labels.
 
-        AUC   chance that an anomaly scores higher than a normal row
-        AP    sum over thresholds of (gain in recall) * precision
-        false_alarm_rate  share of the normal rows that are called anomalous
-        recall            share of the anomalies that are
+def detection_quality(
+    labels: ArrayLike, scores: ArrayLike, alarms: ArrayLike | None = None
+) -> dict[str, float | None]:
+    """Quality of anomaly scores and alarms, given labels.
+
+        AUC   area under the ROC curve: probability that an anomaly scores
+              higher than a normal row
+        AP    average precision, the area under the precision-recall curve:
+              sum over thresholds of (increase in recall) * precision
+        false_alarm_rate  fraction of the normal rows with an alarm (false
+                          positive rate)
+        recall            fraction of the anomalies with an alarm (true
+                          positive rate)
+
+    References: Fawcett, 2006, "An introduction to ROC analysis",
+    https://doi.org/10.1016/j.patrec.2005.10.010; for average precision, Davis
+    and Goadrich, 2006, "The relationship between precision-recall and ROC
+    curves", https://doi.org/10.1145/1143844.1143874.
 
     Args:
-        labels: Booleans `(rows,)`, true for an anomaly.
-        scores: Numbers `(rows,)`, higher for stranger rows.
-        alarms: Booleans `(rows,)`, what was called anomalous, or `None`.
+        labels: Boolean array `(rows,)`, `True` for an anomaly.
+        scores: Array `(rows,)`, higher for more anomalous rows.
+        alarms: Boolean array `(rows,)`, rows predicted to be anomalies, or
+            `None`.
 
     Returns:
-        Dict; `None` for what the labels do not tell, because they are all
-        equal.
+        Dict of the above; `None` where it is undefined because all labels are
+        equal. Without `alarms` the last two are left out.
 
-    Example, one of two normal rows scores higher than the anomaly; the one
-    alarm is false:
+    Example, where one of two normal rows scores higher than the anomaly, and
+    the only alarm is false:
 
     >>> quality = detection_quality(
     ...     [False, True, False], [0.1, 0.5, 0.9], [False, False, True]
@@ -33,7 +47,7 @@ def detection_quality(labels, scores, alarms=None):
     (0.5, 0.0)
     """
     labels = np.asarray(labels, bool)
-    quality = {"AUC": None, "AP": None}
+    quality: dict[str, float | None] = {"AUC": None, "AP": None}
     if labels.any() and not labels.all():
         quality = {
             "AUC": float(sklearn.metrics.roc_auc_score(labels, scores)),
@@ -43,7 +57,6 @@ def detection_quality(labels, scores, alarms=None):
         }
     if alarms is not None:
         alarms = np.asarray(alarms, bool)
-        for name, among in (("false_alarm_rate", ~labels), ("recall", labels)):
-            share = float(alarms[among].mean()) if among.any() else None
-            quality[name] = share
+        for name, rows in (("false_alarm_rate", ~labels), ("recall", labels)):
+            quality[name] = float(alarms[rows].mean()) if rows.any() else None
     return quality

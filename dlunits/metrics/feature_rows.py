@@ -1,59 +1,69 @@
-"""Rows of features, checked, and read a block at a time."""
+"""Validation of feature arrays, and reading them block by block."""
 
 import numpy as np
 
-# Rows at a time: two such blocks and their products are 8 MB a matrix.
+from dlunits.typing import Array, ArrayLike
+
+# Rows per block. Two blocks of 1,024 features and their product take 8 MB
+# each in double precision.
 BLOCK_SIZE = 1024
 
 
-def feature_table(features, name, least_rows=2):
-    """Checks what can be checked without reading the features.
+def feature_table(features: ArrayLike, name: str, min_rows: int = 2) -> Array:
+    """Validates the shape of a feature array without reading its values.
 
     Args:
-        features: Array `(examples, features)`; also one that is mapped from a
-            file, which is not read here.
-        name: Text, what the caller calls it.
-        least_rows: Integer, how many rows are needed.
+        features: Array `(examples, features)`, which may be memory-mapped.
+        name: String, name of the argument for error messages.
+        min_rows: Integer, minimum number of rows.
 
     Returns:
-        The features as an array of the type that they had.
+        The features as an array of the same type.
 
     Raises:
-        ValueError: If it has not two axes, no column or too few rows.
+        ValueError: If the array does not have two axes, or has no column or
+            too few rows.
     """
-    features = np.asarray(features)
-    if features.ndim != 2 or not features.shape[1]:
+    table = np.asarray(features)
+    if table.ndim != 2 or not table.shape[1]:
         raise ValueError(
-            f"Expected `{name}` of shape (examples, features): flatten what "
-            f"has more axes. Received: an array of shape {features.shape}"
+            f"Expected `{name}` of shape (examples, features): flatten arrays "
+            f"with more axes. Received: an array of shape {table.shape}"
         )
-    if len(features) < least_rows:
+    if len(table) < min_rows:
         raise ValueError(
-            f"Expected at least {least_rows} rows in `{name}`. Received: "
-            f"{len(features)}"
+            f"Expected at least {min_rows} rows in `{name}`. Received: "
+            f"{len(table)}"
         )
-    return features
+    return table
 
 
-def check_widths(**tables):
-    """Raises a ValueError unless the tables have equally many features."""
+def check_widths(**tables: Array) -> None:
+    """Checks that all tables have the same number of features.
+
+    Raises:
+        ValueError: If they have not.
+    """
     if len({table.shape[1] for table in tables.values()}) > 1:
-        found = ", ".join(
+        widths = ", ".join(
             f"{table.shape[1]} in `{name}`" for name, table in tables.items()
         )
         raise ValueError(
-            "Expected the same number of features everywhere, those of one "
-            f"network. Received: {found}"
+            "Expected the same number of features in all arrays, those of one "
+            f"network. Received: {widths}"
         )
 
 
-def finite_block(table, rows, name):
-    """Some rows of the table in double precision.
+def finite_block(table: Array, rows: slice | Array, name: str) -> Array:
+    """Returns some rows of a table in double precision.
 
     Args:
         table: Array `(examples, features)`.
-        rows: Slice, or integers.
-        name: Text, what the caller calls the table.
+        rows: Slice, or array of row indices.
+        name: String, name of the table for error messages.
+
+    Returns:
+        Array `(rows, features)`, float64.
 
     Raises:
         ValueError: If a value is not finite.
@@ -63,14 +73,14 @@ def finite_block(table, rows, name):
     if not finite.all():
         row = np.arange(len(table))[rows][finite.argmin()]
         raise ValueError(
-            f"Expected finite numbers in `{name}`: look for training that "
+            f"Expected finite numbers in `{name}`: check whether training "
             f"diverged. Received: NaN or infinity in row {row}"
         )
     return block
 
 
-def block_slices(num_rows, block_size=BLOCK_SIZE):
-    """Slices that together hold every row once, in order.
+def block_slices(num_rows: int, block_size: int = BLOCK_SIZE) -> list[slice]:
+    """Slices that contain every row once, in order.
 
     Raises:
         ValueError: If `block_size` is not positive.

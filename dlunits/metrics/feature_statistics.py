@@ -1,4 +1,4 @@
-"""Mean and covariance of more features than fit in memory."""
+"""Running mean and covariance of features, in batches."""
 
 import numpy as np
 
@@ -8,31 +8,33 @@ from dlunits.metrics.feature_rows import (
     feature_table,
     finite_block,
 )
+from dlunits.typing import Array, ArrayLike
 
 
 class FeatureStatistics:
-    """Gathers the mean and the covariance of features from batches.
+    """Running mean and covariance matrix of features.
 
-    Use it where the features of all examples do not fit in memory: it holds
-    one vector and one matrix, however many rows have come. A batch B of `b`
-    rows is merged into the `n` rows so far by
+    Use it if the features of all examples do not fit in memory. It holds one
+    vector and one matrix. A batch B of `b` rows is merged into the `n` rows
+    so far by
 
         d       = mean_B - mean
         mean    = mean + d * b / (n + b)
         scatter = scatter + scatter_B + d d^T * n b / (n + b)
 
     `scatter` is the sum of (x - mean)(x - mean)^T over the rows. No large sums
-    of squares are subtracted from each other, so nothing is lost where the
-    mean is far larger than the spread. All in double precision.
+    of squares are subtracted from each other, so the result is accurate where
+    the mean is much larger than the standard deviation. All computations are
+    in double precision.
 
     Reference: Chan, Golub and LeVeque, 1983, "Algorithms for computing the
     sample variance", https://doi.org/10.1080/00031305.1983.10483115.
 
     Attributes:
-        count: Integer, rows so far.
+        count: Integer, number of rows so far.
         mean: Array `(features,)`, `None` before the first row.
 
-    Example, 1 and 3, then 5, with the variance (4 + 0 + 4) / 2:
+    Example, with the variance (4 + 0 + 4) / 2 of 1, 3 and 5:
 
     >>> statistics = FeatureStatistics()
     >>> statistics.update([[1.0], [3.0]])
@@ -43,33 +45,33 @@ class FeatureStatistics:
     [[4.0]]
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
-        self.mean = None
-        self.scatter = None
+        self.mean: Array | None = None
+        self.scatter: Array | None = None
 
-    def update(self, features):
+    def update(self, features: ArrayLike) -> None:
         """Adds rows.
 
         Args:
             features: Array `(examples, features)`, at least one row.
 
         Raises:
-            ValueError: If it is no such array, a value is not finite, or the
-                width is not that of the rows before. Nothing is added then.
+            ValueError: If the shape is wrong, if a value is not finite, or if
+                the number of features changes. No row is added then.
         """
-        features = feature_table(features, "features", least_rows=1)
-        if self.count:
-            check_widths(features=features, before=self.mean[None])
-        blocks = block_slices(len(features))
-        for rows in blocks:  # all of them before the first is added
-            finite_block(features, rows, "features")
+        table = feature_table(features, "features", min_rows=1)
+        if self.mean is not None:
+            check_widths(features=table, before=self.mean[None])
+        blocks = block_slices(len(table))
+        for rows in blocks:  # check all blocks before adding the first
+            finite_block(table, rows, "features")
         for rows in blocks:
-            self.merge(finite_block(features, rows, "features"))
+            self.merge(finite_block(table, rows, "features"))
 
-    def merge(self, block):
-        """Merges `(rows, features)`, finite and in double precision."""
-        if not self.count:
+    def merge(self, block: Array) -> None:
+        """Adds finite rows `(rows, features)` in double precision."""
+        if self.mean is None or self.scatter is None:
             self.mean = np.zeros(block.shape[1])
             self.scatter = np.zeros((block.shape[1], block.shape[1]))
         mean = block.mean(axis=0)
@@ -84,15 +86,15 @@ class FeatureStatistics:
         self.count = count
 
     @property
-    def covariance(self):
-        """Array `(features, features)`, the scatter divided by n - 1.
+    def covariance(self) -> Array:
+        """Covariance matrix `(features, features)`, scatter / (n - 1).
 
         Raises:
             ValueError: If there are fewer than two rows.
         """
-        if self.count < 2:
+        if self.scatter is None or self.count < 2:
             raise ValueError(
-                "Expected at least 2 rows, or there is no covariance. "
+                "Expected at least 2 rows to compute a covariance. "
                 f"Received: {self.count}"
             )
         return self.scatter / (self.count - 1)

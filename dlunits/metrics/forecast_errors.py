@@ -1,54 +1,71 @@
-"""How far forecasts are off, and how often intervals hold what comes."""
+"""Errors of forecasts, and coverage of prediction intervals, per step."""
 
 import numpy as np
 
+from dlunits.typing import Array, ArrayLike
 
-def forecast_errors(futures, forecast, scale, low=None, high=None):
-    """Measures forecasts by step.
 
-    With r = (future - forecast) / scale, over examples and channels:
+def forecast_errors(
+    targets: ArrayLike,
+    forecasts: ArrayLike,
+    scale: ArrayLike,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
+) -> dict[str, Array]:
+    """Scaled errors of forecasts at each step of the horizon.
 
-        MSE_h = mean r_h^2,  MAE_h = mean |r_h|
-        coverage_h = share of futures with low_h <= future_h <= high_h
-        width_h = mean of (high_h - low_h) / scale
+    With r = (target - forecast) / scale and means over examples and channels,
+    at step h:
+
+        mse_h      = mean of r_h^2
+        mae_h      = mean of |r_h|
+        coverage_h = fraction of targets with lower_h <= target_h <= upper_h
+        interval_width_h = mean of (upper_h - lower_h) / scale
 
     Args:
-        futures, forecast: Arrays `(examples, horizon, channels)`.
-        scale: Array `(channels,)`, spreads of the channels, so that those in
-            other units count alike.
-        low, high: Arrays like them, or `None`.
+        targets: Array `(examples, horizon, channels)`, true values.
+        forecasts: Array of the same shape.
+        scale: Array `(channels,)`, standard deviations of the channels.
+        lower: Array of the same shape, lower ends of the prediction intervals,
+            or `None`.
+        upper: Array of the same shape, upper ends, or `None`.
 
     Returns:
-        Dict of name to array `(horizon,)`: `mse`, `mae`, and, with intervals,
-        `coverage` and `width`.
+        Dict of arrays `(horizon,)`: `mse` and `mae`, and with intervals also
+        `coverage` and `interval_width`.
 
     Raises:
         ValueError: If shapes differ.
 
-    Example, off by 1 and 3 in units of 1, in the interval once:
+    Example, with errors of 1 and 3, the first of them in the interval:
 
-    >>> future, said = np.array([[[1.0], [5.0]]]), np.full((1, 2, 1), 2.0)
-    >>> quality = forecast_errors(
-    ...     future, said, [1.0], said - 2, said + 2)
-    >>> {name: steps.tolist() for name, steps in quality.items()}
-    {'mse': [1.0, 9.0], 'mae': [1.0, 3.0], 'coverage': [1.0, 0.0], \
-'width': [4.0, 4.0]}
+    >>> targets = np.array([[[1.0], [5.0]]])
+    >>> forecasts = np.full((1, 2, 1), 2.0)
+    >>> errors = forecast_errors(
+    ...     targets, forecasts, [1.0], forecasts - 2, forecasts + 2
+    ... )
+    >>> errors["mse"].tolist(), errors["mae"].tolist()
+    ([1.0, 9.0], [1.0, 3.0])
+    >>> errors["coverage"].tolist(), errors["interval_width"].tolist()
+    ([1.0, 0.0], [4.0, 4.0])
     """
-    futures, forecast = np.asarray(futures), np.asarray(forecast)
-    shapes = {futures.shape, forecast.shape}
-    shapes |= {np.shape(some) for some in (low, high) if some is not None}
-    if len(shapes) > 1 or futures.ndim != 3:
+    targets, forecasts = np.asarray(targets), np.asarray(forecasts)
+    shapes = {targets.shape, forecasts.shape}
+    shapes |= {np.shape(x) for x in (lower, upper) if x is not None}
+    if len(shapes) > 1 or targets.ndim != 3:
         raise ValueError(
-            "What came, forecasts and intervals must have the same shape "
+            "Targets, forecasts and intervals must have the same shape "
             f"(examples, horizon, channels). Received: {sorted(shapes)}"
         )
-    rest = (futures - forecast) / np.asarray(scale)
-    quality = {
-        "mse": np.mean(rest**2, axis=(0, 2)),
-        "mae": np.mean(np.abs(rest), axis=(0, 2)),
+    residuals = (targets - forecasts) / np.asarray(scale)
+    errors = {
+        "mse": np.mean(residuals**2, axis=(0, 2)),
+        "mae": np.mean(np.abs(residuals), axis=(0, 2)),
     }
-    if low is not None:
-        inside = (futures >= low) & (futures <= high)
-        quality["coverage"] = inside.mean(axis=(0, 2))
-        quality["width"] = np.mean((high - low) / scale, axis=(0, 2))
-    return quality
+    if lower is not None and upper is not None:
+        lower, upper = np.asarray(lower), np.asarray(upper)
+        inside = (targets >= lower) & (targets <= upper)
+        errors["coverage"] = inside.mean(axis=(0, 2))
+        width = (upper - lower) / np.asarray(scale)
+        errors["interval_width"] = np.mean(width, axis=(0, 2))
+    return errors

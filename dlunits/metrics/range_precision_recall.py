@@ -1,55 +1,67 @@
-"""Precision and recall of ranges of time rather than of points."""
+"""Range-based precision and recall of anomalies in time series."""
 
 import numpy as np
 
-WEIGHTS = {
-    "flat": lambda place, length: np.ones_like(place),
-    "front": lambda place, length: length - place,
-    "middle": lambda place, length: np.minimum(place + 1, length - place),
-    "back": lambda place, length: place + 1,
+from dlunits.typing import Array, ArrayLike
+
+# Positional bias: weights of the rows of a range, by position and length.
+POSITIONAL_WEIGHTS = {
+    "flat": lambda position, length: np.ones_like(position),
+    "front": lambda position, length: length - position,
+    "middle": lambda position, length: np.minimum(
+        position + 1, length - position
+    ),
+    "back": lambda position, length: position + 1,
 }
 
 
-def range_precision_recall(labels, alarms, existence=0.0, bias="flat"):
-    """How much of what happened was found, and how much of what was said is so.
+def range_precision_recall(
+    labels: ArrayLike,
+    alarms: ArrayLike,
+    alpha: float = 0.0,
+    bias: str = "flat",
+) -> dict[str, float | None]:
+    """Range-based precision and recall (Tatbul et al., 2018).
 
-    Anomalies and alarms are ranges: rows without a break. Each range counts
-    alike, however long it is:
+    Anomalies and alarms are ranges of consecutive rows. All ranges have the
+    same weight, whatever their length:
 
         recall    = mean over anomalies R of
-                        e [R meets an alarm] + (1 - e) covered(R, alarms)
-        precision = mean over alarms A of covered(A, anomalies)
+                    alpha existence(R, alarms) + (1 - alpha) overlap(R, alarms)
+        precision = mean over alarms A of overlap(A, anomalies)
 
-        covered(R, S) = 1/x * sum of w_i over rows i of R that are in S
-                            / sum of w_i over rows i of R
+        existence(R, S) = 1 if R intersects S, else 0
+        overlap(R, S)   = 1/x * sum of w_i over rows i of R that are in S
+                              / sum of w_i over rows i of R
 
-    `x` is the number of ranges of S that R meets, at least 1: an anomaly found
-    in pieces is found less. `e` is what it is worth to find an anomaly at all,
-    and `w_i` says which of its rows count more. A single row of an anomaly
-    that is met does not make all of its rows found, as in point-adjusted
-    scores, by which random alarms look good.
+    `x` is the number of ranges of S that intersect R, at least 1, so that a
+    fragmented detection counts less; 1/x is the cardinality factor gamma of
+    the paper. `w_i` is the positional bias delta. Unlike point-adjusted
+    scores, one detected row does not make all rows of an anomaly detected, by
+    which random alarms get high scores.
 
     Reference: Tatbul et al., 2018, "Precision and recall for time series",
-    https://arxiv.org/abs/1803.03639. There `e` is alpha, `w` is delta and 1/x
-    is gamma.
+    https://arxiv.org/abs/1803.03639.
 
     Args:
-        labels: Booleans `(rows,)`, whether a row is anomalous.
-        alarms: Booleans `(rows,)`, whether it was called so.
-        existence: Number in [0, 1].
-        bias: Which rows of an anomaly count more: `"flat"` (none), `"front"`,
-            `"middle"` or `"back"`, with weights that fall evenly to 1. All
-            rows of an alarm count alike.
+        labels: Boolean array `(rows,)`, whether a row is anomalous.
+        alarms: Boolean array `(rows,)`, whether a row is predicted to be
+            anomalous.
+        alpha: Float in [0, 1], weight of the existence of a detection, which
+            is independent of its overlap.
+        bias: Positional bias of the recall: `"flat"` (none), `"front"`,
+            `"middle"` or `"back"`, with weights that fall linearly to 1. The
+            precision has a flat bias.
 
     Returns:
         Dict: `precision`, `recall` and their harmonic mean `f1`. Precision is
-        `None` if there are no alarms, recall if there are no anomalies; then
-        `f1` is 0 or `None`.
+        `None` without alarms, and then `f1` is 0. Recall is `None` without
+        anomalies, and then `f1` is `None`.
 
     Raises:
         ValueError: If lengths differ or an argument is out of range.
 
-    Example, three of four rows found by two alarms, one of them half right:
+    Example, an anomaly of four rows and two alarms, one of them half correct:
 
     >>> labels = [0, 1, 1, 1, 1, 0, 0]
     >>> alarms = [0, 1, 0, 0, 1, 1, 0]
@@ -62,47 +74,66 @@ def range_precision_recall(labels, alarms, existence=0.0, bias="flat"):
             "`labels` and `alarms` must be vectors of equal length. Received: "
             f"shapes {labels.shape} and {alarms.shape}"
         )
-    if not 0 <= existence <= 1 or bias not in WEIGHTS:
+    if not 0 <= alpha <= 1 or bias not in POSITIONAL_WEIGHTS:
         raise ValueError(
-            "`existence` must be in [0, 1], and `bias` one of "
-            f"{', '.join(WEIGHTS)}. Received: {existence=}, {bias=}"
+            "`alpha` must be in [0, 1], and `bias` one of "
+            f"{', '.join(POSITIONAL_WEIGHTS)}. Received: {alpha=}, {bias=}"
         )
-    met, covered = coverage(labels, alarms, bias)
-    _, right = coverage(alarms, labels, "flat")
+    existence, overlap = existence_and_overlap(labels, alarms, bias)
+    _, alarm_overlap = existence_and_overlap(alarms, labels, "flat")
     recall = precision = f1 = None
-    if len(covered):
-        recall = float(np.mean(existence * met + (1 - existence) * covered))
+    if len(overlap):
+        recall = float(np.mean(alpha * existence + (1 - alpha) * overlap))
         f1 = 0.0
-    if len(right):
-        precision = float(np.mean(right))
+    if len(alarm_overlap):
+        precision = float(np.mean(alarm_overlap))
     if precision and recall:
         f1 = 2 * precision * recall / (precision + recall)
     return {"precision": precision, "recall": recall, "f1": f1}
 
 
-def coverage(ranges, others, bias):
-    """For each range whether it meets another, and how much is covered."""
-    first, last = contiguous_ranges(ranges)
+def existence_and_overlap(
+    ranges: Array, others: Array, bias: str
+) -> tuple[Array, Array]:
+    """Existence and overlap of each range, as in `range_precision_recall`.
+
+    Args:
+        ranges: Boolean array `(rows,)`, `True` in the ranges R.
+        others: Boolean array `(rows,)`, `True` in the ranges S.
+        bias: Positional bias.
+
+    Returns:
+        Two arrays, with one value for each range R.
+    """
+    first, stop = contiguous_ranges(ranges)
     if len(first) == 0:
         return np.zeros(0, bool), np.zeros(0)
     rows = np.flatnonzero(ranges)
     number = np.searchsorted(first, rows, side="right") - 1
-    weights = WEIGHTS[bias](rows - first[number], (last - first)[number])
+    weights = POSITIONAL_WEIGHTS[bias](
+        rows - first[number], (stop - first)[number]
+    )
     inside = others[rows]
-    shares = np.bincount(number, weights * inside, len(first))
-    shares /= np.bincount(number, weights, len(first))
-    # A range meets as many others as begin in it, and the one it begins in.
-    begins = np.diff(others, prepend=False) & others
-    begins = begins[rows] | (inside & (rows == first[number]))
-    meets = np.bincount(number, begins, len(first))
-    return meets > 0, shares / np.maximum(meets, 1)
+    total = np.bincount(number, weights, len(first))
+    overlap = np.bincount(number, weights * inside, len(first)) / total
+    # A range intersects the others that start in it, and the one it starts in.
+    starts = np.diff(others, prepend=False) & others
+    starts = starts[rows] | (inside & (rows == first[number]))
+    cardinality = np.bincount(number, starts, len(first))
+    return cardinality > 0, overlap / np.maximum(cardinality, 1)
 
 
-def contiguous_ranges(flags):
-    """First rows of the ranges, and the rows after their last.
+def contiguous_ranges(flags: ArrayLike) -> tuple[Array, Array]:
+    """Ranges of consecutive `True` values.
 
-    >>> first, last = contiguous_ranges(np.array([0, 1, 1, 0, 1], bool))
-    >>> first.tolist(), last.tolist()
+    Args:
+        flags: Boolean array `(rows,)`.
+
+    Returns:
+        `(first, stop)`: first row of each range, and the row after its end.
+
+    >>> first, stop = contiguous_ranges(np.array([0, 1, 1, 0, 1], bool))
+    >>> first.tolist(), stop.tolist()
     ([1, 4], [3, 5])
     """
     steps = np.diff(np.r_[0, np.asarray(flags, "int8"), 0])

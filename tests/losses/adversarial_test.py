@@ -123,7 +123,7 @@ def test_thresholds_lie_between_what_is_asked_for():
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan])
 def test_refuses_smoothing_out_of_range(smoothing):
-    with pytest.raises(ValueError, match=r"must lie in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"must be in \[0, 1\)"):
         discriminator_loss("minimax", [0.0], [0.0], smoothing)
 
 

@@ -1,4 +1,4 @@
-"""Classifier score: the paper's equation, its ends, and its spread."""
+"""Classifier score: equation, limits and standard deviation."""
 
 import math
 
@@ -32,12 +32,12 @@ def test_is_the_equation_of_the_paper_over_many_blocks():
     assert classifier_score(p)["score"] == pytest.approx(score_np(p))
 
 
-def test_spread_is_the_deviation_of_the_scores_of_equal_random_parts():
+def test_standard_deviation_is_that_of_the_scores_of_equal_random_parts():
     p = softmax(3 * np.random.default_rng(1).normal(size=(600, 4)))
     order = np.random.default_rng(7).permutation(600)
     scores = [score_np(p[order % 6 == part]) for part in range(6)]
     found = classifier_score(p, splits=6, seed=7)
-    assert found["spread"] == pytest.approx(np.std(scores, ddof=1))
+    assert found["standard_deviation"] == pytest.approx(np.std(scores, ddof=1))
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_spread_is_the_deviation_of_the_scores_of_equal_random_parts():
     [np.arange(1000) // 100, np.arange(1000) % 10],
     ids=["sorted", "in_turn"],
 )
-def test_spread_is_small_in_whatever_order_the_classes_come(labels):
+def test_standard_deviation_is_small_in_whatever_order_the_classes_come(labels):
     # Parts of neighboring rows, or of every tenth, would be one class each.
     found = classifier_score(np.eye(10)[labels])
     assert found["score"] == pytest.approx(10)
-    assert found["spread"] < 0.5
+    assert found["standard_deviation"] < 0.5
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 8))
@@ -65,7 +65,9 @@ def test_lies_between_one_and_the_number_of_classes(seed, num_classes):
 
 def test_is_one_where_all_rows_are_equal_and_all_classes_where_all_are_sure():
     same = classifier_score(np.tile([0.25, 0.25, 0.5], (40, 1)))
-    assert same == pytest.approx({"score": 1, "spread": 0}, abs=1e-9)
+    assert same == pytest.approx(
+        {"score": 1, "standard_deviation": 0}, abs=1e-9
+    )
     sure = classifier_score(np.eye(3)[np.arange(60) % 3])
     assert sure["score"] == pytest.approx(3)
 

@@ -37,7 +37,7 @@ def test_refuses_too_few_rows():
     with pytest.raises(
         ValueError, match=r"at least 3 rows in `real`. Received: 2"
     ):
-        feature_table(np.zeros((2, 4)), "real", least_rows=3)
+        feature_table(np.zeros((2, 4)), "real", min_rows=3)
 
 
 def test_refuses_widths_that_differ():

@@ -24,7 +24,7 @@ def test_measures_are_those_of_the_loop():
         assert found["mae"][step] == pytest.approx(np.mean(sizes))
         assert found["coverage"][step] == pytest.approx(np.mean(inside))
     # 1.5 is 0.75 spreads of 2 and 3 of 0.5.
-    np.testing.assert_allclose(found["width"], (0.75 + 3) / 2)
+    np.testing.assert_allclose(found["interval_width"], (0.75 + 3) / 2)
 
 
 def test_different_shapes_are_refused():

@@ -26,9 +26,9 @@ def test_is_the_divergence_that_scipy_gives(labels, real):
     assert histogram_divergence(labels, real, 5) == pytest.approx(
         jensenshannon(p, q) ** 2, abs=1e-12
     )
-    assert histogram_divergence(labels, real, 5, kind="kl") == pytest.approx(
-        entropy(p, q), abs=1e-12
-    )
+    assert histogram_divergence(
+        labels, real, 5, divergence="kl"
+    ) == pytest.approx(entropy(p, q), abs=1e-12)
 
 
 @given(labels_of_five, labels_of_five)
@@ -37,12 +37,15 @@ def test_is_between_zero_and_ln_two_and_symmetric(labels, real):
     divergence = histogram_divergence(labels, real, 5)
     assert 0 <= divergence <= math.log(2) + 1e-12
     assert histogram_divergence(real, labels, 5) == divergence
-    assert histogram_divergence(labels, real, 5, kind="kl") >= 0
+    assert histogram_divergence(labels, real, 5, divergence="kl") >= 0
 
 
-@pytest.mark.parametrize("kind", ["jensen_shannon", "kl"])
-def test_is_exactly_zero_where_the_shares_are_equal(kind):
-    assert histogram_divergence([0, 1, 1], [1, 0, 1] * 7, 3, kind=kind) == 0
+@pytest.mark.parametrize("divergence", ["jensen_shannon", "kl"])
+def test_is_exactly_zero_where_the_shares_are_equal(divergence):
+    assert (
+        histogram_divergence([0, 1, 1], [1, 0, 1] * 7, 3, divergence=divergence)
+        == 0
+    )
 
 
 def test_a_small_divergence_is_not_lost_in_rounding():
@@ -57,17 +60,23 @@ def test_collapse_to_one_of_ten_classes_costs_ln_ten():
     real = np.arange(1000) % 10
     collapsed = np.full(500, 3)
     assert histogram_divergence(
-        collapsed, real, 10, kind="kl"
+        collapsed, real, 10, divergence="kl"
     ) == pytest.approx(math.log(10))
-    assert histogram_divergence(real, collapsed, 10, kind="kl") == math.inf
+    assert (
+        histogram_divergence(real, collapsed, 10, divergence="kl") == math.inf
+    )
     assert histogram_divergence([0], [1], 2) == pytest.approx(math.log(2))
 
 
-@pytest.mark.parametrize(("kind", "part"), [("kl", 1), ("jensen_shannon", 4)])
-def test_mean_by_chance_is_what_is_documented(kind, part):
+@pytest.mark.parametrize(
+    ("divergence", "part"), [("kl", 1), ("jensen_shannon", 4)]
+)
+def test_mean_by_chance_is_what_is_documented(divergence, part):
     rng = np.random.default_rng(0)
     found = [
-        histogram_divergence(*rng.integers(0, 4, (2, 1000)), 4, kind=kind)
+        histogram_divergence(
+            *rng.integers(0, 4, (2, 1000)), 4, divergence=divergence
+        )
         for _ in range(400)
     ]
     expected = 3 / 1000 / part
@@ -76,14 +85,14 @@ def test_mean_by_chance_is_what_is_documented(kind, part):
 
 
 @pytest.mark.parametrize(
-    ("labels", "real", "kind", "message"),
+    ("labels", "real", "divergence", "message"),
     [
         ([3], [0], "kl", "`labels` from 0 to 2. Received: labels from 3 to 3"),
         ([0], [-1], "kl", "`real_labels` from 0 to 2"),
         ([0], [], "kl", "`real_labels` of shape"),
-        ([0], [0], "js", "jensen_shannon, kl. Received: kind='js'"),
+        ([0], [0], "js", "jensen_shannon, kl. Received: divergence='js'"),
     ],
 )
-def test_refuses(labels, real, kind, message):
+def test_refuses(labels, real, divergence, message):
     with pytest.raises(ValueError, match=message):
-        histogram_divergence(labels, real, 3, kind=kind)
+        histogram_divergence(labels, real, 3, divergence=divergence)

@@ -30,7 +30,7 @@ def test_neighbors_are_those_of_the_loop_whatever_the_blocks(block_size):
     for name, rows in (("train", train), ("test", test)):
         distance, row = nearest_np(generated, rows)
         np.testing.assert_allclose(check[f"{name}_distance"], distance)
-        np.testing.assert_array_equal(check[f"{name}_row"], row)
+        np.testing.assert_array_equal(check[f"{name}_index"], row)
     nearer = check["train_distance"] < check["test_distance"]
     assert check["share_nearer_to_train"] == nearer.mean()
 
@@ -43,7 +43,7 @@ def test_copies_of_training_rows_are_found():
     assert check["p_value"] < 0.001
     assert check["statistic"] > 3
     assert check["share_nearer_to_train"] == 1
-    np.testing.assert_array_equal(check["train_row"], np.arange(40))
+    np.testing.assert_array_equal(check["train_index"], np.arange(40))
 
 
 def test_the_same_copies_are_found_to_be_near_the_test_set():
@@ -120,11 +120,11 @@ def test_of_the_larger_set_as_many_rows_are_drawn(larger):
         nearest_training_neighbors(generated, **sets, seed=seed)
         for seed in (1, 1, 2)
     )
-    rows = np.unique(one[f"{larger}_row"])
+    rows = np.unique(one[f"{larger}_index"])
     assert len(rows) <= 40 and rows.max() >= 40
     np.testing.assert_equal(one, same)
-    assert not np.array_equal(rows, np.unique(other[f"{larger}_row"]))
-    found = sets[larger][one[f"{larger}_row"]]
+    assert not np.array_equal(rows, np.unique(other[f"{larger}_index"]))
+    found = sets[larger][one[f"{larger}_index"]]
     np.testing.assert_allclose(
         np.linalg.norm(generated - found, axis=1), one[f"{larger}_distance"]
     )

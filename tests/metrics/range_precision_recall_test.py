@@ -75,7 +75,7 @@ def test_is_what_the_paper_says(pairs, alpha, bias):
     else:
         assert found["recall"] is None
     if any(alarms):
-        # Precision is recall turned round, flat and without existence.
+        # Precision is recall with both arguments swapped, flat, with alpha=0.
         assert found["precision"] == pytest.approx(
             recall_np(alarms, labels, 0, "flat")
         )
@@ -133,10 +133,10 @@ def test_one_lucky_row_does_not_find_all_of_an_anomaly():
     [
         (([0, 1], [0]), r"\(2,\) and \(1,\)"),
         (([[0, 1]], [[0, 1]]), r"shapes \(1, 2\)"),
-        (([0, 1], [0, 1], 1.5), "existence=1.5"),
+        (([0, 1], [0, 1], 1.5), "alpha=1.5"),
         (([0, 1], [0, 1], 0, "late"), "bias='late'"),
     ],
 )
-def test_refuses_what_it_cannot_compare(arguments, message):
+def test_invalid_arguments_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         range_precision_recall(*arguments)

@@ -129,8 +129,8 @@ def test_rows_that_were_not_judged_are_in_no_sum():
     [
         (([0, 1], [0.0], 1), r"\(2,\) and \(1,\)"),
         (([0, 1], [0.0, 1.0], -1), "max_buffer=-1"),
-        (([0, 0], [0.0, 1.0], 1), "Received: 0 of such rows"),
-        (([0, 1], [0.0, math.nan], 1), "Received: 0 of such rows"),
+        (([0, 0], [0.0, 1.0], 1), "Received: 0 anomalous rows with"),
+        (([0, 1], [0.0, math.nan], 1), "Received: 0 anomalous rows with"),
         (([0, 1], [math.inf, 1.0], 1), "1 infinite"),
     ],
 )

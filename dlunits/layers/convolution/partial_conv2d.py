@@ -93,7 +93,11 @@ class PartialConv2D(keras.layers.Layer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, input_shape: Shape) -> None:
-        self.placement = connection_placement(self.connections, input_shape[-1])
+        *_, channels = input_shape
+        self.placement = connection_placement(
+            self.connections,
+            channels,  # type: ignore[arg-type]
+        )
         self.kernel = self.add_weight(
             name="kernel",
             shape=(*self.kernel_size, len(self.placement)),

@@ -73,7 +73,8 @@ class GaussianSampling(keras.layers.Layer):
         return reparameterize(mean, log_variance, noise)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (*input_shape[:-1], input_shape[-1] // 2)
+        *others, size = input_shape
+        return (*others, size and size // 2)
 
     def get_config(self) -> Config:
         return {**super().get_config(), "seed": self.seed}

@@ -105,13 +105,12 @@ class Bidirectional(keras.layers.Bidirectional):
         training: bool | None = None,
     ) -> Any:
         num_states = len(self.forward_layer.state_size)
-        if initial_state is None:
-            initial_states = None, None
-        else:
-            initial_states = (
+        initial_states: list[Any] = [None, None]
+        if initial_state is not None:
+            initial_states = [
                 initial_state[:num_states],
                 initial_state[num_states:],
-            )
+            ]
         results = [
             layer(sequences, initial_state=states, mask=mask, training=training)
             for layer, states in zip(

@@ -72,7 +72,15 @@ class BackpropagationThroughTime:
     5.0
     """
 
-    embeddings = None  # embedding matrix, where the inputs are token ids
+    # Embedding matrix, while the inputs are token ids.
+    embeddings: Tensor | None = None
+
+    # Attributes of `keras.layers.RNN`.
+    cell: Any
+    unroll: bool
+    go_backwards: bool
+    return_sequences: bool
+    zero_output_for_mask: bool
 
     def equations(self) -> Any:
         """Returns the equations of a time step, or `None`; see the class."""
@@ -104,7 +112,9 @@ class BackpropagationThroughTime:
         """Runs the recurrence; see `keras.layers.RNN.inner_loop`."""
         equations = self.equations()
         if equations is None:
-            return super().inner_loop(sequences, initial_state, mask, training)
+            return super().inner_loop(  # type: ignore[misc]
+                sequences, initial_state, mask, training
+            )
         cell, x = self.cell, sequences[:, 0]
         batch = {
             "sequences": sequences,
@@ -120,7 +130,7 @@ class BackpropagationThroughTime:
                 initial_state[0],
             ),
         }
-        bptt_scan = BPTTScan(equations, self.unroll, compiled=training)
+        bptt_scan = BPTTScan(equations, self.unroll, compiled=bool(training))
         shards = num_shards(sequences.shape[0]) if training else 1
         if shards == 1:
             return self.run_shard(bptt_scan, **batch)
@@ -212,8 +222,9 @@ def num_shards(batch_size: int | None) -> int:
     if tf.executing_eagerly() or tf.config.list_logical_devices("GPU"):
         return 1
     threads = tf.config.threading.get_intra_op_parallelism_threads()
+    threads = threads or os.cpu_count() or 1
     max_shards = 4 if batch_size is None else batch_size // MIN_SHARD_SIZE
-    return max(1, min(threads or os.cpu_count(), max_shards))
+    return max(1, min(threads, max_shards))
 
 
 def split_batch(batch: dict[str, Any], num_shards: int) -> list[dict[str, Any]]:

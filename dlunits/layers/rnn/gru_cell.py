@@ -1,7 +1,7 @@
 """One time step of a gated recurrent unit (GRU)."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -139,7 +139,8 @@ class ResetAfterEquations:
         d_h_prev = d_h * z + U^T d_u
 
     The derivatives sigma' and phi' are computed from the values of sigma and
-    phi, see `dlunits.activations.derivative_from_output`.
+    phi, see `dlunits.activations.derivative_from_output`. Without a known
+    derivative only `forward` is available.
 
     Args:
         activation: Function phi.
@@ -167,6 +168,9 @@ class ResetAfterEquations:
     ):
         self.phi = activation
         self.sigma = recurrent_activation
+        # phi' and sigma' as functions of the values of phi and sigma.
+        self.d_phi: Any = derivative_from_output(activation)
+        self.d_sigma: Any = derivative_from_output(recurrent_activation)
 
     def forward(
         self, a: Tensor, state: GRUState, recurrent: RecurrentKernel
@@ -191,11 +195,9 @@ class ResetAfterEquations:
         """Gradients with respect to the state before and to the projections."""
         d_h = d_state.h
         z, r, n, u_n = residuals
-        d_phi = derivative_from_output(self.phi)
-        d_sigma = derivative_from_output(self.sigma)
-        d_a_n = d_h * (1 - z) * d_phi(n)
-        d_a_z = d_h * (h_prev - n) * d_sigma(z)
-        d_a_r = d_a_n * u_n * d_sigma(r)
+        d_a_n = d_h * (1 - z) * self.d_phi(n)
+        d_a_z = d_h * (h_prev - n) * self.d_sigma(z)
+        d_a_r = d_a_n * u_n * self.d_sigma(r)
         d_a = ops.concatenate([d_a_z, d_a_r, d_a_n], axis=-1)
         d_u = ops.concatenate([d_a_z, d_a_r, d_a_n * r], axis=-1)
         d_h_prev = d_h * z + recurrent.state_gradient(d_u)
@@ -228,7 +230,8 @@ class ResetBeforeEquations:
         d_h_prev = d_h * z + d_rh * r + U_zr^T [d_a_z, d_a_r]
 
     The derivatives sigma' and phi' are computed from the values of sigma and
-    phi, see `dlunits.activations.derivative_from_output`.
+    phi, see `dlunits.activations.derivative_from_output`. Without a known
+    derivative only `forward` is available.
 
     Args:
         activation: Function phi.
@@ -256,6 +259,9 @@ class ResetBeforeEquations:
     ):
         self.phi = activation
         self.sigma = recurrent_activation
+        # phi' and sigma' as functions of the values of phi and sigma.
+        self.d_phi: Any = derivative_from_output(activation)
+        self.d_sigma: Any = derivative_from_output(recurrent_activation)
 
     def forward(
         self, a: Tensor, state: GRUState, recurrent: RecurrentKernel
@@ -282,12 +288,10 @@ class ResetBeforeEquations:
         d_h = d_state.h
         z, r, n = residuals
         U_zr, U_n = recurrent.gate_slice(0, 2), recurrent.gate_slice(2, 3)
-        d_phi = derivative_from_output(self.phi)
-        d_sigma = derivative_from_output(self.sigma)
-        d_a_n = d_h * (1 - z) * d_phi(n)
+        d_a_n = d_h * (1 - z) * self.d_phi(n)
         d_rh = U_n.state_gradient(d_a_n)
-        d_a_z = d_h * (h_prev - n) * d_sigma(z)
-        d_a_r = d_rh * h_prev * d_sigma(r)
+        d_a_z = d_h * (h_prev - n) * self.d_sigma(z)
+        d_a_r = d_rh * h_prev * self.d_sigma(r)
         d_a_zr = ops.concatenate([d_a_z, d_a_r], axis=-1)
         d_h_prev = d_h * z + d_rh * r + U_zr.state_gradient(d_a_zr)
         d_a = ops.concatenate([d_a_zr, d_a_n], axis=-1)

@@ -1,7 +1,7 @@
 """One time step of a long short-term memory (LSTM)."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -119,7 +119,8 @@ class LSTMEquations:
         d_c_prev = d_c * f
 
     The derivatives sigma' and phi' are computed from the values of sigma and
-    phi, see `dlunits.activations.derivative_from_output`.
+    phi, see `dlunits.activations.derivative_from_output`. Without a known
+    derivative only `forward` is available.
 
     Args:
         activation: Function phi.
@@ -148,6 +149,9 @@ class LSTMEquations:
     ):
         self.phi = activation
         self.sigma = recurrent_activation
+        # phi' and sigma' as functions of the values of phi and sigma.
+        self.d_phi: Any = derivative_from_output(activation)
+        self.d_sigma: Any = derivative_from_output(recurrent_activation)
 
     def forward(
         self, a: Tensor, state: LSTMState, recurrent: RecurrentKernel
@@ -173,14 +177,12 @@ class LSTMEquations:
         """Gradients with respect to the state before and to the projections."""
         d_h, d_c = d_state
         i, f, g, o, c_prev = residuals
-        d_phi = derivative_from_output(self.phi)
-        d_sigma = derivative_from_output(self.sigma)
         phi_c = self.phi(f * c_prev + i * g)
-        d_c = d_c + d_h * o * d_phi(phi_c)
-        d_a_i = d_c * g * d_sigma(i)
-        d_a_f = d_c * c_prev * d_sigma(f)
-        d_a_g = d_c * i * d_phi(g)
-        d_a_o = d_h * phi_c * d_sigma(o)
+        d_c = d_c + d_h * o * self.d_phi(phi_c)
+        d_a_i = d_c * g * self.d_sigma(i)
+        d_a_f = d_c * c_prev * self.d_sigma(f)
+        d_a_g = d_c * i * self.d_phi(g)
+        d_a_o = d_h * phi_c * self.d_sigma(o)
         d_a = ops.concatenate([d_a_i, d_a_f, d_a_g, d_a_o], axis=-1)
         d_h_prev = recurrent.state_gradient(d_a)
         d_c_prev = d_c * f

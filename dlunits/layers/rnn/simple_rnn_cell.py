@@ -1,7 +1,7 @@
 """One time step of a simple recurrent network."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -100,7 +100,8 @@ class SimpleRNNEquations:
         d_h_prev = U^T d_a
 
     The derivative phi' is computed from h = phi(a + U h_prev), see
-    `dlunits.activations.derivative_from_output`.
+    `dlunits.activations.derivative_from_output`. Without a known derivative
+    only `forward` is available.
 
     Args:
         activation: Function phi.
@@ -123,6 +124,8 @@ class SimpleRNNEquations:
 
     def __init__(self, activation: Callable[[Tensor], Tensor]):
         self.phi = activation
+        # phi' as a function of the value of phi.
+        self.d_phi: Any = derivative_from_output(activation)
 
     def forward(
         self, a: Tensor, state: SimpleRNNState, recurrent: RecurrentKernel
@@ -139,8 +142,7 @@ class SimpleRNNEquations:
         recurrent: RecurrentKernel,
     ) -> tuple[SimpleRNNState, SharedProjectionGradient]:
         """Gradients with respect to the state before and to the projections."""
-        d_phi = derivative_from_output(self.phi)
-        d_a = d_state.h * d_phi(residuals.h)
+        d_a = d_state.h * self.d_phi(residuals.h)
         d_h_prev = recurrent.state_gradient(d_a)
         return SimpleRNNState(d_h_prev), SharedProjectionGradient(d_a)
 

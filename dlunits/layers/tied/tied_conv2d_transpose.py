@@ -96,7 +96,7 @@ class TiedConv2DTranspose(TiedKernel):
         layer = self.tied_to
         batch, *sizes = input_shape
         del sizes[self.channel_axis - (self.channel_axis > 0)]
-        sizes = map(
+        output_sizes = map(
             conv_transpose_size,
             sizes,
             layer.kernel_size,
@@ -106,8 +106,8 @@ class TiedConv2DTranspose(TiedKernel):
         )
         channels = layer.kernel.shape[2]
         if self.channel_axis == 1:
-            return (batch, channels, *sizes)
-        return (batch, *sizes, channels)
+            return (batch, channels, *output_sizes)
+        return (batch, *output_sizes, channels)
 
 
 def conv_transpose_size(

@@ -40,7 +40,6 @@ class TiedKernel(keras.layers.Layer):
     """
 
     tied_layer_class: type[keras.layers.Layer] = keras.layers.Layer
-    channel_axis = -1
 
     def __init__(
         self,
@@ -63,6 +62,11 @@ class TiedKernel(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.bias_initializer = keras.initializers.get(bias_initializer)
+
+    @property
+    def channel_axis(self) -> int:
+        """Axis of the features in inputs and outputs."""
+        return -1
 
     @property
     def tied_to(self) -> keras.layers.Layer:

@@ -151,5 +151,5 @@ def test_refuses_options_out_of_range(option):
 
 @pytest.mark.parametrize("shape", [(1, 3, 8, 1), (1, 8, 8)])
 def test_refuses_what_is_no_image_or_smaller_than_a_cell(shape):
-    with pytest.raises(ValueError, match="no smaller than a cell, 4"):
+    with pytest.raises(ValueError, match="at least `cell_size`, 4"):
         HistogramOfOrientedGradients()(np.zeros(shape, "float32"))
