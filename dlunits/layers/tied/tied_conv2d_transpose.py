@@ -55,7 +55,8 @@ class TiedConv2DTranspose(TiedKernel):
     ...     1, 2, strides=2, kernel_initializer="ones"
     ... )
     >>> x = ops.reshape(ops.arange(4.0), (1, 2, 2, 1))
-    >>> y = TiedConv2DTranspose(encoder)(encoder(x))  # 0 + 1 + 2 + 3 = 6
+    >>> code = encoder(x)  # 0 + 1 + 2 + 3
+    >>> y = TiedConv2DTranspose(encoder)(code)
     >>> ops.convert_to_numpy(y)[0, :, :, 0].tolist()
     [[6.0, 6.0], [6.0, 6.0]]
     """
