@@ -105,7 +105,9 @@ def test_what_it_cannot_be_tied_to_is_refused():
     grouped = keras.layers.Conv2D(4, 2, groups=2)
     grouped.build((None, None, None, 2))
     for other in (keras.layers.Conv2D(3, 2), keras.layers.Flatten(), "code"):
-        with pytest.raises(ValueError, match=r"must be a built `keras\.layers\.Conv"):
+        with pytest.raises(
+            ValueError, match=r"must be a built `keras\.layers\.Conv"
+        ):
             TiedConv2DTranspose(other)
     with pytest.raises(ValueError, match=r"has no groups.*groups=2"):
         TiedConv2DTranspose(grouped)

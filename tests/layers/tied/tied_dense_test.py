@@ -70,7 +70,9 @@ def test_one_model_is_still_tied_when_it_is_loaded(tmp_path):
     "other", [keras.layers.Dense(3), keras.layers.Flatten(), "code"]
 )
 def test_what_is_no_built_dense_layer_is_refused(other):
-    with pytest.raises(ValueError, match=r"must be a built `keras\.layers\.Dense`"):
+    with pytest.raises(
+        ValueError, match=r"must be a built `keras\.layers\.Dense`"
+    ):
         TiedDense(other)
 
 
