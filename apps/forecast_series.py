@@ -105,7 +105,11 @@ def train_and_evaluate(*, task, run_directory, season, read, **recipe):
     model, history = train_forecaster(
         task,
         run_directory,
-        together=read == "together" or (read == "auto" and few),
+        network=recipe.pop("kind"),
+        channel_mixing=read == "together" or (read == "auto" and few),
+        normalization=recipe.pop("level"),
+        segment_length=recipe.pop("segment"),
+        dropout=recipe.pop("rate"),
         **recipe,
     )
     judged = backtest(model, task, season)

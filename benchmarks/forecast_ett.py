@@ -55,12 +55,12 @@ LEARNT, CHOSEN, JUDGED = 8_640, 11_520, 14_400  # rows up to
 SEASON = 24
 BOUNDS = {96: 0.375, 24: None}
 
-SHARED = {"level": "mean", "seed": 0, "patience": 3, "verbose": 0}
-LINEAR = {"kind": "linear", "batch_size": 64, "learning_rate": 1e-3}
+SHARED = {"normalization": "mean", "seed": 0, "patience": 3, "verbose": 0}
+LINEAR = {"network": "linear", "batch_size": 64, "learning_rate": 1e-3}
 GRU = {
-    "kind": "gru",
+    "network": "gru",
     "units": 64,
-    "segment": 48,
+    "segment_length": 48,
     "batch_size": 128,
     "learning_rate": 2e-3,
 }
@@ -70,13 +70,13 @@ CANDIDATES = {
     "GRU, 336 hours, dropout 0.3": {
         **GRU,
         "window": 336,
-        "rate": 0.3,
+        "dropout": 0.3,
         "epochs": 6,
     },
     "GRU, 528 hours, dropout 0.5": {
         **GRU,
         "window": 528,
-        "rate": 0.5,
+        "dropout": 0.5,
         "epochs": 6,
     },
 }

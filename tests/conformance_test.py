@@ -277,7 +277,7 @@ CATALOGUE = {
     ),
     "Forecaster-gru": (
         lambda **options: dlunits.models.Forecaster(
-            6, 4, 3, kind="gru", units=4, segment=2, **options
+            6, 4, 3, network="gru", units=4, segment_length=2, **options
         ),
         (6, 3),
     ),
@@ -287,10 +287,10 @@ CATALOGUE = {
             3,
             3,
             targets=[1],
-            kind="lstm",
-            together=True,
+            network="lstm",
+            channel_mixing=True,
             units=4,
-            segment=4,
+            segment_length=4,
             **options,
         ),
         (6, 3),

@@ -17,7 +17,7 @@ from dlunits.typing import Array, ArrayLike, Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
-class GAN(GANTraining, keras.Model):
+class GAN(GANTraining):
     """Generative adversarial network (Goodfellow et al., 2014).
 
     Use it to generate examples like those of a data set, of given classes if

@@ -24,13 +24,12 @@ TEST_METRICS = (
 )
 
 
-class GANTraining:
-    """Mixin with the training and test steps of `dlunits.models.GAN`.
+class GANTraining(keras.Model):
+    """Training and test steps of `dlunits.models.GAN`, its base class.
 
-    A class inherits from it before `keras.Model`. The steps are written once
-    for TensorFlow and JAX and assign variables directly. On JAX, Keras passes
-    the values of all variables into a step and expects the new values back;
-    `run_stateless` does the conversion.
+    The steps are written once for TensorFlow and JAX and assign variables
+    directly. On JAX, Keras passes the values of all variables into a step and
+    expects the new values back; `run_stateless` does the conversion.
 
     Example. A discriminator with all weights 0 returns logits 0, so its loss
     is 2 log(2) = 1.3863:

@@ -1,6 +1,8 @@
-"""Forecasts of a series, with intervals."""
+"""Multi-step forecasting of time series with prediction intervals."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,40 +11,39 @@ from keras import layers, ops
 from dlunits.layers import ConformalInterval
 from dlunits.models.sequences.reversible_instance_normalization import (
     ReversibleInstanceNormalization,
-    restored,
+    denormalize,
 )
 from dlunits.models.sequences.seg_rnn import SegRNN
+from dlunits.typing import ArrayLike, Config, Tensor
 
-KINDS = ("linear", "gru", "lstm")
+NETWORKS = ("linear", "gru", "lstm")
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class Forecaster(keras.Model):
-    """Says the next steps of a series from its last ones, all at once.
+    """Forecasts the next steps of a series, all at once, with intervals.
 
-        z, level, spread = normalized window
-        forecast         = network(z) * spread + level
-        low, high        = forecast -+ q
+        z, center, stddev = RevIN(x)
+        forecast          = network(z) * stddev + center
+        interval          = [forecast - q, forecast + q]
 
-    The window is normalized inside the model, see
-    `dlunits.models.sequences.reversible_instance_normalization`: it takes and
-    gives values in the units of the series. `adapt` learns the spread of each
-    channel, by which the loss is divided too, so that channels in other units
-    count alike.
+    RevIN is `dlunits.models.sequences.ReversibleInstanceNormalization`, which
+    normalizes each window x inside the model; inputs and outputs are in the
+    units of the series. `network` is
 
-    | kind     | network                                                      |
-    |----------|--------------------------------------------------------------|
-    | `linear` | y = W z + b, one product for all steps of the horizon        |
-    | `gru`, `lstm` | recurrent network over segments of the window, see      |
-    |          | `dlunits.models.sequences.seg_rnn`                          |
+    | `network`     | forecast                                                |
+    |---------------|---------------------------------------------------------|
+    | `linear`      | y = W z + b, one product for all steps (Zeng et al.)    |
+    | `gru`, `lstm` | RNN over segments, `dlunits.models.sequences.SegRNN`    |
 
-    Many-to-many is to forecast all channels, many-to-one is to forecast one
-    of them, `targets`. By default each channel is forecast from its own past
-    by weights that all share, which needs the least data; with `together` all
-    channels are read for each.
+    By default channels are independent: each target is forecast from its own
+    past, by weights that all share. With `channel_mixing` each target is
+    forecast from all channels.
 
-    `calibrate` measures errors on windows kept aside, of which
-    `dlunits.layers.ConformalInterval` makes the intervals.
+    `adapt` computes the standard deviation of each channel; the loss is
+    computed on values divided by it, so that channels in different units have
+    equal weight. `calibrate` computes the half-widths q from the errors on
+    held-out windows, see `dlunits.layers.ConformalInterval`.
 
     References: Zeng et al., 2023, "Are transformers effective for time series
     forecasting?", https://arxiv.org/abs/2205.13504; Lin et al., 2023, "SegRNN",
@@ -51,116 +52,131 @@ class Forecaster(keras.Model):
     Args:
         window: Integer of at least 2, steps that are read.
         horizon: Positive integer, steps that are forecast.
-        channels: Positive integer.
-        targets: Places of the channels that are forecast, `None` for all.
-        kind: `"linear"`, `"gru"` or `"lstm"`.
-        together: Whether all channels are read for each target.
-        level: `"last"` or `"mean"`, what is taken from a window.
-        divide: Whether a window is divided by its own spread.
-        units: Even integer, of a recurrent network.
-        segment: Steps that it reads at once.
-        rate: Of dropout, before the last layer.
-        coverage: Number in (0, 1), of the intervals.
-        dtype: Policy of all layers; `None` takes Keras' current one.
+        num_channels: Positive integer.
+        targets: Indices of the channels to forecast; `None` for all.
+        network: `"linear"`, `"gru"` or `"lstm"`.
+        channel_mixing: Boolean, whether all channels are read for each
+            target.
+        normalization: `"last"` or `"mean"`, the value that is subtracted from
+            a window.
+        scale: Boolean, whether a window is divided by its own standard
+            deviation.
+        units: Positive even integer, units of a recurrent network.
+        segment_length: Positive integer, steps per segment of a recurrent
+            network.
+        dropout: Number in [0, 1), dropout rate before the last layer.
+        coverage: Number in (0, 1), probability that a value lies in its
+            interval.
+        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
+        name: Name of the model.
+        **kwargs: Keyword arguments of `keras.Model`.
 
-    Input shape: `(batch, window, channels)`.
+    Input shape: `(batch, window, num_channels)`.
 
     Output shape: `(batch, horizon, targets)`.
 
     Raises:
         ValueError: If an argument is out of range.
 
-    Example, weights by hand: (window + 1) * horizon that are trained, and a
-    spread for each channel and half a width for each number of the forecast.
+    Example. The weights are (window + 1) * horizon of the network, a standard
+    deviation per channel and a half-width per value of the forecast:
 
-    >>> model = Forecaster(window=24, horizon=5, channels=3)
+    >>> model = Forecaster(window=24, horizon=5, num_channels=3)
     >>> model.count_params() == (24 + 1) * 5 + 3 + 5 * 3
     True
-    >>> one = Forecaster(8, 5, channels=3, targets=[2], together=True)
-    >>> one(ops.ones((1, 8, 3)))[0, :, 0].shape[0]
-    5
+    >>> model = Forecaster(8, 5, 3, targets=[2], channel_mixing=True)
+    >>> tuple(model(ops.ones((1, 8, 3))).shape)
+    (1, 5, 1)
     """
 
     def __init__(
         self,
-        window,
-        horizon,
-        channels,
-        targets=None,
-        kind="linear",
-        together=False,
-        level="last",
-        divide=True,
-        units=64,
-        segment=24,
-        rate=0.0,
-        coverage=0.9,
-        dtype=None,
-        name="forecaster",
-        **kwargs,
-    ):
-        targets = list(range(channels)) if targets is None else list(targets)
-        check_arguments(window, horizon, channels, targets, kind)
+        window: int,
+        horizon: int,
+        num_channels: int,
+        targets: Sequence[int] | None = None,
+        *,
+        network: str = "linear",
+        channel_mixing: bool = False,
+        normalization: str = "last",
+        scale: bool = True,
+        units: int = 64,
+        segment_length: int = 24,
+        dropout: float = 0.0,
+        coverage: float = 0.9,
+        dtype: Any = None,
+        name: str = "forecaster",
+        **kwargs: Any,
+    ) -> None:
+        every_channel = list(range(num_channels))
+        targets = every_channel if targets is None else list(targets)
+        check_arguments(window, horizon, num_channels, targets, network)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
-        inputs = keras.Input((window, channels))
-        normalization = ReversibleInstanceNormalization(
-            level, divide, dtype=policy, name="normalization"
+        inputs = keras.Input((window, num_channels))
+        instance_normalization = ReversibleInstanceNormalization(
+            normalization, scale, dtype=policy, name="normalization"
         )
-        z, at, spread = normalization(inputs)
-        if targets != list(range(channels)):
-            at, spread = of_targets(at, targets), of_targets(spread, targets)
-            z = z if together else of_targets(z, targets)
-        if kind == "linear":
-            z = linear_steps(z, horizon, len(targets), together, rate, policy)
+        z, center, stddev = instance_normalization(inputs)
+        if targets != every_channel:
+            center = take_targets(center, targets)
+            stddev = take_targets(stddev, targets)
+            z = z if channel_mixing else take_targets(z, targets)
+        if network == "linear":
+            z = linear_network(
+                z, horizon, len(targets), channel_mixing, dropout, policy
+            )
         else:
             z = SegRNN(
                 horizon,
                 len(targets),
-                kind,
+                network,
                 units,
-                segment,
-                rate,
-                together,
+                segment_length,
+                dropout,
+                channel_mixing,
                 dtype=policy,
-                name=kind,
+                name=network,
             )(z)
-        # Large values lose their digits in half precision.
-        outputs = ops.cast(restored(z, at, spread), policy.compute_dtype)
+        # In single precision: large values lose digits in half precision.
+        outputs = ops.cast(denormalize(z, center, stddev), policy.compute_dtype)
         super().__init__(inputs, outputs, name=name, **kwargs)
         self.dtype_policy = policy
         self.window = window
         self.horizon = horizon
-        self.num_channels = channels
+        self.num_channels = num_channels
         self.targets = targets
-        self.kind = kind
-        self.together = together
-        self.level = level
-        self.divide = divide
-        self.units = units
-        self.segment = segment
-        self.rate = rate
-        self.coverage = coverage
+        self.network = network
+        self.channel_mixing = channel_mixing
         self.normalization = normalization
+        self.scale = scale
+        self.units = units
+        self.segment_length = segment_length
+        self.dropout = dropout
+        self.coverage = coverage
+        self.instance_normalization = instance_normalization
         self.interval = ConformalInterval(coverage, name="interval")
         self.interval.build((None, horizon, len(targets)))
 
-    def adapt(self, values):
-        """Learns the spread of each channel from a series to be learnt.
+    def adapt(self, values: ArrayLike) -> None:
+        """Computes the standard deviation of each channel.
 
         Args:
-            values: Array `(rows, channels)`; NaN is missing.
+            values: Array `(time, num_channels)`, the training series; NaN is
+                a missing value.
 
         Raises:
             ValueError: If a channel is constant.
         """
-        self.normalization.adapt(values)
+        self.instance_normalization.adapt(values)
 
-    def calibrate(self, windows, futures, batch_size=1024):
-        """Makes intervals of the errors on windows kept aside.
+    def calibrate(
+        self, windows: ArrayLike, futures: ArrayLike, batch_size: int = 1024
+    ) -> None:
+        """Computes the widths of the intervals from held-out windows.
 
         Args:
-            windows: Array `(examples, window, channels)`.
-            futures: Array `(examples, horizon, targets)`.
+            windows: Array `(examples, window, num_channels)`.
+            futures: Array `(examples, horizon, targets)`, true values.
             batch_size: Positive integer.
 
         Raises:
@@ -169,32 +185,46 @@ class Forecaster(keras.Model):
         forecast = self.predict(windows, batch_size=batch_size, verbose=0)
         self.interval.adapt(np.asarray(futures) - forecast)
 
-    def intervals(self, forecast):
-        """Forecasts `(batch, horizon, targets)` -> `(..., 2)`, low and high."""
+    def prediction_intervals(self, forecast: Tensor) -> Tensor:
+        """Computes the bounds of the intervals around forecasts.
+
+        Args:
+            forecast: Tensor `(batch, horizon, targets)`, output of the model.
+
+        Returns:
+            Tensor `(batch, horizon, targets, 2)`, lower and upper bound.
+        """
         return self.interval(forecast)
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        """The loss of values in spreads of their channels."""
-        scale = ops.take(self.normalization.scale, self.targets)
-        y = ops.cast(y, "float32") / scale
-        y_pred = ops.cast(y_pred, "float32") / scale
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Computes the compiled loss on values in units of `channel_stddev`."""
+        stddev = ops.take(
+            self.instance_normalization.channel_stddev, self.targets
+        )
+        y = ops.cast(y, "float32") / stddev
+        y_pred = ops.cast(y_pred, "float32") / stddev
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "window": self.window,
             "horizon": self.horizon,
-            "channels": self.num_channels,
+            "num_channels": self.num_channels,
             "targets": self.targets,
-            "kind": self.kind,
-            "together": self.together,
-            "level": self.level,
-            "divide": self.divide,
+            "network": self.network,
+            "channel_mixing": self.channel_mixing,
+            "normalization": self.normalization,
+            "scale": self.scale,
             "units": self.units,
-            "segment": self.segment,
-            "rate": self.rate,
+            "segment_length": self.segment_length,
+            "dropout": self.dropout,
             "coverage": self.coverage,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
@@ -202,43 +232,59 @@ class Forecaster(keras.Model):
         }
 
 
-def check_arguments(window, horizon, channels, targets, kind):
-    if window < 2 or horizon < 1 or channels < 1:
+def check_arguments(
+    window: int,
+    horizon: int,
+    num_channels: int,
+    targets: list[int],
+    network: str,
+) -> None:
+    """Raises a `ValueError` if an argument is out of range."""
+    if window < 2 or horizon < 1 or num_channels < 1:
         raise ValueError(
-            "`window` must be at least 2, `horizon` and `channels` at least "
-            f"1. Received: {window=}, {horizon=}, {channels=}"
+            "`window` must be at least 2, `horizon` and `num_channels` at "
+            f"least 1. Received: {window=}, {horizon=}, {num_channels=}"
         )
-    known = set(range(channels))
+    known = set(range(num_channels))
     if not targets or len(set(targets)) < len(targets) or set(targets) - known:
         raise ValueError(
-            f"`targets` must be different places from 0 to {channels - 1}. "
-            f"Received: {targets=}"
+            "`targets` must be different channel indices from 0 to "
+            f"{num_channels - 1}. Received: {targets=}"
         )
-    if kind not in KINDS:
-        raise ValueError(f"`kind` must be one of {KINDS}. Received: {kind=}")
+    if network not in NETWORKS:
+        raise ValueError(
+            f"`network` must be one of {NETWORKS}. Received: {network=}"
+        )
 
 
-def of_targets(values, targets):
+def take_targets(values: Tensor, targets: list[int]) -> Tensor:
     """(batch, steps, channels) -> (batch, steps, targets)"""
-    return ops.stack([values[:, :, place] for place in targets], axis=-1)
+    return ops.stack([values[:, :, index] for index in targets], axis=-1)
 
 
-def linear_steps(z, horizon, outputs, together, rate, policy):
-    """(batch, window, channels) -> (batch, horizon, outputs)
+def linear_network(
+    z: Tensor,
+    horizon: int,
+    num_targets: int,
+    channel_mixing: bool,
+    dropout: float,
+    policy: keras.DTypePolicy,
+) -> Tensor:
+    """(batch, window, channels) -> (batch, horizon, targets)
 
-    Weights begin at 0, with which all stays at its level: random ones would
-    stay in whatever directions windows hardly move in.
+    Weights start at 0, which forecasts the center of the window. From random
+    weights, directions in which windows hardly vary would keep their values.
     """
     dense = functools.partial(
         layers.Dense, kernel_initializer="zeros", dtype=policy, name="linear"
     )
-    if together:
+    if channel_mixing:
         z = layers.Flatten(dtype=policy)(z)
     else:
         z = layers.Permute((2, 1), dtype=policy)(z)
-    z = layers.Dropout(rate, dtype=policy)(z)
-    if together:
-        z = dense(horizon * outputs)(z)
-        return layers.Reshape((horizon, outputs), dtype=policy)(z)
+    z = layers.Dropout(dropout, dtype=policy)(z)
+    if channel_mixing:
+        z = dense(horizon * num_targets)(z)
+        return layers.Reshape((horizon, num_targets), dtype=policy)(z)
     z = dense(horizon)(z)
     return layers.Permute((2, 1), dtype=policy)(z)

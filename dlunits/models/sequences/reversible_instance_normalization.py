@@ -1,72 +1,90 @@
-"""Windows of a series without their level and spread, and back."""
+"""Reversible instance normalization, RevIN (Kim et al., 2022)."""
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-LEVELS = ("last", "mean")
+from dlunits.typing import ArrayLike, Config, Shape, Tensor
+
+NORMALIZATIONS = ("last", "mean")
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ReversibleInstanceNormalization(keras.layers.Layer):
-    """Takes from each window of a series its own level and spread.
+    """Normalizes each window of a series by its own center and deviation.
 
-    A series whose level wanders looks new to a model every day; beside its
-    own past it does not. What is taken is kept and put back to the forecast
-    by `restored`.
+    Use it before a forecasting network, and `denormalize` on its forecasts,
+    if the level or the variance of a series shifts over time. For a window x_1
+    ... x_L of one channel:
 
-        z_t = (x_t - level) / spread
-        level  = the window's last value, or its mean
-        spread = sqrt(variance of the window + (floor * scale)^2)
+        z_t    = (x_t - center) / stddev
+        center = x_L                              normalization="last"
+        center = mean_t(x_t)                      normalization="mean"
+        stddev = sqrt(var_t(x_t) + (epsilon s)^2)        scale=True
+        stddev = s                                       scale=False
 
-    `scale` is the spread of the whole series a channel, which `adapt` learns;
-    the floor keeps a window that stands still from being blown up. With
-    `divide=False` the spread is `scale` for all windows.
+    s, the weight `channel_stddev`, is the standard deviation of the channel
+    over the whole training series, set by `adapt`. `epsilon` keeps windows
+    that are almost constant from being scaled up. The affine weights of the
+    paper are left out.
 
     Reference: Kim et al., 2022, "Reversible instance normalization for
     accurate time-series forecasting against distribution shift",
     https://openreview.net/forum?id=cGDAkQo1C0p.
 
     Args:
-        level: `"last"` or `"mean"`.
-        divide: Whether each window is divided by its own spread.
-        floor: Number, in units of `scale`.
+        normalization: `"last"` or `"mean"`, the center that is subtracted.
+        scale: Boolean, whether each window is divided by its own standard
+            deviation.
+        epsilon: Positive number, in units of s.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, window, channels)`.
 
-    Output shape: three tensors, `(batch, window, channels)`, and level and
-        spread `(batch, 1, channels)`.
+    Output shape: three tensors: z `(batch, window, channels)`, center and
+        stddev `(batch, 1, channels)`.
 
     Raises:
-        ValueError: If an argument is none of the above.
+        ValueError: If an argument is out of range.
 
     Example:
 
-    >>> layer = ReversibleInstanceNormalization("last", divide=False)
+    >>> layer = ReversibleInstanceNormalization("last", scale=False)
     >>> window = ops.array([[[4.0], [6.0], [9.0]]])
-    >>> z, level, spread = layer(window)
+    >>> z, center, stddev = layer(window)
     >>> ops.convert_to_numpy(z).ravel().tolist()
     [-5.0, -3.0, 0.0]
-    >>> again = restored(z, level, spread)
-    >>> ops.convert_to_numpy(again).ravel().tolist()
+    >>> x = denormalize(z, center, stddev)
+    >>> ops.convert_to_numpy(x).ravel().tolist()
     [4.0, 6.0, 9.0]
     """
 
-    def __init__(self, level="last", divide=True, floor=0.01, **kwargs):
+    def __init__(
+        self,
+        normalization: str = "last",
+        scale: bool = True,
+        epsilon: float = 0.01,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
-        if level not in LEVELS:
+        if normalization not in NORMALIZATIONS:
             raise ValueError(
-                f"`level` must be one of {LEVELS}. Received: {level=}"
+                f"`normalization` must be one of {NORMALIZATIONS}. Received: "
+                f"{normalization=}"
             )
-        if not floor > 0:
-            raise ValueError(f"`floor` must be positive. Received: {floor=}")
-        self.level = level
-        self.divide = divide
-        self.floor = floor
+        if not epsilon > 0:
+            raise ValueError(
+                f"`epsilon` must be positive. Received: {epsilon=}"
+            )
+        self.normalization = normalization
+        self.scale = scale
+        self.epsilon = epsilon
 
-    def build(self, input_shape):
-        self.scale = self.add_weight(
-            name="scale",
+    def build(self, input_shape: Shape) -> None:
+        self.channel_stddev = self.add_weight(
+            name="channel_stddev",
             shape=(input_shape[-1],),
             initializer="ones",
             dtype="float32",
@@ -74,64 +92,66 @@ class ReversibleInstanceNormalization(keras.layers.Layer):
             autocast=False,
         )
 
-    def adapt(self, values):
-        """Learns the spread of each channel.
+    def adapt(self, values: ArrayLike) -> None:
+        """Computes the standard deviation of each channel.
 
         Args:
-            values: Array `(rows, channels)`; NaN is missing.
+            values: Array `(time, channels)`; NaN is a missing value.
 
         Raises:
-            ValueError: If a channel has one value only, or none.
+            ValueError: If a channel is constant or has no values.
         """
         values = np.asarray(values, "float64")
-        there = ~np.isnan(values)
-        scale = np.array(
+        known = ~np.isnan(values)
+        stddev = np.array(
             [
-                np.std(column[known]) if known.any() else 0.0
-                for column, known in zip(values.T, there.T, strict=True)
+                np.std(column[rows]) if rows.any() else 0.0
+                for column, rows in zip(values.T, known.T, strict=True)
             ]
         )
-        if not (np.isfinite(scale) & (scale > 0)).all():
-            channel = int(np.argmin(scale > 0)) + 1
+        if not (np.isfinite(stddev) & (stddev > 0)).all():
+            channel = int(np.argmin(stddev > 0)) + 1
             raise ValueError(
-                "Every channel must have values that differ. Received: a "
-                f"constant one, channel {channel} of {len(scale)}"
+                "Every channel must have at least two different values. "
+                f"Received: a constant one, channel {channel} of {len(stddev)}"
             )
         if not self.built:
-            self.build((None, None, len(scale)))
-        self.scale.assign(scale.astype("float32"))
+            self.build((None, None, len(stddev)))
+        self.channel_stddev.assign(stddev.astype("float32"))
 
-    def call(self, window):
+    def call(self, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         window = ops.cast(window, "float32")
-        if self.level == "last":
-            level = window[:, -1:]
+        if self.normalization == "last":
+            center = window[:, -1:]
         else:
-            level = ops.mean(window, axis=1, keepdims=True)
-        scale = ops.reshape(self.scale, (1, 1, -1))
-        spread = scale + ops.zeros_like(level)
-        if self.divide:
-            variance = ops.var(window / scale, axis=1, keepdims=True)
-            spread = scale * ops.sqrt(variance + self.floor**2)
-        z = (window - level) / spread
-        return ops.cast(z, self.compute_dtype), level, spread
+            center = ops.mean(window, axis=1, keepdims=True)
+        s = ops.reshape(self.channel_stddev, (1, 1, -1))
+        stddev = s + ops.zeros_like(center)
+        if self.scale:  # of windows in units of s, which do not overflow
+            variance = ops.var(window / s, axis=1, keepdims=True)
+            stddev = s * ops.sqrt(variance + self.epsilon**2)
+        z = (window - center) / stddev
+        return ops.cast(z, self.compute_dtype), center, stddev
 
-    def compute_output_spec(self, window):
-        one = (window.shape[0], 1, window.shape[2])
+    def compute_output_spec(
+        self, window: Tensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+        statistics = (window.shape[0], 1, window.shape[2])
         return (
             keras.KerasTensor(window.shape, self.compute_dtype),
-            keras.KerasTensor(one, "float32"),
-            keras.KerasTensor(one, "float32"),
+            keras.KerasTensor(statistics, "float32"),
+            keras.KerasTensor(statistics, "float32"),
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
-            "level": self.level,
-            "divide": self.divide,
-            "floor": self.floor,
+            "normalization": self.normalization,
+            "scale": self.scale,
+            "epsilon": self.epsilon,
         }
 
 
-def restored(z, level, spread):
-    """Forecasts in units of the window -> in units of the series."""
-    return ops.cast(z, "float32") * spread + level
+def denormalize(z: Tensor, center: Tensor, stddev: Tensor) -> Tensor:
+    """Computes x = z * stddev + center, in single precision."""
+    return ops.cast(z, "float32") * stddev + center

@@ -1,185 +1,204 @@
-"""Many steps from many steps, by a recurrent network over segments."""
+"""SegRNN, a segment recurrent network for forecasting (Lin et al., 2023)."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 from dlunits.layers import GRU, LSTM
+from dlunits.typing import Config, Shape, Tensor
 
 CELLS = {"gru": GRU, "lstm": LSTM}
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class SegRNN(keras.layers.Layer):
-    """Reads a window segment by segment, and says all steps to come at once.
+    """Forecasts all steps of a horizon with an RNN over segments of a window.
 
-    A recurrent network that reads 336 steps one by one has forgotten the
-    first before it is at the last. Read in segments of 24, they are 14.
+    Use it for long windows: an RNN over 336 steps takes 336 recurrent steps
+    and forgets the first ones, over segments of 24 steps it takes 14. For a
+    window of L steps, a horizon of H steps, segments of w steps, n = ceil(L /
+    w) and m = ceil(H / w) segments, and d units:
 
-        e_i = relu(W segment_i + b)            i = 1 ... window / segment
-        s   = recurrent network over e_1, e_2, ...
-        h_j = one step of the same network from s, of the input [p_j ; q_c]
-        y_j = V dropout(h_j) + a               j = 1 ... horizon / segment
+        x^d_i = ReLU(x^w_i W_prj + b_prj)               i = 1 ... n
+        h_n   = state of RNN(x^d_1, ..., x^d_n)
+        o_j   = RNN step with input [rp_j ; cp_c], state h_n    j = 1 ... m
+        y^w_j = Dropout(o_j) W_prd + b_prd
 
-    y_j are the `segment` values of the j-th segment to come; p_j and q_c are
-    learnt vectors that say which segment and which channel are asked for. The
-    segments to come do not wait for each other, so no error is fed back.
+    x^w_i is segment i of the window, y^w_j are the w values of segment j of
+    the forecast for channel c. The positional embeddings rp_j of the segment
+    and cp_c of the channel are trained vectors of d / 2 numbers. All m
+    segments are decoded in parallel from h_n, so that errors do not
+    accumulate (parallel multi-step forecasting, PMF).
 
-    With `together` one network reads all channels at once, and says any of
-    them; without, each channel is read by itself, by the same weights.
+    As in the paper, channels are independent by default: each is read and
+    forecast by the same weights. With `channel_mixing` a segment holds the w
+    steps of all channels, and h_n is shared by all targets.
 
     Reference: Lin et al., 2023, "SegRNN: segment recurrent neural network for
     long-term time series forecasting", https://arxiv.org/abs/2308.11200.
 
     Args:
-        horizon: Positive integer, steps to say.
-        outputs: Positive integer, channels to say; all that are read where
-            they are read by themselves.
+        horizon: Positive integer H, steps to forecast.
+        num_targets: Positive integer, channels to forecast. Without
+            `channel_mixing` it must be the number of input channels.
         cell: `"gru"` or `"lstm"`.
-        units: Positive even integer.
-        segment: Positive integer, steps in a segment. Where it does not
-            divide the window, the first value is repeated in front.
-        rate: Number in [0, 1), of dropout.
-        together: Whether channels are read together.
+        units: Positive even integer d, size of the RNN's state.
+        segment_length: Positive integer w, steps per segment. If it does not
+            divide L, the window is padded in front with its first value; if
+            it does not divide H, surplus steps are dropped.
+        dropout: Number in [0, 1), dropout rate before the output layer.
+        channel_mixing: Boolean, whether all channels are read for each
+            target.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, window, channels)`.
 
-    Output shape: `(batch, horizon, outputs)`.
+    Output shape: `(batch, horizon, num_targets)`.
 
     Raises:
-        ValueError: If a number is out of range, or the channels are not
-            `outputs` where they are read by themselves.
+        ValueError: If an argument is out of range, or the channels are not
+            `num_targets` without `channel_mixing`.
 
-    Example, weights of a GRU of 4 units on embeddings of 4:
+    Example, weights of a GRU with 4 units on inputs of size 4:
 
-    >>> layer = SegRNN(6, outputs=2, units=4, segment=3)
+    >>> layer = SegRNN(6, num_targets=2, units=4, segment_length=3)
     >>> tuple(layer(ops.ones((1, 8, 2))).shape)
     (1, 6, 2)
-    >>> layer.recurrent.count_params()  # 3 (4 * 4 + 4 * 4 + 2 * 4)
+    >>> layer.rnn.count_params()  # 3 (4 * 4 + 4 * 4 + 2 * 4)
     120
     """
 
     def __init__(
         self,
-        horizon,
-        outputs,
-        cell="gru",
-        units=64,
-        segment=24,
-        rate=0.0,
-        together=False,
-        **kwargs,
-    ):
+        horizon: int,
+        num_targets: int,
+        cell: str = "gru",
+        units: int = 64,
+        segment_length: int = 24,
+        dropout: float = 0.0,
+        channel_mixing: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if cell not in CELLS:
             raise ValueError(
                 f"`cell` must be one of {sorted(CELLS)}. Received: {cell=}"
             )
-        if min(horizon, outputs, units, segment) < 1 or units % 2:
+        if min(horizon, num_targets, units, segment_length) < 1 or units % 2:
             raise ValueError(
-                "`horizon`, `outputs`, `units` and `segment` must be positive, "
-                f"and `units` even. Received: {horizon=}, {outputs=}, "
-                f"{units=}, {segment=}"
+                "`horizon`, `num_targets`, `units` and `segment_length` must "
+                f"be positive, and `units` even. Received: {horizon=}, "
+                f"{num_targets=}, {units=}, {segment_length=}"
             )
         self.horizon = horizon
-        self.outputs = outputs
+        self.num_targets = num_targets
         self.cell = cell
         self.units = units
-        self.segment = segment
-        self.rate = rate
-        self.together = together
+        self.segment_length = segment_length
+        self.dropout = dropout
+        self.channel_mixing = channel_mixing
         policy = self.dtype_policy
-        self.embedding = keras.layers.Dense(units, "relu", dtype=policy)
-        self.recurrent = CELLS[cell](units, return_state=True, dtype=policy)
-        self.dropout = keras.layers.Dropout(rate, dtype=policy)
-        self.reading = keras.layers.Dense(segment, dtype=policy)
+        self.projection = keras.layers.Dense(units, "relu", dtype=policy)
+        self.rnn = CELLS[cell](units, return_state=True, dtype=policy)
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy)
+        self.prediction = keras.layers.Dense(segment_length, dtype=policy)
 
     @property
-    def segments_to_come(self):
-        return -(-self.horizon // self.segment)
+    def num_output_segments(self) -> int:
+        """Segments of the horizon, m = ceil(H / w)."""
+        return -(-self.horizon // self.segment_length)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         _, _, channels = input_shape
-        if not self.together and channels != self.outputs:
+        if not self.channel_mixing and channels != self.num_targets:
             raise ValueError(
-                "Channels that are read by themselves must be `outputs`. "
-                f"Received: {channels} channels, outputs={self.outputs}"
+                "Without `channel_mixing`, `num_targets` must be the number "
+                f"of channels. Received: {channels} channels, "
+                f"num_targets={self.num_targets}"
             )
-        features = self.segment * (channels if self.together else 1)
-        self.embedding.build((None, None, features))
-        self.recurrent.build((None, None, self.units))
-        self.dropout.build((None, self.units))
-        self.reading.build((None, self.units))
+        features = self.segment_length * (
+            channels if self.channel_mixing else 1
+        )
+        self.projection.build((None, None, features))
+        self.rnn.build((None, None, self.units))
+        self.dropout_layer.build((None, self.units))
+        self.prediction.build((None, self.units))
         half = self.units // 2
-        self.places = self.add_weight(
-            name="places",
-            shape=(self.segments_to_come, half),
+        self.segment_embeddings = self.add_weight(
+            name="segment_embeddings",
+            shape=(self.num_output_segments, half),
             initializer=keras.initializers.RandomNormal(),
         )
-        self.channels = self.add_weight(
-            name="channels",
-            shape=(self.outputs, half),
+        self.channel_embeddings = self.add_weight(
+            name="channel_embeddings",
+            shape=(self.num_targets, half),
             initializer=keras.initializers.RandomNormal(),
         )
 
-    def call(self, window, training=False):
-        segments = self.segments_of(window)
-        _, *states = self.recurrent(self.embedding(segments), training=training)
-        h = self.asked(states, training)
-        steps = self.reading(self.dropout(h, training=training))
-        shape = (-1, self.outputs, self.segments_to_come * self.segment)
-        steps = ops.reshape(steps, shape)[:, :, : self.horizon]
-        return ops.transpose(steps, (0, 2, 1))
+    def call(self, window: Tensor, training: bool = False) -> Tensor:
+        segments = self.split_segments(window)
+        _, *states = self.rnn(self.projection(segments), training=training)
+        o = self.decode(states, training)
+        y = self.prediction(self.dropout_layer(o, training=training))
+        steps = self.num_output_segments * self.segment_length
+        y = ops.reshape(y, (-1, self.num_targets, steps))
+        return ops.transpose(y[:, :, : self.horizon], (0, 2, 1))
 
-    def segments_of(self, window):
-        """(batch, window, channels) -> (batch * groups, segments, features)"""
-        length, channels = window.shape[1:]
-        short = -length % self.segment
-        if short:
-            first = ops.repeat(window[:, :1], short, axis=1)
-            window = ops.concatenate([first, window], axis=1)
-        number = (length + short) // self.segment
-        if self.together:
-            return ops.reshape(window, (-1, number, self.segment * channels))
-        window = ops.transpose(window, (0, 2, 1))
-        return ops.reshape(window, (-1, number, self.segment))
+    def split_segments(self, window: Tensor) -> Tensor:
+        """(batch, window, channels) -> (batch * groups, n, features)
 
-    def asked(self, states, training):
-        """States (batch * groups, units) -> (batch * outputs * places, units)
-
-        One step of the network for each place and channel.
+        With `channel_mixing` there is one group per example, else one per
+        channel.
         """
-        places, outputs = self.segments_to_come, self.outputs
+        length, channels = window.shape[1:]
+        padding = -length % self.segment_length
+        if padding:
+            first = ops.repeat(window[:, :1], padding, axis=1)
+            window = ops.concatenate([first, window], axis=1)
+        n = (length + padding) // self.segment_length
+        if self.channel_mixing:
+            return ops.reshape(window, (-1, n, self.segment_length * channels))
+        window = ops.transpose(window, (0, 2, 1))
+        return ops.reshape(window, (-1, n, self.segment_length))
+
+    def decode(self, states: list[Tensor], training: bool) -> Tensor:
+        """States h_n (batch * groups, d) -> o (batch * targets * m, d)
+
+        One step of the RNN for each target and output segment.
+        """
+        m, targets = self.num_output_segments, self.num_targets
         half = self.units // 2
-        question = ops.concatenate(
+        embeddings = ops.concatenate(
             [
-                ops.broadcast_to(self.places[None], (outputs, places, half)),
                 ops.broadcast_to(
-                    self.channels[:, None], (outputs, places, half)
+                    self.segment_embeddings[None], (targets, m, half)
+                ),
+                ops.broadcast_to(
+                    self.channel_embeddings[:, None], (targets, m, half)
                 ),
             ],
             axis=-1,
-        )  # (outputs, places, units)
-        of_group = places * (outputs if self.together else 1)
-        states = [ops.repeat(state, of_group, axis=0) for state in states]
-        question = ops.reshape(question, (outputs * places, 1, self.units))
-        batch = ops.shape(states[0])[0] // (outputs * places)
-        question = ops.tile(question, (batch, 1, 1))
-        _, h, *_ = self.recurrent(
-            question, initial_state=states, training=training
-        )
-        return h
+        )  # (targets, m, d)
+        repeats = m * (targets if self.channel_mixing else 1)
+        states = [ops.repeat(state, repeats, axis=0) for state in states]
+        embeddings = ops.reshape(embeddings, (targets * m, 1, self.units))
+        batch = ops.shape(states[0])[0] // (targets * m)
+        embeddings = ops.tile(embeddings, (batch, 1, 1))
+        _, o, *_ = self.rnn(embeddings, initial_state=states, training=training)
+        return o
 
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.horizon, self.outputs)
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], self.horizon, self.num_targets)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "horizon": self.horizon,
-            "outputs": self.outputs,
+            "num_targets": self.num_targets,
             "cell": self.cell,
             "units": self.units,
-            "segment": self.segment,
-            "rate": self.rate,
-            "together": self.together,
+            "segment_length": self.segment_length,
+            "dropout": self.dropout,
+            "channel_mixing": self.channel_mixing,
         }

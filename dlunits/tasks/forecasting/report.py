@@ -77,7 +77,7 @@ def write_forecast_report(
             "of the naive forecast": f"{naive['mse'].mean():.4g}",
             "Inside the intervals": f"{quality['coverage'].mean():.1%}",
             "asked for": f"{model.coverage:.1%}",
-            "Kind": model.kind,
+            "Kind": model.network,
             "Window": model.window,
             "Horizon": model.horizon,
             "Parameters": sum(

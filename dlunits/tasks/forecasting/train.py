@@ -196,9 +196,9 @@ def backtest(model, task, season=None):
             y, forecast, task.scale, forecast - half, forecast + half
         )
     forecast = model.predict(x, batch_size=1024, verbose=0)
-    interval = keras.ops.convert_to_numpy(model.intervals(forecast))
+    interval = keras.ops.convert_to_numpy(model.prediction_intervals(forecast))
     low, high = interval[..., 0], interval[..., 1]
-    quality[model.kind] = forecast_errors(y, forecast, task.scale, low, high)
+    quality[model.network] = forecast_errors(y, forecast, task.scale, low, high)
     return Backtest(
         quality, some(task.origins.test), y, forecast, low, high, season
     )

@@ -327,7 +327,7 @@ def test_refuses_probabilities_for_logits(last):
         [keras.Input((3,)), keras.layers.Dense(4), GaussianSampling()]
     )
     decoder = keras.Sequential([keras.Input((2,)), *last()])
-    with pytest.raises(ValueError, match=r"must give logits.*in a sigmoid"):
+    with pytest.raises(ValueError, match=r"must return logits.*in a sigmoid"):
         VariationalAutoencoder(encoder, decoder)
     VariationalAutoencoder(encoder, decoder, "gaussian")  # means, all right
 
@@ -371,7 +371,7 @@ def test_refuses_shapes_that_do_not_fit():
 def test_refuses_another_loss():
     model = small_model()
     model.compile("sgd", loss="mse")
-    with pytest.raises(ValueError, match=r"compile without one.*loss='mse'"):
+    with pytest.raises(ValueError, match=r"without `loss`.*loss='mse'"):
         model.fit(binary_images(), verbose=0)
 
 

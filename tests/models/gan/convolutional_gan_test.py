@@ -102,7 +102,7 @@ def test_ema_generator_makes_what_the_model_makes():
     ("options", "match"),
     [
         ({"image_shape": (10, 8, 1)}, "must be multiples of 4"),
-        ({"filters": ()}, "of at least one filter"),
+        ({"filters": ()}, "must not be empty"),
         ({"filters": (4, 0)}, "must be at least 1"),
         ({"kernel_size": 0}, "must be at least 1"),
         ({"units": 0}, "must be at least 1"),

@@ -1,4 +1,4 @@
-"""The recurrent network over segments against a loop in NumPy."""
+"""SegRNN against a loop in NumPy."""
 
 import keras
 import numpy as np
@@ -23,41 +23,45 @@ def gru_np(cell, x, h):
 
 def forecast_np(layer, window):
     """One window (steps, channels), segment by segment."""
-    w, v = layer.embedding.get_weights(), layer.reading.get_weights()
-    places = keras.ops.convert_to_numpy(layer.places)
-    asked = keras.ops.convert_to_numpy(layer.channels)
-    size = layer.segment
-    short = -len(window) % size
-    window = np.concatenate([np.repeat(window[:1], short, axis=0), window])
-    steps = np.zeros((layer.segments_to_come * size, layer.outputs))
-    for output in range(layer.outputs):
-        read = window if layer.together else window[:, output : output + 1]
+    W_prj, b_prj = layer.projection.get_weights()
+    W_prd, b_prd = layer.prediction.get_weights()
+    rp = keras.ops.convert_to_numpy(layer.segment_embeddings)
+    cp = keras.ops.convert_to_numpy(layer.channel_embeddings)
+    w, m = layer.segment_length, layer.num_output_segments
+    padding = -len(window) % w
+    window = np.concatenate([np.repeat(window[:1], padding, axis=0), window])
+    y = np.zeros((m * w, layer.num_targets))
+    for c in range(layer.num_targets):
+        x = window if layer.channel_mixing else window[:, c : c + 1]
         h = np.zeros(layer.units)
-        for first in range(0, len(read), size):
-            segment = read[first : first + size].ravel()
-            h = gru_np(layer.recurrent, np.maximum(segment @ w[0] + w[1], 0), h)
-        for place in range(layer.segments_to_come):
-            question = np.concatenate([places[place], asked[output]])
-            said = gru_np(layer.recurrent, question, h)
-            steps[place * size : (place + 1) * size, output] = (
-                said @ v[0] + v[1]
-            )
-    return steps[: layer.horizon]
+        for first in range(0, len(x), w):
+            segment = x[first : first + w].ravel()
+            h = gru_np(layer.rnn, np.maximum(segment @ W_prj + b_prj, 0), h)
+        for j in range(m):
+            o = gru_np(layer.rnn, np.concatenate([rp[j], cp[c]]), h)
+            y[j * w : (j + 1) * w, c] = o @ W_prd + b_prd
+    return y[: layer.horizon]
 
 
-@pytest.mark.parametrize("together", [False, True])
-@pytest.mark.parametrize(("window", "segment"), [(6, 3), (8, 3), (5, 5)])
-def test_steps_are_those_of_the_loop(window, segment, together):
+@pytest.mark.parametrize("channel_mixing", [False, True])
+@pytest.mark.parametrize(("window", "segment_length"), [(6, 3), (8, 3), (5, 5)])
+def test_forecast_is_that_of_the_loop(window, segment_length, channel_mixing):
     keras.utils.set_random_seed(0)
-    layer = SegRNN(7, outputs=2, units=4, segment=segment, together=together)
+    layer = SegRNN(
+        7,
+        num_targets=2,
+        units=4,
+        segment_length=segment_length,
+        channel_mixing=channel_mixing,
+    )
     x = np.random.default_rng(0).normal(size=(3, window, 2)).astype("float32")
     found = keras.ops.convert_to_numpy(layer(x))
     expected = np.stack([forecast_np(layer, one) for one in x])
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_channels_read_apart_do_not_see_each_other():
-    layer = SegRNN(2, outputs=2, units=4, segment=2)
+def test_independent_channels_do_not_affect_each_other():
+    layer = SegRNN(2, num_targets=2, units=4, segment_length=2)
     x = np.ones((1, 4, 2), "float32")
     other = x.copy()
     other[:, :, 1] = 5.0
@@ -73,14 +77,14 @@ def test_channels_read_apart_do_not_see_each_other():
     [
         ({"cell": "rnn"}, "one of"),
         ({"units": 3}, "even"),
-        ({"segment": 0}, "positive"),
+        ({"segment_length": 0}, "positive"),
     ],
 )
-def test_arguments_out_of_range_are_refused(options, message):
+def test_rejects_arguments_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
-        SegRNN(2, outputs=1, **options)
+        SegRNN(2, num_targets=1, **options)
 
 
-def test_channels_that_are_not_the_outputs_are_refused():
-    with pytest.raises(ValueError, match="3 channels, outputs=2"):
-        SegRNN(2, outputs=2)(np.ones((1, 4, 3), "float32"))
+def test_rejects_channels_that_are_not_the_targets():
+    with pytest.raises(ValueError, match="3 channels, num_targets=2"):
+        SegRNN(2, num_targets=2)(np.ones((1, 4, 3), "float32"))

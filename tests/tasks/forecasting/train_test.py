@@ -140,7 +140,9 @@ def test_what_is_served_is_what_the_model_says(learnt, tmp_path):
     forecast = model.predict(x, verbose=0)
     np.testing.assert_allclose(said["forecast"], forecast, rtol=1e-5)
     interval = np.stack([said["low"], said["high"]], axis=-1)
-    np.testing.assert_allclose(interval, model.intervals(forecast), rtol=1e-5)
+    np.testing.assert_allclose(
+        interval, model.prediction_intervals(forecast), rtol=1e-5
+    )
 
 
 def test_report_holds_every_row_and_figure(learnt, tmp_path):
