@@ -1,16 +1,16 @@
-"""Trains a denoiser of small images, and cleans images of any size.
+"""Trains a denoiser of small images, and denoises images of any size.
 
 Paper: Vincent et al., 2010, "Stacked denoising autoencoders",
 https://www.jmlr.org/papers/v11/vincent10a.html
 
 Usage:
-    python apps/denoising_mnist.py --noise=gaussian --level=0.5
+    python apps/denoising_mnist.py --noise=gaussian --noise_level=0.5
     python apps/denoising_mnist.py --model=saved_models/NAME \
-        --input=photo.jpg --input=FOLDER --output=cleaned
+        --input=photo.jpg --input=FOLDER --output=denoised
 
-Without --model it trains first; stopped at any moment, the same command goes
-on after its last whole epoch. An image that cannot be read is named, the
-others are cleaned, and the exit status is 1.
+Without --model it trains first; after an interruption the same command resumes
+after the last finished epoch. Images that cannot be read are reported, the
+others are denoised, and the exit status is 1.
 
 Expected: 21.1 dB on MNIST in 8 epochs, 6 minutes of a core; linear filter 17.7.
 """
@@ -37,58 +37,68 @@ def define_flags():
         learning_rate=4e-3,
         patience=20,
         seed=0,
-        workdir="runs/denoising_{dataset}_{noise}_{level}_{epochs}_epochs_"
+        workdir="runs/denoising_{dataset}_{noise}_{noise_level}_{epochs}_epochs_"
         "seed_{seed}",
-        export_dir="saved_models/denoiser_{dataset}_{noise}_{level}",
+        export_dir="saved_models/denoiser_{dataset}_{noise}_{noise_level}",
     )
     flags.DEFINE_enum(
         "noise",
         "gaussian",
         NOISES,
-        "Kind of noise; the range of the image is 0 ... 1.",
+        "Type of noise: additive Gaussian; masking (pixels become 0); or "
+        "salt_and_pepper (pixels become 0 or 1). Images range from 0 to 1.",
     )
     flags.DEFINE_float(
-        "level",
+        "noise_level",
         0.5,
-        "Standard deviation of Gaussian noise; share of the pixels that are "
-        "lost of the others.",
+        "Standard deviation of gaussian noise; otherwise fraction of corrupted "
+        "pixels.",
         lower_bound=0,
     )
     flags.DEFINE_string(
         "model",
         None,
-        "Folder of a SavedModel to clean with; nothing is trained.",
+        "Folder of a SavedModel that denoises --input; nothing is trained.",
     )
-    flags.DEFINE_multi_string("input", [], "Image file to clean, or folder.")
-    flags.DEFINE_string("output", None, "Folder of the cleaned PNG files.")
+    flags.DEFINE_multi_string(
+        "input",
+        [],
+        "Image file, or folder of image files, to denoise. Repeat the flag for "
+        "several.",
+    )
+    flags.DEFINE_string(
+        "output", None, "Folder in which the denoised images are saved, as PNG."
+    )
     flags.DEFINE_bool(
         "invert",
         False,
-        "The images to clean are negatives of the training "
-        "images: dark on light, say, where those are light on dark.",
+        "Invert the images of --input before and after denoising, for dark on "
+        "light images and a model trained on light on dark images.",
     )
-    flags.DEFINE_bool("overwrite", False, "Replace files in --output.")
+    flags.DEFINE_bool("overwrite", False, "Replace existing files in --output.")
 
 
-def train_and_evaluate(*, data, run_directory, noise, level, seed, **recipe):
-    """Returns a dict: `model`, `history`, `results` on the test images.
+def train_and_evaluate(
+    *, data, run_directory, noise, noise_level, seed, **recipe
+):
+    """Trains a denoiser, and denoises the test images.
 
-    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
+    Returns a dict of `model`, `history` and `results`.
     """
     from dlunits.tasks.denoising.train import (
         denoised_test_images,
         train_denoiser,
     )
 
-    of_noise = {"noise": noise, "level": level, "seed": seed}
-    model, history = train_denoiser(data, run_directory, **of_noise, **recipe)
+    options = {"noise": noise, "noise_level": noise_level, "seed": seed}
+    model, history = train_denoiser(data, run_directory, **options, **recipe)
     print("Fitting the best linear filter", flush=True)
-    results = denoised_test_images(model, data, **of_noise)
+    results = denoised_test_images(model, data, **options)
     return {"model": model, "history": history, "results": results}
 
 
 def train(dataset, data_dir, workdir, export_dir, **recipe):
-    """From the flags to a report and a SavedModel, whose folder it returns."""
+    """Trains, writes the report and exports; returns the exported folder."""
     from dlunits.data.images import image_datasets
     from dlunits.metrics import mean_image_quality
     from dlunits.tasks.denoising.report import write_denoising_report
@@ -97,15 +107,17 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
-    run_of = {"dataset": data.name, "data": data.fingerprint, **recipe}
-    export_dir = format_path(export_dir, run_of)
-    run_directory = RunDirectory(format_path(workdir, run_of), run_of)
+    config = {"dataset": data.name, "data": data.fingerprint, **recipe}
+    export_dir = format_path(export_dir, config)
+    run_directory = RunDirectory(format_path(workdir, config), config)
     check_writable(export_dir)
     trained = train_and_evaluate(
         data=data, run_directory=run_directory, **recipe
     )
 
-    noise = f"{recipe['noise'].replace('_', '-')}, level {recipe['level']:g}"
+    noise = (
+        f"{recipe['noise'].replace('_', '-')}, level {recipe['noise_level']:g}"
+    )
     report = write_denoising_report(
         run_directory.path / "report.html",
         **trained,
@@ -128,46 +140,47 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
         print(f"{name.capitalize() + ':':14} {line}")
     print(f"Report:        {report}")
     print(f"SavedModel:    {version}")
-    use = shlex.join([f"--model={version}", "--output=cleaned"])
+    use = shlex.join([f"--model={version}", "--output=denoised"])
     print(f"Use it:        {_main.program('denoising_mnist')} {use} IMAGE...")
     return version
 
 
-def clean(model, files, output, invert, overwrite):
-    """Cleans image files, and returns whether all went well."""
+def denoise(model, files, output, invert, overwrite):
+    """Denoises image files, and returns whether all succeeded."""
     from dlunits.tasks.denoising.denoise_files import (
         denoise_files,
         load_denoiser,
     )
 
-    denoise = load_denoiser(model)
+    denoiser = load_denoiser(model)
     done, folder = 0, pathlib.Path(output).expanduser()
     for file, target, problem in denoise_files(
-        denoise, files, folder, invert=invert, overwrite=overwrite
+        denoiser, files, folder, invert=invert, overwrite=overwrite
     ):
         if problem:
             print(f"{file}: {problem}", file=sys.stderr, flush=True)
         else:
             done += 1
             print(f"{file} -> {target}", flush=True)
-    print(f"Cleaned:       {done} of {len(files)}")
+    print(f"Denoised:      {done} of {len(files)}")
     return done == len(files)
 
 
 def run(model, input, output, invert, overwrite, images, **training):
-    places = [*input, *images]
-    if bool(places) != bool(output) or (model and not places):
+    """Trains unless there is a model, denoises; returns the exit status."""
+    paths = [*input, *images]
+    if bool(paths) != bool(output) or (model and not paths):
         raise ValueError(
-            "Images to clean (--input=IMAGE_OR_FOLDER) and a folder for "
-            "the result (--output=FOLDER) are needed together. Received: "
-            f"--input={places}, --output={output}"
+            "Images to denoise (--input=IMAGE_OR_FOLDER) and a folder for "
+            "the results (--output=FOLDER) are needed together. Received: "
+            f"--input={paths}, --output={output}"
         )
     from dlunits.data.images.image_files import find_image_files
     from dlunits.tasks.denoising.train import check_noise_level
     from dlunits.training import check_writable
 
-    check_noise_level(training["noise"], training["level"])
-    files = find_image_files(places) if places else []
+    check_noise_level(training["noise"], training["noise_level"])
+    files = find_image_files(paths) if paths else []
     if files and not model and not any(file.exists() for file in files):
         raise ValueError(f"No such image: {', '.join(map(str, files))}")
     if output:
@@ -175,7 +188,7 @@ def run(model, input, output, invert, overwrite, images, **training):
     model = model or train(**training)
     if not files:
         return 0
-    return int(not clean(model, files, output, invert, overwrite))
+    return int(not denoise(model, files, output, invert, overwrite))
 
 
 def check_flags(given):

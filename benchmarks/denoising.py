@@ -1,22 +1,22 @@
-"""PSNR and SSIM of the denoiser on test images, beside a linear filter.
+"""PSNR and SSIM of the denoiser on test images, against a linear filter.
 
-Runs `apps/denoising_mnist.py` as a user does, once a row and seed, each in a
-process of its own, and reads the means over the 10,000 test images off the
-model card it writes. The network and its recipe were chosen on the 5,000
-validation images of MNIST and Fashion-MNIST.
+Runs `apps/denoising_mnist.py` once per row and seed, each in a separate
+process, and reads the means over the 10,000 test images from the model card.
+The network and its recipe were chosen on the 5,000 validation images of MNIST
+and Fashion-MNIST.
 
-The baseline is the best linear filter: the weights of all 784 noisy pixels,
-and a shift, that minimise the squared error of each clean pixel over the
-training images; the result is clipped to 0 ... 1. PSNR and SSIM are
-TensorFlow's, image by image.
+The baseline is the optimal linear filter: weights of all 784 noisy pixels and a
+bias that minimize the squared error of each clean pixel over the training
+images; the result is clipped to 0 ... 1. PSNR and SSIM are those of TensorFlow,
+per image.
 
 Usage:
     python benchmarks/denoising.py [--quick] [--data_dir=PREPARED_TFDS]
         [--seeds=3] [--workdir=FOLDER] [--only=NOISE]
 
-`--workdir` keeps the results of finished seeds, under names that hold a hash of
-the recipe, which are the app's defaults and the network's: stopped and started
-again, the same command goes on where it was.
+`--workdir` caches the results of finished seeds, in files whose names contain a
+hash of the recipe (the defaults of the app and of the network): the same
+command resumes after an interruption.
 """
 
 import argparse
@@ -50,12 +50,16 @@ RESULTS = ("noisy", "linear filter", "denoiser")
 
 
 def default_flags(app):
-    """Dict of an app's flags to their defaults, read off its source."""
-    return {
-        call.args[0].value: ast.literal_eval(call.args[1])
+    """Dict of an app's common flags to their defaults, read from its source."""
+    [call] = [
+        call
         for call in ast.walk(ast.parse((APPS / app).read_text()))
         if isinstance(call, ast.Call)
-        and getattr(call.func, "attr", "").startswith("DEFINE_")
+        and getattr(call.func, "attr", "") == "define_common_flags"
+    ]
+    return {
+        keyword.arg: ast.literal_eval(keyword.value)
+        for keyword in call.keywords
     }
 
 
@@ -67,14 +71,18 @@ NETWORK = str(inspect.signature(denoising_autoencoder))
 
 
 def run_once(dataset, noise, flags, data_dir, seed, folder):
-    """Means of one run of the app by result, or those that a file holds."""
+    """Means of one run of the app by result, or the cached ones."""
     recipe = recipe_hash(RECIPE, LEVEL, NETWORK)
     name = "_".join([dataset, noise, *flags, "seed", str(seed), recipe])
 
     def measure():
         metrics, minutes = metrics_of_run(
             APP,
-            *(f"--dataset={dataset}", f"--noise={noise}", f"--level={LEVEL}"),
+            *(
+                f"--dataset={dataset}",
+                f"--noise={noise}",
+                f"--noise_level={LEVEL}",
+            ),
             *(f"--seed={seed}", f"--data_dir={data_dir}", *flags),
         )
         return {name: metrics[name] for name in RESULTS}, minutes
@@ -88,15 +96,15 @@ def run_once(dataset, noise, flags, data_dir, seed, folder):
 
 
 def line(means):
-    """All results on a line: `noisy 9.40 dB/0.412, linear filter ...`."""
+    """Results as one line: `noisy 9.40 dB/0.412, linear filter ...`."""
     return ", ".join(
         f"{name} {mean['psnr']:.2f} dB/{mean['ssim']:.3f}"
         for name, mean in means.items()
     )
 
 
-def judge(arguments, folder):
-    """Runs all rows and seeds; whether every gate passed."""
+def evaluate(arguments, folder):
+    """Runs all rows and seeds, and returns whether all gates passed."""
     seeds = 1 if arguments.quick else arguments.seeds
     flags = ["--epochs=1"] if arguments.quick else []
     passed = True
@@ -130,13 +138,13 @@ def main():
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="one seed, one epoch, and no gates, which are for the recipe",
+        help="one seed, one epoch, no gates",
     )
-    parser.add_argument("--only", help="one kind of noise")
-    parser.add_argument("--workdir", help="existing folder that keeps results")
+    parser.add_argument("--only", help="type of noise")
+    parser.add_argument("--workdir", help="existing folder that caches results")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        passed = judge(arguments, arguments.workdir or temporary)
+        passed = evaluate(arguments, arguments.workdir or temporary)
     sys.exit(not passed)
 
 

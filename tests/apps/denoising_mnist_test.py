@@ -1,4 +1,4 @@
-"""The denoising app as a process: trained, killed, resumed, put to work."""
+"""The denoising app as a process: training, kill, resume, use of a model."""
 
 import csv
 import functools
@@ -41,11 +41,11 @@ def sentence(width=100):
 
 @pytest.fixture(scope="module")
 def trained(app, tmp_path_factory):
-    """Folder of a run that was not stopped and cleaned, and its process."""
+    """Folder of an uninterrupted run that also denoised, and its process."""
     folder = tmp_path_factory.mktemp("trained")
     _, noisy = sentence()
     save(folder / "images/line.png", np.round(255 * noisy).astype("uint8"))
-    process = app(folder, *FLAGS, "--input=images", "--output=cleaned")
+    process = app(folder, *FLAGS, "--input=images", "--output=denoised")
     assert process.returncode == 0, process.stderr
     return folder, process
 
@@ -66,14 +66,14 @@ def told(process):
     return {name: value.strip() for name, value in lines}
 
 
-def test_offers_every_noise():
+def test_the_app_offers_every_type_of_noise():
     assert tuple(train.NOISES) == NOISES
 
 
 # A whole run
 
 
-def test_ends_by_naming_quality_report_and_saved_model(trained):
+def test_the_last_lines_are_quality_report_saved_model_and_usage(trained):
     folder, process = trained
     last = told(process)
     psnr, ssim = (
@@ -98,7 +98,7 @@ def test_ends_by_naming_quality_report_and_saved_model(trained):
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
 
 
-def test_report_and_card_hold_what_was_printed(trained):
+def test_report_and_model_card_have_the_printed_quality(trained):
     folder, process = trained
     html = (folder / RUN / "report.html").read_text()
     card = json.loads((folder / MODELS / "1/model_card.json").read_text())
@@ -114,20 +114,20 @@ def test_report_and_card_hold_what_was_printed(trained):
     assert re.search(r"Time</th><td>[\d.]+ (s|min)", html)
 
 
-def test_cleans_the_images_it_was_given(trained):
+def test_images_are_denoised_after_training(trained):
     folder, process = trained
     clean, noisy = sentence()
-    cleaned = read(folder / "cleaned/line.png") / 255
+    cleaned = read(folder / "denoised/line.png") / 255
     assert cleaned.shape == clean.shape
     error, before = (
         np.mean((image - clean) ** 2) for image in (cleaned, noisy)
     )
     assert error < before / 3
-    assert "line.png -> cleaned/line.png" in process.stdout
-    assert told(process)["Cleaned"] == "1 of 1"
+    assert "line.png -> denoised/line.png" in process.stdout
+    assert told(process)["Denoised"] == "1 of 1"
 
 
-def test_killed_it_ends_like_a_run_never_stopped(
+def test_a_killed_run_ends_like_an_uninterrupted_one(
     project, offline, app, trained, checkpoint, tmp_path
 ):
     history = tmp_path / RUN / "history.csv"
@@ -148,7 +148,7 @@ def test_killed_it_ends_like_a_run_never_stopped(
 
     resumed = app(tmp_path, *FLAGS)
     assert resumed.returncode == 0, resumed.stderr
-    assert "Epoch 1/" not in resumed.stdout  # it did not start anew
+    assert "Epoch 1/" not in resumed.stdout  # it resumed
     (text, arrays), (expected_text, expected) = (
         checkpoint(folder / RUN) for folder in (tmp_path, trained[0])
     )
@@ -158,12 +158,12 @@ def test_killed_it_ends_like_a_run_never_stopped(
         np.testing.assert_array_equal(arrays[name], expected[name], name)
 
 
-# Somebody's own images, and a model that is there already
+# Own images and an existing model
 
 
 @pytest.fixture(scope="module")
 def cleaning(app, trained, tmp_path_factory):
-    """One process over images of all kinds, and its folder."""
+    """Folder of images in several color modes, and the process."""
     folder = tmp_path_factory.mktemp("own")
     pixels = np.random.default_rng(0).integers(0, 255, (60, 90, 4), "uint8")
     save(folder / "in/color.jpg", pixels[..., :3])
@@ -195,35 +195,35 @@ def cleaning(app, trained, tmp_path_factory):
         ("turned", (90, 60), "uint8"),
     ],
 )
-def test_images_of_all_kinds_keep_size_and_depth(cleaning, name, shape, dtype):
+def test_all_color_modes_keep_size_and_depth(cleaning, name, shape, dtype):
     folder, _ = cleaning
     pixels = read(folder / f"out/{name}.png")
     assert pixels.shape == shape
     assert pixels.dtype == dtype
 
 
-def test_cleaned_is_what_the_saved_model_makes_of_it(cleaning, trained):
+def test_results_are_the_output_of_the_saved_model(cleaning, trained):
     folder, _ = cleaning
     model = tf.saved_model.load(str(trained[0] / MODELS / "1"))
     scan = read(folder / "in/scan.tiff").astype("float32") / 65_535
-    expected = model.denoise(scan)["cleaned"]
+    expected = model.denoise(scan)["denoised"]
     np.testing.assert_allclose(
         read(folder / "out/scan.png") / 65_535, expected, atol=1e-4
     )
 
 
-def test_bad_files_are_a_line_each_and_the_rest_goes_on(cleaning):
+def test_bad_files_are_reported_and_the_others_denoised(cleaning):
     folder, process = cleaning
     assert process.returncode == 1
     assert "Traceback" not in process.stderr
     for name, message in {
         "in/broken.png": "is not an image, or has a format that Pillow",
         "missing.png": "no such file or directory",
-        "there.png": "would replace out/there.png, which was there before",
+        "there.png": "would replace out/there.png, which exists",
     }.items():
         [line] = [x for x in process.stderr.splitlines() if f"{name}: " in x]
         assert message in line
-    assert told(process)["Cleaned"] == "4 of 7"
+    assert told(process)["Denoised"] == "4 of 7"
     assert "Epoch" not in process.stdout
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
         "color.png",
@@ -237,10 +237,10 @@ def test_bad_files_are_a_line_each_and_the_rest_goes_on(cleaning):
 # Bad input
 
 
-def test_what_is_asked_wrong_is_one_line(project, tmp_path):
+def test_invalid_flags_are_refused_in_one_line(project, tmp_path):
     for flags, message in {
         ("--noise=snow",): r"--noise=snow: .*gaussian\|masking\|salt",
-        ("--level=-1",): "--level=-1: .*non-negative",
+        ("--noise_level=-1",): "--noise_level=-1: .*non-negative",
         ("--input=a.png",): r"^denoising_mnist.py: .*--output=FOLDER.*needed",
         ("--model=m",): "^denoising_mnist.py: .*are needed together",
         ("--overwrite",): "--overwrite has no effect without --output",
@@ -265,7 +265,7 @@ DEFAULTS = {
     "dataset": "digits",
     "data_dir": None,
     "noise": "gaussian",
-    "level": 0.5,
+    "noise_level": 0.5,
     "epochs": 1,
     "batch_size": 32,
     "learning_rate": 1e-3,
@@ -286,8 +286,13 @@ DEFAULTS = {
     ("flags", "message"),
     [
         (
-            {"level": 2.0, "noise": "masking", "output": "o", "input": ["a"]},
-            r"--level.*rate=2\.0",
+            {
+                "noise_level": 2.0,
+                "noise": "masking",
+                "output": "o",
+                "input": ["a"],
+            },
+            r"`noise_level`.*rate=2\.0",
         ),
         ({"batch_size": 5000}, "batch_size=5000"),
         ({"dataset": "mnits"}, "dataset='mnits'"),
@@ -299,7 +304,9 @@ DEFAULTS = {
         ({"model": "gone", "output": "o", "input": ["a.png"]}, "No SavedMo"),
     ],
 )
-def test_refuses_before_training(flags, message, tmp_path, monkeypatch):
+def test_invalid_input_is_refused_before_training(
+    flags, message, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("not a folder")
     (tmp_path / "empty").mkdir()

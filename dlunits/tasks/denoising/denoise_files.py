@@ -1,26 +1,34 @@
-"""Image files through a served denoiser, one after the other."""
+"""Denoising of image files with a SavedModel."""
 
 import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from dlunits.data.images.image_files import read_image, write_image
+from dlunits.data.images.image_files import (
+    DecodedImage,
+    read_image,
+    write_image,
+)
+from dlunits.typing import Array, Path, Tensor
 
 
-def load_denoiser(folder):
+def load_denoiser(folder: Path) -> Callable[[Tensor], dict[str, Tensor]]:
     """Loads the endpoint `denoise` of a SavedModel.
 
     Args:
-        folder: `pathlib.Path` of the SavedModel, or of the folder of its
-            versions, of which the last is taken.
+        folder: Folder of the SavedModel, or of its versions, of which the
+            latest is loaded.
 
     Returns:
-        Function of `images`, see `dlunits.tasks.denoising.serve`.
+        Function of images to a dict with `denoised`, see
+        `dlunits.tasks.denoising.serve.denoiser_endpoints`.
 
     Raises:
         ValueError: If there is no SavedModel, it is damaged, or it has no such
-            endpoint; one line says which.
+            endpoint.
     """
     folder = pathlib.Path(folder).expanduser()
     versions = [
@@ -44,94 +52,111 @@ def load_denoiser(folder):
         function.structured_outputs
         for function in getattr(endpoint, "concrete_functions", ())
     ]
-    if not any(isinstance(o, dict) and "cleaned" in o for o in outputs):
+    if not any(isinstance(o, dict) and "denoised" in o for o in outputs):
         raise ValueError(
-            f"The SavedModel in {folder} does not denoise: name one that "
+            f"The SavedModel in {folder} does not denoise: choose one that "
             "apps/denoising_mnist.py exported"
         )
     return lambda images: model.denoise(images)  # keeps its variables alive
 
 
-def denoise_files(denoise, files, folder, *, invert=False, overwrite=False):
-    """Cleans image files, and goes on where one of them is bad.
+def denoise_files(
+    denoise: Callable[[Tensor], dict[str, Any]],
+    files: Iterable[pathlib.Path],
+    folder: pathlib.Path,
+    *,
+    invert: bool = False,
+    overwrite: bool = False,
+) -> Iterator[tuple[pathlib.Path, pathlib.Path, str | None]]:
+    """Denoises image files and writes the results as PNG files.
 
-    Each becomes a PNG file of its own name, `photo.jpg` is cleaned into
-    `photo.png`, with its size, depth and transparency; it is turned upright.
-    Colors are cleaned one by one.
+    `photo.jpg` becomes `photo.png`, with the same size, depth and transparency
+    and with its EXIF orientation applied. Files that cannot be denoised are
+    reported, and the next file follows.
 
     Args:
-        denoise: Function from `(1, height, width)`, float32 in [0, 1], to a
-            dict with `cleaned` of the same shape.
-        files: Iterable of `pathlib.Path`.
-        folder: `pathlib.Path` of a folder that exists.
-        invert: Whether to clean the negative of each image: one that is
-            dark on light, by a model of images that are light on dark.
-        overwrite: Whether a file that is there already may be replaced. None
-            of the images to clean ever is, nor the result of another.
+        denoise: Function of images to a dict with `denoised`.
+        files: Image files.
+        folder: Existing folder of the results.
+        invert: Whether to invert the images before and after denoising, for
+            dark on light images and a model of light on dark images.
+        overwrite: Whether to replace existing files. Input files, and results
+            of this call, are never replaced.
 
     Yields:
-        `(file, target, problem)`: `pathlib.Path` of both, and `None`, or one
-        line that says why there is no such target.
+        `(file, target, problem)`: the paths of the input and of the result,
+        and `None`, or one line on why there is no result.
 
-    Example, of a model that leaves all as it is:
+    Example: a model that returns its input.
 
     >>> import tempfile
     >>> from PIL import Image
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> (folder / "cleaned").mkdir()
+    >>> (folder / "results").mkdir()
     >>> Image.new("L", (50, 40), 128).save(folder / "good.png")
     >>> _ = (folder / "bad.png").write_text("no image")
     >>> results = denoise_files(
-    ...     lambda images: {"cleaned": images},
+    ...     lambda images: {"denoised": images},
     ...     [folder / "good.png", folder / "bad.png"],
-    ...     folder / "cleaned",
+    ...     folder / "results",
     ... )
     >>> [problem for file, target, problem in results]
     [None, 'is not an image, or has a format that Pillow does not know']
     """
-    files, written = list(files), {}
-    originals = {file.resolve() for file in files}
+    files = list(files)
+    written: dict[pathlib.Path, pathlib.Path] = {}
+    inputs = {file.resolve() for file in files}
     for file in files:
         target = folder / f"{file.stem}.png"
         try:
-            check_target(target, originals, written, overwrite)
+            check_target(target, inputs, written, overwrite)
             image = read_image(file)
-            write_image(target, cleaned(denoise, image, invert))
+            write_image(target, denoise_image(denoise, image, invert))
         except (OSError, ValueError) as error:
             yield file, target, str(error)
         except (tf.errors.OpError, MemoryError) as error:
-            reason = (str(error) or "no memory is left").splitlines()[0]
-            yield file, target, f"cannot be cleaned: {reason}"
+            reason = (str(error) or "out of memory").splitlines()[0]
+            yield file, target, f"cannot be denoised: {reason}"
         else:
             written[target] = file
             yield file, target, None
 
 
-def check_target(target, originals, written, overwrite):
+def check_target(
+    target: pathlib.Path,
+    inputs: set[pathlib.Path],
+    written: dict[pathlib.Path, pathlib.Path],
+    overwrite: bool,
+) -> None:
+    """Raises ValueError for files that must not be replaced."""
     if target in written:
         raise ValueError(
-            f"would replace {target}, the cleaned {written[target]}: clean it "
-            "into another folder"
+            f"would replace {target}, the result of {written[target]}: choose "
+            "another folder for one of them"
         )
-    if target.resolve() in originals:
+    if target.resolve() in inputs:
         raise ValueError(
-            f"would replace {target}, an image to clean: choose another folder"
+            f"would replace {target}, an input file: choose another folder"
         )
     if target.exists() and not overwrite:
         raise ValueError(
-            f"would replace {target}, which was there before: allow it, or "
-            "choose another folder"
+            f"would replace {target}, which exists: allow it with overwrite, "
+            "or choose another folder"
         )
 
 
-def cleaned(denoise, image, invert):
-    """A `DecodedImage` whose colors went through `denoise` one by one."""
+def denoise_image(
+    denoise: Callable[[Tensor], dict[str, Any]],
+    image: DecodedImage,
+    invert: bool,
+) -> DecodedImage:
+    """Denoises each color channel of an image separately."""
 
-    def negative(values):
+    def inverted(values: Array) -> Array:
         return 1 - values if invert else values
 
     colors = [
-        negative(denoise(tf.constant(negative(channel)[None]))["cleaned"][0])
+        inverted(denoise(tf.constant(inverted(channel)[None]))["denoised"][0])
         for channel in np.moveaxis(image.colors, -1, 0)
     ]
     return image.replace_colors(np.stack(colors, axis=-1))

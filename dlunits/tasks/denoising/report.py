@@ -1,7 +1,14 @@
-"""The report of a denoiser: how much cleaner, beside a linear filter."""
+"""Report of a denoiser, compared with a linear filter."""
 
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
 import numpy as np
+from matplotlib.figure import Figure
 
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.diagnostics import layer_table
 from dlunits.metrics import image_quality
 from dlunits.reporting.figures import training_curves
@@ -11,50 +18,58 @@ from dlunits.reporting.image_grid import (
     first_of_each,
     image_rows,
 )
+from dlunits.typing import Array, Path
 
 
 def write_denoising_report(
-    path, *, model, history, data, noise, results, command, seconds
-):
-    """Writes what was taken away, what was not, and by what.
+    path: Path,
+    *,
+    model: keras.Model,
+    history: dict[str, list[float]],
+    data: ImageDataset,
+    noise: str,
+    results: dict[str, Array],
+    command: str,
+    seconds: float,
+) -> pathlib.Path:
+    """Writes the HTML report of a denoiser.
 
-    Learning curves, PSNR and SSIM of every result over the test images, some
-    images before and after, those that came out worst, and the layers.
+    It contains PSNR and SSIM on the test images, example images, the images
+    with the lowest PSNR, learning curves, and the layers.
 
     Args:
         path: HTML file to write, in a folder that exists.
-        model: `dlunits.models.Autoencoder` that was trained.
-        history: Dict of metric name to its values, one an epoch.
-        data: `dlunits.data.images.image_datasets.ImageDataset`, or what has its
-            attributes.
-        noise: Text, which noise and how much.
-        results: Dict of name to test images `(num_test, height, width, 1)`
-            in [0, 1]: `"noisy"` first, then those that were cleaned, of which
-            the last by `model`.
-        command: Text, the command that made the run.
-        seconds: Number, how long training took.
+        model: Trained `dlunits.models.Autoencoder`.
+        history: Dict from the name of a metric to its values, one per epoch.
+        data: Data set.
+        noise: Type and level of the noise.
+        results: Dict from name to test images `(num_test, height, width, 1)`
+            in [0, 1]: `"noisy"` first, then denoised ones, those of `model`
+            last.
+        command: Command line of the run.
+        seconds: Duration of the training.
 
     Returns:
-        `pathlib.Path` of the report.
+        Path of the report.
 
     Raises:
         OSError: If the file cannot be written.
-        ValueError: If a result is not as many images of that size.
+        ValueError: If a result has another shape than the test images.
     """
     images, labels = data.test
     clean = images.astype("float32") / 255
     qualities = {
         name: image_quality(images, clean) for name, images in results.items()
     }
-    *_, ours = qualities.values()
+    *_, denoiser = qualities.values()
     rows = {"clean": clean, **results}
-    worst = np.argsort(ours["psnr"], kind="stable")[:SHOWN]
+    worst = np.argsort(denoiser["psnr"], kind="stable")[:SHOWN]
     return write_report(
         path,
         title=f"Denoising {data.name}",
         summary={
-            "PSNR, dB": round(float(ours["psnr"].mean()), 2),
-            "SSIM": round(float(ours["ssim"].mean()), 3),
+            "PSNR (dB)": round(float(denoiser["psnr"].mean()), 2),
+            "SSIM": round(float(denoiser["ssim"].mean()), 3),
             "Training images": len(data.train[1]),
             "Test images": len(labels),
             "Epochs": len(history["loss"]),
@@ -62,34 +77,34 @@ def write_denoising_report(
         },
         sections=[
             Section(
-                "How much cleaner",
+                "Quality",
                 f"Noise: {noise}. Means over the test images. The linear "
-                "filter is the best there is, fitted to the training "
-                "images: every pixel a weighted sum of all noisy pixels.",
+                "filter is the optimal one for the training images: each "
+                "output pixel is a weighted sum of all noisy pixels.",
                 table=quality_table(qualities),
             ),
             Section(
-                "Before and after",
+                "Examples",
                 figures=[
                     (
-                        of_images(rows, first_of_each(labels)),
-                        "The first test image of each class.",
+                        plot_images(rows, first_of_each(labels)),
+                        "First test image of each class.",
                     ),
                     (
-                        of_images(rows, worst),
-                        "The test images that came out worst.",
+                        plot_images(rows, worst),
+                        "Test images with the lowest PSNR of the denoiser.",
                     ),
                 ],
             ),
             Section(
                 "Training",
-                "Every epoch has new noise; the noise of the validation "
-                "images stays the same.",
+                "Each epoch has new noise; the validation images have the "
+                "same noise in every epoch.",
                 figures=[
                     (
                         training_curves(history),
-                        "One point an epoch; the loss is the binary "
-                        "cross-entropy of clean and cleaned pixels.",
+                        "One point per epoch; the loss is the binary "
+                        "cross-entropy of clean and denoised pixels.",
                     )
                 ],
             ),
@@ -102,18 +117,29 @@ def write_denoising_report(
     )
 
 
-def quality_table(qualities):
-    """One row a result, with its means and its hundredth worst image.
+def quality_table(
+    qualities: Mapping[str, Mapping[str, Array]],
+) -> list[dict[str, Any]]:
+    """Table of mean PSNR and SSIM, and the 1st percentile of the PSNR.
 
-    >>> ninety_and = {"psnr": np.arange(101.0), "ssim": np.full(101, 0.5)}
-    >>> quality_table({"noisy": ninety_and})[0]["PSNR, dB"]  # 0 + ... + 100
+    Args:
+        qualities: Dict from name to the result of
+            `dlunits.metrics.image_quality`.
+
+    Returns:
+        One dict per name.
+
+    Example:
+
+    >>> quality = {"psnr": np.arange(101.0), "ssim": np.full(101, 0.5)}
+    >>> quality_table({"noisy": quality})[0]["PSNR (dB)"]  # mean of 0 ... 100
     50.0
     """
     return [
         {
             "images": name,
-            "PSNR, dB": round(float(quality["psnr"].mean()), 2),
-            "of the worst 1 %": round(
+            "PSNR (dB)": round(float(quality["psnr"].mean()), 2),
+            "PSNR, 1st percentile (dB)": round(
                 float(np.quantile(quality["psnr"], 0.01)), 2
             ),
             "SSIM": round(float(quality["ssim"].mean()), 3),
@@ -122,5 +148,6 @@ def quality_table(qualities):
     ]
 
 
-def of_images(rows, chosen):
-    return image_rows({name: row[chosen] for name, row in rows.items()})
+def plot_images(rows: Mapping[str, Array], indices: Array) -> Figure:
+    """Plots the images with some indices, one row per name."""
+    return image_rows({name: row[indices] for name, row in rows.items()})

@@ -1,69 +1,81 @@
-"""How a denoiser of small images is trained, and what it is held against."""
+"""Training of a denoising autoencoder, and its linear baseline."""
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
 from dlunits.data import batches
 from dlunits.data.images import corruption
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.diagnostics import fit_linear_filter
-from dlunits.models import denoising_autoencoder
+from dlunits.models import Autoencoder, denoising_autoencoder
 from dlunits.training.fit_denoising import fit_denoising
+from dlunits.training.run_directory import RunDirectory
+from dlunits.typing import Array
 
-NOISES = {
+NOISES: dict[str, Callable[[float], corruption.Corruption]] = {
     "gaussian": corruption.gaussian_noise,
     "masking": corruption.masking_noise,
     "salt_and_pepper": corruption.salt_and_pepper_noise,
 }
 
-# Fewer images are passed over several times, in new noise: in one epoch, and
-# to fit the linear filter.
+# Smaller data sets are repeated, with new noise each time: in each epoch of
+# training, and to fit the linear filter.
 IMAGES_PER_EPOCH = 10_000
-IMAGES_TO_FIT = 30_000
+IMAGES_PER_FIT = 30_000
 
 
 def train_denoiser(
-    data,
-    run_directory,
+    data: ImageDataset,
+    run_directory: RunDirectory,
     *,
-    noise="gaussian",
-    level=0.5,
-    epochs=8,
-    batch_size=64,
-    learning_rate=4e-3,
-    patience=None,
-    seed=0,
-):
-    """Trains a denoising autoencoder, or goes on where it was stopped.
+    noise: str = "gaussian",
+    noise_level: float = 0.5,
+    epochs: int = 8,
+    batch_size: int = 64,
+    learning_rate: float = 4e-3,
+    patience: int | None = None,
+    seed: int = 0,
+) -> tuple[Autoencoder, dict[str, list[float]]]:
+    """Trains a denoising autoencoder, or resumes the run in `run_directory`.
 
-    The loss is the binary cross-entropy, whose least is where each pixel is
-    the expected clean pixel, given the noisy image; that has the least
-    squared error too.
+    The loss is the binary cross-entropy. Like the squared error, it is minimal
+    if each output is the expected clean pixel, given the noisy image.
+
+    Reference: Vincent et al., 2010, "Stacked denoising autoencoders",
+    https://www.jmlr.org/papers/v11/vincent10a.html
 
     Args:
-        data: `dlunits.data.images.image_datasets.ImageDataset`.
-        run_directory: `dlunits.training.RunDirectory` of the run.
-        noise: Name of a kind, a key of `NOISES`.
-        level: Number, what the kind takes: the standard deviation, or the
-            share of the pixels that are lost.
-        epochs: Integer, passes over the training images, or over 10,000 if
-            there are fewer.
-        batch_size: Integer, images a step.
-        learning_rate: Number, Adam's largest step size; it falls to 0.
-        patience: Integer, see `RunDirectory.fit`, or `None`.
-        seed: Integer, decides all that is random.
+        data: Images to train on and to validate with.
+        run_directory: Folder of the checkpoint and the history.
+        noise: `"gaussian"`, `"masking"` or `"salt_and_pepper"`, see
+            `dlunits.data.images.corruption`.
+        noise_level: Standard deviation of Gaussian noise for images in [0, 1],
+            or fraction of corrupted pixels.
+        epochs: Number of epochs. An epoch has at least about 10,000 images:
+            smaller data sets are repeated.
+        batch_size: Number of images per step.
+        learning_rate: Peak learning rate of Adam.
+        patience: Number of epochs without a better validation loss after
+            which training stops; `None` to train all epochs.
+        seed: Seed of the initial weights, the order and the noise.
 
     Returns:
-        `(model, history)`: `dlunits.models.Autoencoder`, and a dict of metric
-        name to its values, one an epoch.
+        `(model, history)`: the model with the weights of the epoch with the
+        smallest validation loss, and a dict from the name of a metric to its
+        values, one per epoch.
 
     Raises:
-        ValueError: If there are fewer images than one batch needs, the level
-            is out of range, or the loss stops being finite.
+        ValueError: If there are fewer images than one batch needs, the noise
+            level is out of range, or the loss becomes infinite or NaN.
         OSError: If a file cannot be written.
     """
-    images, noisy = data.train[0], of_noise(noise, level, seed)
+    images = data.train[0]
+    options = corruption_options(noise, noise_level, seed)
     steps = batches.steps_per_epoch(len(images), batch_size)
-    steps *= passes(images, IMAGES_PER_EPOCH)
+    steps *= num_repeats(len(images), IMAGES_PER_EPOCH)
     keras.utils.set_random_seed(seed)
     model = denoising_autoencoder(images.shape[1:])
     return model, fit_denoising(
@@ -76,69 +88,85 @@ def train_denoiser(
         batch_size=batch_size,
         learning_rate=learning_rate,
         patience=patience,
-        **noisy,
+        **options,
     )
 
 
-def denoised_test_images(model, data, *, noise, level, seed):
-    """What becomes of the noisy test images.
+def denoised_test_images(
+    model: keras.Model,
+    data: ImageDataset,
+    *,
+    noise: str,
+    noise_level: float,
+    seed: int,
+) -> dict[str, Array]:
+    """Noisy test images, and the outputs of a linear filter and of the model.
 
-    The linear filter is fitted here, to the training images in noise.
+    The linear filter is fitted here, to noisy training images.
 
     Args:
-        model: Keras model that takes noisy images and gives clean ones.
-        data: `dlunits.data.images.image_datasets.ImageDataset`.
-        noise, level, seed: As of `train_denoiser`.
+        model: Keras model of noisy images to clean images.
+        data: Data set.
+        noise: Type of noise, as in `train_denoiser`.
+        noise_level: As in `train_denoiser`.
+        seed: As in `train_denoiser`.
 
     Returns:
-        Dict of arrays `(num_test, height, width, 1)` in [0, 1]: `"noisy"`, by
-        the `"linear filter"`, and by the `"denoiser"`.
+        Dict of arrays `(num_test, height, width, 1)` in [0, 1]: `"noisy"`,
+        `"linear filter"` and `"denoiser"`.
     """
-    images, noisy = data.train[0], of_noise(noise, level, seed)
-    size = min(500, len(images))
-    steps = batches.steps_per_epoch(len(images), size)
+    images = data.train[0]
+    options = corruption_options(noise, noise_level, seed)
+    batch_size = min(500, len(images))
+    steps = batches.steps_per_epoch(len(images), batch_size)
     linear = fit_linear_filter(
         corruption.denoising_batches(
             images,
-            batch_size=size,
+            batch_size=batch_size,
             first_step=0,
-            last_step=passes(images, IMAGES_TO_FIT) * steps,
-            **noisy,
+            last_step=num_repeats(len(images), IMAGES_PER_FIT) * steps,
+            **options,
         )
     )
-    test = corruption.denoising_evaluation_batches(data.test[0], **noisy)
-    test = np.concatenate([corrupted for corrupted, _ in test])
+    pairs = corruption.denoising_evaluation_batches(data.test[0], **options)
+    noisy = np.concatenate([corrupted for corrupted, _ in pairs])
     return {
-        "noisy": test,
-        "linear filter": linear(test),
-        "denoiser": model.predict(test, verbose=0),
+        "noisy": noisy,
+        "linear filter": linear(noisy),
+        "denoiser": model.predict(noisy, verbose=0),
     }
 
 
-def of_noise(noise, level, seed):
-    """What `denoising_batches` needs to know besides the images."""
+def corruption_options(
+    noise: str, noise_level: float, seed: int
+) -> dict[str, Any]:
+    """Arguments of `denoising_batches` that concern the noise."""
     return {
-        "corrupt": NOISES[noise](level),
+        "corrupt": NOISES[noise](noise_level),
         "seed": seed,
         "prepare": batches.rescale_images,
     }
 
 
-def check_noise_level(noise, level):
-    """Refuses a level that the kind of noise cannot have, before any work."""
+def check_noise_level(noise: str, noise_level: float) -> None:
+    """Raises ValueError if the noise level is out of range for the noise.
+
+    Args:
+        noise: Type of noise, a key of `NOISES`.
+        noise_level: Level to check.
+    """
     try:
-        NOISES[noise](level)
+        NOISES[noise](noise_level)
     except ValueError as error:
         raise ValueError(
-            f"`level` ({noise} noise, --level of the app) is out of range: "
-            f"{error}"
+            f"`noise_level` is out of range for {noise} noise: {error}"
         ) from error
 
 
-def passes(images, enough):
-    """Times to go through all images.
+def num_repeats(num_images: int, min_images: int) -> int:
+    """Number of repetitions of a data set with few images.
 
-    >>> passes(range(1_372), 10_000), passes(range(55_000), 10_000)
+    >>> num_repeats(1_372, 10_000), num_repeats(55_000, 10_000)
     (7, 1)
     """
-    return max(1, enough // len(images))
+    return max(1, min_images // num_images)

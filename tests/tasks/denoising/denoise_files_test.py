@@ -8,12 +8,12 @@ from PIL import Image
 from dlunits.tasks.denoising.denoise_files import denoise_files, load_denoiser
 
 
-def as_it_is(images):
-    return {"cleaned": images}
+def identity(images):
+    return {"denoised": images}
 
 
 def half(images):
-    return {"cleaned": images / 2}
+    return {"denoised": images / 2}
 
 
 def pixels(*shape):
@@ -62,7 +62,7 @@ def test_a_model_sees_one_gray_image_in_the_unit_range(tmp_path, output):
 
     def model(images):
         seen.append(images.numpy())
-        return as_it_is(images)
+        return identity(images)
 
     before = pixels(30, 40, 3)
     list(denoise_files(model, [save(tmp_path / "a.png", before)], output))
@@ -86,7 +86,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path, output):
     bad = tmp_path / "bad.png"
     bad.write_text("no image")
     files = [good[0], bad, tmp_path / "gone.png", good[1]]
-    results = list(denoise_files(as_it_is, files, output))
+    results = list(denoise_files(identity, files, output))
     assert [file for file, _, _ in results] == files
     problems = [problem for *_, problem in results]
     assert problems[0] is problems[3] is None
@@ -98,10 +98,10 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path, output):
 def test_what_is_there_is_replaced_only_if_allowed(tmp_path, output):
     file = save(tmp_path / "a.png", pixels(5, 5))
     other = save(output / "a.png", 0 * pixels(5, 5))
-    [(_, _, problem)] = denoise_files(as_it_is, [file], output)
+    [(_, _, problem)] = denoise_files(identity, [file], output)
     assert "which was there before" in problem
     assert read(other).max() == 0
-    [(_, _, problem)] = denoise_files(as_it_is, [file], output, overwrite=True)
+    [(_, _, problem)] = denoise_files(identity, [file], output, overwrite=True)
     assert problem is None
     np.testing.assert_array_equal(read(other), read(file))
 
@@ -111,9 +111,9 @@ def test_two_images_of_one_name_do_not_replace_each_other(tmp_path, output):
         save(tmp_path / folder / "a.png", pixels(5, 5) // n)
         for n, folder in enumerate("xy", 1)
     ]
-    results = list(denoise_files(as_it_is, files, output, overwrite=True))
+    results = list(denoise_files(identity, files, output, overwrite=True))
     assert results[0][2] is None
-    assert f"the cleaned {files[0]}" in results[1][2]
+    assert f"the result of {files[0]}" in results[1][2]
     np.testing.assert_array_equal(read(output / "a.png"), read(files[0]))
 
 
@@ -127,7 +127,7 @@ def test_a_image_never_replaces_itself(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_a_problem_of_the_file(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
-    [(_, _, problem)] = denoise_files(as_it_is, [file], tmp_path / "gone")
+    [(_, _, problem)] = denoise_files(identity, [file], tmp_path / "gone")
     assert "No such file or directory: could not write" in problem
     assert problem.endswith(f"'{tmp_path}/gone/a.png'")
 
@@ -147,7 +147,7 @@ def test_takes_the_last_version_of_a_folder(tmp_path):
     (tmp_path / "model_card.json").touch()
     for folder in (tmp_path, tmp_path / "10"):
         denoise = load_denoiser(folder)
-        assert denoise(tf.constant([[4.0]]))["cleaned"].numpy() == 2
+        assert denoise(tf.constant([[4.0]]))["denoised"].numpy() == 2
 
 
 class Renamed(tf.Module):
@@ -198,12 +198,12 @@ def test_a_model_that_runs_out_of_memory_does_not_end_the_rest(
     def narrow(images):
         if images.shape[2] > 50:
             raise tf.errors.ResourceExhaustedError(None, None, "OOM\nat node")
-        return {"cleaned": images}
+        return {"denoised": images}
 
     (_, _, problem), (_, target, none) = denoise_files(
         narrow, [wide, small], output
     )
 
-    assert problem == "cannot be cleaned: OOM"
+    assert problem == "cannot be denoised: OOM"
     assert none is None
     np.testing.assert_array_equal(read(target), read(small))

@@ -1,4 +1,4 @@
-"""The report of a denoiser: figures that can be checked by hand."""
+"""Report of a denoiser with results that can be checked by hand."""
 
 import re
 
@@ -12,13 +12,13 @@ from dlunits.tasks.denoising.report import write_denoising_report
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """The report's text on a denoiser that leaves a tenth everywhere."""
+    """Report on a denoiser with an error of 0.1 in every pixel."""
     data = image_datasets.load("digits")
     clean = data.test[0] / np.float32(255)
-    beside = {"noisy": 0.5, "linear filter": 0.2, "denoiser": 0.1}
+    errors = {"noisy": 0.5, "linear filter": 0.2, "denoiser": 0.1}
     results = {
-        name: np.where(clean > 0.5, clean - step, clean + step)
-        for name, step in beside.items()
+        name: np.where(clean > 0.5, clean - error, clean + error)
+        for name, error in errors.items()
     }
     path = tmp_path_factory.mktemp("run") / "report.html"
     written = write_denoising_report(
@@ -35,7 +35,7 @@ def report(tmp_path_factory):
     return path.read_text(encoding="utf-8")
 
 
-def test_sums_up_the_run_in_figures(report):
+def test_the_summary_has_the_key_figures(report):
     summary = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", report))
     ssim = float(summary.pop("SSIM"))
     assert 0 < ssim < 1
@@ -44,7 +44,7 @@ def test_sums_up_the_run_in_figures(report):
     parameters = windows + 4 + 2 * (near + everywhere) + windows + 1 + normal
     # 20 log10(1 / 0.1) = 20 dB
     assert summary == {
-        "PSNR, dB": "20",
+        "PSNR (dB)": "20",
         "Training images": "1,372",
         "Test images": "300",
         "Epochs": "2",
@@ -52,7 +52,7 @@ def test_sums_up_the_run_in_figures(report):
     }
 
 
-def test_every_result_is_a_row_beside_the_others(report):
+def test_the_table_has_one_row_per_result(report):
     table = report.partition("</table>")[0]
     rows = re.findall(
         r'<th scope="row">(.*?)</th><td class="number">([\d.]+)<', table
@@ -65,17 +65,17 @@ def test_every_result_is_a_row_beside_the_others(report):
     ]
 
 
-def test_shows_images_before_and_after(report):
+def test_images_are_shown_before_and_after_denoising(report):
     alternatives = re.findall(r'alt="([^"]*)"', report)
     rows = "Rows of 10 images: clean, noisy, linear filter, denoiser."
     assert alternatives[:2] == [rows, rows]
     assert alternatives[2].startswith("Training curves, 2 epoch(s)")
 
 
-def test_has_its_parts_in_the_order_of_a_reader(report):
+def test_the_sections_are_in_order(report):
     assert re.findall(r"<h2.*?>(.*?)</h2>", report) == [
-        "How much cleaner",
-        "Before and after",
+        "Quality",
+        "Examples",
         "Training",
         "Encoder",
         "Decoder",
@@ -83,7 +83,7 @@ def test_has_its_parts_in_the_order_of_a_reader(report):
     ]
 
 
-def test_says_how_it_was_made(report):
+def test_the_report_states_noise_command_and_duration(report):
     assert "<h1>Denoising digits</h1>" in report
     assert "Noise: gaussian, level 0.5." in report
     assert "--dataset=&lt;digits&gt;" in report

@@ -54,7 +54,7 @@ def test_a_image_of_the_models_size_is_what_the_model_makes_of_it(
 ):
     x = images(3, 28, 28, 1)
     np.testing.assert_allclose(
-        served.denoise(x)["cleaned"], model.reconstruct(x), atol=1e-5
+        served.denoise(x)["denoised"], model.reconstruct(x), atol=1e-5
     )
 
 
@@ -65,9 +65,9 @@ def test_images_of_any_size_go_through_tiles(served, model, shape):
     x = images(*shape)
     whole = x.reshape({2: (1, *shape, 1), 3: (*shape, 1), 4: shape}[len(shape)])
     expected = tiled_inference(lambda tiles: model(tiles), whole, 28)
-    cleaned = served.denoise(x)["cleaned"]
-    assert cleaned.shape == shape
-    np.testing.assert_allclose(cleaned, tf.reshape(expected, shape), atol=1e-5)
+    denoised = served.denoise(x)["denoised"]
+    assert denoised.shape == shape
+    np.testing.assert_allclose(denoised, tf.reshape(expected, shape), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_images_of_any_size_go_through_tiles(served, model, shape):
 def test_every_scale_means_the_same(served, dtype, most):
     x = np.round(255 * images(1, 30, 40, 1)) / 255
     np.testing.assert_allclose(
-        served.denoise((x * most).astype(dtype))["cleaned"],
-        served.denoise(x.astype("float32"))["cleaned"],
+        served.denoise((x * most).astype(dtype))["denoised"],
+        served.denoise(x.astype("float32"))["denoised"],
         atol=1e-4,
     )
 
 
 def test_one_image_does_not_change_the_scale_of_another(served):
     x = images(2, 28, 28, 1)
-    alone = served.denoise(x[:1])["cleaned"]
-    beside = served.denoise(np.concatenate([x[:1], 255 * x[1:]]))["cleaned"]
+    alone = served.denoise(x[:1])["denoised"]
+    beside = served.denoise(np.concatenate([x[:1], 255 * x[1:]]))["denoised"]
     np.testing.assert_allclose(beside[:1], alone, atol=1e-6)
 
 
@@ -109,7 +109,7 @@ def test_signatures_are_offered_to_servers(served):
     answer = served.signatures["serving_default"](
         images=tf.zeros((1, 40, 30, 1))
     )
-    assert answer["cleaned"].shape == (1, 40, 30, 1)
+    assert answer["denoised"].shape == (1, 40, 30, 1)
 
 
 def test_card_says_which_noise_and_how_well(version, data):
@@ -118,7 +118,7 @@ def test_card_says_which_noise_and_how_well(version, data):
     assert card["metrics"] == {"test_images": 300, "psnr": 21.0}
     assert card["data"] == data.source
     assert card["signatures"]["denoise"]["outputs"] == {
-        "cleaned": {"shape": None, "dtype": "float32"}
+        "denoised": {"shape": None, "dtype": "float32"}
     }
 
 
@@ -130,7 +130,7 @@ import numpy as np
 import tensorflow as tf
 
 model = tf.saved_model.load(sys.argv[1])
-np.save("cleaned.npy", model.denoise(np.load("noisy.npy"))["cleaned"])
+np.save("denoised.npy", model.denoise(np.load("noisy.npy"))["denoised"])
 """
 
 
@@ -147,7 +147,7 @@ def test_works_where_dlunits_and_keras_are_not_installed(
         capture_output=True,
     )
     np.testing.assert_allclose(
-        np.load(tmp_path / "cleaned.npy"),
-        served.denoise(noisy)["cleaned"],
+        np.load(tmp_path / "denoised.npy"),
+        served.denoise(noisy)["denoised"],
         atol=1e-5,
     )

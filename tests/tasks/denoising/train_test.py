@@ -1,4 +1,4 @@
-"""Noise by its name, and what is refused; the app's test trains."""
+"""Types of noise and invalid arguments; the test of the app trains."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import pytest
 from dlunits.data.images import image_datasets
 from dlunits.tasks.denoising.train import (
     denoised_test_images,
-    passes,
+    num_repeats,
     train_denoiser,
 )
 from dlunits.training import RunDirectory
@@ -24,8 +24,8 @@ def few(data):
     return dataclasses.replace(data, train=[part[:320] for part in data.train])
 
 
-class Nothing:
-    """A model that changes nothing."""
+class Identity:
+    """A model that returns its input."""
 
     @staticmethod
     def predict(images, verbose):
@@ -35,33 +35,37 @@ class Nothing:
 @pytest.mark.parametrize(
     ("noise", "black"), [("masking", 0.5), ("salt_and_pepper", 0.25)]
 )
-def test_each_noise_is_made_as_it_is_named(few, noise, black):
-    results = denoised_test_images(Nothing, few, noise=noise, level=0.5, seed=0)
+def test_each_type_of_noise_corrupts_as_documented(few, noise, black):
+    results = denoised_test_images(
+        Identity, few, noise=noise, noise_level=0.5, seed=0
+    )
     noisy, clean = results["noisy"], few.test[0] / np.float32(255)
     assert noisy.shape == clean.shape
     np.testing.assert_array_equal(results["denoiser"], noisy)
-    inked = (clean > 0) & (clean < 1)
-    assert np.mean(noisy[inked] == 0) == pytest.approx(black, abs=0.02)
-    assert np.mean(noisy[inked] == 1) == pytest.approx(0.5 - black, abs=0.02)
-    kept = np.isclose(noisy[inked], clean[inked], atol=1e-6)
+    gray = (clean > 0) & (clean < 1)
+    assert np.mean(noisy[gray] == 0) == pytest.approx(black, abs=0.02)
+    assert np.mean(noisy[gray] == 1) == pytest.approx(0.5 - black, abs=0.02)
+    kept = np.isclose(noisy[gray], clean[gray], atol=1e-6)
     assert kept.mean() == pytest.approx(0.5, abs=0.02)
 
 
-def test_few_images_are_passed_over_more_often():
-    assert passes(range(10_000), 10_000) == 1
-    assert passes(range(10_001), 10_000) == 1
-    assert passes(range(320), 10_000) == 31  # 31 * 320 = 9,920
+def test_small_data_sets_are_repeated():
+    assert num_repeats(10_000, 10_000) == 1
+    assert num_repeats(10_001, 10_000) == 1
+    assert num_repeats(320, 10_000) == 31  # 31 * 320 = 9,920
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"batch_size": 321}, "batch_size=321"),
-        ({"level": -1.0}, "stddev=-1.0"),
-        ({"level": 1.5, "noise": "masking"}, "rate=1.5"),
+        ({"noise_level": -1.0}, "stddev=-1.0"),
+        ({"noise_level": 1.5, "noise": "masking"}, "rate=1.5"),
     ],
 )
-def test_refuses_before_training(few, options, message, tmp_path):
+def test_invalid_arguments_are_refused_before_training(
+    few, options, message, tmp_path
+):
     run_directory = RunDirectory(tmp_path, {})
     with pytest.raises(ValueError, match=message):
         train_denoiser(few, run_directory, epochs=1, **options)
