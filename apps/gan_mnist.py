@@ -1,4 +1,4 @@
-"""Learns to draw small images that a discriminator takes for real.
+"""Trains a GAN of small images, and generates images with it.
 
 Reference: Goodfellow et al., 2014, "Generative adversarial nets",
 https://arxiv.org/abs/1406.2661
@@ -8,7 +8,7 @@ Usage:
     python apps/gan_mnist.py --dataset=fashion_mnist --loss=hinge
     python apps/gan_mnist.py --model=saved_models/gan_mnist/1 --generate=64
 
-Stopped at any moment, the same command goes on after its last whole epoch.
+After an interruption the same command resumes after the last finished epoch.
 Expected on MNIST: after 10 epochs a Frechet distance of 0.29, with
 --conditional 0.17, where real images have 0.10; 8 minutes of one CPU thread.
 """
@@ -33,65 +33,104 @@ def define_flags():
         batch_size=128,
         learning_rate=2e-3,
         seed=0,
-        workdir="runs/gan_{dataset}_{loss}_{kind}_{epochs}_epochs_seed_{seed}",
+        workdir="runs/gan_{dataset}_{loss}_{conditioning}_{epochs}_epochs_"
+        "seed_{seed}",
         export_dir="saved_models/gan_{dataset}",
         max_seed=2**31 - 1,
     )
-    flags.DEFINE_enum("loss", "non_saturating", LOSSES, "What is played for.")
-    flags.DEFINE_bool("conditional", False, "Whether the class can be asked.")
+    flags.DEFINE_enum(
+        "loss",
+        "non_saturating",
+        LOSSES,
+        "Adversarial loss. wasserstein: with gradient penalty, and two steps of "
+        "the discriminator per step of the generator.",
+    )
+    flags.DEFINE_bool(
+        "conditional",
+        False,
+        "Train a conditional GAN: the class is an input of the generator and "
+        "of the discriminator.",
+    )
     flags.DEFINE_integer(
-        "latent_dim", 64, "Random numbers an image.", lower_bound=1
+        "latent_dim",
+        64,
+        "Dimension of the latent vector from which an image is generated.",
+        lower_bound=1,
     )
     flags.DEFINE_float(
-        "label_smoothing", 0.0, "Doubt about real images.", 0, 0.99
+        "label_smoothing",
+        0.0,
+        "One-sided label smoothing: target for real images is 1 - this value.",
+        0,
+        0.99,
     )
     flags.DEFINE_bool(
         "augment_classifier",
         False,
-        "Train LeNet-5 on few labels, with and without generated images; "
-        "needs --conditional.",
+        "After training, compare the test errors of LeNet-5 with few labels, "
+        "with and without generated images. Requires --conditional.",
     )
-    flags.DEFINE_string("model", None, "SavedModel to draw images with.")
-    flags.DEFINE_integer("generate", None, "How many to draw.", 1, 10_000)
-    flags.DEFINE_integer("label", -1, "Class to draw; -1: all in turn.", -1)
-    flags.DEFINE_string("output", "grid.png", "Where --generate draws.")
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Folder of one version of a SavedModel of this app, for --generate.",
+    )
+    flags.DEFINE_integer(
+        "generate",
+        None,
+        "Number of images to generate with --model; nothing is trained.",
+        1,
+        10_000,
+    )
+    flags.DEFINE_integer(
+        "label",
+        -1,
+        "Class of the images of --generate, of a conditional GAN; -1: all "
+        "classes in turn.",
+        -1,
+    )
+    flags.DEFINE_string(
+        "output",
+        "grid.png",
+        "PNG file in which --generate saves a grid of the images.",
+    )
 
 
 def train_and_evaluate(*, data, run_directory, augment_classifier, **recipe):
-    """Returns a dict: `model`, `history`, `qualities`, `few_labels`.
+    """Trains a GAN and evaluates it.
 
-    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
+    Returns a dict of `model`, `history`, `metrics` and `few_labels`.
     """
     from dlunits.tasks.gan.augment_classifier import few_label_table
     from dlunits.tasks.gan.evaluate import RealImages, train_feature_classifier
     from dlunits.tasks.gan.train import train_gan
 
     model, history = train_gan(data, run_directory, **recipe)
-    print("Judging", flush=True)
+    print("Evaluation", flush=True)
     real = RealImages(train_feature_classifier(data, seed=recipe["seed"]), data)
     count, labels = len(real.test), None
     if recipe["conditional"]:
-        labels = [place % model.num_classes for place in range(count)]
-    made = model.generate(count, recipe["seed"])
+        labels = [index % model.num_classes for index in range(count)]
+    images = model.generate(count, recipe["seed"])
     few = None
     if augment_classifier:
         few = few_label_table(model, data, seed=recipe["seed"])
     return {
         "model": model,
         "history": history,
-        "qualities": {
-            "generated": real.quality(made, labels),
-            "real": real.floor,
+        "metrics": {
+            "generated": real.evaluate(images, labels),
+            "real": real.baseline,
         },
         "few_labels": few,
     }
 
 
 def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
-    """From the flags to a report and a SavedModel, named at the end."""
+    """Trains, writes the report and exports; prints the paths of the results."""
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
-    from dlunits.tasks.gan.report import quality_table, write_gan_report
+    from dlunits.tasks.gan.report import metric_table, write_gan_report
     from dlunits.tasks.gan.serve import export_gan
     from dlunits.tasks.gan.train import write_gif
     from dlunits.training import RunDirectory, check_writable, format_path
@@ -99,16 +138,16 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     conditional = recipe["conditional"]
     if augment_classifier and not conditional:
         raise ValueError(
-            "--augment_classifier needs classes to ask for: add --conditional"
+            "--augment_classifier requires a conditional GAN: add --conditional"
         )
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
-    kind = "conditional" if conditional else "unconditional"
-    names = {"dataset": data.name, "kind": kind, **recipe}
+    conditioning = "conditional" if conditional else "unconditional"
+    names = {"dataset": data.name, "conditioning": conditioning, **recipe}
     export_dir = pathlib.Path(format_path(export_dir, names)).expanduser()
-    run_of = {"data": data.fingerprint, **recipe}
-    run_directory = RunDirectory(format_path(workdir, names), run_of)
+    config = {"data": data.fingerprint, **recipe}
+    run_directory = RunDirectory(format_path(workdir, names), config)
     check_writable(export_dir)
     trained = train_and_evaluate(
         data=data,
@@ -130,10 +169,10 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
         trained["model"],
         export_dir,
         data=data,
-        metrics=trained["qualities"]["generated"],
+        metrics=trained["metrics"]["generated"],
         command=COMMAND,
     )
-    for row in quality_table(trained["qualities"]):
+    for row in metric_table(trained["metrics"]):
         print(", ".join(f"{name} {value}" for name, value in row.items()))
     print(f"Report:     {report}")
     print(f"Animation:  {animation}")
@@ -142,22 +181,23 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     print(f"Use it:     {_main.program('gan_mnist')} {model} --generate=64")
 
 
-def draw(model, generate, seed, label, output):
-    """Draws images with a SavedModel into a file."""
+def generate_grid(model, generate, seed, label, output):
+    """Generates images with a SavedModel, and saves a grid of them."""
+    from dlunits.data.images.image_files import DecodedImage, write_image
     from dlunits.tasks.gan.generate import load_generator
-    from dlunits.tasks.gan.train import make_grid, write_png
+    from dlunits.tasks.gan.train import make_grid
 
     images = load_generator(model)(generate, seed, label)
     rows = max(n for n in range(1, generate + 1) if n * n <= generate)
-    write_png(output, make_grid(images, rows))
-    print(f"Drawn: {output}")
+    write_image(output, DecodedImage(make_grid(images, rows)))
+    print(f"Images: {output}")
 
 
 def run(model, generate, label, output, **recipe):
-    """Trains a generator, or with `generate` draws images with a saved one."""
+    """Trains a GAN, or with `generate` generates images with a saved one."""
     if generate is None:
         return train(**recipe)
-    return draw(model, generate, recipe["seed"], label, output)
+    return generate_grid(model, generate, recipe["seed"], label, output)
 
 
 def check_flags(given):

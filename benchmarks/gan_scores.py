@@ -88,7 +88,7 @@ def gan_quality(loss, conditional, seed, real, epochs, folder):
     count, labels = len(real.test), None
     if conditional:
         labels = np.arange(count) % model.num_classes
-    measured = real.quality(model.generate(count, seed), labels)
+    measured = real.evaluate(model.generate(count, seed), labels)
     measured["parameters"] = model.generator.count_params()
     measured["minutes"] = run_directory.seconds / 60
     return measured
@@ -120,7 +120,7 @@ def autoencoder_quality(seed, real, epochs):
     model.fit(
         images, epochs=epochs, steps_per_epoch=steps, shuffle=False, verbose=0
     )
-    measured = real.quality(model.sample(len(real.test), seed))
+    measured = real.evaluate(model.sample(len(real.test), seed))
     measured["parameters"] = model.decoder.count_params()
     return measured
 
@@ -136,15 +136,15 @@ RECIPE = recipe_hash(
 )
 
 
-def judge_of(data, folder, epochs):
+def load_classifier(data, folder, epochs):
     path = pathlib.Path(folder, f"judge_{data.name}_{epochs}.weights.h5")
     if path.exists():
         network = LeNet5(len(data.class_names))
         network.load_weights(path)
         return FeatureClassifier(network)
-    judge = train_feature_classifier(data, epochs=epochs)
-    judge.network.save_weights(path)
-    return judge
+    classifier = train_feature_classifier(data, epochs=epochs)
+    classifier.network.save_weights(path)
+    return classifier
 
 
 def show(row, measured):
@@ -159,9 +159,9 @@ def judge(dataset, arguments, folder):
     data = image_datasets.load(dataset, data_dir=arguments.data_dir)
     epochs = 1 if arguments.quick else EPOCHS
     seeds = 1 if arguments.quick else arguments.seeds
-    real = RealImages(judge_of(data, folder, min(epochs, 5)), data)
-    print(f"{dataset}: LeNet-5 with checksum {real.judge.checksum}")
-    show(f"{dataset}, real (floor)", real.floor)
+    real = RealImages(load_classifier(data, folder, min(epochs, 5)), data)
+    print(f"{dataset}: LeNet-5 with checksum {real.classifier.checksum}")
+    show(f"{dataset}, real (baseline)", real.baseline)
     measures = {
         "autoencoder": functools.partial(
             autoencoder_quality, real=real, epochs=epochs
@@ -184,7 +184,7 @@ def judge(dataset, arguments, folder):
             path = pathlib.Path(
                 folder,
                 f"{dataset}_{name}_{epochs}_seed_{seed}_"
-                f"{real.judge.checksum}_{RECIPE}.json",
+                f"{real.classifier.checksum}_{RECIPE}.json",
             )
             measured = kept(path, functools.partial(measure, seed=seed))
             show(f"{dataset}, {name}, seed {seed}", measured)
@@ -202,7 +202,7 @@ def judge(dataset, arguments, folder):
         passed.append(gate(row + "smallest share)", share, ">=", 0.05))
         if name not in ("plain", "conditional"):
             continue
-        frechet, floor = mean(name, "frechet"), real.floor["frechet"]
+        frechet, floor = mean(name, "frechet"), real.baseline["frechet"]
         by_autoencoder = frechet / mean("autoencoder", "frechet")
         nearer = mean(name, "nearer_to_train")
         print(f"{dataset}, {name}: share nearer to training {nearer:.3f}")

@@ -1,4 +1,4 @@
-"""The GAN app as a process: trained, killed, drawn with, given bad input."""
+"""The GAN app as a process: training, kill, generation, bad input."""
 
 import functools
 import signal
@@ -49,7 +49,7 @@ def trained(app, images, tmp_path_factory):
     return folder, process
 
 
-def test_ends_by_naming_what_it_made(trained):
+def test_the_last_lines_are_the_paths_of_the_results(trained):
     folder, process = trained
     told = dict(line.split(":", 1) for line in process.stdout.splitlines()[-4:])
     assert list(told) == ["Report", "Animation", "SavedModel", "Use it"]
@@ -58,7 +58,7 @@ def test_ends_by_naming_what_it_made(trained):
     assert len(list((folder / "run/samples").glob("epoch_*.png"))) == 2
 
 
-def test_draws_with_the_model_it_exported(app, trained):
+def test_the_exported_model_generates_images(app, trained):
     folder, _ = trained
     process = app(
         folder, "--model=model/1", "--generate=7", "--output=seven.png"
@@ -68,7 +68,7 @@ def test_draws_with_the_model_it_exported(app, trained):
         assert grid.size == (4 * 28, 2 * 28)  # 7 in rows of 4
 
 
-def test_killed_and_started_again_it_ends_with_the_same_weights(
+def test_a_killed_run_ends_like_an_uninterrupted_one(
     app, project, offline, images, trained, checkpoint, tmp_path
 ):
     command = [sys.executable, project / "apps/gan_mnist.py", *flags(images)]
@@ -113,7 +113,7 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(
             "--conditional, --epochs have no effect beside --generate: "
             "nothing is trained",
         ),
-        (("--generate=4", "--model=nothing"), "nothing is no SavedModel"),
+        (("--generate=4", "--model=nothing"), "nothing is not a SavedModel"),
         (("--augment_classifier",), "add --conditional"),
         (("--dataset=nowhere",), "nowhere"),
     ],
@@ -136,9 +136,7 @@ def test_a_data_set_of_one_image_is_refused(app, tmp_path):
     assert process.stderr.strip().splitlines()[-1].startswith("gan_mnist.py: ")
 
 
-def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(
-    app, images, tmp_path
-):
+def test_a_nan_loss_is_refused_and_exports_nothing(app, images, tmp_path):
     process = app(tmp_path, *flags(images), "--learning_rate=1e30")
     assert process.returncode != 0
     last = process.stderr.strip().splitlines()[-1]

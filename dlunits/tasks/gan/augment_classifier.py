@@ -1,43 +1,55 @@
-"""Whether drawn images help a classifier that has few labels."""
+"""Data augmentation with generated images for few labels."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 
-from dlunits.data.images.image_datasets import stratified_sample
-from dlunits.models import LeNet5
+from dlunits.data.images.image_datasets import (
+    ImageDataset,
+    Split,
+    stratified_sample,
+)
+from dlunits.models import GAN, LeNet5
 
-STEPS = 1000  # of training, with generated images and without
+STEPS = 1000
 BATCH_SIZE = 100
 
 
-def few_label_table(model, data, numbers=(100, 1000), seed=0):
-    """Trains LeNet-5 with and without images of a conditional GAN.
+def few_label_table(
+    model: GAN,
+    data: ImageDataset,
+    num_labels: Iterable[int] = (100, 1000),
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Test errors with few labels, with and without generated images.
 
-    Both classifiers take as many steps. Alone, every mini-batch is drawn from
-    the labeled images; with generated ones, one half of it is. The
-    generator has seen the labels of all training images, so what it adds is
-    not won from the few.
+    Two LeNet-5 are trained for the same number of steps. Without generated
+    images, each mini-batch consists of labeled images; with them, half of it
+    does. The generator is trained with the labels of all training images,
+    therefore the comparison does not show a way to save labels.
 
     Args:
-        model: `dlunits.models.GAN` with `num_classes`.
-        data: `dlunits.data.images.image_datasets.ImageDataset`; judged on the
-            test images.
-        numbers: Positive integers, numbers of labeled images.
-        seed: Integer.
+        model: Conditional GAN.
+        data: Data set; the test error is that of its test images.
+        num_labels: Numbers of labeled images. Numbers above the size of the
+            training split are left out.
+        seed: Seed of the sample, the initial weights and the batches.
 
     Returns:
-        List of dicts, a row a number of labels that the data has: `labels`,
-        test errors `alone` and `with generated images`.
+        One dict per number of labels: `labels`, and the test errors `alone`
+        and `with generated images`, as text.
     """
     generated = model.generate(10_000, seed)
     classes = np.arange(len(generated), dtype="int32") % model.num_classes
     rows = []
-    for number in numbers:
+    for number in num_labels:
         if number > len(data.train[0]):
             continue
         real = stratified_sample(data, number, seed)
         errors = [
-            error_of_classifier(parts, data, seed)
+            classifier_error(parts, data, seed)
             for parts in ([real], [real, (generated, classes)])
         ]
         rows.append(
@@ -50,8 +62,10 @@ def few_label_table(model, data, numbers=(100, 1000), seed=0):
     return rows
 
 
-def error_of_classifier(parts, data, seed):
-    """Share of test images that LeNet-5, trained on `parts`, mistakes."""
+def classifier_error(
+    parts: list[Split], data: ImageDataset, seed: int
+) -> float:
+    """Test error of LeNet-5, trained on equally many images of each part."""
     import tensorflow as tf
 
     from dlunits.data import batches
@@ -67,8 +81,8 @@ def error_of_classifier(parts, data, seed):
 
     def batch(*chosen):
         pairs = [
-            (tf.gather(images, places), tf.gather(labels, places))
-            for (images, labels), places in zip(parts, chosen, strict=True)
+            (tf.gather(images, indices), tf.gather(labels, indices))
+            for (images, labels), indices in zip(parts, chosen, strict=True)
         ]
         return tuple(
             tf.concat(column, 0) for column in zip(*pairs, strict=True)
@@ -81,5 +95,5 @@ def error_of_classifier(parts, data, seed):
     test = batches.evaluation_batches(
         *data.test, prepare=batches.rescale_images
     )
-    found = network.predict(test, verbose=0).argmax(axis=1)
-    return float(np.mean(found != data.test[1]))
+    predictions = network.predict(test, verbose=0).argmax(axis=1)
+    return float(np.mean(predictions != data.test[1]))

@@ -1,4 +1,4 @@
-"""How good generated images are, in the eyes of a classifier."""
+"""Evaluation of generated images with the features of a classifier."""
 
 import dataclasses
 import functools
@@ -8,20 +8,30 @@ import keras
 import numpy as np
 
 from dlunits import metrics
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import LeNet5
 from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array, ArrayLike
+
+MIN_IMAGES_PER_EPOCH = 20_000  # smaller data sets are repeated in an epoch
 
 
 def train_feature_classifier(
-    data, *, epochs=5, batch_size=128, learning_rate=2e-3, seed=0
-):
-    """Trains the LeNet-5 whose features generated images are judged by.
-
-    It sees the training images only, as they are.
+    data: ImageDataset,
+    *,
+    epochs: int = 5,
+    batch_size: int = 128,
+    learning_rate: float = 2e-3,
+    seed: int = 0,
+) -> "FeatureClassifier":
+    """Trains LeNet-5 on the training images, as a feature extractor.
 
     Args:
-        data: `dlunits.data.images.image_datasets.ImageDataset`.
-        epochs, batch_size, learning_rate, seed: Numbers.
+        data: Data set of which the training split is used.
+        epochs: Number of epochs.
+        batch_size: Number of images per step.
+        learning_rate: Peak learning rate of Adam.
+        seed: Seed of the initial weights and the order.
 
     Returns:
         `FeatureClassifier`.
@@ -33,7 +43,7 @@ def train_feature_classifier(
     images, labels = data.train
     batch_size = min(batch_size, len(images))
     steps = batches.steps_per_epoch(len(images), batch_size)
-    steps *= max(1, 20_000 // len(images))
+    steps *= max(1, MIN_IMAGES_PER_EPOCH // len(images))
     schedule = warmup_cosine(
         learning_rate, steps=epochs * steps, warmup_steps=steps // 4
     )
@@ -59,129 +69,157 @@ def train_feature_classifier(
 
 
 class FeatureClassifier:
-    """A frozen LeNet-5: features and classes of images in [0, 1].
+    """Features and class probabilities of images, from a trained LeNet-5.
+
+    The features are the 84 outputs of the layer F6.
 
     Args:
         network: `dlunits.models.LeNet5`.
 
+    Call arguments:
+        images: `(batch, 28, 28, 1)` in [0, 1].
+
+    Returns:
+        `(features, probabilities)`, `(batch, 84)` and `(batch, num_classes)`.
+
     Example:
 
-    >>> judge = FeatureClassifier(LeNet5(10))
-    >>> features, probabilities = judge(np.zeros((2, 28, 28, 1), "float32"))
+    >>> classifier = FeatureClassifier(LeNet5(10))
+    >>> images = np.zeros((2, 28, 28, 1), "float32")
+    >>> features, probabilities = classifier(images)
     >>> features.shape, probabilities.shape
     ((2, 84), (2, 10))
     """
 
-    def __init__(self, network):
+    def __init__(self, network: LeNet5) -> None:
         self.network = network
-        last = network.get_layer("f6").output
-        self.both = keras.Model(network.inputs, [last, network.outputs[0]])
+        features = network.get_layer("f6").output
+        self.model = keras.Model(network.inputs, [features, network.outputs[0]])
 
-    def __call__(self, images):
-        return self.both.predict(images, batch_size=500, verbose=0)
+    def __call__(self, images: Array) -> tuple[Array, Array]:
+        features, probabilities = self.model.predict(
+            images, batch_size=500, verbose=0
+        )
+        return features, probabilities
 
     @property
-    def checksum(self):
-        """Hexadecimal digits that change with any weight."""
+    def checksum(self) -> str:
+        """Hash of the weights, 16 hexadecimal digits."""
         digest = hashlib.sha256()
         for weight in self.network.get_weights():
-            digest.update(np.ascontiguousarray(weight))
+            digest.update(np.ascontiguousarray(weight).data)
         return digest.hexdigest()[:16]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class RealImages:
-    """Real images beside which generated ones are judged.
+    """Real images that generated images are compared with.
+
+    Generated images are compared with the test images. The same number of
+    training images, evaluated as if they were generated, is the baseline.
+    Memorization is measured with the validation images, which no GAN is
+    trained on; the test images of MNIST were written by other people than the
+    training images, so that all other images are closer to the training
+    images than the test images are.
 
     Args:
-        judge: `FeatureClassifier`.
-        data: `dlunits.data.images.image_datasets.ImageDataset`; the test images
-            are what generated ones are compared with, as many training images
-            are the floor: what real images get. Copies are looked for with the
-            validation images, which no GAN has seen: in MNIST other people
-            wrote the test images, and even unseen images lie nearer to the
-            training images than to them.
-        seed: Integer, decides which training images.
+        classifier: Feature extractor.
+        data: Data set.
+        seed: Seed of the sample of training images.
     """
 
-    judge: FeatureClassifier
-    data: object
+    classifier: FeatureClassifier
+    data: ImageDataset
     seed: int = 0
 
     @functools.cached_property
-    def test(self):
-        return as_floats(self.data.test[0])
+    def test(self) -> Array:
+        """Test images in [0, 1]."""
+        return to_floats(self.data.test[0])
 
     @functools.cached_property
-    def train(self):
+    def train(self) -> Array:
+        """Random training images in [0, 1], as many as test images."""
         images = self.data.train[0]
         count = min(len(images), len(self.test))
         rng = np.random.default_rng(self.seed)
-        return as_floats(images[rng.permutation(len(images))[:count]])
+        return to_floats(images[rng.permutation(len(images))[:count]])
 
     @functools.cached_property
-    def unseen(self):
-        return as_floats(self.data.validation[0])
+    def held_out(self) -> Array:
+        """Validation images in [0, 1]."""
+        return to_floats(self.data.validation[0])
 
     @functools.cached_property
-    def features(self):
-        return self.judge(self.test)[0]
+    def features(self) -> Array:
+        """Features of the test images."""
+        return self.classifier(self.test)[0]
 
     @functools.cached_property
-    def floor(self):
-        """Quality of training images, as if they had been generated."""
-        return self.quality(self.train, memorized=False)
+    def baseline(self) -> dict[str, float]:
+        """Metrics of training images, as if they were generated."""
+        return self.evaluate(self.train, memorization=False)
 
-    def quality(self, images, labels=None, memorized=True):
-        """What `dlunits.metrics` has to say of generated images.
+    def evaluate(
+        self,
+        images: Array,
+        labels: ArrayLike | None = None,
+        memorization: bool = True,
+    ) -> dict[str, float]:
+        """Computes metrics of generated images, see `dlunits.metrics`.
 
         Args:
-            images: Array `(count, height, width, channels)` in [0, 1].
-            labels: Integer array `(count,)`, the classes that were asked for,
-                or `None`.
-            memorized: Whether to look for training images among them.
+            images: `(count, height, width, channels)` in [0, 1].
+            labels: Classes that were requested, `(count,)`, or `None`.
+            memorization: Whether to compare the distances to training images
+                and to held-out images.
 
         Returns:
-            Dict of numbers: `frechet`, `kernel`, `kernel_error`, `score`,
-            `covered` classes, `smallest_share`, `divergence` (nats);
-            `agreement` with the labels if there are any; `nearer_to_train`
-            than to unseen images, and its `p_value`, of
-            `nearest_training_neighbors`.
+            Dict of `frechet` (distance), `kernel` (distance), `kernel_error`
+            (its standard error), `score` (classifier score), `covered`
+            (number of classes), `smallest_share` (of a class), `divergence`
+            (of the class histograms, nats); with `labels` also `agreement`
+            (fraction classified as requested); with `memorization` also
+            `nearer_to_train` (fraction nearer to a training image than to a
+            held-out image) and its `p_value`, see
+            `dlunits.metrics.nearest_training_neighbors`.
         """
-        features, probabilities = self.judge(images)
-        found = probabilities.argmax(axis=1)
+        features, probabilities = self.classifier(images)
+        predictions = probabilities.argmax(axis=1)
         num_classes = len(self.data.class_names)
         kernel = metrics.kernel_distance(features, self.features)
-        coverage = metrics.class_coverage(found, num_classes)
-        measured = {
+        coverage = metrics.class_coverage(predictions, num_classes)
+        results = {
             "frechet": metrics.frechet_distance(features, self.features),
             "kernel": kernel["distance"],
             "kernel_error": kernel["standard_error"],
             "score": metrics.classifier_score(
-                probabilities, splits=min(10, len(found) // 2)
+                probabilities, splits=min(10, len(predictions) // 2)
             )["score"],
             "covered": coverage["num_covered"],
             "smallest_share": float(np.min(coverage["frequencies"])),
             "divergence": metrics.histogram_divergence(
-                found, self.data.test[1], num_classes
+                predictions, self.data.test[1], num_classes
             ),
         }
         if labels is not None:
-            measured["agreement"] = float(np.mean(found == labels))
-        if memorized:
+            results["agreement"] = float(np.mean(predictions == labels))
+        if memorization:
             neighbors = metrics.nearest_training_neighbors(
-                as_rows(images),
-                as_rows(self.train[: len(self.unseen)]),
-                as_rows(self.unseen),
+                flatten(images),
+                flatten(self.train[: len(self.held_out)]),
+                flatten(self.held_out),
             )
-            measured["nearer_to_train"] = neighbors["share_nearer_to_train"]
-            measured["p_value"] = neighbors["p_value"]
-        return {name: float(value) for name, value in measured.items()}
+            results["nearer_to_train"] = neighbors["share_nearer_to_train"]
+            results["p_value"] = neighbors["p_value"]
+        return {name: float(value) for name, value in results.items()}
 
 
-def as_floats(images):
+def to_floats(images: Array) -> Array:
+    """uint8 images as float32 in [0, 1]."""
     return images.astype("float32") / 255
 
 
-def as_rows(images):
+def flatten(images: Array) -> Array:
+    """One row of pixels per image."""
     return images.reshape(len(images), -1)

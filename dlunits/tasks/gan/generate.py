@@ -1,56 +1,58 @@
-"""A generator out of a SavedModel, called by Python."""
+"""Image generation with a SavedModel."""
 
 import pathlib
+from collections.abc import Callable
 
 import tensorflow as tf
 
+from dlunits.typing import Array, Path
 
-def load_generator(version):
-    """Opens what `dlunits.tasks.gan.serve.export_gan` wrote.
+
+def load_generator(version: Path) -> Callable[..., Array]:
+    """Loads the endpoint `generate` of a SavedModel.
 
     Args:
-        version: Folder of one version, `saved_models/<name>/<integer>`.
+        version: Folder of one version, `saved_models/<name>/<integer>`, see
+            `dlunits.tasks.gan.serve.export_gan`.
 
     Returns:
-        Function of `count`, `seed` and `label` (-1 for all in turn, which is
-        also what a generator without classes wants) to a NumPy array `(count,
-        height, width, channels)`.
+        Function `generate(count, seed, label=-1)` to images `(count, height,
+        width, channels)`. The label -1 stands for all classes in turn, or for
+        a generator without classes. It raises ValueError for arguments that
+        are out of range.
 
     Raises:
         OSError: If there is no SavedModel.
-        ValueError: If it generates nothing; by the function, if a number is
-            out of range, or there are no labels to ask for.
+        ValueError: If it does not generate images.
     """
     version = pathlib.Path(version).expanduser()
     if not (version / "saved_model.pb").exists():
         raise OSError(
-            f"{version} is no SavedModel: name a folder "
+            f"{version} is not a SavedModel: choose a folder "
             "saved_models/<name>/<integer>"
         )
     loaded = tf.saved_model.load(version)
     if "generate" not in loaded.signatures:
         raise ValueError(
-            f"{version} generates nothing: it offers "
+            f"{version} does not generate images. Its endpoints are "
             f"{', '.join(sorted(loaded.signatures))}"
         )
     signature = loaded.signatures["generate"]
-    takes_label = "label" in signature.structured_input_signature[1]
-    if (
-        not takes_label
-        and "count" not in signature.structured_input_signature[1]
-    ):
-        raise ValueError(f"{version} generates texts, not images")
+    arguments = signature.structured_input_signature[1]
+    conditional = "label" in arguments
+    if not conditional and "count" not in arguments:
+        raise ValueError(f"{version} generates text, not images")
 
-    def generate(count, seed, label=-1):
+    def generate(count: int, seed: int, label: int = -1) -> Array:
         request = {
             "count": tf.constant(count, tf.int32),
             "seed": tf.constant(seed, tf.int64),
         }
-        if takes_label:
+        if conditional:
             request["label"] = tf.constant(label, tf.int32)
         elif label != -1:
             raise ValueError(
-                f"{version} knows no classes: leave the label out. Received: "
+                f"{version} is not conditional: leave out the label. Received: "
                 f"{label}"
             )
         try:

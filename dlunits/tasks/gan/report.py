@@ -1,35 +1,41 @@
-"""The report of a GAN: what it draws, how it learnt, how good it is."""
+"""Report of a GAN: samples, metrics, learning curves."""
 
 import math
+import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.diagnostics import layer_table
+from dlunits.models import GAN
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.reporting.image_grid import image_rows
 from dlunits.reporting.style import CURVE_COLORS, CURVE_DASHES, WIDTH, plain
+from dlunits.typing import Path
 
-SHOWN = 10  # images in a row
+NUM_COLUMNS = 10  # images per row, without classes
 
-QUALITIES = {
+METRICS = {
     "frechet": "Frechet distance",
     "kernel": "Kernel distance",
-    "kernel_error": "its standard error",
+    "kernel_error": "Kernel distance, standard error",
     "score": "Classifier score",
     "covered": "Classes covered",
-    "smallest_share": "Smallest share of a class",
-    "divergence": "Divergence of classes, nats",
-    "agreement": "Agreement with the label",
-    "nearer_to_train": "Share nearer to training than to unseen images",
-    "p_value": "p-value of that share",
+    "smallest_share": "Smallest class fraction",
+    "divergence": "Class divergence (nats)",
+    "agreement": "Label agreement",
+    "nearer_to_train": "Nearer to training than to held-out images",
+    "p_value": "p-value of memorization",
 }
 
-# Panel -> metrics of the history drawn in it.
+# Panel -> metrics of the history.
 PANELS = {
     "Loss": ("discriminator_loss", "generator_loss", "val_discriminator_loss"),
-    "Rightly judged": ("real_accuracy", "fake_accuracy", "val_real_accuracy"),
-    "Norm of the gradient": (
+    "Accuracy": ("real_accuracy", "fake_accuracy", "val_real_accuracy"),
+    "Gradient norm": (
         "discriminator_gradient_norm",
         "generator_gradient_norm",
     ),
@@ -38,70 +44,71 @@ PANELS = {
 
 
 def write_gan_report(
-    path,
+    path: Path,
     *,
-    model,
-    history,
-    data,
-    qualities,
-    few_labels=None,
-    command,
-    seconds,
-):
-    """Writes what a GAN draws, how it learnt, and what a classifier says.
+    model: GAN,
+    history: dict[str, list[float]],
+    data: ImageDataset,
+    metrics: dict[str, dict[str, float]],
+    few_labels: list[dict[str, Any]] | None = None,
+    command: str,
+    seconds: float,
+) -> pathlib.Path:
+    """Writes the HTML report of a GAN.
 
     Args:
         path: HTML file to write, in a folder that exists.
-        model: `dlunits.models.GAN`.
-        history: Dict of metric name to its values, one an epoch.
-        data: `dlunits.data.images.image_datasets.ImageDataset`, or what has its
-            attributes.
-        qualities: Dict of name to what `RealImages.quality` gives: of
-            `"generated"` images, and of `"real"` ones beside them.
-        few_labels: Rows of the classifier's table, or `None`.
-        command: Text, the command that made the run.
-        seconds: Number, how long training took.
+        model: Trained GAN.
+        history: Dict from the name of a metric to its values, one per epoch.
+        data: Data set.
+        metrics: Results of `dlunits.tasks.gan.evaluate.RealImages.evaluate`
+            of `"generated"` and of `"real"` images.
+        few_labels: Rows of
+            `dlunits.tasks.gan.augment_classifier.few_label_table`, or `None`.
+        command: Command line of the run.
+        seconds: Duration of the training.
 
     Returns:
-        `pathlib.Path` of the report.
+        Path of the report.
 
     Raises:
         OSError: If the file cannot be written.
     """
-    of_generated = qualities["generated"]
-    classes = len(data.class_names)
+    generated = metrics["generated"]
+    num_classes = len(data.class_names)
     sections = [
         Section(
-            "Images",
-            "Drawn with the running average of the weights."
-            + ("" if model.num_classes is None else " A column is a class."),
-            figures=[(samples(model), "From random numbers, none left out.")],
+            "Samples",
+            "Generated with the moving average of the weights."
+            + ("" if model.num_classes is None else " Columns are classes."),
+            figures=[(samples(model), "Random samples, not selected.")],
         ),
         Section(
             "Quality",
-            "By the features and answers of a LeNet-5 trained on the training "
-            "images, beside the test images. Real: as many training "
-            "images, which is the best that a generator can be asked for. "
-            "Numbers of other networks, FIDs for one, do not compare.",
-            table=quality_table(qualities),
+            "Metrics are computed with the features and class probabilities of "
+            "a LeNet-5, trained on the training images, and compare with the "
+            "test images. Real: the same metrics of training images, as the "
+            "baseline. Values based on other networks, such as the FID, are "
+            "not comparable.",
+            table=metric_table(metrics),
         ),
         Section(
             "Training",
-            "Judged rightly: of real and of generated images; 0.5 of both "
-            "is a discriminator that is deceived. Diversity: how far two "
-            "generated images are apart, by real ones; near 0 the generator "
-            "has collapsed.",
-            figures=[(curves(history), "One point an epoch.")],
+            "Accuracy: fractions of real and of generated images that the "
+            "discriminator classifies correctly; it cannot distinguish them at "
+            "0.5. Diversity: mean squared distance of two generated images, "
+            "relative to real images; near 0 the generator has collapsed.",
+            figures=[(curves(history), "One point per epoch.")],
         ),
     ]
     if few_labels:
         sections.append(
             Section(
-                "A classifier with few labels",
-                "LeNet-5, trained on so many labeled images, alone and "
-                "with images that the conditional generator drew. The "
-                "generator has seen the labels of all training images, "
-                "which is why this is no way to save labels.",
+                "Classifier with few labels",
+                "Test error of LeNet-5, trained on few labeled images, alone "
+                "and with images of the conditional generator. The generator "
+                "is trained with the labels of all training images, so this "
+                "is not a way to save labels.",
                 table=few_labels,
             )
         )
@@ -113,8 +120,8 @@ def write_gan_report(
         path,
         title=f"GAN on {data.name}",
         summary={
-            "Frechet distance": round(of_generated["frechet"], 2),
-            "Classes covered": f"{of_generated['covered']:.0f} of {classes}",
+            "Frechet distance": round(generated["frechet"], 2),
+            "Classes covered": f"{generated['covered']:.0f} of {num_classes}",
             "Loss": model.adversarial_loss,
             "Training images": len(data.train[1]),
             "Epochs": len(history["generator_loss"]),
@@ -127,32 +134,40 @@ def write_gan_report(
     )
 
 
-def quality_table(qualities):
-    """One row a set of images, a column each number.
+def metric_table(
+    metrics: Mapping[str, Mapping[str, float]],
+) -> list[dict[str, Any]]:
+    """Table of metrics with one row per set of images.
 
-    >>> table = quality_table({"real": {"frechet": 1.234, "covered": 10.0}})
+    Args:
+        metrics: Dict from the name of the row to its metrics.
+
+    Returns:
+        One dict per row; metrics that are not known are empty.
+
+    Example:
+
+    >>> table = metric_table({"real": {"frechet": 1.234, "covered": 10.0}})
     >>> table[0]["Frechet distance"], table[0]["Classes covered"]
     (1.234, 10)
     """
     names = [
-        name
-        for name in QUALITIES
-        if any(name in quality for quality in qualities.values())
+        name for name in METRICS if any(name in row for row in metrics.values())
     ]
     return [
         {
             "images": images,
             **{
-                QUALITIES[name]: rounded(quality.get(name, math.nan))
+                METRICS[name]: rounded(row.get(name, math.nan))
                 for name in names
             },
         }
-        for images, quality in qualities.items()
+        for images, row in metrics.items()
     ]
 
 
-def rounded(value):
-    """Four digits behind the point, whole numbers as they are.
+def rounded(value: float) -> float | str:
+    """Rounds to four decimals; integers stay, NaN becomes empty.
 
     >>> rounded(10.0), rounded(0.123456), rounded(float("nan"))
     (10, 0.1235, '')
@@ -162,24 +177,27 @@ def rounded(value):
     return int(value) if value == int(value) else round(value, 4)
 
 
-def samples(model):
-    """Eight rows of images; of a conditional GAN with a class a column."""
-    images = np.clip(model.generate(8 * columns(model), seed=0), 0, 1)
+def samples(model: GAN) -> Figure:
+    """Plots eight rows of samples; columns of a conditional GAN are classes."""
+    columns = model.num_classes or NUM_COLUMNS
+    images = np.clip(model.generate(8 * columns, seed=0), 0, 1)
     rows = np.split(images.mean(axis=-1, keepdims=True), 8)
     return image_rows({f"{number + 1}": row for number, row in enumerate(rows)})
 
 
-def columns(model):
-    return model.num_classes or SHOWN
+def curves(history: Mapping[str, list[float]]) -> Figure:
+    """Plots losses, accuracies, gradient norms and diversity over the epochs.
 
+    Args:
+        history: Dict from the name of a metric to its values, one per epoch.
 
-def curves(history):
-    """Draws losses, accuracies, gradient norms and diversity over epochs.
+    Returns:
+        Figure with one panel per group of metrics.
 
     Example:
 
     >>> curves({"generator_loss": [1.0], "diversity": [0.9]}).get_label()
-    'Over 1 epochs: generator_loss, diversity.'
+    'Curves over 1 epochs: generator_loss, diversity.'
     """
     panels = {
         title: [name for name in names if name in history]
@@ -203,7 +221,7 @@ def curves(history):
         axes.legend(frameon=False, fontsize="small")
         plain(axes)
     all_axes[-1].set_xlabel("Epoch")
-    drawn = [name for names in panels.values() for name in names]
-    count = len(history[drawn[0]])
-    figure.set_label(f"Over {count} epochs: {', '.join(drawn)}.")
+    plotted = [name for names in panels.values() for name in names]
+    count = len(history[plotted[0]])
+    figure.set_label(f"Curves over {count} epochs: {', '.join(plotted)}.")
     return figure

@@ -1,29 +1,41 @@
-"""What a served generator answers to: how many images, and a seed."""
+"""Export and endpoints of the generator of a GAN."""
 
 import functools
+import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
+from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.models import GAN
 from dlunits.serving.export import export
 from dlunits.serving.model_card import image_model_card
+from dlunits.typing import Path, Tensor
 
-MOST = 10_000  # images a call
-BATCH = 64  # made at a time
+MAX_COUNT = 10_000  # images per request
+BATCH_SIZE = 64
 
 
-def export_gan(model, directory, *, data, metrics, command):
-    """Exports the averaged generator of a GAN.
+def export_gan(
+    model: GAN,
+    directory: Path,
+    *,
+    data: ImageDataset,
+    metrics: dict[str, Any],
+    command: str,
+) -> pathlib.Path:
+    """Exports the generator of a GAN, with averaged weights.
 
     Args:
-        model: `dlunits.models.GAN`.
-        directory: Folder in which it becomes the next version.
-        data: `dlunits.data.images.image_datasets.ImageDataset` that it was
-            trained on.
-        metrics: Dict of what was measured, for the card.
-        command: Text, the command that made the model.
+        model: GAN.
+        directory: Folder that contains one subfolder per version.
+        data: Data set that the model is trained on.
+        metrics: Metrics, for the model card.
+        command: Command line of the run, for the model card.
 
     Returns:
-        `pathlib.Path` of the version.
+        Folder of the new version.
 
     Raises:
         OSError: If it cannot be written.
@@ -44,62 +56,75 @@ def export_gan(model, directory, *, data, metrics, command):
     )
 
 
-def generator_endpoints(predict, *, latent_dim, num_classes):
-    """The endpoints of any generator of images, for `export`.
+def generator_endpoints(
+    predict: Callable[..., Tensor],
+    *,
+    latent_dim: int,
+    num_classes: int | None,
+) -> dict[str, Any]:
+    """Endpoints of a generator of images, for `export`.
 
-    `generate`, which is also `serving_default`, takes `count`, an integer
-    from 1 to 10,000, and `seed`, an integer; a conditional one also `label`,
-    the class to draw, or -1 for all in turn. It returns `images` `(count,
-    height, width, channels)`. The same seed gives the same images, and of
-    more images the first are those of fewer. They are made 64 at a time.
+    `generate`, which is also `serving_default`, takes `count`, an integer from
+    1 to 10,000, and `seed`, an integer; a conditional generator also takes
+    `label`, the class to generate, or -1 for all classes in turn. It returns
+    `images` `(count, height, width, channels)`. The same seed gives the same
+    images; with a larger `count` the first images stay the same. The images
+    are generated in batches of 64.
 
     Args:
-        predict: The generator as a function.
-        latent_dim: Integer, random numbers an image.
-        num_classes: Integer, or `None`.
+        predict: Generator, a function of latent vectors `(batch, latent_dim)`,
+            or of latent vectors and labels `(batch,)`, to images.
+        latent_dim: Dimension of the latent vectors.
+        num_classes: Number of classes, or `None`.
 
     Returns:
-        Dict of name to `(function, signature)`.
+        Dict from name to `(function, signature)`.
 
-    Example, a generator that gives back its random number:
+    Example: a generator that returns its latent vector.
 
-    >>> answers = generator_endpoints(
+    >>> endpoints = generator_endpoints(
     ...     lambda z: z, latent_dim=1, num_classes=None
     ... )
-    >>> generate, _ = answers["generate"]
+    >>> generate, _ = endpoints["generate"]
     >>> generate(tf.constant(300), tf.constant(7, tf.int64))["images"].shape
     TensorShape([300, 1])
     """
 
-    def generate(count, seed, label=None):
+    def generate(
+        count: Tensor, seed: Tensor, label: Tensor | None = None
+    ) -> dict[str, Tensor]:
         tf.debugging.Assert(
-            (count >= 1) & (count <= MOST),
-            [f"`count` must be an integer from 1 to {MOST}. Received:", count],
+            (count >= 1) & (count <= MAX_COUNT),
+            [
+                f"`count` must be from 1 to {MAX_COUNT}. Received:",
+                count,
+            ],
         )
-        if label is not None:
+        if label is not None and num_classes is not None:
+            last_class = num_classes - 1
             tf.debugging.Assert(
-                (label >= -1) & (label < num_classes),
+                (label >= -1) & (label <= last_class),
                 [
-                    f"`label` must lie in -1 ... {num_classes - 1}. Received:",
+                    f"`label` must be from -1 to {last_class}. Received:",
                     label,
                 ],
             )
 
-        def made(number):
-            """The batch of this number, whole."""
+        def generate_batch(number: Tensor) -> Tensor:
             z = tf.random.stateless_normal(
-                (BATCH, latent_dim), tf.stack([seed, tf.cast(number, tf.int64)])
+                (BATCH_SIZE, latent_dim),
+                tf.stack([seed, tf.cast(number, tf.int64)]),
             )
             if label is None:
                 return predict(z)
-            place = number * BATCH + tf.range(BATCH)
-            labels = tf.where(label < 0, place % num_classes, label)
+            index = number * BATCH_SIZE + tf.range(BATCH_SIZE)
+            labels = tf.where(label < 0, index % num_classes, label)
             return predict([z, labels])
 
-        def body(number, images):
-            return number + 1, images.write(number, made(number))
+        def body(number: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+            return number + 1, images.write(number, generate_batch(number))
 
-        num_batches = (count + BATCH - 1) // BATCH
+        num_batches = (count + BATCH_SIZE - 1) // BATCH_SIZE
         images = tf.TensorArray(tf.float32, num_batches)
         _, images = tf.while_loop(
             lambda number, _: number < num_batches, body, (0, images)

@@ -1,75 +1,81 @@
-"""How a GAN learns to draw small images, and when it has collapsed."""
+"""Training of GANs of small images, with sample grids and collapse warnings."""
 
 import functools
 import pathlib
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
-from dlunits.models import convolutional_gan
+from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.data.images.image_files import DecodedImage, write_image
+from dlunits.models import GAN, convolutional_gan
+from dlunits.training.run_directory import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array, Path
 
-# Fewer images are passed over several times in one epoch.
+# Smaller data sets are repeated in an epoch.
 IMAGES_PER_EPOCH = 20_000
 
-GRID = 8  # images of the grid, a side
+GRID_ROWS = 8
 
 
 def train_gan(
-    data,
-    run_directory,
+    data: ImageDataset,
+    run_directory: RunDirectory,
     *,
-    loss="non_saturating",
-    conditional=False,
-    latent_dim=64,
-    label_smoothing=0.0,
-    epochs,
-    batch_size=128,
-    learning_rate=2e-3,
-    seed=0,
-):
-    """Trains a GAN, or goes on where it was stopped.
+    loss: str = "non_saturating",
+    conditional: bool = False,
+    latent_dim: int = 64,
+    label_smoothing: float = 0.0,
+    epochs: int,
+    batch_size: int = 128,
+    learning_rate: float = 2e-3,
+    seed: int = 0,
+) -> tuple[GAN, dict[str, list[float]]]:
+    """Trains a GAN, or resumes the run in `run_directory`.
 
-    After every epoch the same numbers are drawn from anew: a grid of images
-    is written into the folder `samples` of the run, and the spread of the
-    generated images is compared with that of the real ones.
+    After every epoch, images are generated from the same latent vectors. They
+    are saved as a grid in the subfolder `samples` of the run, and their
+    diversity is compared with that of real images, see `CollapseWarning`.
 
     Args:
-        data: `dlunits.data.images.image_datasets.ImageDataset`.
-        run_directory: `dlunits.training.RunDirectory` of the run.
-        loss: See `dlunits.models.GAN`.
-        conditional: Whether the class to draw is given.
-        latent_dim: Positive integer, random numbers an image.
-        label_smoothing: Number in [0, 1).
-        epochs: Integer, passes over the training images.
-        batch_size: Integer, images a step.
-        learning_rate: Positive number, Adam's largest step size, which falls
-            to 0.
-        seed: Integer, decides all that is random.
+        data: Images to train on and to validate with.
+        run_directory: Folder of the checkpoint and the history.
+        loss: Adversarial loss, see `dlunits.models.GAN`.
+        conditional: Whether generator and discriminator are given the class.
+        latent_dim: Dimension of the latent vector of an image.
+        label_smoothing: One-sided label smoothing: the target for real images
+            is 1 - this value, in [0, 1).
+        epochs: Number of epochs. An epoch has at least about 20,000 images:
+            smaller data sets are repeated.
+        batch_size: Number of images per step.
+        learning_rate: Peak learning rate of both Adam optimizers.
+        seed: Seed of the initial weights, the order and the latent vectors.
 
     Returns:
-        `(model, history)`: `dlunits.models.GAN`, and a dict of metric name to
-        its values, one an epoch.
+        `(model, history)`: the GAN after the last epoch, and a dict from the
+        name of a metric to its values, one per epoch.
 
     Raises:
         ValueError: If there are fewer images than one batch needs, or a loss
-            stops being finite; the message names it.
+            becomes infinite or NaN; the message contains its name.
         OSError: If a file cannot be written.
     """
     from dlunits.data import batches
 
     keras.utils.set_random_seed(seed)
     images, labels = data.train
-    turns = 2 if loss == "wasserstein" else 1  # of the discriminator
+    discriminator_steps = 2 if loss == "wasserstein" else 1
     model = convolutional_gan(
         images.shape[1:],
         latent_dim,
         len(data.class_names) if conditional else None,
         loss=loss,
         label_smoothing=label_smoothing,
-        discriminator_steps=turns,
+        discriminator_steps=discriminator_steps,
         seed=seed,
     )
     steps = batches.steps_per_epoch(len(images), batch_size)
@@ -84,7 +90,7 @@ def train_gan(
             beta_1=0.0,
             beta_2=0.99,
         )
-        for count in (1, turns)
+        for count in (1, discriminator_steps)
     ]
     model.compile(*optimizers)
     history = run_directory.fit(
@@ -111,100 +117,111 @@ def train_gan(
 
 
 class SampleGrids(keras.callbacks.Callback):
-    """Writes a grid of generated images after every epoch, as PNG.
+    """Callback that saves a grid of generated images after every epoch.
 
-    Of a conditional GAN each column has a class of its own.
+    The columns of a conditional GAN are the classes.
 
     Args:
-        folder: Where they go, as `epoch_0001.png` and so on.
+        folder: Folder of the PNG files `epoch_0001.png` and so on.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = pathlib.Path(folder)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        count = GRID * (self.model.num_classes or GRID)
-        grid = make_grid(self.model.generate(count, seed=0), GRID)
-        write_png(self.folder / f"epoch_{epoch + 1:04d}.png", grid)
+        count = GRID_ROWS * (self.model.num_classes or GRID_ROWS)
+        grid = make_grid(self.model.generate(count, seed=0), GRID_ROWS)
+        write_image(
+            self.folder / f"epoch_{epoch + 1:04d}.png", DecodedImage(grid)
+        )
 
 
 class CollapseWarning(keras.callbacks.Callback):
-    """Says so when the generator draws the same image again and again.
+    """Callback that warns of mode collapse.
 
-    The gauge is the mean squared distance of two images, of a conditional
-    GAN of two of one class. Where the one of generated images is less than a
-    fifth of that of real ones, the generator has few images left. In the
-    logs it is `diversity`, their quotient.
+        diversity = E |x - x'|^2 of generated images / E |x - x'|^2 of real ones
+
+    where x and x' are two random images, of the same class if the GAN is
+    conditional. The metric `diversity` is added to the logs of each epoch. The
+    callback warns once when it falls below 0.2.
 
     Args:
-        images: uint8 array `(n, height, width, channels)`, real images.
-        labels: Integer array `(n,)` for a conditional GAN, else `None`.
+        images: Real images, uint8 `(n, height, width, channels)`.
+        labels: Integers `(n,)` for a conditional GAN, otherwise `None`.
 
-    Example, two kinds of pixels:
+    Example: a black and a white pixel.
 
-    >>> CollapseWarning(np.array([[[[0]]], [[[255]]]], "uint8")).spread
+    >>> CollapseWarning(np.array([[[[0]]], [[[255]]]], "uint8")).real_distance
     0.5
     """
 
-    least = 0.2
+    min_diversity = 0.2
 
-    def __init__(self, images, labels=None):
+    def __init__(self, images: Array, labels: Array | None = None) -> None:
         super().__init__()
         self.conditional = labels is not None
-        self.spread = spread(
+        self.real_distance = mean_pairwise_distance(
             images[:5000].astype("float32") / 255,
-            labels[:5000] if self.conditional else None,
+            None if labels is None else labels[:5000],
         )
         self.warned = False
 
-    def on_epoch_end(self, epoch, logs=None):
-        made, labels = self.model.generate(256, seed=1), None
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        generated, labels = self.model.generate(256, seed=1), None
         if self.conditional:
-            labels = np.arange(len(made)) % self.model.num_classes
-        diversity = spread(made, labels) / max(self.spread, 1e-12)
-        logs["diversity"] = diversity
-        if diversity < self.least and not self.warned:
+            labels = np.arange(len(generated)) % self.model.num_classes
+        distance = mean_pairwise_distance(generated, labels)
+        diversity = distance / max(self.real_distance, 1e-12)
+        if logs is not None:
+            logs["diversity"] = diversity
+        if diversity < self.min_diversity and not self.warned:
             warnings.warn(
-                f"After epoch {epoch + 1} the generated images differ "
-                f"{diversity:.0%} as much as real ones: the generator may have "
-                "collapsed. Try another loss, or a smaller rate.",
+                f"After epoch {epoch + 1} the diversity of generated images is "
+                f"{diversity:.0%} of that of real images: the generator may "
+                "have collapsed. Try another loss or a smaller learning rate.",
                 stacklevel=1,
             )
-        self.warned = diversity < self.least
+        self.warned = diversity < self.min_diversity
 
 
-def spread(images, labels):
-    """Mean squared distance of two of them, with labels of one class.
+def mean_pairwise_distance(images: Array, labels: Array | None) -> float:
+    """Mean squared distance of two random images, or of two of the same class.
 
-    Example, the same image of each class:
+    Without labels it is twice the total variance.
 
-    >>> spread(np.array([[0.0], [1.0], [0.0], [1.0]]), np.array([3, 4, 3, 4]))
-    0.0
-    """
-    if labels is None:
-        return mean_squared_distance(images)
-    classes = [images[labels == label] for label in np.unique(labels)]
-    return float(np.mean([mean_squared_distance(own) for own in classes]))
+    Args:
+        images: Array `(n, ...)`.
+        labels: Integers `(n,)`, or `None`.
 
+    Example: both classes have the images 0 and 1.
 
-def mean_squared_distance(images):
-    """Of two images drawn from them: twice the variance, summed.
-
-    Example:
-
-    >>> mean_squared_distance(np.array([[0.0], [1.0]]))
+    >>> x, labels = np.array([[0.0], [0.0], [1.0], [1.0]]), np.arange(4) % 2
+    >>> mean_pairwise_distance(x, labels)  # 0 or 1 with the same probability
     0.5
     """
-    return float(2 * np.var(images, axis=0).sum())
+    if labels is None:
+        return float(2 * np.var(images, axis=0).sum())
+    classes = [images[labels == label] for label in np.unique(labels)]
+    return float(
+        np.mean([mean_pairwise_distance(each, None) for each in classes])
+    )
 
 
-def make_grid(images, rows):
-    """Lays images out row by row; what is left of the last stays black.
+def make_grid(images: Array, rows: int) -> Array:
+    """Arranges images in a grid, row by row; empty cells are black.
 
-    (count, height, width, channels) -> (rows * height, columns * width,
-    channels), uint8.
+    Args:
+        images: `(count, height, width, channels)` in [0, 1].
+        rows: Number of rows.
+
+    Returns:
+        uint8 array `(rows * height, columns * width, channels)`.
 
     Example:
 
@@ -221,35 +238,25 @@ def make_grid(images, rows):
     return np.clip(np.rint(255 * grid), 0, 255).astype("uint8")
 
 
-def write_png(path, grid):
-    """Writes an image `(height, width, channels)`, whole or not at all."""
-    from PIL import Image
-
-    with atomic_write(path) as file:
-        Image.fromarray(grid.squeeze(-1) if grid.shape[-1] == 1 else grid).save(
-            file, "PNG"
-        )
-
-
-def write_gif(path, folder, milliseconds=300):
-    """Makes one moving image (GIF) of the grids in a folder.
+def write_gif(path: Path, folder: Path, milliseconds: int = 300) -> Path:
+    """Writes an animated GIF of the sample grids of a run.
 
     Args:
         path: File to write.
-        folder: Where `SampleGrids` wrote.
-        milliseconds: Integer, time of a grid.
+        folder: Folder of the files of `SampleGrids`.
+        milliseconds: Duration of each grid.
 
     Returns:
         The path.
 
     Raises:
-        OSError: If there is no grid, or the file cannot be written.
+        OSError: If the folder has no grids, or the file cannot be written.
     """
     from PIL import Image
 
     names = sorted(pathlib.Path(folder).glob("epoch_*.png"))
     if not names:
-        raise OSError(f"{folder} has no grids (epoch_0001.png, ...)")
+        raise OSError(f"{folder} has no grids, epoch_0001.png and so on")
     first, *others = (Image.open(name).convert("L") for name in names)
     with atomic_write(path) as file:
         first.save(

@@ -1,4 +1,4 @@
-"""A classifier with few labels, alone and with drawn images."""
+"""A classifier with few labels, with and without generated images."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from dlunits.tasks.gan import augment_classifier
 
 
 class Copying:
-    """A perfect conditional generator: it draws training images."""
+    """A perfect conditional generator: it returns training images."""
 
     num_classes = 10
 
@@ -32,7 +32,7 @@ def table():
     augment_classifier.STEPS = kept
 
 
-def test_good_images_of_every_class_help_where_labels_are_few(table):
+def test_good_generated_images_reduce_the_error(table):
     [row] = table
     alone, helped = (
         float(row[name].rstrip("%"))
@@ -42,5 +42,5 @@ def test_good_images_of_every_class_help_where_labels_are_few(table):
     assert helped < alone - 3
 
 
-def test_more_labels_than_there_are_make_no_row(table):
+def test_numbers_above_the_size_of_the_data_have_no_row(table):
     assert [row["labels"] for row in table] == [50]

@@ -1,4 +1,4 @@
-"""The report of a GAN: figures that can be checked by hand."""
+"""Report of a GAN with values that can be checked by hand."""
 
 import re
 
@@ -6,9 +6,9 @@ import pytest
 
 from dlunits.data.images import image_datasets
 from dlunits.models import convolutional_gan
-from dlunits.tasks.gan.report import curves, quality_table, write_gan_report
+from dlunits.tasks.gan.report import curves, metric_table, write_gan_report
 
-QUALITIES = {
+METRICS = {
     "generated": {"frechet": 12.3456, "covered": 9.0, "p_value": 0.25},
     "real": {"frechet": 1.25, "covered": 10.0},
 }
@@ -26,7 +26,7 @@ def report(request, tmp_path_factory):
             "diversity": [0.1, 0.5, 0.9],
         },
         data=image_datasets.load("digits"),
-        qualities=QUALITIES,
+        metrics=METRICS,
         few_labels=request.param
         and [{"labels": 100, "alone": "9 %", "with generated images": "8 %"}],
         command="python apps/gan_mnist.py --dataset=<digits>",
@@ -36,7 +36,7 @@ def report(request, tmp_path_factory):
     return request.param, path.read_text(encoding="utf-8")
 
 
-def test_sums_up_the_run_in_figures(report):
+def test_the_summary_has_the_key_figures(report):
     _, text = report
     summary = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text))
     assert summary["Frechet distance"] == "12.35"
@@ -44,22 +44,22 @@ def test_sums_up_the_run_in_figures(report):
     assert summary["Epochs"] == "3"
 
 
-def test_says_what_the_classifier_with_few_labels_gained(report):
+def test_conditional_gans_have_a_table_of_few_labels(report):
     classes, text = report
     assert ("With generated images" in text) == bool(classes)
     assert "--dataset=&lt;digits&gt;" in text
 
 
-def test_table_leaves_empty_what_was_not_measured():
-    generated, real = quality_table(QUALITIES)
-    assert generated["p-value of that share"] == 0.25
-    assert real["p-value of that share"] == ""
+def test_unknown_metrics_are_empty_in_the_table():
+    generated, real = metric_table(METRICS)
+    assert generated["p-value of memorization"] == 0.25
+    assert real["p-value of memorization"] == ""
     assert list(real) == list(generated)
 
 
-def test_curves_are_drawn_of_what_the_history_has():
+def test_curves_show_the_metrics_of_the_history():
     figure = curves({"real_accuracy": [1, 0.5], "unknown": [1, 2]})
-    assert figure.get_label() == "Over 2 epochs: real_accuracy."
+    assert figure.get_label() == "Curves over 2 epochs: real_accuracy."
     [axes] = figure.axes
     [line] = axes.lines
     assert line.get_ydata().tolist() == [1, 0.5]

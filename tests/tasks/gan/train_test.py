@@ -1,4 +1,4 @@
-"""How a GAN is trained: grids, warnings, and the same end after a stop."""
+"""Training of a GAN: sample grids, collapse warnings, resumed runs."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from dlunits.data.images import image_datasets
 from dlunits.tasks.gan import train
 from dlunits.training import RunDirectory
 
-# Four steps are too few to draw anything but gray.
+# After four steps all images are gray.
 pytestmark = pytest.mark.filterwarnings("ignore:After epoch 1")
 
 
@@ -34,7 +34,7 @@ def trained(few, tmp_path_factory):
     train.IMAGES_PER_EPOCH = kept
 
 
-def test_history_tells_who_wins_and_how_diverse_the_images_are(trained):
+def test_the_history_has_losses_accuracies_and_diversity(trained):
     _, _, history = trained
     assert {
         "discriminator_loss",
@@ -49,7 +49,7 @@ def test_history_tells_who_wins_and_how_diverse_the_images_are(trained):
     assert all(len(values) == 2 for values in history.values())
 
 
-def test_every_epoch_leaves_a_grid_with_a_class_a_column(trained):
+def test_each_epoch_saves_a_grid_with_one_class_per_column(trained):
     run_directory, model, _ = trained
     path = run_directory.path / "samples/epoch_0002.png"
     with Image.open(path) as image:
@@ -60,7 +60,7 @@ def test_every_epoch_leaves_a_grid_with_a_class_a_column(trained):
     np.testing.assert_allclose(grid[:28, :28], first, atol=1)
 
 
-def test_grids_become_an_animation(trained, tmp_path):
+def test_the_grids_become_an_animation(trained, tmp_path):
     run_directory, *_ = trained
     path = train.write_gif(
         tmp_path / "samples.gif", run_directory.path / "samples"
@@ -69,12 +69,12 @@ def test_grids_become_an_animation(trained, tmp_path):
         assert animation.n_frames == 2
 
 
-def test_animation_of_no_grids_is_refused(tmp_path):
+def test_an_animation_without_grids_is_refused(tmp_path):
     with pytest.raises(OSError, match="has no grids"):
         train.write_gif(tmp_path / "samples.gif", tmp_path)
 
 
-def test_run_again_it_trains_no_more_and_ends_the_same(few, trained):
+def test_a_finished_run_is_not_trained_again(few, trained):
     run_directory, model, history = trained
     again, same = train.train_gan(
         few, run_directory, conditional=True, epochs=2, batch_size=64
@@ -93,7 +93,7 @@ class Repeating:
         return np.ones((count, 2, 2, 1))
 
 
-def test_collapse_is_told_once():
+def test_there_is_one_warning_of_collapse():
     real = np.random.default_rng(0).integers(0, 256, (9, 2, 2, 1), "uint8")
     warning = train.CollapseWarning(real)
     warning.set_model(Repeating())
@@ -106,18 +106,18 @@ def test_collapse_is_told_once():
     assert logs == {"diversity": 0.0}
 
 
-def test_one_image_a_class_is_a_collapse_too():
+def test_one_image_per_class_is_a_collapse():
     labels = np.arange(40) % 2
     real = np.random.default_rng(0).integers(0, 256, (40, 2, 2, 1), "uint8")
     warning = train.CollapseWarning(real, labels)
 
-    class OneAClass:
+    class OnePerClass:
         num_classes = 2
 
         def generate(self, count, seed):
             return (np.arange(count) % 2.0)[:, None, None, None] + np.zeros(4)
 
-    warning.set_model(OneAClass())
+    warning.set_model(OnePerClass())
     logs = {}
     with pytest.warns(UserWarning, match="may have collapsed"):
         warning.on_epoch_end(4, logs)
@@ -140,7 +140,7 @@ def test_diversity_of_real_images_is_one():
     assert logs["diversity"] == pytest.approx(1, rel=1e-5)
 
 
-def test_a_loss_that_is_no_number_is_named_and_ends_the_run(few, tmp_path):
+def test_a_nan_loss_ends_the_run_and_is_named(few, tmp_path):
     run_directory = RunDirectory(tmp_path, {"seed": 0})
     with pytest.raises(ValueError, match=r"(generator|discriminator).* is nan"):
         train.train_gan(
@@ -149,7 +149,7 @@ def test_a_loss_that_is_no_number_is_named_and_ends_the_run(few, tmp_path):
     assert not run_directory.checkpoint.exists()
 
 
-def test_more_images_a_step_than_there_are_is_refused(few, tmp_path):
+def test_a_batch_larger_than_the_data_is_refused(few, tmp_path):
     with pytest.raises(ValueError, match="smaller batch size"):
         train.train_gan(
             few,
