@@ -42,7 +42,7 @@ def define_flags():
         "loss",
         "non_saturating",
         LOSSES,
-        "Adversarial loss. wasserstein: with gradient penalty, and two steps of "
+        "Adversarial loss. wasserstein: with gradient penalty and two steps of "
         "the discriminator per step of the generator.",
     )
     flags.DEFINE_bool(
@@ -127,7 +127,7 @@ def train_and_evaluate(*, data, run_directory, augment_classifier, **recipe):
 
 
 def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
-    """Trains, writes the report and exports; prints the paths of the results."""
+    """Trains, writes the report, exports; prints the paths of the results."""
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.tasks.gan.report import metric_table, write_gan_report
