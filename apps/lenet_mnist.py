@@ -1,4 +1,4 @@
-"""Trains LeNet-5 on handwritten digits, reports, and exports it for serving.
+"""Trains LeNet-5 on handwritten digits, and exports it for serving.
 
 Paper: LeCun et al., 1998, "Gradient-based learning applied to document
 recognition", http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf
@@ -7,7 +7,7 @@ Usage:
     python apps/lenet_mnist.py --epochs=5
     python apps/lenet_mnist.py --dataset=fashion_mnist --variant=1998
 
-Stopped at any moment, the same command goes on after its last whole epoch.
+After an interruption the same command resumes after the last finished epoch.
 Expected: 0.6 % test error on MNIST after 60 epochs, 7 minutes on 2 CPU cores;
 1.1 % after 5 epochs, 40 seconds.
 """
@@ -33,12 +33,23 @@ def define_flags():
         workdir="runs/lenet_{dataset}_{variant}_{epochs}_epochs_seed_{seed}",
         export_dir="saved_models/lenet_{dataset}_{variant}",
     )
-    flags.DEFINE_enum("variant", "modern", ["modern", "1998"], "Which LeNet-5.")
-    flags.DEFINE_bool("augment", True, "Distort the images at every step.")
+    flags.DEFINE_enum(
+        "variant",
+        "modern",
+        ["modern", "1998"],
+        "Variant of LeNet-5. modern: average pooling and softmax; 1998: as in "
+        "the paper, with trainable subsampling and RBF outputs.",
+    )
+    flags.DEFINE_bool(
+        "augment",
+        True,
+        "Distort the training images by random rotation, shear, scaling and "
+        "translation.",
+    )
 
 
 def export(directory, *, model, data, test_accuracy):
-    """Returns the folder of the SavedModel, which takes 28x28 images."""
+    """Exports a model of 28x28 images, and returns its folder."""
     from dlunits.models import LeNet5
     from dlunits.tasks.digits.serve import export_digit_classifier
 

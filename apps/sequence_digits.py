@@ -1,19 +1,19 @@
-"""Reads handwritten digits row by row with a recurrent network.
+"""Classifies handwritten digits with a recurrent network, row by row.
 
-An image is a sequence of 28 rows of 28 pixels; after the last one the network
-says which digit it was (many-to-one). `--cell=all` compares the cells.
+An image is a sequence of 28 rows with 28 pixels each; the digit is predicted
+after the last row (many-to-name). `--cell=all` compares the recurrent cells.
 
 Paper: Le, Jaitly and Hinton, 2015, "A simple way to initialize recurrent
 networks of rectified linear units", https://arxiv.org/abs/1504.00941, section
-4.2, which reads the digits pixel by pixel.
+4.2, on digits as sequences of pixels.
 
 Usage:
     python apps/sequence_digits.py --cell=lstm --bidirectional
     python apps/sequence_digits.py --cell=all --dataset=digits
 
-Stopped at any moment, the same command goes on after its last whole epoch.
+After an interruption the same command resumes after the last finished epoch.
 Expected: 99.2 % test accuracy on MNIST with the LSTM after 8 epochs, 2 minutes
-of one CPU core.
+of name CPU core.
 """
 
 import pathlib
@@ -45,21 +45,39 @@ def define_flags():
         "cell",
         "lstm",
         [*CELLS, "all"],
-        "Recurrent cell; all trains each one, in a subfolder of --workdir.",
+        "Recurrent cell. all: trains and compares all of them, each in a "
+        "subfolder of --workdir.",
     )
-    flags.DEFINE_bool("bidirectional", False, "Read from both ends.")
+    flags.DEFINE_bool(
+        "bidirectional", False, "Process the rows in both directions."
+    )
     flags.DEFINE_integer(
-        "units", 128, "Units of a layer, in each direction.", lower_bound=1
+        "units",
+        128,
+        "Number of units of a recurrent layer, per direction.",
+        lower_bound=1,
     )
-    flags.DEFINE_integer("num_layers", 1, "Recurrent layers.", 1, 100)
-    flags.DEFINE_float("dropout", 0.2, "Share of silent outputs.", 0, 0.99)
-    flags.DEFINE_bool("augment", True, "Distort the images at every step.")
+    flags.DEFINE_integer("num_layers", 1, "Number of recurrent layers.", 1, 100)
+    flags.DEFINE_float(
+        "dropout",
+        0.2,
+        "Dropout rate: fraction of the outputs of a layer that are set to 0 in "
+        "training.",
+        0,
+        0.99,
+    )
+    flags.DEFINE_bool(
+        "augment",
+        True,
+        "Distort the training images by random rotation, shear, scaling and "
+        "translation.",
+    )
 
 
 def train_and_evaluate(*, data, run_directory, cell, **recipe):
-    """Returns a dict: `model`, `history`, test `scores`, `seconds`.
+    """Trains a classifier with one type of cell, and predicts the test images.
 
-    `data` is an `ImageDataset`, `run_directory` the `RunDirectory` of the run.
+    Returns a dict of `model`, `history`, test `scores` and `seconds`.
     """
     from dlunits.tasks.digits.train_sequence_classifier import (
         predict_rows,
@@ -78,7 +96,7 @@ def train_and_evaluate(*, data, run_directory, cell, **recipe):
 
 
 def export(directory, *, result, data):
-    """Returns the folder of the SavedModel, which takes 28x28 images."""
+    """Exports a model of 28x28 images, and returns its folder."""
     import keras
 
     from dlunits.tasks.digits.serve import export_digit_classifier
@@ -93,7 +111,7 @@ def export(directory, *, result, data):
 
 
 def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
-    """From the flags to a report and SavedModels, named at the end."""
+    """Trains, writes the report, exports; prints the paths of the results."""
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.reporting.text_table import format_table
@@ -106,37 +124,39 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
     batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
-    directions = "both_ways" if recipe["bidirectional"] else "one_way"
+    directions = (
+        "bidirectional" if recipe["bidirectional"] else "unidirectional"
+    )
 
-    def named(template, cell):
+    def path_of(template, cell):
         names = {"dataset": data.name, "cell": cell, "directions": directions}
         path = format_path(template, {**names, **recipe})
         return pathlib.Path(path).expanduser()
 
-    # Every folder is looked at before the first model is trained.
-    cells, top = [cell], named(workdir, cell)
+    # All folders are checked before the first model is trained.
+    cells, top = [cell], path_of(workdir, cell)
     if cell == "all":
         cells, workdir = CELLS, str(top / "{cell}")
         if "{cell}" not in export_dir:
             export_dir += "/{cell}"
     run_directories = {}
-    for one in cells:
-        run_of = {"cell": one, "data": data.fingerprint, **recipe}
-        run_directories[one] = RunDirectory(named(workdir, one), run_of)
-        check_writable(named(export_dir, one))
+    for name in cells:
+        config = {"cell": name, "data": data.fingerprint, **recipe}
+        run_directories[name] = RunDirectory(path_of(workdir, name), config)
+        check_writable(path_of(export_dir, name))
     results = {}
-    for one, run_directory in run_directories.items():
-        print(f"{one}, {directions.replace('_', ' ')}", flush=True)
-        results[one] = train_and_evaluate(
-            data=data, run_directory=run_directory, cell=one, **recipe
+    for name, run_directory in run_directories.items():
+        print(f"{name}, {directions}", flush=True)
+        results[name] = train_and_evaluate(
+            data=data, run_directory=run_directory, cell=name, **recipe
         )
     report = write_sequence_report(
         top / "report.html", results=results, data=data, command=COMMAND
     )
     print(f"\n{format_table(*accuracy_table(results, data))}\n")
     print(f"Report:     {report}")
-    for one, result in results.items():
-        version = export(named(export_dir, one), result=result, data=data)
+    for name, result in results.items():
+        version = export(path_of(export_dir, name), result=result, data=data)
         print(f"SavedModel: {version}", flush=True)
     if data.handwriting:
         model = shlex.quote(f"--model={version}")

@@ -1,44 +1,50 @@
-"""The report of a convolutional classifier of images."""
+"""Report of an image classifier."""
 
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.diagnostics import layer_table
 from dlunits.reporting import figures
 from dlunits.reporting.html_report import Section, write_report
+from dlunits.typing import Array, Path
 
 
 def write_classifier_report(
-    path,
+    path: Path,
     *,
-    model,
-    history,
-    data,
-    scores,
-    example,
-    feature_layers,
-    command,
-    seconds,
-):
-    """Writes what a classifier learnt, what it mistakes and what it sees.
+    model: keras.Model,
+    history: Mapping[str, list[float]],
+    data: ImageDataset,
+    scores: Array,
+    example: Array,
+    feature_layers: Sequence[str],
+    command: str,
+    seconds: float,
+) -> pathlib.Path:
+    """Writes the HTML report of an image classifier.
 
-    Learning curves, confusion matrix, the mistakes it was surest of, the
-    feature maps of one image, and the table of layers with the arithmetic
-    of their output sizes.
+    It contains learning curves, the confusion matrix, the most confident
+    errors, feature maps of one image, and the layers with the arithmetic of
+    their output sizes.
 
     Args:
         path: HTML file to write, in a folder that exists.
         model: Built Keras model.
-        history: Dict of metric name to its values, one an epoch.
-        data: `dlunits.data.images.image_datasets.ImageDataset`, or what has its
-            attributes.
-        scores: `(num_test, num_classes)`, the model's probabilities for the
-            test images, in their order.
-        example: The first test image as the model takes it,
-            `(height, width, channels)`.
-        feature_layers: Names of the layers whose maps are drawn.
-        command: Text, the command that made the run.
-        seconds: Number, how long training took.
+        history: Dict from the name of a metric to its values, one per epoch.
+        data: Data set.
+        scores: Class probabilities of the test images, `(num_test,
+            num_classes)`.
+        example: First test image as input of the model, `(height, width,
+            channels)`.
+        feature_layers: Names of the layers whose feature maps are shown.
+        command: Command line of the run.
+        seconds: Duration of the training.
 
     Returns:
-        `pathlib.Path` of the report.
+        Path of the report.
 
     Raises:
         OSError: If the file cannot be written.
@@ -64,22 +70,23 @@ def write_classifier_report(
         sections=[
             Section(
                 "Training",
-                "The validation images are not distorted and never trained on.",
-                figures=[(curves, "One point an epoch.")],
+                "The validation images are neither augmented nor used for "
+                "training.",
+                figures=[(curves, "One point per epoch.")],
             ),
             Section(
-                "Mistakes on the test images",
+                "Test errors",
                 figures=[
                     (
                         confusion,
-                        "What an image is, and what it was taken for.",
+                        "True and predicted classes.",
                     ),
-                    (errors, "Wrong and sure of it, the surest first."),
+                    (errors, "Most confident errors."),
                 ],
             ),
             Section(
-                "What it sees",
-                figures=[(maps, f"The first test image: {names[labels[0]]}.")],
+                "Feature maps",
+                figures=[(maps, f"First test image: {names[labels[0]]}.")],
             ),
             Section("Layers", table=layer_table(model)),
         ],

@@ -1,23 +1,31 @@
-"""The report of recurrent networks that read images row by row."""
+"""Report of recurrent classifiers of sequences of image rows."""
 
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.reporting import figures
 from dlunits.reporting.html_report import Section, duration, write_report
+from dlunits.typing import Path
 
 
-def accuracy_table(results, data):
-    """What each network got right, beside what it cost.
+def accuracy_table(
+    results: Mapping[str, Mapping[str, Any]], data: ImageDataset
+) -> tuple[list[str], list[list[Any]]]:
+    """Table of accuracies, sizes and training times.
 
-    Validation accuracy is that of the epoch whose weights were kept, the one
-    of the smallest validation loss.
+    The validation accuracy is that of the epoch with the smallest validation
+    loss, whose weights are kept.
 
     Args:
-        results: Dict of name to a dict of `model`, `history`, `seconds` of
-            training, and `scores` `(num_test, num_classes)`, probabilities.
-        data: `dlunits.data.images.image_datasets.ImageDataset`, or what has its
-            attributes.
+        results: Dict from name to a dict of `model`, `history`, `seconds`
+            (duration of the training), and `scores`, class probabilities of
+            the test images `(num_test, num_classes)`.
+        data: Data set.
 
     Returns:
-        `(header, rows)`, a row a network.
+        `(header, rows)`, with one row per network.
 
     Example:
 
@@ -54,27 +62,32 @@ def accuracy_table(results, data):
     return header, rows
 
 
-def validation_accuracy(history):
-    """Of the epoch with the smallest validation loss."""
+def validation_accuracy(history: Mapping[str, list[float]]) -> float:
+    """Validation accuracy of the epoch with the smallest validation loss."""
     best = figures.best_epoch(history, "val_loss")
     return history["val_accuracy"][best - 1]
 
 
-def write_sequence_report(path, *, results, data, command):
-    """Writes how well each cell reads, how it learnt, and what it mistakes.
+def write_sequence_report(
+    path: Path,
+    *,
+    results: Mapping[str, Mapping[str, Any]],
+    data: ImageDataset,
+    command: str,
+) -> pathlib.Path:
+    """Writes the HTML report of one or several recurrent classifiers.
 
-    The confusion matrix and the mistakes are those of the network that is
-    best on the validation images.
+    The confusion matrix and the errors are those of the network with the best
+    validation accuracy.
 
     Args:
         path: HTML file to write, in a folder that exists.
-        results: As `accuracy_table` takes it.
-        data: `dlunits.data.images.image_datasets.ImageDataset`, or what has its
-            attributes.
-        command: Text, the command that made the run.
+        results: As in `accuracy_table`.
+        data: Data set.
+        command: Command line of the run.
 
     Returns:
-        `pathlib.Path` of the report.
+        Path of the report.
 
     Raises:
         OSError: If the file cannot be written.
@@ -86,14 +99,14 @@ def write_sequence_report(path, *, results, data, command):
     )
     scores = results[best]["scores"]
     predictions = scores.argmax(axis=1)
-    of_best = (
-        f"Of {best}, the best on the validation images."
+    note = (
+        f"Network with the best validation accuracy: {best}."
         if len(results) > 1
         else ""
     )
     return write_report(
         path,
-        title=f"Row by row: {', '.join(results)} on {data.name}",
+        title=f"Sequences of rows: {', '.join(results)} on {data.name}",
         summary={
             "Test error": f"{(predictions != labels).mean():.2%}",
             "Network": best,
@@ -105,33 +118,34 @@ def write_sequence_report(path, *, results, data, command):
         sections=[
             Section(
                 "Accuracy",
-                "An image is read as a sequence of its rows, from the top; "
-                "the class is told after the last one. Weights are those of "
-                "the epoch with the smallest validation loss.",
+                "The input is the sequence of the rows of an image, from top "
+                "to bottom; the class is predicted after the last row. Weights "
+                "are those of the epoch with the smallest validation loss.",
                 table=accuracy_table(results, data),
             ),
             Section(
                 "Training",
-                "The validation images are not distorted and never trained on.",
+                "The validation images are neither augmented nor used for "
+                "training.",
                 figures=[
                     (
                         figures.training_curves(result["history"]),
-                        f"{name}: one point an epoch.",
+                        f"{name}: one point per epoch.",
                     )
                     for name, result in results.items()
                 ],
             ),
             Section(
-                "Mistakes on the test images",
-                of_best,
+                "Test errors",
+                note,
                 figures=[
                     (
                         figures.confusion_matrix(labels, predictions, names),
-                        "What an image is, and what it was taken for.",
+                        "True and predicted classes.",
                     ),
                     (
                         figures.confident_errors(images, labels, scores, names),
-                        "Wrong and sure of it, the surest first.",
+                        "Most confident errors.",
                     ),
                 ],
             ),

@@ -1,29 +1,43 @@
-"""What a served digit model answers to: images and image files."""
+"""Export and endpoints of image classifiers."""
 
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
 import tensorflow as tf
 
 from dlunits.data.images.handwriting import IMAGE_SIZE, decode_digits
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.serving.export import export
 from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import image_model_card
+from dlunits.typing import Path, Tensor
 
 
-def export_digit_classifier(model, directory, *, data, metrics, command):
-    """Exports a model of 28x28 images with its card and warm-up requests.
+def export_digit_classifier(
+    model: keras.Model,
+    directory: Path,
+    *,
+    data: ImageDataset,
+    metrics: dict[str, Any],
+    command: str,
+) -> pathlib.Path:
+    """Exports a classifier of 28x28 images with card and warm-up requests.
 
-    A model of handwritten digits gets the endpoint `recognize` for photos,
-    others `serving_default` alone.
+    Models of handwritten digits have the additional endpoint `recognize` for
+    image files.
 
     Args:
-        model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1].
-        directory: Folder in which it becomes the next version.
-        data: `dlunits.data.images.image_datasets.ImageDataset` that it was
-            trained on.
-        metrics: Dict of what was measured, for the card.
-        command: Text, the command that made the model.
+        model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to class
+            probabilities.
+        directory: Folder that contains one subfolder per version.
+        data: Data set that the model is trained on.
+        metrics: Test metrics, for the model card.
+        command: Command line of the run, for the model card.
 
     Returns:
-        `pathlib.Path` of the version.
+        Folder of the new version.
 
     Raises:
         OSError: If it cannot be written.
@@ -41,36 +55,36 @@ def export_digit_classifier(model, directory, *, data, metrics, command):
     )
 
 
-def image_endpoints(predict):
-    """The endpoint of any model of 28x28 images, for `export`.
+def image_endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    """Endpoint of a classifier of 28x28 images, for `export`.
 
-    `serving_default`, argument `images`: `(batch, 28, 28)`,
-    `(batch, 28, 28, 1)`, or one image `(28, 28)`. uint8 is 0 ... 255.
-    Floats are 0 ... 1, or 0 ... 255 in every image that has a pixel above 1.
-    A server offers it for floats; in Python it takes uint8 as well.
+    `serving_default` takes `images`: `(batch, 28, 28)`, `(batch, 28, 28, 1)`,
+    or `(28, 28)`, see `dlunits.serving.image_requests.parse_images` for their
+    values. It returns `scores`, float32 `(batch, num_classes)`, the class
+    probabilities, and `class`, int64 `(batch,)`, the most probable class.
 
-    It returns `scores`, `(batch, num_classes)`, float32, the probability of
-    each class, and `class`, `(batch,)`, int64, the most probable one.
+    TensorFlow Serving offers the signature for floats. In Python, images may
+    also be uint8.
 
     Args:
-        predict: The model as a function from `(batch, 28, 28, 1)`, float32 in
-            [0, 1], to probabilities `(batch, num_classes)`.
+        predict: Function of `(batch, 28, 28, 1)`, float32 in [0, 1], to
+            probabilities `(batch, num_classes)`.
 
     Returns:
-        Dict of name to `(function, signature, *further_signatures)`; each
+        Dict from name to `(function, signature, *further_signatures)`; each
         signature is a list of `tf.TensorSpec`.
 
-    Example, a model that finds every class equally probable:
+    Example: a model with the same probability for all classes.
 
-    >>> read = image_endpoints(lambda x: tf.ones((tf.shape(x)[0], 4)) / 4)
-    >>> function, *signatures = read["serving_default"]
-    >>> answer = function(tf.zeros((3, 28, 28), tf.uint8))
-    >>> answer["scores"].shape, answer["class"].numpy().tolist()
+    >>> endpoints = image_endpoints(lambda x: tf.ones((tf.shape(x)[0], 4)) / 4)
+    >>> function, *signatures = endpoints["serving_default"]
+    >>> outputs = function(tf.zeros((3, 28, 28), tf.uint8))
+    >>> outputs["scores"].shape, outputs["class"].numpy().tolist()
     (TensorShape([3, 4]), [0, 0, 0])
     """
 
-    def serving_default(images):
-        return answer(
+    def serving_default(images: Tensor) -> dict[str, Tensor]:
+        return classify(
             predict, parse_images(images, (IMAGE_SIZE, IMAGE_SIZE, 1))
         )
 
@@ -83,20 +97,20 @@ def image_endpoints(predict):
     }
 
 
-def digit_endpoints(predict):
-    """`image_endpoints` and `recognize`, for a model of digits like MNIST's.
+def digit_endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    """Endpoints of a classifier of digits in the format of MNIST.
 
-    `recognize`, argument `encoded`: image files `(batch,)`, strings, of any
-    size, see `dlunits.data.images.handwriting.decode_digits`. It returns
-    `scores` and `class` as `serving_default` does, and `(batch,)` each:
-    `contrast`, below 0.15 for a blank page, and `several`, whether there is
-    more than one digit.
+    In addition to `serving_default` of `image_endpoints` there is `recognize`.
+    It takes `encoded`: contents of image files, strings `(batch,)`, see
+    `dlunits.data.images.handwriting.decode_digits`. It returns `scores` and
+    `class` like `serving_default`, and `(batch,)` each: `contrast`, below 0.15
+    for a blank page, and `several`, whether there is more than one digit.
 
     Args:
         predict: As in `image_endpoints`.
 
     Returns:
-        Dict as `image_endpoints` returns it.
+        Dict as in `image_endpoints`.
 
     Example:
 
@@ -104,10 +118,10 @@ def digit_endpoints(predict):
     ['recognize', 'serving_default']
     """
 
-    def recognize(encoded):
+    def recognize(encoded: Tensor) -> dict[str, Tensor]:
         found = decode_digits(encoded)
         return {
-            **answer(predict, found.digits),
+            **classify(predict, found.digits),
             "contrast": found.contrast,
             "several": found.several,
         }
@@ -121,19 +135,22 @@ def digit_endpoints(predict):
     }
 
 
-def answer(predict, images):
+def classify(
+    predict: Callable[[Tensor], Tensor], images: Tensor
+) -> dict[str, Tensor]:
+    """Class probabilities and the most probable classes."""
     scores = predict(images)
     return {"scores": scores, "class": tf.argmax(scores, axis=-1)}
 
 
-def warmup_requests(images):
-    """One request an endpoint, for `export` to warm a server up with.
+def warmup_requests(images: Tensor) -> dict[str, list[Tensor]]:
+    """Warm-up requests, one per endpoint, for `export`.
 
     Args:
         images: `(batch, 28, 28, 1)`, uint8.
 
     Returns:
-        Dict of endpoint name to the list of its arguments.
+        Dict from the name of an endpoint to the list of its arguments.
 
     Example:
 

@@ -1,69 +1,78 @@
-"""How a recurrent network learns to read images row by row."""
+"""Training of a recurrent classifier of sequences of image rows."""
 
 import functools
+from collections.abc import Callable
 
 import keras
 
+from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import RecurrentModel
+from dlunits.training.run_directory import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array, Tensor
 
-# Fewer images are passed over several times, distorted anew, in one epoch.
+# With augmentation, an epoch of a smaller data set goes over its images
+# several times, with new distortions each time.
 IMAGES_PER_EPOCH = 20_000
 
-# The norm of all gradients together that is not exceeded.
-LARGEST_NORM = 1.0
+GLOBAL_CLIPNORM = 1.0
 
 
 def train_sequence_classifier(
-    data,
-    run_directory,
+    data: ImageDataset,
+    run_directory: RunDirectory,
     *,
-    cell="lstm",
-    bidirectional=False,
-    units=128,
-    num_layers=1,
-    dropout=0.2,
-    epochs,
-    batch_size=128,
-    learning_rate=3e-3,
-    augment=True,
-    patience=None,
-    seed=0,
-):
-    """Trains a network whose time steps are the rows of an image.
+    cell: str = "lstm",
+    bidirectional: bool = False,
+    units: int = 128,
+    num_layers: int = 1,
+    dropout: float = 0.2,
+    epochs: int,
+    batch_size: int = 128,
+    learning_rate: float = 3e-3,
+    augment: bool = True,
+    patience: int | None = None,
+    seed: int = 0,
+) -> tuple[RecurrentModel, dict[str, list[float]]]:
+    """Trains a recurrent classifier, or resumes the run in `run_directory`.
 
-        x_t = row t,    h_t = cell(x_t, h_{t-1}),    p = softmax(W h_28 + b)
+    The time steps are the rows of an image (many-to-one):
 
-    It goes on where it was stopped. Training images are turned, sheared,
-    scaled and shifted anew at every step; the gradient is clipped by its
-    global norm.
+        h_t = cell(x_t, h_{t-1}),    p = softmax(W h_28 + b)
+
+    where x_t is row t, h_t the state, and p the class probabilities. With
+    `augment`, every training image is distorted by a new random affine
+    transform in every step. The gradient is clipped to a global norm of 1.
 
     Reference: Le, Jaitly and Hinton, 2015, "A simple way to initialize
     recurrent networks of rectified linear units", section 4.2, which reads
     the same digits pixel by pixel, https://arxiv.org/abs/1504.00941.
 
     Args:
-        data: `dlunits.data.images.image_datasets.ImageDataset`.
-        run_directory: `dlunits.training.RunDirectory` of the run.
-        cell: "lstm", "gru" or "rnn".
-        bidirectional: Whether the rows are read from both ends.
-        units: Integer, units of a layer, in each direction.
-        num_layers: Integer, recurrent layers.
-        dropout: Number in [0, 1), see `dlunits.models.RecurrentModel`.
-        epochs: Integer, passes over the training images.
-        batch_size: Integer, images a step.
-        learning_rate: Number, Adam's largest step size; it falls to 0.
-        augment: Whether training images are distorted.
-        patience: Integer, see `RunDirectory.fit`, or `None`.
-        seed: Integer, decides all that is random.
+        data: Images to train on and to validate with.
+        run_directory: Folder of the checkpoint and the history.
+        cell: `"lstm"`, `"gru"` or `"rnn"`.
+        bidirectional: Whether to process the rows in both directions.
+        units: Number of units of a layer, per direction.
+        num_layers: Number of recurrent layers.
+        dropout: Dropout rate, see `dlunits.models.RecurrentModel`.
+        epochs: Number of epochs. With `augment`, an epoch has at least about
+            20,000 images: smaller data sets are repeated.
+        batch_size: Number of images per step.
+        learning_rate: Peak learning rate of Adam.
+        augment: Whether to distort the training images.
+        patience: Number of epochs without a better validation loss after
+            which training stops; `None` to train all epochs.
+        seed: Seed of the initial weights, the order, dropout and distortions.
 
     Returns:
-        `(model, history)`: `dlunits.models.RecurrentModel` of `(batch, 28,
-        28)` in [0, 1], and a dict of metric name to its values, one an epoch.
+        `(model, history)`: the model with the weights of the epoch with the
+        smallest validation loss, and a dict from the name of a metric to its
+        values, one per epoch. The model takes `(batch, 28, 28)` in [0, 1].
 
     Raises:
-        ValueError: If there are fewer images than one batch needs, or the
-            loss stops being finite.
+        ValueError: If there are fewer images than one batch needs, or the loss
+            becomes infinite or NaN.
         OSError: If a file cannot be written.
     """
     from dlunits.data import batches
@@ -86,7 +95,7 @@ def train_sequence_classifier(
         learning_rate, steps=epochs * steps, warmup_steps=steps
     )
     model.compile(
-        keras.optimizers.Adam(schedule, global_clipnorm=LARGEST_NORM),
+        keras.optimizers.Adam(schedule, global_clipnorm=GLOBAL_CLIPNORM),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
@@ -97,20 +106,20 @@ def train_sequence_classifier(
             *data.train,
             batch_size=batch_size,
             seed=seed,
-            prepare=distorted_rows() if augment else lambda x, _: as_rows(x),
+            prepare=augment_rows() if augment else lambda x, _: to_rows(x),
         ),
         epochs=epochs,
         steps_per_epoch=steps,
         validation_batches=batches.evaluation_batches(
-            *data.validation, prepare=as_rows
+            *data.validation, prepare=to_rows
         ),
         patience=patience,
     )
     return model, history
 
 
-def predict_rows(model, images):
-    """The probabilities that a row reader gives.
+def predict_rows(model: keras.Model, images: Array) -> Array:
+    """Class probabilities of images, as sequences of rows.
 
     Args:
         model: Model of `(batch, 28, 28)` in [0, 1].
@@ -119,7 +128,7 @@ def predict_rows(model, images):
     Returns:
         Array `(n, num_classes)`.
 
-    Example, a model that says how dark each of the rows is:
+    Example: a model that returns the mean of each row.
 
     >>> import numpy as np
     >>> inputs = keras.Input((28, 28))
@@ -130,21 +139,21 @@ def predict_rows(model, images):
     """
     from dlunits.data import batches
 
-    labels = range(len(images))  # not looked at
-    batched = batches.evaluation_batches(images, list(labels), prepare=as_rows)
+    labels = [0] * len(images)  # not used
+    batched = batches.evaluation_batches(images, labels, prepare=to_rows)
     return model.predict(batched, verbose=0)
 
 
-def as_rows(images):
+def to_rows(images: Tensor) -> Tensor:
     """uint8 (batch, 28, 28, 1) -> (batch, 28 rows, 28 pixels) in [0, 1]"""
     import tensorflow as tf
 
     return tf.cast(images[..., 0], tf.float32) / 255
 
 
-def distorted_rows():
-    """The same with distortions, as a function of images and a seed."""
+def augment_rows() -> Callable[[Tensor, Tensor], Tensor]:
+    """Function of images and a seed to randomly distorted rows."""
     from dlunits.data.images.augmentation import RandomAffine
 
-    distort = RandomAffine()  # into 32x32, of which the middle is taken
+    distort = RandomAffine()  # to 32x32, cropped to 28x28
     return lambda images, seed: distort(images, seed)[:, 2:-2, 2:-2, 0]

@@ -102,8 +102,8 @@ def test_has_its_parts_in_the_order_of_a_reader(report):
     html, _, _ = report
     assert re.findall(r"<h2.*?>(.*?)</h2>", html) == [
         "Training",
-        "Mistakes on the test images",
-        "What it sees",
+        "Test errors",
+        "Feature maps",
         "Layers",
         "How this was made",
     ]

@@ -100,7 +100,7 @@ def test_the_best_is_chosen_by_validation_and_never_by_test(report):
     html, summary, images = report
     assert summary["Network"] == "gru"
     assert summary["Test error"] == "15.00%"  # 45 / 300
-    assert "Of gru, the best on the validation images." in html
+    assert "Network with the best validation accuracy: gru." in html
     assert "255 of 300 examples are on the diagonal" in images[2]
     assert "24 most confident of 45 errors" in images[3]
 
@@ -114,7 +114,7 @@ def test_has_the_table_and_the_curves_of_each_cell(report):
     for cell in HISTORIES:
         assert f'<th scope="row">{cell}</th>' in html
         assert f"{cell}: one point an epoch." in html
-    assert "<h1>Row by row: rnn, gru on digits</h1>" in html
+    assert "<h1>Sequences of rows: rnn, gru on digits</h1>" in html
     assert summary["Test images"] == "300"
     assert "python apps/x.py --cell=all" in html
     assert "2 min 2 s" in html  # of both

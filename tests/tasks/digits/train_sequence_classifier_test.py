@@ -8,9 +8,9 @@ import pytest
 from dlunits.data.images import image_datasets
 from dlunits.tasks.digits.train_sequence_classifier import (
     LARGEST_NORM,
-    as_rows,
-    distorted_rows,
+    augment_rows,
     predict_rows,
+    to_rows,
     train_sequence_classifier,
 )
 from dlunits.training import RunDirectory
@@ -93,7 +93,7 @@ def test_layers_are_as_many_as_asked_for(data, tmp_path):
 def test_rows_are_the_images_from_the_top():
     image = np.zeros((1, 28, 28, 1), "uint8")
     image[0, 3, 20] = 51
-    rows = as_rows(image).numpy()
+    rows = to_rows(image).numpy()
     assert rows.shape == (1, 28, 28)
     assert rows[0, 3, 20] == pytest.approx(0.2)  # 51 / 255
     assert np.count_nonzero(rows) == 1
@@ -101,7 +101,7 @@ def test_rows_are_the_images_from_the_top():
 
 def test_distortions_are_of_the_seed_and_leave_the_digit_in_the_middle(data):
     images = data.train[0][:100]
-    distort = distorted_rows()
+    distort = augment_rows()
     rows = distort(images, [0, 7]).numpy()
     assert rows.shape == (100, 28, 28)
     np.testing.assert_array_equal(rows, distort(images, [0, 7]).numpy())
@@ -111,5 +111,5 @@ def test_distortions_are_of_the_seed_and_leave_the_digit_in_the_middle(data):
     ink = rows.sum(axis=(0, 1))
     assert (ink @ places) / ink.sum() == pytest.approx(13.5, abs=1)
     # No ink is cut off but at the ends of large ones.
-    whole = as_rows(images).numpy()
+    whole = to_rows(images).numpy()
     assert rows.sum() == pytest.approx(whole.sum(), rel=0.05)
