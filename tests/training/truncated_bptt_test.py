@@ -48,7 +48,7 @@ def without_dropout(**options):
 
 def test_states_go_on_from_segment_to_segment(tokens):
     trained = without_dropout()
-    states = trained.model.initial_states(2)
+    states = trained.model.get_initial_state(2)
     for now, _ in segments(tokens):
         now = ops.convert_to_tensor(now.numpy())
         expected, *states = trained.model([now, *states])
@@ -114,7 +114,7 @@ def test_an_evaluation_reads_the_whole_text_and_leaves_training_alone(tokens):
     logits, *_ = trained.model(
         [
             ops.convert_to_tensor(tokens[None, :-1]),
-            *trained.model.initial_states(1),
+            *trained.model.get_initial_state(1),
         ]
     )
     expected = float(loss(tokens[None, 1:], logits))
@@ -182,7 +182,7 @@ def test_any_number_of_segments_can_be_predicted_from_nothing(tokens):
     for _ in range(2):
         found = trained.predict(x, verbose=0)
         expected, *_ = trained.model(
-            [ops.convert_to_tensor(x), *trained.model.initial_states(5)]
+            [ops.convert_to_tensor(x), *trained.model.get_initial_state(5)]
         )
         np.testing.assert_allclose(found, expected, atol=1e-6)
 

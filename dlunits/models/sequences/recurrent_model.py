@@ -1,9 +1,13 @@
-"""The four topologies of a recurrent network, out of one builder."""
+"""Recurrent networks with one or many inputs and outputs."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
 from dlunits.layers import GRU, LSTM, Bidirectional, SimpleRNN
+from dlunits.typing import Config, Shape, Tensor
 
 TOPOLOGIES = ("one_to_one", "one_to_many", "many_to_one", "many_to_many")
 CELLS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
@@ -11,13 +15,14 @@ CELLS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class RecurrentModel(keras.Model):
-    """Reads one thing or a sequence, and writes one thing or a sequence.
+    """Recurrent network with the topology one or many to one or many.
 
         h_t = f(W_xh x_t + W_hh h_{t-1} + b_h)      hidden layers
         y_t = g(W_hy h_t + b_y)                     output layer
 
-    with f as the cell has it. What differs is which steps have an input and
-    of which steps the output is asked for:
+    for a simple cell with activation f; LSTM and GRU cells have their own
+    equations. The topologies differ in which steps have an input and which an
+    output:
 
         one_to_one    one_to_many    many_to_one    many_to_many
 
@@ -26,52 +31,52 @@ class RecurrentModel(keras.Model):
             h          h->h->h        h->h->h         h->h->h
             |          |  |  |        |  |  |         |  |  |
             x          x  x  x        x  x  x         x  x  x
-                       (x again)
+                       (same x)
 
-    - `one_to_one` is the feed-forward special case: where nothing is
-      remembered, h_0 = 0, h_1 = tanh(W_xh x + b_h). It is made of dense layers
-      and has no cell.
+    - `one_to_one` is the feed-forward special case: with h_0 = 0, h_1 =
+      tanh(W_xh x + b_h). It has dense layers and ignores `cell`.
     - `one_to_many` reads the same x at each of `num_steps` steps.
-    - `many_to_one` writes after the last step, in two directions after the
-      last step of each.
-    - `many_to_many` writes at every step. With `num_steps` it reads the whole
-      sequence first, and then writes another of that length: an encoder,
-      whose last h is what a one-to-many decoder reads, with layers of the same
-      sizes the other way round.
+    - `many_to_one` has an output after the last step; with `bidirectional`,
+      after the last step of each direction.
+    - `many_to_many` has an output at every step. With `num_steps` it is an
+      encoder-decoder: the encoder reads the whole sequence, and a one-to-many
+      decoder of the reversed `units` reads the encoder's last h and returns
+      `num_steps` outputs.
 
-    Sequences read may be of any length (`None` in `input_shape`), and masked:
-    what is masked is not read.
+    The length of input sequences may vary (`None` in `input_shape`). Masked
+    steps are skipped.
 
     Reference: Goodfellow, Bengio and Courville, 2016, "Deep Learning",
     chapter 10, https://www.deeplearningbook.org/contents/rnn.html.
 
     Args:
-        topology: "one_to_one", "one_to_many", "many_to_one" or
-            "many_to_many".
-        input_shape: Tuple, shape of one example: `(features,)` where one is
-            read, `(time, features)` where many are; `time` may be `None`.
-        output_size: Positive integer, numbers in one output.
-        cell: "lstm", "gru" or "rnn".
-        units: Tuple of positive integers, units of the hidden layers; in two
-            directions, of each.
-        bidirectional: Whether hidden layers read from both ends.
-        dropout: Number in [0, 1), share of the outputs of every hidden layer
-            that are silent in a training step.
+        topology: `"one_to_one"`, `"one_to_many"`, `"many_to_one"` or
+            `"many_to_many"`.
+        input_shape: Tuple, shape of one example: `(features,)` for one input,
+            `(time, features)` for many; `time` may be `None`.
+        output_dim: Positive integer, size of one output.
+        cell: `"lstm"`, `"gru"` or `"rnn"`.
+        units: Tuple of positive integers, units of the hidden layers; with
+            `bidirectional`, units per direction.
+        bidirectional: Boolean, whether hidden layers read in both directions.
+        dropout: Number in [0, 1), dropout rate after every hidden layer.
         output_activation: Activation g, such as `"softmax"`.
-        num_steps: Positive integer, length of the sequence written, or `None`
-            where that is as long as the one read, or there is none.
-        dtype: Policy of all layers; `None` takes Keras' current one.
+        num_steps: Positive integer, length of the output sequence. `None` for
+            the length of the input sequence or a single output.
+        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
         name: Name of the model.
+        **kwargs: Keyword arguments of `keras.Model`.
 
     Input shape: `(batch, features)` or `(batch, time, features)`.
 
-    Output shape: `(batch, output_size)` or `(batch, time, output_size)`.
+    Output shape: `(batch, output_dim)` or `(batch, time, output_dim)`.
 
     Raises:
         ValueError: If an argument is out of range or does not fit the
             topology.
 
-    Example, 4 (3 + 2 + 1) numbers of a hidden layer, 4 + 1 of the output:
+    Example, 4 (3 + 4 + 1) weights of the hidden layer, 4 + 1 of the output
+    layer:
 
     >>> def shape(topology, input_shape, **options):
     ...     model = RecurrentModel(
@@ -89,22 +94,22 @@ class RecurrentModel(keras.Model):
 
     def __init__(
         self,
-        topology,
-        input_shape,
-        output_size,
+        topology: str,
+        input_shape: Shape,
+        output_dim: int,
         *,
-        cell="lstm",
-        units=(128,),
-        bidirectional=False,
-        dropout=0.0,
-        output_activation=None,
-        num_steps=None,
-        dtype=None,
-        name="recurrent_model",
-        **kwargs,
-    ):
+        cell: str = "lstm",
+        units: Sequence[int] = (128,),
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        output_activation: Any = None,
+        num_steps: int | None = None,
+        dtype: Any = None,
+        name: str = "recurrent_model",
+        **kwargs: Any,
+    ) -> None:
         check_topology(topology, input_shape, bidirectional, num_steps)
-        check_sizes(input_shape, output_size, units, num_steps)
+        check_sizes(input_shape, output_dim, units, num_steps)
         if cell not in CELLS:
             raise ValueError(
                 f"`cell` must be one of {', '.join(map(repr, CELLS))}. "
@@ -116,38 +121,50 @@ class RecurrentModel(keras.Model):
             )
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
-        def hidden(x, units, title, *, writes_all=True, dense=False):
-            for index, size in enumerate(units, 1):
-                options = {"dtype": policy, "name": f"{title}_{index}"}
-                if dense:
-                    layer = layers.Dense(size, activation="tanh", **options)
-                else:
-                    every = writes_all or index < len(units)
+        def hidden_layers(
+            x: Tensor,
+            units: Sequence[int],
+            prefix: str,
+            *,
+            return_sequences: bool = True,
+            recurrent: bool = True,
+        ) -> Tensor:
+            for index, width in enumerate(units, 1):
+                options = {"dtype": policy, "name": f"{prefix}_{index}"}
+                if recurrent:
                     layer = recurrent_layer(
-                        cell, size, bidirectional, every, **options
+                        cell,
+                        width,
+                        bidirectional,
+                        return_sequences or index < len(units),
+                        **options,
                     )
+                else:
+                    layer = layers.Dense(width, activation="tanh", **options)
                 x = layer(x)
                 if dropout:
                     x = layers.Dropout(dropout, dtype=policy)(x)
             return x
 
-        def repeated(x):
+        def repeat(x: Tensor) -> Tensor:
             return layers.RepeatVector(num_steps, dtype=policy)(x)
 
         inputs = keras.Input(input_shape, name="input")
         if topology == "one_to_one":
-            x = hidden(inputs, units, "hidden", dense=True)
+            x = hidden_layers(inputs, units, "hidden", recurrent=False)
         elif topology == "one_to_many":
-            x = hidden(repeated(inputs), units, "hidden")
+            x = hidden_layers(repeat(inputs), units, "hidden")
         elif topology == "many_to_one":
-            x = hidden(inputs, units, "hidden", writes_all=False)
+            x = hidden_layers(inputs, units, "hidden", return_sequences=False)
         elif num_steps is None:
-            x = hidden(inputs, units, "hidden")
+            x = hidden_layers(inputs, units, "hidden")
         else:
-            code = hidden(inputs, units, "encoder", writes_all=False)
-            x = hidden(repeated(code), units[::-1], "decoder")
+            code = hidden_layers(
+                inputs, units, "encoder", return_sequences=False
+            )
+            x = hidden_layers(repeat(code), units[::-1], "decoder")
         outputs = layers.Dense(
-            output_size,
+            output_dim,
             activation=output_activation,
             dtype=policy,
             name="output",
@@ -155,41 +172,56 @@ class RecurrentModel(keras.Model):
         super().__init__(inputs, outputs, name=name, **kwargs)
         self.supports_masking = True
         self.dtype_policy = policy
-        self.arguments = {
-            "topology": topology,
-            "input_shape": tuple(input_shape),
-            "output_size": output_size,
-            "cell": cell,
-            "units": tuple(units),
-            "bidirectional": bidirectional,
-            "dropout": dropout,
-            "output_activation": keras.activations.serialize(
-                keras.activations.get(output_activation)
-            ),
-            "num_steps": num_steps,
-        }
+        self.topology = topology
+        self.output_dim = output_dim
+        self.cell = cell
+        self.units = tuple(units)
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.output_activation = keras.activations.get(output_activation)
+        self.num_steps = num_steps
 
-    def compute_mask(self, inputs, previous_mask):
-        return None  # layers inside mask what they write at every step
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor) -> None:
+        return None  # the layers inside apply the mask of the inputs
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
-            **self.arguments,
+            "topology": self.topology,
+            "input_shape": self.input_shape[1:],
+            "output_dim": self.output_dim,
+            "cell": self.cell,
+            "units": self.units,
+            "bidirectional": self.bidirectional,
+            "dropout": self.dropout,
+            "output_activation": keras.activations.serialize(
+                self.output_activation
+            ),
+            "num_steps": self.num_steps,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: Config | None = None
+    ) -> "RecurrentModel":
         return cls(**config)
 
 
-def recurrent_layer(cell, units, bidirectional, every_step, *, dtype, name):
-    """A layer that reads a sequence, one way or both ways."""
+def recurrent_layer(
+    cell: str,
+    units: int,
+    bidirectional: bool,
+    return_sequences: bool,
+    *,
+    dtype: Any,
+    name: str,
+) -> keras.layers.Layer:
+    """Builds a recurrent layer that reads in one or in both directions."""
     layer = CELLS[cell](
         units,
-        return_sequences=every_step,
+        return_sequences=return_sequences,
         dtype=dtype,
         name=f"{name}_one_way" if bidirectional else name,
     )
@@ -198,8 +230,13 @@ def recurrent_layer(cell, units, bidirectional, every_step, *, dtype, name):
     return layer
 
 
-def check_topology(topology, input_shape, bidirectional, num_steps):
-    """Refuses what the topology does not have."""
+def check_topology(
+    topology: str,
+    input_shape: Shape,
+    bidirectional: bool,
+    num_steps: int | None,
+) -> None:
+    """Raises a `ValueError` if an argument does not fit the topology."""
     if topology not in TOPOLOGIES:
         raise ValueError(
             f"`topology` must be one of {', '.join(map(repr, TOPOLOGIES))}. "
@@ -210,35 +247,40 @@ def check_topology(topology, input_shape, bidirectional, num_steps):
         rank, shape = 2, "(time, features)"
     if len(input_shape) != rank:
         raise ValueError(
-            f"`input_shape` of {topology!r} must be {shape}. Received: "
+            f"`input_shape` must be {shape} for {topology!r}. Received: "
             f"{input_shape=}"
         )
     if topology == "one_to_one" and bidirectional:
         raise ValueError(
-            "'one_to_one' has one step, which reads the same from both ends: "
-            f"leave `bidirectional` out. Received: {bidirectional=}"
+            "'one_to_one' has a single time step: leave out `bidirectional`. "
+            f"Received: {bidirectional=}"
         )
     if topology == "one_to_many" and num_steps is None:
         raise ValueError(
-            "'one_to_many' needs `num_steps`, the length of the sequence it "
-            f"writes. Received: {num_steps=}"
+            "'one_to_many' needs `num_steps`, the length of the output "
+            f"sequence. Received: {num_steps=}"
         )
     if topology.endswith("one") and num_steps is not None:
         raise ValueError(
-            f"{topology!r} writes one output: leave `num_steps` out, or take "
-            f"a topology that ends in 'many'. Received: {num_steps=}"
+            f"{topology!r} has one output: leave out `num_steps`, or use a "
+            f"topology that ends in 'many'. Received: {num_steps=}"
         )
 
 
-def check_sizes(input_shape, output_size, units, num_steps):
-    """Refuses sizes below 1, and a network without a hidden layer."""
+def check_sizes(
+    input_shape: Shape,
+    output_dim: int,
+    units: Sequence[int],
+    num_steps: int | None,
+) -> None:
+    """Raises a `ValueError` if a size is not positive or `units` is empty."""
     optional = [
         size for size in (*input_shape[:-1], num_steps) if size is not None
     ]
-    sizes = [*optional, input_shape[-1], output_size, *units]
+    sizes = [*optional, input_shape[-1], output_dim, *units]
     if not units or None in sizes or min(sizes) < 1:
         raise ValueError(
-            "Every size must be at least 1, and there must be a hidden layer; "
-            "only the length of the sequence read may be None. Received: "
-            f"{input_shape=}, {output_size=}, {units=}, {num_steps=}"
+            "Every size must be at least 1, and `units` must not be empty; "
+            "only the length of the input sequence may be None. Received: "
+            f"{input_shape=}, {output_dim=}, {units=}, {num_steps=}"
         )

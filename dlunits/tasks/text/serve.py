@@ -38,7 +38,7 @@ def export_text_model(model, directory, *, vocabulary, data, metrics, command):
         model,
         directory,
         endpoints=text_endpoints(vocabulary, model.state_sizes),
-        parts={"advance": model.advance()},
+        parts={"advance": model.step_model()},
         card={
             "data": data,
             "metrics": metrics,

@@ -25,7 +25,7 @@ def test_the_decoder_starts_from_the_mean_example(likelihood):
     np.testing.assert_allclose(
         model.decode(np.zeros((1, 2)))[0], mean, rtol=1e-5
     )
-    with pytest.raises(ValueError, match=r"shape \(4, 3\).*\(12,\)"):
+    with pytest.raises(ValueError, match=r"one example, \(4, 3\).*\(12,\)"):
         dense_variational_autoencoder((4, 3), mean=mean.ravel())
 
 

@@ -26,8 +26,8 @@ every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @every_cell
 def test_a_text_can_be_read_in_pieces_of_any_size(cell):
     model, x = make(cell), tokens()
-    whole, *last = model([x, *model.initial_states(3)])
-    states, pieces = model.initial_states(3), []
+    whole, *last = model([x, *model.get_initial_state(3)])
+    states, pieces = model.get_initial_state(3), []
     for piece in ops.split(x, [1, 5, 6], axis=1):
         logits, *states = model([piece, *states])
         pieces.append(ops.convert_to_numpy(logits))
@@ -39,16 +39,16 @@ def test_a_text_can_be_read_in_pieces_of_any_size(cell):
 @every_cell
 def test_a_step_at_a_time_gives_what_the_loop_gives(cell):
     model, x = make(cell), tokens()
-    whole, *_ = model([x, *model.initial_states(3)])
-    advance, states = model.advance(), model.initial_states(3)
+    whole, *_ = model([x, *model.get_initial_state(3)])
+    step, states = model.step_model(), model.get_initial_state(3)
     for t in range(x.shape[1]):
-        logits, *states = advance([x[:, t], *states])
+        logits, *states = step([x[:, t], *states])
         np.testing.assert_allclose(logits, whole[:, t], atol=1e-6)
 
 
 def test_parameters_are_those_of_the_layers():
     """Embedding 7 * 5, LSTMs 4 * (5 + 6 + 1) * 6 and 4 * (6 + 6 + 1) * 6."""
-    model = RecurrentLanguageModel(7, "lstm", 6, num_layers=2, embedding_size=5)
+    model = RecurrentLanguageModel(7, "lstm", 6, num_layers=2, embedding_dim=5)
     assert model.count_params() == 35 + 288 + 312 + (6 + 1) * 7
     assert model.state_sizes == (6, 6, 6, 6)
 
@@ -56,7 +56,7 @@ def test_parameters_are_those_of_the_layers():
 def test_dropout_acts_in_training_alone():
     model, x = (
         make("gru", dropout=0.5),
-        [tokens(), *make("gru").initial_states(3)],
+        [tokens(), *make("gru").get_initial_state(3)],
     )
     first, second = (model(x, training=True)[0] for _ in range(2))
     assert not np.allclose(first, second)
@@ -65,11 +65,11 @@ def test_dropout_acts_in_training_alone():
 
 @every_cell
 def test_a_file_holds_the_model(cell, tmp_path):
-    model = make(cell, dropout=0.3, embedding_size=4)
+    model = make(cell, dropout=0.3, embedding_dim=4)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.get_config() == model.get_config()
-    x = [tokens(), *model.initial_states(3)]
+    x = [tokens(), *model.get_initial_state(3)]
     np.testing.assert_array_equal(again(x)[0], model(x)[0])
 
 
@@ -78,7 +78,7 @@ def test_what_comes_next_in_a_cycle_is_learnt(cell):
     """0 1 2 3 4 5 6 0 1 ...: each token says what follows."""
     cycle = np.arange(8 * 14).reshape(8, 14) % SIZE
     model = make(cell)
-    x = [cycle[:, :-1], *map(ops.convert_to_numpy, model.initial_states(8))]
+    x = [cycle[:, :-1], *map(ops.convert_to_numpy, model.get_initial_state(8))]
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     num_states = len(model.state_sizes)
     model.compile(keras.optimizers.Adam(0.05), [loss, *[None] * num_states])
@@ -95,9 +95,9 @@ def test_what_comes_next_in_a_cycle_is_learnt(cell):
         ({"cell": "qrnn"}, "one of rnn, lstm, gru"),
         ({"units": 0}, "`units` must be at least 1"),
         ({"num_layers": 0}, "`num_layers` must be at least 1"),
-        ({"dropout": 1.0}, "`dropout` must lie in"),
+        ({"dropout": 1.0}, "`dropout` must be in"),
     ],
 )
-def test_bad_arguments_are_told(options, message):
+def test_rejects_arguments_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         RecurrentLanguageModel(**{"vocabulary_size": 5, **options})

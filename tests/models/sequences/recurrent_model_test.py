@@ -254,10 +254,10 @@ def test_dropout_follows_every_hidden_layer_and_acts_in_training_alone():
         ),
         (("many_to_one", (5, None), 1), r"input_shape=\(5, None\)"),
         (("many_to_one", (0, 3), 1), r"at least 1.*input_shape=\(0, 3\)"),
-        (("many_to_one", SEQUENCE, 0), "output_size=0"),
+        (("many_to_one", SEQUENCE, 0), "output_dim=0"),
     ],
 )
-def test_refuses_a_shape_or_name_that_it_has_not(arguments, message):
+def test_rejects_unknown_names_and_shapes(arguments, message):
     with pytest.raises(ValueError, match=message):
         RecurrentModel(*arguments)
 
@@ -269,14 +269,14 @@ def test_refuses_a_shape_or_name_that_it_has_not(arguments, message):
         ("many_to_one", {"units": ()}, r"a hidden layer.*units=\(\)"),
         ("many_to_one", {"units": (4, 0)}, r"units=\(4, 0\)"),
         ("many_to_one", {"dropout": 1.0}, "dropout=1.0"),
-        ("many_to_one", {"num_steps": 4}, "leave `num_steps` out.*=4"),
+        ("many_to_one", {"num_steps": 4}, "leave out `num_steps`.*=4"),
         ("many_to_many", {"num_steps": 0}, "num_steps=0"),
         ("one_to_many", {}, "needs `num_steps`.*num_steps=None"),
-        ("one_to_one", {"num_steps": 4}, "leave `num_steps` out.*=4"),
-        ("one_to_one", {"bidirectional": True}, "leave `bidirectional` out"),
+        ("one_to_one", {"num_steps": 4}, "leave out `num_steps`.*=4"),
+        ("one_to_one", {"bidirectional": True}, "leave out `bidirectional`"),
     ],
 )
-def test_refuses_what_a_topology_does_not_have(topology, options, message):
+def test_rejects_arguments_that_do_not_fit_the_topology(topology, options, message):
     shape = SEQUENCE if topology.startswith("many") else (FEATURES,)
     with pytest.raises(ValueError, match=message):
         RecurrentModel(topology, shape, OUTPUTS, **options)

@@ -79,7 +79,7 @@ def test_a_prompt_the_model_never_saw_is_kept(served):
 def test_a_score_is_the_cross_entropy_of_the_model(model, served):
     text = "the lazy fox"
     numbers = VOCABULARY.encode("\n" + text).astype("int32")[None]
-    states = model.initial_states(1)
+    states = model.get_initial_state(1)
     logits, *_ = model([ops.convert_to_tensor(numbers[:, :-1]), *states])
     nats = keras.losses.sparse_categorical_crossentropy(
         numbers[:, 1:], logits, from_logits=True

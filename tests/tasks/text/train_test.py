@@ -65,7 +65,9 @@ def test_an_evaluation_is_the_mean_over_the_text_read_at_once():
 
     def nats(tokens):
         x = ops.convert_to_tensor(tokens[None, :-1])
-        logits = ops.convert_to_numpy(model([x, *model.initial_states(1)])[0])
+        logits = ops.convert_to_numpy(
+            model([x, *model.get_initial_state(1)])[0]
+        )
         p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
         return -np.log(p[0, np.arange(len(tokens) - 1), tokens[1:]])
 
