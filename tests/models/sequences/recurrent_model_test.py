@@ -246,11 +246,11 @@ def test_dropout_follows_every_hidden_layer_and_acts_in_training_alone():
         ),
         (
             ("many_to_one", (3,), 1),
-            r"'many_to_one' must be \(time, features\). .*input_shape=\(3,\)",
+            r"must be \(time, features\) for 'many_to_one'. .*input_shape=\(3,\)",
         ),
         (
             ("one_to_one", SEQUENCE, 1),
-            r"'one_to_one' must be \(features,\). .*input_shape=\(5, 3\)",
+            r"must be \(features,\) for 'one_to_one'. .*input_shape=\(5, 3\)",
         ),
         (("many_to_one", (5, None), 1), r"input_shape=\(5, None\)"),
         (("many_to_one", (0, 3), 1), r"at least 1.*input_shape=\(0, 3\)"),
@@ -266,7 +266,11 @@ def test_rejects_unknown_names_and_shapes(arguments, message):
     ("topology", "options", "message"),
     [
         ("many_to_one", {"cell": "elman"}, "'rnn', 'lstm', 'gru'.*'elman'"),
-        ("many_to_one", {"units": ()}, r"a hidden layer.*units=\(\)"),
+        (
+            "many_to_one",
+            {"units": ()},
+            r"`units` must not be empty.*units=\(\)",
+        ),
         ("many_to_one", {"units": (4, 0)}, r"units=\(4, 0\)"),
         ("many_to_one", {"dropout": 1.0}, "dropout=1.0"),
         ("many_to_one", {"num_steps": 4}, "leave out `num_steps`.*=4"),
@@ -276,7 +280,7 @@ def test_rejects_unknown_names_and_shapes(arguments, message):
         ("one_to_one", {"bidirectional": True}, "leave out `bidirectional`"),
     ],
 )
-def test_rejects_arguments_that_do_not_fit_the_topology(topology, options, message):
+def test_rejects_arguments_against_the_topology(topology, options, message):
     shape = SEQUENCE if topology.startswith("many") else (FEATURES,)
     with pytest.raises(ValueError, match=message):
         RecurrentModel(topology, shape, OUTPUTS, **options)
