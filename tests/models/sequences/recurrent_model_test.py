@@ -246,7 +246,7 @@ def test_dropout_follows_every_hidden_layer_and_acts_in_training_alone():
         ),
         (
             ("many_to_one", (3,), 1),
-            r"must be \(time, features\) for 'many_to_one'. .*input_shape=\(3,\)",
+            r"must be \(time, features\) for 'many_to_one'.*input_shape=\(3,\)",
         ),
         (
             ("one_to_one", SEQUENCE, 1),
