@@ -138,7 +138,9 @@ def test_sixteen_bits_become_their_upper_eight(channels, tmp_path):
     before = pixels(5, 7, channels, dtype="uint16")
     path = png(tmp_path / "a.png", before)
     image = read_image(path, max_bits=8)
-    np.testing.assert_array_equal(image.pixels, before >> 8)
+    # Pillow has no mode for 16 bits with gray and alpha, and opens it as RGBA.
+    expected = before[..., [0, 0, 0, 1]] if channels == 2 else before
+    np.testing.assert_array_equal(image.pixels, expected >> 8)
     np.testing.assert_array_equal(read_image(path).to_uint8(), before >> 8)
 
 
