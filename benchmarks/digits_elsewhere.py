@@ -1,11 +1,10 @@
-"""Does the model trained on MNIST read digits from elsewhere?
+"""Accuracy of the model trained on MNIST on digits of other data sets.
 
-Test data: the 7,291 USPS zip-code digits, read by the SavedModel
-    through its own
-preprocessing. Nothing was trained, chosen or tuned on them. Choices were made
-on photos drawn from MNIST digits that the model was not trained on, shown too.
-Baselines, the same model on the same digits: resized only, and scaled into
-MNIST's box without being centered by mass.
+Test data: the 7,291 USPS zip-code digits, classified by the SavedModel with its
+own preprocessing. Nothing was trained or tuned on them. The preprocessing was
+tuned on synthetic photos of MNIST test digits, whose accuracy is shown too.
+Baselines are the same model with the same digits, only resized to 28x28, or
+resized to 20x20 without centering by mass.
 
 Usage:
     python benchmarks/digits_elsewhere.py
@@ -28,15 +27,15 @@ BOUND = 0.96
 
 
 def load_usps(folder):
-    """Returns `(n, 16, 16)`, uint8, white ink on black, and labels."""
+    """Returns `(n, 16, 16)`, uint8, white on black, and labels."""
     with gzip.open(folder / "usps/zip.train.gz", "rt") as lines:
         table = np.loadtxt(lines, dtype="float32")
     digits = (table[:, 1:].reshape(-1, 16, 16) + 1) / 2
     return np.round(255 * digits).astype("uint8"), table[:, 0].astype(int)
 
 
-def drawn_photos(folder, count):
-    """Returns uint8 photos of MNIST's test digits, and labels."""
+def synthetic_photos(folder, count):
+    """Returns uint8 photos of MNIST test digits, and labels."""
     import tensorflow_datasets as tfds
     from paper_photos import photograph
 
@@ -76,8 +75,8 @@ def png(image):
     return file.getvalue()
 
 
-def recognized(model, images, batch_size=256):
-    """Scores `(n, 10)` through the SavedModel's own preprocessing."""
+def recognize(model, images, batch_size=256):
+    """Scores `(n, 10)` with the preprocessing of the SavedModel."""
     import tensorflow as tf
 
     files = [png(image) for image in images]
@@ -89,12 +88,12 @@ def recognized(model, images, batch_size=256):
     )
 
 
-def without_preprocessing(model, digits, side):
-    """Scores of digits resized to `side` and put in the middle of 28x28."""
+def without_preprocessing(model, digits, size):
+    """Scores of digits resized to `size` and padded to 28x28."""
     import tensorflow as tf
 
-    digits = tf.image.resize(digits[..., None], (side, side), antialias=True)
-    margin = (28 - side) // 2
+    digits = tf.image.resize(digits[..., None], (size, size), antialias=True)
+    margin = (28 - size) // 2
     digits = tf.image.pad_to_bounding_box(digits, margin, margin, 28, 28)
     return model.serving_default(digits / 255)["scores"].numpy()
 
@@ -104,11 +103,11 @@ def accuracy(scores, labels):
 
 
 def calibration_error(scores, labels, bins=10):
-    """Mean distance of confidence from accuracy, over bins of confidence."""
+    """Expected calibration error: mean |confidence - accuracy| over bins."""
     confidence = scores.max(axis=1)
-    right = scores.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(place, confidence - right, minlength=bins)
+    correct = scores.argmax(axis=1) == labels
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(index, confidence - correct, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
 
 
@@ -138,24 +137,26 @@ def main():
     if options.quick:
         chosen = np.random.default_rng(0).choice(len(digits), 500, False)
         digits, labels = digits[chosen], labels[chosen]
-    photos, photo_labels = drawn_photos(data_dir, 100 if options.quick else 500)
+    photos, photo_labels = synthetic_photos(
+        data_dir, 100 if options.quick else 500
+    )
 
     resized = accuracy(without_preprocessing(model, digits, 28), labels)
     boxed = accuracy(without_preprocessing(model, digits, 20), labels)
     start = time.perf_counter()
-    scores = recognized(model, digits)
+    scores = recognize(model, digits)
     seconds = time.perf_counter() - start
-    photographed = accuracy(recognized(model, photos), photo_labels)
+    photographed = accuracy(recognize(model, photos), photo_labels)
     value = accuracy(scores, labels)
     print(f"USPS, {len(digits)} digits, resized to 28x28 only  {resized:.4f}")
-    print(f"USPS, resized to 20x20 in the middle of 28x28    {boxed:.4f}")
-    print(f"USPS, through `recognize`                        {value:.4f}")
+    print(f"USPS, resized to 20x20, padded to 28x28          {boxed:.4f}")
+    print(f"USPS, `recognize`                                {value:.4f}")
     print(
-        f"  {1e3 * seconds / len(digits):.1f} ms a digit, calibration error "
+        f"  {1e3 * seconds / len(digits):.1f} ms per digit, calibration error "
         f"{calibration_error(scores, labels):.4f}"
     )
     print(
-        f"MNIST test, {len(photos)} drawn photos, `recognize`     "
+        f"MNIST test, {len(photos)} synthetic photos, `recognize` "
         f"{photographed:.4f}"
     )
     sys.exit(not gate("digits_elsewhere", value, ">=", BOUND))

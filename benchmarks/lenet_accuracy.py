@@ -1,11 +1,11 @@
-"""Test error of LeNet-5 on MNIST by the app's default recipe.
+"""Test error of LeNet-5 on MNIST with the default recipe of the app.
 
-Runs `apps/lenet_mnist.py` as a user does, once a seed, each in a process of
-its own, with its default epochs and with `--epochs=5`, and reads the error off
-the model card it writes. The recipe was chosen on the 5,000 validation
-images, which are held out of the 60,000 and not trained on here either.
+Runs `apps/lenet_mnist.py` once per seed, each in a separate process, with the
+default number of epochs and with `--epochs=5`, and reads the error from the
+model card. The recipe was chosen on the 5,000 validation images, which are
+held out of the 60,000 training images.
 
-The baseline row is the same network trained plainly: no augmentation.
+The baseline is the same network without augmentation.
 
 Usage:
     python benchmarks/lenet_accuracy.py [--quick] [--data_dir=PREPARED_TFDS]
@@ -19,13 +19,13 @@ from app_runs import metrics_of_run
 from gates import gate
 from real_data import DATA
 
-MINUTES_A_SEED = 10
+MAX_MINUTES_PER_SEED = 10
 
-# Row -> the app's flags, and the bound on the mean test error, if any.
+# Row -> flags of the app, and the bound on the mean test error, if any.
 ROWS = {
     "default recipe": ([], 0.0070),
     "5 epochs": (["--epochs=5"], 0.0120),
-    "5 epochs, plain": (["--epochs=5", "--noaugment"], None),
+    "5 epochs, no augmentation": (["--epochs=5", "--noaugment"], None),
 }
 
 
@@ -56,20 +56,21 @@ def main():
             continue
         errors, minutes = [], []
         for seed in range(seeds):
-            error, took = train(flags, arguments.data_dir, seed)
+            error, duration = train(flags, arguments.data_dir, seed)
             print(
-                f"{row}, seed {seed}: {error:.2%}, {took:.1f} min", flush=True
+                f"{row}, seed {seed}: {error:.2%}, {duration:.1f} min",
+                flush=True,
             )
             errors.append(error)
-            minutes.append(took)
+            minutes.append(duration)
         mean = statistics.mean(errors)
         print(f"{row}: mean test error {mean:.3%}", flush=True)
         if bound is not None:
             name = f"lenet_accuracy ({row}, mean of {seeds})"
             passed &= gate(name, 100 * mean, "<=", 100 * bound, " %")
         if row == "default recipe":
-            name = "lenet_accuracy (minutes a seed)"
-            passed &= gate(name, max(minutes), "<=", MINUTES_A_SEED)
+            name = "lenet_accuracy (minutes per seed)"
+            passed &= gate(name, max(minutes), "<=", MAX_MINUTES_PER_SEED)
     sys.exit(not passed)
 
 

@@ -1,15 +1,15 @@
 """Time of one LeNet-5 epoch: this package, stock Keras and PyTorch.
 
-60,000 images, batches of 128, two threads, Adam. Every system runs in a
-process of its own, in turns, so that a slow moment of the machine meets all
-of them. The fastest epoch of each counts.
+60,000 images, batches of 128, two threads, Adam. Each system runs in a separate
+process, in turns, so that load on the machine affects all of them. The fastest
+epoch of each counts.
 
-- ours: the app's model and pipeline, without augmentation.
-- ours, augmented: the same with the app's distortions.
-- stock Keras: the same layers, `fit(x, y)` on arrays, defaults throughout.
-- stock Keras, no oneDNN: the same where TensorFlow leaves oneDNN off, as it
-  does on processors without neural-network instructions.
-- PyTorch: the same layers, written as its tutorials write them.
+- dlunits: the model and pipeline of the app, without augmentation.
+- dlunits, augmented: the same with the augmentation of the app.
+- stock Keras: the same layers, `fit(x, y)` on arrays, all defaults.
+- stock Keras, no oneDNN: the same without oneDNN, which TensorFlow disables on
+  processors without neural network instructions.
+- PyTorch: the same layers, in the style of its tutorials.
 
 Usage:
     python benchmarks/lenet_epoch.py [--quick]
@@ -29,7 +29,7 @@ BOUND = 1.0
 
 
 def load_images():
-    """Noise in MNIST's form: time does not depend on what it shows."""
+    """Random images of the size of MNIST; the time does not depend on them."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -165,10 +165,10 @@ def epoch_clock(keras):
     return EpochClock()
 
 
-# Name -> what it runs, and the environment it runs in.
+# Name -> function, and environment variables.
 SYSTEMS = {
-    "ours": (ours, {"TF_ENABLE_ONEDNN_OPTS": "1"}),
-    "ours, augmented": (
+    "dlunits": (ours, {"TF_ENABLE_ONEDNN_OPTS": "1"}),
+    "dlunits, augmented": (
         lambda epochs: ours(epochs, augment=True),
         {"TF_ENABLE_ONEDNN_OPTS": "1"},
     ),
@@ -179,7 +179,7 @@ SYSTEMS = {
 
 
 def in_own_process(name, epochs):
-    """Fastest epoch in seconds, `None` if the system is not installed."""
+    """Duration of the fastest epoch in seconds, or `None` without PyTorch."""
     process = subprocess.run(
         [sys.executable, __file__, "--system", name, "--epochs", str(epochs)],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **SYSTEMS[name][1]},
@@ -211,14 +211,14 @@ def main():
             if seconds is not None:
                 fastest[name] = min(seconds, fastest.get(name, seconds))
     for name, seconds in fastest.items():
-        print(f"{name:24} {seconds:6.2f} s an epoch")
-    step = fastest["ours, augmented"] / fastest["ours"]
-    print(f"a step with augmentation takes {step:.2f} of one without")
+        print(f"{name:24} {seconds:6.2f} s per epoch")
+    step = fastest["dlunits, augmented"] / fastest["dlunits"]
+    print(f"step with augmentation / step without: {step:.2f}")
     if "PyTorch" not in fastest:
-        print("PyTorch is not installed: pip install torch")
+        print("PyTorch is not installed, run: pip install torch")
         return
-    ratio = fastest["ours"] / fastest["PyTorch"]
-    sys.exit(not gate("lenet_epoch (ours / PyTorch)", ratio, "<=", BOUND))
+    ratio = fastest["dlunits"] / fastest["PyTorch"]
+    sys.exit(not gate("lenet_epoch (dlunits / PyTorch)", ratio, "<=", BOUND))
 
 
 if __name__ == "__main__":

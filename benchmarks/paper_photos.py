@@ -1,8 +1,7 @@
-"""Draws digits as photos of pages: to choose by, to test and to judge with.
+"""Synthetic photos of handwritten digits on paper, for tests and benchmarks.
 
-A photo is ink laid on paper under uneven light: the stroke's middle line is
-taken from a small image of the digit and drawn again with another pen, at
-any size and place.
+The center line of the strokes is extracted from a small image of a digit and
+drawn with another pen width, size and position, on paper with uneven light.
 """
 
 import numpy as np
@@ -25,23 +24,23 @@ def photograph(
     specks=0,
     blur=0.0,
 ):
-    """Returns a gray photo `(rows, columns)`, uint8, of one written digit.
+    """Renders a gray photo `(rows, columns)`, uint8, of a digit.
 
     Args:
-        digit: Small image of the digit, `(rows, columns)`, ink 1 on 0.
-        rng: `np.random.Generator` of everything random in the photo.
+        digit: Small image of the digit, `(rows, columns)`, foreground 1.
+        rng: `np.random.Generator` of all random properties.
         page: Rows and columns of the photo, pixels.
         height: Height of the digit, pixels.
-        pen: Width of the stroke as a part of the digit's height.
-        center: Where the digit's center is, as parts of the page's sides.
+        pen: Width of the stroke, as a fraction of the height of the digit.
+        center: Center of the digit, as fractions of the sides of the page.
         paper: Brightness of the paper in [0, 1].
-        ink: Brightness of the ink. Above `paper`: chalk on a board.
-        gradient: Part of the light lost from one side of the page to the
+        ink: Brightness of the ink; above `paper` for chalk on a board.
+        gradient: Fraction of the light lost from one side of the page to the
             other, in a random direction.
-        shadow: Part of the light lost behind a shadow's edge.
-        texture: Standard deviation of the paper's grain, brightness.
-        specks: Number of dots of dirt, each as dark as ink.
-        blur: Standard deviation of the lens' blur, pixels.
+        shadow: Fraction of the light lost in a shadow.
+        texture: Standard deviation of the grain of the paper, in brightness.
+        specks: Number of specks of dirt, as dark as ink.
+        blur: Standard deviation of the Gaussian blur, pixels.
     """
     rows, columns = page
     y, x = np.mgrid[0:rows, 0:columns].astype("float32")
@@ -74,13 +73,13 @@ def photograph(
 
 
 def stroke(digit, height, pen):
-    """The digit drawn again `height` pixels high: coverage by ink in [0, 1].
+    """Redraws a digit `height` pixels high, as coverage by ink in [0, 1].
 
-    The image is enlarged, its middle line found as the ridge of the distance
-    to the outline, and every pixel within half a pen of that line inked.
+    The image is enlarged, the center line is the ridge of the distance
+    transform, and all pixels within half a pen width of it are covered.
     """
-    digit = tight(np.asarray(digit, "float32"), 0.3)
-    fine = max(1, round(120 / height))  # small digits are drawn large first
+    digit = crop(np.asarray(digit, "float32"), 0.3)
+    fine = max(1, round(120 / height))  # small digits are drawn larger first
     width = pen * height * fine
     margin = 3
     scale = (height * fine - width) / (digit.shape[0] - 1)
@@ -92,21 +91,21 @@ def stroke(digit, height, pen):
     )
     ridge = ndimage.binary_closing(ridge, iterations=max(1, round(scale)))
     away = ndimage.distance_transform_edt(~ridge)
-    covered = tight(np.clip(width / 2 - away + 0.5, 0, 1), 0)
+    covered = crop(np.clip(width / 2 - away + 0.5, 0, 1), 0)
     covered = np.pad(covered, [(0, -side % fine) for side in covered.shape])
     rows, columns = (side // fine for side in covered.shape)
     return covered.reshape(rows, fine, columns, fine).mean(axis=(1, 3))
 
 
-def tight(image, above):
-    """Cuts off the rows and columns that hold nothing brighter."""
-    rows = np.flatnonzero(image.max(axis=1) > above)
-    columns = np.flatnonzero(image.max(axis=0) > above)
+def crop(image, threshold):
+    """Crops outer rows and columns without values above a threshold."""
+    rows = np.flatnonzero(image.max(axis=1) > threshold)
+    columns = np.flatnonzero(image.max(axis=0) > threshold)
     return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def place(image, page, top, left):
-    """`image` on an empty page, what hangs over its edges cut off."""
+    """Places an image on an empty page, cropped at its edges."""
     layer = np.zeros(page, "float32")
     rows = slice(max(top, 0), min(top + image.shape[0], page[0]))
     columns = slice(max(left, 0), min(left + image.shape[1], page[1]))

@@ -1,17 +1,17 @@
-"""Test accuracy of MNIST read row by row, by the app's default recipe.
+"""Test accuracy of recurrent networks on MNIST as sequences of rows.
 
-Runs `apps/sequence_digits.py` as a user does, once a seed, each in a process
-of its own, and reads the error off the model card it writes. The recipe was
-chosen with the LSTM on the 5,000 validation images, which are held out of
-the 60,000 and not trained on here either; the other rows differ from it in the
-one flag they name. The bounds hold for the LSTM, one way and both ways.
+Runs `apps/sequence_digits.py` once per seed, each in a separate process, with
+the default recipe of the app, and reads the error from the model card. The
+recipe was chosen with the LSTM on the 5,000 validation images, which are held
+out of the 60,000 training images; the other rows differ in one flag. The bounds
+are those of the LSTM, unidirectional and bidirectional.
 
 Usage:
     python benchmarks/row_digits.py [--quick] [--data_dir=PREPARED_TFDS]
         [--seeds=3] [--workdir=FOLDER]
 
-`--workdir` keeps the results of finished seeds, under names that hold a hash of
-the recipe: run again with it, the benchmark goes on where it was stopped.
+`--workdir` caches the results of finished seeds, in files whose names contain a
+hash of the recipe: the same command resumes after an interruption.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from gates import gate
 from kept_results import kept, recipe_hash
 from real_data import DATA
 
-# Row -> the app's flags, and the bound on the mean test accuracy, if any.
+# Row -> flags of the app, and the bound on the mean test accuracy, if any.
 ROWS = {
     "LSTM": (["--cell=lstm"], 0.988),
     "bidirectional LSTM": (["--cell=lstm", "--bidirectional"], 0.990),
@@ -35,13 +35,13 @@ ROWS = {
     "simple RNN": (["--cell=rnn"], None),
 }
 
-MINUTES_A_SEED = 6  # of one core
+MAX_MINUTES_PER_SEED = 6  # of one core
 
 RECIPE = APPS.parent / "dlunits/tasks/digits/train_sequence_classifier.py"
 
 
 def train(flags, data_dir, seed):
-    """Test accuracy of one run of the app, its minutes, and those of CPU."""
+    """Test accuracy, minutes, and minutes of CPU of one run of the app."""
     before = os.times()
     metrics, minutes = metrics_of_run(
         "sequence_digits.py",
@@ -55,8 +55,8 @@ def train(flags, data_dir, seed):
     return 1 - metrics["test_error"], minutes, used / 60
 
 
-def judge(arguments, folder):
-    """Whether all bounds hold, of the rows that it prints."""
+def evaluate(arguments, folder):
+    """Runs all rows and seeds, and returns whether all gates passed."""
     seeds = 1 if arguments.quick else arguments.seeds
     sources = (APPS / "sequence_digits.py", RECIPE)
     passed, longest = True, 0.0
@@ -82,8 +82,8 @@ def judge(arguments, folder):
             claim = f"row_digits ({row}, mean of {seeds})"
             passed &= gate(claim, 100 * mean, ">=", 100 * bound, " %")
     if not arguments.quick:
-        claim = "row_digits (minutes of CPU a seed)"
-        passed &= gate(claim, longest, "<=", MINUTES_A_SEED)
+        claim = "row_digits (minutes of CPU per seed)"
+        passed &= gate(claim, longest, "<=", MAX_MINUTES_PER_SEED)
     return passed
 
 
@@ -91,13 +91,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--workdir", help="existing folder that keeps results")
+    parser.add_argument("--workdir", help="existing folder that caches results")
     parser.add_argument(
         "--quick", action="store_true", help="one seed, 1 epoch, no gates"
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        passed = judge(arguments, arguments.workdir or temporary)
+        passed = evaluate(arguments, arguments.workdir or temporary)
     sys.exit(not passed)
 
 
