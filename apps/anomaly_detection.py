@@ -234,8 +234,8 @@ def train_and_score(
         log=print,
         progress=progress,
         verbose=2,
-        kind=autoencoder,
-        steps=train_steps,
+        autoencoder=autoencoder,
+        train_steps=train_steps,
         **options,
     )
     detector, rows = trained.detector, trained.rows

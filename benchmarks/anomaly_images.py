@@ -69,7 +69,7 @@ def features_of(images, seed):
 
 def detector(train, new, seed):
     fitted = AnomalyDetector(seed=seed).fit(train)
-    return fitted.judge(new)["anomaly_score"]
+    return fitted.score_rows(new)["anomaly_score"]
 
 
 def run(splits, columns, normal, seed):

@@ -111,7 +111,7 @@ def run(protocol, path, seed, baselines):
         for name, score in baselines.items()
     }
     detector = AnomalyDetector(seed=seed).fit(train)
-    scores = detector.judge(new)
+    scores = detector.score_rows(new)
     auc["AnomalyDetector"] = roc_auc_score(labels, scores["anomaly_score"])
     normal = scores["p_value"][labels == 0]
     alarms = {rate: float(np.mean(normal <= rate)) for rate in RATES}

@@ -39,7 +39,7 @@ def variational_autoencoder(**options):
 CATALOGUE = {
     "TabularEncoding": (
         lambda **options: dlunits.layers.TabularEncoding(
-            3, gaps=(1,), **options
+            3, missing_indicators=(1,), **options
         ),
         (3,),
     ),

@@ -7,7 +7,8 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from dlunits.data.tables.table_files import Chunk, TableFile
+from dlunits.columns import TableChunk
+from dlunits.data.tables.table_files import TableFile
 
 # Seconds between two updates. A log without a terminal gets few lines.
 TERMINAL_INTERVAL = 0.2
@@ -32,16 +33,16 @@ class ProgressTable(TableFile):
     progress: ProgressBar = tqdm
     description: str = ""
 
-    def chunks(self, rows: int | None = None) -> Iterator[Chunk]:
+    def chunks(self, rows: int | None = None) -> Iterator[TableChunk]:
         """Read the table from the start, see `TableFile.chunks`."""
-        total = self.rows_at_most
+        total = self.max_rows
         with self.progress(
             total=total, desc=self.description, unit=" rows"
         ) as bar:
             for chunk in super().chunks(rows):
                 yield chunk
                 bar.update(chunk.table.num_rows)
-            bar.total = bar.n  # of CSV files `rows_at_most` is an upper bound
+            bar.total = bar.n  # of CSV files `max_rows` is an upper bound
 
 
 def with_progress(

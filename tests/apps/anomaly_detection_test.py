@@ -101,7 +101,7 @@ def output_lines(process):
 
 
 def test_every_type_of_autoencoder_is_a_choice():
-    assert autoencoder_ensemble.KINDS == AUTOENCODERS
+    assert autoencoder_ensemble.AUTOENCODERS == AUTOENCODERS
 
 
 # A whole run

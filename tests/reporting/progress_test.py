@@ -5,7 +5,7 @@ import io
 import pytest
 import tqdm
 
-from dlunits.data.tables.column_types import infer_column_types
+from dlunits.columns import infer_column_types
 from dlunits.data.tables.table_files import open_table
 from dlunits.reporting.progress import stream_progress, with_progress
 
@@ -127,8 +127,8 @@ def test_a_short_read_shows_nothing(table, clock, stream):
 
 def test_the_last_update_has_the_true_number_of_rows(tmp_path, clock):
     path = tmp_path / "blank.csv"
-    path.write_text("a\n1\n\n\n2\n")  # `rows_at_most` counts blank lines
+    path.write_text("a\n1\n\n\n2\n")  # `max_rows` counts blank lines
     table = open_table(path)
-    assert table.rows_at_most == 4
+    assert table.max_rows == 4
     text = read(table, Terminal(), clock, 1.0)
     assert "2/2 [00:02" in text.split("\r")[-1]

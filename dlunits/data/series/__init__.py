@@ -10,6 +10,5 @@ __all__ = [
     "series_tables",
     "series_windows",
     "time_axis",
-    "timestamp_parsing",
     "window_features",
 ]

@@ -5,16 +5,15 @@ import hashlib
 
 import numpy as np
 
+from dlunits.columns import check_columns, infer_column_types
 from dlunits.data.series.forecast_windows import (
     ForecastWindows,
     Origins,
     last_window,
 )
 from dlunits.data.series.resampling import ResampledSeries, resample
-from dlunits.data.series.series_tables import read_series, series_kinds
+from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.time_axis import TimeAxis
-from dlunits.data.tables.column_types import infer_column_types
-from dlunits.data.tables.table_columns import check_columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +93,7 @@ def load_forecasting_dataset(
     check_columns(
         table_file.columns, [timestamp_column, *targets, *columns], path
     )
-    kinds, ignored = series_kinds(
+    kinds, ignored = series_column_types(
         *infer_column_types(table_file), timestamp_column, path
     )
     for name in (*targets, *columns):

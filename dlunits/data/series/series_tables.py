@@ -1,18 +1,22 @@
-"""A series out of a table: its channels, times and labels."""
+"""Time series in tables: their channels, times and labels."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
+from dlunits.columns import check_columns, read_columns
+from dlunits.columns.column_types import ROW_NUMBERS
 from dlunits.data.tables.anomaly_labels import anomaly_labels
-from dlunits.data.tables.table_columns import check_columns, columns_as_arrays
+from dlunits.data.tables.table_files import TableFile
+from dlunits.typing import Array
 
-CHANNEL_KINDS = ("number", "boolean")
+CHANNEL_TYPES = ("number", "boolean")
 
 
 @dataclasses.dataclass(frozen=True)
 class SeriesTable:
-    """All rows of a series, as they came.
+    """All rows of a time series.
 
     Args:
         values: Float64 `(rows, channels)`, NaN where missing.
@@ -20,91 +24,104 @@ class SeriesTable:
         labels: Booleans `(rows,)`, true for an anomaly; `None` without labels.
     """
 
-    values: np.ndarray
-    times: np.ndarray
-    labels: np.ndarray | None
+    values: Array
+    times: Array
+    labels: Array | None
 
 
-def series_kinds(kinds, reasons, timestamp_column, place="The table"):
-    """Which columns of a table are time and channels of a series.
+def series_column_types(
+    column_types: Mapping[str, str],
+    reasons: Mapping[str, str],
+    timestamp_column: str,
+    source: str = "The table",
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Selects the time and the channels of a series from a table's columns.
 
     Args:
-        kinds, reasons: What
-            `dlunits.data.tables.column_types.infer_column_types` returns.
-        timestamp_column: Name of the column of times: points in time, or
-            numbers, which are seconds.
-        place: Text that a message begins with, the file's name for example.
+        column_types, reasons: What `dlunits.columns.infer_column_types`
+            returns.
+        timestamp_column: Name of the column of times: timestamps, or numbers,
+            which are seconds.
+        source: Start of an error message, the path of the file for example.
 
     Returns:
-        `(kinds, reasons)`: of the time, which is the first, and the channels,
-        numbers and booleans; and of all others why they are ignored.
+        `(column_types, reasons)`: dict from column name to type, the time
+        first, then the channels, which are numbers and booleans; dict from
+        every other column to the reason why it is ignored.
 
     Raises:
         ValueError: If the column holds no times or there is no channel.
 
     Example:
 
-    >>> kinds = {"road": "category", "speed": "number", "t": "timestamp"}
-    >>> series_kinds(kinds, {}, "t")
+    >>> types = {"road": "category", "speed": "number", "t": "timestamp"}
+    >>> series_column_types(types, {}, "t")
     ({'t': 'timestamp', 'speed': 'number'}, {'road': 'is no number'})
     """
-    check_columns(kinds, [timestamp_column], place)
-    time_kind = kinds[timestamp_column]
-    if reasons.get(timestamp_column) == "counts the rows":
-        time_kind = "number"
-    if not time_kind.startswith(("timestamp", "number")):
+    check_columns(column_types, [timestamp_column], source)
+    time_type = column_types[timestamp_column]
+    if reasons.get(timestamp_column) == ROW_NUMBERS:
+        time_type = "number"
+    if not time_type.startswith(("timestamp", "number")):
         raise ValueError(
-            f"{place}: column {timestamp_column!r} must hold times or numbers "
-            f"of seconds. Received: a column that is {time_kind}"
+            f"{source}: column {timestamp_column!r} must hold times or "
+            f"numbers of seconds. Received: a column of type {time_type!r}"
         )
-    found, ignored = {timestamp_column: time_kind}, {}
-    for name, kind in kinds.items():
+    used, ignored = {timestamp_column: time_type}, {}
+    for name, column_type in column_types.items():
         if name == timestamp_column:
             continue
-        if kind in CHANNEL_KINDS:
-            found[name] = kind
+        if column_type in CHANNEL_TYPES:
+            used[name] = column_type
         else:
             ignored[name] = reasons.get(name, "is no number")
-    if len(found) == 1:
+    if len(used) == 1:
         raise ValueError(
-            f"{place}: has no column of numbers beside {timestamp_column!r} "
-            "to make a series of."
+            f"{source}: has no column of numbers besides "
+            f"{timestamp_column!r}. Expected at least one channel."
         )
-    return found, ignored
+    return used, ignored
 
 
-def read_series(table_file, kinds, label_column=None, normal_class=None):
-    """Reads a series whole.
+def read_series(
+    table_file: TableFile,
+    column_types: Mapping[str, str],
+    label_column: str | None = None,
+    normal_class: str | None = None,
+) -> SeriesTable:
+    """Reads a whole time series into memory.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
-        kinds: Dict of column name to kind: the time, then the channels.
-        label_column: Column that says what is an anomaly, or `None`; the
-            table may lack it.
-        normal_class: See `dlunits.data.tables.anomaly_labels`.
+        column_types: Dict from column name to type: the time, then the
+            channels.
+        label_column: Column that marks anomalies, or `None`; the table may
+            lack it.
+        normal_class: Label of normal rows, see
+            `dlunits.data.tables.anomaly_labels`.
 
     Returns:
         `SeriesTable`.
 
     Raises:
-        ValueError: If a value or a label cannot be read, or a time is missing:
-            one line that names file, line and column.
+        ValueError: If a value or a label cannot be read, or a time is
+            missing. One line that names file, line and column.
     """
-    time, *channels = kinds
-    labeled = label_column in table_file.columns
+    time, *channels = column_types
     values, times, labels = [], [], []
+    labeled = label_column is not None and label_column in table_file.columns
     for chunk in table_file.chunks():
-        columns = columns_as_arrays(chunk, kinds)
+        columns = read_columns(chunk, column_types)
         missing = np.isnan(columns[time])
         if missing.any():
-            place = chunk.place(missing.argmax().item(), time)
+            place = chunk.place(int(missing.argmax()), time)
             raise ValueError(
-                f"{place}: every row of a series must have a time. Leave such "
-                "rows out."
+                f"{place}: every row of a series must have a time. Remove the "
+                "rows without one."
             )
         times.append(columns[time])
         values.append(np.stack([columns[name] for name in channels], axis=1))
-        if labeled:
+        if label_column is not None and labeled:
             labels.append(anomaly_labels(chunk, label_column, normal_class))
     return SeriesTable(
         np.concatenate(values),

@@ -1,10 +1,12 @@
-"""Which rows of a table are anomalies, by a column that says so."""
+"""Labels of anomalies in a column of a table."""
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dlunits.data.tables.table_columns import NotOfKindError, cleaned, shown
+from dlunits.columns import TableChunk, category_texts
+from dlunits.columns.column_values import ColumnTypeError, quoted_value
+from dlunits.typing import Array
 
 NORMAL = (
     "0",
@@ -41,27 +43,30 @@ ANOMALY = (
 )
 
 
-def anomaly_labels(chunk, column, normal_class=None):
-    """Reads the labels of some rows.
+def anomaly_labels(
+    chunk: TableChunk, column: str, normal_class: str | None = None
+) -> Array:
+    """Reads the labels of a chunk of rows.
 
     Args:
-        chunk: `dlunits.data.tables.table_files.Chunk`.
+        chunk: `dlunits.columns.TableChunk`.
         column: Name of the column of labels.
-        normal_class: Text that normal rows have there; all other texts are
-            anomalies. `None` goes by the words in `NORMAL` and `ANOMALY`, in
-            capitals or not: 0 and 1, false and true, normal and anomaly.
+        normal_class: Label of the normal rows; all other labels are
+            anomalies. `None` compares with the words in `NORMAL` and
+            `ANOMALY`, ignoring case: 0 and 1, false and true, normal and
+            anomaly.
 
     Returns:
         Boolean array `(rows,)`, true for an anomaly.
 
     Raises:
-        ValueError: If a label is missing or could mean either: one line that
+        ValueError: If a label is missing or in neither list. One line that
             names file, line and column.
 
     Example:
 
-    >>> from dlunits.data.tables.table_files import Chunk
-    >>> chunk = Chunk(pa.table({"state": ["OK", "fault"], "class": [1, 3]}))
+    >>> table = pa.table({"state": ["OK", "fault"], "class": [1, 3]})
+    >>> chunk = TableChunk(table)
     >>> anomaly_labels(chunk, "state").tolist()
     [False, True]
     >>> anomaly_labels(chunk, "class", normal_class="3").tolist()
@@ -83,22 +88,21 @@ def anomaly_labels(chunk, column, normal_class=None):
         row = unclear[0].item()
         raise ValueError(
             f"{chunk.place(row, column)}: expected {expected}, found "
-            f"{shown(chunk.table[column][row].as_py())}. Correct it, or say "
-            "which class is the normal one (normal_class)."
+            f"{quoted_value(chunk.table[column][row].as_py())}. Correct it, "
+            "or give the label of the normal rows (normal_class)."
         )
     return ~normal.to_numpy(zero_copy_only=False)
 
 
-def label_texts(chunk, column):
-    """The labels as texts; whole numbers without `.0`."""
+def label_texts(chunk: TableChunk, column: str) -> pa.Array:
+    """Labels as texts; booleans are "1" and "0"."""
     array = chunk.table[column].combine_chunks()
     if pa.types.is_boolean(array.type):
         array = pc.cast(array, pa.int8())
     try:
-        texts = cleaned(array)
-    except (pa.ArrowException, NotOfKindError):
+        return category_texts(array)
+    except (pa.ArrowException, ColumnTypeError):
         raise ValueError(
             f"{chunk.place(0, column)}: expected labels, found lists or "
             "structures."
         ) from None
-    return pc.replace_substring_regex(texts, r"^(\d+)\.0+$", r"\1")

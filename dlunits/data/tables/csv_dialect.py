@@ -52,7 +52,7 @@ class Dialect:
     num_lines: int
 
 
-def find_dialect(path, delimiter=None, encoding=None, decimal=None):
+def infer_dialect(path, delimiter=None, encoding=None, decimal=None):
     """Finds out how a CSV file is written; what is given is taken as given.
 
     The whole file is read once for its encoding: with a byte order mark UTF-8
@@ -82,7 +82,7 @@ def find_dialect(path, delimiter=None, encoding=None, decimal=None):
     if not written.strip():
         raise ValueError(": is empty. Expected a header and rows.")
     whole = len(sample) < SAMPLE
-    delimiter = delimiter or find_delimiter(written, whole)
+    delimiter = delimiter or infer_delimiter(written, whole)
     records = first_records(written, delimiter, whole)
     if not records:
         raise ValueError(
@@ -94,7 +94,7 @@ def find_dialect(path, delimiter=None, encoding=None, decimal=None):
     return Dialect(
         tuple(records[0]),
         delimiter,
-        decimal or find_decimal(records[1:], delimiter),
+        decimal or infer_decimal(records[1:], delimiter),
         encoding,
         "\r\n" if "\r\n" in text else "\n",
         skipped_lines,
@@ -203,7 +203,7 @@ def fit(text, delimiter, whole):
     return widths.count(widths[0]) / len(widths), widths[0]
 
 
-def find_delimiter(text, whole):
+def infer_delimiter(text, whole):
     fits = {mark: fit(text, mark, whole) for mark in DELIMITERS}
     several = [mark for mark in DELIMITERS if fits[mark][1] > 1]
     if several:
@@ -214,7 +214,7 @@ def find_delimiter(text, whole):
 def check_delimiter(text, delimiter, whole, line):
     if fit(text, delimiter, whole)[1] > 1:
         return
-    other = find_delimiter(text, whole)
+    other = infer_delimiter(text, whole)
     share, width = fit(text, other, whole)
     if width > 1 and share > 0.9:
         raise ValueError(
@@ -224,7 +224,7 @@ def check_delimiter(text, delimiter, whole, line):
         )
 
 
-def find_decimal(records, delimiter):
+def infer_decimal(records, delimiter):
     if delimiter == ",":
         return "."
     cells = [cell.strip() for record in records for cell in record]

@@ -25,7 +25,7 @@ def text_batches(path, dialect):
 
     Args:
         path: `pathlib.Path` of a CSV file, perhaps packed with gzip.
-        dialect: What `dlunits.data.tables.csv_dialect.find_dialect` said of it.
+        dialect: `dlunits.data.tables.csv_dialect.Dialect` of the file.
 
     Yields:
         `pyarrow.RecordBatch` with columns named `"0"`, `"1"` ...

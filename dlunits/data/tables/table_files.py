@@ -1,20 +1,23 @@
-"""Table files, CSV or Parquet, whoever made them, in chunks of rows."""
+"""CSV and Parquet files, read in chunks of rows."""
 
 import contextlib
 import dataclasses
 import pathlib
 import zlib
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.parquet
 
+from dlunits.columns import ChunkedTable, TableChunk
 from dlunits.data.tables import csv_dialect, csv_rows
+from dlunits.typing import Path
 
 CHUNK_CELLS = 1_000_000
-CHUNK_BYTES = 1 << 26  # about; less rows are taken if they are long
+CHUNK_BYTES = 1 << 26  # about; chunks of long rows have fewer rows
 
-# First bytes of files that people take for tables.
-FOREIGN = {
+# First bytes of other formats -> their names, with a remedy.
+OTHER_FORMATS = {
     b"PK\x03\x04": "an Excel workbook or a zip archive: save it as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save it as CSV",
     b"ARROW1": "an Arrow file: save it as Parquet",
@@ -32,81 +35,68 @@ FOREIGN = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Chunk:
-    """Some rows of a table file that follow each other.
-
-    Args:
-        table: `pyarrow.Table`; of CSV all cells are text, as they came.
-        file: `TableFile`, or `None` for a table that is in no file.
-        first_row: Number of rows in the file before these.
-    """
-
-    table: pa.Table
-    file: "TableFile | None" = None
-    first_row: int = 0
-
-    @property
-    def decimal(self):
-        dialect = self.file and self.file.dialect
-        return dialect.decimal if dialect else "."
-
-    def place(self, row, column):
-        """Where a cell is: `"new.csv, line 17, column 'speed'"`."""
-        row += self.first_row
-        place = self.file.place(row) if self.file else f"row {row + 1}"
-        return f"{place}, column {column!r}"
-
-
-@dataclasses.dataclass(frozen=True)
-class TableFile:
-    """A table file that was opened; `open_table` makes it.
+class TableFile(ChunkedTable):
+    """Table file; `open_table` opens one.
 
     Args:
         path: `pathlib.Path`.
-        kind: `"csv"` or `"parquet"`.
-        columns: Tuple of names, in order.
-        rows_at_most: Number of rows, for a progress bar. Exact for Parquet;
-            for CSV blank lines and line breaks in cells count too.
+        format: `"csv"` or `"parquet"`.
+        columns: Tuple of column names, in order.
+        max_rows: Number of rows, for a progress bar. Exact for Parquet; for
+            CSV it includes blank lines and line breaks in cells.
         dialect: `dlunits.data.tables.csv_dialect.Dialect`, or `None`.
+        decimal: Decimal sign of numbers that are texts, `"."` or `","`.
     """
 
     path: pathlib.Path
-    kind: str
-    columns: tuple
-    rows_at_most: int
+    format: str
+    columns: tuple[str, ...]
+    max_rows: int
     dialect: csv_dialect.Dialect | None = None
+    decimal: str = "."
 
-    def chunks(self, rows=None):
-        """Reads the table from the start; holds little of it at a time.
+    @property
+    def source(self) -> str:
+        return str(self.path)
+
+    def chunks(self, rows: int | None = None) -> Iterator[TableChunk]:
+        """Reads the table from the start, a chunk at a time.
 
         Args:
-            rows: Most rows of a chunk. The default makes chunks of a million
-                cells. Rows that are very long make chunks of less.
+            rows: Maximal number of rows of a chunk. The default makes chunks
+                of a million cells. Very long rows make smaller chunks.
 
         Yields:
-            `Chunk`.
+            `TableChunk`.
 
         Raises:
-            ValueError: If there is no row, or the file is damaged: one line
+            ValueError: If there is no row, or the file is damaged. One line
                 that names the file and, of CSV, the line.
         """
         rows = rows or max(1, CHUNK_CELLS // len(self.columns))
-        if self.kind == "csv":
+        if self.dialect is not None:
             batches = csv_rows.text_batches(self.path, self.dialect)
         else:
             batches = parquet_batches(self.path, rows)
-        done = 0
-        for table in regrouped(batches, rows):
-            yield Chunk(table.rename_columns(self.columns), self, done)
-            done += table.num_rows
-        if done == 0:
+        first_row = 0
+        for table in regroup(batches, rows):
+            yield TableChunk(
+                table.rename_columns(self.columns),
+                self.decimal,
+                first_row,
+                self.source,
+                self.place,
+                has_types=self.format == "parquet",
+            )
+            first_row += table.num_rows
+        if first_row == 0:
             raise ValueError(
                 f"{self.path}: holds column names and no row. Expected at "
                 "least one row."
             )
 
-    def place(self, row):
-        """Where a row is, counted from 0: `"new.csv, line 17"`."""
+    def place(self, row: int) -> str:
+        """Place of a row, counted from 0: `"new.csv, line 17"`."""
         if self.dialect is None:
             return f"{self.path}, row {row + 1}"
         records = csv_rows.numbered_records(self.path, self.dialect)
@@ -116,29 +106,38 @@ class TableFile:
         return str(self.path)
 
 
-def open_table(path, *, delimiter=None, encoding=None, decimal=None):
-    r"""Opens a CSV or Parquet file and checks what its start says.
+def open_table(
+    path: Path,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+) -> TableFile:
+    r"""Opens a CSV or Parquet file.
 
-    What a file is, its first bytes say, not its name. Parquet files begin with
-    `PAR1`; the rest is CSV, perhaps packed with gzip. How it is written is
-    found as `dlunits.data.tables.csv_dialect.find_dialect` says, or given here.
+    The format is detected from the first bytes, not from the name. Parquet
+    files start with `PAR1`; other files are CSV, which may be compressed with
+    gzip. The dialect of CSV is detected by
+    `dlunits.data.tables.csv_dialect.infer_dialect` unless it is given here.
 
-    The first line holds the column names, of which spaces at both ends are
-    taken away. A column without a name (as R and pandas write row numbers) is
-    named after its place, `column_1`. Blank lines are passed over.
+    The first line holds the column names. Whitespace around them is removed.
+    A column without a name (R and pandas write row numbers so) is named by its
+    position, `column_1`. Blank lines are skipped.
 
     Args:
         path: Path of the file.
-        delimiter: Of CSV, one character. `None` to find it.
-        encoding: Of CSV, a name that Python knows. `None` to find it.
-        decimal: Of CSV, `"."` or `","`. `None` to find it.
+        delimiter: One character between the cells of CSV. `None` detects it.
+        encoding: Encoding of CSV, the name of a Python codec. `None` detects
+            it.
+        decimal: Decimal sign of numbers that are texts, `"."` or `","`.
+            `None` detects it in CSV, and is `"."` in Parquet.
 
     Returns:
         `TableFile`.
 
     Raises:
-        ValueError: With one line that names the file, what is wrong and what
-            to do.
+        ValueError: If the file cannot be read. One line that names the file,
+            the problem and a remedy.
 
     Example:
 
@@ -160,19 +159,20 @@ def open_table(path, *, delimiter=None, encoding=None, decimal=None):
         with csv_dialect.opened(path) as stream:
             start = stream.read(16)
         if start[:4] == b"PAR1":
-            return open_parquet(path)
-        for magic, meaning in FOREIGN.items():
+            return open_parquet(path, decimal)
+        for magic, meaning in OTHER_FORMATS.items():
             if start.startswith(magic):
                 raise ValueError(f": is {meaning}.")
-        dialect = csv_dialect.find_dialect(path, delimiter, encoding, decimal)
+        dialect = csv_dialect.infer_dialect(path, delimiter, encoding, decimal)
         lines_before = dialect.skipped_lines + 1
         check_header(dialect.header, f", line {lines_before}")
         return TableFile(
             path,
             "csv",
-            named(dialect.header, f", line {lines_before}"),
+            column_names(dialect.header, f", line {lines_before}"),
             max(0, dialect.num_lines - lines_before),
             dialect,
+            dialect.decimal,
         )
     except ValueError as error:
         raise ValueError(f"{path}{error}") from None
@@ -184,7 +184,7 @@ def open_table(path, *, delimiter=None, encoding=None, decimal=None):
         ) from None
 
 
-def check_options(delimiter, decimal):
+def check_options(delimiter: str | None, decimal: str | None) -> None:
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise ValueError(
             "A delimiter must be one character, no quote and no line break. "
@@ -201,8 +201,8 @@ def check_options(delimiter, decimal):
         )
 
 
-def check_header(cells, place):
-    """Refuses a header of numbers, unless they count the columns."""
+def check_header(cells: Iterable[str], place: str) -> None:
+    """Rejects a header of numbers, unless they count the columns."""
     names = [cell.strip() for cell in cells if cell.strip()]
     numbers = [str(number) for number in range(len(names) + 1)]
     if len(names) > 1 and names in (numbers[:-1], numbers[1:]):
@@ -214,7 +214,7 @@ def check_header(cells, place):
         )
 
 
-def is_number(text):
+def is_number(text: str) -> bool:
     try:
         float(text.replace(",", "."))
     except ValueError:
@@ -222,8 +222,8 @@ def is_number(text):
     return True
 
 
-def named(cells, place=""):
-    """Column names: no spaces around, none without a name, none twice."""
+def column_names(cells: Iterable[str], place: str = "") -> tuple[str, ...]:
+    """Names without whitespace around; rejects duplicates."""
     names = [
         cell.strip() or f"column_{number}"
         for number, cell in enumerate(cells, 1)
@@ -238,18 +238,19 @@ def named(cells, place=""):
     return tuple(names)
 
 
-def open_parquet(path):
+def open_parquet(path: pathlib.Path, decimal: str | None) -> TableFile:
     with parquet_file(path) as file:
         return TableFile(
             path,
             "parquet",
-            named(file.schema_arrow.names),
+            column_names(file.schema_arrow.names),
             file.metadata.num_rows,
+            decimal=decimal or ".",
         )
 
 
 @contextlib.contextmanager
-def parquet_file(path):
+def parquet_file(path: pathlib.Path) -> Iterator[pa.parquet.ParquetFile]:
     try:
         with pa.parquet.ParquetFile(
             path, buffer_size=1 << 20, pre_buffer=False
@@ -263,7 +264,7 @@ def parquet_file(path):
         ) from None
 
 
-def parquet_batches(path, rows):
+def parquet_batches(path: pathlib.Path, rows: int) -> Iterator[pa.RecordBatch]:
     try:
         with parquet_file(path) as parquet:
             yield from parquet.iter_batches(rows, use_threads=False)
@@ -271,8 +272,8 @@ def parquet_batches(path, rows):
         raise ValueError(f"{path}{error}") from None
 
 
-def regrouped(batches, rows):
-    """Tables of `rows` rows, the last of less."""
+def regroup(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """Yields tables of `rows` rows, the last one of fewer."""
     held, count, size = [], 0, 0
     for batch in batches:
         while batch.num_rows:
@@ -282,12 +283,12 @@ def regrouped(batches, rows):
             count += piece.num_rows
             size += piece.nbytes
             if count == rows or size > CHUNK_BYTES:
-                yield joined(held)
+                yield join(held)
                 held, count, size = [], 0, 0
     if held:
-        yield joined(held)
+        yield join(held)
 
 
-def joined(batches):
+def join(batches: list[pa.RecordBatch]) -> pa.Table:
     table = pa.Table.from_batches(batches)
     return table.unify_dictionaries().combine_chunks()

@@ -1,9 +1,11 @@
-"""A table as it came plus new columns, written while it is read."""
+"""Copy of a table file with further columns, such as scores."""
 
 import codecs
 import contextlib
 import pathlib
 import re
+from collections.abc import Callable, Collection, Mapping
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,41 +13,48 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from dlunits.atomic_files import atomic_write
-from dlunits.data.tables.table_columns import NotOfKindError, as_text
+from dlunits.columns import TableChunk
+from dlunits.columns.column_values import ColumnTypeError, as_text
+from dlunits.data.tables.table_files import TableFile
+from dlunits.typing import Array, Path
+
+Columns: TypeAlias = dict[str, pa.Array]
 
 
-def write_scored(table_file, output_path, score_chunk, progress=None):
-    r"""Writes every row as it came, with new columns at the right.
+def write_scored(
+    table_file: TableFile,
+    output_path: Path,
+    score_chunk: Callable[[TableChunk], Mapping[str, Array]],
+) -> int:
+    r"""Writes a copy of a table with further columns at the right.
 
     The rows are read, scored and written in chunks, so that a table may be
-    larger than memory. Their order and number stay. What is written, the end
-    of `output_path` says:
+    larger than memory. Their order and number are kept. The extension of
+    `output_path` decides the format:
 
     - `.csv`, `.txt` or `.tsv`: UTF-8 with the delimiter (`.tsv`: tab), the
-      line ends and, in the new columns, the decimal sign of the CSV that was
-      read. A byte order mark comes first unless that file was plain UTF-8,
-      for Excel to read it right. Cells are put in quotes only where they must
-      be. A missing value of Parquet becomes an empty cell.
-    - `.parquet`: columns keep their types. What was CSV stays text.
+      line ends and, in the new columns, the decimal sign of the CSV that is
+      read. The file starts with a byte order mark, which Excel needs, unless
+      the file that is read is plain UTF-8. Cells are quoted only where
+      necessary. A missing value of Parquet becomes an empty cell.
+    - `.parquet`: columns keep their types. Columns of a CSV file are text.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
-        output_path: Path of the file. One that was there before is replaced
-            when the new one is whole, and kept if anything fails.
-        score_chunk: Function of a `dlunits.data.tables.table_files.Chunk`.
-            Returns a dict from the names of the new columns to arrays `(rows,)`
-            of numbers, booleans or strings, the same names and types each time.
+        output_path: Path of the file. An existing file is replaced when the
+            new one is complete, and kept if anything fails.
+        score_chunk: Function of a `dlunits.columns.TableChunk`. Returns a
+            dict from the names of the new columns to arrays `(rows,)` of
+            numbers, booleans or strings, the same names and types each time.
             NaN and `None` become missing values.
-        progress: Function of the number of rows done, called after each
-            chunk, or `None`.
 
     Returns:
         Number of rows.
 
     Raises:
-        ValueError: If a new column has the name of one that is there, the end
-            of `output_path` is not known, it is the file that is read, or the
-            table cannot be read: one line.
+        ValueError: If a new column has the name of a column of the table, the
+            extension of `output_path` is unknown, it is the file that is
+            read, or the table cannot be read. One line.
         OSError: If the file cannot be written.
 
     Example:
@@ -65,25 +74,27 @@ def write_scored(table_file, output_path, score_chunk, progress=None):
     <BLANKLINE>
     """
     path = pathlib.Path(output_path).expanduser()
-    make_writer = find_writer(table_file, path)
-    writer, done = None, 0
+    make_writer = writer_class(table_file, path)
+    writer, rows = None, 0
     with atomic_write(path) as stream, contextlib.ExitStack() as stack:
         for chunk in table_file.chunks():
-            new = new_columns(chunk, score_chunk(chunk))
+            new = new_columns(table_file, chunk, score_chunk(chunk))
             if writer is None:
                 writer = make_writer(stream, table_file, chunk.table, new)
                 stack.callback(writer.close)
             writer.write(chunk.table, new)
-            done += chunk.table.num_rows
-            if progress:
-                progress(done)
-    return done
+            rows += chunk.table.num_rows
+    return rows
 
 
-def check_new_columns(table_file, names):
-    """Refuses a table that has columns of these names already.
+def check_new_columns(table_file: TableFile, names: Collection[str]) -> None:
+    """Checks that a table has no columns with the names of new ones.
 
     `write_scored` checks it too, but only after the first chunk is scored.
+
+    Args:
+        table_file: `TableFile`.
+        names: Names of the columns to add.
 
     Raises:
         ValueError: One line that names file and column.
@@ -91,28 +102,33 @@ def check_new_columns(table_file, names):
     for name in table_file.columns:
         if name in names:
             raise ValueError(
-                f"{table_file.path}: has a column {name!r} already, as if it "
-                "were scored before. Rename it or leave it out."
+                f"{table_file.path}: already has a column {name!r}, perhaps "
+                "because it was scored before. Rename or remove it."
             )
 
 
-def find_writer(table_file, path):
+def writer_class(
+    table_file: TableFile, path: pathlib.Path
+) -> "type[CsvWriter] | type[ParquetWriter]":
+    """Class that writes the format of the extension of a path."""
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         raise ValueError(
-            f"{path}: the name of a scored table must end in "
+            f"{path}: the extension of a scored table must be one of "
             f"{', '.join(WRITERS)}."
         )
     if path.exists() and path.samefile(table_file.path):
         raise ValueError(
-            f"{path}: is the table that is read. Name another file to write."
+            f"{path}: is the table that is read. Give another path to write."
         )
     return writer
 
 
-def new_columns(chunk, scores):
-    """Dict of arrays -> dict of `pyarrow` arrays."""
-    check_new_columns(chunk.file, scores)
+def new_columns(
+    table_file: TableFile, chunk: TableChunk, scores: Mapping[str, Array]
+) -> Columns:
+    """Dict of NumPy arrays -> dict of `pyarrow` arrays."""
+    check_new_columns(table_file, scores)
     rows = chunk.table.num_rows
     columns = {}
     for name, values in scores.items():
@@ -130,30 +146,42 @@ def new_columns(chunk, scores):
 
 
 class ParquetWriter:
-    """Row groups of a Parquet file, one a chunk."""
+    """Writer of a Parquet file, a row group for each chunk."""
 
-    def __init__(self, stream, table_file, table, new):
+    def __init__(
+        self,
+        stream: BinaryIO,
+        table_file: TableFile,
+        table: pa.Table,
+        new: Columns,
+    ) -> None:
         del table_file
         schema = with_columns(table, new).schema
         self.writer = pa.parquet.ParquetWriter(stream, schema)
 
-    def write(self, table, new):
+    def write(self, table: pa.Table, new: Columns) -> None:
         self.writer.write_table(with_columns(table, new))
 
-    def close(self):
+    def close(self) -> None:
         self.writer.close()
 
 
-def with_columns(table, new):
+def with_columns(table: pa.Table, new: Columns) -> pa.Table:
     for name, column in new.items():
         table = table.append_column(name, column)
     return table
 
 
 class CsvWriter:
-    """Lines of a CSV file, written as the one that was read."""
+    """Writer of a CSV file in the dialect of the table that is read."""
 
-    def __init__(self, stream, table_file, table, new):
+    def __init__(
+        self,
+        stream: BinaryIO,
+        table_file: TableFile,
+        table: pa.Table,
+        new: Columns,
+    ) -> None:
         self.stream = stream
         self.path = table_file.path
         dialect = table_file.dialect
@@ -166,24 +194,27 @@ class CsvWriter:
             [pa.array([name]) for name in (*table_file.columns, *new)]
         )
 
-    def write(self, table, new):
+    def write(self, table: pa.Table, new: Columns) -> None:
         cells = []
         for name, column in zip(table.column_names, table.columns, strict=True):
             try:
                 cells.append(as_text(column.combine_chunks()))
-            except (pa.ArrowException, NotOfKindError):
+            except (pa.ArrowException, ColumnTypeError):
                 raise ValueError(
                     f"{self.path}: column {name!r} holds {column.type}, which "
-                    "CSV cannot. Write a .parquet file."
+                    "CSV cannot represent. Write a .parquet file."
                 ) from None
         self.write_lines(
             [
                 *cells,
-                *(as_cells(column, self.decimal) for column in new.values()),
+                *(
+                    number_cells(column, self.decimal)
+                    for column in new.values()
+                ),
             ]
         )
 
-    def write_lines(self, columns):
+    def write_lines(self, columns: list[pa.Array]) -> None:
         cells = [quoted(column, self.delimiter) for column in columns]
         lines = pc.binary_join_element_wise(
             *cells,
@@ -192,16 +223,16 @@ class CsvWriter:
             null_replacement="",
         )
         lines = pc.binary_join_element_wise(lines, "", self.newline)
-        self.stream.write(text_of(lines))
+        self.stream.write(joined_bytes(lines))
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
 class TabWriter(CsvWriter):
-    """The same with tabs."""
+    """Writer of a CSV file with tabs between the cells."""
 
-    def write_lines(self, columns):
+    def write_lines(self, columns: list[pa.Array]) -> None:
         self.delimiter = "\t"
         super().write_lines(columns)
 
@@ -214,15 +245,15 @@ WRITERS = {
 }
 
 
-def as_cells(column, decimal):
+def number_cells(column: pa.Array, decimal: str) -> pa.Array:
     cells = as_text(column)
     if decimal == "," and pa.types.is_floating(column.type):
         cells = pc.replace_substring(cells, ".", ",")
     return cells
 
 
-def quoted(cells, delimiter):
-    """Puts those in quotes that a reader would take for several."""
+def quoted(cells: pa.Array, delimiter: str) -> pa.Array:
+    """Quotes the cells that hold a quote, a line break or the delimiter."""
     special = pc.match_substring_regex(cells, f'["\r\n{re.escape(delimiter)}]')
     if not pc.any(special).as_py():
         return cells
@@ -232,8 +263,8 @@ def quoted(cells, delimiter):
     )
 
 
-def text_of(lines):
-    """The bytes of all strings of an array, one after the other."""
+def joined_bytes(lines: pa.Array) -> pa.Buffer:
+    """Bytes of all strings of an array, concatenated."""
     _, offsets, text = lines.buffers()
     offsets = np.frombuffer(offsets, "int32")
     first = offsets[lines.offset].item()

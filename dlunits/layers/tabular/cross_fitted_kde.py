@@ -1,51 +1,67 @@
-"""How rare known rows are where a row lies, with folds of them left out."""
+"""Kernel density estimates with cross-fitting."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-NARROW, WIDE = 0.4, 0.5  # kernels, of usual distances to the nearest rows
-LEAST_WIDTH = 1e-3
-ROUNDING = 4e-6  # of |x|^2 + |r|^2, what single precision cannot tell from 0
-FAR = 1e30  # square distance of what fills up the last places of folds
+from dlunits.typing import Array, Config, Shape, Tensor
+
+NARROW, WIDE = 0.4, 0.5  # kernel widths, in typical distances to neighbors
+SMOOTHING = 0.03  # of the ratio of distances that scales narrow kernels
+EPSILON = 1e-3  # added to distances and widths
+ROUNDING = 4e-6  # relative error of squared distances in single precision
+PADDING = 1e30  # square distance of rows that pad a fold
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class CrossFittedKDE(keras.layers.Layer):
-    """Measures how rare known rows are near a row, closely and widely.
+    """Kernel density estimates with cross-fitting.
 
-    The known rows, the *references*, are dealt into folds, and each fold is
-    left out in turn. So a reference can be measured as a new row is, by rows
-    that have not seen it: those outside its own fold.
+    Use it to measure how rare training rows, the *references*, are near a row.
+    The references are split into folds, and each fold is left out in turn, so
+    that a reference is measured like a new row: by references outside of its
+    own fold.
 
-        rarity_f(x) = -log mean over i outside fold f of
+        rarity_f(x) = -log mean over references i outside fold f of
                       exp(-|x - r_i|^2 / (2 h_i^2))
 
-    It is 0 where all references are, and grows with the square of the distance
-    far from them. The kernels' widths `h_i` are
+    It is 0 at a point where all references are, and grows with the square of
+    the distance far from them. There are two, with narrow kernels of widths
+    `h_i` and with wide kernels of one width `H`:
 
-        narrow  0.4 m sqrt(near_i / median of near + 0.03)
-        wide    0.5 M
+        h_i = max(0.4 m sqrt((n_i + 0.03 u + 0.001) / (u + 0.001)) + 0.001,
+                  b_i)
+        H   = max(0.5 M + 0.001, median of b)
+        b_i = sqrt(4e-6) |r_i|
 
     `m` and `M` are the medians over the references of the mean distance to
     the `neighbors` and to the `far_neighbors` nearest ones outside their own
-    fold, and `near_i` is the mean distance to the `neighbors` nearest ones in
-    it: no width depends on rows of the fold left out but through the medians.
-    By the law of the square root narrow kernels are wider where rows are rare,
-    so that they find what stands out of a dense region, too; wide ones find
-    rows far from the bulk of the references.
+    fold. `n_i` is the mean distance of reference i to the `neighbors` nearest
+    ones in its own fold, and `u` is the median of all `n_i`. So a width
+    depends on the fold that is left out only through the medians. By the
+    square-root law, narrow kernels are wider where references are rare, so
+    that rows just outside a dense region are found too. Wide kernels find
+    rows that are far from the bulk of the references.
+
+    `b_i` is the distance that single precision cannot tell from 0. Squared
+    distances are
+
+        |x - r|^2 = max((1 - 4e-6) (|x|^2 + |r|^2) - 2 x'r, 0)
 
     Reference: Abramson, 1982, "On bandwidth variation in kernel estimates - a
     square root law", https://doi.org/10.1214/aos/1176345986.
 
     Args:
-        num_references: Integer, how many there will be.
-        neighbors: Integer. No more are taken than there are.
-        far_neighbors: Integer of at least `neighbors`.
-        num_folds: Integer: 1, and nothing is left out but what is measured,
-            or at least 2.
+        num_references: Number of references.
+        neighbors: Number of nearest references that set the narrow widths.
+            No more are used than there are.
+        far_neighbors: Number of nearest references that set the wide width,
+            at least `neighbors`.
+        num_folds: Number of folds, at least 2; or 1, for which no reference
+            is left out.
 
     Input shape: `(batch, features)`.
 
@@ -54,11 +70,11 @@ class CrossFittedKDE(keras.layers.Layer):
 
     Raises:
         ValueError: If a number is out of range, or there are fewer than two
-            references a fold.
+            references in a fold.
 
-    Example, two references, each the other's neighbor, 2 away: the narrow
-    kernels are 0.8 and the wide ones 1 wide; log((1 + exp(-2^2 / 2)) / 2) is
-    -0.57:
+    Example, two references, 2 apart: the narrow kernels are
+    0.4 * 2 * sqrt(1.03) = 0.81 wide and the wide ones 1; log((1 +
+    exp(-2^2 / 2)) / 2) is -0.57:
 
     >>> layer = CrossFittedKDE(2, num_folds=1)
     >>> layer.adapt(np.array([[0.0], [2.0]]))
@@ -68,27 +84,27 @@ class CrossFittedKDE(keras.layers.Layer):
 
     def __init__(
         self,
-        num_references,
-        neighbors=5,
-        far_neighbors=40,
-        num_folds=5,
-        **kwargs,
-    ):
+        num_references: int,
+        neighbors: int = 5,
+        far_neighbors: int = 40,
+        num_folds: int = 5,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
-        check_neighborhood(neighbors, far_neighbors, num_folds)
+        check_neighbors(neighbors, far_neighbors, num_folds)
         if num_references < 2 * num_folds:
             raise ValueError(
-                "There must be at least two references a fold. Received: "
+                "There must be at least two references in a fold. Received: "
                 f"{num_references=}, {num_folds=}"
             )
         self.num_references = num_references
         self.neighbors = neighbors
         self.far_neighbors = far_neighbors
         self.num_folds = num_folds
-        self.rows_a_fold = math.ceil(num_references / num_folds)
+        self.fold_size = math.ceil(num_references / num_folds)
 
-    def build(self, input_shape):
-        def weight(name, *shape):
+    def build(self, input_shape: Shape) -> None:
+        def weight(name: str, *shape: int | None) -> Any:
             return self.add_weight(
                 name=name,
                 shape=shape,
@@ -98,15 +114,20 @@ class CrossFittedKDE(keras.layers.Layer):
                 autocast=False,
             )
 
-        places = (self.num_folds, self.rows_a_fold)
-        self.references = weight("references", *places, input_shape[-1])
-        self.narrow_widths = weight("narrow_widths", *places)
+        sizes = (self.num_folds, self.fold_size)
+        self.references = weight("references", *sizes, input_shape[-1])
+        self.narrow_widths = weight("narrow_widths", *sizes)
         self.wide_width = weight("wide_width")
 
-    def adapt(self, references):
-        """Takes the rows `(num_references, features)` as the references.
+    def adapt(self, references: Array) -> None:
+        """Sets the references and the widths of their kernels.
 
-        Row i belongs to fold `i % num_folds`.
+        Args:
+            references: Array `(num_references, features)`. Row i belongs to
+                fold `i % num_folds`.
+
+        Raises:
+            ValueError: If there are more or fewer rows.
         """
         references = np.asarray(references, "float32")
         if len(references) != self.num_references:
@@ -121,40 +142,37 @@ class CrossFittedKDE(keras.layers.Layer):
         self.narrow_widths.assign(self.by_fold(narrow))
         self.wide_width.assign(wide)
 
-    def widths(self, references):
-        """(references, features) -> narrow (references,) and wide ()"""
-        near, own, far_neighbors = (
-            np.empty(self.num_references) for _ in range(3)
-        )
+    def widths(self, references: Array) -> tuple[Array, Array]:
+        """(references, features) -> h (references,) and H ()"""
+        near, own, far = (np.empty(self.num_references) for _ in range(3))
         folds = np.arange(self.num_references) % self.num_folds
         for fold in range(self.num_folds):
             inside = references[folds == fold]
-            within = distances_in_order(inside, inside)[:, 1:]  # not to itself
+            within = sorted_distances(inside, inside)[:, 1:]  # not to itself
             across = within
             if self.num_folds > 1:
-                across = distances_in_order(inside, references[folds != fold])
+                outside = references[folds != fold]
+                across = sorted_distances(inside, outside)
             own[folds == fold] = within[:, : self.neighbors].mean(axis=1)
             near[folds == fold] = across[:, : self.neighbors].mean(axis=1)
-            far_neighbors[folds == fold] = across[:, : self.far_neighbors].mean(
-                axis=1
-            )
-        usual = np.median(own)
-        rare = (own + 0.03 * usual + LEAST_WIDTH) / (usual + LEAST_WIDTH)
-        narrow = NARROW * np.median(near) * np.sqrt(rare) + LEAST_WIDTH
-        wide = WIDE * np.median(far_neighbors) + LEAST_WIDTH
-        blurred = np.sqrt(ROUNDING) * np.linalg.norm(references, axis=1)
-        return np.maximum(narrow, blurred), max(wide, np.median(blurred))
+            far[folds == fold] = across[:, : self.far_neighbors].mean(axis=1)
+        u = np.median(own)
+        ratio = (own + SMOOTHING * u + EPSILON) / (u + EPSILON)
+        narrow = NARROW * np.median(near) * np.sqrt(ratio) + EPSILON
+        wide = WIDE * np.median(far) + EPSILON
+        least = np.sqrt(ROUNDING) * np.linalg.norm(references, axis=1)
+        return np.maximum(narrow, least), max(wide, np.median(least))
 
-    def by_fold(self, values):
-        """(references, ...) -> (folds, rows_a_fold, ...), the last repeated"""
-        numbers = np.arange(self.num_folds * self.rows_a_fold)
+    def by_fold(self, values: Array) -> Array:
+        """(references, ...) -> (folds, fold_size, ...), padded with the last"""
+        numbers = np.arange(self.num_folds * self.fold_size)
         numbers = np.minimum(numbers, self.num_references - 1)
         values = values[numbers]
-        shape = (self.rows_a_fold, self.num_folds, *values.shape[1:])
+        shape = (self.fold_size, self.num_folds, *values.shape[1:])
         return np.swapaxes(values.reshape(shape), 0, 1)
 
-    def square_distances(self, x):
-        """(batch, features) -> (batch, folds, rows_a_fold)"""
+    def square_distances(self, x: Tensor) -> Tensor:
+        """(batch, features) -> (batch, folds, fold_size)"""
         references = ops.reshape(self.references, (-1, x.shape[-1]))
         own, others = (
             (1 - ROUNDING) * ops.sum(ops.square(rows), axis=-1)
@@ -162,22 +180,22 @@ class CrossFittedKDE(keras.layers.Layer):
         )
         products = ops.matmul(x, ops.transpose(references))
         squares = ops.maximum(own[:, None] + others - 2 * products, 0)
-        shape = (-1, self.num_folds, self.rows_a_fold)
+        shape = (-1, self.num_folds, self.fold_size)
         return ops.reshape(squares, shape)
 
-    def is_reference(self):
-        """(folds, rows_a_fold), False for what fills up the last places."""
-        numbers = np.arange(self.num_folds * self.rows_a_fold)
-        numbers = numbers.reshape(self.rows_a_fold, self.num_folds).T
+    def is_reference(self) -> Array:
+        """(folds, fold_size), false for padding"""
+        numbers = np.arange(self.num_folds * self.fold_size)
+        numbers = numbers.reshape(self.fold_size, self.num_folds).T
         return numbers < self.num_references
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         squares = self.square_distances(ops.cast(x, "float32"))
         narrow = -0.5 / ops.square(self.narrow_widths)
         wide = -0.5 / ops.square(self.wide_width)
-        there = self.is_reference()
-        if not there.all():
-            squares = ops.where(there, squares, FAR)
+        is_reference = self.is_reference()
+        if not is_reference.all():
+            squares = ops.where(is_reference, squares, PADDING)
         of_folds = ops.stack(
             [ops.logsumexp(squares * f, axis=-1) for f in (narrow, wide)],
             axis=-1,
@@ -185,36 +203,45 @@ class CrossFittedKDE(keras.layers.Layer):
         outside = 1 - np.eye(self.num_folds)
         if self.num_folds == 1:
             outside = np.ones((1, 1))
-        left_out = np.where(outside, 0, -FAR).astype("float32")
+        left_out = np.where(outside, 0, -PADDING).astype("float32")
         total = ops.logsumexp(
             of_folds[:, None] + left_out[..., None], axis=2
         )  # over the other folds
-        count = outside @ there.sum(axis=1)
+        count = outside @ is_reference.sum(axis=1)
         rarity = np.log(count)[:, None].astype("float32") - total
         return ops.cast(rarity, self.compute_dtype)
 
-    def typical(self, x):
-        """What references near each row have, `(batch, features)`.
+    def typical(self, x: Tensor) -> Tensor:
+        """Weighted mean of the references near each row.
 
-            mean of r_i, weighted by exp(-|x - r_i|^2 / (2 (M^2/4 + d^2)))
+            typical(x) = mean of r_i, weighted by
+                         exp(-|x - r_i|^2 / (2 (H^2 + d^2)))
 
-        `d` is the distance to the nearest reference, so that far from all of
-        them the mean is over many, not that of the one that is nearest.
+        `d` is the distance to the nearest reference. So far from all of them
+        it is the mean of many, not the nearest one.
+
+        Args:
+            x: Tensor `(batch, features)`.
+
+        Returns:
+            Tensor `(batch, features)`.
         """
         squares = self.square_distances(x)
         width = ops.square(self.wide_width) + ops.min(
             squares, axis=(1, 2), keepdims=True
         )
-        logits = ops.where(self.is_reference(), -0.5 * squares / width, -FAR)
-        count = self.num_folds * self.rows_a_fold
+        logits = ops.where(
+            self.is_reference(), -0.5 * squares / width, -PADDING
+        )
+        count = self.num_folds * self.fold_size
         weights = ops.softmax(ops.reshape(logits, (-1, count)))
         references = ops.reshape(self.references, (count, x.shape[-1]))
         return ops.matmul(weights, references)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.num_folds, 2)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "num_references": self.num_references,
@@ -224,8 +251,8 @@ class CrossFittedKDE(keras.layers.Layer):
         }
 
 
-def distances_in_order(rows, others):
-    """(n, features) and (m, features) -> (n, m), each row from the least"""
+def sorted_distances(rows: Array, others: Array) -> Array:
+    """(n, features) and (m, features) -> (n, m), each row in rising order"""
     own, each = (
         (1 - ROUNDING) * np.square(some).sum(axis=1) for some in (rows, others)
     )
@@ -233,7 +260,7 @@ def distances_in_order(rows, others):
     return np.sort(np.sqrt(np.maximum(squares, 0)), axis=1)
 
 
-def check_neighborhood(neighbors, far_neighbors, num_folds):
+def check_neighbors(neighbors: int, far_neighbors: int, num_folds: int) -> None:
     if not 1 <= neighbors <= far_neighbors or num_folds < 1:
         raise ValueError(
             "Expected 1 <= neighbors <= far_neighbors and num_folds >= 1. "

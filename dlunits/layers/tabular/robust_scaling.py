@@ -1,14 +1,17 @@
-"""Centers and spreads of columns, from the rows that are known.
+"""Robust centers and spreads of the columns of a table.
 
-Each function takes `(rows, columns)` and gives center and spread, twice
-`(columns,)`, by which `(raw - center) / spread` is of spread about 1.
+Each function takes an array `(rows, columns)` and returns center and spread,
+both `(columns,)`, with which `(raw - center) / spread` has a spread of about 1.
 """
 
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
 
-TAIL = 0.05  # share of rows at each end of a column that are pulled in
+from dlunits.typing import Array
+
+TAIL = 0.05  # share of rows at each end of a column that are clipped
 
 # For z standard normal, c its quantile of 1 - TAIL and phi its density,
 # E min(max(z, -c), c)^2 = (1 - 2 TAIL) - 2 c phi(c) + 2 TAIL c^2 = 0.831.
@@ -18,22 +21,23 @@ WIDEN = (
     1 - 2 * TAIL - 2 * END * NormalDist().pdf(END) + 2 * TAIL * END**2
 ) ** -0.5
 
-LEAST = 0.1  # spread of what lies in -1 ... 1: that of 1 in 100 rows, about
+MIN_SPREAD = 0.1  # of values in [-1, 1]: about that of 1 in 100 rows
 
-# Spreads of which one over them is a number too, as chips take it that round
-# to 0 what is smaller.
-FINEST = np.finfo("float32").tiny
-WIDEST = 1 / FINEST
+# Range of spreads whose reciprocal is finite, on hardware that rounds
+# subnormal numbers to 0.
+SMALLEST = np.finfo("float32").tiny
+LARGEST = 1 / SMALLEST
 
 
-def scale_of_numbers(numbers):
-    """Median, and the standard deviation less what a few outliers add.
+def scale_numbers(numbers: Array) -> tuple[Array, Array]:
+    """Median, and a standard deviation that outliers hardly affect.
 
-    NaN is missing. Of a column where most rows are equal the spread is the
-    plain standard deviation, where all are, 1.
+    NaN is missing. The spread is 1.097 times the standard deviation after
+    the lowest and highest 5 % are clipped to the others. Where most rows are
+    equal it is the standard deviation without clipping, where all are, 1.
 
     >>> outlier = np.array([[-1.0], [1.0]] * 50 + [[1e30]])
-    >>> center, spread = scale_of_numbers(outlier)
+    >>> center, spread = scale_numbers(outlier)
     >>> center.item(), round(spread.item(), 3)  # 1.097 * 1
     (1.0, 1.097)
     """
@@ -43,18 +47,18 @@ def scale_of_numbers(numbers):
         quantile(columns, count, share) for share in (TAIL, 0.5, 1 - TAIL)
     )
     columns -= center  # exactly 0 of equal values, and so is their deviation
-    _, plain = mean_and_deviation(columns)
-    _, pulled_in = mean_and_deviation(
+    _, unclipped = mean_and_deviation(columns)
+    _, clipped = mean_and_deviation(
         np.clip(columns, low - center, high - center)
     )
     spread = np.ones_like(center)
-    for deviation in (plain, WIDEN * pulled_in):
-        spread = np.where(deviation >= FINEST, deviation, spread)
-    return center[:, 0], np.minimum(spread, WIDEST)[:, 0]
+    for deviation in (unclipped, WIDEN * clipped):
+        spread = np.where(deviation >= SMALLEST, deviation, spread)
+    return center[:, 0], np.minimum(spread, LARGEST)[:, 0]
 
 
-def quantile(columns, count, share):
-    """Of sorted columns, linear between rows; 0 of one without values."""
+def quantile(columns: Array, count: Array, share: float) -> Array:
+    """Quantile of sorted columns, linear between rows; 0 without values."""
     place = share * np.maximum(count - 1, 0)
     below, above = np.floor(place).astype(int), np.ceil(place).astype(int)
     low = np.take_along_axis(columns, below, axis=1)
@@ -62,30 +66,32 @@ def quantile(columns, count, share):
     return np.nan_to_num(low + (place - below) * (high - low))
 
 
-def mean_and_deviation(columns):
-    """Of the values that are not missing; 0 of a column without values."""
+def mean_and_deviation(columns: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation without missing values; 0 if all are."""
     count = np.maximum(np.sum(~np.isnan(columns), axis=1, keepdims=True), 1)
     mean = np.nansum(columns, axis=1, keepdims=True) / count
     squares = np.nansum((columns - mean) ** 2, axis=1, keepdims=True)
     return mean, np.sqrt(squares / count)
 
 
-def scale_of_bounded(raw):
-    """Mean and standard deviation of sines, or of zeros and ones."""
+def scale_bounded(raw: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation, at least 0.1, of values in [-1, 1]."""
     mean, deviation = mean_and_deviation(raw.T.astype("float64"))
-    return mean[:, 0], np.maximum(deviation, LEAST)[:, 0]
+    return mean[:, 0], np.maximum(deviation, MIN_SPREAD)[:, 0]
 
 
-def scale_of_categories(one_hot, widths):
+def scale_categories(
+    one_hot: Array, widths: Sequence[int]
+) -> tuple[Array, Array]:
     """Shares of values, and the root of the sum of their variances.
 
-    Each category has as many columns as `widths` says, one for each value.
+    `widths` are the numbers of one-hot columns of the categories.
 
-    >>> share, root = scale_of_categories(np.eye(3)[[1, 1, 2, 2]], [3])
+    >>> share, root = scale_categories(np.eye(3)[[1, 1, 2, 2]], [3])
     >>> share.tolist(), (root**2).round(3).tolist()  # 2 * 0.5 * (1 - 0.5)
     ([0.0, 0.5, 0.5], [0.5, 0.5, 0.5])
     """
     share = np.mean(one_hot, axis=0, dtype="float64")
     starts = np.cumsum((0, *widths))[:-1]
     root = np.sqrt(np.add.reduceat(share * (1 - share), starts))
-    return share, np.repeat(np.maximum(root, LEAST), np.array(widths, int))
+    return share, np.repeat(np.maximum(root, MIN_SPREAD), np.array(widths, int))

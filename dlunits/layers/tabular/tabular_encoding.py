@@ -1,86 +1,93 @@
-"""Columns of a table as features of spread about 1."""
+"""Encoding of table columns as features with unit spread."""
 
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from dlunits.layers.tabular.robust_scaling import (
-    scale_of_bounded,
-    scale_of_categories,
-    scale_of_numbers,
+    scale_bounded,
+    scale_categories,
+    scale_numbers,
 )
+from dlunits.typing import Array, Config, Tensor
 
-LIMIT = 30.0  # features lie in -LIMIT ... LIMIT: further off is as strange
-NEVER_MISSING = 10.0  # feature of a value missing where none ever was
+LIMIT = 30.0  # features are clipped to [-LIMIT, LIMIT]
+NEVER_MISSING = 10.0  # feature of a missing value where none was missing
 DAY, WEEK = 86_400.0, 604_800.0  # seconds
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class TabularEncoding(keras.layers.Layer):
-    """Scales numbers, spells out categories, and says what is missing.
+    """Encodes numbers, timestamps and categories as features of unit spread.
 
-    Use it before models that measure how strange the rows of a table are:
-    each column then counts about as much as another, however its unit, and
-    outliers in the rows it is adapted to hardly matter.
+    Use it before models that detect anomalies in the rows of a table: each
+    column has about the same weight, whatever its unit, and outliers in the
+    training rows have little effect.
 
         feature = max(-30, min(30, (raw - center) / spread))
 
         number x    raw     x
                     center  median of the column
                     spread  1.097 * standard deviation of the column after its
-                            lowest and highest 5 % were pulled in to the rest
-        gap         raw     1 if a number is missing, else 0
+                            lowest and highest 5 % are clipped to the others
+        missing     raw     1 if a number is missing, else 0
+        indicator   center, spread  mean, standard deviation
         timestamp t    raw     sin and cos of 2 pi t / day and of 2 pi t / week
                     center, spread  mean, standard deviation
-        category    raw     1 for the value that a row has, else 0; the first
-                            of these features stands for an unknown value
+        category    raw     one-hot: 1 for the value of the row, else 0; the
+                            first of these features is for an unknown value
                     center  share of the rows that have the value
                     spread  sqrt(sum over values of share * (1 - share))
 
-    The variances of a category's features add up to 1, as if it were one
-    number. The spread of a number is the plain standard deviation where most
-    rows are equal, and 1 where all are; all other spreads are at least 0.1.
+    The variances of a category's features add up to 1, the variance of one
+    number. The spread of a number is the standard deviation without clipping
+    where most rows are equal, and 1 where all are; all other spreads are at
+    least 0.1.
 
-    A missing number gives 0 in columns with gaps, which have a feature that
-    says so, and 10 in the others, where none was missing. A missing timestamp
-    gives 0 four times; a missing category may have a value of its own.
+    The feature of a missing number is 0 in a column with a missing indicator,
+    and 10 in a column without. The features of a missing timestamp are 0. A
+    missing category may have an id of its own.
 
     Before `adapt` all centers are 0 and spreads 1. Whatever the `dtype`, the
     arithmetic is in single precision, in which the features of 1e30 are 30.
 
     Args:
-        num_numbers: Integer, columns of numbers or booleans.
-        num_timestamps: Integer, columns of points in time.
-        vocabulary_sizes: For each column of categories, how many values it
-            has beside unknown.
-        gaps: Indices of the columns of numbers that may lack values.
+        num_numbers: Number of columns of numbers or booleans.
+        num_timestamps: Number of columns of timestamps.
+        vocabulary_sizes: Size of the vocabulary of each category column,
+            without the unknown value.
+        missing_indicators: Indices of the columns of numbers that get a
+            missing indicator.
 
-    Input shape: Dict, of which keys without columns may be left out; a tensor
-    alone is taken for the numbers:
+    Input shape: Dict. A key without columns may be left out. A single tensor
+    is taken for the numbers.
 
         numbers: `(batch, num_numbers)`, NaN where missing.
         timestamps: `(batch, num_timestamps)`, seconds since a Monday's
             midnight, NaN where missing.
-        codes: `(batch, len(vocabulary_sizes))`, integers: from 1 to the size
-            of the vocabulary, all others for unknown.
+        category_ids: `(batch, len(vocabulary_sizes))`, integers from 1 to
+            the size of the vocabulary; all others are unknown values.
 
-    Output shape: `(batch, num_features)`: numbers, gaps, timestamps,
-        categories.
+    Output shape: `(batch, num_features)`: numbers, missing indicators,
+        timestamps, categories.
 
     Attributes:
-        num_features: Integer.
-        owners: For every feature the index of its column; columns count on
-            from numbers through timestamps to categories.
+        num_features: Number of features.
+        column_of_feature: Index of the column of each feature. Columns are
+            counted from numbers through timestamps to categories.
 
     Raises:
-        ValueError: If there are no columns or the input has others.
+        ValueError: If there are no columns, or the columns of the input do
+            not match.
 
-    Example, a column that holds 7 or nothing, so that its spread is 1; half of
+    Example, a column that is 7 or missing, so that its spread is 1; half of
     it is missing, sqrt(0.5 * 0.5) = 0.5:
 
-    >>> layer = TabularEncoding(1, gaps=(0,))
+    >>> layer = TabularEncoding(1, missing_indicators=(0,))
     >>> layer.adapt({"numbers": np.array([[7.0], [np.nan]])})
     >>> features = layer({"numbers": np.array([[9.0], [np.nan]])})
     >>> ops.convert_to_numpy(features).tolist()
@@ -89,51 +96,52 @@ class TabularEncoding(keras.layers.Layer):
 
     def __init__(
         self,
-        num_numbers,
-        num_timestamps=0,
-        vocabulary_sizes=(),
-        gaps=(),
-        **kwargs,
-    ):
+        num_numbers: int,
+        num_timestamps: int = 0,
+        vocabulary_sizes: Iterable[int] = (),
+        missing_indicators: Iterable[int] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.num_numbers = num_numbers
         self.num_timestamps = num_timestamps
         self.vocabulary_sizes = tuple(vocabulary_sizes)
-        self.gaps = tuple(gaps)
+        self.missing_indicators = tuple(missing_indicators)
         counts = (num_numbers, num_timestamps, len(self.vocabulary_sizes))
         if min(*counts, *self.vocabulary_sizes) < 0 or not any(counts):
             raise ValueError(
-                "There must be columns, and no number of columns or values "
-                "may be negative. Received: "
+                "There must be at least one column, and no size may be "
+                "negative. Received: "
                 f"{num_numbers=}, {num_timestamps=}, "
                 f"vocabulary_sizes={self.vocabulary_sizes}"
             )
-        if not set(self.gaps) <= set(range(num_numbers)) or len(
-            set(self.gaps)
-        ) < len(self.gaps):
+        if not set(self.missing_indicators) <= set(range(num_numbers)) or len(
+            set(self.missing_indicators)
+        ) < len(self.missing_indicators):
             raise ValueError(
-                "`gaps` must hold different indices of columns of numbers, "
-                f"from 0 to {num_numbers - 1}. Received: gaps={self.gaps}"
+                "`missing_indicators` must hold different indices of columns "
+                f"of numbers, from 0 to {num_numbers - 1}. Received: "
+                f"missing_indicators={self.missing_indicators}"
             )
-        self.counts = dict(
-            zip(("numbers", "timestamps", "codes"), counts, strict=True)
+        self.num_columns = dict(
+            zip(("numbers", "timestamps", "category_ids"), counts, strict=True)
         )
         columns = range(num_numbers, sum(counts))
         self.widths = tuple(1 + size for size in self.vocabulary_sizes)
-        self.owners = (
+        self.column_of_feature = (
             *range(num_numbers),
-            *self.gaps,
+            *self.missing_indicators,
             *np.repeat(columns, (4,) * num_timestamps + self.widths).tolist(),
         )
-        never = sorted(set(range(num_numbers)) - set(self.gaps))
+        never = sorted(set(range(num_numbers)) - set(self.missing_indicators))
         self.if_missing = np.zeros(self.num_features, "float32")
         self.if_missing[never] = NEVER_MISSING
 
     @property
-    def num_features(self):
-        return len(self.owners)
+    def num_features(self) -> int:
+        return len(self.column_of_feature)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.check(input_shape)
         self.center, self.spread = (
             self.add_weight(
@@ -147,10 +155,10 @@ class TabularEncoding(keras.layers.Layer):
             for name, initializer in (("center", "zeros"), ("spread", "ones"))
         )
 
-    def check(self, input_shape):
+    def check(self, input_shape: Any) -> None:
         if not isinstance(input_shape, dict):
             input_shape = {"numbers": input_shape}
-        for key, count in self.counts.items():
+        for key, count in self.num_columns.items():
             shape = input_shape.get(key, (None, 0))
             if len(shape) != 2 or shape[1] != count:
                 raise ValueError(
@@ -158,15 +166,15 @@ class TabularEncoding(keras.layers.Layer):
                     f"{input_shape=}"
                 )
 
-    def adapt(self, inputs):
-        """Takes centers and spreads from known rows.
+    def adapt(self, inputs: Array | Mapping[str, Array]) -> None:
+        """Computes centers and spreads of training rows.
 
         Args:
-            inputs: Dict of arrays, as the layer's input.
+            inputs: Dict of arrays, an input of the layer.
 
         Raises:
             ValueError: If a number is infinite, there is no row, or the
-                columns are others than the layer's.
+                columns do not match.
         """
         if not isinstance(inputs, dict):
             inputs = {"numbers": inputs}
@@ -176,7 +184,9 @@ class TabularEncoding(keras.layers.Layer):
         with np.errstate(over="ignore"):  # 1e300 becomes infinite
             raw = ops.convert_to_numpy(self.raw_features(inputs))
         if not len(raw):
-            raise ValueError(f"There must be a row. Received: {shapes=}")
+            raise ValueError(
+                f"There must be at least one row. Received: {shapes=}"
+            )
         if np.isinf(raw).any():
             row, column = np.argwhere(np.isinf(raw))[0].tolist()
             raise ValueError(
@@ -185,11 +195,11 @@ class TabularEncoding(keras.layers.Layer):
                 f"{row}, both counted from 0"
             )
         places = [self.num_numbers, self.num_features - sum(self.widths)]
-        numbers, bounded, hot = np.split(raw, places, axis=1)
+        numbers, bounded, one_hot = np.split(raw, places, axis=1)
         scales = (
-            scale_of_numbers(numbers),
-            scale_of_bounded(bounded),
-            scale_of_categories(hot, self.widths),
+            scale_numbers(numbers),
+            scale_bounded(bounded),
+            scale_categories(one_hot, self.widths),
         )
         if not self.built:
             self.build(shapes)
@@ -197,7 +207,7 @@ class TabularEncoding(keras.layers.Layer):
         self.center.assign(np.concatenate(center).astype("float32"))
         self.spread.assign(np.concatenate(spread).astype("float32"))
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if not isinstance(inputs, dict):
             inputs = {"numbers": inputs}
         raw = self.raw_features(inputs)
@@ -206,76 +216,80 @@ class TabularEncoding(keras.layers.Layer):
         features = ops.clip(features, -LIMIT, LIMIT)
         return ops.cast(features, self.compute_dtype)
 
-    def raw_features(self, inputs):
+    def raw_features(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Dict of columns -> (batch, num_features), NaN where missing"""
         raw = []
         if self.num_numbers:
             numbers = ops.cast(inputs["numbers"], "float32")
-            gaps = ops.take(numbers, np.array(self.gaps, "int32"), axis=1)
-            raw += [numbers, ops.cast(ops.isnan(gaps), "float32")]
+            with_indicator = ops.take(
+                numbers, np.array(self.missing_indicators, "int32"), axis=1
+            )
+            raw += [numbers, ops.cast(ops.isnan(with_indicator), "float32")]
         if self.num_timestamps:
-            raw.append(waves(ops.cast(inputs["timestamps"], "float32")))
+            raw.append(encode_waves(ops.cast(inputs["timestamps"], "float32")))
         if self.vocabulary_sizes:
-            codes = ops.cast(inputs["codes"], "int32")
-            raw.append(one_hot(codes, self.widths))
+            ids = ops.cast(inputs["category_ids"], "int32")
+            raw.append(encode_one_hot(ids, self.widths))
         return ops.concatenate(raw, axis=1)
 
-    def decode(self, features):
-        """Puts features, of a reconstruction for example, into columns' units.
+    def decode(self, features: Tensor) -> dict[str, Tensor]:
+        """Converts features, of a reconstruction for example, to columns.
 
-        What was encoded comes back to rounding, but numbers more than 30
-        spreads off come back as if they were 30 off, and missing values as
-        the column's middle, or, where none may be missing, 10 spreads off.
+        It inverts the encoding up to rounding, except that numbers more than
+        30 spreads from the center come back as 30 spreads from it, and
+        missing values as the center, or 10 spreads from it in a column
+        without a missing indicator.
 
         Args:
             features: Tensor `(batch, num_features)`.
 
         Returns:
-            Dict as the layer's input, without keys that have no columns. The
-            day of a timestamp is the one that fits best with both of its waves;
-            its code is a category's most probable value, 0 for unknown.
+            Dict in the form of the input, without keys that have no columns.
+            The day of a timestamp is the one that fits both of its waves
+            best; a category has the id of the largest one-hot feature, 0 for
+            unknown.
         """
         raw = ops.cast(features, "float32") * self.spread + self.center
         columns = {}
         if self.num_numbers:
             columns["numbers"] = raw[:, : self.num_numbers]
-        start = self.num_numbers + len(self.gaps)
+        start = self.num_numbers + len(self.missing_indicators)
         if self.num_timestamps:
             end = start + 4 * self.num_timestamps
-            columns["timestamps"] = timestamps_of_waves(raw[:, start:end])
+            columns["timestamps"] = decode_waves(raw[:, start:end])
             start = end
-        codes = []
+        ids = []
         for width in self.widths:
-            codes.append(ops.argmax(raw[:, start : start + width], axis=1))
+            ids.append(ops.argmax(raw[:, start : start + width], axis=1))
             start += width
-        if codes:
-            columns["codes"] = ops.stack(codes, axis=1)
+        if ids:
+            columns["category_ids"] = ops.stack(ids, axis=1)
         return columns
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, int]:
         if isinstance(input_shape, dict):
-            key = next(key for key, count in self.counts.items() if count)
+            key = next(key for key, count in self.num_columns.items() if count)
             input_shape = input_shape[key]
         return (input_shape[0], self.num_features)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "num_numbers": self.num_numbers,
             "num_timestamps": self.num_timestamps,
             "vocabulary_sizes": self.vocabulary_sizes,
-            "gaps": self.gaps,
+            "missing_indicators": self.missing_indicators,
         }
 
 
-def waves(timestamps):
+def encode_waves(timestamps: Tensor) -> Tensor:
     """Seconds in the week (batch, m) -> (batch, 4 m)"""
     day, week = (ops.multiply(timestamps, math.tau / t) for t in (DAY, WEEK))
     waves = [ops.sin(day), ops.cos(day), ops.sin(week), ops.cos(week)]
     return ops.reshape(ops.stack(waves, axis=-1), (-1, 4 * timestamps.shape[1]))
 
 
-def timestamps_of_waves(waves):
+def decode_waves(waves: Tensor) -> Tensor:
     """(batch, 4 m) -> seconds in the week (batch, m)"""
     waves = ops.reshape(waves, (-1, waves.shape[1] // 4, 4))
     day = ops.arctan2(waves[..., 0], waves[..., 1]) * (DAY / math.tau)
@@ -283,10 +297,10 @@ def timestamps_of_waves(waves):
     return ops.mod(day + DAY * ops.round((week - day) / DAY), WEEK)
 
 
-def one_hot(codes, widths):
+def encode_one_hot(ids: Tensor, widths: tuple[int, ...]) -> Tensor:
     """(batch, categories) -> (batch, values of all, 0 of each for unknown)"""
-    known = ops.logical_and(codes > 0, codes < np.array(widths, "int32"))
+    known = ops.logical_and(ids > 0, ids < np.array(widths, "int32"))
     category = np.repeat(np.arange(len(widths)), widths)
-    codes = ops.take(ops.where(known, codes, 0), category, axis=1)
+    ids = ops.take(ops.where(known, ids, 0), category, axis=1)
     value = np.concatenate([np.arange(width) for width in widths])
-    return ops.cast(ops.equal(codes, value.astype("int32")), "float32")
+    return ops.cast(ops.equal(ids, value.astype("int32")), "float32")

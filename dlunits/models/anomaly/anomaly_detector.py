@@ -1,79 +1,90 @@
-"""A detector of rows that are unlike the normal ones."""
+"""Detector of anomalous rows in tables."""
 
-import functools
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from dlunits.columns.table_chunks import Table
 from dlunits.layers import ConformalPValue
-from dlunits.layers.tabular.cross_fitted_kde import check_neighborhood
+from dlunits.layers.tabular.cross_fitted_kde import check_neighbors
 from dlunits.models.anomaly.anomaly_score import (
     AnomalyScore,
-    farthest_from_neighborhood,
     in_batches,
-    number_of,
+    is_isolated,
+    num_rows,
     own_fold,
-    rows_of,
+    take_rows,
 )
-from dlunits.models.anomaly.autoencoder_ensemble import check_kind
+from dlunits.models.anomaly.autoencoder_ensemble import check_autoencoder
 from dlunits.models.anomaly.column_attribution import ColumnAttribution
+from dlunits.models.anomaly.row_explanation import explain_rows
 from dlunits.models.anomaly.table_schema import TableSchema
-from dlunits.models.anomaly.value_formatting import explanation
+from dlunits.typing import Array, Config, Path, Tensor
 
-# The most rows that are learnt from, compared with, and calibrated by.
-MOST_LEARNT, MOST_REFERENCES, MOST_CALIBRATED = 100_000, 2_000, 20_000
-LEAST_ROWS = 20
+MAX_TRAINING_ROWS = 100_000
+MAX_REFERENCES = 2_000  # rows that the densities are estimated from
+MAX_CALIBRATION_ROWS = 20_000
+MIN_ROWS = 20
 
-# With one fold: rows up to here are learnt from, up to there they set what is
-# usual, and the rest calibrates.
-LEARNING_SETTING = 0.6, 0.75
+# With one fold: rows before the first share train, those up to the second
+# scale the score, and the others calibrate.
+ONE_FOLD_SPLIT = 0.6, 0.75
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
-class AnomalyDetector(keras.Model):
-    """Learns normal rows of a table, and says of others how unlike they are.
+class AnomalyDetector:
+    """Detector of anomalous rows, fitted to the normal rows of a table.
 
-    A row is scored by `dlunits.models.anomaly.anomaly_score.AnomalyScore`: by
-    how rare known rows are close to it and near it, and by how well
-    autoencoders draw it from a short code. Nothing is judged by what has seen
-    it: the rows are dealt into folds, and for each fold there is a score learnt
-    from the others; a known row has the score of its own fold, a new one the
-    mean of all. So its p-value is honest, the share of normal rows that are at
-    least as strange, see `dlunits.layers.ConformalPValue`, and a row is called
-    anomalous if that is at most the false-alarm rate one is ready to bear.
+    The score of a row is `dlunits.models.anomaly.anomaly_score.AnomalyScore`:
+    a soft maximum of kernel density estimates and the reconstruction error of
+    autoencoders. It is cross-fitted: the training rows are split into folds,
+    and for each fold a score is fitted to the other ones. A training row has
+    the score of its own fold, a new row the mean over all. Hence the p-value
+    is conformal, see `dlunits.layers.ConformalPValue`: it is the share of
+    normal rows with at least the score of the row, and a row is anomalous if
+    it is at most the false-alarm rate.
+
+    The detector is an estimator in the style of scikit-learn: it takes tables
+    and returns NumPy arrays. `model`, a `keras.Model`, holds its layers.
 
     Args:
-        kind: `"plain"`, `"denoising"`, `"sparse"`, `"contractive"` or
-            `"variational"`, the autoencoders.
-        hidden_units: Positive integer, units of their hidden layers.
-        latent_dim: Positive integer, numbers in their codes.
-        num_folds: Integer. With 1, rows are kept aside, 15 % to set what is
-            usual and 25 % to calibrate by, and the false-alarm rate is
-            guaranteed, but for what the columns' lists of values and gaps
-            tell; with 3 or more, all rows are learnt from, and it holds
-            nearly.
-        neighbors: Positive integer, rows that are near.
-        far_neighbors: Integer of at least `neighbors`.
-        contamination: Number in [0, 0.5), share of the rows to learn from
-            that are feared to be anomalies: the ones farthest from the
-                far_neighbors
-            are left out. The false-alarm rate is then that of rows like those
-            that are left: of all normal ones up to this share more is called
-            anomalous. 0 trusts all rows.
-        false_alarm_rate: Number in (0, 1), share of normal rows that may be
-            called anomalous.
-        steps: Positive integer, gradient steps of the autoencoders.
-        seed: Integer, decides all that is random.
+        autoencoder: Type of the autoencoders: `"plain"`, `"denoising"`,
+            `"sparse"`, `"contractive"` or `"variational"`.
+        units: Number of units of their hidden layers.
+        latent_dim: Size of their code.
+        num_folds: Number of folds. With 1, rows are held out, 15 % to scale
+            the score and 25 % to calibrate, and the false-alarm rate is
+            guaranteed, except that vocabularies and missing values are those
+            of all rows. With 3 or more, all rows are trained on, and it holds
+            approximately.
+        neighbors, far_neighbors: Numbers of nearest rows that set the widths
+            of the narrow and the wide kernels, see
+            `dlunits.layers.CrossFittedKDE`.
+        contamination: Share of the training rows that may be anomalies, in
+            [0, 0.5). The rows farthest from their `far_neighbors` nearest
+            rows are left out. The false-alarm rate is then that of rows like
+            the remaining ones: up to this share more of all normal rows is
+            called anomalous. 0 trusts all rows.
+        false_alarm_rate: Share of normal rows that may be called anomalous,
+            in (0, 1).
+        train_steps: Number of gradient steps of the autoencoders.
+        seed: Seed of all random numbers.
+
+    Attributes:
+        model: `AnomalyModel`, or `None` before `fit`.
 
     Raises:
         ValueError: If an argument is out of range.
 
-    Example, numbers near 0 and one that is not:
+    Example, numbers near 0 and one row that is far from them; the smallest
+    p-value of 120 rows is 1 / 121:
 
     >>> rows = np.random.default_rng(0).normal(size=(120, 2))
-    >>> detector = AnomalyDetector(steps=20).fit(rows)
+    >>> detector = AnomalyDetector(train_steps=20).fit(rows)
     >>> p = detector.p_value(np.array([[0.0, 0.5], [9.0, -9.0]]))
     >>> bool(p[0] > 0.05), round(121 * float(p[1]), 3)
     (True, 1.0)
@@ -81,22 +92,19 @@ class AnomalyDetector(keras.Model):
 
     def __init__(
         self,
-        kind="denoising",
-        hidden_units=64,
-        latent_dim=8,
-        num_folds=5,
-        neighbors=5,
-        far_neighbors=40,
-        contamination=0.0,
-        false_alarm_rate=0.01,
-        steps=1500,
-        seed=0,
-        learnt=None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        check_kind(kind)
-        check_neighborhood(neighbors, far_neighbors, num_folds)
+        autoencoder: str = "denoising",
+        units: int = 64,
+        latent_dim: int = 8,
+        num_folds: int = 5,
+        neighbors: int = 5,
+        far_neighbors: int = 40,
+        contamination: float = 0.0,
+        false_alarm_rate: float = 0.01,
+        train_steps: int = 1500,
+        seed: int = 0,
+    ) -> None:
+        check_autoencoder(autoencoder)
+        check_neighbors(neighbors, far_neighbors, num_folds)
         if not 0 <= contamination < 0.5:
             raise ValueError(
                 "`contamination` must be in [0, 0.5): most rows must be "
@@ -107,195 +115,358 @@ class AnomalyDetector(keras.Model):
                 "`false_alarm_rate` must be in (0, 1). Received: "
                 f"{false_alarm_rate=}"
             )
-        self.kind = kind
-        self.hidden_units = hidden_units
+        self.autoencoder = autoencoder
+        self.units = units
         self.latent_dim = latent_dim
         self.num_folds = num_folds
-        self.num_neighbors = neighbors
+        self.neighbors = neighbors
         self.far_neighbors = far_neighbors
         self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate
-        self.steps = steps
+        self.train_steps = train_steps
         self.seed = seed
-        self.learnt = learnt
-        self.built = True  # there are no weights before rows are learnt
-        if learnt is not None:
-            self.assemble()
+        self.model: AnomalyModel | None = None
 
-    def assemble(self):
-        """Makes the layers, whose sizes `learnt` says."""
-        learnt = self.learnt
-        self.table = TableSchema.from_config(learnt["table"])
-        self.encoding = self.table.encoding(dtype="float32")
-        size = self.encoding.num_features
-        self.anomaly_score = AnomalyScore(
-            size,
-            learnt["references"],
-            self.num_folds,
-            self.num_neighbors,
-            self.far_neighbors,
-            self.kind,
-            self.hidden_units,
-            self.latent_dim,
-            self.seed,
-            dtype="float32",
-        )
-        self.conformal = ConformalPValue(
-            learnt["calibrated"], self.num_folds, dtype="float32"
-        )
-        self.encoding.build(
-            {key: (None, count) for key, count in self.encoding.counts.items()}
-        )
-        self.anomaly_score.build((None, size))
-        self.conformal.build((None, self.num_folds))
-        # A function, in which Keras does not find its layers a second time.
-        self.differences = functools.cache(
-            functools.partial(
-                ColumnAttribution, self.encoding, self.anomaly_score.densities
-            )
-        )
-
-    def fit(self, table, kinds=None, verbose=0):
-        """Learns what is normal.
+    def fit(
+        self,
+        table: Table,
+        column_types: Mapping[str, str] | None = None,
+        *,
+        decimal: str = ".",
+        verbose: int | str = 0,
+    ) -> "AnomalyDetector":
+        """Fits the detector to normal rows.
 
         Args:
-            table: Array `(rows, columns)` of numbers, a data frame, or a dict
-                of column name to array `(rows,)`. Its rows should be normal,
-                but for the share `contamination`.
-            kinds: Dict of column name to kind, see
-                `dlunits.models.anomaly.table_schema.TableSchema`; `None` goes
-                by the types of the arrays.
-            verbose: 0 or 1, whether to show progress.
+            table: Array `(rows, columns)` of numbers, data frame of pandas,
+                polars or pyarrow, or dict from column name to array
+                `(rows,)`. Its rows should be normal, except for the share
+                `contamination`.
+            column_types: Dict from column name to type, see
+                `dlunits.columns.COLUMN_TYPES`. `None` infers the types from
+                the values, see `dlunits.columns.infer_column_types`.
+            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            verbose: As in `keras.Model.fit`.
 
         Returns:
             The detector.
 
         Raises:
-            ValueError: If the table cannot be learnt from.
+            ValueError: If the table has too few rows, or a value is not of
+                the type of its column.
         """
-        known = TableSchema.learn(table, kinds)
-        inputs = known.inputs(table)
-        count = number_of(inputs)
-        if count < LEAST_ROWS:
+        schema = TableSchema.from_table(table, column_types, decimal)
+        inputs = schema.inputs(table, decimal)
+        count = num_rows(inputs)
+        if count < MIN_ROWS:
             raise ValueError(
-                f"There must be at least {LEAST_ROWS} rows to learn from. "
+                f"There must be at least {MIN_ROWS} rows to fit to. "
                 f"Received: {count}"
             )
         order = np.random.default_rng(self.seed).permutation(count)
         if self.contamination:
-            order = self.trusted(known, inputs, order)
-        learning = setting = calibrating = order
+            order = self.without_isolated(schema, inputs, order)
+        train = scale = calibrate = order
         if self.num_folds == 1:
-            learning, setting, calibrating = np.split(
-                order, [int(share * len(order)) for share in LEARNING_SETTING]
+            train, scale, calibrate = np.split(
+                order, [int(share * len(order)) for share in ONE_FOLD_SPLIT]
             )
-        learning = rows_of(inputs, learning[:MOST_LEARNT])
-        setting = rows_of(inputs, setting[:MOST_CALIBRATED])
-        calibrating = rows_of(inputs, calibrating[:MOST_CALIBRATED])
-        self.learnt = {
-            "table": known.get_config(),
-            "references": min(number_of(learning), MOST_REFERENCES),
-            "calibrated": number_of(calibrating),
-        }
-        self.assemble()
-        self.encoding.adapt(learning)
-        learning, setting, calibrating = (
-            in_batches(self.encoding, rows)
-            for rows in (learning, setting, calibrating)
+        train = take_rows(inputs, train[:MAX_TRAINING_ROWS])
+        scale = take_rows(inputs, scale[:MAX_CALIBRATION_ROWS])
+        calibrate = take_rows(inputs, calibrate[:MAX_CALIBRATION_ROWS])
+        model = AnomalyModel(
+            self,
+            schema,
+            num_references=min(num_rows(train), MAX_REFERENCES),
+            num_calibration_rows=num_rows(calibrate),
         )
-        self.anomaly_score.learn(learning, self.steps, verbose)
-        self.anomaly_score.calibrate(setting)
-        self.conformal.adapt(
-            own_fold(in_batches(self.anomaly_score, calibrating))
+        model.encoding.adapt(train)
+        train, scale, calibrate = (
+            in_batches(model.encoding, rows)
+            for rows in (train, scale, calibrate)
         )
+        model.anomaly_score.adapt(train, self.train_steps, verbose)
+        model.anomaly_score.adapt_scale(scale)
+        model.conformal.adapt(
+            own_fold(in_batches(model.anomaly_score, calibrate))
+        )
+        self.set_model(model)
         return self
 
-    def trusted(self, table, inputs, rows):
-        """The rows without those that are farthest from their neighborhood."""
-        inputs = rows_of(inputs, rows)
-        encoding = table.encoding(dtype="float32")
+    def without_isolated(
+        self, schema: TableSchema, inputs: Mapping[str, Array], rows: Array
+    ) -> Array:
+        """Leaves out the rows that are farthest from other rows."""
+        inputs = take_rows(inputs, rows)
+        encoding = schema.encoding(dtype="float32")
         encoding.adapt(inputs)
-        far = farthest_from_neighborhood(
+        isolated = is_isolated(
             in_batches(encoding, inputs),
             self.contamination,
             self.far_neighbors,
-            MOST_REFERENCES,
+            MAX_REFERENCES,
         )
-        return rows[~far]
+        return rows[~isolated]
 
-    def call(self, inputs):
+    def set_model(self, model: "AnomalyModel") -> None:
+        self.model = model
+        self.attribution = ColumnAttribution(
+            model.encoding, model.anomaly_score.kde
+        )
+
+    def fitted_model(self) -> "AnomalyModel":
+        """Returns `model`, or raises a `ValueError` before `fit`."""
+        if self.model is None:
+            raise ValueError("The detector is not fitted yet: call `fit`.")
+        return self.model
+
+    @property
+    def table_schema(self) -> TableSchema:
+        """`TableSchema` of the training table."""
+        return self.fitted_model().table_schema
+
+    @property
+    def num_calibration_rows(self) -> int:
+        """Number of rows that the p-values are calibrated with."""
+        return self.fitted_model().num_calibration_rows
+
+    def score_rows(
+        self,
+        table: Table,
+        *,
+        inputs: Mapping[str, Array] | None = None,
+        decimal: str = ".",
+    ) -> dict[str, Array]:
+        """Computes the anomaly score and the p-value of each row.
+
+        Args:
+            table: Table with the columns of the training table.
+            inputs: `self.table_schema.inputs(table)`, if known. Saves
+                computing it again.
+            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+
+        Returns:
+            Dict of `anomaly_score` and `p_value`, each `(rows,)`.
+        """
+        model = self.fitted_model()
+        if inputs is None:
+            inputs = model.table_schema.inputs(table, decimal)
+        return in_batches(model.predict_on_batch, inputs)
+
+    def score(self, table: Table, *, decimal: str = ".") -> Array:
+        """Computes the anomaly score of each row.
+
+        Args:
+            table: Table with the columns of the training table.
+            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+
+        Returns:
+            Array `(rows,)`. Normal rows are near 0; higher is more anomalous.
+        """
+        return self.score_rows(table, decimal=decimal)["anomaly_score"]
+
+    def p_value(self, table: Table, *, decimal: str = ".") -> Array:
+        """Computes the share of normal rows with at least the row's score.
+
+        Args:
+            table: Table with the columns of the training table.
+            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+
+        Returns:
+            Array `(rows,)`, in (0, 1].
+        """
+        return self.score_rows(table, decimal=decimal)["p_value"]
+
+    def predict(
+        self,
+        table: Table,
+        false_alarm_rate: float | None = None,
+        *,
+        decimal: str = ".",
+    ) -> Array:
+        """Decides which rows are anomalous.
+
+        Args:
+            table: Table with the columns of the training table.
+            false_alarm_rate: Share of normal rows that may be called
+                anomalous, in (0, 1). `None` takes that of the detector.
+            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+
+        Returns:
+            Boolean array `(rows,)`, true where the p-value is at most the
+            rate.
+
+        Raises:
+            ValueError: If there are too few calibration rows for any row to
+                be anomalous at this rate.
+        """
+        rate = false_alarm_rate or self.false_alarm_rate
+        count = self.num_calibration_rows
+        if rate < 1 / (1 + count):
+            raise ValueError(
+                f"A false-alarm rate of {rate:g} needs at least "
+                f"{math.ceil(1 / rate) - 1} calibration rows. Received: "
+                f"{count}, for which the lowest rate is {1 / (1 + count):.2g}"
+            )
+        return self.p_value(table, decimal=decimal) <= rate
+
+    def explain(
+        self,
+        table: Table,
+        top: int = 3,
+        *,
+        inputs: Mapping[str, Array] | None = None,
+        decimal: str = ".",
+    ) -> dict[str, Array]:
+        """Finds the columns in which a row differs most from normal rows.
+
+        Args:
+            table: Table with the columns of the training table.
+            top: Number of columns for each row.
+            inputs: `self.table_schema.inputs(table)`, if known.
+            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+
+        Returns:
+            Dict of arrays `(rows, top)`, the column that differs most first:
+            `column` (name), `expected` and `seen` (texts), and `share` (of
+            the squared difference in units of the spread, from 0 to 1).
+        """
+        schema = self.table_schema
+        if inputs is None:
+            inputs = schema.inputs(table, decimal)
+        attribution = in_batches(self.attribution.predict_on_batch, inputs)
+        return explain_rows(schema, table, inputs, attribution, top, decimal)
+
+    def save(self, path: Path) -> None:
+        """Saves the fitted detector as a `.keras` file.
+
+        Args:
+            path: Path that ends in `.keras`.
+
+        Raises:
+            ValueError: If the detector is not fitted.
+        """
+        self.fitted_model().save(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "AnomalyDetector":
+        """Loads a detector that `save` wrote.
+
+        Args:
+            path: Path of the `.keras` file.
+
+        Returns:
+            `AnomalyDetector`, fitted.
+        """
+        model = keras.models.load_model(path)
+        if not isinstance(model, AnomalyModel):
+            raise ValueError(
+                f"{path}: expected a saved AnomalyDetector. Received: a "
+                f"{type(model).__name__}"
+            )
+        model.detector.set_model(model)
+        return model.detector
+
+    def get_config(self) -> Config:
+        return {
+            "autoencoder": self.autoencoder,
+            "units": self.units,
+            "latent_dim": self.latent_dim,
+            "num_folds": self.num_folds,
+            "neighbors": self.neighbors,
+            "far_neighbors": self.far_neighbors,
+            "contamination": self.contamination,
+            "false_alarm_rate": self.false_alarm_rate,
+            "train_steps": self.train_steps,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: Config) -> "AnomalyDetector":
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="dlunits")
+class AnomalyModel(keras.Model):
+    """Layers of a fitted `AnomalyDetector`, from columns to p-values.
+
+    Args:
+        detector: `AnomalyDetector` with the sizes of the layers.
+        table_schema: `TableSchema` of the training table.
+        num_references: Number of rows that the densities are estimated from.
+        num_calibration_rows: Number of rows that calibrate the p-values.
+
+    Input shape: Dict, the input of `dlunits.layers.TabularEncoding`.
+
+    Output shape: Dict of `anomaly_score` and `p_value`, each `(batch,)`.
+
+    Example, of the model of a fitted detector:
+
+    >>> rows = np.random.default_rng(0).normal(size=(120, 2))
+    >>> model = AnomalyDetector(train_steps=20).fit(rows).model
+    >>> outputs = model({"numbers": np.array([[9.0, -9.0]])})
+    >>> round(121 * float(outputs["p_value"][0]), 3)
+    1.0
+    """
+
+    def __init__(
+        self,
+        detector: AnomalyDetector,
+        table_schema: TableSchema,
+        num_references: int,
+        num_calibration_rows: int,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.detector = detector
+        self.table_schema = table_schema
+        self.num_references = num_references
+        self.num_calibration_rows = num_calibration_rows
+        self.encoding = table_schema.encoding(dtype="float32")
+        num_features = self.encoding.num_features
+        self.anomaly_score = AnomalyScore(
+            num_features,
+            num_references,
+            detector.num_folds,
+            detector.neighbors,
+            detector.far_neighbors,
+            detector.autoencoder,
+            detector.units,
+            detector.latent_dim,
+            detector.seed,
+            dtype="float32",
+        )
+        self.conformal = ConformalPValue(
+            num_calibration_rows, detector.num_folds, dtype="float32"
+        )
+        self.encoding.build(
+            {key: (None, n) for key, n in self.encoding.num_columns.items()}
+        )
+        self.anomaly_score.build((None, num_features))
+        self.conformal.build((None, detector.num_folds))
+        self.built = True
+
+    def call(self, inputs: Tensor) -> dict[str, Tensor]:
         scores = self.anomaly_score(self.encoding(inputs))
         return {
             "anomaly_score": ops.mean(scores, axis=-1),
             "p_value": self.conformal(scores),
         }
 
-    def judge(self, table, inputs=None):
-        """Returns `anomaly_score` and `p_value` of the rows, in one pass.
-
-        `inputs` is what `self.table.inputs` makes of the table, if known.
-        """
-        inputs = inputs or self.known_table().inputs(table)
-        return in_batches(self.predict_on_batch, inputs)
-
-    def score(self, table):
-        """Returns how unlike normal rows each row is, `(rows,)`.
-
-        0 is about usual; more is stranger.
-        """
-        return self.judge(table)["anomaly_score"]
-
-    def p_value(self, table):
-        """Returns the share of normal rows at least as strange, `(rows,)`."""
-        return self.judge(table)["p_value"]
-
-    def predict(self, table, false_alarm_rate=None):
-        """Returns for each row whether it is anomalous, `(rows,)`.
-
-        Raises:
-            ValueError: If so few rows were calibrated by that no row could
-                ever be called anomalous at this rate.
-        """
-        rate = false_alarm_rate or self.false_alarm_rate
-        p_values = self.p_value(table)
-        known = self.learnt["calibrated"]
-        if rate < 1 / (1 + known):
-            raise ValueError(
-                f"A false-alarm rate of {rate:g} needs at least "
-                f"{math.ceil(1 / rate) - 1} rows to calibrate by. Received: "
-                f"{known}; the least rate for these is {1 / (1 + known):.2g}"
-            )
-        return p_values <= rate
-
-    def explain(self, table, top=3, inputs=None):
-        """Returns the columns that make a row unlike normal rows near it.
-
-        Returns:
-            Dict of arrays `(rows, top)`, in each row the column that differs
-            most first: `column` (name), `expected` and `seen` (texts), and
-            `share` (of the square of the difference in spreads, 0 ... 1).
-        """
-        inputs = inputs or self.known_table().inputs(table)
-        found = in_batches(self.differences().predict_on_batch, inputs)
-        return explanation(self.table, table, inputs, found, top)
-
-    def known_table(self):
-        if self.learnt is None:
-            raise ValueError("The detector knows no rows yet: call `fit`.")
-        return self.table
-
-    def get_config(self):
+    def get_config(self) -> Config:
+        serialize = keras.saving.serialize_keras_object
         return {
-            "kind": self.kind,
-            "hidden_units": self.hidden_units,
-            "latent_dim": self.latent_dim,
-            "num_folds": self.num_folds,
-            "neighbors": self.num_neighbors,
-            "far_neighbors": self.far_neighbors,
-            "contamination": self.contamination,
-            "false_alarm_rate": self.false_alarm_rate,
-            "steps": self.steps,
-            "seed": self.seed,
-            "learnt": self.learnt,
+            "detector": serialize(self.detector),
+            "table_schema": serialize(self.table_schema),
+            "num_references": self.num_references,
+            "num_calibration_rows": self.num_calibration_rows,
             "name": self.name,
         }
+
+    @classmethod
+    def from_config(cls, config: Config) -> "AnomalyModel":
+        deserialize = keras.saving.deserialize_keras_object
+        objects = ("detector", "table_schema")
+        return cls(
+            **config | {key: deserialize(config[key]) for key in objects}
+        )

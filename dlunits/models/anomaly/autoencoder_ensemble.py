@@ -1,6 +1,7 @@
-"""Several autoencoders of rows side by side, as one model."""
+"""Ensemble of autoencoders that train in one model."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,48 +16,50 @@ from dlunits.models.autoencoders.variational_autoencoder import (
     VariationalAutoencoder,
 )
 from dlunits.regularizers import KLSparsity
+from dlunits.typing import Array, Tensor
 
 BATCH_SIZE = 128
-LEAST_STEPS = 100  # an epoch; fewer rows are passed over several times
+MIN_EPOCH_STEPS = 100  # an epoch repeats the rows if there are fewer
 
-KINDS = ("plain", "denoising", "sparse", "contractive", "variational")
+AUTOENCODERS = ("plain", "denoising", "sparse", "contractive", "variational")
 
 
 def autoencoder_ensemble(
-    num_members,
-    num_features,
-    kind="denoising",
-    hidden_units=64,
-    latent_dim=8,
+    num_members: int,
+    num_features: int,
+    autoencoder: str = "denoising",
+    units: int = 64,
+    latent_dim: int = 8,
     *,
-    noise=0.3,
-    contraction=0.01,
-    sparsity=0.01,
-    stddev=0.3,
-    seed=None,
-    dtype=None,
-    name="autoencoders",
-):
-    """Builds autoencoders that learn in the same step, each from its own rows.
+    noise: float = 0.3,
+    contraction: float = 0.01,
+    sparsity: float = 0.01,
+    stddev: float = 0.3,
+    seed: int | None = None,
+    dtype: Any = None,
+    name: str = "autoencoders",
+) -> Autoencoder:
+    """Builds an ensemble of autoencoders that train in one model.
 
-    Each member has weights of its own, and the members never meet: row `m` of
-    an example belongs to member `m`. Trained so they cost little more than
-    one, where there are many features less than as many.
+    Each member has its own weights and its own rows: row `m` of an example
+    belongs to member `m`. A training step costs little more than that of one
+    autoencoder, or, with many features, less than that of as many.
 
-        features -> hidden units -> code -> hidden units -> features
+        features -> units -> code -> units -> features
 
     Args:
-        num_members: Positive integer.
-        num_features: Positive integer.
-        kind: `"plain"`, `"denoising"`, `"sparse"`, `"contractive"` or
-            `"variational"`.
-        hidden_units: Positive integer, SiLU units of either hidden layer.
-        latent_dim: Positive integer.
-        noise: Number, standard deviation of the noise that denoising adds.
-        contraction: Number, weight of the contractive penalty.
-        sparsity: Number, weight of the sparsity penalty; its target is 0.05.
-        stddev: Number, standard deviation of the variational decoder.
-        seed: Integer, decides the first weights and the noise.
+        num_members: Number of autoencoders.
+        num_features: Number of features of a row.
+        autoencoder: Type: `"plain"`, `"denoising"`, `"sparse"`,
+            `"contractive"` or `"variational"`.
+        units: Number of SiLU units of the hidden layers.
+        latent_dim: Size of the code.
+        noise: Standard deviation of the noise of denoising autoencoders.
+        contraction: Weight of the penalty of contractive autoencoders.
+        sparsity: Weight of the penalty of sparse autoencoders, whose target
+            activity is 0.05.
+        stddev: Standard deviation of the decoder of variational autoencoders.
+        seed: Seed of the initial weights and the noise.
         dtype: Policy of all layers; `None` takes Keras' current one.
         name: Name of the model.
 
@@ -64,32 +67,38 @@ def autoencoder_ensemble(
         `dlunits.models.Autoencoder` of `(num_members, num_features)`.
 
     Raises:
-        ValueError: If there is no such kind, or a size is not positive.
+        ValueError: If there is no such type, or a size is not positive.
 
     Example, 16 + 5 + 8 + 15 weights and biases of 3 -> 4 -> 1 -> 4 -> 3:
 
     >>> autoencoder_ensemble(2, 3, "plain", 4, 1).count_params()
     88
     """
-    check_kind(kind)
-    if min(num_members, num_features, hidden_units, latent_dim) < 1:
+    check_autoencoder(autoencoder)
+    if min(num_members, num_features, units, latent_dim) < 1:
         raise ValueError(
             "Every size must be at least 1. Received: "
-            f"{num_members=}, {num_features=}, {hidden_units=}, {latent_dim=}"
+            f"{num_members=}, {num_features=}, {units=}, {latent_dim=}"
         )
-    seeds = keras.random.SeedGenerator(seed)
-    drawn = iter(keras.random.randint((6,), 0, 2**31 - 1, seed=seeds))
+    generator = keras.random.SeedGenerator(seed)
+    seeds = iter(keras.random.randint((6,), 0, 2**31 - 1, seed=generator))
 
-    def dense(x, units, name, activation=None, **options):
+    def dense(
+        x: Tensor,
+        size: int,
+        name: str,
+        activation: str | None = None,
+        **options: Any,
+    ) -> Tensor:
         """x[m] W[m] + b[m] for every member m."""
-        scale = math.sqrt(2 / (x.shape[-1] + units))
+        scale = math.sqrt(2 / (x.shape[-1] + size))
         return layers.EinsumDense(
             "bmi,mio->bmo",
-            (num_members, units),
+            (num_members, size),
             bias_axes="mo",
             activation=activation,
             kernel_initializer=keras.initializers.RandomNormal(
-                stddev=scale, seed=int(next(drawn))
+                stddev=scale, seed=int(next(seeds))
             ),
             dtype=dtype,
             name=name,
@@ -97,15 +106,15 @@ def autoencoder_ensemble(
         )(x)
 
     x = inputs = keras.Input((num_members, num_features), name="features")
-    if kind == "denoising":
+    if autoencoder == "denoising":
         x = layers.GaussianNoise(
-            noise, seed=int(next(drawn)), dtype=dtype, name="noise"
+            noise, seed=int(next(seeds)), dtype=dtype, name="noise"
         )(x)
-    x = dense(x, hidden_units, "encoder_1", "silu")
-    if kind == "variational":
+    x = dense(x, units, "encoder_1", "silu")
+    if autoencoder == "variational":
         x = dense(x, 2 * latent_dim, "distribution")
-        x = GaussianSampling(int(next(drawn)), dtype=dtype, name="code")(x)
-    elif kind == "sparse":
+        x = GaussianSampling(int(next(seeds)), dtype=dtype, name="code")(x)
+    elif autoencoder == "sparse":
         x = layers.Flatten(dtype=dtype, name="units")(
             dense(x, latent_dim, "drive")
         )
@@ -121,37 +130,46 @@ def autoencoder_ensemble(
     encoder = keras.Model(inputs, x, name="encoder")
 
     x = codes = keras.Input((num_members, latent_dim), name="code")
-    x = dense(x, hidden_units, "decoder_1", "silu")
+    x = dense(x, units, "decoder_1", "silu")
     x = dense(x, num_features, "reconstruction")
     decoder = keras.Model(codes, x, name="decoder")
     options = {"dtype": dtype, "name": name}
-    if kind == "contractive":
+    if autoencoder == "contractive":
         return ContractiveAutoencoder(
-            encoder, decoder, contraction, seed=int(next(drawn)), **options
+            encoder, decoder, contraction, seed=int(next(seeds)), **options
         )
-    if kind == "variational":
+    if autoencoder == "variational":
         return VariationalAutoencoder(
             encoder, decoder, "gaussian", stddev=stddev, **options
         )
     return Autoencoder(encoder, decoder, **options)
 
 
-def check_kind(kind):
-    if kind not in KINDS:
-        raise ValueError(f"`kind` must be one of {KINDS}. Received: {kind=}")
+def check_autoencoder(autoencoder: str) -> None:
+    if autoencoder not in AUTOENCODERS:
+        raise ValueError(
+            f"`autoencoder` must be one of {AUTOENCODERS}. Received: "
+            f"{autoencoder=}"
+        )
 
 
-def train_ensemble(model, rows, steps, seed=0, verbose=0):
-    """Trains every member on the rows of all folds but its own.
+def train_ensemble(
+    model: Autoencoder,
+    rows: Array,
+    train_steps: int,
+    seed: int = 0,
+    verbose: int | str = 0,
+) -> keras.callbacks.History:
+    """Trains each member of an ensemble on the rows of the other folds.
 
-    Row i belongs to fold `i % num_members`; a single member learns from all.
+    Row i belongs to fold `i % num_members`. A single member trains on all.
 
     Args:
-        model: What `autoencoder_ensemble` builds.
+        model: Model of `autoencoder_ensemble`.
         rows: Array `(num_rows, num_features)`.
-        steps: Positive integer, gradient steps of 128 rows a member.
-        seed: Integer, decides the order of the rows.
-        verbose: As Keras' `fit`.
+        train_steps: Number of gradient steps, of 128 rows for each member.
+        seed: Seed of the order of the rows.
+        verbose: As in `keras.Model.fit`.
 
     Returns:
         Keras' `History`.
@@ -160,20 +178,27 @@ def train_ensemble(model, rows, steps, seed=0, verbose=0):
     generator = np.random.default_rng(seed)
     numbers = np.arange(len(rows))
     size = -(-len(rows) // BATCH_SIZE) * BATCH_SIZE
-    size = min(max(size, LEAST_STEPS * BATCH_SIZE), steps * BATCH_SIZE)
+    size = min(
+        max(size, MIN_EPOCH_STEPS * BATCH_SIZE), train_steps * BATCH_SIZE
+    )
 
-    def drawn(member):
-        """Numbers of that many rows, each as often as another."""
+    def row_order(member: int) -> Array:
+        """Indices of `size` rows, each about as often as another."""
         own = numbers[numbers % num_members != member]
         own = own if num_members > 1 else numbers
-        passes = -(-size // len(own))
+        repeats = -(-size // len(own))
         return np.concatenate(
-            [generator.permutation(own) for _ in range(passes)]
+            [generator.permutation(own) for _ in range(repeats)]
         )[:size]
 
-    order = np.stack([drawn(member) for member in range(num_members)], axis=1)
+    order = np.stack(
+        [row_order(member) for member in range(num_members)], axis=1
+    )
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, warmup_target=3e-3, warmup_steps=min(100, steps)
+        0.0,
+        train_steps,
+        warmup_target=3e-3,
+        warmup_steps=min(100, train_steps),
     )
     variational = isinstance(model, VariationalAutoencoder)
     model.compile(
@@ -183,17 +208,17 @@ def train_ensemble(model, rows, steps, seed=0, verbose=0):
     )
     return model.fit(
         **rows_in_order(rows[order]),
-        epochs=max(1, round(steps * BATCH_SIZE / size)),
-        shuffle=False,  # by the seed above instead
+        epochs=max(1, round(train_steps * BATCH_SIZE / size)),
+        shuffle=False,  # `order` is shuffled
         verbose=verbose,
     )
 
 
-def rows_in_order(rows):
-    """What `fit` takes to go through the rows in order.
+def rows_in_order(rows: Array) -> dict[str, Any]:
+    """Arguments of `fit` that iterate over the rows in order.
 
-    Of arrays it makes a pipeline that tunes itself, and TensorFlow takes long
-    to tear such a one down at the end of every epoch.
+    For arrays Keras makes a pipeline with autotuning, which TensorFlow is slow
+    to shut down at the end of every epoch.
     """
     if keras.config.backend() != "tensorflow":
         return {"x": rows, "batch_size": BATCH_SIZE}

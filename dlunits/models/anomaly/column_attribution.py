@@ -1,77 +1,83 @@
-"""In which columns a row differs from normal rows like it."""
+"""Attribution of an anomaly to the columns of a table."""
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from dlunits.layers import CrossFittedKDE, TabularEncoding
+from dlunits.typing import Config, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ColumnAttribution(keras.Model):
-    """Sets each row beside what known rows like it have.
+    """Compares each row with the training rows near it, column by column.
 
         share_c = sum over features of column c of (x - typical)^2
-                  / sum over all features
+                  / max(sum over all features of (x - typical)^2, 1e-9)
 
-    `typical` is a mean of known rows near `x`, or, if `x` lies far from all,
-    of many, see `CrossFittedKDE.typical`.
+    `typical` is a weighted mean of the training rows near `x`, see
+    `CrossFittedKDE.typical`.
 
     Args:
         encoding: `dlunits.layers.TabularEncoding`, adapted.
-        densities: `dlunits.layers.CrossFittedKDE`, adapted to its features.
+        kde: `dlunits.layers.CrossFittedKDE`, adapted to its features.
 
-    Input shape: Dict, as `encoding` takes it.
+    Input shape: Dict, the input of `encoding`.
 
-    Output shape: Dict of `share`, `(batch, columns)`, and what `typical` is in
-    the columns' units: as the input, `(batch, columns of that kind)` each.
+    Output shape: Dict of `share`, `(batch, columns)`, and of `typical` in the
+    units of the columns: the keys and shapes of the input.
 
-    Example, a row that differs from the mean of known ones, 0.5, by 2 in one
-    column and by 1 in the other, 4 / (4 + 1) = 0.8:
+    Example, a row that differs from the mean of the training rows, 0.5, by 2
+    in one column and by 1 in the other, 4 / (4 + 1) = 0.8:
 
-    >>> from dlunits.layers import TabularEncoding, CrossFittedKDE
-    >>> encoding, densities = TabularEncoding(2), CrossFittedKDE(2, num_folds=1)
+    >>> encoding, kde = TabularEncoding(2), CrossFittedKDE(2, num_folds=1)
     >>> encoding.build((None, 2))  # spreads are 1
-    >>> densities.adapt(np.array([[0.5, 0.5], [0.5, 0.5]]))
-    >>> model = ColumnAttribution(encoding, densities)
-    >>> found = model({"numbers": np.array([[2.5, 1.5]])})
-    >>> ops.convert_to_numpy(found["numbers"]).tolist()
+    >>> kde.adapt(np.array([[0.5, 0.5], [0.5, 0.5]]))
+    >>> model = ColumnAttribution(encoding, kde)
+    >>> attribution = model({"numbers": np.array([[2.5, 1.5]])})
+    >>> ops.convert_to_numpy(attribution["numbers"]).tolist()
     [[0.5, 0.5]]
-    >>> print(ops.convert_to_numpy(found["share"]).round(3))
+    >>> print(ops.convert_to_numpy(attribution["share"]).round(3))
     [[0.8 0.2]]
     """
 
-    def __init__(self, encoding, densities, **kwargs):
+    def __init__(
+        self, encoding: TabularEncoding, kde: CrossFittedKDE, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.encoding = encoding
-        self.densities = densities
+        self.kde = kde
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> dict[str, Tensor]:
         features = self.encoding(inputs)
-        typical = self.densities.typical(features)
+        typical = self.kde.typical(features)
         squares = ops.transpose(ops.square(features - typical))
-        owners = np.array(self.encoding.owners, "int32")
-        columns = ops.transpose(
-            ops.segment_sum(squares, owners, int(owners.max()) + 1)
+        column = np.array(self.encoding.column_of_feature, "int32")
+        sums = ops.transpose(
+            ops.segment_sum(squares, column, int(column.max()) + 1)
         )
-        total = ops.sum(columns, axis=1, keepdims=True)
+        total = ops.sum(sums, axis=1, keepdims=True)
         return {
-            "share": columns / ops.maximum(total, 1e-9),
+            "share": sums / ops.maximum(total, 1e-9),
             **self.encoding.decode(typical),
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         serialize = keras.saving.serialize_keras_object
         return {
             "encoding": serialize(self.encoding),
-            "densities": serialize(self.densities),
+            "kde": serialize(self.kde),
             "name": self.name,
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "ColumnAttribution":
         deserialize = keras.saving.deserialize_keras_object
         return cls(
             deserialize(config["encoding"]),
-            deserialize(config["densities"]),
+            deserialize(config["kde"]),
             name=config["name"],
         )

@@ -1,176 +1,205 @@
-"""Tables, as they come, as the arrays that `TabularEncoding` takes."""
+"""Columns of a table: their types, categories and missing values."""
 
 import dataclasses
-import difflib
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from dlunits.layers import TabularEncoding
-from dlunits.models.anomaly.column_values import (
-    as_codes,
-    as_numbers,
-    as_timestamps,
-    columns_of,
-    kinds_of,
-    vocabulary_of,
+from dlunits.columns import (
+    TableChunk,
+    category_texts,
+    infer_column_types,
+    read_columns,
+    table_chunk,
 )
+from dlunits.columns.column_types import check_column_types
+from dlunits.columns.column_values import as_text
+from dlunits.columns.table_chunks import Table
+from dlunits.columns.value_formatting import MONDAY
+from dlunits.layers import TabularEncoding
+from dlunits.layers.tabular.tabular_encoding import WEEK
+from dlunits.typing import Array, Config
 
-KINDS = ("number", "boolean", "timestamp", "category", "ignored")
-MOST_COLUMNS = 5_000
-MOST_VALUES = 50  # of a category that are told apart, beside missing
+MAX_COLUMNS = 5_000
+MAX_CATEGORIES = 50  # of a column, besides missing
+MISSING_CATEGORY = ""  # word of a vocabulary
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 @dataclasses.dataclass(frozen=True)
 class TableSchema:
-    """What a model knows of a table's columns: kinds, values, gaps.
+    """Column types, vocabularies and missing values of a training table.
 
-    Use `learn` on the rows to train on; then `inputs` makes of any table with
-    the same columns, in whatever order and among others, what the layer
-    `encoding()` takes. A table is one of
+    `from_table` collects them from the rows to train on. `inputs` then
+    converts any table with these columns, in any order and among others, to
+    the inputs of the layer `encoding()`. A table is one of
 
-    - a dict from name to array `(rows,)`,
-    - a table of pandas, pyarrow or polars,
-    - an array `(rows, columns)`, whose columns are called `column_1` ...
+    - a dict from column name to array `(rows,)`,
+    - a data frame of pandas, polars or pyarrow,
+    - an array `(rows, columns)`, with columns `column_1`, `column_2` ...
 
-    Of the kinds, `"number"` and `"boolean"` become numbers; those that begin
-    with `"timestamp"`, seconds since 1970 or datetimes, become seconds since
-    Monday 0 h UTC; `"category"` becomes codes; `"ignored"` columns are left
-    out. Missing are None, NaN, NaT and empty text.
+    Columns of type `"number"` and `"boolean"` become numbers; those of type
+    `"timestamp"` and `"timestamp_day_first"`, seconds since Monday 0 h UTC;
+    those of type `"category"`, category ids. `"ignored"` columns are left
+    out. Values are read as in files, see `dlunits.columns`: "NA", "null",
+    None and NaN are missing, for example.
 
-    Attributes:
-        kinds: Dict from the name of a column to its kind.
-        vocabularies: Dict from each category's name to the texts that have a
-            code, which is 1 for the first; others have 0. Where values were
-            missing, `""` is the first.
-        gaps: Names of the numbers that may be missing.
+    Args:
+        column_types: Dict from column name to type, see
+            `dlunits.columns.COLUMN_TYPES`.
+        vocabularies: Dict from the name of each category column to the texts
+            with ids 1, 2, 3 ...; all other texts have the id 0. The first one
+            is `""` if values were missing.
+        missing_indicators: Names of the number and boolean columns in which
+            values were missing. Each gets a feature that is 1 where the value
+            is missing.
 
     Example:
 
-    >>> table = {"speed": [1.5, None], "road": ["dry", "wet"]}
-    >>> table_schema = TableSchema.learn(table)
-    >>> table_schema.gaps, table_schema.vocabularies
+    >>> schema = TableSchema.from_table(
+    ...     {"speed": ["1.5", "NA"], "road": ["dry", "wet"]}
+    ... )
+    >>> schema.missing_indicators, schema.vocabularies
     (('speed',), {'road': ('dry', 'wet')})
-    >>> table_schema.inputs({"road": ["wet", "icy"], "speed": [3, 4]})["codes"]
+    >>> new = {"road": ["wet", "icy"], "speed": [3, 4]}
+    >>> schema.inputs(new)["category_ids"]
     array([[2],
            [0]], dtype=int32)
     """
 
-    kinds: dict
-    vocabularies: dict
-    gaps: tuple
+    column_types: dict[str, str]
+    vocabularies: dict[str, tuple[str, ...]]
+    missing_indicators: tuple[str, ...]
 
     @classmethod
-    def learn(cls, table, kinds=None):
-        """Takes values and gaps from the rows to train on.
+    def from_table(
+        cls,
+        table: Table,
+        column_types: Mapping[str, str] | None = None,
+        decimal: str = ".",
+    ) -> "TableSchema":
+        """Collects vocabularies and missing values from a training table.
 
         Args:
             table: Table.
-            kinds: Dict from names to kinds; columns that it lacks are left
-                out. `None` takes what `kinds_of` says.
+            column_types: Dict from column name to type; columns that it lacks
+                are left out. `None` infers all types, see
+                `dlunits.columns.infer_column_types`.
+            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
 
         Raises:
-            ValueError: If there is no row or no column to use, or more than
-                5,000; and as `inputs`.
+            ValueError: If there is no row, no column that is used, or more
+                than 5,000 of them; and as `inputs`.
         """
-        kinds = dict(kinds_of(table) if kinds is None else kinds)
-        known = cls(kinds, {}, ())
-        known.check_kinds()
-        columns = known.checked(table)
-        gaps = [
+        if column_types is None:
+            table = table_chunk(table, decimal=decimal)
+            check_has_rows(table)
+            column_types, _ = infer_column_types(table)
+        schema = cls(dict(column_types), {}, ())
+        schema.check_column_types()
+        chunk = schema.chunk(table, decimal)
+        types = {name: column_types[name] for name in schema.numbers}
+        missing_indicators = [
             name
-            for name in known.numbers
-            if np.isnan(as_numbers(name, columns[name])).any()
+            for name, column in read_columns(chunk, types).items()
+            if np.isnan(column).any()
         ]
         vocabularies = {
-            name: vocabulary_of(name, columns[name], MOST_VALUES)
-            for name in known.categories
+            name: vocabulary(schema.texts(chunk, name), MAX_CATEGORIES)
+            for name in schema.categories
         }
-        return cls(kinds, vocabularies, tuple(gaps))
+        return cls(schema.column_types, vocabularies, tuple(missing_indicators))
 
-    def check_kinds(self):
-        for name, kind in self.kinds.items():
-            if not kind.startswith(KINDS):
-                raise ValueError(
-                    f"The kind of column {name!r} must begin with one of "
-                    f"{', '.join(KINDS)}. Received: {kind!r}"
-                )
-        if not 0 < len(self.columns) <= MOST_COLUMNS:
+    def check_column_types(self) -> None:
+        check_column_types(self.column_types)
+        if not 0 < len(self.columns) <= MAX_COLUMNS:
             raise ValueError(
-                f"A table must have from 1 to {MOST_COLUMNS:,} columns that "
-                f"are not ignored. Received: {len(self.columns):,}. Say of "
-                "what kind columns are."
+                f"A table must have from 1 to {MAX_COLUMNS:,} columns that "
+                f"are not ignored. Received: {len(self.columns):,}. Declare "
+                "other column types."
             )
 
-    # Columns of each input of the layer; in an order that does not depend on
-    # that of the table, so that this does not change what is learnt.
+    # Columns of each input of the layer, in an order that does not depend on
+    # that of the table, so that it does not change the fitted model.
 
     @property
-    def numbers(self):
-        return self.named("number", "boolean")
+    def numbers(self) -> tuple[str, ...]:
+        return self.columns_of_type("number", "boolean")
 
     @property
-    def timestamps(self):
-        return self.named("timestamp")
+    def timestamps(self) -> tuple[str, ...]:
+        return self.columns_of_type("timestamp", "timestamp_day_first")
 
     @property
-    def categories(self):
-        return self.named("category")
+    def categories(self) -> tuple[str, ...]:
+        return self.columns_of_type("category")
 
     @property
-    def columns(self):
+    def columns(self) -> tuple[str, ...]:
         """Names in the order in which the layer counts columns."""
         return (*self.numbers, *self.timestamps, *self.categories)
 
-    def named(self, *kinds):
-        names = (n for n, kind in self.kinds.items() if kind.startswith(kinds))
+    def columns_of_type(self, *column_types: str) -> tuple[str, ...]:
+        names = (n for n, t in self.column_types.items() if t in column_types)
         return tuple(sorted(names, key=lambda name: (len(name), name)))
 
-    def place(self, column):
+    def input_index(self, column: str) -> tuple[str, int]:
         """Key of a column in `inputs`, and its index there."""
         for key, names in (
             ("numbers", self.numbers),
             ("timestamps", self.timestamps),
-            ("codes", self.categories),
+            ("category_ids", self.categories),
         ):
             if column in names:
                 return key, names.index(column)
         raise ValueError(f"There is no such column. Received: {column!r}")
 
-    def encoding(self, **options):
-        """The layer for these columns, not adapted yet."""
+    def encoding(self, **options: Any) -> TabularEncoding:
+        """Returns a layer for these columns, which is not adapted yet."""
         return TabularEncoding(
             len(self.numbers),
             len(self.timestamps),
             [len(self.vocabularies[name]) for name in self.categories],
-            [self.numbers.index(name) for name in self.gaps],
+            [self.numbers.index(name) for name in self.missing_indicators],
             **options,
         )
 
-    def inputs(self, table):
-        """What `TabularEncoding` takes of the table, a row a row.
+    def inputs(self, table: Table, decimal: str = ".") -> dict[str, Array]:
+        """Converts a table to the inputs of `TabularEncoding`.
+
+        Args:
+            table: Table.
+            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
 
         Returns:
-            Dict of `numbers` and `timestamps`, float32, and `codes`, int32,
-            without those that have no column.
+            Dict of `numbers` and `timestamps`, float32, and `category_ids`,
+            int32, each `(rows, columns)`, without those that have no column.
 
         Raises:
-            ValueError: With one line, if a column is missing or of another
-                length, a number is infinite or text, or there is no row.
+            ValueError: If a column is missing or of another length, a value
+                is not of the type of its column, a number is infinite, or
+                there is no row. One line.
         """
-        columns = self.checked(table)
-        most = np.finfo("float32").max
+        chunk = self.chunk(table, decimal)
+        types = {
+            name: self.column_types[name]
+            for name in (*self.numbers, *self.timestamps)
+        }
+        columns = read_columns(chunk, types)
+        limit = np.finfo("float32").max
         arrays = {
             "numbers": [
-                np.clip(as_numbers(name, columns[name]), -most, most)
-                for name in self.numbers
+                np.clip(columns[name], -limit, limit) for name in self.numbers
             ],
             "timestamps": [
-                as_timestamps(name, columns[name]) for name in self.timestamps
+                (columns[name] + MONDAY) % WEEK for name in self.timestamps
             ],
-            "codes": [
-                as_codes(columns[name], self.vocabularies[name])
+            "category_ids": [
+                category_ids(self.texts(chunk, name), self.vocabularies[name])
                 for name in self.categories
             ],
         }
@@ -178,55 +207,81 @@ class TableSchema:
             key: np.stack(
                 each,
                 axis=1,
-                dtype="int32" if key == "codes" else "float32",
+                dtype="int32" if key == "category_ids" else "float32",
                 casting="same_kind",
             )
             for key, each in arrays.items()
             if each
         }
 
-    def checked(self, table):
-        """Dict of columns, all there and of one length."""
-        columns = columns_of(table)
-        if isinstance(table, np.ndarray) and len(columns) != len(self.kinds):
-            raise ValueError(
-                f"The table must have {len(self.kinds)} columns, as the one "
-                f"that was learnt from. Received: {len(columns)}"
-            )
-        for name in self.columns:
-            if name not in columns:
-                like = difflib.get_close_matches(name, columns, 1)
-                guess = f" Did you mean {like[0]!r}?" if like else ""
-                raise ValueError(
-                    f"Column {name!r} is missing.{guess} Add the column, or "
-                    "name it as it was learnt; the order does not matter."
-                )
-        lengths = {name: len(columns[name]) for name in self.columns}
-        first = self.columns[0]
-        for name, length in lengths.items():
-            if length != lengths[first]:
-                raise ValueError(
-                    "Columns must be of one length. Received: "
-                    f"{lengths[first]} rows in {first!r}, {length} in {name!r}"
-                )
-        if not lengths[first]:
-            raise ValueError("The table has no row. Expected: at least one")
-        return columns
+    def texts(self, chunk: TableChunk, name: str) -> pa.Array:
+        """Texts of a category column, null where missing."""
+        column = chunk.table[name].combine_chunks()
+        try:
+            return category_texts(column)
+        except (pa.ArrowException, ValueError):
+            read_columns(chunk, {name: "category"})  # names the row
+            raise
 
-    def get_config(self):
+    def chunk(self, table: Table, decimal: str = ".") -> TableChunk:
+        """Converts a table to a chunk with the columns that are used."""
+        count = len(self.column_types)
+        if isinstance(table, np.ndarray) and table.shape[1:] != (count,):
+            raise ValueError(
+                f"The table must have {count} columns, as the training table. "
+                f"Received: shape {table.shape}"
+            )
+        chunk = table_chunk(table, self.columns, decimal)
+        check_has_rows(chunk)
+        return chunk
+
+    def get_config(self) -> Config:
         return {
-            "kinds": dict(self.kinds),
+            "column_types": dict(self.column_types),
             "vocabularies": {
                 name: list(texts) for name, texts in self.vocabularies.items()
             },
-            "gaps": list(self.gaps),
+            "missing_indicators": list(self.missing_indicators),
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "TableSchema":
         vocabularies = config["vocabularies"].items()
         return cls(
-            dict(config["kinds"]),
+            dict(config["column_types"]),
             {name: tuple(texts) for name, texts in vocabularies},
-            tuple(config["gaps"]),
+            tuple(config["missing_indicators"]),
         )
+
+
+def check_has_rows(chunk: TableChunk) -> None:
+    if not chunk.table.num_rows:
+        raise ValueError("The table has no row. Expected: at least one")
+
+
+def vocabulary(texts: pa.Array, max_categories: int) -> tuple[str, ...]:
+    """Most frequent texts, sorted, after `""` if values are missing.
+
+    >>> vocabulary(pa.array(["wet", None, "dry", "wet"]), max_categories=1)
+    ('', 'wet')
+    """
+    counts = {
+        entry["values"]: entry["counts"]
+        for entry in pc.value_counts(texts.drop_null()).to_pylist()
+    }
+    frequent = sorted(counts, key=lambda text: (-counts[text], text))
+    missing = (MISSING_CATEGORY,) if texts.null_count else ()
+    return (*missing, *sorted(frequent[:max_categories]))
+
+
+def category_ids(texts: pa.Array, vocabulary: tuple[str, ...]) -> Array:
+    """Positions of texts in a vocabulary, from 1 on; 0 for other texts.
+
+    A missing value has the id of `""`, if the vocabulary has it, else 0.
+
+    >>> category_ids(pa.array(["wet", None, "icy"]), ("", "dry", "wet"))
+    array([3, 1, 0], dtype=int32)
+    """
+    words = pa.array(vocabulary, pa.string())
+    ids = pc.index_in(as_text(pc.fill_null(texts, MISSING_CATEGORY)), words)
+    return pc.fill_null(pc.add(ids, 1), 0).to_numpy()

@@ -38,14 +38,14 @@ class DetectorSummary:
         cls, detector: AnomalyDetector, rows: TrainingRows, source: str
     ) -> "DetectorSummary":
         """Summary of a detector and the rows that it was trained on."""
-        scores = detector.conformal.known_scores()
+        scores = detector.model.conformal.known_scores()
         return cls(
             source,
             rows.column_types,
             rows.ignored,
             scores,
             len(scores),
-            detector.anomaly_score.autoencoders.history.history,
+            detector.model.anomaly_score.autoencoders.history.history,
         )
 
     @classmethod
@@ -55,7 +55,7 @@ class DetectorSummary:
         """Summary of an exported detector, from its model card."""
         return cls(
             source,
-            detector.table.kinds,
-            calibration_scores=detector.card.get("known_scores"),
-            num_calibration_rows=detector.card["rows_calibrated_by"],
+            detector.table_schema.column_types,
+            calibration_scores=detector.card.get("calibration_scores"),
+            num_calibration_rows=detector.card["num_calibration_rows"],
         )

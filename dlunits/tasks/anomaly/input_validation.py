@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Iterable
 
-from dlunits.data.tables.table_columns import check_columns
+from dlunits.columns import check_columns
 from dlunits.data.tables.table_files import TableFile, open_table
 from dlunits.data.tables.table_writer import check_new_columns, find_writer
 from dlunits.tasks.anomaly.score_table import NEW_COLUMNS

@@ -1,36 +1,35 @@
-"""Requests that hold a table's columns by name, in TensorFlow."""
+"""Requests with the columns of a table as named tensors, in TensorFlow."""
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
+from dlunits.columns import MISSING_VALUES, category_labels
+from dlunits.columns.column_values import WHITESPACE, WHOLE_NUMBER
+from dlunits.columns.value_formatting import MISSING_LABEL, MONDAY, WEEKDAYS
 from dlunits.layers.tabular.tabular_encoding import WEEK
-from dlunits.models.anomaly.column_values import (
-    DAYS,
-    MISSING,
-    MISSING_WORD,
-    MONDAY,
-)
-from dlunits.models.anomaly.value_formatting import (
-    DIGITS_EXPECTED,
-    DIGITS_SEEN,
-    MISSING_TEXT,
-    words_of,
-)
+from dlunits.models import TableSchema
+from dlunits.models.anomaly.row_explanation import DIGITS_EXPECTED, DIGITS_SEEN
+from dlunits.models.anomaly.table_schema import MISSING_CATEGORY
+from dlunits.typing import Tensor
 
 DTYPES = {
     "numbers": tf.float32,
     "timestamps": tf.float64,  # single precision would be off by a minute
-    "codes": tf.string,
+    "category_ids": tf.string,
 }
+OUTER_WHITESPACE = f"^[{WHITESPACE}]+|[{WHITESPACE}]+$"
+LIMIT = float(np.finfo("float32").max)
 
 
-def argument_names(columns):
-    """Names of columns -> names that a signature's arguments may have.
+def argument_names(columns: Iterable[str]) -> dict[str, str]:
+    """Maps column names to names of a signature's arguments.
 
-    TensorFlow takes letters, digits and underscores there, of which none
-    differ in capitals alone. Other names are written so, and told apart by a
+    TensorFlow allows letters, digits and underscores there, and no names that
+    differ only in case. Other names are rewritten, and made unique by a
     number.
 
     Args:
@@ -57,94 +56,129 @@ def argument_names(columns):
     return arguments
 
 
-def column_specs(table_schema):
-    """One `tf.TensorSpec` of shape `[None]` a column, in the known order.
+def column_specs(table_schema: TableSchema) -> list[tf.TensorSpec]:
+    """Tensor specification of each column, in the order of the schema.
 
-    Numbers and booleans are float32 (1 for true), points in time float64
-    seconds since 1970 UTC, categories strings. Missing are NaN and `""`.
+    Numbers and booleans are float32 (1 for true), timestamps float64 seconds
+    since 1970 UTC, categories strings. A missing number is NaN; a missing
+    category is one of `dlunits.columns.MISSING_VALUES`, such as `""`.
 
     Args:
         table_schema: `dlunits.models.TableSchema`.
 
-    >>> from dlunits.models import TableSchema
-    >>> known = TableSchema.learn({"speed": [1.0], "road": ["dry"]})
-    >>> [(spec.name, spec.dtype.name) for spec in column_specs(known)]
+    Returns:
+        List of `tf.TensorSpec` of shape `[None]`.
+
+    >>> schema = TableSchema.from_table({"speed": [1.0], "road": ["dry"]})
+    >>> [(spec.name, spec.dtype.name) for spec in column_specs(schema)]
     [('speed', 'float32'), ('road', 'string')]
     """
     return [
-        tf.TensorSpec([None], DTYPES[table_schema.place(name)[0]], argument)
+        tf.TensorSpec(
+            [None], DTYPES[table_schema.input_index(name)[0]], argument
+        )
         for name, argument in argument_names(table_schema.columns).items()
     ]
 
 
-def model_inputs(table_schema, columns):
-    """Tensors of columns, as `column_specs`, -> what `TabularEncoding` takes.
+def model_inputs(
+    table_schema: TableSchema, columns: Sequence[Tensor]
+) -> dict[str, Tensor]:
+    """Converts the tensors of a request to the inputs of `TabularEncoding`.
+
+    Args:
+        table_schema: `dlunits.models.TableSchema`.
+        columns: Tensors `(rows,)`, one for each of `column_specs`.
 
     Returns:
-        Dict of `numbers` and `timestamps`, float32, and `codes`, int32, each
-        `(rows, columns of that kind)`, without those that have no column.
+        Dict of `numbers` and `timestamps`, float32, and `category_ids`,
+        int32, each `(rows, columns)`, without those that have no column.
     """
-    inputs = {}
+    inputs: dict[str, list[Tensor]] = {}
     for name, column in zip(table_schema.columns, columns, strict=True):
-        key, _ = table_schema.place(name)
-        if key == "timestamps":
+        key, _ = table_schema.input_index(name)
+        if key == "numbers":
+            column = tf.clip_by_value(column, -LIMIT, LIMIT)
+        elif key == "timestamps":
             column = tf.cast(tf.math.floormod(column + MONDAY, WEEK), "float32")
-        elif key == "codes":
-            column = codes_of(column, table_schema.vocabularies[name])
+        else:
+            column = category_ids(column, table_schema.vocabularies[name])
         inputs.setdefault(key, []).append(column)
     return {key: tf.stack(each, axis=1) for key, each in inputs.items()}
 
 
-def codes_of(texts, vocabulary):
-    """Place of each text in the vocabulary, from 1 on; else 0.
+def clean_texts(texts: Tensor) -> Tensor:
+    """Texts of categories as `dlunits.columns.category_texts` gives them.
+
+    Returns:
+        String tensor, `""` where the value is missing.
+
+    >>> clean_texts(tf.constant([" dry", "7.0", "null"])).numpy().tolist()
+    [b'dry', b'7', b'']
+    """
+    texts = tf.strings.regex_replace(texts, OUTER_WHITESPACE, "")
+    is_missing = tf.reduce_any(
+        tf.equal(texts[..., None], tf.constant(MISSING_VALUES)), axis=-1
+    )
+    texts = tf.where(is_missing, MISSING_CATEGORY, texts)
+    return tf.strings.regex_replace(texts, WHOLE_NUMBER, r"\1")
+
+
+def category_ids(texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
+    """Positions of texts in a vocabulary, from 1 on; 0 for other texts.
 
     >>> vocabulary = "", "dry", "wet"
-    >>> codes_of(tf.constant(["wet", "icy", "nan"]), vocabulary).numpy()
+    >>> category_ids(tf.constant(["wet", "icy", "nan"]), vocabulary).numpy()
     array([3, 0, 1], dtype=int32)
     """
-    codes = tf.zeros_like(texts, "int32")
-    if vocabulary:
-        texts = tf.where(is_missing(texts), MISSING_WORD, texts)
-        is_word = tf.equal(texts[:, None], tf.constant(vocabulary))
-        numbers = tf.range(1, 1 + len(vocabulary))
-        codes = tf.reduce_max(tf.where(is_word, numbers, 0), axis=1)
-    return codes
+    if not vocabulary:
+        return tf.zeros_like(texts, "int32")
+    is_word = tf.equal(clean_texts(texts)[:, None], tf.constant(vocabulary))
+    numbers = tf.range(1, 1 + len(vocabulary))
+    return tf.reduce_max(tf.where(is_word, numbers, 0), axis=1)
 
 
-def is_missing(texts):
-    """(rows,) -> (rows,), whether a text means that there is none"""
-    means_it = tf.equal(texts[:, None], tf.constant(sorted(MISSING)))
-    return tf.reduce_any(means_it, axis=1)
-
-
-def explained(table_schema, columns, differences, top):
-    """As `dlunits.models.anomaly.value_formatting.explanation`, of tensors.
+def explain_request(
+    table_schema: TableSchema,
+    columns: Sequence[Tensor],
+    attribution: Mapping[str, Tensor],
+    top: int,
+) -> dict[str, Tensor]:
+    """`dlunits.models.anomaly.row_explanation.explain_rows` for tensors.
 
     Args:
         table_schema: `dlunits.models.TableSchema`.
-        columns: Tensors, as `column_specs`.
-        differences: Dict of tensors, what
-            `dlunits.models.anomaly.column_attribution.ColumnAttribution` finds.
-        top: Integer, how many columns.
+        columns: Tensors `(rows,)`, one for each of `column_specs`.
+        attribution: Dict of tensors, the output of
+            `dlunits.models.anomaly.column_attribution.ColumnAttribution`.
+        top: Number of columns of a row.
 
     Returns:
         Dict of tensors `(rows, top)`: `column`, `expected` and `seen` are
         strings, `share` float32.
     """
     top = min(top, len(table_schema.columns))
-    share, order = tf.math.top_k(differences["share"], top)
+    share, order = tf.math.top_k(attribution["share"], top)
     inputs = model_inputs(table_schema, columns)
     expected, seen = [], []
     for name, column in zip(table_schema.columns, columns, strict=True):
-        key, place = table_schema.place(name)
-        kind, typical = table_schema.kinds[name], differences[key][:, place]
-        if key == "codes":
-            words = words_of(table_schema.vocabularies[name])
-            expected.append(tf.gather(words, typical))
-            seen.append(tf.where(is_missing(column), MISSING_TEXT, column))
+        key, index = table_schema.input_index(name)
+        column_type = table_schema.column_types[name]
+        typical = attribution[key][:, index]
+        if key == "category_ids":
+            labels = category_labels(table_schema.vocabularies[name])
+            texts = clean_texts(column)
+            expected.append(tf.gather(labels, typical))
+            seen.append(
+                tf.where(texts == MISSING_CATEGORY, MISSING_LABEL, texts)
+            )
         else:
-            expected.append(texts_of(kind, typical, DIGITS_EXPECTED))
-            seen.append(texts_of(kind, inputs[key][:, place], DIGITS_SEEN))
+            expected.append(
+                format_tensor(typical, column_type, DIGITS_EXPECTED)
+            )
+            seen.append(
+                format_tensor(inputs[key][:, index], column_type, DIGITS_SEEN)
+            )
     return {
         "column": tf.gather(tf.constant(table_schema.columns), order),
         "expected": tf.gather(tf.stack(expected, axis=1), order, batch_dims=1),
@@ -153,18 +187,18 @@ def explained(table_schema, columns, differences, top):
     }
 
 
-def texts_of(kind, values, digits):
-    """As `dlunits.models.anomaly.value_formatting.texts_of`, of a tensor.
+def format_tensor(values: Tensor, column_type: str, digits: int) -> Tensor:
+    """`dlunits.columns.format_values` for a tensor.
 
-    >>> texts_of("number", tf.constant([0.123456]), 4).numpy().tolist()
+    >>> format_tensor(tf.constant([0.123456]), "number", 4).numpy().tolist()
     [b'0.1235']
     """
-    if kind.startswith("boolean"):
+    if column_type == "boolean":
         texts = tf.where(values > 0.5, "true", "false")
-    elif kind.startswith("timestamp"):
+    elif column_type.startswith("timestamp"):
         minutes = tf.where(tf.math.is_nan(values), 0.0, values)
         minutes = tf.cast(minutes // 60, "int32")
-        day = tf.gather(tf.constant(DAYS), minutes // 1440 % 7)
+        day = tf.gather(tf.constant(WEEKDAYS), minutes // 1440 % 7)
         hour, minute = (
             tf.strings.as_string(part, width=2, fill="0")
             for part in (minutes // 60 % 24, minutes % 60)
@@ -172,4 +206,4 @@ def texts_of(kind, values, digits):
         texts = day + " " + hour + ":" + minute
     else:
         texts = tf.strings.as_string(values, precision=digits, shortest=True)
-    return tf.where(tf.math.is_nan(values), MISSING_TEXT, texts)
+    return tf.where(tf.math.is_nan(values), MISSING_LABEL, texts)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from dlunits.columns import TableChunk
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.series_windows import SeriesWindows
 from dlunits.data.series.window_features import WindowFeatures
-from dlunits.data.tables.table_files import Chunk, TableFile
+from dlunits.data.tables.table_files import TableFile
 from dlunits.metrics import range_precision_recall, volume_under_surface
 from dlunits.models import AnomalyDetector
 from dlunits.tasks.anomaly.score_table import NUM_TOP_ROWS, TableScorer
@@ -66,9 +67,11 @@ class SeriesScorer(TableScorer):
             raise ValueError(f"{table_file.path}: {error}") from error
         features = extractor.features(self.windows)
         # The detector has one column for each feature, in the same order.
-        columns = dict(zip(detector.table.kinds, features.T, strict=True))
-        inputs = detector.table.inputs(columns)
-        self.window_scores = detector.judge(columns, inputs)
+        columns = dict(
+            zip(detector.table_schema.column_types, features.T, strict=True)
+        )
+        inputs = detector.table_schema.inputs(columns)
+        self.window_scores = detector.score_rows(columns, inputs=inputs)
         self.explanations = detector.explain(
             columns, self.num_explained, inputs
         )
@@ -84,7 +87,7 @@ class SeriesScorer(TableScorer):
         return [*self.column_types, *self.ignored]
 
     def score_chunk(
-        self, chunk: Chunk
+        self, chunk: TableChunk
     ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         """No columns, scores and p-values, and explanations of a chunk."""
         rows = slice(chunk.first_row, chunk.first_row + chunk.table.num_rows)
@@ -250,7 +253,9 @@ def make_scorer(
     """
     series = card.get("series")
     inputs = (
-        detector.table.columns if series is None else series["column_types"]
+        detector.table_schema.columns
+        if series is None
+        else series["column_types"]
     )
     if label_column in inputs:
         raise ValueError(

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from dlunits.columns import TableChunk, read_columns
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.csv_rows import numbered_records
 from dlunits.data.tables.reservoir_sample import ReservoirSample
-from dlunits.data.tables.table_columns import columns_as_arrays
-from dlunits.data.tables.table_files import Chunk, TableFile
+from dlunits.data.tables.table_files import TableFile
 from dlunits.data.tables.table_writer import write_scored
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.models import AnomalyDetector
@@ -83,7 +83,7 @@ class TableScorer:
         self.false_alarm_rate = false_alarm_rate
         self.label_column = label_column
         self.normal_class = normal_class
-        width = len(detector.table.columns)
+        width = len(detector.table_schema.columns)
         size = min(MAX_SAMPLED_ROWS, max(1, MAX_SAMPLED_CELLS // width))
         self.num_explained = min(EXPLAINED, width)
         self.sample = ReservoirSample(size, seed)
@@ -96,7 +96,7 @@ class TableScorer:
         # Labels, scores and flags of each chunk, if there are labels.
         self.labeled_chunks: list[tuple[Array, Array, Array]] = []
 
-    def __call__(self, chunk: Chunk) -> dict[str, Array]:
+    def __call__(self, chunk: TableChunk) -> dict[str, Array]:
         """Score a chunk and update the statistics.
 
         Args:
@@ -119,17 +119,23 @@ class TableScorer:
         return {name: new[name] for name in NEW_COLUMNS}
 
     def score_chunk(
-        self, chunk: Chunk
+        self, chunk: TableChunk
     ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         """Columns of a chunk, their scores and p-values, and explanations."""
-        columns = columns_as_arrays(chunk, self.detector.table.kinds)
-        inputs = self.detector.table.inputs(columns)
-        explanation = self.detector.explain(columns, self.num_explained, inputs)
-        return columns, self.detector.judge(columns, inputs), explanation
+        columns = read_columns(chunk, self.detector.table_schema.column_types)
+        inputs = self.detector.table_schema.inputs(columns)
+        explanation = self.detector.explain(
+            columns, self.num_explained, inputs=inputs
+        )
+        return (
+            columns,
+            self.detector.score_rows(columns, inputs=inputs),
+            explanation,
+        )
 
     def update(
         self,
-        chunk: Chunk,
+        chunk: TableChunk,
         columns: dict[str, Array],
         scores: dict[str, Array],
         flags: Array,
@@ -182,7 +188,7 @@ class TableScorer:
     @property
     def known_columns(self) -> Collection[str]:
         """Names of the columns of the training data."""
-        return self.detector.table.kinds
+        return self.detector.table_schema.column_types
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
@@ -253,7 +259,7 @@ def load_detector(
     """
     detector = ServedDetector(version)
     rate = false_alarm_rate or detector.false_alarm_rate
-    smallest = 1 / (1 + detector.card["rows_calibrated_by"])
+    smallest = 1 / (1 + detector.card["num_calibration_rows"])
     if rate < smallest - 1e-9:
         raise ValueError(
             f"{version}: the smallest p-value of this detector is "

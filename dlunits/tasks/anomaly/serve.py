@@ -1,4 +1,4 @@
-"""What a served anomaly detector answers to: the columns of a table."""
+"""SavedModel of an anomaly detector, with the columns as arguments."""
 
 import json
 import pathlib
@@ -10,7 +10,7 @@ import tensorflow as tf
 from dlunits.atomic_files import atomic_write
 from dlunits.models import TableSchema
 from dlunits.models.anomaly.anomaly_score import in_batches
-from dlunits.models.anomaly.value_formatting import explanation
+from dlunits.models.anomaly.row_explanation import explain_rows
 from dlunits.serving.export import export
 from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import check_card
@@ -18,12 +18,12 @@ from dlunits.tasks.anomaly.requests import (
     DTYPES,
     argument_names,
     column_specs,
-    explained,
+    explain_request,
     model_inputs,
 )
 
 EXPLAINED = 3  # columns of a row
-KEPT_SCORES = 1_000  # of known rows, in the card
+MAX_CARD_SCORES = 1_000  # calibration scores in the model card
 
 
 def export_detector(
@@ -34,7 +34,7 @@ def export_detector(
     Its endpoints take the columns by name, see
     `dlunits.tasks.anomaly.requests.column_specs`; in which order does not
     matter. The card says under `arguments` how columns are called there, and
-    holds `known_scores`, for a report to show.
+    holds `calibration_scores`, for a report to show.
 
     - `score`, which is `serving_default` too, returns `anomaly_score`,
       `p_value` and `is_anomaly`, each `(rows,)`.
@@ -66,22 +66,22 @@ def export_detector(
         ValueError: If it was not fitted.
         OSError: If it cannot be written.
     """
-    table = detector.known_table()
-    model, differences = as_functional(detector)
+    schema = detector.table_schema
+    model, attribution = as_functional(detector)
     example = {
         spec.name: [b"" if spec.dtype == tf.string else 0.0]
-        for spec in column_specs(table)
+        for spec in column_specs(schema)
     }
-    parts = {"differences": differences}
+    parts = {"attribution": attribution}
     warmup = {"serving_default": example, "explain": example}
     if describe is not None:
         parts["describe"] = describe
         more["image_shape"] = describe.input_shape[1:]
         warmup["score_images"] = [np.zeros((1, *more["image_shape"]))]
 
-    def endpoints(predict, differences, describe=None):
+    def endpoints(predict, attribution, describe=None):
         rate = detector.false_alarm_rate
-        found = detector_endpoints(predict, differences, table, rate)
+        found = detector_endpoints(predict, attribution, schema, rate)
         if describe is not None:
             shape = more["image_shape"]
             found |= image_endpoints(predict, describe, shape, rate)
@@ -94,11 +94,13 @@ def export_detector(
         parts=parts,
         card={
             "data": data,
-            "columns": table.get_config(),
-            "arguments": argument_names(table.columns),
+            "columns": schema.get_config(),
+            "arguments": argument_names(schema.columns),
             "false_alarm_rate": detector.false_alarm_rate,
-            "rows_calibrated_by": detector.learnt["calibrated"],
-            "known_scores": some_of(detector.conformal.known_scores()),
+            "num_calibration_rows": detector.num_calibration_rows,
+            "calibration_scores": evenly_spaced(
+                detector.model.conformal.known_scores()
+            ),
             **more,
             "metrics": metrics,
             "command": command,
@@ -125,13 +127,13 @@ def note_metrics(version, metrics):
         file.write((json.dumps(card, indent=2) + "\n").encode())
 
 
-def some_of(scores):
+def evenly_spaced(scores):
     """At most 1,000 scores in order, evenly spaced, for a card.
 
-    >>> some_of(np.arange(3001.0))[:3]
+    >>> evenly_spaced(np.arange(3001.0))[:3]
     [0.0, 3.0, 6.0]
     """
-    ranks = np.linspace(0, len(scores) - 1, min(KEPT_SCORES, len(scores)))
+    ranks = np.linspace(0, len(scores) - 1, min(MAX_CARD_SCORES, len(scores)))
     return np.round(scores[ranks.round().astype(int)], 5).tolist()
 
 
@@ -139,36 +141,38 @@ def as_functional(detector):
     """The detector, and what explains it, as models of a list of inputs."""
     tensors = {
         key: keras.Input(
-            (count,), dtype="int32" if key == "codes" else "float32", name=key
+            (count,),
+            dtype="int32" if key == "category_ids" else "float32",
+            name=key,
         )
-        for key, count in detector.encoding.counts.items()
+        for key, count in detector.model.encoding.num_columns.items()
         if count
     }
     return tuple(
         keras.Model(list(tensors.values()), model(tensors))
-        for model in (detector, detector.differences())
+        for model in (detector.model, detector.attribution)
     )
 
 
-def detector_endpoints(predict, differences, table, false_alarm_rate):
+def detector_endpoints(predict, attribution, table_schema, false_alarm_rate):
     """The endpoints of a detector, for `export`.
 
     Args:
         predict: The detector as a function of a list of tensors, or of one.
-        differences: The same of its `ColumnAttribution`.
-        table: `dlunits.models.TableSchema`.
+        attribution: The same of its `ColumnAttribution`.
+        table_schema: `dlunits.models.TableSchema`.
         false_alarm_rate: Number in (0, 1).
     """
 
     def score(*columns):
-        found = predict(as_argument(model_inputs(table, columns)))
+        found = predict(as_argument(model_inputs(table_schema, columns)))
         return {**found, "is_anomaly": found["p_value"] <= false_alarm_rate}
 
     def explain(*columns):
-        found = differences(as_argument(model_inputs(table, columns)))
-        return explained(table, columns, found, EXPLAINED)
+        found = attribution(as_argument(model_inputs(table_schema, columns)))
+        return explain_request(table_schema, columns, found, EXPLAINED)
 
-    specs = column_specs(table)
+    specs = column_specs(table_schema)
     return {
         "serving_default": (score, specs),
         "score": (score, specs),
@@ -206,13 +210,14 @@ def image_endpoints(predict, describe, shape, false_alarm_rate):
 class ServedDetector:
     """A detector that was exported, for tables of any length.
 
-    It has `judge` and `explain` of `AnomalyDetector`, with the same results.
+    It has `score_rows` and `explain` of `AnomalyDetector`, with the same
+    results.
 
     Args:
         version: Folder of the SavedModel, what `export_detector` returns.
 
     Attributes:
-        table: `dlunits.models.TableSchema`, the columns that it knows.
+        table_schema: `dlunits.models.TableSchema`, the columns that it knows.
         false_alarm_rate: Number.
         card: Dict, the model card.
 
@@ -224,7 +229,7 @@ class ServedDetector:
         version = pathlib.Path(version).expanduser()
         try:
             self.card = json.loads((version / "model_card.json").read_text())
-            self.table = TableSchema.from_config(self.card["columns"])
+            self.table_schema = TableSchema.from_config(self.card["columns"])
             self.false_alarm_rate = self.card["false_alarm_rate"]
             self.model = tf.saved_model.load(version)
         except (OSError, KeyError, ValueError) as error:
@@ -234,19 +239,20 @@ class ServedDetector:
                 "saved_models/NAME/1 for example."
             ) from None
 
-    def judge(self, table, inputs=None):
-        """Returns `anomaly_score` and `p_value` of the rows, `(rows,)`.
-
-        `inputs` is what `self.table.inputs` makes of the table, if known.
-        """
-        inputs = inputs or self.table.inputs(table)
+    def score_rows(self, table, *, inputs=None, decimal="."):
+        """Returns what `AnomalyDetector.score_rows` does."""
+        if inputs is None:
+            inputs = self.table_schema.inputs(table, decimal)
         return answers(self.model.predict, inputs)
 
-    def explain(self, table, top=EXPLAINED, inputs=None):
-        """Returns `column`, `expected`, `seen` and `share`, `(rows, top)`."""
-        inputs = inputs or self.table.inputs(table)
-        found = answers(self.model.differences, inputs)
-        return explanation(self.table, table, inputs, found, top)
+    def explain(self, table, top=EXPLAINED, *, inputs=None, decimal="."):
+        """Returns what `AnomalyDetector.explain` does."""
+        if inputs is None:
+            inputs = self.table_schema.inputs(table, decimal)
+        found = answers(self.model.attribution, inputs)
+        return explain_rows(
+            self.table_schema, table, inputs, found, top, decimal
+        )
 
     @property
     def image_side(self):

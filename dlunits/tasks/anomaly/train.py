@@ -7,14 +7,14 @@ from typing import Any
 
 import keras
 
+from dlunits.columns import check_columns
 from dlunits.data.tables.reservoir_sample import ReservoirSample
-from dlunits.data.tables.table_columns import check_columns
 from dlunits.data.tables.table_files import TableFile
 from dlunits.models import AnomalyDetector
 from dlunits.models.anomaly.anomaly_detector import (
-    LEARNING_SETTING,
-    LEAST_ROWS,
-    MOST_CALIBRATED,
+    MAX_CALIBRATION_ROWS,
+    MIN_ROWS,
+    ONE_FOLD_SPLIT,
 )
 from dlunits.reporting.progress import ProgressBar
 from dlunits.tasks.anomaly.baselines import baseline_scores
@@ -149,7 +149,9 @@ def fit_detector(
     detector = AnomalyDetector(**options)
     check_num_rows(rows, detector)
     try:
-        return detector.fit(rows.columns, rows.detector_column_types, verbose)
+        return detector.fit(
+            rows.columns, rows.detector_column_types, verbose=verbose
+        )
     except ValueError as error:
         raise ValueError(f"{rows.path}: {error}") from error
 
@@ -169,22 +171,22 @@ def check_num_rows(rows: TrainingRows, detector: AnomalyDetector) -> None:
             false-alarm rate.
     """
     left = math.floor(rows.num_rows * (1 - detector.contamination))
-    enough = left >= LEAST_ROWS
+    enough = left >= MIN_ROWS
     if detector.num_folds == 1:
-        left -= int(LEARNING_SETTING[1] * left)
-    left = min(left, MOST_CALIBRATED)
+        left -= int(ONE_FOLD_SPLIT[1] * left)
+    left = min(left, MAX_CALIBRATION_ROWS)
     rate = detector.false_alarm_rate
     needed = math.ceil(round(1 / rate - 1, 6))
     if not enough or left < needed:
         remedy = f"Add normal {rows.unit}"
-        if needed > MOST_CALIBRATED:
-            remedy = f"At most {MOST_CALIBRATED:,} are used"
+        if needed > MAX_CALIBRATION_ROWS:
+            remedy = f"At most {MAX_CALIBRATION_ROWS:,} are used"
         if enough:
             remedy += f", or set a false-alarm rate of {1 / (1 + left):.2g}"
         raise ValueError(
             f"{rows.path}: leaves {left:,} {rows.unit} for calibration, and a "
             f"false-alarm rate of {rate:g} needs at least "
-            f"{max(needed, LEAST_ROWS):,}. {remedy}."
+            f"{max(needed, MIN_ROWS):,}. {remedy}."
         )
 
 
@@ -210,7 +212,7 @@ def table_baselines(
     sample.add(rows.columns)
     train, new = (
         keras.ops.convert_to_numpy(
-            detector.encoding(detector.table.inputs(table))
+            detector.model.encoding(detector.table_schema.inputs(table))
         )
         for table in (sample.columns, columns)
     )

@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from dlunits.columns import infer_column_types, read_columns
 from dlunits.data.tables.anomaly_labels import anomaly_labels
-from dlunits.data.tables.column_types import infer_column_types
 from dlunits.data.tables.reservoir_sample import ReservoirSample
-from dlunits.data.tables.table_columns import columns_as_arrays
 from dlunits.data.tables.table_files import TableFile
-from dlunits.models.anomaly.anomaly_detector import MOST_LEARNT
+from dlunits.models.anomaly.anomaly_detector import MAX_TRAINING_ROWS
 from dlunits.reporting.progress import ProgressBar, with_progress
 from dlunits.typing import Array, Path
 
@@ -142,11 +141,13 @@ def sample_training_rows(
         label_column,
     )
     width = sum(column_type != "ignored" for column_type in types.values())
-    sample = ReservoirSample(min(MOST_LEARNT, max(1, MAX_CELLS // width)), seed)
+    sample = ReservoirSample(
+        min(MAX_TRAINING_ROWS, max(1, MAX_CELLS // width)), seed
+    )
     rows_read = num_anomalies = 0
     reading = with_progress(table_file, progress, "Sampling rows")
     for chunk in reading.chunks():
-        columns = columns_as_arrays(chunk, types)
+        columns = read_columns(chunk, types)
         rows_read += chunk.table.num_rows
         if label_column is not None:
             anomalies = anomaly_labels(chunk, label_column, normal_class)

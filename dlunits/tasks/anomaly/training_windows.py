@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dlunits.data.series.series_tables import read_series, series_kinds
+from dlunits.columns import check_columns, infer_column_types
+from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.window_features import WindowFeatures
-from dlunits.data.tables.column_types import infer_column_types
-from dlunits.data.tables.table_columns import check_columns
 from dlunits.data.tables.table_files import TableFile
 from dlunits.reporting.progress import ProgressBar, with_progress
 from dlunits.tasks.anomaly.training_rows import TrainingRows
@@ -105,7 +104,9 @@ def read_training_windows(
         dict(column_types or {}),
         label,
     )
-    channels, ignored = series_kinds(types, reasons, timestamp_column, path)
+    channels, ignored = series_column_types(
+        types, reasons, timestamp_column, path
+    )
     series = read_series(
         with_progress(table_file, progress, "Reading the series"),
         channels,

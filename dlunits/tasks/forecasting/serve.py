@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from dlunits.atomic_files import atomic_write
+from dlunits.columns import check_columns
 from dlunits.data.series.forecast_windows import last_window
 from dlunits.data.series.forecasting_dataset import on_axis
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.time_axis import TimeAxis
-from dlunits.data.tables.table_columns import check_columns
 from dlunits.serving.export import export
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dlunits.data.series.series_tables import read_series, series_kinds
+from dlunits.columns import infer_column_types
+from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.tables import table_files
-from dlunits.data.tables.column_types import infer_column_types
 from dlunits.data.tables.table_files import open_table
 
 TEXT = """road,speed,time,on,state
@@ -24,7 +24,7 @@ def table(tmp_path):
 
 def kinds_of(table, timestamp_column="time"):
     kinds, reasons = infer_column_types(table, label_column="state")
-    return series_kinds(kinds, reasons, timestamp_column, table.path)
+    return series_column_types(kinds, reasons, timestamp_column, table.path)
 
 
 def test_numbers_and_booleans_are_channels(table):
@@ -56,7 +56,7 @@ def test_seconds_that_count_rows_are_times(tmp_path):
 
 def kinds_of_plain(path):
     table = open_table(path)
-    return series_kinds(*infer_column_types(table), "t", table.path)
+    return series_column_types(*infer_column_types(table), "t", table.path)
 
 
 @pytest.mark.parametrize(

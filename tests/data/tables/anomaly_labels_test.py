@@ -3,13 +3,14 @@
 import pyarrow as pa
 import pytest
 
+from dlunits.columns import TableChunk
 from dlunits.data.tables.anomaly_labels import ANOMALY, NORMAL, anomaly_labels
-from dlunits.data.tables.table_files import Chunk, open_table
+from dlunits.data.tables.table_files import open_table
 
 
 def read(values, normal_class=None):
     return anomaly_labels(
-        Chunk(pa.table({"label": values})), "label", normal_class
+        TableChunk(pa.table({"label": values})), "label", normal_class
     ).tolist()
 
 

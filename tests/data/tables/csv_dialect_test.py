@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from dlunits.data.tables import csv_dialect
-from dlunits.data.tables.csv_dialect import find_dialect
+from dlunits.data.tables.csv_dialect import infer_dialect
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_delimiter_and_encoding_are_found(write, delimiter, encoding):
         delimiter.join(f'"{cell}"' for cell in line) + "\n" for line in lines
     )
 
-    dialect = find_dialect(write(text, encoding))
+    dialect = infer_dialect(write(text, encoding))
 
     assert (dialect.delimiter, dialect.encoding) == (delimiter, encoding)
     assert dialect.header == ("name", "größe")
@@ -36,7 +36,7 @@ def test_delimiter_and_encoding_are_found(write, delimiter, encoding):
 
 
 def test_what_windows_1252_has_not_is_latin_1(write):
-    assert find_dialect(write(b"a,b\n\xe9,\x81\n")).encoding == "latin-1"
+    assert infer_dialect(write(b"a,b\n\xe9,\x81\n")).encoding == "latin-1"
 
 
 @pytest.mark.parametrize("length", [0, 100])  # bytes before, some blocks
@@ -47,32 +47,32 @@ def test_a_broken_byte_in_utf8_is_named_with_its_line(
     filling = b"x" * length
     content = "a,b\né,1\n".encode() + filling + b",1\n\xe9,2\n"
     with pytest.raises(ValueError, match=r"^, line 4: byte 0xE9 is not UTF-8"):
-        find_dialect(write(content))
+        infer_dialect(write(content))
 
 
 def test_a_broken_byte_after_a_byte_order_mark_is_named(write):
     with pytest.raises(ValueError, match="line 2: byte 0xE9 is not UTF-8"):
-        find_dialect(write(b"\xef\xbb\xbfa\n\xe9\n"))
+        infer_dialect(write(b"\xef\xbb\xbfa\n\xe9\n"))
 
 
 def test_a_character_cut_by_a_block_of_reading_is_whole(write, monkeypatch):
     monkeypatch.setattr(csv_dialect, "BLOCK", 16)
     before = b"a,b\n1," + b"x" * 9  # 15 bytes, and two of the character
-    assert find_dialect(write(before + "é\n".encode())).encoding == "utf-8"
+    assert infer_dialect(write(before + "é\n".encode())).encoding == "utf-8"
 
 
 def test_an_encoding_that_is_given_is_checked(write):
     path = write("a,b\né,1\n", "cp1252")
     with pytest.raises(ValueError, match="line 2: byte 0xE9 is not UTF-8"):
-        find_dialect(path, encoding="utf-8")
+        infer_dialect(path, encoding="utf-8")
     with pytest.raises(ValueError, match="'klingon' is not known"):
-        find_dialect(path, encoding="klingon")
-    assert find_dialect(path, encoding="latin-1").encoding == "latin-1"
+        infer_dialect(path, encoding="klingon")
+    assert infer_dialect(path, encoding="latin-1").encoding == "latin-1"
 
 
 def test_a_zero_byte_is_named_with_its_line(write):
     with pytest.raises(ValueError, match="line 3: holds a zero byte"):
-        find_dialect(write(b"a,b\n1,2\n\0\0\0,2\n"))
+        infer_dialect(write(b"a,b\n1,2\n\0\0\0,2\n"))
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_a_zero_byte_is_named_with_its_line(write):
 def test_decimal_commas_are_told_from_delimiters(
     write, text, delimiter, decimal
 ):
-    dialect = find_dialect(write(text))
+    dialect = infer_dialect(write(text))
     assert (dialect.delimiter, dialect.decimal) == (delimiter, decimal)
 
 
 def test_excels_line_that_names_the_delimiter_is_no_header(write):
-    dialect = find_dialect(write("sep=|\r\na|b\r\n1|2\r\n"))
+    dialect = infer_dialect(write("sep=|\r\na|b\r\n1|2\r\n"))
     assert (dialect.header, dialect.delimiter) == (("a", "b"), "|")
     assert (dialect.skipped_lines, dialect.newline) == (1, "\r\n")
 
@@ -109,15 +109,15 @@ def test_a_wrong_delimiter_is_told_with_the_right_one(write):
     with pytest.raises(
         ValueError, match="line 2: is one cell with the delimiter ',', but 3 w"
     ):
-        find_dialect(path, delimiter=",")
+        infer_dialect(path, delimiter=",")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_told(write, content):
     with pytest.raises(ValueError, match=r"^: is empty"):
-        find_dialect(write(content))
+        infer_dialect(write(content))
 
 
 def test_gzip_is_unpacked_whatever_the_name(write):
     packed = write(gzip.compress(b"a;b\n1;2\n"))
-    assert find_dialect(packed).header == ("a", "b")
+    assert infer_dialect(packed).header == ("a", "b")

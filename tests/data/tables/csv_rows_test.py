@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlunits.data.tables import csv_rows
-from dlunits.data.tables.csv_dialect import DELIMITERS, find_dialect
+from dlunits.data.tables.csv_dialect import DELIMITERS, infer_dialect
 from dlunits.data.tables.csv_rows import numbered_records, text_batches
 
 # No byte of a Windows-1252 "ä", "ö", "ß" or "ñ" can follow another in UTF-8.
@@ -21,7 +21,7 @@ CELL = st.text("aZ09 äößñ,;|\t\"'\n\r.-", max_size=6)
 
 
 def read(path):
-    dialect = find_dialect(path)
+    dialect = infer_dialect(path)
     batches = list(text_batches(path, dialect))
     columns = [
         list(itertools.chain(*(b.column(i).to_pylist() for b in batches)))
@@ -94,7 +94,7 @@ def test_a_copy_is_gone_too_when_reading_stops_early(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(csv_rows, "BLOCK", 1000)
     path.write_bytes(("a,b\n" + "1,ä\n" * 1000).encode("cp1252"))
-    batches = text_batches(path, find_dialect(path))
+    batches = text_batches(path, infer_dialect(path))
     next(batches)
     assert list(tmp_path.iterdir())
     batches.close()
@@ -110,13 +110,13 @@ def test_a_packed_file_that_pyarrow_cannot_unpack_is_named(path):
 def test_blank_lines_are_passed_over_and_counted(path):
     path.write_bytes(b"\n\na,b\n1,2\n\n\n3,4\n\n")
     assert read(path) == [("1", "2"), ("3", "4")]
-    records = list(numbered_records(path, find_dialect(path)))
+    records = list(numbered_records(path, infer_dialect(path)))
     assert records == [(4, ["1", "2"]), (7, ["3", "4"])]
 
 
 def test_a_record_is_named_by_the_line_it_begins_in(path):
     path.write_bytes(b'sep=,\r\n"a\r\nb",c\r\n"1\r\n2",3\r\n4,5\r\n')
-    records = list(numbered_records(path, find_dialect(path)))
+    records = list(numbered_records(path, infer_dialect(path)))
     assert records == [(4, ["1\r\n2", "3"]), (6, ["4", "5"])]
 
 

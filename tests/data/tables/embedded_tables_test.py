@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+from dlunits.columns import infer_column_types, read_columns
 from dlunits.data.tables.anomaly_labels import anomaly_labels
-from dlunits.data.tables.column_types import infer_column_types
 from dlunits.data.tables.embedded_tables import LABEL_COLUMN, write_wdbc
-from dlunits.data.tables.table_columns import columns_as_arrays
 from dlunits.data.tables.table_files import open_table
 
 
@@ -15,7 +14,7 @@ def read(path):
     table = open_table(path)
     kinds, _ = infer_column_types(table, label_column=LABEL_COLUMN)
     [chunk] = table.chunks()
-    columns = columns_as_arrays(chunk, kinds)
+    columns = read_columns(chunk, kinds)
     return np.stack(list(columns.values()), 1), anomaly_labels(
         chunk, LABEL_COLUMN
     )

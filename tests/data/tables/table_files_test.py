@@ -37,7 +37,7 @@ def test_text_of_csv_comes_letter_for_letter(tmp_path):
 def test_parquet_is_known_by_its_bytes_and_keeps_its_types(tmp_path):
     columns = {"a": [1, None], "b": ["x", None], "c": [True, False]}
     file = open_table(parquet(tmp_path / "table.csv", columns))
-    assert (file.kind, file.rows_at_most) == ("parquet", 2)
+    assert (file.kind, file.max_rows) == ("parquet", 2)
     assert cells_of(file) == columns
 
 

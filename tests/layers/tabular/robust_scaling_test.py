@@ -7,9 +7,9 @@ import pytest
 
 from dlunits.layers.tabular.robust_scaling import (
     WIDEN,
-    scale_of_bounded,
-    scale_of_categories,
-    scale_of_numbers,
+    scale_bounded,
+    scale_categories,
+    scale_numbers,
 )
 
 
@@ -34,14 +34,14 @@ def test_numbers_match_numpy_column_by_column():
     expected = [scale_of_number_np(column) for column in numbers.T]
     assert expected[2][1] < 0.2 and expected[3:5] == [(7, 1), (0, 1)]
     np.testing.assert_allclose(
-        scale_of_numbers(numbers), np.transpose(expected), rtol=1e-6
+        scale_numbers(numbers), np.transpose(expected), rtol=1e-6
     )
 
 
 def test_spread_of_normal_numbers_is_their_standard_deviation():
     rng = np.random.default_rng(0)
     numbers = 5 + 3 * rng.normal(size=(100_000, 1))
-    center, spread = scale_of_numbers(numbers)
+    center, spread = scale_numbers(numbers)
     # 100,000 rows tell a standard deviation to 1 in sqrt(200,000) = 447.
     np.testing.assert_allclose([center[0], spread[0]], [5, 3], atol=0.03)
     # The integral by rectangles, 8 standard deviations wide.
@@ -56,7 +56,7 @@ def test_spread_of_normal_numbers_is_their_standard_deviation():
 @pytest.mark.parametrize("rows", [1, 2, 10])
 def test_spread_of_equal_numbers_is_1_to_the_last_bit(value, rows):
     numbers = np.full((rows, 1), value, "float32")
-    center, spread = scale_of_numbers(numbers)
+    center, spread = scale_numbers(numbers)
     assert center == numbers[0] and spread == 1
 
 
@@ -65,21 +65,21 @@ def test_spreads_are_normal_numbers_in_single_precision():
     numbers = np.float32([[most, 0], [-most, least], [most, 0], [-most, 0]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        spread = scale_of_numbers(numbers)[1].astype("float32")
+        spread = scale_numbers(numbers)[1].astype("float32")
     assert spread.tolist() == [2.0**126, 1]
     assert 1 / spread[0] == np.finfo("float32").tiny
 
 
 def test_outliers_of_a_few_rows_hardly_widen_the_spread():
     numbers = np.random.default_rng(0).normal(size=(1000, 1))
-    spread = scale_of_numbers(numbers)[1]
+    spread = scale_numbers(numbers)[1]
     numbers[:20] = 1e30  # 2 %
-    assert scale_of_numbers(numbers)[1] == pytest.approx(spread, rel=0.1)
+    assert scale_numbers(numbers)[1] == pytest.approx(spread, rel=0.1)
 
 
 def test_bounded_columns_are_at_least_a_tenth_wide():
     raw = np.array([[0, 1, np.nan], [1, 1, np.nan], [np.nan, 1, np.nan]])
-    center, spread = scale_of_bounded(raw)
+    center, spread = scale_bounded(raw)
     np.testing.assert_allclose(center, [0.5, 1, 0])
     np.testing.assert_allclose(spread, [0.5, 0.1, 0.1])
 
@@ -90,7 +90,7 @@ def test_variances_of_a_category_add_up_to_1():
     one_hot = np.concatenate(
         [np.eye(4)[codes[:, 0]], np.eye(5)[codes[:, 1]]], 1
     )
-    center, spread = scale_of_categories(one_hot, [4, 5])
+    center, spread = scale_categories(one_hot, [4, 5])
     features = (one_hot - center) / spread
     np.testing.assert_allclose(features.mean(axis=0), 0, atol=1e-12)
     variances = features.var(axis=0)
@@ -98,5 +98,5 @@ def test_variances_of_a_category_add_up_to_1():
 
 
 def test_a_category_of_one_value_is_a_tenth_wide():
-    center, spread = scale_of_categories(np.eye(2)[[1, 1, 1]], [2])
+    center, spread = scale_categories(np.eye(2)[[1, 1, 1]], [2])
     assert center.tolist() == [0, 1] and spread.tolist() == [0.1, 0.1]

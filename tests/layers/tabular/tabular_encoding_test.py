@@ -14,7 +14,11 @@ HOUR, DAY, WEEK = 3600, 86400, 604800
 
 def some_layer(**options):
     return TabularEncoding(
-        3, num_timestamps=2, vocabulary_sizes=(2, 0, 4), gaps=(2, 0), **options
+        3,
+        num_timestamps=2,
+        vocabulary_sizes=(2, 0, 4),
+        missing_indicators=(2, 0),
+        **options,
     )
 
 
@@ -25,8 +29,14 @@ def some_rows(count=50, seed=0):
     numbers[rng.uniform(size=count) < 0.01, 0] = np.nan
     timestamps = rng.uniform(0, WEEK, (count, 2)) / [1, 7]
     timestamps[rng.uniform(size=count) < 0.1, 1] = np.nan
-    codes = rng.integers(0, [3, 1, 4], (count, 3))  # one never has code 4
-    return {"numbers": numbers, "timestamps": timestamps, "codes": codes}
+    category_ids = rng.integers(
+        0, [3, 1, 4], (count, 3)
+    )  # one never has code 4
+    return {
+        "numbers": numbers,
+        "timestamps": timestamps,
+        "category_ids": category_ids,
+    }
 
 
 def adapted(rows=None, **options):
@@ -44,7 +54,7 @@ def column_np(raw, known, least):
     return 0.0 if math.isnan(raw) else (raw - center) / spread
 
 
-def features_np(row, known, gaps, sizes):
+def features_np(row, known, missing_indicators, sizes):
     """The docstring's equation for one row, a dict of 1-D arrays."""
     features = []
     for i, x in enumerate(row["numbers"]):
@@ -54,9 +64,9 @@ def features_np(row, known, gaps, sizes):
         spread = 1.0968049 * np.std(np.clip(column, *ends))
         x = (x - np.median(column)) / spread
         if math.isnan(x):
-            x = 0 if i in gaps else 10
+            x = 0 if i in missing_indicators else 10
         features.append(min(30, max(-30, x)))
-    for i in gaps:
+    for i in missing_indicators:
         missing = np.isnan(known["numbers"][:, i]).astype(float)
         raw = float(math.isnan(row["numbers"][i]))
         features.append(column_np(raw, missing, 0.1))
@@ -66,9 +76,12 @@ def features_np(row, known, gaps, sizes):
                 column = wave(math.tau * known["timestamps"][:, i] / period)
                 raw = wave(math.tau * t / period)
                 features.append(column_np(raw, column, 0.1))
-    for i, code in enumerate(row["codes"]):
-        codes = known["codes"][:, i].tolist()
-        shares = [codes.count(v) / len(codes) for v in range(sizes[i] + 1)]
+    for i, code in enumerate(row["category_ids"]):
+        category_ids = known["category_ids"][:, i].tolist()
+        shares = [
+            category_ids.count(v) / len(category_ids)
+            for v in range(sizes[i] + 1)
+        ]
         root = max(0.1, math.sqrt(sum(p * (1 - p) for p in shares)))
         features += [(int(v == code) - p) / root for v, p in enumerate(shares)]
     return features
@@ -78,7 +91,7 @@ def test_features_are_those_of_the_equation():
     known, rows = some_rows(), some_rows(20, seed=1)
     rows["numbers"][0] = [1e30, -1e30, np.nan]
     rows["numbers"][1] = np.nan
-    rows["codes"][0] = [2, 0, 4]
+    rows["category_ids"][0] = [2, 0, 4]
     layer = adapted(known)
     features = features_of(layer, rows)
     assert features.shape == (20, layer.num_features)
@@ -86,7 +99,9 @@ def test_features_are_those_of_the_equation():
         row = {key: value[i] for key, value in rows.items()}
         np.testing.assert_allclose(
             result,
-            features_np(row, known, layer.gaps, layer.vocabulary_sizes),
+            features_np(
+                row, known, layer.missing_indicators, layer.vocabulary_sizes
+            ),
             rtol=1e-4,
             atol=1e-3,
         )
@@ -95,10 +110,18 @@ def test_features_are_those_of_the_equation():
 
 
 def test_every_feature_has_its_column_for_owner():
-    owners = some_layer().owners
-    assert owners[:5] == (0, 1, 2, 2, 0)  # numbers, then gaps
-    assert owners[5:13] == (3,) * 4 + (4,) * 4  # timestamps
-    assert owners[13:] == (5,) * 3 + (6,) + (7,) * 5  # values and unknown
+    column_of_feature = some_layer().column_of_feature
+    assert column_of_feature[:5] == (
+        0,
+        1,
+        2,
+        2,
+        0,
+    )  # numbers, then missing_indicators
+    assert column_of_feature[5:13] == (3,) * 4 + (4,) * 4  # timestamps
+    assert (
+        column_of_feature[13:] == (5,) * 3 + (6,) + (7,) * 5
+    )  # values and unknown
 
 
 def test_changing_a_column_changes_its_own_features_only():
@@ -106,7 +129,7 @@ def test_changing_a_column_changes_its_own_features_only():
     changed = {
         "numbers": np.where(np.isnan(rows["numbers"]), 1, np.nan),
         "timestamps": rows["timestamps"] + 5 * HOUR + DAY,
-        "codes": (rows["codes"] + 1) % [3, 1, 5],
+        "category_ids": (rows["category_ids"] + 1) % [3, 1, 5],
     }
     before = features_of(layer, rows)[0]
     column = 0
@@ -115,9 +138,9 @@ def test_changing_a_column_changes_its_own_features_only():
             row = {**rows, key: values.copy()}
             row[key][:, i] = changed[key][:, i]
             differs = features_of(layer, row)[0] != before
-            of_column = np.array(layer.owners) == column
+            of_column = np.array(layer.column_of_feature) == column
             assert not differs[~of_column].any()
-            assert differs.any() or (key == "codes" and i == 1)
+            assert differs.any() or (key == "category_ids" and i == 1)
             column += 1
 
 
@@ -138,19 +161,19 @@ def test_decode_gives_back_what_was_encoded():
         rows["timestamps"][there],
         atol=0.3,  # seconds
     )
-    np.testing.assert_array_equal(columns["codes"], rows["codes"])
+    np.testing.assert_array_equal(columns["category_ids"], rows["category_ids"])
 
 
 def test_what_an_average_row_decodes_to_is_the_middle_of_the_columns():
     known = some_rows()
-    known["codes"][:, 0] = [2] * 30 + [1] * 20
+    known["category_ids"][:, 0] = [2] * 30 + [1] * 20
     columns = adapted(known).decode(np.zeros((1, 22)))
     np.testing.assert_allclose(
         ops.convert_to_numpy(columns["numbers"])[0],
         np.nanmedian(known["numbers"], axis=0),
         rtol=1e-5,
     )
-    assert int(columns["codes"][0, 0]) == 2  # the most frequent
+    assert int(columns["category_ids"][0, 0]) == 2  # the most frequent
 
 
 def test_the_day_of_a_moment_fits_the_hour():
@@ -165,7 +188,7 @@ def test_the_day_of_a_moment_fits_the_hour():
 
 def test_columns_without_values_or_of_one_value_give_finite_features():
     rows = {"numbers": np.array([[np.nan, 5.0, 0.1]] * 3)}
-    layer = TabularEncoding(3, gaps=(0,))
+    layer = TabularEncoding(3, missing_indicators=(0,))
     layer.adapt(rows)
     np.testing.assert_array_equal(features_of(layer, rows), 0)
     other = {"numbers": np.array([[2.0, 7.0, np.nan]])}
@@ -205,10 +228,10 @@ def test_booleans_are_numbers():
 @pytest.mark.parametrize("code", [-1, 3, 1000])
 def test_codes_beyond_the_vocabulary_are_unknown(code):
     layer = TabularEncoding(0, vocabulary_sizes=(2,))
-    layer.adapt({"codes": np.array([[0], [1], [2]])})
+    layer.adapt({"category_ids": np.array([[0], [1], [2]])})
     np.testing.assert_array_equal(
-        features_of(layer, {"codes": np.array([[code]])}),
-        features_of(layer, {"codes": np.array([[0]])}),
+        features_of(layer, {"category_ids": np.array([[code]])}),
+        features_of(layer, {"category_ids": np.array([[0]])}),
     )
 
 
@@ -225,17 +248,22 @@ def test_features_in_half_precision_are_those_in_single_rounded():
     )
 
 
+DTYPES = {
+    "numbers": "float32",
+    "timestamps": "float32",
+    "category_ids": "int32",
+}
+
+
 def inputs_of(layer):
-    kinds = {"numbers": "float32", "timestamps": "float32", "codes": "int32"}
     return {
-        key: keras.Input((layer.counts[key],), dtype=kinds[key], name=key)
-        for key in kinds
+        key: keras.Input((layer.num_columns[key],), dtype=dtype, name=key)
+        for key, dtype in DTYPES.items()
     }
 
 
 def as_inputs(rows):
-    kinds = {"numbers": "float32", "timestamps": "float32", "codes": "int32"}
-    return {key: rows[key].astype(kind) for key, kind in kinds.items()}
+    return {key: rows[key].astype(dtype) for key, dtype in DTYPES.items()}
 
 
 def test_keras_file_and_saved_model_hold_the_scales(tmp_path):
@@ -248,7 +276,7 @@ def test_keras_file_and_saved_model_hold_the_scales(tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(again.predict(rows, verbose=0), expected)
     assert again.layers[-1].get_config() == layer.get_config()
-    assert again.layers[-1].owners == layer.owners
+    assert again.layers[-1].column_of_feature == layer.column_of_feature
     tf = pytest.importorskip("tensorflow", reason="SavedModel is TensorFlow's.")
     model.export(tmp_path / "model", verbose=False)
     loaded = tf.saved_model.load(tmp_path / "model")
@@ -284,10 +312,10 @@ def test_refuses_to_adapt_to_no_row():
     "shapes",
     [
         {"numbers": (5, 2)},
-        {"numbers": (5, 3), "codes": (5, 1)},
-        {"numbers": (5, 2), "codes": (5, 2)},
-        {"numbers": (2,), "codes": (5, 1)},
-        {"numbers": (5, 2), "codes": (5, 1), "timestamps": (5, 1)},
+        {"numbers": (5, 3), "category_ids": (5, 1)},
+        {"numbers": (5, 2), "category_ids": (5, 2)},
+        {"numbers": (2,), "category_ids": (5, 1)},
+        {"numbers": (5, 2), "category_ids": (5, 1), "timestamps": (5, 1)},
     ],
 )
 def test_refuses_columns_that_are_not_its_own(shapes):
@@ -305,7 +333,7 @@ def test_refuses_a_number_of_columns_that_cannot_be(arguments):
         TabularEncoding(*arguments)
 
 
-@pytest.mark.parametrize("gaps", [(2,), (-1,), (0, 0)])
-def test_refuses_gaps_that_are_not_columns_of_numbers(gaps):
-    with pytest.raises(ValueError, match=r"from 0 to 1.*Received: gaps="):
-        TabularEncoding(2, gaps=gaps)
+@pytest.mark.parametrize("missing_indicators", [(2,), (-1,), (0, 0)])
+def test_refuses_gaps_that_are_not_columns_of_numbers(missing_indicators):
+    with pytest.raises(ValueError, match=r"from 0 to 1.*Received: missing_in"):
+        TabularEncoding(2, missing_indicators=missing_indicators)

@@ -7,7 +7,7 @@ from keras import ops
 
 from dlunits.models.anomaly.anomaly_score import (
     AnomalyScore,
-    farthest_from_neighborhood,
+    is_isolated,
     own_fold,
 )
 
@@ -20,10 +20,10 @@ def rows(count=100, seed=0):
 
 @pytest.fixture(scope="module")
 def score():
-    layer = AnomalyScore(4, 100, hidden_units=16, latent_dim=2)
+    layer = AnomalyScore(4, 100, units=16, latent_dim=2)
     layer.build((None, 4))
-    layer.learn(rows(), steps=200)
-    layer.calibrate(rows())
+    layer.adapt(rows(), train_steps=200)
+    layer.adapt_scale(rows())
     return layer
 
 
@@ -71,16 +71,16 @@ def test_own_fold_takes_turns():
 def test_the_farthest_are_found():
     x = rows(100)
     x[[7, 50]] += 20
-    far = farthest_from_neighborhood(x, 0.02, far_neighbors=10, most=100)
+    far = is_isolated(x, 0.02, far_neighbors=10, max_references=100)
     assert np.flatnonzero(far).tolist() == [7, 50]
 
 
 @pytest.mark.one_backend
 def test_few_references_make_do_with_few_neighbors():
-    layer = AnomalyScore(4, 7, num_folds=3, hidden_units=4, latent_dim=1)
+    layer = AnomalyScore(4, 7, num_folds=3, units=4, latent_dim=1)
     layer.build((None, 4))
-    layer.learn(rows(7), steps=1)
-    layer.calibrate(rows(7))
+    layer.adapt(rows(7), train_steps=1)
+    layer.adapt_scale(rows(7))
     assert np.isfinite(array(layer(rows()))).all()
 
 

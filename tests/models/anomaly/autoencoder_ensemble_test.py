@@ -10,7 +10,7 @@ from dlunits.models import (
     VariationalAutoencoder,
 )
 from dlunits.models.anomaly.autoencoder_ensemble import (
-    KINDS,
+    AUTOENCODERS,
     autoencoder_ensemble,
     train_ensemble,
 )
@@ -32,24 +32,24 @@ def side_by_side(x, members=3):
     return np.repeat(x[:, None], members, axis=1)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_learns(kind):
-    if keras.backend.backend() == "torch" and kind == "contractive":
+@pytest.mark.parametrize("autoencoder", AUTOENCODERS)
+def test_every_type_learns(autoencoder):
+    if keras.backend.backend() == "torch" and autoencoder == "contractive":
         pytest.skip("Derivatives are written for TensorFlow and JAX.")
-    model = autoencoder_ensemble(3, 5, kind, 16, 2, seed=0)
-    assert type(model) is CLASSES.get(kind, Autoencoder)
+    model = autoencoder_ensemble(3, 5, autoencoder, 16, 2, seed=0)
+    assert type(model) is CLASSES.get(autoencoder, Autoencoder)
     x = rows()
 
     def error():
         return np.mean((model.reconstruct(side_by_side(x)) - x[:, None]) ** 2)
 
     before = error()
-    train_ensemble(model, x, steps=300)
+    train_ensemble(model, x, train_steps=300)
     assert error() < 0.6 * before
 
 
 def test_members_never_meet():
-    model = autoencoder_ensemble(3, 5, hidden_units=8, latent_dim=2, seed=0)
+    model = autoencoder_ensemble(3, 5, units=8, latent_dim=2, seed=0)
     x = side_by_side(rows(4))
     other = x.copy()
     other[:, 1] += 1
@@ -62,7 +62,7 @@ def test_no_member_learns_from_its_own_fold():
     x = rows(90)
     x[::3] += 10
     model = autoencoder_ensemble(3, 5, "plain", 16, 2, seed=0)
-    train_ensemble(model, x, steps=600)
+    train_ensemble(model, x, train_steps=600)
     again = model.reconstruct(side_by_side(x[::3]))
     errors = np.mean((again - x[::3, None]) ** 2, axis=(0, 2))
     assert errors[0] > 10 * max(errors[1], errors[2])
@@ -72,7 +72,7 @@ def test_one_member_learns_from_all_rows():
     x = rows(90)
     x[::3] += 10
     model = autoencoder_ensemble(1, 5, "plain", 16, 2, seed=0)
-    train_ensemble(model, x, steps=600)
+    train_ensemble(model, x, train_steps=600)
     again = model.reconstruct(side_by_side(x[::3], members=1))
     assert np.mean((again - x[::3, None]) ** 2) < 0.5
 
@@ -81,8 +81,8 @@ def test_a_seed_decides_the_first_weights_and_the_training():
     x, models = rows(), []
     for _ in range(2):
         keras.utils.set_random_seed(len(models))  # what else draws is no part
-        models.append(autoencoder_ensemble(3, 5, hidden_units=8, seed=4))
-        train_ensemble(models[-1], x, steps=5, seed=4)
+        models.append(autoencoder_ensemble(3, 5, units=8, seed=4))
+        train_ensemble(models[-1], x, train_steps=5, seed=4)
     for one, other in zip(
         *(model.get_weights() for model in models), strict=True
     ):
@@ -98,7 +98,7 @@ def test_members_start_apart():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "dense"}, "kind='dense'"),
+        ({"autoencoder": "dense"}, "autoencoder='dense'"),
         ({"latent_dim": 0}, "latent_dim=0"),
     ],
 )

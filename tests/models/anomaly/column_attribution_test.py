@@ -16,29 +16,29 @@ def rows(count, seed):
     return {
         "numbers": numbers,
         "timestamps": rng.uniform(0, 604_800, (count, 1)).astype("float32"),
-        "codes": rng.integers(0, 3, (count, 1)).astype("int32"),
+        "category_ids": rng.integers(0, 3, (count, 1)).astype("int32"),
     }
 
 
 @pytest.fixture(scope="module")
 def model():
-    encoding = TabularEncoding(2, 1, [2], gaps=[1])
+    encoding = TabularEncoding(2, 1, [2], missing_indicators=[1])
     encoding.adapt(rows(60, 0))
     features = ops.convert_to_numpy(encoding(rows(60, 0)))
-    densities = CrossFittedKDE(60)
-    densities.adapt(features)
-    return ColumnAttribution(encoding, densities)
+    kde = CrossFittedKDE(60)
+    kde.adapt(features)
+    return ColumnAttribution(encoding, kde)
 
 
 def test_shares_are_sums_over_the_features_of_a_column(model):
     features = ops.convert_to_numpy(model.encoding(rows(5, 1)))
-    typical = ops.convert_to_numpy(model.densities.typical(features))
-    owners = model.encoding.owners
+    typical = ops.convert_to_numpy(model.kde.typical(features))
+    column_of_feature = model.encoding.column_of_feature
     # Two numbers, the gap of the second, four waves, two values and unknown.
-    assert owners == (0, 1, 1, 2, 2, 2, 2, 3, 3, 3)
+    assert column_of_feature == (0, 1, 1, 2, 2, 2, 2, 3, 3, 3)
     expected = np.zeros((5, 4))
     for row in range(5):
-        for feature, owner in enumerate(owners):
+        for feature, owner in enumerate(column_of_feature):
             difference = features[row, feature] - typical[row, feature]
             expected[row, owner] += difference**2
     expected /= expected.sum(axis=1, keepdims=True)
@@ -55,7 +55,7 @@ def test_what_is_typical_is_in_the_units_of_the_columns(model):
         key: value.shape for key, value in x.items()
     }
     assert np.abs(found["numbers"]).max() < 4
-    assert set(found["codes"].ravel().tolist()) <= {0, 1, 2}
+    assert set(found["category_ids"].ravel().tolist()) <= {0, 1, 2}
 
 
 def test_it_is_saved_with_its_layers(model, tmp_path):

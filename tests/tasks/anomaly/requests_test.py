@@ -6,11 +6,13 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlunits.columns import category_texts
+from dlunits.columns.table_chunks import arrow_array
 from dlunits.models import TableSchema
-from dlunits.models.anomaly.column_values import as_codes
+from dlunits.models.anomaly import table_schema
 from dlunits.tasks.anomaly.requests import (
     argument_names,
-    codes_of,
+    category_ids,
     column_specs,
     model_inputs,
 )
@@ -25,7 +27,7 @@ KINDS = {"speed": "number", "time": "timestamp", "road": "category"}
 
 @pytest.fixture(scope="module")
 def known():
-    return TableSchema.learn(TABLE, KINDS)
+    return TableSchema.from_table(TABLE, KINDS)
 
 
 def test_inputs_are_those_of_the_table(known):
@@ -42,8 +44,11 @@ def test_inputs_are_those_of_the_table(known):
 @pytest.mark.parametrize("vocabulary", [(), ("",), ("dry",), ("", "dry")])
 def test_texts_have_the_codes_that_python_gives_them(vocabulary):
     texts = np.array(["dry", "", "nan", "None", "icy"], object)
+    expected = table_schema.category_ids(
+        category_texts(arrow_array(texts)), vocabulary
+    )
     np.testing.assert_array_equal(
-        codes_of(tf.constant(texts), vocabulary), as_codes(texts, vocabulary)
+        category_ids(tf.constant(texts), vocabulary), expected
     )
 
 

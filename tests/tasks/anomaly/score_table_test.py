@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from dlunits.columns import TableChunk, open_table, read_columns
 from dlunits.data.tables import table_files
-from dlunits.data.tables.table_columns import columns_as_arrays
-from dlunits.data.tables.table_files import Chunk, open_table
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.models import AnomalyDetector
 from dlunits.tasks.anomaly import score_table as score_table_module
@@ -45,7 +44,7 @@ def detector():
     table = rows_of(300, 0)
     normal = table["state"] == "ok"
     kinds = {"speed": "number", "power": "number", "road": "category"}
-    return AnomalyDetector(steps=50).fit(
+    return AnomalyDetector(train_steps=50).fit(
         {name: table[name][normal].astype(object) for name in kinds}, kinds
     )
 
@@ -78,8 +77,8 @@ def test_rows_are_unchanged_with_the_scores_of_the_detector(
         for row, before in zip(rows, csv.DictReader(file), strict=True):
             assert before.items() <= row.items()
     [chunk] = table.chunks()
-    columns = columns_as_arrays(chunk, detector.table.kinds)
-    scores = detector.judge(columns)
+    columns = read_columns(chunk, detector.table_schema.column_types)
+    scores = detector.score_rows(columns)
     explanation = detector.explain(columns)
     for number, row in enumerate(rows):
         p_value = scores["p_value"][number]
@@ -149,17 +148,17 @@ def test_sampled_columns_and_scores_are_of_the_same_rows(
     monkeypatch.setattr(score_table_module, "MAX_SAMPLED_ROWS", 30)
     monkeypatch.setattr(table_files, "CHUNK_CELLS", 4 * 37)
     scorer, _ = scored(detector, table, tmp_path, label_column="state")
-    again = detector.judge(scorer.sample_columns.columns)["anomaly_score"]
+    again = detector.score_rows(scorer.sample_columns.columns)["anomaly_score"]
     np.testing.assert_allclose(
         scorer.sample.columns["anomaly_score"], again, atol=1e-4
     )
 
 
 def test_a_table_with_one_column_has_one_explanation(tmp_path):
-    detector = AnomalyDetector(steps=5).fit(
+    detector = AnomalyDetector(train_steps=5).fit(
         {"x": np.random.default_rng(0).normal(size=60)}, {"x": "number"}
     )
-    chunk = Chunk(pa.table({"x": ["0.5", "70"]}))
+    chunk = TableChunk(pa.table({"x": ["0.5", "70"]}))
     new = TableScorer(detector, RATE)(chunk)
     assert tuple(new) == NEW_COLUMNS
     assert new["column_1"].tolist() == ["x", "x"]

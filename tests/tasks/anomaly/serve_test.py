@@ -14,9 +14,9 @@ from dlunits.models.anomaly.image_features import image_features
 from dlunits.tasks.anomaly.detector_summary import DetectorSummary
 from dlunits.tasks.anomaly.serve import (
     ServedDetector,
+    evenly_spaced,
     export_detector,
     note_metrics,
-    some_of,
 )
 
 MONDAY = 1_704_067_200  # seconds since 1970
@@ -56,7 +56,7 @@ STRANGE = {
 
 @pytest.fixture(scope="module")
 def detector():
-    return AnomalyDetector(steps=20, num_folds=2).fit(rows(200), KINDS)
+    return AnomalyDetector(train_steps=20, num_folds=2).fit(rows(200), KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def request(version, table):
 @pytest.mark.parametrize("table", [rows(50, 1), STRANGE])
 def test_score_is_what_the_detector_says(version, signatures, detector, table):
     answer = signatures["score"](**request(version, table))
-    expected = detector.judge(table)
+    expected = detector.score_rows(table)
     for key, values in expected.items():
         np.testing.assert_allclose(answer[key], values, atol=1e-6, rtol=1e-5)
     np.testing.assert_array_equal(
@@ -128,14 +128,14 @@ def test_what_is_strange_is_named(signatures, version):
 
 def test_the_loaded_detector_gives_the_same(served, detector):
     table = rows(2000, 2)  # two batches
-    for key, values in detector.judge(table).items():
+    for key, values in detector.score_rows(table).items():
         np.testing.assert_allclose(
-            served.judge(table)[key], values, atol=1e-6, rtol=1e-5
+            served.score_rows(table)[key], values, atol=1e-6, rtol=1e-5
         )
     assert (
         served.explain(STRANGE)["seen"] == detector.explain(STRANGE)["seen"]
     ).all()
-    assert served.table == detector.table
+    assert served.table_schema == detector.table_schema
 
 
 SCORE = """
@@ -177,7 +177,7 @@ def test_images_are_described_and_scored(tmp_path):
     describe = image_features((12, 12, 1), num_columns=4)
     images = np.random.default_rng(0).integers(0, 256, (60, 12, 12, 1), "uint8")
     columns = describe.predict(images / np.float32(255), verbose=0)
-    detector = AnomalyDetector(steps=5, num_folds=2).fit(columns)
+    detector = AnomalyDetector(train_steps=5, num_folds=2).fit(columns)
     version = export_detector(
         detector,
         tmp_path / "parts",
@@ -201,7 +201,7 @@ def test_images_are_described_and_scored(tmp_path):
 def test_the_summary_of_a_served_detector_has_its_calibration_scores(
     served, detector
 ):
-    scores = detector.conformal.known_scores()
+    scores = detector.model.conformal.known_scores()
     summary = DetectorSummary.of_served(served, "a model")
     assert summary.num_calibration_rows == len(scores) == 200
     assert summary.column_types == KINDS
@@ -209,7 +209,7 @@ def test_the_summary_of_a_served_detector_has_its_calibration_scores(
 
 
 def test_of_many_known_scores_some_are_kept():
-    some = some_of(np.arange(20_000.0))
+    some = evenly_spaced(np.arange(20_000.0))
     assert len(some) == 1000 and (some[0], some[-1]) == (0, 19_999)
     assert set(np.diff(some)) == {20.0, 21.0}  # 19,999 / 999 = 20.02
 

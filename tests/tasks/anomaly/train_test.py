@@ -67,7 +67,7 @@ def test_with_one_fold_a_quarter_of_the_rows_is_for_calibration(
     options = {"num_folds": 1, "steps": 5, "false_alarm_rate": rate}
     if message is None:
         detector = fit_detector(rows, **options)
-        assert detector.learnt["calibrated"] == 23
+        assert detector.num_calibration_rows == 23
         return
     with pytest.raises(ValueError, match=message):
         fit_detector(rows, **options)
@@ -76,7 +76,7 @@ def test_with_one_fold_a_quarter_of_the_rows_is_for_calibration(
 def test_a_rate_below_the_smallest_possible_p_value_is_refused(
     table, monkeypatch
 ):
-    monkeypatch.setattr(train, "MOST_CALIBRATED", 50)
+    monkeypatch.setattr(train, "MAX_CALIBRATION_ROWS", 50)
     rows = sample_training_rows(table, label_column="state")
     detector = train.AnomalyDetector(false_alarm_rate=0.01)
     with pytest.raises(
@@ -103,7 +103,7 @@ def test_errors_of_the_detector_name_the_file(table, monkeypatch):
 
 def test_summary_and_baselines_of_a_trained_detector(table):
     rows = sample_training_rows(table, label_column="state")
-    detector = fit_detector(rows, steps=20, false_alarm_rate=0.05)
+    detector = fit_detector(rows, train_steps=20, false_alarm_rate=0.05)
     summary = DetectorSummary.of_trained(detector, rows, "a table")
     scores = summary.calibration_scores
     assert len(scores) == summary.num_calibration_rows == 90
@@ -115,7 +115,9 @@ def test_summary_and_baselines_of_a_trained_detector(table):
     baselines = table_baselines(detector, rows, new)
     # The input of all detectors is the same encoding of the columns.
     encoded = [
-        np.asarray(detector.encoding(detector.table.inputs(columns)))
+        np.asarray(
+            detector.model.encoding(detector.table_schema.inputs(columns))
+        )
         for columns in (rows.columns, new)
     ]
     for name, scores in baseline_scores(*encoded).items():
@@ -131,12 +133,12 @@ def test_training_logs_its_source_and_checks_the_table_to_score(
         table,
         label_column="state",
         log=messages.append,
-        steps=20,
+        train_steps=20,
         false_alarm_rate=0.05,
     )
     assert messages[0] == trained.rows.source
     assert "Ignored column: 'state' is the label" in messages
-    assert trained.detector.table.columns == ("speed", "road")
+    assert trained.detector.table_schema.columns == ("speed", "road")
     other = tmp_path / "new.csv"
     other.write_text("Speed,road\n1,dry\n")
     with pytest.raises(ValueError, match=r"new\.csv: .*Did you mean 'Speed'"):
@@ -148,7 +150,7 @@ def test_baselines_are_scored_if_there_are_labels_of_both_classes(
     table, tmp_path, both
 ):
     rows = sample_training_rows(table, label_column="state")
-    detector = fit_detector(rows, steps=5, false_alarm_rate=0.05)
+    detector = fit_detector(rows, train_steps=5, false_alarm_rate=0.05)
     label = {"label_column": "state"} if both else {}
     scorer = TableScorer(detector, 0.05, **label)
     score_table(scorer, table, tmp_path / "scored.csv")

@@ -47,7 +47,7 @@ def trained_and_messages(tmp_path_factory):
         window=WINDOW,
         label_column="state",
         false_alarm_rate=RATE,
-        steps=200,
+        train_steps=200,
         log=messages.append,
     )
     return trained, messages
@@ -82,7 +82,7 @@ def test_the_false_alarm_rate_holds_for_new_weeks(tmp_path):
         trained = train_detector(
             known,
             timestamp_column="time",
-            steps=50,
+            train_steps=50,
             seed=seed,
             false_alarm_rate=0.1,
         )
@@ -124,7 +124,7 @@ def test_the_training_data_are_logged(trained_and_messages):
         "other": "number",
         "state": "ignored",
     }
-    columns = trained.detector.table.columns
+    columns = trained.detector.table_schema.columns
     assert {"wave: level", "other: slope"} < set(columns)
 
 
@@ -135,7 +135,7 @@ def test_a_timestamp_column_makes_the_rows_a_series(tmp_path, timestamp_column):
         table,
         timestamp_column=timestamp_column,
         window=4,
-        steps=5,
+        train_steps=5,
         column_types={"time": "timestamp", "state": "ignored"},
     )
     assert ("series" in trained.rows.card) == (timestamp_column is not None)
@@ -191,7 +191,7 @@ def test_windows_without_rows_are_not_among_the_top(tmp_path):
         timestamp_column="time",
         window=2,
         column_types={"state": "ignored"},
-        steps=20,
+        train_steps=20,
     )
     path = tmp_path / "new.csv"
     write(path, 30)

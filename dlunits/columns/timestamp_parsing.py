@@ -1,4 +1,4 @@
-"""Dates and times as people and programs write them, to seconds."""
+"""Parsing of dates and times in the formats of people and programs."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,7 +8,7 @@ DOTTED = (r"^(\d{1,2})\.(\d{1,2})\.(\d{4})", r"\3-\2-\1")
 DAY_FIRST = (r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})", r"\3-\2-\1")
 MONTH_FIRST = (r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})", r"\3-\1-\2")
 
-# Year, month and day are in order by now.
+# Applied to texts in the order year, month, day.
 TO_ISO = (
     (r"^(\d{4})-(\d)-", r"\1-0\2-"),
     (r"^(\d{4}-\d\d)-(\d)($|[ T])", r"\1-0\2\3"),
@@ -18,67 +18,67 @@ TO_ISO = (
     (r"(:\d\d.*?) ?(UTC|GMT)$", r"\1Z"),
     (r"(:\d\d.*) ([+-]\d\d:?\d\d)$", r"\1\2"),
 )
-# Twelve is nought; then what is past noon lacks half a day.
+# 12 AM and 12 PM become 00; PM then adds half a day.
 TWELVE = (r"[ T]12(:[\d:.]+ ?[aApP]\.?[mM]\.?)$", r" 00\1")
 AFTERNOON = r"[ T](0\d|1[01]):[\d:.]+ ?[pP]\.?[mM]\.?$"
 HALF_OF_DAY = (r"([ T](0\d|1[01]):[\d:.]+?) ?[aApP]\.?[mM]\.?$", r"\1")
 ZONE = r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 
 
-def seconds_since_1970(text, day_first=False):
-    """Dates and times as text -> seconds since 1970-01-01 00:00 UTC.
+def parse_timestamps(text: pa.Array, day_first: bool = False) -> pa.Array:
+    """Parses dates and times to seconds since 1970-01-01 00:00 UTC.
 
-    Read are ISO 8601 (`2024-01-31`, `2024-01-31 14:05`,
+    Supported are ISO 8601 (`2024-01-31`, `2024-01-31 14:05`,
     `2024-01-31T14:05:59.123+01:00`), and dates such as `2024/1/31`,
     `31.1.2024` (the day first), `1/31/2024` or `1-31-2024` (the month first,
     or the day: `day_first`), with `14:05`, `2:05 PM` or nothing after them.
-    What names no time zone counts as UTC. Digits after the microsecond
-    are dropped.
+    A time without a time zone is UTC. Digits after the microsecond are
+    dropped.
 
     Args:
-        text: `pyarrow` array of strings, without spaces around.
-        day_first: Whether `1/2/2024` is the first of February.
+        text: `pyarrow` array of strings, without whitespace around.
+        day_first: Whether `1/2/2024` is 1 February instead of 2 January.
 
     Returns:
         `pyarrow` array of float64; null where `text` is null.
 
     Raises:
-        pyarrow.ArrowInvalid: If one is no date.
+        pyarrow.ArrowInvalid: If a text is no date in these formats.
 
     Example: 1,000,000,000 seconds are 11,574 days and 6,400 seconds.
 
-    >>> seconds_since_1970(
+    >>> parse_timestamps(
     ...     pa.array(["9/9/2001 1:46:40 AM", "2001-09-09T03:46:40+02:00", None])
     ... ).to_pylist()
     [1000000000.0, 1000000000.0, None]
     """
     for zone in (None, "UTC"):
         try:
-            return seconds(pc.cast(text, pa.timestamp("us", zone)))
+            return to_seconds(pc.cast(text, pa.timestamp("us", zone)))
         except pa.ArrowInvalid:
             pass
     date = DAY_FIRST if day_first else MONTH_FIRST
-    text = rewritten(text, YEAR_FIRST, DOTTED, date, *TO_ISO, TWELVE)
+    text = replace_all(text, YEAR_FIRST, DOTTED, date, *TO_ISO, TWELVE)
     afternoon = pc.match_substring_regex(text, AFTERNOON)
-    text = rewritten(text, HALF_OF_DAY)
+    text = replace_all(text, HALF_OF_DAY)
     zoned = pc.match_substring_regex(text, ZONE)
     null = pa.scalar(None, text.type)
     aware = pc.if_else(zoned, text, null)
     naive = pc.if_else(zoned, null, text)
     found = pc.coalesce(
-        seconds(pc.cast(aware, pa.timestamp("us", "UTC"))),
-        seconds(pc.cast(naive, pa.timestamp("us"))),
+        to_seconds(pc.cast(aware, pa.timestamp("us", "UTC"))),
+        to_seconds(pc.cast(naive, pa.timestamp("us"))),
     )
     return pc.add(found, pc.if_else(afternoon, 43_200.0, 0.0))
 
 
-def rewritten(text, *rules):
+def replace_all(text: pa.Array, *rules: tuple[str, str]) -> pa.Array:
     for pattern, replacement in rules:
         text = pc.replace_substring_regex(text, pattern, replacement)
     return text
 
 
-def seconds(timestamps):
+def to_seconds(timestamps: pa.Array) -> pa.Array:
     """Timestamps of microseconds -> float64 seconds."""
     whole = pc.cast(timestamps, pa.int64())
     return pc.divide(pc.cast(whole, pa.float64(), safe=False), 1e6)

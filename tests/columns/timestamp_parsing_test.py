@@ -5,11 +5,11 @@ import datetime
 import pyarrow as pa
 import pytest
 
-from dlunits.data.series.timestamp_parsing import seconds_since_1970
+from dlunits.columns import parse_timestamps
 
 
 def seconds_of(*texts, **options):
-    return seconds_since_1970(pa.array(texts), **options).to_pylist()
+    return parse_timestamps(pa.array(texts), **options).to_pylist()
 
 
 def expected(*parts, **options):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlunits.data.tables.column_types import infer_column_types
+from dlunits.columns import infer_column_types
 from dlunits.data.tables.table_files import TableFile, open_table
 
 

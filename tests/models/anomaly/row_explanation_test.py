@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlunits.models import TableSchema
-from dlunits.models.anomaly.value_formatting import explanation, texts_of
+from dlunits.models.anomaly.row_explanation import explain_rows
 
 TABLE = {
     "speed": [1.5, 2.5, float("nan")],
@@ -15,7 +15,7 @@ TABLE = {
 
 @pytest.fixture(scope="module")
 def known():
-    return TableSchema.learn(TABLE)
+    return TableSchema.from_table(TABLE)
 
 
 def found(share):
@@ -24,14 +24,14 @@ def found(share):
     return {
         "share": np.array(share),
         "numbers": np.tile([[0.9, 2.0]], (rows, 1)),
-        "codes": np.full((rows, 1), 2),
+        "category_ids": np.full((rows, 1), 2),
     }
 
 
 def test_the_columns_that_differ_most_come_first(known):
     assert known.columns == ("on", "speed", "road")
     share = [[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0, 0, 1]]
-    told = explanation(known, TABLE, known.inputs(TABLE), found(share), 2)
+    told = explain_rows(known, TABLE, known.inputs(TABLE), found(share), 2)
     assert told["column"].tolist() == [
         ["speed", "road"],
         ["on", "road"],
@@ -52,15 +52,15 @@ def test_the_columns_that_differ_most_come_first(known):
 
 def test_there_are_no_more_columns_than_the_table_has(known):
     share = found([[0.2, 0.3, 0.5]] * 3)
-    told = explanation(known, TABLE, known.inputs(TABLE), share, 9)
+    told = explain_rows(known, TABLE, known.inputs(TABLE), share, 9)
     assert told["column"].shape == (3, 3)
 
 
 def test_missing_and_unknown_values_say_so(known):
     table = {**TABLE, "road": ["icy", None, ""], "on": [True, None, False]}
     differences = found([[0.3, 0.3, 0.4]] * 3)
-    differences["codes"][:] = 0
-    told = explanation(known, table, known.inputs(table), differences, 3)
+    differences["category_ids"][:] = 0
+    told = explain_rows(known, table, known.inputs(table), differences, 3)
     of_column = {
         name: told["seen"][told["column"] == name].tolist()
         for name in known.columns
@@ -75,16 +75,11 @@ def test_missing_and_unknown_values_say_so(known):
 
 def test_where_values_were_missing_that_may_be_what_is_expected():
     table = {"road": ["dry", "", None]}
-    known = TableSchema.learn(table)
-    differences = {"share": np.ones((3, 1)), "codes": np.array([[0], [1], [2]])}
-    told = explanation(known, table, known.inputs(table), differences, 1)
+    known = TableSchema.from_table(table)
+    differences = {
+        "share": np.ones((3, 1)),
+        "category_ids": np.array([[0], [1], [2]]),
+    }
+    told = explain_rows(known, table, known.inputs(table), differences, 1)
     expected = told["expected"][:, 0].tolist()
     assert expected == ["another value", "missing", "dry"]
-
-
-def test_moments_are_days_and_minutes_of_a_week():
-    last_minute = 604_800 - 60.0
-    assert texts_of("timestamp_day_first", np.array([0, last_minute]), 4) == [
-        "Mon 00:00",
-        "Sun 23:59",
-    ]

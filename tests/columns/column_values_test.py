@@ -7,17 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dlunits.data.tables.table_columns import (
+from dlunits.columns import TableChunk
+from dlunits.columns.column_values import (
     MISSING,
     check_columns,
-    columns_as_arrays,
+    read_columns,
 )
-from dlunits.data.tables.table_files import Chunk, open_table
+from dlunits.data.tables.table_files import open_table
 
 
 def array_of(values, kind):
     table = pa.table({"a": values})
-    return columns_as_arrays(Chunk(table), {"a": kind})["a"]
+    return read_columns(TableChunk(table), {"a": kind})["a"]
 
 
 def chunk_of(path, text):
@@ -81,20 +82,22 @@ def test_codes_are_the_same_category_as_text_and_as_numbers():
 
 def test_decimal_commas_are_read_where_the_file_has_them(tmp_path):
     chunk = chunk_of(tmp_path / "new.csv", "a;b\n1,5;2\n-,25;NA\n")
-    arrays = columns_as_arrays(chunk, {"a": "number", "b": "number"})
+    arrays = read_columns(chunk, {"a": "number", "b": "number"})
     assert arrays["a"].tolist() == [1.5, -0.25]
 
 
 def test_a_point_is_no_number_where_commas_are_decimal(tmp_path):
     chunk = chunk_of(tmp_path / "new.csv", "a;b\n1,5;2\n2,5;1.234\n")
     with pytest.raises(ValueError, match=r"line 3, column 'b'.* '1\.234'"):
-        columns_as_arrays(chunk, {"b": "number"})
+        read_columns(chunk, {"b": "number"})
 
 
 def test_arrays_come_in_the_order_of_the_kinds_and_ignored_ones_not():
-    chunk = Chunk(pa.table({"a": ["1"], "b": ["2"], "c": ["3"], "d": ["x"]}))
+    chunk = TableChunk(
+        pa.table({"a": ["1"], "b": ["2"], "c": ["3"], "d": ["x"]})
+    )
     kinds = {"c": "number", "b": "ignored", "a": "category"}
-    assert list(columns_as_arrays(chunk, kinds)) == ["c", "a"]
+    assert list(read_columns(chunk, kinds)) == ["c", "a"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +127,7 @@ def test_the_first_bad_value_is_named_with_file_line_and_column(
         match=f"new.csv, line {line}, column 'b': expected {expected}, "
         f"found '{bad}'. Correct",
     ) as error:
-        columns_as_arrays(chunk, {"b": kind})
+        read_columns(chunk, {"b": kind})
     assert "\n" not in str(error.value)
 
 
@@ -136,7 +139,7 @@ def test_a_decimal_comma_that_was_not_expected_is_told_with_the_remedy():
 def test_a_row_of_parquet_is_named_by_its_number():
     table = pa.table({"a": [1.0, float("inf")]})
     with pytest.raises(ValueError, match=r"^row 12, column 'a': .* found inf"):
-        columns_as_arrays(Chunk(table, first_row=10), {"a": "number"})
+        read_columns(TableChunk(table, first_row=10), {"a": "number"})
 
 
 def test_a_list_is_no_value_of_any_kind():
@@ -163,9 +166,9 @@ def test_missing_columns_are_named_and_further_ones_and_order_are_free():
 
 def test_ten_thousand_columns_take_seconds_at_most():
     names = [f"column {i}" for i in range(10_000)]
-    chunk = Chunk(pa.table({name: ["1.5", "NA"] for name in names}))
+    chunk = TableChunk(pa.table({name: ["1.5", "NA"] for name in names}))
     start = time.process_time()
-    arrays = columns_as_arrays(chunk, dict.fromkeys(names, "number"))
+    arrays = read_columns(chunk, dict.fromkeys(names, "number"))
     with pytest.raises(ValueError, match="'Column 10000'"):
         check_columns(names, ["Column 10000"])
     assert time.process_time() - start < 10  # quadratic: minutes

@@ -1,0 +1,226 @@
+"""Values of one table column: missing values, numbers, booleans, texts.
+
+Every reader of columns uses these definitions: CSV and Parquet files, data
+frames and dicts, and, in TensorFlow, the endpoints of an exported model.
+"""
+
+import functools
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dlunits.columns.timestamp_parsing import parse_timestamps, to_seconds
+from dlunits.typing import Array
+
+COLUMN_TYPES = (
+    "number",
+    "boolean",
+    "timestamp",
+    "timestamp_day_first",
+    "category",
+    "ignored",
+)
+
+# Texts that stand for a missing value, without whitespace around them.
+MISSING_VALUES = (
+    "",
+    "-",
+    "?",
+    "NA",
+    "na",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaN",
+    "nan",
+    "NAN",
+    "NaT",
+    "null",
+    "NULL",
+    "Null",
+    "None",
+    "none",
+    "NONE",
+)
+
+# Pairs of (true, false), in lower case. 1 and 0 are booleans as well, in a
+# column that is declared to hold booleans.
+BOOLEANS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
+TRUE = (*(true for true, _ in BOOLEANS), "1")
+FALSE = (*(false for _, false in BOOLEANS), "0")
+
+# A whole number as text, with the decimals that a float column of whole
+# numbers gets. `\1` is the text of the category. RE2 syntax, for pyarrow and
+# TensorFlow alike.
+WHOLE_NUMBER = r"^(-?[0-9]+)\.0+$"
+
+# Unicode whitespace, what `str.isspace` accepts.
+WHITESPACE = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004"
+    "\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+
+
+class ColumnTypeError(ValueError):
+    """A value is not of the type of its column."""
+
+
+def column_array(
+    column: pa.Array | pa.ChunkedArray, column_type: str, decimal: str = "."
+) -> Array:
+    """Converts a column to a NumPy array by its type.
+
+    | type                   | array                         | missing value |
+    |------------------------|-------------------------------|---------------|
+    | `number`               | float64                       | NaN |
+    | `boolean`              | float64, 1 for true           | NaN |
+    | `timestamp`            | float64, seconds since 1970 UTC | NaN |
+    | `timestamp_day_first`  | the same, `1/2/2024` is in February | NaN |
+    | `category`             | object, of strings            | `""` |
+
+    A value is missing if it is null, NaN, or a text of `MISSING_VALUES`.
+    Whitespace around a text is removed. Numbers in a timestamp column are
+    seconds since 1970 UTC.
+
+    Args:
+        column: Column of a `pyarrow.Table`.
+        column_type: One of `COLUMN_TYPES` except `"ignored"`.
+        decimal: Decimal sign of numbers that are texts, `"."` or `","`.
+
+    Returns:
+        Array `(rows,)`. Infinite numbers are kept.
+
+    Raises:
+        ColumnTypeError, pyarrow.ArrowException: If a value is not of the
+            type.
+
+    Example:
+
+    >>> column_array(pa.array(["1,5", " NA ", "2"]), "number", decimal=",")
+    array([1.5, nan, 2. ])
+    >>> column_array(pa.array([7.0, None]), "category").tolist()
+    ['7', '']
+    """
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if column_type == "category":
+        encoded = pc.dictionary_encode(pc.fill_null(category_texts(column), ""))
+        values = np.array(encoded.dictionary.to_pylist(), object)
+        return values[encoded.indices.to_numpy()]
+    if column_type == "number":
+        numbers = read_numbers(column, decimal)
+    elif column_type == "boolean":
+        numbers = read_booleans(column)
+    else:
+        numbers = read_timestamps(column, column_type == "timestamp_day_first")
+    return numbers.to_numpy(zero_copy_only=False)
+
+
+def category_texts(column: pa.Array) -> pa.Array:
+    """Converts a column to the texts that name its categories.
+
+    Whole numbers lose their decimals, so that the categories 7, 7.0 and "7"
+    are the same one.
+
+    Args:
+        column: `pyarrow.Array` of texts, numbers or booleans.
+
+    Returns:
+        `pyarrow` array of strings, null where the value is missing.
+
+    Raises:
+        ColumnTypeError: If the column holds lists or structures.
+
+    Example:
+
+    >>> category_texts(pa.array([" dry", "7.0", "null"])).to_pylist()
+    ['dry', '7', None]
+    """
+    texts = strip_missing(column)
+    return pc.replace_substring_regex(texts, WHOLE_NUMBER, r"\1")
+
+
+def read_numbers(column: pa.Array, decimal: str) -> pa.Array:
+    if is_numeric(column.type):
+        return pc.cast(column, pa.float64(), safe=False)
+    if decimal == ".":
+        try:
+            return pc.cast(as_text(column), pa.float64())
+        except pa.ArrowInvalid:  # missing values, or whitespace
+            return pc.cast(strip_missing(column), pa.float64())
+    text = strip_missing(column)
+    if pc.any(pc.match_substring(text, ".")).as_py():
+        raise ColumnTypeError("A decimal point among decimal commas")
+    return pc.cast(pc.replace_substring(text, ",", "."), pa.float64())
+
+
+def is_numeric(data_type: pa.DataType) -> bool:
+    """Whether values of a `pyarrow` type are numbers without parsing."""
+    tests = ("integer", "floating", "decimal", "boolean", "null")
+    return any(getattr(pa.types, f"is_{test}")(data_type) for test in tests)
+
+
+def read_booleans(column: pa.Array) -> pa.Array:
+    if pa.types.is_boolean(column.type) or pa.types.is_null(column.type):
+        return pc.cast(column, pa.float64())
+    text = pc.utf8_lower(strip_missing(column))
+    values = pc.if_else(
+        is_in(text, TRUE),
+        1.0,
+        pc.if_else(is_in(text, FALSE), 0.0, pa.scalar(None, pa.float64())),
+    )
+    if values.null_count > text.null_count:
+        raise ColumnTypeError("Neither true nor false")
+    return values
+
+
+def read_timestamps(column: pa.Array, day_first: bool) -> pa.Array:
+    data_type = column.type
+    if pa.types.is_timestamp(data_type):
+        target = pa.timestamp("us", data_type.tz)
+        return to_seconds(pc.cast(column, target, safe=False))
+    if pa.types.is_date(data_type):
+        return to_seconds(pc.cast(column, pa.timestamp("us")))
+    if is_numeric(data_type) and not pa.types.is_boolean(data_type):
+        return pc.cast(column, pa.float64(), safe=False)
+    return parse_timestamps(strip_missing(column), day_first)
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """Casts a column to strings."""
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    if pa.types.is_string(column.type):
+        return column
+    if pa.types.is_nested(column.type):
+        raise ColumnTypeError("Lists and structures are not supported")
+    return pc.cast(column, pa.string())
+
+
+def strip_missing(column: pa.Array) -> pa.Array:
+    """Casts to strings without whitespace around; null where missing."""
+    text = pc.utf8_trim_whitespace(as_text(column))
+    missing = is_in(text, MISSING_VALUES)
+    return pc.if_else(missing, pa.scalar(None, text.type), text)
+
+
+def is_in(text: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    return pc.is_in(text, options=lookup_options(words))
+
+
+@functools.cache
+def lookup_options(words: tuple[str, ...]) -> pc.SetLookupOptions:
+    return pc.SetLookupOptions(pa.array(words, pa.string()))
+
+
+def quoted_value(value: Any) -> str:
+    """Representation of a value for an error message, at most 60 characters.
+
+    >>> quoted_value("x" * 1000)[-16:]
+    'x... (1002 long)'
+    """
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:50]}... ({len(text)} long)"

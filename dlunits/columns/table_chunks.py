@@ -1,0 +1,325 @@
+"""Tables of any source as chunks of rows, and their columns as arrays."""
+
+import abc
+import collections
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dlunits.columns.column_values import (
+    ColumnTypeError,
+    as_text,
+    column_array,
+    quoted_value,
+)
+from dlunits.typing import Array
+
+EXPECTED = {
+    "number": "a number",
+    "boolean": "true or false",
+    "timestamp": "a date or a time",
+    "timestamp_day_first": "a date or a time with the day first",
+    "category": "text",
+}
+ARROW_UNITS = ("s", "ms", "us", "ns", "D")  # of NumPy's datetime64
+
+# A dict from name to array `(rows,)`, a data frame of pandas, polars or
+# pyarrow, or an array `(rows, columns)` with columns `column_1`, `column_2`...
+Table = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class TableChunk:
+    """Consecutive rows of a table.
+
+    Args:
+        table: `pyarrow.Table`. Cells of a CSV file are strings.
+        decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+        first_row: Number of rows of the table before these.
+        source: Text that identifies the table in error messages.
+        locate: Function of a row, counted from 0 in the whole table. Returns
+            its place for error messages, `"new.csv, line 17"`. `None` for a
+            table in memory.
+        has_types: Whether the source declares column types, as Parquet does.
+            Strings are then never taken for numbers.
+
+    Example:
+
+    >>> chunk = TableChunk(pa.table({"speed": ["1,5", "NA"]}), decimal=",")
+    >>> read_columns(chunk, {"speed": "number"})
+    {'speed': array([1.5, nan])}
+    """
+
+    table: pa.Table
+    decimal: str = "."
+    first_row: int = 0
+    source: str = "The table"
+    locate: Callable[[int], str] | None = None
+    has_types: bool = False
+
+    def place(self, row: int, column: str) -> str:
+        """Place of a cell: `"new.csv, line 17, column 'speed'"`."""
+        row += self.first_row
+        if self.locate is None:
+            return (
+                f"{self.source}, row {row} (counted from 0), column {column!r}"
+            )
+        return f"{self.locate(row)}, column {column!r}"
+
+
+class ChunkedTable(abc.ABC):
+    """Table that is read in chunks of rows, such as a file.
+
+    Attributes:
+        columns: Tuple of column names, in order.
+        source: Text that identifies the table in error messages.
+    """
+
+    columns: tuple[str, ...]
+
+    @property
+    @abc.abstractmethod
+    def source(self) -> str:
+        """Text that identifies the table in error messages."""
+
+    @abc.abstractmethod
+    def chunks(self, rows: int | None = None) -> Iterator[TableChunk]:
+        """Yields the rows of the table in order."""
+
+
+def table_chunk(
+    table: Table, names: Iterable[str] | None = None, decimal: str = "."
+) -> TableChunk:
+    """Converts a table in memory to a `TableChunk`.
+
+    Args:
+        table: Dict from name to array `(rows,)`, data frame of pandas, polars
+            or pyarrow, or array `(rows, columns)`, whose columns are named
+            `column_1`, `column_2` and so on.
+        names: Columns to convert. `None` converts all.
+        decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+
+    Raises:
+        ValueError: If it is none of these, two columns have the same name, a
+            column of `names` is missing, or columns differ in length.
+
+    Example:
+
+    >>> table_chunk(np.array([[1, 2], [3, 4]])).table.to_pydict()
+    {'column_1': [1, 3], 'column_2': [2, 4]}
+    """
+    if isinstance(table, TableChunk):
+        check_columns(table.table.column_names, names or (), table.source)
+        return table
+    columns = columns_by_name(table)
+    names = list(columns if names is None else names)
+    check_columns(columns, names)
+    arrays = {name: arrow_array(columns[name], name, decimal) for name in names}
+    for name, array in arrays.items():
+        if len(array) != len(arrays[names[0]]):
+            raise ValueError(
+                "Columns must have the same length. Received: "
+                f"{len(arrays[names[0]])} rows in {names[0]!r}, {len(array)} "
+                f"in {name!r}"
+            )
+    return TableChunk(pa.table(arrays), decimal)
+
+
+def columns_by_name(table: Table) -> dict[str, Any]:
+    if isinstance(table, np.ndarray):
+        if table.ndim != 2:
+            raise ValueError(
+                "An array must be of shape (rows, columns). Received: shape "
+                f"{table.shape}"
+            )
+        return {f"column_{i}": each for i, each in enumerate(table.T, 1)}
+    if isinstance(table, Mapping):
+        names = list(table)
+    else:
+        names = getattr(table, "column_names", getattr(table, "columns", None))
+    if names is None:
+        raise ValueError(
+            "A table must be a dict of arrays, an array with two axes, or a "
+            f"data frame of pandas, pyarrow or polars. Received: {type(table)}"
+        )
+    repeated = [
+        n for n, count in collections.Counter(names).items() if count > 1
+    ]
+    if repeated:
+        raise ValueError(
+            f"Columns must have different names. Received: {repeated[0]!r} "
+            "twice or more"
+        )
+    return {str(name): table[name] for name in names}
+
+
+def arrow_array(values: Any, name: str = "", decimal: str = ".") -> pa.Array:
+    """Converts a column of any kind to a `pyarrow.Array`.
+
+    A column of mixed types becomes strings, as in a CSV file.
+
+    >>> arrow_array([1, "high", None, 2.5]).to_pylist()
+    ['1', 'high', None, '2.5']
+    """
+    if hasattr(values, "to_arrow"):  # polars
+        values = values.to_arrow()
+    if isinstance(values, pa.ChunkedArray):
+        return values.combine_chunks()
+    if isinstance(values, pa.Array):
+        return values
+    if not isinstance(values, list | tuple) and not hasattr(values, "to_numpy"):
+        values = np.asarray(values)
+    if isinstance(values, np.ndarray):
+        if values.ndim != 1:
+            raise ValueError(
+                f"Column {name!r} must be of shape (rows,). Received: shape "
+                f"{values.shape}"
+            )
+        if values.dtype.kind == "M" and (
+            np.datetime_data(values.dtype)[0] not in ARROW_UNITS
+        ):
+            values = values.astype("datetime64[us]")
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, OverflowError):
+        texts = [cell_text(value, decimal) for value in values]
+        return pa.array(texts, pa.string())
+
+
+def cell_text(value: Any, decimal: str) -> str | None:
+    """Text of a value as it would be written to a CSV file."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        text = as_text(pa.array([value], from_pandas=True))[0].as_py()
+    except (pa.ArrowException, OverflowError, ColumnTypeError):
+        return str(value)
+    if isinstance(value, float) and text is not None:
+        return text.replace(".", decimal)
+    return text
+
+
+def read_columns(
+    chunk: TableChunk, column_types: Mapping[str, str]
+) -> dict[str, Array]:
+    """Converts the columns of a chunk to NumPy arrays by their types.
+
+    See `column_array` for the arrays. A category may be any text, also one
+    that no training row has.
+
+    Args:
+        chunk: `TableChunk`.
+        column_types: Dict from column name to type. Ignored columns, and
+            columns that are not in it, are left out.
+
+    Returns:
+        Dict from column name to array `(rows,)`, in the order of
+        `column_types`.
+
+    Raises:
+        ValueError: If a column is missing, or a value is not of the type of
+            its column, or infinite. The message is one line that names file,
+            line and column.
+
+    Example:
+
+    >>> chunk = TableChunk(pa.table({"a": ["1e3", "NA"], "b": ["yes", "No"]}))
+    >>> read_columns(chunk, {"b": "boolean", "a": "number"})
+    {'b': array([1., 0.]), 'a': array([1000.,   nan])}
+    """
+    names = [name for name, t in column_types.items() if t != "ignored"]
+    check_columns(chunk.table.column_names, names, chunk.source)
+    columns = dict(
+        zip(chunk.table.column_names, chunk.table.columns, strict=True)
+    )
+    return {
+        name: read_column(chunk, name, columns[name], column_types[name])
+        for name in names
+    }
+
+
+def read_column(
+    chunk: TableChunk, name: str, column: pa.ChunkedArray, column_type: str
+) -> Array:
+    """Converts one column of a chunk; refuses infinite numbers."""
+    cause: Exception | None = None
+    try:
+        array = column_array(column, column_type, chunk.decimal)
+    except (pa.ArrowException, ColumnTypeError) as error:
+        row = first_invalid_row(column, column_type, chunk.decimal)
+        expected, cause = EXPECTED[column_type], error
+    else:
+        if array.dtype != float or not np.isinf(array).any():
+            return array
+        row = int(np.isinf(array).argmax())
+        expected = "a finite number"
+    value = column[row].as_py()
+    remedy = (
+        "Correct it, leave the cell empty if the value is missing, or declare "
+        "another column type"
+    )
+    if column_type == "number" and isinstance(value, str) and "," in value:
+        remedy += "; if commas are decimal signs, give decimal=','"
+    raise ValueError(
+        f"{chunk.place(row, name)}: expected {expected}, found "
+        f"{quoted_value(value)}. {remedy}."
+    ) from cause
+
+
+def first_invalid_row(
+    column: pa.ChunkedArray, column_type: str, decimal: str
+) -> int:
+    """Row of the first value that is not of the type, by bisection."""
+    low, high = 0, len(column)  # valid before low, invalid before high
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            column_array(column.slice(low, middle - low), column_type, decimal)
+            low = middle
+        except (pa.ArrowException, ColumnTypeError):
+            high = middle
+    return low
+
+
+def check_columns(
+    found: Iterable[str], expected: Iterable[str], source: str = "The table"
+) -> None:
+    """Checks that a table has the columns of a model.
+
+    Further columns are allowed, in any order.
+
+    Args:
+        found: Names of the columns of the table.
+        expected: Names of the columns that are needed.
+        source: Start of the message, the path of the file for example.
+
+    Raises:
+        ValueError: If a column is missing. The message is one line, with the
+            most similar name.
+
+    Example:
+
+    >>> check_columns(["time", "Speed"], ["Speed", "time"])
+    >>> check_columns(["time", "Speed"], ["speed"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: The table: column 'speed' is missing. Did you mean 'Speed'? ...
+    """
+    there = set(found)
+    missing = [name for name in expected if name not in there]
+    if not missing:
+        return
+    first = missing[0]
+    simplified = {"".join(name.split()).lower(): name for name in found}
+    similar = difflib.get_close_matches(
+        "".join(first.split()).lower(), simplified, n=1, cutoff=0.7
+    )
+    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    guess = f" Did you mean {simplified[similar[0]]!r}?" if similar else ""
+    raise ValueError(
+        f"{source}: column {first!r}{more} is missing.{guess} Add the column, "
+        "or name it as in the training table; the order does not matter."
+    )

@@ -1,0 +1,56 @@
+"""Values of a table's columns as short texts for a reader."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dlunits.typing import Array
+
+MISSING_LABEL, UNKNOWN_LABEL = "missing", "another value"
+MONDAY = 3 * 86_400.0  # 1970-01-01 was a Thursday, 3 days after a Monday
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def format_values(values: Array, column_type: str, digits: int) -> list[str]:
+    """Formats the values of a column by its type.
+
+    Args:
+        values: Numbers `(rows,)`: of a boolean column 1 for true, of a
+            timestamp column seconds since Monday 0 h UTC. NaN where missing.
+        column_type: `"number"`, `"boolean"`, `"timestamp"` or
+            `"timestamp_day_first"`.
+        digits: Significant digits of a number.
+
+    Returns:
+        List of texts.
+
+    Example:
+
+    >>> format_values(np.array([0.123456, np.nan]), "number", 4)
+    ['0.1235', 'missing']
+    >>> format_values(np.array([0.2, 0.9]), "boolean", 4)
+    ['false', 'true']
+    >>> format_values(np.array([86_400 + 3 * 3600 + 25 * 60.0]), "timestamp", 4)
+    ['Tue 03:25']
+    """
+    if column_type == "boolean":
+        text = np.where(values > 0.5, "true", "false")
+    elif column_type.startswith("timestamp"):
+        minutes = (np.nan_to_num(values) // 60).astype(int)
+        day, hour, minute = minutes // 1440, minutes // 60 % 24, minutes % 60
+        text = [
+            f"{WEEKDAYS[d % 7]} {h:02}:{m:02}"
+            for d, h, m in zip(day, hour, minute, strict=True)
+        ]
+    else:
+        text = np.char.mod(f"%.{digits}g", values)
+    return np.where(np.isnan(values), MISSING_LABEL, text).tolist()
+
+
+def category_labels(vocabulary: Sequence[str]) -> list[str]:
+    """Labels of the category ids 0, 1, 2 ... of a vocabulary.
+
+    >>> category_labels(("", "dry"))
+    ['another value', 'missing', 'dry']
+    """
+    return [UNKNOWN_LABEL, *(word or MISSING_LABEL for word in vocabulary)]
