@@ -1,6 +1,8 @@
-"""Kinds of columns from all of their values."""
+"""Column types inferred from all values."""
 
+import csv
 import datetime
+import importlib.util
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,15 +14,15 @@ from dlunits.columns import infer_column_types
 from dlunits.data.tables.table_files import TableFile, open_table
 
 
-def kind_of(values):
-    kinds, reasons = infer_column_types(
+def type_of(values):
+    types, reasons = infer_column_types(
         pa.table({"a": values, "other": ["x"] * len(values)})
     )
-    return kinds["a"], reasons.get("a")
+    return types["a"], reasons.get("a")
 
 
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("values", "column_type"),
     [
         (["1", "2.5", "NA", ""], "number"),
         (["1", "0", "1", "0"], "number"),
@@ -43,8 +45,8 @@ def kind_of(values):
         (pa.array(["x", "y"]).dictionary_encode(), "category"),
     ],
 )
-def test_kinds_are_found_by_all_values(values, kind):
-    assert kind_of(values) == (kind, None)
+def test_types_are_found_by_all_values(values, column_type):
+    assert type_of(values) == (column_type, None)
 
 
 @pytest.mark.parametrize(
@@ -60,16 +62,16 @@ def test_kinds_are_found_by_all_values(values, kind):
     ],
 )
 def test_what_cannot_be_learned_from_is_ignored_with_the_reason(values, reason):
-    kind, why = kind_of(values)
-    assert kind == "ignored"
+    column_type, why = type_of(values)
+    assert column_type == "ignored"
     assert why.startswith(reason)
 
 
 def test_few_texts_are_categories_in_however_few_rows():
-    assert kind_of([f"pump {i}" for i in range(20)]) == ("category", None)
+    assert type_of([f"pump {i}" for i in range(20)]) == ("category", None)
 
 
-def test_a_later_chunk_can_change_the_kind(tmp_path, monkeypatch):
+def test_a_later_chunk_can_change_the_type(tmp_path, monkeypatch):
     path = tmp_path / "table.csv"
     rows = ["1,1,yes,1", "2,2,no,2", "3,x,no,3", "4,5,2,2024-01-01"]
     path.write_text("a,b,c,d\n" + "\n".join(rows))
@@ -99,11 +101,11 @@ def test_text_of_parquet_is_no_number(tmp_path):
 
 def test_what_is_said_goes_before_what_is_found():
     table = pa.table({"code": ["1", "2"], "b": ["1", "2"], "label": ["0", "1"]})
-    kinds, reasons = infer_column_types(
+    types, reasons = infer_column_types(
         table, {"code": "category", "b": "ignored"}, label_column="label"
     )
-    assert kinds == {"code": "category", "b": "ignored", "label": "ignored"}
-    assert reasons == {"b": "as you said", "label": "is the label"}
+    assert types == {"code": "category", "b": "ignored", "label": "ignored"}
+    assert reasons == {"b": "as requested", "label": "is the label"}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,10 @@ def test_what_is_said_goes_before_what_is_found():
         ({"overrides": {"a": "numeric"}}, "must be one of number, .*'numeric'"),
         ({"overrides": {"b": "number"}}, "line 3, column 'b': .* found 'x'"),
         ({"label_column": "b"}, "line 4, column 'a': .* finite .* found 'inf'"),
-        ({"overrides": dict.fromkeys("ab", "ignored")}, "no column is left"),
+        (
+            {"overrides": dict.fromkeys("ab", "ignored")},
+            "all columns are ignored",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(tmp_path, options, message):
@@ -126,7 +131,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, options, message):
 
 
 def test_infinity_is_a_word_among_words():
-    assert kind_of(["inf", "x"]) == ("category", None)
+    assert type_of(["inf", "x"]) == ("category", None)
 
 
 CELLS = st.sampled_from(
@@ -141,15 +146,56 @@ CELLS = st.sampled_from(
     ),
     random=st.randoms(use_true_random=False),
 )
-def test_kinds_do_not_depend_on_the_order_of_the_columns(columns, random):
+def test_types_do_not_depend_on_the_order_of_the_columns(columns, random):
     table = {f"c{i}": cells for i, cells in enumerate(columns)}
     table["always"] = ["1", "2", "3", "x"]
     names = list(table)
     random.shuffle(names)
-    kinds, reasons = infer_column_types(pa.table(table))
+    types, reasons = infer_column_types(pa.table(table))
     assert infer_column_types(
         pa.table({name: table[name] for name in names})
     ) == (
-        kinds,
+        types,
         reasons,
     )
+
+
+TEXTS = st.sampled_from(
+    ["0", "1", "2", "3", "1,5", "2.5", "yes", "no", "", "NA", "null", "nan"]
+)
+MORE_TEXTS = st.sampled_from(
+    [" x ", "x", "2024-01-31", "7/8/2024", "31/8/2024", None]
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    columns=st.lists(
+        st.lists(TEXTS | MORE_TEXTS, min_size=12, max_size=12),
+        min_size=1,
+        max_size=4,
+    ),
+    decimal=st.sampled_from([".", ","]),
+)
+def test_a_data_frame_of_texts_has_the_types_of_the_csv_file(
+    columns, decimal, tmp_path_factory
+):
+    table = {f"c{i}": cells for i, cells in enumerate(columns)}
+    table["always"] = ["1", "x"] * 6
+    path = tmp_path_factory.getbasetemp() / "same.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(table)
+        writer.writerows(
+            ["" if cell is None else cell for cell in row]
+            for row in zip(*table.values(), strict=True)
+        )
+    expected = infer_column_types(
+        open_table(path, delimiter=";", decimal=decimal)
+    )
+    frames = [table, pa.table(table)]
+    for name in ("pandas", "polars"):
+        if importlib.util.find_spec(name):
+            frames.append(importlib.import_module(name).DataFrame(table))
+    for frame in frames:
+        assert infer_column_types(frame, decimal=decimal) == expected

@@ -7,18 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dlunits.columns import TableChunk
-from dlunits.columns.column_values import (
-    MISSING,
+from dlunits.columns import (
+    MISSING_VALUES,
+    TableChunk,
     check_columns,
     read_columns,
 )
 from dlunits.data.tables.table_files import open_table
 
 
-def array_of(values, kind):
+def array_of(values, column_type):
     table = pa.table({"a": values})
-    return read_columns(TableChunk(table), {"a": kind})["a"]
+    return read_columns(TableChunk(table), {"a": column_type})["a"]
 
 
 def chunk_of(path, text):
@@ -28,7 +28,7 @@ def chunk_of(path, text):
 
 
 @pytest.mark.parametrize(
-    ("values", "kind", "expected"),
+    ("values", "column_type", "expected"),
     [
         (
             ["1", " -2.5 ", "+3", "1e3", "007", ".5", "NA"],
@@ -56,15 +56,17 @@ def chunk_of(path, text):
         ([datetime.datetime(1970, 1, 1, 0, 0, 1, 500_000)], "timestamp", [1.5]),
     ],
 )
-def test_values_become_floats_and_missing_ones_nan(values, kind, expected):
-    array = array_of(values, kind)
+def test_values_become_floats_and_missing_ones_nan(
+    values, column_type, expected
+):
+    array = array_of(values, column_type)
     assert array.dtype == "float64"
     np.testing.assert_array_equal(array, expected)
 
 
-@pytest.mark.parametrize("kind", ["number", "boolean", "timestamp"])
-def test_every_word_for_missing_is_missing(kind):
-    assert np.isnan(array_of(list(MISSING), kind)).all()
+@pytest.mark.parametrize("column_type", ["number", "boolean", "timestamp"])
+def test_every_word_for_missing_is_missing(column_type):
+    assert np.isnan(array_of(list(MISSING_VALUES), column_type)).all()
 
 
 def test_categories_become_strings_and_missing_ones_empty():
@@ -96,12 +98,12 @@ def test_arrays_come_in_the_order_of_the_kinds_and_ignored_ones_not():
     chunk = TableChunk(
         pa.table({"a": ["1"], "b": ["2"], "c": ["3"], "d": ["x"]})
     )
-    kinds = {"c": "number", "b": "ignored", "a": "category"}
-    assert list(read_columns(chunk, kinds)) == ["c", "a"]
+    types = {"c": "number", "b": "ignored", "a": "category"}
+    assert list(read_columns(chunk, types)) == ["c", "a"]
 
 
 @pytest.mark.parametrize(
-    ("bad", "kind", "expected"),
+    ("bad", "column_type", "expected"),
     [
         ("abc", "number", "a number"),
         ("1 000", "number", "a number"),
@@ -114,9 +116,11 @@ def test_arrays_come_in_the_order_of_the_kinds_and_ignored_ones_not():
 )
 @pytest.mark.parametrize("row", [0, 1, 499, 999])
 def test_the_first_bad_value_is_named_with_file_line_and_column(
-    tmp_path, bad, kind, expected, row
+    tmp_path, bad, column_type, expected, row
 ):
-    good = {"number": "1", "boolean": "no", "timestamp": "2024-01-01"}[kind]
+    good = {"number": "1", "boolean": "no", "timestamp": "2024-01-01"}[
+        column_type
+    ]
     rows = [f'"two\nlines";{good}'] * 1000
     rows[row] = f"x;{bad}"
     rows[-1] = f"x;{bad}"
@@ -127,7 +131,7 @@ def test_the_first_bad_value_is_named_with_file_line_and_column(
         match=f"new.csv, line {line}, column 'b': expected {expected}, "
         f"found '{bad}'. Correct",
     ) as error:
-        read_columns(chunk, {"b": kind})
+        read_columns(chunk, {"b": column_type})
     assert "\n" not in str(error.value)
 
 
@@ -136,9 +140,11 @@ def test_a_decimal_comma_that_was_not_expected_is_told_with_the_remedy():
         array_of(["1", "1,5"], "number")
 
 
-def test_a_row_of_parquet_is_named_by_its_number():
+def test_a_row_in_memory_is_named_by_its_number():
     table = pa.table({"a": [1.0, float("inf")]})
-    with pytest.raises(ValueError, match=r"^row 12, column 'a': .* found inf"):
+    with pytest.raises(
+        ValueError, match=r"^The table, row 11 .*, column 'a': .* found inf"
+    ):
         read_columns(TableChunk(table, first_row=10), {"a": "number"})
 
 

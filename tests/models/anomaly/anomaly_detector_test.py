@@ -136,7 +136,7 @@ def test_the_order_of_columns_does_not_matter():
 
 
 @pytest.mark.one_backend
-def test_a_table_of_all_kinds_of_columns():
+def test_a_table_with_columns_of_all_types():
     generator = np.random.default_rng(0)
     count = 300
     load = generator.normal(size=count)
@@ -179,34 +179,38 @@ def test_a_new_category_is_strange_where_a_missing_one_is_not():
 
 
 @pytest.mark.one_backend
-def test_what_explains_is_built_once():
+def test_the_attribution_model_is_that_of_the_last_fit():
     detector = AnomalyDetector(train_steps=20).fit(normal_rows(100))
-    assert detector.differences() is detector.differences()
-    paths = [weight.path for weight in detector.weights]
+    old = detector.attribution
+    paths = [weight.path for weight in detector.model.weights]
     detector.explain(normal_rows(100))
-    assert [weight.path for weight in detector.weights] == paths
-    old = detector.differences()
+    assert [weight.path for weight in detector.model.weights] == paths
+    assert detector.attribution is old
     detector.fit(normal_rows(100, 1))
-    assert detector.differences() is not old
+    assert detector.attribution is not old
+    assert detector.attribution.kde is detector.model.anomaly_score.kde
 
 
-def test_inputs_that_are_at_hand_are_not_made_again(detector, monkeypatch):
+def test_inputs_that_are_given_are_not_computed_again(detector, monkeypatch):
     rows = normal_rows(20, 2)
-    inputs = detector.table.inputs(rows)
-    verdict, why = detector.score_rows(rows), detector.explain(rows)
+    inputs = detector.table_schema.inputs(rows)
+    scores, why = detector.score_rows(rows), detector.explain(rows)
     monkeypatch.setattr(TableSchema, "inputs", None)
-    again = detector.score_rows(rows, inputs), detector.explain(rows, 3, inputs)
-    for before, after in zip((verdict, why), again, strict=True):
+    again = (
+        detector.score_rows(rows, inputs=inputs),
+        detector.explain(rows, inputs=inputs),
+    )
+    for before, after in zip((scores, why), again, strict=True):
         for key in before:
             np.testing.assert_array_equal(before[key], after[key])
 
 
 SCORE_AGAIN = """
 import sys
-import keras, numpy as np
-import dlunits
+import numpy as np
+from dlunits.models import AnomalyDetector
 rows = np.load(sys.argv[2])
-np.save(sys.argv[3], keras.models.load_model(sys.argv[1]).score(rows))
+np.save(sys.argv[3], AnomalyDetector.load(sys.argv[1]).score(rows))
 """
 
 
@@ -223,12 +227,41 @@ def test_a_fresh_process_scores_the_same(detector, tmp_path):
     np.testing.assert_allclose(np.load(scores), detector.score(rows), atol=1e-6)
 
 
-def test_one_that_knows_nothing_is_saved_too(tmp_path):
-    AnomalyDetector(latent_dim=3).save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    assert again.latent_dim == 3
+@pytest.mark.one_backend
+def test_a_loaded_detector_has_its_settings_and_can_be_fitted_again(tmp_path):
+    settings = {"latent_dim": 3, "contamination": 0.1, "train_steps": 5}
+    detector = AnomalyDetector(**settings).fit(normal_rows(100))
+    detector.save(tmp_path / "model.keras")
+    again = AnomalyDetector.load(tmp_path / "model.keras")
+    assert again.get_config() == detector.get_config()
+    assert again.table_schema == detector.table_schema
+    rows = normal_rows(5, 1)
+    there, back = detector.explain(rows), again.explain(rows)
+    assert (there["seen"] == back["seen"]).all()
+    np.testing.assert_allclose(
+        again.fit(normal_rows(100)).score(rows),
+        detector.score(rows),
+        atol=1e-4,
+    )
+
+
+def test_a_file_of_another_model_is_rejected(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"saved AnomalyDetector.*Sequential"):
+        AnomalyDetector.load(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("method", ["score", "p_value", "predict", "explain"])
+def test_a_detector_that_is_not_fitted_cannot_score(method):
     with pytest.raises(ValueError, match="call `fit`"):
-        again.score(normal_rows(3))
+        getattr(AnomalyDetector(), method)(normal_rows(3))
+
+
+def test_a_detector_that_is_not_fitted_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="call `fit`"):
+        AnomalyDetector().save(tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_rate_that_so_few_rows_cannot_tell_is_refused(detector):
@@ -267,14 +300,14 @@ def test_it_names_the_columns_that_are_unusual():
         "on": np.tile([1.0, 1.0, 0.0], 100),
         "time": 1_704_067_200 + 3600 * np.arange(300.0),  # a Monday's midnight
     }
-    kinds = {
+    types = {
         "speed": "number",
         "load": "number",
         "road": "category",
         "on": "boolean",
         "time": "timestamp",
     }
-    detector = AnomalyDetector(train_steps=20).fit(table, kinds)
+    detector = AnomalyDetector(train_steps=20).fit(table, types)
     strange = {
         "speed": np.array([101.5, 900]),
         "load": np.array([50, np.nan]),

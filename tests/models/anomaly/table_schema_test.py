@@ -1,15 +1,17 @@
-"""What is learnt of a table, and what of it a layer takes."""
+"""Schema of a training table, and the inputs it makes of other tables."""
 
 import json
 
 import keras
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
 from dlunits.models import TableSchema
+from dlunits.models.anomaly.table_schema import category_ids, vocabulary
 
 MONDAY = 4 * 86400  # 1970-01-05, in seconds since 1970
 TABLE = {
@@ -19,7 +21,7 @@ TABLE = {
     "wet": [True, False, False, True],
     "note": ["a", "b", "c", "d"],
 }
-KINDS = {
+TYPES = {
     "road": "category",
     "speed": "number",
     "time": "timestamp_day_first",
@@ -28,18 +30,20 @@ KINDS = {
 }
 
 
-def learnt():
-    return TableSchema.learn(TABLE, KINDS)
+def fitted():
+    return TableSchema.from_table(TABLE, TYPES)
 
 
 def columns(rows, name):
-    """Strategy of the kind of a column, and its values."""
+    """Strategy of the type of a column, and its values."""
     texts = st.sampled_from(["", "a", "b", f"only in {name}"])
     numbers = st.floats(allow_infinity=False)
     seconds = st.floats(-1e10, 1e10) | st.just(np.nan)
     return st.one_of(
-        st.tuples(st.just(kind), st.lists(values, min_size=rows, max_size=rows))
-        for kind, values in (
+        st.tuples(
+            st.just(column_type), st.lists(values, min_size=rows, max_size=rows)
+        )
+        for column_type, values in (
             ("number", numbers),
             ("boolean", st.booleans()),
             ("timestamp", seconds),
@@ -50,21 +54,23 @@ def columns(rows, name):
 
 @st.composite
 def tables(draw):
-    """Table and kinds."""
+    """Table and column types."""
     names = draw(
         st.lists(st.text(max_size=3), min_size=1, max_size=6, unique=True)
     )
     rows = draw(st.integers(1, 5))
     drawn = {name: draw(columns(rows, name)) for name in names}
     table = {name: values for name, (_, values) in drawn.items()}
-    return table, {name: kind for name, (kind, _) in drawn.items()}
+    return table, {
+        name: column_type for name, (column_type, _) in drawn.items()
+    }
 
 
 def test_inputs_are_the_columns_in_the_layers_units():
-    table_schema = learnt()
+    table_schema = fitted()
     assert table_schema.columns == ("wet", "speed", "time", "road")
     assert table_schema.vocabularies == {"road": ("", "dry", "wet")}
-    assert table_schema.gaps == ("speed",)
+    assert table_schema.missing_indicators == ("speed",)
     inputs = table_schema.inputs(TABLE)
     most = np.finfo("float32").max
     np.testing.assert_array_equal(
@@ -73,20 +79,22 @@ def test_inputs_are_the_columns_in_the_layers_units():
     np.testing.assert_array_equal(
         inputs["timestamps"], [[60], [0], [np.nan], [7 * 86400 - 60]]
     )
-    assert inputs["codes"].tolist() == [[3], [2], [3], [1]]
+    assert inputs["category_ids"].tolist() == [[3], [2], [3], [1]]
     types = {key: array.dtype for key, array in inputs.items()}
-    assert types == {"numbers": "f4", "timestamps": "f4", "codes": "i4"}
+    assert types == {"numbers": "f4", "timestamps": "f4", "category_ids": "i4"}
 
 
 @settings(max_examples=200, deadline=None)
 @given(tables(), st.randoms())
 def test_order_of_columns_changes_nothing_and_rows_stay(drawn, random):
-    table, kinds = drawn
+    table, types = drawn
     names = list(table)
     random.shuffle(names)
     shuffled = {"further": [0] * 99} | {name: table[name] for name in names}
-    first = TableSchema.learn(table, kinds)
-    second = TableSchema.learn(shuffled, {name: kinds[name] for name in names})
+    first = TableSchema.from_table(table, types)
+    second = TableSchema.from_table(
+        shuffled, {name: types[name] for name in names}
+    )
     assert first == second and first.columns == second.columns
     inputs, others = first.inputs(table), second.inputs(shuffled)
     assert inputs.keys() == others.keys()
@@ -97,37 +105,83 @@ def test_order_of_columns_changes_nothing_and_rows_stay(drawn, random):
 
 
 def test_the_layer_takes_the_inputs():
-    table_schema = learnt()
+    table_schema = fitted()
     layer = table_schema.encoding(name="table")
     inputs = table_schema.inputs(TABLE)
     layer.adapt(inputs)
     features = ops.convert_to_numpy(layer(inputs))
-    # Two numbers, one gap, four waves, "dry", "wet", missing and unknown.
+    # Two numbers, one indicator, four waves, "dry", "wet", missing and unknown.
     assert features.shape == (4, 2 + 1 + 4 + 4) and layer.name == "table"
     assert np.isfinite(features).all()
-    assert layer.owners == (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3)
-    assert features[1, 1] == 0  # speed, which may be missing
+    assert layer.column_of_feature == (0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3)
+    assert features[1, 1] == 0  # speed, with a missing indicator
     other = table_schema.inputs({**TABLE, "wet": [1, 0, 0, np.nan]})
-    assert ops.convert_to_numpy(layer(other))[3, 0] == 10  # which may not
+    assert ops.convert_to_numpy(layer(other))[3, 0] == 10  # without indicator
 
 
-def test_new_rows_are_read_as_the_known_ones_were():
+def test_new_rows_are_read_as_the_training_rows():
     row = {"speed": [7], "road": ["icy"], "wet": [0], "time": [MONDAY]}
-    inputs = learnt().inputs(row)
+    inputs = fitted().inputs(row)
     assert inputs["numbers"].tolist() == [[0, 7]]
-    assert inputs["codes"].tolist() == [[0]]
+    assert inputs["category_ids"].tolist() == [[0]]
     assert inputs["timestamps"].tolist() == [[0]]
 
 
 def test_rare_values_are_unknown():
     table = {"road": [f"{i:02}" for i in range(60)] + ["59"]}
-    (vocabulary,) = TableSchema.learn(table).vocabularies.values()
-    assert vocabulary == (*(f"{i:02}" for i in range(49)), "59")
+    schema = TableSchema.from_table(table, {"road": "category"})
+    assert schema.vocabularies["road"] == (
+        *(f"{i:02}" for i in range(49)),
+        "59",
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "max_categories", "expected"),
+    [
+        ([*"cccaabbbd"], 2, ("b", "c")),
+        ([*"cccaabbbd"], 3, ("a", "b", "c")),
+        ([*"cccaabbbd"], 9, ("a", "b", "c", "d")),
+        ([*"cccaabbbd", None], 2, ("", "b", "c")),  # however rare
+        ([None, None], 9, ("",)),
+    ],
+)
+def test_a_vocabulary_holds_the_most_frequent_texts(
+    texts, max_categories, expected
+):
+    array = pa.array(texts, pa.string())
+    assert vocabulary(array, max_categories) == expected
+
+
+def test_category_ids_are_positions_in_the_vocabulary():
+    texts = pa.array(["b", "z", None], pa.string())
+    assert category_ids(texts, ("", "b")).tolist() == [2, 0, 1]
+    # Where no value was missing, a missing one is an unknown value.
+    assert category_ids(texts, ("b",)).tolist() == [1, 0, 0]
+    assert category_ids(texts, ()).tolist() == [0, 0, 0]
+
+
+def test_numbers_and_texts_of_numbers_are_the_same_category():
+    schema = TableSchema({"code": "category"}, {"code": ("", "10", "7")}, ())
+    codes = ["10", 7, 7.0, "7.0", " 7", "e", None, np.nan, "NA", "null"]
+    expected = [2, 3, 3, 3, 3, 0, 1, 1, 1, 1]
+    ids = schema.inputs({"code": codes})["category_ids"]
+    assert ids.ravel().tolist() == expected
+    for code, id_ in zip(codes, expected, strict=True):
+        assert schema.inputs({"code": [code]})["category_ids"] == id_
+
+
+def test_a_list_is_no_category():
+    with pytest.raises(ValueError, match=r"'road': expected text, found \['a'"):
+        TableSchema.from_table(
+            {"road": [None, ["a"]], "speed": [1, 2]},
+            {"road": "category", "speed": "number"},
+        )
 
 
 def test_arrays_are_tables_without_names():
     array = np.random.default_rng(0).normal(size=(5, 12))
-    table_schema = TableSchema.learn(array)
+    table_schema = TableSchema.from_table(array)
     np.testing.assert_array_equal(
         table_schema.inputs(array)["numbers"], array.astype("float32")
     )
@@ -139,7 +193,7 @@ def test_arrays_are_tables_without_names():
 
 
 def test_config_goes_through_json_and_keras():
-    table_schema = learnt()
+    table_schema = fitted()
     text = json.dumps(table_schema.get_config(), sort_keys=True)
     assert TableSchema.from_config(json.loads(text)) == table_schema
     config = keras.saving.serialize_keras_object(table_schema)
@@ -147,44 +201,46 @@ def test_config_goes_through_json_and_keras():
     assert keras.saving.deserialize_keras_object(config) == table_schema
 
 
-def test_a_missing_column_is_named_with_one_like_it():
+def test_a_missing_column_is_named_with_a_similar_one():
     table = dict(TABLE)
     table["Speed"] = table.pop("speed")
     with pytest.raises(ValueError, match=r"'speed' is missing.*mean 'Speed'\?"):
-        learnt().inputs(table)
+        fitted().inputs(table)
     with pytest.raises(ValueError, match=r"'speed' is missing\. Add the"):
-        learnt().inputs({"note": [1], "wet": [1]})
+        fitted().inputs({"note": [1], "wet": [1]})
 
 
 def test_text_and_infinity_are_named_by_column_and_row():
     with pytest.raises(ValueError, match=r"'speed', row 2: .*'fast'"):
-        learnt().inputs({**TABLE, "speed": [1, 2, "fast", 4]})
+        fitted().inputs({**TABLE, "speed": [1, 2, "fast", 4]})
     with pytest.raises(ValueError, match=r"'time', row 1: .*finite"):
-        learnt().inputs({**TABLE, "time": [1, np.inf, 3, 4]})
+        fitted().inputs({**TABLE, "time": [1, np.inf, 3, 4]})
 
 
 def test_refuses_columns_of_unequal_length():
     with pytest.raises(ValueError, match=r"4 rows in 'wet', 3 in 'speed'"):
-        learnt().inputs({**TABLE, "speed": [1, 2, 3]})
+        fitted().inputs({**TABLE, "speed": [1, 2, 3]})
 
 
 @pytest.mark.parametrize("table", [{"a": []}, np.zeros((0, 2))])
 def test_refuses_tables_without_a_row(table):
     with pytest.raises(ValueError, match="has no row"):
-        TableSchema.learn(table)
+        TableSchema.from_table(table)
 
 
-@pytest.mark.parametrize("kinds", [{}, {"road": "ignored"}])
-def test_refuses_tables_without_a_column_to_use(kinds):
-    with pytest.raises(ValueError, match=r"from 1 to 5,000.*Received: 0\. Say"):
-        TableSchema.learn(TABLE, kinds)
+@pytest.mark.parametrize("types", [{}, {"road": "ignored"}])
+def test_refuses_tables_without_a_column_to_use(types):
+    with pytest.raises(
+        ValueError, match=r"from 1 to 5,000.*Received: 0\. Decl"
+    ):
+        TableSchema.from_table(TABLE, types)
 
 
-def test_refuses_more_columns_than_one_can_learn_from():
+def test_refuses_too_many_columns():
     with pytest.raises(ValueError, match=r"to 5,000 columns.*Received: 5,001"):
-        TableSchema.learn(np.zeros((1, 5001)))
+        TableSchema.from_table(np.zeros((1, 5001)))
 
 
-def test_refuses_kinds_that_there_are_not():
-    with pytest.raises(ValueError, match=r"'road' must begin with.*'text'"):
-        TableSchema.learn(TABLE, {"road": "text"})
+def test_refuses_unknown_column_types():
+    with pytest.raises(ValueError, match=r"'road' must be one of.*'text'"):
+        TableSchema.from_table(TABLE, {"road": "text"})

@@ -2,7 +2,7 @@
 
 import csv
 import datetime
-import importlib
+import importlib.util
 import json
 
 import numpy as np
