@@ -16,7 +16,7 @@ from dlunits.columns.column_values import (
     column_array,
     quoted_value,
 )
-from dlunits.typing import Array
+from dlunits.typing import Array, Path
 
 EXPECTED = {
     "number": "a number",
@@ -137,6 +137,7 @@ def columns_by_name(table: Table) -> dict[str, Any]:
                 f"{table.shape}"
             )
         return {f"column_{i}": each for i, each in enumerate(table.T, 1)}
+    names: Any
     if isinstance(table, Mapping):
         names = list(table)
     else:
@@ -286,7 +287,7 @@ def first_invalid_row(
 
 
 def check_columns(
-    found: Iterable[str], expected: Iterable[str], source: str = "The table"
+    found: Iterable[str], expected: Iterable[str], source: Path = "The table"
 ) -> None:
     """Checks that a table has the columns of a model.
 

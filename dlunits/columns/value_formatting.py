@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlunits.typing import Array
+from dlunits.typing import Array, ArrayLike
 
 MISSING_LABEL, UNKNOWN_LABEL = "missing", "another value"
 MONDAY = 3 * 86_400.0  # 1970-01-01 was a Thursday, 3 days after a Monday
@@ -33,6 +33,7 @@ def format_values(values: Array, column_type: str, digits: int) -> list[str]:
     >>> format_values(np.array([86_400 + 3 * 3600 + 25 * 60.0]), "timestamp", 4)
     ['Tue 03:25']
     """
+    text: ArrayLike
     if column_type == "boolean":
         text = np.where(values > 0.5, "true", "false")
     elif column_type.startswith("timestamp"):

@@ -9,7 +9,7 @@ from dlunits.columns import check_columns, read_columns
 from dlunits.columns.column_types import ROW_NUMBERS
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.table_files import TableFile
-from dlunits.typing import Array
+from dlunits.typing import Array, Path
 
 CHANNEL_TYPES = ("number", "boolean")
 
@@ -33,7 +33,7 @@ def series_column_types(
     column_types: Mapping[str, str],
     reasons: Mapping[str, str],
     timestamp_column: str,
-    source: str = "The table",
+    source: Path = "The table",
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Selects the time and the channels of a series from a table's columns.
 

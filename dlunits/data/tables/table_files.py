@@ -228,7 +228,7 @@ def column_names(cells: Iterable[str], place: str = "") -> tuple[str, ...]:
         cell.strip() or f"column_{number}"
         for number, cell in enumerate(cells, 1)
     ]
-    first = {}
+    first: dict[str, int] = {}
     for number, name in enumerate(names, 1):
         if first.setdefault(name, number) != number:
             raise ValueError(

@@ -237,7 +237,7 @@ class TabWriter(CsvWriter):
         super().write_lines(columns)
 
 
-WRITERS = {
+WRITERS: dict[str, type[CsvWriter] | type[ParquetWriter]] = {
     ".csv": CsvWriter,
     ".txt": CsvWriter,
     ".tsv": TabWriter,

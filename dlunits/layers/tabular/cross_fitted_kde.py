@@ -186,8 +186,8 @@ class CrossFittedKDE(keras.layers.Layer):
     def is_reference(self) -> Array:
         """(folds, fold_size), false for padding"""
         numbers = np.arange(self.num_folds * self.fold_size)
-        numbers = numbers.reshape(self.fold_size, self.num_folds).T
-        return numbers < self.num_references
+        by_fold = numbers.reshape(self.fold_size, self.num_folds).T
+        return by_fold < self.num_references
 
     def call(self, x: Tensor) -> Tensor:
         squares = self.square_distances(ops.cast(x, "float32"))

@@ -176,7 +176,7 @@ class TabularEncoding(keras.layers.Layer):
             ValueError: If a number is infinite, there is no row, or the
                 columns do not match.
         """
-        if not isinstance(inputs, dict):
+        if not isinstance(inputs, Mapping):
             inputs = {"numbers": inputs}
         inputs = {key: np.asarray(value) for key, value in inputs.items()}
         shapes = {key: value.shape for key, value in inputs.items()}

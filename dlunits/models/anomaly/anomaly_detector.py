@@ -75,7 +75,8 @@ class AnomalyDetector:
         seed: Seed of all random numbers.
 
     Attributes:
-        model: `AnomalyModel`, or `None` before `fit`.
+        model: `AnomalyModel`, the layers. A `ValueError` before `fit`.
+        attribution: `ColumnAttribution`, the model of `explain`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -125,7 +126,13 @@ class AnomalyDetector:
         self.false_alarm_rate = false_alarm_rate
         self.train_steps = train_steps
         self.seed = seed
-        self.model: AnomalyModel | None = None
+        self._model: AnomalyModel | None = None
+
+    @property
+    def model(self) -> "AnomalyModel":
+        if self._model is None:
+            raise ValueError("The detector is not fitted yet: call `fit`.")
+        return self._model
 
     def fit(
         self,
@@ -209,26 +216,20 @@ class AnomalyDetector:
         return rows[~isolated]
 
     def set_model(self, model: "AnomalyModel") -> None:
-        self.model = model
+        self._model = model
         self.attribution = ColumnAttribution(
             model.encoding, model.anomaly_score.kde
         )
 
-    def fitted_model(self) -> "AnomalyModel":
-        """Returns `model`, or raises a `ValueError` before `fit`."""
-        if self.model is None:
-            raise ValueError("The detector is not fitted yet: call `fit`.")
-        return self.model
-
     @property
     def table_schema(self) -> TableSchema:
         """`TableSchema` of the training table."""
-        return self.fitted_model().table_schema
+        return self.model.table_schema
 
     @property
     def num_calibration_rows(self) -> int:
         """Number of rows that the p-values are calibrated with."""
-        return self.fitted_model().num_calibration_rows
+        return self.model.num_calibration_rows
 
     def score_rows(
         self,
@@ -248,10 +249,9 @@ class AnomalyDetector:
         Returns:
             Dict of `anomaly_score` and `p_value`, each `(rows,)`.
         """
-        model = self.fitted_model()
         if inputs is None:
-            inputs = model.table_schema.inputs(table, decimal)
-        return in_batches(model.predict_on_batch, inputs)
+            inputs = self.table_schema.inputs(table, decimal)
+        return in_batches(self.model.predict_on_batch, inputs)
 
     def score(self, table: Table, *, decimal: str = ".") -> Array:
         """Computes the anomaly score of each row.
@@ -346,7 +346,7 @@ class AnomalyDetector:
         Raises:
             ValueError: If the detector is not fitted.
         """
-        self.fitted_model().save(path)
+        self.model.save(path)
 
     @classmethod
     def load(cls, path: Path) -> "AnomalyDetector":

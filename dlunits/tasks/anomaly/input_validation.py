@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from dlunits.columns import check_columns
 from dlunits.data.tables.table_files import TableFile, open_table
-from dlunits.data.tables.table_writer import check_new_columns, find_writer
+from dlunits.data.tables.table_writer import check_new_columns, writer_class
 from dlunits.tasks.anomaly.score_table import NEW_COLUMNS
 from dlunits.tasks.anomaly.sources import InputTables
 from dlunits.typing import Path
@@ -71,7 +71,7 @@ def check_output(table_file: TableFile, output: pathlib.Path) -> None:
         ValueError: If the file format is not known, the path is the table
             itself or a folder, or its folder is not writable.
     """
-    find_writer(table_file, output)
+    writer_class(table_file, output)
     folder = output.parent
     if output.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         problem = "is a folder" if output.is_dir() else "cannot be written"

@@ -73,7 +73,7 @@ class SeriesScorer(TableScorer):
         inputs = detector.table_schema.inputs(columns)
         self.window_scores = detector.score_rows(columns, inputs=inputs)
         self.explanations = detector.explain(
-            columns, self.num_explained, inputs
+            columns, self.num_explained, inputs=inputs
         )
         self.row_scores = {
             name: self.windows.to_rows(values).astype("float32")
