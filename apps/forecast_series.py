@@ -131,7 +131,7 @@ def learn(
     from dlunits.data.series.embedded_series import SOURCE, write_eeg
     from dlunits.data.series.forecasting_dataset import load_forecasting_dataset
     from dlunits.data.tables.table_files import open_table
-    from dlunits.layers.tabular.conformal_interval import least_examples
+    from dlunits.layers.tabular.conformal_interval import min_examples
     from dlunits.tasks.forecasting import serve as service
     from dlunits.tasks.forecasting.report import write_forecast_report
     from dlunits.training import RunDirectory, check_writable, format_path
@@ -150,7 +150,7 @@ def learn(
         columns=column,
         window=recipe["window"],
         horizon=recipe["horizon"],
-        min_calibration=least_examples(recipe["coverage"]),
+        min_calibration=min_examples(recipe["coverage"]),
     )
     print(*source, *task.told, sep="\n", flush=True)
     run_of = {"data": task.fingerprint, "targets": task.target_names, **recipe}

@@ -1,4 +1,4 @@
-"""How a CSV file is written: encoding, delimiter, decimal sign, header."""
+"""Dialect of a CSV file: encoding, delimiter, decimal sign, header."""
 
 import codecs
 import contextlib
@@ -6,11 +6,14 @@ import csv
 import dataclasses
 import gzip
 import io
+import pathlib
 import re
+from collections.abc import Iterator
+from typing import BinaryIO, cast
 
-DELIMITERS = ("\t", ";", "|", ",")  # of two that fit equally, the first
+DELIMITERS = ("\t", ";", "|", ",")  # in order of preference
 ONE_COLUMN = (",", ";", "\t", "|")
-SAMPLE = 1 << 22  # bytes that delimiter and decimal sign are judged by
+SAMPLE = 1 << 22  # bytes that delimiter and decimal sign are inferred from
 SAMPLE_RECORDS = 1000
 BLOCK = 1 << 24  # bytes
 
@@ -19,7 +22,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes as surrogateescape shows them
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes under surrogateescape
 BEYOND_ASCII = re.compile("[^\0-\x7f\udc80-\udcff]")
 NOT_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
@@ -31,19 +34,20 @@ PERHAPS_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 @dataclasses.dataclass(frozen=True)
 class Dialect:
-    r"""How a CSV file is written.
+    r"""Dialect of a CSV file.
 
     Args:
-        header: Tuple of strings, the cells of the header as they came.
-        delimiter: Between two cells.
-        decimal: `"."` or `","`.
+        header: Cells of the header, unchanged.
+        delimiter: Character between two cells.
+        decimal: Decimal sign, `"."` or `","`.
         encoding: Name of a Python codec.
-        newline: Between two lines, `"\n"` or `"\r\n"`.
-        skipped_lines: Lines before the header: blank ones and `sep=;`.
-        num_lines: Of the whole file.
+        newline: End of a line, `"\n"` or `"\r\n"`.
+        skipped_lines: Number of lines before the header: blank ones and
+            `sep=;`.
+        num_lines: Number of lines of the file.
     """
 
-    header: tuple
+    header: tuple[str, ...]
     delimiter: str
     decimal: str
     encoding: str
@@ -52,25 +56,40 @@ class Dialect:
     num_lines: int
 
 
-def infer_dialect(path, delimiter=None, encoding=None, decimal=None):
-    """Finds out how a CSV file is written; what is given is taken as given.
+def infer_dialect(
+    path: pathlib.Path,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+) -> Dialect:
+    """Infers the dialect of a CSV file.
 
-    The whole file is read once for its encoding: with a byte order mark UTF-8
-    or UTF-16; else UTF-8 if all of it is valid; else, if none of its bytes
-    above 127 make a UTF-8 character, Windows-1252, or Latin-1 where that has
-    no such character. A file in which some do and some do not is broken.
+    The encoding is inferred from the whole file: UTF-8 or UTF-16 with a byte
+    order mark; else UTF-8 if all bytes are valid; else, if no bytes above 127
+    form a UTF-8 character, Windows-1252, or Latin-1 if a byte is undefined in
+    Windows-1252. A file with both valid and invalid UTF-8 is rejected.
 
-    The delimiter is the one by which most of the first 1,000 records have as
-    many cells as the header; of several the one that makes most cells. Commas
-    are decimal signs if cells such as `1,5` are more than such as `1.5`,
-    unless they are delimiters or all may be thousands (`1,234`).
+    The delimiter is the one with which most of the first 1,000 records have as
+    many cells as the header, and of several the one with most cells. Commas
+    are decimal signs if there are more cells such as `1,5` than such as
+    `1.5`, unless they are delimiters or all may be thousands (`1,234`).
+
+    Args:
+        path: Path of the file.
+        delimiter: Character between two cells. `None` infers it.
+        encoding: Name of a Python codec. `None` infers it.
+        decimal: Decimal sign, `"."` or `","`. `None` infers it.
+
+    Returns:
+        `Dialect`.
 
     Raises:
-        ValueError: With one line that says what is wrong and in which line.
+        ValueError: If the file is no CSV. The message names the line; the
+            path goes in front of it.
     """
-    with opened(path) as stream:
+    with open_bytes(path) as stream:
         encoding, num_lines = scan(stream, encoding)
-    with opened(path) as stream:
+    with open_bytes(path) as stream:
         sample = stream.read(SAMPLE)
     text = codecs.getincrementaldecoder(encoding)().decode(sample)
     match = SEPARATOR_LINE.match(text)
@@ -102,18 +121,20 @@ def infer_dialect(path, delimiter=None, encoding=None, decimal=None):
     )
 
 
-def opened(path):
-    """Bytes of a file, unpacked if they are gzip's."""
-    return gzip.open(path) if is_packed(path) else path.open("rb")
+def open_bytes(path: pathlib.Path) -> BinaryIO:
+    """Opens a file for reading, and decompresses gzip."""
+    if is_gzip(path):
+        return cast(BinaryIO, gzip.open(path))
+    return path.open("rb")
 
 
-def is_packed(path):
+def is_gzip(path: pathlib.Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(2) == b"\x1f\x8b"
 
 
-def scan(stream, encoding=None):
-    """Reads all of it; `(encoding, number of lines)`."""
+def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int]:
+    """Reads the whole file; returns the encoding and the number of lines."""
     block = stream.read(BLOCK)
     guessed = encoding is None
     for mark, marked in BYTE_ORDER_MARKS.items():
@@ -124,8 +145,8 @@ def scan(stream, encoding=None):
         name = codecs.lookup(encoding).name
     except LookupError:
         raise ValueError(
-            f": encoding {encoding!r} is not known. Give a name that Python "
-            "has, utf-8, cp1252 or utf-16 for example."
+            f": encoding {encoding!r} is unknown. Give the name of a Python "
+            "codec, utf-8, cp1252 or utf-16 for example."
         ) from None
     utf8 = name in ("utf-8", "utf-8-sig")
     decoder = codecs.getincrementaldecoder(name)(
@@ -138,7 +159,7 @@ def scan(stream, encoding=None):
         if utf8 and block.isascii() and block and not decoder.getstate()[0]:
             text = block.decode("ascii")
         else:
-            text = decoded(decoder, block, feeds)
+            text = decode(decoder, block, feeds)
             beyond_ascii |= BEYOND_ASCII.search(text) is not None
             bad = utf8 and NOT_UTF8.search(text)
             if bad and broken is None:
@@ -168,7 +189,7 @@ def scan(stream, encoding=None):
     return encoding, (feeds or returns) + unfinished
 
 
-def decoded(decoder, block, lines):
+def decode(decoder: codecs.IncrementalDecoder, block: bytes, lines: int) -> str:
     try:
         return decoder.decode(block, final=not block)
     except UnicodeDecodeError as error:
@@ -180,8 +201,8 @@ def decoded(decoder, block, lines):
         ) from None
 
 
-def first_records(text, delimiter, whole):
-    """Cells of the first records of `text`, without blank ones."""
+def first_records(text: str, delimiter: str, whole: bool) -> list[list[str]]:
+    """Cells of the first records of a text, without blank records."""
     if not whole:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
     records = []
@@ -196,22 +217,21 @@ def first_records(text, delimiter, whole):
     return records
 
 
-def fit(text, delimiter, whole):
-    """Share of records with as many cells as the header, and their number."""
+def fit(text: str, delimiter: str, whole: bool) -> tuple[float, int]:
+    """Share of records with as many cells as the header; cells of the header"""
     records = first_records(text, delimiter, whole)
     widths = [len(cells) for cells in records] or [0]
     return widths.count(widths[0]) / len(widths), widths[0]
 
 
-def infer_delimiter(text, whole):
+def infer_delimiter(text: str, whole: bool) -> str:
     fits = {mark: fit(text, mark, whole) for mark in DELIMITERS}
     several = [mark for mark in DELIMITERS if fits[mark][1] > 1]
-    if several:
-        return max(several, key=fits.get)
-    return max(ONE_COLUMN, key=fits.get)  # what stands in no cell
+    # With one column, the delimiter that is in no cell.
+    return max(several or ONE_COLUMN, key=lambda mark: fits[mark])
 
 
-def check_delimiter(text, delimiter, whole, line):
+def check_delimiter(text: str, delimiter: str, whole: bool, line: int) -> None:
     if fit(text, delimiter, whole)[1] > 1:
         return
     other = infer_delimiter(text, whole)
@@ -219,12 +239,12 @@ def check_delimiter(text, delimiter, whole, line):
     if width > 1 and share > 0.9:
         raise ValueError(
             f", line {line}: is one cell with the delimiter {delimiter!r}, "
-            f"but {width} with {other!r}. Give that one, or none for it to be "
-            "found."
+            f"but {width} with {other!r}. Give that delimiter, or none to "
+            "infer it."
         )
 
 
-def infer_decimal(records, delimiter):
+def infer_decimal(records: list[list[str]], delimiter: str) -> str:
     if delimiter == ",":
         return "."
     cells = [cell.strip() for record in records for cell in record]
@@ -236,8 +256,8 @@ def infer_decimal(records, delimiter):
 
 
 @contextlib.contextmanager
-def any_cell_size():
-    """Python's csv module takes cells of any size inside of it."""
+def any_cell_size() -> Iterator[None]:
+    """Lifts the size limit of cells in Python's csv module."""
     limit = csv.field_size_limit(2**31 - 1)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Rows of a CSV file: fast as text, or slowly with their line numbers."""
+"""Rows of a CSV file, fast as text, or slowly with their line numbers."""
 
 import codecs
 import contextlib
@@ -8,31 +8,39 @@ import itertools
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.csv
 
-from dlunits.data.tables.csv_dialect import any_cell_size, is_packed, opened
+from dlunits.data.tables.csv_dialect import (
+    Dialect,
+    any_cell_size,
+    is_gzip,
+    open_bytes,
+)
 
 BLOCK = 1 << 23  # bytes; a row must fit
-AS_UTF8 = ("utf-8", "utf-8-sig")  # pyarrow passes over a byte order mark
+UTF8 = ("utf-8", "utf-8-sig")  # pyarrow skips a byte order mark
 
 
-def text_batches(path, dialect):
-    """Reads the rows, all cells as text; holds about 8 MiB at a time.
+def text_batches(
+    path: pathlib.Path, dialect: Dialect
+) -> Iterator[pa.RecordBatch]:
+    """Reads the rows, with all cells as text, about 8 MiB at a time.
 
-    A file that is not UTF-8 is first copied, as such, into a temporary one.
+    A file in another encoding is first copied to a temporary file in UTF-8.
 
     Args:
-        path: `pathlib.Path` of a CSV file, perhaps packed with gzip.
+        path: `pathlib.Path` of a CSV file, which may be compressed with gzip.
         dialect: `dlunits.data.tables.csv_dialect.Dialect` of the file.
 
     Yields:
         `pyarrow.RecordBatch` with columns named `"0"`, `"1"` ...
 
     Raises:
-        ValueError: At a row with too many or too few cells, or a quote that
-            is not closed; one line that names the file and the line in it.
+        ValueError: If a row has too many or too few cells, or a quote is not
+            closed. One line that names the file and the line in it.
     """
     if dialect.num_lines <= dialect.skipped_lines + 1:
         return
@@ -55,47 +63,49 @@ def text_batches(path, dialect):
                 pa.csv.ConvertOptions(
                     column_types=dict.fromkeys(names, pa.string()),
                     strings_can_be_null=False,
-                    check_utf8=False,  # was checked when it was opened
+                    check_utf8=False,  # checked by infer_dialect
                 ),
             )
             for batch in reader:
                 last = batch if batch.num_rows else last
                 yield batch
         except (pa.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{path}{what_is_wrong(path, dialect)}") from error
+            raise ValueError(
+                f"{path}{describe_error(path, dialect)}"
+            ) from error
     if last is not None and "\n" in last.column(len(names) - 1)[-1].as_py():
         check_last_quote(path, dialect)
 
 
 @contextlib.contextmanager
-def native_stream(path, encoding):
-    """The bytes of a CSV file as UTF-8, in a stream that needs no Python.
+def native_stream(path: pathlib.Path, encoding: str) -> Iterator[pa.NativeFile]:
+    """Stream of a CSV file in UTF-8 that does not call Python.
 
-    Threads of pyarrow read ahead. From a file of Python's, or through one of
-    its codecs, they would do so by the interpreter, and one that is still at
-    it when the interpreter ends kills the process: exit status 134.
+    Threads of pyarrow read ahead. With a Python file or codec they would need
+    the interpreter, and a thread that still reads when the interpreter exits
+    kills the process with exit status 134.
     """
     with contextlib.ExitStack() as stack:
-        packed = is_packed(path)
-        if codecs.lookup(encoding).name not in AS_UTF8:
+        compressed = is_gzip(path)
+        if codecs.lookup(encoding).name not in UTF8:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            copy, packed = pathlib.Path(folder, "utf8.csv"), False
+            copy, compressed = pathlib.Path(folder, "utf8.csv"), False
             copy_as_utf8(path, encoding, copy)
             path = copy
-        compression = "gzip" if packed else None
+        compression = "gzip" if compressed else None
         yield stack.enter_context(pa.input_stream(str(path), compression))
 
 
-def copy_as_utf8(path, encoding, copy):
+def copy_as_utf8(path: pathlib.Path, encoding: str, copy: pathlib.Path) -> None:
     with (
-        opened(path) as stream,
+        open_bytes(path) as stream,
         io.TextIOWrapper(stream, encoding, newline="") as text,
         copy.open("w", encoding="utf-8", newline="") as written,
     ):
         shutil.copyfileobj(text, written, BLOCK)
 
 
-def what_is_wrong(path, dialect):
+def describe_error(path: pathlib.Path, dialect: Dialect) -> str:
     """Finds the line at which a CSV file cannot be read."""
     width = len(dialect.header)
     for line, cells in numbered_records(path, dialect):
@@ -114,10 +124,10 @@ def what_is_wrong(path, dialect):
     return ": cannot be read as CSV. Save it anew as CSV in UTF-8."
 
 
-def check_last_quote(path, dialect):
-    """Refuses a last row whose quoted cell runs to the end of the file."""
+def check_last_quote(path: pathlib.Path, dialect: Dialect) -> None:
+    """Rejects a last row whose quoted cell is not closed."""
     start = max(line for line, _ in numbered_records(path, dialect))
-    with opened(path) as stream:
+    with open_bytes(path) as stream:
         lines = io.TextIOWrapper(stream, dialect.encoding, newline="")
         text = "".join(itertools.islice(lines, start - 1, None))
     if text.count('"') % 2:
@@ -127,22 +137,26 @@ def check_last_quote(path, dialect):
         )
 
 
-def numbered_records(path, dialect):
-    """Slowly, for messages: pairs (line in the file, cells) of the rows.
+def numbered_records(
+    path: pathlib.Path, dialect: Dialect
+) -> Iterator[tuple[int, list[str]]]:
+    """Reads the rows slowly, with their line numbers, for error messages.
 
-    It is the line where the record begins, as an editor shows it.
+    Yields:
+        Pairs `(line, cells)`. The line is the first one of the record, as an
+        editor counts it.
     """
     with (
-        opened(path) as stream,
+        open_bytes(path) as stream,
         io.TextIOWrapper(stream, dialect.encoding, newline="") as lines,
         any_cell_size(),
     ):
         for _ in range(dialect.skipped_lines):
             next(lines)
         reader = csv.reader(lines, delimiter=dialect.delimiter)
-        before, header = 0, True
+        previous, header = 0, True
         for cells in reader:
             if cells and not header:
-                yield before + 1 + dialect.skipped_lines, cells
+                yield previous + 1 + dialect.skipped_lines, cells
             header &= not cells
-            before = reader.line_num
+            previous = reader.line_num

@@ -1,4 +1,4 @@
-"""A table to try anomaly detection on, where there is no other."""
+"""Tables that need no download, for anomaly detection."""
 
 import pathlib
 
@@ -7,28 +7,31 @@ import pyarrow as pa
 import pyarrow.csv
 
 from dlunits.atomic_files import atomic_write
+from dlunits.typing import Path
 
 LABEL_COLUMN = "diagnosis"
 SOURCE = (
-    "scikit-learn's WDBC: 30 measures of cell nuclei in 569 breast tumours; "
-    "learnt from a half of the benign ones, judged on the others and on all "
-    "malignant ones"
+    "scikit-learn's WDBC: 30 measurements of cell nuclei in 569 breast "
+    "tumors; trained on half of the benign ones, evaluated on the other half "
+    "and all malignant ones"
 )
 
 
-def write_wdbc(folder, seed=0):
-    """Writes the Wisconsin tumours as two CSV files.
+def write_wdbc(
+    folder: Path, seed: int = 0
+) -> tuple[pathlib.Path, pathlib.Path]:
+    """Writes the Wisconsin diagnostic breast cancer data as two CSV files.
 
-    Half of the 357 benign ones, drawn at random, are to be learnt from; the
-    other half and the 212 malignant ones are to be judged, in the order of
-    the data set. The column `diagnosis` says which they are.
+    A random half of the 357 benign tumors is for training. The other half and
+    the 212 malignant tumors are for evaluation, in the order of the data set.
+    The column `diagnosis` holds the label.
 
     Args:
-        folder: Folder that exists.
-        seed: Integer, decides the halves.
+        folder: Existing folder.
+        seed: Seed of the split.
 
     Returns:
-        `(benign, others)`, `pathlib.Path` of the files.
+        `(train, evaluation)`, `pathlib.Path` of the files.
 
     Raises:
         OSError: If they cannot be written.
@@ -47,10 +50,10 @@ def write_wdbc(folder, seed=0):
 
     data = load_breast_cancer()
     names = [str(name) for name in data.feature_names]
-    kinds = np.array([str(name) for name in data.target_names], object)
+    classes = np.array([str(name) for name in data.target_names], object)
     table = pa.table(dict(zip(names, data.data.T, strict=True)))
-    table = table.append_column(LABEL_COLUMN, [kinds[data.target]])
-    benign = np.flatnonzero(kinds[data.target] == "benign")
+    table = table.append_column(LABEL_COLUMN, [classes[data.target]])
+    benign = np.flatnonzero(classes[data.target] == "benign")
     known = np.random.default_rng(seed).permutation(benign)[: len(benign) // 2]
     others = np.setdiff1d(np.arange(len(table)), known)
     folder = pathlib.Path(folder)

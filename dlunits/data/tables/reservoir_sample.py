@@ -1,23 +1,27 @@
-"""Some rows of a table of any length, drawn while it is read."""
+"""Uniform random sample of the rows of a table of any length."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
+from dlunits.typing import Array
+
 
 class ReservoirSample:
-    """Draws rows, each with the same chance, in one pass.
+    """Uniform random sample of rows that are read once, in chunks.
 
-    Every row gets a random number when it comes, and those with the lowest
-    numbers are kept. So no more is held than `most` rows and those that came
-    last, and which rows are kept does not depend on how many come at a time.
+    Every row gets a random number, and the rows with the lowest numbers are
+    kept. So at most `max_rows` rows and those of one chunk are in memory, and
+    the sample does not depend on the sizes of the chunks.
 
     Args:
-        most: Positive integer, rows to keep.
-        seed: Integer.
+        max_rows: Number of rows to keep.
+        seed: Seed of the random numbers.
 
     Attributes:
-        columns: Dict of name to array `(at most most,)`, in the order in
-            which the rows came.
-        seen: Integer, rows that came.
+        columns: Dict of column name to array, the sampled rows in the order
+            in which they were added.
+        rows_seen: Number of rows that were added.
 
     Reference: Vitter, 1985, "Random sampling with a reservoir",
     https://doi.org/10.1145/3147.3165
@@ -27,25 +31,30 @@ class ReservoirSample:
     >>> sample = ReservoirSample(3, seed=0)
     >>> sample.add({"x": np.arange(6)})
     >>> sample.add({"x": np.arange(6, 10)})
-    >>> sample.columns["x"].tolist(), sample.seen
+    >>> sample.columns["x"].tolist(), sample.rows_seen
     ([1, 2, 3], 10)
     >>> sorted(np.random.default_rng(0).random(10).argsort()[:3].tolist())
     [1, 2, 3]
     """
 
-    def __init__(self, most, seed=0):
-        self.most = most
+    def __init__(self, max_rows: int, seed: int = 0) -> None:
+        self.max_rows = max_rows
         self.generator = np.random.default_rng(seed)
         self.numbers = np.empty(0)
-        self.columns = {}
-        self.seen = 0
+        self.columns: dict[str, Array] = {}
+        self.rows_seen = 0
 
-    def add(self, columns):
-        """Takes rows, a dict of name to array `(rows,)`, always the same."""
+    def add(self, columns: Mapping[str, Array]) -> None:
+        """Adds rows.
+
+        Args:
+            columns: Dict of column name to array `(rows,)`, with the same
+                names each time.
+        """
         rows = len(next(iter(columns.values())))
         numbers = self.generator.random(rows)
-        self.seen += rows
-        if len(self.numbers) == self.most:  # most rows go at once
+        self.rows_seen += rows
+        if len(self.numbers) == self.max_rows:  # drops most rows early
             low = np.flatnonzero(numbers < self.numbers.max())
             numbers = numbers[low]
             columns = {name: array[low] for name, array in columns.items()}
@@ -55,12 +64,14 @@ class ReservoirSample:
                 name: np.concatenate([held, columns[name]])
                 for name, held in self.columns.items()
             }
-        if len(numbers) > self.most:
-            lowest = np.argpartition(numbers, self.most - 1)[: self.most]
+        if len(numbers) > self.max_rows:
+            lowest = np.argpartition(numbers, self.max_rows - 1)[
+                : self.max_rows
+            ]
             lowest.sort()
             numbers = numbers[lowest]
             columns = {name: array[lowest] for name, array in columns.items()}
         self.numbers, self.columns = numbers, dict(columns)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.numbers)

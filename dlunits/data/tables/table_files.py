@@ -156,7 +156,7 @@ def open_table(
     try:
         if path.is_dir():
             raise ValueError(": is a folder. Name one CSV or Parquet file.")
-        with csv_dialect.opened(path) as stream:
+        with csv_dialect.open_bytes(path) as stream:
             start = stream.read(16)
         if start[:4] == b"PAR1":
             return open_parquet(path, decimal)

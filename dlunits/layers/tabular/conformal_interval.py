@@ -1,20 +1,23 @@
-"""Intervals around forecasts, as wide as held-out errors say."""
+"""Conformal prediction intervals from held-out errors."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from dlunits.typing import Array, ArrayLike, Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ConformalInterval(keras.layers.Layer):
-    """Puts an interval around each number of a forecast.
+    """Conformal prediction interval around each number of a forecast.
 
-    Use it to say how far a forecast may be off: of new examples that are like
-    those it was calibrated on, at least a share of `coverage` lies in the
-    interval, whatever the model and however the errors are distributed. That
-    holds for each step and channel by itself, not for all of them at once.
+    Use it to bound the error of a forecast: of new examples that are
+    exchangeable with the calibration examples, at least a share of `coverage`
+    lies in the interval, for any model and any distribution of the errors.
+    This holds for each step and channel separately, not for all at once.
 
         low, high = forecast - q, forecast + q
         q = the k-th smallest of n absolute errors,
@@ -22,14 +25,14 @@ class ConformalInterval(keras.layers.Layer):
 
     The n errors are of examples that the model was not trained on. There must
     be enough of them for k <= n: 9 for a coverage of 0.9, 99 for 0.99. In a
-    series that changes its ways, new examples are not like the old, and the
-    share that is reached has to be measured on later ones.
+    series whose distribution changes, new examples are not exchangeable with
+    the old ones, and the coverage has to be measured on later ones.
 
     Reference: Lei et al., 2018, "Distribution-free predictive inference for
     regression", https://arxiv.org/abs/1604.04173.
 
     Args:
-        coverage: Number in (0, 1).
+        coverage: Share of new examples in the interval, in (0, 1).
 
     Input shape: `(batch, ...)`, forecasts.
 
@@ -47,7 +50,7 @@ class ConformalInterval(keras.layers.Layer):
     [[[8.0, 12.0]]]
     """
 
-    def __init__(self, coverage=0.9, **kwargs):
+    def __init__(self, coverage: float = 0.9, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         if not 0 < coverage < 1:
             raise ValueError(
@@ -55,7 +58,7 @@ class ConformalInterval(keras.layers.Layer):
             )
         self.coverage = coverage
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.half_width = self.add_weight(
             name="half_width",
             shape=input_shape[1:],
@@ -65,11 +68,12 @@ class ConformalInterval(keras.layers.Layer):
             autocast=False,
         )
 
-    def adapt(self, errors):
-        """Takes the errors of examples that the model did not learn from.
+    def adapt(self, errors: ArrayLike) -> None:
+        """Computes the half-width of the interval from held-out errors.
 
         Args:
-            errors: Array `(examples, ...)`, of either sign.
+            errors: Array `(examples, ...)`, of either sign, of examples that
+                the model was not trained on.
 
         Raises:
             ValueError: If there are too few for the coverage, or one is NaN.
@@ -79,46 +83,46 @@ class ConformalInterval(keras.layers.Layer):
             self.build((None, *widths.shape))
         self.half_width.assign(widths)
 
-    def call(self, forecast):
+    def call(self, forecast: Tensor) -> Tensor:
         forecast = ops.cast(forecast, "float32")
         low, high = forecast - self.half_width, forecast + self.half_width
         return ops.cast(ops.stack([low, high], axis=-1), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, 2)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "coverage": self.coverage}
 
 
-def conformal_quantile(errors, coverage):
+def conformal_quantile(errors: ArrayLike, coverage: float) -> Array:
     """(examples, ...) -> (...), the k-th smallest absolute error
 
     >>> conformal_quantile([3.0, -1.0, 2.0], 0.5).item()  # k = 2
     2.0
     """
-    errors = np.abs(np.asarray(errors, "float32"))
-    least = least_examples(coverage)
-    if len(errors) < least or np.isnan(errors).any():
+    absolute = np.abs(np.asarray(errors, "float32"))
+    least = min_examples(coverage)
+    if len(absolute) < least or np.isnan(absolute).any():
         raise ValueError(
             f"A coverage of {coverage:g} needs the errors of at least {least} "
-            f"examples, none of them NaN. Received: {len(errors)}, "
-            f"{np.isnan(errors).sum()} NaN"
+            f"examples, none of them NaN. Received: {len(absolute)}, "
+            f"{np.isnan(absolute).sum()} NaN"
         )
-    rank = rank_of(len(errors), coverage)
-    return np.partition(errors, rank - 1, axis=0)[rank - 1]
+    rank = quantile_rank(len(absolute), coverage)
+    return np.partition(absolute, rank - 1, axis=0)[rank - 1]
 
 
-def rank_of(examples, coverage):
-    # 19 * 0.95 may come out above 18.05 by rounding: that is no reason to
-    # ask for one more.
+def quantile_rank(examples: int, coverage: float) -> int:
+    """Rank k = ceil((n + 1) coverage)."""
+    # Without rounding, (18 + 1) * 0.95 may exceed 18.05.
     return math.ceil(round((examples + 1) * coverage, 9))
 
 
-def least_examples(coverage):
-    """Fewest errors that an interval of this coverage can be made of.
+def min_examples(coverage: float) -> int:
+    """Smallest number of examples that an interval of this coverage needs.
 
-    >>> least_examples(0.9), least_examples(0.95), least_examples(0.5)
+    >>> min_examples(0.9), min_examples(0.95), min_examples(0.5)
     (9, 19, 1)
     """
     return math.ceil(round(coverage / (1 - coverage), 6))

@@ -1,40 +1,44 @@
-"""How many of the normal rows are as strange as this one."""
+"""Conformal p-values of anomaly scores."""
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from dlunits.typing import Array, ArrayLike, Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ConformalPValue(keras.layers.Layer):
-    """Turns scores of strangeness into honest p-values.
+    """Cross-conformal p-values of anomaly scores.
 
-    Use it to set a threshold: of new rows that are like the known ones, at
-    most a share of about `a` has a p-value of at most `a`, whatever the score
-    and however the rows are distributed.
+    Use it to set a threshold: of new rows that are exchangeable with the
+    calibration rows, at most a share of about `a` has a p-value of at most
+    `a`, for any score and any distribution of the rows.
 
         p(x) = (1 + sum over folds f of #{i in f: s_f(x_i) >= s_f(x) - t})
                / (1 + num_rows)
 
-    `s_f` is a score learnt without the rows of fold `f`, so that the known
-    row `x_i` of that fold is as new to it as `x` is. With one fold, of rows
-    that were kept aside, P(p <= a) <= a exactly; with more, in which all rows
-    can both teach and calibrate, P(p <= a) is about `a` and, with large
-    folds, never more than about `2 a`.
+    `s_f` is a score that is fitted without the rows of fold `f`, so that the
+    calibration row `x_i` of that fold is as new to it as `x` is. With one
+    fold, of held-out rows, P(p <= a) <= a exactly; with more, where all rows
+    serve both for fitting and calibration, P(p <= a) is about `a` and, with
+    large folds, at most about `2 a`.
 
-    `t` is the tolerance: known scores that are lower by rounding alone count
-    as equally strange. So p does not depend on the mini-batch in which a row
-    comes, and is rather too high than too low.
+    `t` is the tolerance: calibration scores that are lower by rounding alone
+    count as equal. So p does not depend on the mini-batch of a row, and errs
+    on the high side.
 
     References: Vovk, 2015, "Cross-conformal predictors",
     https://arxiv.org/abs/1208.0806; Barber et al., 2021, "Predictive inference
     with the jackknife+", https://arxiv.org/abs/1905.02928, for the bound.
 
     Args:
-        num_rows: Positive integer, known rows.
-        num_folds: Positive integer, at most `num_rows`.
-        tolerance: Number, `t`, in units of the scores. The default suits
-            scores of spread about 1.
+        num_rows: Number of calibration rows.
+        num_folds: Number of folds, at most `num_rows`.
+        tolerance: `t`, in units of the scores. The default is for scores with
+            a spread of about 1.
 
     Input shape: `(batch, num_folds)`, scores by the fold left out.
 
@@ -51,7 +55,13 @@ class ConformalPValue(keras.layers.Layer):
     0.4
     """
 
-    def __init__(self, num_rows, num_folds=1, tolerance=1e-4, **kwargs):
+    def __init__(
+        self,
+        num_rows: int,
+        num_folds: int = 1,
+        tolerance: float = 1e-4,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         if not 1 <= num_folds <= num_rows:
             raise ValueError(
@@ -66,9 +76,9 @@ class ConformalPValue(keras.layers.Layer):
         self.num_folds = num_folds
         self.tolerance = tolerance
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.known = self.add_weight(
-            name="known",  # scores in order; too few ones begin with -inf
+            name="known",  # scores in rising order, padded with -inf
             shape=(self.num_folds, -(-self.num_rows // self.num_folds)),
             initializer="zeros",
             dtype="float32",
@@ -76,8 +86,8 @@ class ConformalPValue(keras.layers.Layer):
             autocast=False,
         )
 
-    def adapt(self, scores):
-        """Takes the known rows' scores.
+    def adapt(self, scores: ArrayLike) -> None:
+        """Sets the scores of the calibration rows.
 
         Args:
             scores: Array `(num_rows,)`: row i belongs to fold
@@ -100,25 +110,25 @@ class ConformalPValue(keras.layers.Layer):
             known[fold, known.shape[1] - len(ordered) :] = ordered
         self.known.assign(known)
 
-    def known_scores(self):
-        """The known rows' scores in order, an array."""
+    def calibration_scores(self) -> Array:
+        """Returns the scores of the calibration rows, in rising order."""
         known = np.ravel(ops.convert_to_numpy(self.known))
         return np.sort(known[np.isfinite(known)])
 
-    def call(self, scores):
+    def call(self, scores: Tensor) -> Tensor:
         scores = ops.cast(scores, "float32") - self.tolerance
         rows = self.known.shape[1]
-        as_strange = 0.0
+        count = 0.0
         for fold in range(self.num_folds):
             less = ops.searchsorted(self.known[fold], scores[:, fold])
-            as_strange += ops.cast(rows - less, "float32")
-        p_values = (1 + as_strange) / (1 + self.num_rows)
+            count += ops.cast(rows - less, "float32")
+        p_values = (1 + count) / (1 + self.num_rows)
         return ops.cast(p_values, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0],)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "num_rows": self.num_rows,

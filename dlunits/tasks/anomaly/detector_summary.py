@@ -38,7 +38,7 @@ class DetectorSummary:
         cls, detector: AnomalyDetector, rows: TrainingRows, source: str
     ) -> "DetectorSummary":
         """Summary of a detector and the rows that it was trained on."""
-        scores = detector.model.conformal.known_scores()
+        scores = detector.model.conformal.calibration_scores()
         return cls(
             source,
             rows.column_types,

@@ -99,7 +99,7 @@ def export_detector(
             "false_alarm_rate": detector.false_alarm_rate,
             "num_calibration_rows": detector.num_calibration_rows,
             "calibration_scores": evenly_spaced(
-                detector.model.conformal.known_scores()
+                detector.model.conformal.calibration_scores()
             ),
             **more,
             "metrics": metrics,

@@ -27,7 +27,7 @@ def test_rows_stay_whole_and_in_order():
     sample = sampled(500, 40, 0, 7)
     numbers = sample.columns["number"]
     assert len(sample) == 40
-    assert sample.seen == 500
+    assert sample.rows_seen == 500
     assert (np.diff(numbers) > 0).all()  # in order, none twice
     assert sample.columns["text"].tolist() == [f"row {n}" for n in numbers]
 

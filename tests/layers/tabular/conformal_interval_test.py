@@ -7,7 +7,7 @@ import pytest
 from dlunits.layers import ConformalInterval
 from dlunits.layers.tabular.conformal_interval import (
     conformal_quantile,
-    least_examples,
+    min_examples,
 )
 
 
@@ -47,7 +47,7 @@ def test_promised_share_of_new_examples_is_inside():
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95, 0.99])
 def test_fewest_examples_are_enough_and_one_less_is_not(coverage):
-    least = least_examples(coverage)
+    least = min_examples(coverage)
     conformal_quantile(np.ones(least), coverage)
     if least > 1:
         with pytest.raises(ValueError, match=f"at least {least} examples"):

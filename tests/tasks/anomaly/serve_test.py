@@ -201,7 +201,7 @@ def test_images_are_described_and_scored(tmp_path):
 def test_the_summary_of_a_served_detector_has_its_calibration_scores(
     served, detector
 ):
-    scores = detector.model.conformal.known_scores()
+    scores = detector.model.conformal.calibration_scores()
     summary = DetectorSummary.of_served(served, "a model")
     assert summary.num_calibration_rows == len(scores) == 200
     assert summary.column_types == KINDS
