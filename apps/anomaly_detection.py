@@ -222,7 +222,7 @@ def train_and_score(
         scorer and baseline scores or `None`, and facts for the report.
     """
     from dlunits.tasks.anomaly.detector_summary import DetectorSummary
-    from dlunits.tasks.anomaly.serve import export_detector, note_metrics
+    from dlunits.tasks.anomaly.serve import export_detector, update_metrics
     from dlunits.tasks.anomaly.train import train_detector
 
     trained = train_detector(
@@ -256,7 +256,7 @@ def train_and_score(
         scorer = score_file(
             inputs, score, output, detector, rate, rows.card, progress
         )
-        note_metrics(version, scorer.metrics)
+        update_metrics(version, scorer.metrics)
         if scorer.has_both_labels:
             print("Scoring the baselines")
             baselines = trained.baseline_scores(scorer)

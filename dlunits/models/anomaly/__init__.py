@@ -1,6 +1,9 @@
 """Anomaly detection in tables."""
 
-from dlunits.models.anomaly.anomaly_detector import AnomalyDetector
+from dlunits.models.anomaly.anomaly_detector import (
+    AnomalyDetector,
+    AnomalyModel,
+)
 from dlunits.models.anomaly.table_schema import TableSchema
 
-__all__ = ["AnomalyDetector", "TableSchema"]
+__all__ = ["AnomalyDetector", "AnomalyModel", "TableSchema"]

@@ -1,4 +1,4 @@
-"""Images as rows of a table, without any training."""
+"""Features of images for anomaly detection, without training."""
 
 import keras
 from keras import layers
@@ -6,30 +6,32 @@ from keras import layers
 from dlunits.layers import HistogramOfOrientedGradients
 
 
-def image_features(input_shape, num_columns=128, seed=0):
-    """Builds what describes an image by numbers that move little when it does.
+def image_features(
+    input_shape: tuple[int, int, int], num_columns: int = 128, seed: int = 0
+) -> keras.Model:
+    """Builds a model that maps images to features robust to small shifts.
 
-    Use it before `AnomalyDetector`, for which blank corners would be columns
-    that hardly ever change and so mean much when they do. A random projection
-    nearly keeps all distances, and its columns have about the same spread.
+    Use it before `AnomalyDetector`. Histograms of gradients alone would give
+    columns that are constant in blank corners, and so have much weight when
+    they change. A random projection nearly preserves all distances, and its
+    columns have about the same spread.
 
-        image -> HistogramOfOrientedGradients -> flat -> Q' x,  Q orthogonal,
-        random
+        features = Q' x,  x = flatten(HistogramOfOrientedGradients(image)),
+        Q a random matrix with orthogonal columns
 
     Reference: Johnson and Lindenstrauss, 1984, "Extensions of Lipschitz
     mappings into a Hilbert space", https://doi.org/10.1090/conm/026/737400.
 
     Args:
         input_shape: `(height, width, channels)`.
-        num_columns: Positive integer. There are no more than numbers that
-            describe the image.
-        seed: Integer, decides the projection.
+        num_columns: Number of features, at most the length of `x`.
+        seed: Seed of the projection.
 
     Returns:
         Keras model from `(batch, height, width, channels)`, float32 in [0, 1],
-        to `(batch, num_columns)`. It has nothing to train.
+        to `(batch, num_columns)`. No weight is trainable.
 
-    Example, 7 x 7 cells of 8 directions are 392 numbers:
+    Example, 7 x 7 cells of 8 orientations are 392 numbers:
 
     >>> image_features((28, 28, 1)).count_params()  # 392 * 128
     50176

@@ -2,13 +2,16 @@
 
 import json
 import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from dlunits.atomic_files import atomic_write
-from dlunits.models import TableSchema
+from dlunits.columns.table_chunks import Table
+from dlunits.models import AnomalyDetector, TableSchema
 from dlunits.models.anomaly.anomaly_score import in_batches
 from dlunits.models.anomaly.row_explanation import explain_rows
 from dlunits.serving.export import export
@@ -21,54 +24,62 @@ from dlunits.tasks.anomaly.requests import (
     explain_request,
     model_inputs,
 )
+from dlunits.typing import Array, Path, Tensor
 
 EXPLAINED = 3  # columns of a row
 MAX_CARD_SCORES = 1_000  # calibration scores in the model card
 
 
 def export_detector(
-    detector, directory, *, data, metrics, command, describe=None, **more
-):
-    """Exports a detector with its card and warm-up requests.
+    detector: AnomalyDetector,
+    directory: Path,
+    *,
+    data: str,
+    metrics: Mapping[str, Any],
+    command: str,
+    describe: keras.Model | None = None,
+    **card: Any,
+) -> pathlib.Path:
+    """Exports a detector as a SavedModel with model card and warm-up requests.
 
-    Its endpoints take the columns by name, see
-    `dlunits.tasks.anomaly.requests.column_specs`; in which order does not
-    matter. The card says under `arguments` how columns are called there, and
-    holds `calibration_scores`, for a report to show.
+    The endpoints take the columns as named arguments in any order, see
+    `dlunits.tasks.anomaly.requests.column_specs`. `arguments` in the model
+    card maps columns to arguments, and `calibration_scores` are for reports.
 
-    - `score`, which is `serving_default` too, returns `anomaly_score`,
-      `p_value` and `is_anomaly`, each `(rows,)`.
+    - `score`, also the `serving_default`, returns `anomaly_score`, `p_value`
+      and `is_anomaly`, each `(rows,)`.
     - `explain` returns `column`, `expected`, `seen` and `share`, each
       `(rows, 3)`: the columns in which the row differs most from normal rows
       near it, see `AnomalyDetector.explain`.
 
-    If the columns describe images, there is a third one:
+    A detector of images has a third endpoint:
 
-    - `score_images`, argument `images`, of any scale, see
-      `dlunits.serving.image_requests.parse_images`, returns what `score` does.
+    - `score_images` with the argument `images`, see
+      `dlunits.serving.image_requests.parse_images`, returns the outputs of
+      `score`.
 
     A request of 1,000 rows takes about 20 MB of the server's memory.
 
     Args:
-        detector: `dlunits.models.AnomalyDetector` that was fitted.
-        directory: Folder in which it becomes the next version.
-        data: Text, what it learnt from.
-        metrics: Dict of what was measured, for the card.
-        command: Text, the command that made it.
-        describe: Keras model from images to the columns, such as
+        detector: Fitted `dlunits.models.AnomalyDetector`.
+        directory: Folder in which the SavedModel becomes the next version.
+        data: Description of the training data.
+        metrics: Dict from metric name to value, for the model card.
+        command: Command line of the training.
+        describe: Model from images to the columns, such as
             `dlunits.models.anomaly.image_features.image_features`, or `None`.
-        **more: Further entries of the card.
+        **card: Further entries of the model card.
 
     Returns:
         `pathlib.Path` of the version.
 
     Raises:
-        ValueError: If it was not fitted.
-        OSError: If it cannot be written.
+        ValueError: If the detector is not fitted.
+        OSError: If the files cannot be written.
     """
     schema = detector.table_schema
-    model, attribution = as_functional(detector)
-    example = {
+    model, attribution = functional_models(detector)
+    example: Any = {
         spec.name: [b"" if spec.dtype == tf.string else 0.0]
         for spec in column_specs(schema)
     }
@@ -76,14 +87,18 @@ def export_detector(
     warmup = {"serving_default": example, "explain": example}
     if describe is not None:
         parts["describe"] = describe
-        more["image_shape"] = describe.input_shape[1:]
-        warmup["score_images"] = [np.zeros((1, *more["image_shape"]))]
+        card["image_shape"] = describe.input_shape[1:]
+        warmup["score_images"] = [np.zeros((1, *card["image_shape"]))]
 
-    def endpoints(predict, attribution, describe=None):
+    def endpoints(
+        predict: Callable[[Any], Any],
+        attribution: Callable[[Any], Any],
+        describe: Callable[[Tensor], Tensor] | None = None,
+    ) -> dict[str, tuple[Any, ...]]:
         rate = detector.false_alarm_rate
         found = detector_endpoints(predict, attribution, schema, rate)
         if describe is not None:
-            shape = more["image_shape"]
+            shape = card["image_shape"]
             found |= image_endpoints(predict, describe, shape, rate)
         return found
 
@@ -101,7 +116,7 @@ def export_detector(
             "calibration_scores": evenly_spaced(
                 detector.model.conformal.calibration_scores()
             ),
-            **more,
+            **card,
             "metrics": metrics,
             "command": command,
             "license": "Apache-2.0",
@@ -110,15 +125,16 @@ def export_detector(
     )
 
 
-def note_metrics(version, metrics):
-    """Writes into the card of an exported detector what was measured since.
+def update_metrics(version: Path, metrics: Mapping[str, Any]) -> None:
+    """Replaces the metrics in the model card of an exported detector.
 
     Args:
         version: Folder of the SavedModel.
-        metrics: Dict.
+        metrics: Dict from metric name to value.
 
     Raises:
-        OSError: If it cannot be written.
+        ValueError: If a value cannot be written as JSON.
+        OSError: If the model card cannot be written.
     """
     path = pathlib.Path(version, "model_card.json")
     card = json.loads(path.read_text()) | {"metrics": metrics}
@@ -127,8 +143,8 @@ def note_metrics(version, metrics):
         file.write((json.dumps(card, indent=2) + "\n").encode())
 
 
-def evenly_spaced(scores):
-    """At most 1,000 scores in order, evenly spaced, for a card.
+def evenly_spaced(scores: Array) -> list[float]:
+    """Selects at most 1,000 of sorted scores, evenly spaced.
 
     >>> evenly_spaced(np.arange(3001.0))[:3]
     [0.0, 3.0, 6.0]
@@ -137,8 +153,8 @@ def evenly_spaced(scores):
     return np.round(scores[ranks.round().astype(int)], 5).tolist()
 
 
-def as_functional(detector):
-    """The detector, and what explains it, as models of a list of inputs."""
+def functional_models(detector: AnomalyDetector) -> list[keras.Model]:
+    """Models of a detector and its attribution that take a list of tensors."""
     tensors = {
         key: keras.Input(
             (count,),
@@ -148,27 +164,36 @@ def as_functional(detector):
         for key, count in detector.model.encoding.num_columns.items()
         if count
     }
-    return tuple(
+    return [
         keras.Model(list(tensors.values()), model(tensors))
         for model in (detector.model, detector.attribution)
-    )
+    ]
 
 
-def detector_endpoints(predict, attribution, table_schema, false_alarm_rate):
-    """The endpoints of a detector, for `export`.
+def detector_endpoints(
+    predict: Callable[[Any], Any],
+    attribution: Callable[[Any], Any],
+    table_schema: TableSchema,
+    false_alarm_rate: float,
+) -> dict[str, tuple[Any, ...]]:
+    """Endpoints of a detector, for `dlunits.serving.export.export`.
 
     Args:
-        predict: The detector as a function of a list of tensors, or of one.
+        predict: Function of a list of tensors, or of one tensor: the model of
+            the detector.
         attribution: The same of its `ColumnAttribution`.
         table_schema: `dlunits.models.TableSchema`.
-        false_alarm_rate: Number in (0, 1).
+        false_alarm_rate: Rows with a p-value of at most this are anomalous.
+
+    Returns:
+        Dict from endpoint to function and argument specifications.
     """
 
-    def score(*columns):
+    def score(*columns: Tensor) -> dict[str, Tensor]:
         found = predict(as_argument(model_inputs(table_schema, columns)))
         return {**found, "is_anomaly": found["p_value"] <= false_alarm_rate}
 
-    def explain(*columns):
+    def explain(*columns: Tensor) -> dict[str, Tensor]:
         found = attribution(as_argument(model_inputs(table_schema, columns)))
         return explain_request(table_schema, columns, found, EXPLAINED)
 
@@ -180,23 +205,31 @@ def detector_endpoints(predict, attribution, table_schema, false_alarm_rate):
     }
 
 
-def as_argument(inputs):
-    """Dict of tensors -> what models of `as_functional` take."""
+def as_argument(inputs: Mapping[str, Tensor]) -> Any:
+    """Dict of tensors -> argument of the models of `functional_models`."""
     tensors = [inputs[key] for key in DTYPES if key in inputs]
     return tensors if len(tensors) > 1 else tensors[0]
 
 
-def image_endpoints(predict, describe, shape, false_alarm_rate):
-    """What a detector of images has beside `detector_endpoints`.
+def image_endpoints(
+    predict: Callable[[Any], Any],
+    describe: Callable[[Tensor], Tensor],
+    shape: tuple[int, ...],
+    false_alarm_rate: float,
+) -> dict[str, tuple[Any, ...]]:
+    """Further endpoints of a detector of images.
 
     Args:
-        predict: The detector as a function of columns.
-        describe: The function from images, float32 in [0, 1], to columns.
+        predict: Function of the columns: the model of the detector.
+        describe: Function from images, float32 in [0, 1], to columns.
         shape: `(height, width, channels)` of an image.
-        false_alarm_rate: Number in (0, 1).
+        false_alarm_rate: Images with a p-value of at most this are anomalous.
+
+    Returns:
+        Dict from endpoint to function and argument specifications.
     """
 
-    def score_images(images):
+    def score_images(images: Tensor) -> dict[str, Tensor]:
         found = predict(describe(parse_images(images, shape)))
         return {**found, "is_anomaly": found["p_value"] <= false_alarm_rate}
 
@@ -208,24 +241,24 @@ def image_endpoints(predict, describe, shape, false_alarm_rate):
 
 
 class ServedDetector:
-    """A detector that was exported, for tables of any length.
+    """Exported detector, for tables of any length.
 
-    It has `score_rows` and `explain` of `AnomalyDetector`, with the same
-    results.
+    `score_rows` and `explain` return what those of `AnomalyDetector` do.
 
     Args:
-        version: Folder of the SavedModel, what `export_detector` returns.
+        version: Folder of the SavedModel, the result of `export_detector`.
 
     Attributes:
-        table_schema: `dlunits.models.TableSchema`, the columns that it knows.
-        false_alarm_rate: Number.
+        table_schema: `dlunits.models.TableSchema` of the training table.
+        false_alarm_rate: False-alarm rate that the detector was made for.
         card: Dict, the model card.
+        model: The loaded SavedModel.
 
     Raises:
-        ValueError: If it is no detector's folder.
+        ValueError: If the folder is no exported detector.
     """
 
-    def __init__(self, version):
+    def __init__(self, version: Path) -> None:
         version = pathlib.Path(version).expanduser()
         try:
             self.card = json.loads((version / "model_card.json").read_text())
@@ -235,44 +268,65 @@ class ServedDetector:
         except (OSError, KeyError, ValueError) as error:
             raise ValueError(
                 f"{version}: is not the folder of an exported anomaly "
-                f"detector ({type(error).__name__}: {error}). Name a version, "
+                f"detector ({type(error).__name__}: {error}). Give a version, "
                 "saved_models/NAME/1 for example."
             ) from None
 
-    def score_rows(self, table, *, inputs=None, decimal="."):
-        """Returns what `AnomalyDetector.score_rows` does."""
-        if inputs is None:
-            inputs = self.table_schema.inputs(table, decimal)
-        return answers(self.model.predict, inputs)
+    def score_rows(
+        self,
+        table: Table,
+        *,
+        inputs: Mapping[str, Array] | None = None,
+        decimal: str = ".",
+    ) -> dict[str, Array]:
+        """Computes the anomaly score and the p-value of each row.
 
-    def explain(self, table, top=EXPLAINED, *, inputs=None, decimal="."):
-        """Returns what `AnomalyDetector.explain` does."""
+        See `AnomalyDetector.score_rows`.
+        """
         if inputs is None:
             inputs = self.table_schema.inputs(table, decimal)
-        found = answers(self.model.attribution, inputs)
+        return call_in_batches(self.model.predict, inputs)
+
+    def explain(
+        self,
+        table: Table,
+        top: int = EXPLAINED,
+        *,
+        inputs: Mapping[str, Array] | None = None,
+        decimal: str = ".",
+    ) -> dict[str, Array]:
+        """Finds the columns in which a row differs most from normal rows.
+
+        See `AnomalyDetector.explain`.
+        """
+        if inputs is None:
+            inputs = self.table_schema.inputs(table, decimal)
+        found = call_in_batches(self.model.attribution, inputs)
         return explain_rows(
             self.table_schema, table, inputs, found, top, decimal
         )
 
     @property
-    def image_side(self):
-        """Height and width of the images that the columns describe."""
+    def image_size(self) -> int:
+        """Height and width of the images of a detector of images."""
         if "image_shape" not in self.card:
             raise ValueError(
-                "The detector knows rows of a table. Expected one that knows "
-                "images, to score a folder of them"
+                "The detector was trained on the rows of a table. Expected one "
+                "that was trained on images, to score a folder of images."
             )
         return self.card["image_shape"][0]
 
-    def describe(self, images):
-        """Columns of images, float32 in [0, 1]."""
+    def describe(self, images: Array) -> Array:
+        """Computes the columns of images, float32 in [0, 1]."""
         return in_batches(
             lambda batch: self.model.describe(tf.constant(batch)), images
         )
 
 
-def answers(endpoint, inputs):
-    """What an endpoint of `as_functional`'s models says of arrays."""
+def call_in_batches(
+    endpoint: Callable[[Any], Any], inputs: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Calls an endpoint of `functional_models` with batches of rows."""
     return in_batches(
         lambda batch: endpoint(
             as_argument(tf.nest.map_structure(tf.constant, batch))

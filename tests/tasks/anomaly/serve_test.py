@@ -16,7 +16,7 @@ from dlunits.tasks.anomaly.serve import (
     ServedDetector,
     evenly_spaced,
     export_detector,
-    note_metrics,
+    update_metrics,
 )
 
 MONDAY = 1_704_067_200  # seconds since 1970
@@ -217,12 +217,12 @@ def test_of_many_known_scores_some_are_kept():
 def test_what_is_measured_later_is_noted_in_the_card(version, tmp_path):
     shutil.copy(version / "model_card.json", tmp_path)
     before = json.loads((tmp_path / "model_card.json").read_text())
-    note_metrics(tmp_path, {"AUC": 0.875})
+    update_metrics(tmp_path, {"AUC": 0.875})
     card = json.loads((tmp_path / "model_card.json").read_text())
     assert card == before | {"metrics": {"AUC": 0.875}}
     assert list(card) == list(before)
     with pytest.raises(ValueError, match="what JSON can"):
-        note_metrics(tmp_path, {"AUC": float("nan")})
+        update_metrics(tmp_path, {"AUC": float("nan")})
 
 
 def test_a_folder_that_is_no_detector_is_refused(tmp_path):
