@@ -61,13 +61,13 @@ def test_types_are_found_by_all_values(values, column_type):
         ([[1], [2]], "holds lists"),
     ],
 )
-def test_what_cannot_be_learned_from_is_ignored_with_the_reason(values, reason):
+def test_unusable_columns_are_ignored_with_the_reason(values, reason):
     column_type, why = type_of(values)
     assert column_type == "ignored"
     assert why.startswith(reason)
 
 
-def test_few_texts_are_categories_in_however_few_rows():
+def test_few_different_texts_are_categories_in_a_table_of_any_length():
     assert type_of([f"pump {i}" for i in range(20)]) == ("category", None)
 
 
@@ -99,7 +99,7 @@ def test_text_of_parquet_is_no_number(tmp_path):
     assert infer_column_types(open_table(path))[0]["zip"] == "category"
 
 
-def test_what_is_said_goes_before_what_is_found():
+def test_overrides_replace_inferred_types():
     table = pa.table({"code": ["1", "2"], "b": ["1", "2"], "label": ["0", "1"]})
     types, reasons = infer_column_types(
         table, {"code": "category", "b": "ignored"}, label_column="label"
@@ -122,7 +122,7 @@ def test_what_is_said_goes_before_what_is_found():
         ),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(tmp_path, options, message):
+def test_errors_are_one_line(tmp_path, options, message):
     path = tmp_path / "table.csv"
     path.write_text("a,b\n1,2\n2,x\ninf,y\n")
     with pytest.raises(ValueError, match=message) as error:
@@ -130,7 +130,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, options, message):
     assert "\n" not in str(error.value)
 
 
-def test_infinity_is_a_word_among_words():
+def test_inf_among_texts_is_a_category():
     assert type_of(["inf", "x"]) == ("category", None)
 
 

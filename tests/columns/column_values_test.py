@@ -1,4 +1,4 @@
-"""Columns as arrays, and what is said of values that do not fit."""
+"""Columns as arrays, and errors for values of another type."""
 
 import datetime
 import time
@@ -65,7 +65,7 @@ def test_values_become_floats_and_missing_ones_nan(
 
 
 @pytest.mark.parametrize("column_type", ["number", "boolean", "timestamp"])
-def test_every_word_for_missing_is_missing(column_type):
+def test_every_text_for_missing_is_missing(column_type):
     assert np.isnan(array_of(list(MISSING_VALUES), column_type)).all()
 
 
@@ -94,7 +94,7 @@ def test_a_point_is_no_number_where_commas_are_decimal(tmp_path):
         read_columns(chunk, {"b": "number"})
 
 
-def test_arrays_come_in_the_order_of_the_kinds_and_ignored_ones_not():
+def test_arrays_have_the_order_of_the_types_without_ignored_columns():
     chunk = TableChunk(
         pa.table({"a": ["1"], "b": ["2"], "c": ["3"], "d": ["x"]})
     )
@@ -135,7 +135,7 @@ def test_the_first_bad_value_is_named_with_file_line_and_column(
     assert "\n" not in str(error.value)
 
 
-def test_a_decimal_comma_that_was_not_expected_is_told_with_the_remedy():
+def test_an_unexpected_decimal_comma_is_named_with_the_remedy():
     with pytest.raises(ValueError, match=r"found '1,5'.*give decimal=','"):
         array_of(["1", "1,5"], "number")
 
@@ -148,7 +148,7 @@ def test_a_row_in_memory_is_named_by_its_number():
         read_columns(TableChunk(table, first_row=10), {"a": "number"})
 
 
-def test_a_list_is_no_value_of_any_kind():
+def test_a_list_is_no_value():
     with pytest.raises(ValueError, match=r"expected text, found \[1\]"):
         array_of([[1], [2]], "category")
 
@@ -158,7 +158,7 @@ def test_a_long_text_is_shortened_in_the_message():
         array_of(["x" * 1000], "number")
 
 
-def test_missing_columns_are_named_and_further_ones_and_order_are_free():
+def test_missing_columns_are_named_and_other_columns_are_allowed_in_any_order():
     check_columns(["b", "c", "a"], ["a", "b"])
     with pytest.raises(
         ValueError,

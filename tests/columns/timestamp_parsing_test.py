@@ -41,18 +41,18 @@ def expected(*parts, **options):
         ("9999-12-31 23:59", (9999, 12, 31, 23, 59)),
     ],
 )
-def test_usual_ways_to_write_a_time_are_read(text, parts):
+def test_common_formats_are_parsed(text, parts):
     assert seconds_of(text) == pytest.approx([expected(*parts)], abs=1e-6)
 
 
-def test_the_day_stands_first_where_that_is_said():
+def test_the_day_is_first_with_day_first():
     assert seconds_of("2/1/2024 9:00", day_first=True) == [
         expected(2024, 1, 2, 9)
     ]
     assert seconds_of("2/1/2024 9:00") == [expected(2024, 2, 1, 9)]
 
 
-def test_ways_may_be_mixed_and_missing_stays_missing():
+def test_formats_may_be_mixed_and_null_stays_null():
     assert seconds_of("2024-01-31", None, "31.1.2024 1:00", "1/31/2024") == [
         expected(2024, 1, 31),
         None,
@@ -65,6 +65,6 @@ def test_ways_may_be_mixed_and_missing_stays_missing():
     "text",
     ["abc", "12:00", "2024", "2024-02-30", "31/1/2024", "1.5", "31.1.24", ""],
 )
-def test_what_is_no_date_is_refused(text):
+def test_other_texts_are_rejected(text):
     with pytest.raises(pa.ArrowInvalid):
         seconds_of("2024-01-31", text)

@@ -1,4 +1,4 @@
-"""Series read out of tables."""
+"""Time series in tables."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_numbers_and_booleans_are_channels(table):
 
 
 @pytest.mark.parametrize("cells", [1, 1000])
-def test_all_rows_come_in_their_order(table, cells, monkeypatch):
+def test_all_rows_are_read_in_order(table, cells, monkeypatch):
     monkeypatch.setattr(table_files, "CHUNK_CELLS", cells)
     kinds, _ = kinds_of(table)
     series = read_series(table, kinds, "state")
@@ -66,7 +66,7 @@ def kinds_of_plain(path):
         ("Time", r"pump\.csv: column 'Time' is missing.*'time'"),
     ],
 )
-def test_what_holds_no_times_is_refused(table, column, message):
+def test_a_column_without_times_is_rejected(table, column, message):
     with pytest.raises(ValueError, match=message):
         kinds_of(table, column)
 

@@ -1,4 +1,4 @@
-"""Labels: what words mean, and which are refused."""
+"""Labels of anomalies: their words, and errors."""
 
 import pyarrow as pa
 import pytest
@@ -44,7 +44,7 @@ def test_the_normal_class_can_be_named(values, normal_class):
 
 
 @pytest.mark.parametrize("value", ["-1", "maybe", "", "NA", "2", "0.5"])
-def test_what_is_unclear_is_refused_with_its_line(tmp_path, value):
+def test_an_unclear_label_is_rejected_with_its_line(tmp_path, value):
     path = tmp_path / "new.csv"
     path.write_text(f"a,label\n1,0\n2,{value}\n")
     [chunk] = open_table(path).chunks()

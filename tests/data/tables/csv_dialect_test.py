@@ -1,4 +1,4 @@
-"""How CSV files are written: real bytes, as programs leave them."""
+"""Dialects of CSV files, inferred from bytes as programs write them."""
 
 import gzip
 
@@ -22,7 +22,7 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("delimiter", list(",;\t|"))
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_delimiter_and_encoding_are_found(write, delimiter, encoding):
+def test_delimiter_and_encoding_are_inferred(write, delimiter, encoding):
     lines = ["name", "größe"], ["Müller, Jürgen; ß|", "1"], ["x", "2"]
     text = "".join(
         delimiter.join(f'"{cell}"' for cell in line) + "\n" for line in lines
@@ -35,7 +35,7 @@ def test_delimiter_and_encoding_are_found(write, delimiter, encoding):
     assert (dialect.num_lines, dialect.skipped_lines) == (3, 0)
 
 
-def test_what_windows_1252_has_not_is_latin_1(write):
+def test_bytes_undefined_in_windows_1252_are_latin_1(write):
     assert infer_dialect(write(b"a,b\n\xe9,\x81\n")).encoding == "latin-1"
 
 
@@ -91,7 +91,7 @@ def test_a_zero_byte_is_named_with_its_line(write):
         ("a, first;b\n1;2\n3;4\n", ";", "."),  # by the rows
     ],
 )
-def test_decimal_commas_are_told_from_delimiters(
+def test_decimal_commas_are_distinguished_from_delimiters(
     write, text, delimiter, decimal
 ):
     dialect = infer_dialect(write(text))
@@ -104,7 +104,7 @@ def test_excels_line_that_names_the_delimiter_is_no_header(write):
     assert (dialect.skipped_lines, dialect.newline) == (1, "\r\n")
 
 
-def test_a_wrong_delimiter_is_told_with_the_right_one(write):
+def test_a_wrong_delimiter_is_named_with_the_right_one(write):
     path = write("\na;b;c\n1;2;3\n")
     with pytest.raises(
         ValueError, match="line 2: is one cell with the delimiter ',', but 3 w"
@@ -113,11 +113,11 @@ def test_a_wrong_delimiter_is_told_with_the_right_one(write):
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf"])
-def test_an_empty_file_is_told(write, content):
+def test_an_empty_file_is_rejected(write, content):
     with pytest.raises(ValueError, match=r"^: is empty"):
         infer_dialect(write(content))
 
 
-def test_gzip_is_unpacked_whatever_the_name(write):
+def test_gzip_is_decompressed_whatever_the_name(write):
     packed = write(gzip.compress(b"a;b\n1;2\n"))
     assert infer_dialect(packed).header == ("a", "b")

@@ -88,7 +88,7 @@ def test_threads_that_read_ahead_never_need_the_interpreter(
     assert not list(tmp_path.iterdir())  # nor is a copy left
 
 
-def test_a_copy_is_gone_too_when_reading_stops_early(
+def test_a_copy_is_deleted_when_reading_stops_early(
     path, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -101,20 +101,20 @@ def test_a_copy_is_gone_too_when_reading_stops_early(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_packed_file_that_pyarrow_cannot_unpack_is_named(path):
+def test_a_compressed_file_that_pyarrow_cannot_read_is_named(path):
     path.write_bytes(gzip.compress(b"a,b\n1,2\n") + bytes(9))
     with pytest.raises(ValueError, match=r"table\.csv: cannot be read as CSV"):
         read(path)
 
 
-def test_blank_lines_are_passed_over_and_counted(path):
+def test_blank_lines_are_skipped_and_counted(path):
     path.write_bytes(b"\n\na,b\n1,2\n\n\n3,4\n\n")
     assert read(path) == [("1", "2"), ("3", "4")]
     records = list(numbered_records(path, infer_dialect(path)))
     assert records == [(4, ["1", "2"]), (7, ["3", "4"])]
 
 
-def test_a_record_is_named_by_the_line_it_begins_in(path):
+def test_a_record_is_named_by_its_first_line(path):
     path.write_bytes(b'sep=,\r\n"a\r\nb",c\r\n"1\r\n2",3\r\n4,5\r\n')
     records = list(numbered_records(path, infer_dialect(path)))
     assert records == [(4, ["1\r\n2", "3"]), (6, ["4", "5"])]
@@ -140,6 +140,6 @@ def test_a_row_that_cannot_be_read_is_named_with_its_line(
     assert "\n" not in str(error.value)
 
 
-def test_a_line_break_in_the_last_cell_is_no_mistake(path):
+def test_a_line_break_in_the_last_cell_is_allowed(path):
     path.write_bytes(b'a,b\n1,"x\ny"\n')
     assert read(path) == [("1", "x\ny")]

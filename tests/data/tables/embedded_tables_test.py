@@ -1,4 +1,4 @@
-"""The embedded table, as two files."""
+"""The embedded table as two files."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def read(path):
     )
 
 
-def test_every_tumour_is_in_one_file_and_known_ones_are_benign(tmp_path):
+def test_every_tumor_is_in_one_file_and_training_rows_are_benign(tmp_path):
     (known, benign), (others, labels) = map(read, write_wdbc(tmp_path))
     data = load_breast_cancer()
     assert not benign.any()
@@ -43,6 +43,6 @@ def test_the_seed_decides_the_halves(tmp_path):
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_files_that_cannot_be_written_are_told(tmp_path):
+def test_a_folder_that_does_not_exist_is_an_error(tmp_path):
     with pytest.raises(OSError, match="could not write this file"):
         write_wdbc(tmp_path / "none")

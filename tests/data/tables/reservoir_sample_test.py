@@ -1,4 +1,4 @@
-"""Rows drawn while a table is read."""
+"""Random samples of rows, read in chunks."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def sampled(rows, most, seed, pieces):
 
 
 @pytest.mark.parametrize("most", [1, 7, 100, 1000])
-def test_it_does_not_matter_how_many_rows_come_at_a_time(most):
+def test_the_sample_does_not_depend_on_chunk_sizes(most):
     whole, *others = (sampled(500, most, 3, pieces) for pieces in (1, 2, 99))
     for other in others:
         np.testing.assert_array_equal(
@@ -46,7 +46,7 @@ def test_every_row_has_the_same_chance():
     assert (abs(counts - draws * 0.25) < 4 * deviation).all()
 
 
-def test_rows_that_none_of_are_left_are_no_harm():
+def test_empty_chunks_are_allowed():
     sample = ReservoirSample(3)
     sample.add({"x": np.array([])})
     sample.add({"x": np.array([1.0])})

@@ -1,4 +1,4 @@
-"""Table files of every make, good and bad."""
+"""Valid and damaged table files."""
 
 import gzip
 
@@ -20,7 +20,7 @@ def parquet(path, columns, **options):
     return path
 
 
-def test_text_of_csv_comes_letter_for_letter(tmp_path):
+def test_text_of_csv_is_unchanged(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("a, b ,\n007,1e3,NA\n, x ,null\n")
 
@@ -34,7 +34,7 @@ def test_text_of_csv_comes_letter_for_letter(tmp_path):
     }
 
 
-def test_parquet_is_known_by_its_bytes_and_keeps_its_types(tmp_path):
+def test_parquet_is_detected_by_its_bytes_and_keeps_its_types(tmp_path):
     columns = {"a": [1, None], "b": ["x", None], "c": [True, False]}
     file = open_table(parquet(tmp_path / "table.csv", columns))
     assert (file.kind, file.max_rows) == ("parquet", 2)
@@ -43,9 +43,7 @@ def test_parquet_is_known_by_its_bytes_and_keeps_its_types(tmp_path):
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 10, None])
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_chunks_hold_all_rows_in_order_and_say_where_they_are(
-    tmp_path, rows, kind
-):
+def test_chunks_hold_all_rows_in_order_with_their_places(tmp_path, rows, kind):
     path = tmp_path / "table"
     values = [str(i) for i in range(10)]
     if kind == "csv":
@@ -66,7 +64,7 @@ def test_chunks_hold_all_rows_in_order_and_say_where_they_are(
     )
 
 
-def test_chunks_of_long_rows_have_less_of_them(tmp_path, monkeypatch):
+def test_chunks_of_long_rows_have_fewer_rows(tmp_path, monkeypatch):
     path = tmp_path / "table"
     path.write_text("a,b\n" + f"{'x' * 1000},y\n" * 20)
     monkeypatch.setattr(csv_rows, "BLOCK", 1500)
@@ -76,7 +74,7 @@ def test_chunks_of_long_rows_have_less_of_them(tmp_path, monkeypatch):
     assert sum(table.num_rows for table in chunks) == 20
 
 
-def test_gzip_is_read_as_what_it_holds(tmp_path):
+def test_gzip_is_read_as_its_content(tmp_path):
     path = tmp_path / "table.csv.gz"
     path.write_bytes(gzip.compress(b"a;b\n1;2\n"))
     assert cells_of(open_table(path)) == {"a": ["1"], "b": ["2"]}
@@ -127,7 +125,7 @@ def test_ten_thousand_columns_are_read(tmp_path):
         (b"a,b\n1,2\n3\n", "line 3: expected 2 cells"),
     ],
 )
-def test_a_bad_file_is_told_in_one_line(tmp_path, content, message):
+def test_a_bad_file_is_rejected_in_one_line(tmp_path, content, message):
     path = tmp_path / "table"
     path.write_bytes(content)
     if message is None:
@@ -140,7 +138,7 @@ def test_a_bad_file_is_told_in_one_line(tmp_path, content, message):
 
 
 @pytest.mark.parametrize("part", ["footer", "pages"])
-def test_a_damaged_parquet_file_is_told(tmp_path, part):
+def test_a_damaged_parquet_file_is_rejected(tmp_path, part):
     path = parquet(tmp_path / "table", {"a": list(range(1000))})
     content = path.read_bytes()
     broken = {"footer": content[:-9], "pages": b"PAR1" + b"\0" * 400}
@@ -151,7 +149,7 @@ def test_a_damaged_parquet_file_is_told(tmp_path, part):
         cells_of(open_table(path))
 
 
-def test_what_is_no_file_is_told(tmp_path):
+def test_paths_without_a_file_are_rejected(tmp_path):
     with pytest.raises(ValueError, match="is a folder"):
         open_table(tmp_path)
     with pytest.raises(ValueError, match=r"none.csv: no such file"):

@@ -1,4 +1,4 @@
-"""Tables that come out as they went in, with new columns at the right."""
+"""Copies of tables with new columns at the right."""
 
 import codecs
 import csv
@@ -75,7 +75,7 @@ def test_any_table_keeps_cells_rows_and_order(
     assert found == rows
 
 
-def test_a_csv_file_is_written_as_the_one_that_was_read(tmp_path):
+def test_a_csv_file_is_written_in_the_dialect_of_the_one_that_is_read(tmp_path):
     path, output = tmp_path / "new.csv", tmp_path / "scored.csv"
     path.write_bytes("a;b\r\n1,5;é;\r\n".replace("é;", '"é;"').encode("cp1252"))
     new = {
@@ -99,14 +99,14 @@ def test_a_csv_file_is_written_as_the_one_that_was_read(tmp_path):
     )
 
 
-def test_cells_without_need_of_quotes_have_none(tmp_path):
+def test_cells_are_quoted_only_where_necessary(tmp_path):
     path, output = tmp_path / "new.csv", tmp_path / "scored.csv"
     path.write_text('a,b\n007,"x"\n"",1e3\n')
     write_scored(open_table(path), output, number_rows)
     assert output.read_text() == "a,b,row\n007,x,0\n,1e3,1\n"
 
 
-def test_parquet_keeps_types_and_what_is_missing(tmp_path, monkeypatch):
+def test_parquet_keeps_types_and_missing_values(tmp_path, monkeypatch):
     path, output = tmp_path / "new.parquet", tmp_path / "scored.parquet"
     table = pa.table(
         {
@@ -152,7 +152,7 @@ def test_lists_of_parquet_cannot_become_csv(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("old", [None, b"old"])
-def test_nothing_half_written_stays_and_an_older_file_is_kept(
+def test_a_failure_keeps_the_old_file_and_leaves_no_partial_one(
     tmp_path, monkeypatch, suffix, old
 ):
     path, output = tmp_path / "new.csv", tmp_path / f"scored{suffix}"
@@ -175,7 +175,7 @@ def test_nothing_half_written_stays_and_an_older_file_is_kept(
     assert old is None or output.read_bytes() == old
 
 
-def test_what_cannot_be_written_is_told(tmp_path):
+def test_invalid_outputs_are_rejected(tmp_path):
     path = tmp_path / "new.csv"
     path.write_text("a,row\n1,2\n")
     file = open_table(path)

@@ -1,4 +1,4 @@
-"""Conformal intervals: the rank by hand, the promise by many draws."""
+"""Conformal intervals: the rank by hand, the coverage by simulation."""
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ def test_each_step_and_channel_has_its_own_width():
     np.testing.assert_array_equal(interval[..., 0], -interval[..., 1])
 
 
-def test_promised_share_of_new_examples_is_inside():
+def test_the_coverage_holds_for_new_examples():
     """Over 4,000 draws of 19 known errors and a new one, the share inside is
     18 / 20 in expectation: every place among the 20 is as likely. Within four
     standard deviations, sqrt(.9 * .1 / 4000) = .0047 each.
@@ -46,7 +46,7 @@ def test_promised_share_of_new_examples_is_inside():
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95, 0.99])
-def test_fewest_examples_are_enough_and_one_less_is_not(coverage):
+def test_the_minimal_number_of_examples_is_minimal(coverage):
     least = min_examples(coverage)
     conformal_quantile(np.ones(least), coverage)
     if least > 1:
@@ -54,7 +54,7 @@ def test_fewest_examples_are_enough_and_one_less_is_not(coverage):
             conformal_quantile(np.ones(least - 1), coverage)
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_rejected():
     with pytest.raises(ValueError, match=r"in \(0, 1\)"):
         ConformalInterval(1.0)
     with pytest.raises(ValueError, match="1 NaN"):

@@ -1,4 +1,4 @@
-"""Conformal p-values, counted by hand and on rows that are alike."""
+"""Conformal p-values, by hand and on exchangeable rows."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def p_values(layer, scores):
     return ops.convert_to_numpy(layer(np.asarray(scores, "float32")))
 
 
-def test_it_counts_what_is_at_least_as_strange_fold_by_fold():
+def test_it_counts_scores_that_are_at_least_as_high_fold_by_fold():
     rng = np.random.default_rng(0)
     known, new = rng.integers(0, 9, 11), rng.integers(0, 9, (6, 3))
     layer = ConformalPValue(11, num_folds=3)
@@ -25,7 +25,7 @@ def test_it_counts_what_is_at_least_as_strange_fold_by_fold():
     np.testing.assert_allclose(p_values(layer, new), expected, rtol=1e-6)
 
 
-def test_scores_that_differ_by_rounding_are_equally_strange():
+def test_scores_that_differ_by_rounding_count_as_equal():
     layer = ConformalPValue(4)
     layer.adapt([1.0, 2.0, 2.0, 3.0])
     about_2 = np.array([[2.0], [2 - 5e-5], [2 + 5e-5]])
@@ -38,7 +38,7 @@ def test_scores_that_differ_by_rounding_are_equally_strange():
     )
 
 
-def test_the_strangest_has_the_least_p_value_and_the_most_usual_has_1():
+def test_the_highest_score_has_the_smallest_p_value_and_the_lowest_has_1():
     layer = ConformalPValue(99)
     layer.adapt(np.arange(99.0))
     np.testing.assert_allclose(
@@ -46,7 +46,7 @@ def test_the_strangest_has_the_least_p_value_and_the_most_usual_has_1():
     )
 
 
-def test_p_is_uniform_for_rows_like_the_known_ones():
+def test_p_values_of_exchangeable_rows_are_uniform():
     """P(p <= a) is the largest multiple of 1 / (n + 1) that a reaches."""
     rng = np.random.default_rng(0)
     rate, below = 0.1, []
@@ -71,6 +71,6 @@ def test_a_negative_tolerance_is_refused():
 
 
 @pytest.mark.parametrize("scores", [np.zeros(4), [0.0, np.nan, 1.0]])
-def test_other_scores_than_one_a_row_are_refused(scores):
+def test_other_than_one_score_a_row_is_rejected(scores):
     with pytest.raises(ValueError, match="must be 3 scores"):
         ConformalPValue(3).adapt(scores)

@@ -109,7 +109,7 @@ def test_features_are_those_of_the_equation():
     assert features[1, :3].tolist() == [0, 10, 0]
 
 
-def test_every_feature_has_its_column_for_owner():
+def test_every_feature_belongs_to_its_column():
     column_of_feature = some_layer().column_of_feature
     assert column_of_feature[:5] == (
         0,
@@ -144,7 +144,7 @@ def test_changing_a_column_changes_its_own_features_only():
             column += 1
 
 
-def test_decode_gives_back_what_was_encoded():
+def test_decode_inverts_the_encoding():
     layer, rows = adapted(), some_rows(40, seed=2)
     columns = layer.decode(layer(rows))
     assert columns.keys() == rows.keys()
@@ -164,7 +164,7 @@ def test_decode_gives_back_what_was_encoded():
     np.testing.assert_array_equal(columns["category_ids"], rows["category_ids"])
 
 
-def test_what_an_average_row_decodes_to_is_the_middle_of_the_columns():
+def test_the_average_row_decodes_to_the_centers_of_the_columns():
     known = some_rows()
     known["category_ids"][:, 0] = [2] * 30 + [1] * 20
     columns = adapted(known).decode(np.zeros((1, 22)))
@@ -176,7 +176,7 @@ def test_what_an_average_row_decodes_to_is_the_middle_of_the_columns():
     assert int(columns["category_ids"][0, 0]) == 2  # the most frequent
 
 
-def test_the_day_of_a_moment_fits_the_hour():
+def test_the_day_of_a_timestamp_fits_the_hour():
     """Waves of Tuesday 9 h and of a week's angle that says Tuesday 7 h."""
     layer = TabularEncoding(0, num_timestamps=1)
     layer.build({"timestamps": (None, 1)})
@@ -226,7 +226,7 @@ def test_booleans_are_numbers():
 
 
 @pytest.mark.parametrize("code", [-1, 3, 1000])
-def test_codes_beyond_the_vocabulary_are_unknown(code):
+def test_ids_beyond_the_vocabulary_are_unknown(code):
     layer = TabularEncoding(0, vocabulary_sizes=(2,))
     layer.adapt({"category_ids": np.array([[0], [1], [2]])})
     np.testing.assert_array_equal(
@@ -285,7 +285,7 @@ def test_keras_file_and_saved_model_hold_the_scales(tmp_path):
     )
 
 
-def test_adapting_again_forgets_what_was_known():
+def test_adapting_again_replaces_the_scales():
     layer = adapted(some_rows(seed=5))
     layer.adapt(some_rows())
     for weight, expected in zip(
@@ -296,7 +296,7 @@ def test_adapting_again_forgets_what_was_known():
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300])
-def test_refuses_to_adapt_to_what_is_infinite(value):
+def test_refuses_to_adapt_to_infinite_numbers(value):
     numbers = np.zeros((4, 3))
     numbers[2, 1] = value
     with pytest.raises(ValueError, match=r"finite.* in column 1, row 2"):
@@ -334,6 +334,6 @@ def test_refuses_a_number_of_columns_that_cannot_be(arguments):
 
 
 @pytest.mark.parametrize("missing_indicators", [(2,), (-1,), (0, 0)])
-def test_refuses_gaps_that_are_not_columns_of_numbers(missing_indicators):
+def test_refuses_missing_indicators_of_other_columns(missing_indicators):
     with pytest.raises(ValueError, match=r"from 0 to 1.*Received: missing_in"):
         TabularEncoding(2, missing_indicators=missing_indicators)

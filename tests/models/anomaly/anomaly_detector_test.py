@@ -1,4 +1,4 @@
-"""The detector: what it finds, how often it cries wolf, and what it keeps."""
+"""Anomaly detector: detection, false alarms, explanations, saving."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def auc(detector, normal, strange):
     return roc_auc_score(labels, scores)
 
 
-def test_it_tells_rows_whose_columns_do_not_go_together(detector):
+def test_it_detects_unusual_combinations_of_usual_values(detector):
     assert auc(detector, normal_rows(300, 2), strange_rows(300)) > 0.95
 
 
@@ -49,7 +49,7 @@ def test_every_type_of_autoencoder_detects_anomalies(autoencoder):
     assert auc(detector, normal_rows(200, 2), strange_rows(200)) > 0.9
 
 
-def test_p_counts_the_known_rows_that_are_stranger(detector):
+def test_p_values_count_calibration_rows_with_a_higher_score(detector):
     p_values = detector.p_value(
         np.concatenate([normal_rows(50, 3), [[99.0, -99.0, 99.0, 99.0]]])
     )
@@ -62,7 +62,7 @@ def test_p_counts_the_known_rows_that_are_stranger(detector):
 
 @pytest.mark.one_backend
 @pytest.mark.parametrize("num_folds", [1, 5])
-def test_false_alarms_are_as_rare_as_is_asked(num_folds):
+def test_the_false_alarm_rate_holds(num_folds):
     detector = AnomalyDetector(num_folds=num_folds, train_steps=300)
     detector.fit(normal_rows(1000))
     for rate in (0.02, 0.1):
@@ -74,7 +74,7 @@ def test_false_alarms_are_as_rare_as_is_asked(num_folds):
         assert abs(alarms - rate) < 3 * deviation
 
 
-def test_scores_of_the_rows_learnt_from_would_not_do(detector):
+def test_scores_of_training_rows_do_not_calibrate(detector):
     """With a single detector for all rows, known rows look too normal."""
     others = normal_rows(2000, 2)
     known = np.sort(detector.score(normal_rows(300)))[-30]
@@ -84,7 +84,7 @@ def test_scores_of_the_rows_learnt_from_would_not_do(detector):
 
 @pytest.mark.one_backend
 @pytest.mark.parametrize("size", [6, 60])
-def test_a_row_among_equal_ones_is_judged_alike_alone_and_among_others(size):
+def test_a_row_has_the_same_score_alone_and_in_a_batch(size):
     rng = np.random.default_rng(0)
     kinds = rng.normal(size=(20, size))
     rows, new = (kinds[rng.integers(0, 20, 400)] for _ in range(2))
@@ -99,7 +99,7 @@ def test_a_row_among_equal_ones_is_judged_alike_alone_and_among_others(size):
 
 
 @pytest.mark.one_backend
-def test_contamination_leaves_out_what_is_far_from_the_crowd():
+def test_contamination_leaves_out_isolated_rows():
     intruders = 3 + 0.05 * np.random.default_rng(0).normal(size=(30, 4))
     rows = np.concatenate([normal_rows(270), intruders])
     scores = {}
@@ -163,7 +163,7 @@ def test_a_table_with_columns_of_all_types():
 
 
 @pytest.mark.one_backend
-def test_a_new_category_is_strange_where_a_missing_one_is_not():
+def test_an_unknown_category_is_anomalous_where_a_missing_one_is_not():
     rng = np.random.default_rng(0)
     table = {
         "speed": rng.normal(size=300),
@@ -264,12 +264,12 @@ def test_a_detector_that_is_not_fitted_is_not_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_rate_that_so_few_rows_cannot_tell_is_refused(detector):
+def test_a_rate_below_the_smallest_p_value_is_rejected(detector):
     with pytest.raises(ValueError, match="needs at least 999 rows"):
         detector.predict(normal_rows(3), false_alarm_rate=0.001)
 
 
-def test_too_few_rows_are_refused():
+def test_too_few_rows_are_rejected():
     with pytest.raises(ValueError, match="at least 20 rows"):
         AnomalyDetector().fit(normal_rows(19))
 
@@ -291,7 +291,7 @@ def test_arguments_out_of_range_are_refused(options):
 
 
 @pytest.mark.one_backend
-def test_it_names_the_columns_that_are_unusual():
+def test_explain_names_the_unusual_columns():
     rng = np.random.default_rng(0)
     table = {
         "speed": rng.normal(100, 10, 300),

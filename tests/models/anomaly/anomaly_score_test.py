@@ -1,4 +1,4 @@
-"""The parts of the score, one by one, and how they become one."""
+"""Anomaly score: its parts and their soft maximum."""
 
 import keras
 import numpy as np
@@ -42,10 +42,10 @@ def test_it_is_a_soft_maximum_of_its_parts(score):
     np.testing.assert_allclose(array(score(x)), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_misfit_is_the_error_in_units_of_the_usual_one(score):
+def test_the_misfit_is_the_error_in_units_of_its_scale(score):
     x = rows(4, 3)
     again = score.autoencoders.reconstruct(np.repeat(x[:, None], 5, axis=1))
-    misfit = ((again - x[:, None]) / array(score.usual_error)) ** 2
+    misfit = ((again - x[:, None]) / array(score.error_scale)) ** 2
     np.testing.assert_allclose(
         np.exp(array(score.log_parts(x))[..., 2]),
         misfit.mean(axis=-1) + 1e-4,
@@ -53,7 +53,13 @@ def test_the_misfit_is_the_error_in_units_of_the_usual_one(score):
     )
 
 
-def test_parts_of_known_rows_are_centered_by_the_score_of_their_fold(score):
+def test_the_error_scale_is_a_median_by_the_score_of_the_own_fold(score):
+    errors = own_fold(array(score.errors(rows())))
+    expected = np.median(np.abs(errors), axis=0) / 0.6745 + 0.03
+    np.testing.assert_allclose(array(score.error_scale), expected, rtol=1e-4)
+
+
+def test_parts_of_training_rows_are_centered_by_the_score_of_their_fold(score):
     parts = own_fold(array(score.log_parts(rows())))
     z = (parts - array(score.center)) / array(score.spread)
     np.testing.assert_allclose(np.median(z, axis=0), 0, atol=1e-4)
@@ -68,7 +74,7 @@ def test_own_fold_takes_turns():
     assert own_fold(values).tolist() == [0, 4, 8, 9]
 
 
-def test_the_farthest_are_found():
+def test_isolated_rows_are_found():
     x = rows(100)
     x[[7, 50]] += 20
     far = is_isolated(x, 0.02, far_neighbors=10, max_references=100)
@@ -76,7 +82,7 @@ def test_the_farthest_are_found():
 
 
 @pytest.mark.one_backend
-def test_few_references_make_do_with_few_neighbors():
+def test_few_references_have_few_neighbors():
     layer = AnomalyScore(4, 7, num_folds=3, units=4, latent_dim=1)
     layer.build((None, 4))
     layer.adapt(rows(7), train_steps=1)

@@ -1,4 +1,4 @@
-"""Autoencoders side by side: apart from each other, and from their folds."""
+"""Ensemble of autoencoders: independent members and folds."""
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ def side_by_side(x, members=3):
 
 
 @pytest.mark.parametrize("autoencoder", AUTOENCODERS)
-def test_every_type_learns(autoencoder):
+def test_every_type_reduces_its_loss(autoencoder):
     if keras.backend.backend() == "torch" and autoencoder == "contractive":
         pytest.skip("Derivatives are written for TensorFlow and JAX.")
     model = autoencoder_ensemble(3, 5, autoencoder, 16, 2, seed=0)
@@ -48,7 +48,7 @@ def test_every_type_learns(autoencoder):
     assert error() < 0.6 * before
 
 
-def test_members_never_meet():
+def test_members_are_independent():
     model = autoencoder_ensemble(3, 5, units=8, latent_dim=2, seed=0)
     x = side_by_side(rows(4))
     other = x.copy()
@@ -57,7 +57,7 @@ def test_members_never_meet():
     np.testing.assert_array_equal(changed, [[False, True, False]] * 4)
 
 
-def test_no_member_learns_from_its_own_fold():
+def test_no_member_trains_on_its_own_fold():
     """The rows of fold 0 alone are where member 0 has never been."""
     x = rows(90)
     x[::3] += 10
@@ -68,7 +68,7 @@ def test_no_member_learns_from_its_own_fold():
     assert errors[0] > 10 * max(errors[1], errors[2])
 
 
-def test_one_member_learns_from_all_rows():
+def test_a_single_member_trains_on_all_rows():
     x = rows(90)
     x[::3] += 10
     model = autoencoder_ensemble(1, 5, "plain", 16, 2, seed=0)
@@ -77,7 +77,7 @@ def test_one_member_learns_from_all_rows():
     assert np.mean((again - x[::3, None]) ** 2) < 0.5
 
 
-def test_a_seed_decides_the_first_weights_and_the_training():
+def test_the_seed_determines_initial_weights_and_training():
     x, models = rows(), []
     for _ in range(2):
         keras.utils.set_random_seed(len(models))  # what else draws is no part
@@ -90,7 +90,7 @@ def test_a_seed_decides_the_first_weights_and_the_training():
     assert np.std(models[0].get_weights()[0]) > 0
 
 
-def test_members_start_apart():
+def test_members_have_different_initial_weights():
     [kernel, *_] = autoencoder_ensemble(2, 5, seed=0).get_weights()
     assert not np.allclose(kernel[0], kernel[1])
 

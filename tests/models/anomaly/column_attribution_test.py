@@ -48,7 +48,7 @@ def test_shares_are_sums_over_the_features_of_a_column(model):
     )
 
 
-def test_what_is_typical_is_in_the_units_of_the_columns(model):
+def test_typical_values_are_in_the_units_of_the_columns(model):
     x = rows(5, 1)
     found = {key: ops.convert_to_numpy(v) for key, v in model(x).items()}
     assert {k: v.shape for k, v in found.items() if k != "share"} == {

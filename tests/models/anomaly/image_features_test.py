@@ -1,4 +1,4 @@
-"""Images as columns: likeness survives a shift, and the projection."""
+"""Image features: robustness to shifts, and the projection."""
 
 import keras
 import numpy as np

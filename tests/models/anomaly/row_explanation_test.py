@@ -1,4 +1,4 @@
-"""Reasons as texts: every kind of column, missing, unknown."""
+"""Explanations as texts: all column types, missing and unknown values."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_there_are_no_more_columns_than_the_table_has(known):
     assert told["column"].shape == (3, 3)
 
 
-def test_missing_and_unknown_values_say_so(known):
+def test_missing_and_unknown_values_are_named(known):
     table = {**TABLE, "road": ["icy", None, ""], "on": [True, None, False]}
     differences = found([[0.3, 0.3, 0.4]] * 3)
     differences["category_ids"][:] = 0
@@ -73,7 +73,7 @@ def test_missing_and_unknown_values_say_so(known):
     assert told["expected"][:, 0].tolist() == ["another value"] * 3
 
 
-def test_where_values_were_missing_that_may_be_what_is_expected():
+def test_a_missing_value_may_be_expected():
     table = {"road": ["dry", "", None]}
     known = TableSchema.from_table(table)
     differences = {

@@ -86,7 +86,7 @@ def test_inputs_are_the_columns_in_the_layers_units():
 
 @settings(max_examples=200, deadline=None)
 @given(tables(), st.randoms())
-def test_order_of_columns_changes_nothing_and_rows_stay(drawn, random):
+def test_the_order_of_columns_does_not_matter(drawn, random):
     table, types = drawn
     names = list(table)
     random.shuffle(names)
@@ -104,7 +104,7 @@ def test_order_of_columns_changes_nothing_and_rows_stay(drawn, random):
         assert not np.isinf(array).any()
 
 
-def test_the_layer_takes_the_inputs():
+def test_the_layer_encodes_the_inputs():
     table_schema = fitted()
     layer = table_schema.encoding(name="table")
     inputs = table_schema.inputs(TABLE)

@@ -1,4 +1,4 @@
-"""Columns by name in TensorFlow, against what Python makes of the same."""
+"""Columns as named tensors, against the same columns in Python."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_inputs_are_those_of_the_table(known):
 
 
 @pytest.mark.parametrize("vocabulary", [(), ("",), ("dry",), ("", "dry")])
-def test_texts_have_the_codes_that_python_gives_them(vocabulary):
+def test_texts_have_the_category_ids_of_python(vocabulary):
     texts = np.array(["dry", "", "nan", "None", "icy"], object)
     expected = table_schema.category_ids(
         category_texts(arrow_array(texts)), vocabulary

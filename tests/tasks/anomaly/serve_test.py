@@ -1,4 +1,4 @@
-"""A served detector: the same verdicts and reasons as the Keras one."""
+"""Exported detector: the same scores and explanations as in Keras."""
 
 import json
 import shutil
@@ -98,7 +98,9 @@ def request(version, table):
 
 
 @pytest.mark.parametrize("table", [rows(50, 1), STRANGE])
-def test_score_is_what_the_detector_says(version, signatures, detector, table):
+def test_score_equals_that_of_the_detector(
+    version, signatures, detector, table
+):
     answer = signatures["score"](**request(version, table))
     expected = detector.score_rows(table)
     for key, values in expected.items():
@@ -109,7 +111,7 @@ def test_score_is_what_the_detector_says(version, signatures, detector, table):
 
 
 @pytest.mark.parametrize("table", [rows(50, 1), STRANGE])
-def test_explain_is_what_the_detector_says(
+def test_explain_equals_that_of_the_detector(
     version, signatures, detector, table
 ):
     answer = signatures["explain"](**request(version, table))
@@ -120,7 +122,7 @@ def test_explain_is_what_the_detector_says(
         assert texts == expected[key].tolist(), key
 
 
-def test_what_is_strange_is_named(signatures, version):
+def test_the_unusual_column_is_named(signatures, version):
     answer = signatures["explain"](**request(version, STRANGE))
     assert answer["column"][0, 0].numpy() == b"speed (m/s)"
     assert answer["seen"][0, 0].numpy() == b"900"
@@ -208,13 +210,13 @@ def test_the_summary_of_a_served_detector_has_its_calibration_scores(
     np.testing.assert_allclose(summary.calibration_scores, scores, atol=1e-5)
 
 
-def test_of_many_known_scores_some_are_kept():
+def test_the_card_has_some_of_many_calibration_scores():
     some = evenly_spaced(np.arange(20_000.0))
     assert len(some) == 1000 and (some[0], some[-1]) == (0, 19_999)
     assert set(np.diff(some)) == {20.0, 21.0}  # 19,999 / 999 = 20.02
 
 
-def test_what_is_measured_later_is_noted_in_the_card(version, tmp_path):
+def test_metrics_of_the_card_are_updated(version, tmp_path):
     shutil.copy(version / "model_card.json", tmp_path)
     before = json.loads((tmp_path / "model_card.json").read_text())
     update_metrics(tmp_path, {"AUC": 0.875})
@@ -225,12 +227,12 @@ def test_what_is_measured_later_is_noted_in_the_card(version, tmp_path):
         update_metrics(tmp_path, {"AUC": float("nan")})
 
 
-def test_a_folder_that_is_no_detector_is_refused(tmp_path):
+def test_a_folder_without_a_detector_is_rejected(tmp_path):
     with pytest.raises(ValueError, match="is not the folder of an exported"):
         ServedDetector(tmp_path)
 
 
-def test_one_that_was_not_fitted_is_refused(tmp_path):
+def test_a_detector_that_is_not_fitted_is_rejected(tmp_path):
     with pytest.raises(ValueError, match="call `fit`"):
         export_detector(
             AnomalyDetector(),
