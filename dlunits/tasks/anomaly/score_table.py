@@ -148,8 +148,9 @@ class TableScorer:
             "anomaly_score": scores["anomaly_score"],
             "p_value": scores["p_value"],
         }
-        if self.label_column in chunk.table.column_names:
-            labels = anomaly_labels(chunk, self.label_column, self.normal_class)
+        label_column = self.label_column
+        if label_column and label_column in chunk.table.column_names:
+            labels = anomaly_labels(chunk, label_column, self.normal_class)
             values = np.asarray(scores["anomaly_score"], "float32")
             self.labeled_chunks.append((labels, values, flags))
             scored["label"] = labels

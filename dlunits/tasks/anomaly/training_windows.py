@@ -114,9 +114,11 @@ def read_training_windows(
         normal_class,
     )
     values = series.values
-    num_anomalies = None if label is None else int(series.labels.sum())
-    if num_anomalies and not keep_anomalies:
-        values = np.where(series.labels[:, None], np.nan, values)
+    num_anomalies = None
+    if series.labels is not None:
+        num_anomalies = int(series.labels.sum())
+        if not keep_anomalies:
+            values = np.where(series.labels[:, None], np.nan, values)
     try:
         extractor = WindowFeatures.fit(values, series.times, window)
         windows = extractor.training_windows(values, series.times)
