@@ -284,4 +284,5 @@ def category_ids(texts: pa.Array, vocabulary: tuple[str, ...]) -> Array:
     """
     words = pa.array(vocabulary, pa.string())
     ids = pc.index_in(as_text(pc.fill_null(texts, MISSING_CATEGORY)), words)
-    return pc.fill_null(pc.add(ids, 1), 0).to_numpy()
+    ids = pc.add(ids, pa.scalar(1, pa.int32()))
+    return pc.fill_null(ids, 0).to_numpy()

@@ -26,7 +26,7 @@ def test_text_of_csv_is_unchanged(tmp_path):
 
     file = open_table(path)
 
-    assert (file.kind, file.columns) == ("csv", ("a", "b", "column_3"))
+    assert (file.format, file.columns) == ("csv", ("a", "b", "column_3"))
     assert cells_of(file) == {
         "a": ["007", ""],
         "b": ["1e3", " x "],
@@ -37,7 +37,7 @@ def test_text_of_csv_is_unchanged(tmp_path):
 def test_parquet_is_detected_by_its_bytes_and_keeps_its_types(tmp_path):
     columns = {"a": [1, None], "b": ["x", None], "c": [True, False]}
     file = open_table(parquet(tmp_path / "table.csv", columns))
-    assert (file.kind, file.max_rows) == ("parquet", 2)
+    assert (file.format, file.max_rows) == ("parquet", 2)
     assert cells_of(file) == columns
 
 

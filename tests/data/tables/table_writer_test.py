@@ -118,15 +118,13 @@ def test_parquet_keeps_types_and_missing_values(tmp_path, monkeypatch):
     )
     pq.write_table(table, path)
     in_chunks_of(monkeypatch, 2)
-    done = []
 
-    write_scored(open_table(path), output, number_rows, done.append)
+    assert write_scored(open_table(path), output, number_rows) == 3
 
     scored = pq.read_table(output)
     assert scored.drop_columns("row").to_pylist() == table.to_pylist()
     assert scored.drop_columns("row").schema.equals(table.schema)
     assert scored["row"].to_pylist() == [0, 1, 2]
-    assert done == [2, 3]
 
 
 def test_parquet_becomes_csv(tmp_path):
@@ -181,8 +179,12 @@ def test_invalid_outputs_are_rejected(tmp_path):
     file = open_table(path)
     scores = {"score": np.zeros(2)}
     for output, score, message in (
-        ("scored.csv", number_rows, "new.csv: has a column 'row' already"),
-        ("scored.xlsx", number_rows, r"must end in .csv, .txt, .tsv, .parquet"),
+        ("scored.csv", number_rows, "new.csv: already has a column 'row'"),
+        (
+            "scored.xlsx",
+            number_rows,
+            r"must be one of .csv, .txt, .tsv, .parquet",
+        ),
         ("new.csv", number_rows, "is the table that is read"),
         ("scored.csv", lambda chunk: scores, r"shape \(1,\). Received: \(2,\)"),
     ):

@@ -170,7 +170,7 @@ def test_typical_is_near_a_usual_row_and_the_mean_for_a_distant_one():
         ({"neighbors": 0}, "neighbors=0"),
         ({"neighbors": 9, "far_neighbors": 8}, "far_neighbors=8"),
         ({"num_folds": 0}, "num_folds=0"),
-        ({"num_folds": 51}, "at least two references a fold"),
+        ({"num_folds": 51}, "at least two references in a fold"),
     ],
 )
 def test_numbers_out_of_range_are_refused(options, message):

@@ -304,7 +304,7 @@ def test_refuses_to_adapt_to_infinite_numbers(value):
 
 
 def test_refuses_to_adapt_to_no_row():
-    with pytest.raises(ValueError, match=r"must be a row.*\(0, 2\)"):
+    with pytest.raises(ValueError, match=r"at least one row.*\(0, 2\)"):
         TabularEncoding(2).adapt({"numbers": np.zeros((0, 2))})
 
 
@@ -329,7 +329,7 @@ def test_refuses_columns_that_are_not_its_own(shapes):
 
 @pytest.mark.parametrize("arguments", [(0,), (-1, 2), (1, -1), (1, 0, (3, -1))])
 def test_refuses_a_number_of_columns_that_cannot_be(arguments):
-    with pytest.raises(ValueError, match=r"must be columns.*Received: num_num"):
+    with pytest.raises(ValueError, match=r"one column.*Received: num_num"):
         TabularEncoding(*arguments)
 
 

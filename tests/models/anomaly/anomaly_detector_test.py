@@ -265,7 +265,7 @@ def test_a_detector_that_is_not_fitted_is_not_saved(tmp_path):
 
 
 def test_a_rate_below_the_smallest_p_value_is_rejected(detector):
-    with pytest.raises(ValueError, match="needs at least 999 rows"):
+    with pytest.raises(ValueError, match="needs at least 999 calibration rows"):
         detector.predict(normal_rows(3), false_alarm_rate=0.001)
 
 

@@ -174,7 +174,7 @@ def test_numbers_and_texts_of_numbers_are_the_same_category():
 def test_a_list_is_no_category():
     with pytest.raises(ValueError, match=r"'road': expected text, found \['a'"):
         TableSchema.from_table(
-            {"road": [None, ["a"]], "speed": [1, 2]},
+            {"road": [["a"], None], "speed": [1, 2]},
             {"road": "category", "speed": "number"},
         )
 
@@ -207,13 +207,14 @@ def test_a_missing_column_is_named_with_a_similar_one():
     with pytest.raises(ValueError, match=r"'speed' is missing.*mean 'Speed'\?"):
         fitted().inputs(table)
     with pytest.raises(ValueError, match=r"'speed' is missing\. Add the"):
-        fitted().inputs({"note": [1], "wet": [1]})
+        table = {"note": [1], "wet": [1], "time": [1], "road": ["dry"]}
+        fitted().inputs(table)
 
 
 def test_text_and_infinity_are_named_by_column_and_row():
-    with pytest.raises(ValueError, match=r"'speed', row 2: .*'fast'"):
+    with pytest.raises(ValueError, match=r"row 2 .*'speed': .*'fast'"):
         fitted().inputs({**TABLE, "speed": [1, 2, "fast", 4]})
-    with pytest.raises(ValueError, match=r"'time', row 1: .*finite"):
+    with pytest.raises(ValueError, match=r"row 1 .*'time': .*finite"):
         fitted().inputs({**TABLE, "time": [1, np.inf, 3, 4]})
 
 
