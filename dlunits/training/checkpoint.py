@@ -1,39 +1,47 @@
-"""A checkpoint: one file, written whole or not at all."""
+"""Checkpoints of a training run in one file, written atomically."""
 
 import contextlib
 import json
 import zipfile
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
+from dlunits.typing import Array, Path
 
 
-def save_checkpoint(path, model, state, best_weights=None):
-    """Writes all that training needs to go on into one `.npz` file.
+def save_checkpoint(
+    path: Path,
+    model: keras.Model,
+    state: dict[str, Any],
+    best_weights: list[Array] | None = None,
+) -> None:
+    """Saves all variables of a training run to one `.npz` file.
 
-    Saved are the model's variables with the states of its random seeds
-    (dropout, noise), the optimizer's variables with its step counter,
-    `best_weights` and `state`. Keras' own `model.save_weights` and
-    `keras.callbacks.BackupAndRestore` save no seed state and nothing of
-    `EarlyStopping`, and write in place: a run they resume draws other dropout
-    masks, forgets its best epoch, and a crash while they write leaves half a
-    file.
+    The file holds the model's variables with the states of its seed
+    generators (dropout, noise), the optimizer's variables with its step
+    counter, `best_weights` and `state`. `model.save_weights` and
+    `keras.callbacks.BackupAndRestore` save neither seed states nor the state
+    of `EarlyStopping`, and write in place: a run resumed from them has other
+    dropout masks and a reset best epoch, and a crash during the write leaves a
+    damaged file.
 
-    At every moment `path` is the old checkpoint or the new one, never a part
-    of one, see `dlunits.atomic_files`.
+    The write is atomic: `path` is the old or the new checkpoint at any time,
+    see `dlunits.atomic_files`.
 
     Args:
-        path: Where the checkpoint goes.
+        path: File to write.
         model: Compiled and built Keras model.
-        state: Dict that JSON can hold.
-        best_weights: List of arrays as `model.get_weights()` returns it, or
+        state: JSON-serializable dict.
+        best_weights: List of arrays as returned by `model.get_weights()`, or
             `None`.
 
     Raises:
-        OSError: If the file cannot be written, a full disk for example. The
-            checkpoint at `path` stays as it was.
+        OSError: If the file cannot be written, for example on a full disk.
+            An existing checkpoint at `path` is then unchanged.
 
     Example:
 
@@ -63,24 +71,26 @@ def save_checkpoint(path, model, state, best_weights=None):
         np.savez(file, text=np.array(text), **arrays)
 
 
-def load_checkpoint(path, model):
-    """Puts a checkpoint's values into `model` and returns the rest.
+def load_checkpoint(
+    path: Path, model: keras.Model
+) -> tuple[dict[str, Any], list[Array] | None]:
+    """Restores the variables of `model` and returns the rest.
 
     Args:
-        path: File that `save_checkpoint` wrote.
-        model: Compiled and built Keras model, the same as was saved.
+        path: File written by `save_checkpoint`.
+        model: Compiled and built Keras model with the saved architecture.
 
     Returns:
-        `(state, best_weights)` as they were given to `save_checkpoint`.
+        `(state, best_weights)` as passed to `save_checkpoint`.
 
     Raises:
-        ValueError: If the file is no checkpoint, or one of another model. The
-            model is then unchanged.
+        ValueError: If the file is not a checkpoint, or its variables do not
+            match those of `model`. The model is then unchanged.
     """
     with open_checkpoint(path) as (text, arrays):
         groups = variables_of(model)
         check_signature(path, text["signature"], signature(model))
-        values = dict(arrays)  # all are read before the first is put back
+        values = dict(arrays)  # reads all before the first is assigned
     for group, variables in groups.items():
         for index, variable in enumerate(variables):
             # NumPy reads bfloat16 back as raw bytes.
@@ -91,31 +101,37 @@ def load_checkpoint(path, model):
     return text["state"], best_weights or None
 
 
-def read_state(path):
-    """Returns a checkpoint's `state`; no model is needed."""
+def read_state(path: Path) -> dict[str, Any]:
+    """Returns the `state` of a checkpoint, without a model.
+
+    Raises:
+        ValueError: If the file is not a checkpoint.
+    """
     with open_checkpoint(path) as (text, _):
         return text["state"]
 
 
 @contextlib.contextmanager
-def open_checkpoint(path):
+def open_checkpoint(path: Path) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Context manager: the checkpoint's JSON content and its arrays."""
     try:
         if not zipfile.is_zipfile(path):
-            raise zipfile.BadZipFile("not an .npz file, or cut short")
+            raise zipfile.BadZipFile("not an .npz file, or truncated")
         with np.load(path, allow_pickle=False) as arrays:
             yield json.loads(arrays["text"].item()), arrays
     except (zipfile.BadZipFile, KeyError) as error:
         raise ValueError(
-            f"{path} is not a checkpoint of dlunits, or is damaged: delete it "
-            f"or use another run directory ({error})"
+            f"{path} is not a checkpoint of dlunits or is damaged ({error}): "
+            "delete it, or use another run directory"
         ) from error
 
 
-def variables_of(model):
+def variables_of(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """Variables of a model and of its optimizer, which is built if needed."""
     if not model.built or getattr(model, "optimizer", None) is None:
         raise ValueError(
             "A model must be built and compiled before its checkpoint is "
-            "written or read: give it a `keras.Input` and call "
+            "saved or loaded: define a `keras.Input` and call "
             f"`model.compile()`. Received: {model.name} with "
             f"built={model.built}, compiled={model.compiled}"
         )
@@ -124,11 +140,11 @@ def variables_of(model):
     return {"model": model.variables, "optimizer": model.optimizer.variables}
 
 
-def signature(model):
-    """One line a variable: what must agree for values to be put back.
+def signature(model: keras.Model) -> list[str]:
+    """Names, shapes and dtypes of all variables, compared before loading.
 
-    An optimizer's names hold layer names that Keras numbers as it goes, so of
-    those only the shapes count.
+    Variables of an optimizer are compared without their names, which contain
+    layer names that Keras numbers anew in each process.
     """
     groups = variables_of(model)
     optimizer = type(model.optimizer).__name__
@@ -141,13 +157,14 @@ def signature(model):
     ]
 
 
-def check_signature(path, saved, expected):
+def check_signature(path: Path, saved: list[str], expected: list[str]) -> None:
+    """Raises a `ValueError` if a checkpoint is of another model."""
     if saved == expected:
         return
     pairs = zip(saved, expected, strict=False)
-    differing = [f"{s!r} for {e!r}" for s, e in pairs if s != e]
-    differing.append(f"{len(saved)} variables for {len(expected)}")
+    differing = [f"{s!r} instead of {e!r}" for s, e in pairs if s != e]
+    differing.append(f"{len(saved)} variables instead of {len(expected)}")
     raise ValueError(
-        f"{path} holds another model: {differing[0]}. Use another run "
-        "directory, or delete this one to start anew."
+        f"{path} is the checkpoint of another model: {differing[0]}. Use "
+        "another run directory, or delete this one to start a new run."
     )

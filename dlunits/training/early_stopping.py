@@ -1,20 +1,24 @@
-"""Early stopping that a resumed run continues."""
+"""Early stopping whose state can be saved and resumed."""
+
+from typing import Any
 
 import keras
 
+from dlunits.typing import Array
+
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
-    """Stops when the monitored metric no longer improves; can be resumed.
+    """`keras.callbacks.EarlyStopping` that continues in a resumed run.
 
-    `keras.callbacks.EarlyStopping` starts counting anew in every `fit`. This
-    one hands out where it stands (`state`, `best_weights`) and continues from
-    there (`resume`).
+    It stops training when the monitored metric has not improved for
+    `patience` epochs. The callback of Keras resets its counter in every `fit`;
+    this one exposes its state (`state`, `best_weights`) and restores it with
+    `resume`.
 
     Reference: Prechelt, 1998, "Early Stopping - But When?",
     https://doi.org/10.1007/3-540-49430-8_3
 
-    Args:
-        As `keras.callbacks.EarlyStopping`.
+    Args: Those of `keras.callbacks.EarlyStopping`.
 
     Example:
 
@@ -25,21 +29,29 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     2
     """
 
-    resumed = None
+    resumed: tuple[dict[str, Any], list[Array] | None] | None = None
 
     @property
-    def state(self):
-        """Dict that JSON can hold."""
+    def state(self) -> dict[str, Any]:
+        """JSON-serializable dict: best value and epoch, epochs waited."""
         return {
             "best": self.best,
             "best_epoch": getattr(self, "best_epoch", None),
             "wait": self.wait,
         }
 
-    def resume(self, state, best_weights):
+    def resume(
+        self, state: dict[str, Any], best_weights: list[Array] | None
+    ) -> None:
+        """Sets the state from which the next `fit` continues.
+
+        Args:
+            state: Value of `state` in the interrupted run.
+            best_weights: Value of `best_weights` in the interrupted run.
+        """
         self.resumed = (state, best_weights)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         if self.resumed is not None:
             state, self.best_weights = self.resumed

@@ -1,22 +1,24 @@
-"""A loss that is no longer a number ends the run."""
+"""Stops training when a loss or weight is NaN or infinite."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 
 
 class FiniteLoss(keras.callbacks.Callback):
-    """Stops with an error as soon as a loss is NaN or infinite.
+    """Raises an error if a loss or weight is NaN or infinite.
 
-    `keras.callbacks.TerminateOnNaN` makes Keras wait for the device after
-    every step, and then ends as if all were well. This callback reads the
-    losses beside the training thread, and at the end of an epoch looks at the
-    weights too, so that no checkpoint made after it holds a NaN.
+    It checks the losses after every step and the weights after every epoch.
+    Place it before a callback that saves checkpoints, so that none with NaN is
+    saved. `keras.callbacks.TerminateOnNaN` waits for the device after every
+    step, and ends `fit` without an error; this callback reads the losses
+    asynchronously.
 
     Raises:
-        ValueError: On the first loss or weight that is not finite, with the
-            epoch, the step and what to try.
+        ValueError: On the first value that is not finite, with its epoch and
+            step.
 
     Example:
 
@@ -25,39 +27,46 @@ class FiniteLoss(keras.callbacks.Callback):
     >>> callback.on_train_batch_end(9, {"loss": float("nan")})
     Traceback (most recent call last):
     ...
-    ValueError: loss is nan at step 10 of epoch 3: try a smaller learning \
-rate, or look for NaN in the data, or for units outside [0, 1] that KLSparsity \
-penalises.
+    ValueError: loss is nan at step 10 of epoch 3: reduce the learning rate, \
+and check for NaN in the data and for KLSparsity on units outside [0, 1].
     """
 
-    # Tells Keras that the batch hook may run beside the next step.
+    # Keras may run the batch hook in parallel with the next step.
     async_safe = True
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         self.epoch = epoch + 1
 
-    def on_train_batch_end(self, batch, logs=None):
-        check_losses(logs, f"step {batch + 1} of epoch {self.epoch}")
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        check_losses(logs or {}, f"step {batch + 1} of epoch {self.epoch}")
 
-    def on_epoch_end(self, epoch, logs=None):
-        moment = f"the end of epoch {self.epoch}"
-        check_losses(logs, moment)
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        time = f"the end of epoch {self.epoch}"
+        check_losses(logs or {}, time)
         for weight in self.model.weights:
             values = keras.ops.convert_to_numpy(weight)
             largest = np.max(np.abs(values), initial=0)
-            check_finite(f"Weight {weight.path}", float(largest), moment)
+            check_finite(f"Weight {weight.path}", float(largest), time)
 
 
-def check_losses(logs, moment):
+def check_losses(logs: dict[str, Any], time: str) -> None:
+    """Checks the values whose names end in "loss"."""
     for name, value in logs.items():
         if name.endswith("loss"):
-            check_finite(name, value, moment)
+            check_finite(name, value, time)
 
 
-def check_finite(name, value, moment):
+def check_finite(name: str, value: float, time: str) -> None:
+    """Raises a `ValueError` if a value is NaN or infinite."""
     if not math.isfinite(value):
         raise ValueError(
-            f"{name} is {value} at {moment}: try a smaller learning rate, or "
-            "look for NaN in the data, or for units outside [0, 1] that "
-            "KLSparsity penalises."
+            f"{name} is {value} at {time}: reduce the learning rate, and "
+            "check for NaN in the data and for KLSparsity on units outside "
+            "[0, 1]."
         )

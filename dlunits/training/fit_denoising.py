@@ -1,6 +1,7 @@
 """Training on pairs of a corrupted input and its clean target."""
 
 import functools
+from typing import Any
 
 import keras
 
@@ -8,26 +9,51 @@ from dlunits.data.images.corruption import (
     denoising_batches,
     denoising_evaluation_batches,
 )
+from dlunits.training.run_directory import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
 
 
 def fit_denoising(
-    model,
-    loss,
-    data,
-    run_directory,
+    model: keras.Model,
+    loss: Any,
+    data: Any,
+    run_directory: RunDirectory,
     *,
-    epochs,
-    steps_per_epoch,
-    batch_size,
-    learning_rate,
-    patience,
-    **noisy,
-):
-    """Trains a model on (noisy, clean) pairs, and returns its history.
+    epochs: int,
+    steps_per_epoch: int,
+    batch_size: int,
+    learning_rate: float,
+    patience: int | None,
+    **corruption: Any,
+) -> dict[str, list[float]]:
+    """Trains a model to reconstruct clean images from corrupted ones.
 
-    `noisy` is what `dlunits.data.images.denoising_batches` takes of
-    the noise: `corrupt`, `prepare` and `seed`.
+    The optimizer is Adam with one epoch of linear warm-up and cosine decay.
+    Every training step corrupts its images anew; validation images have the
+    same corruption in every epoch.
+
+    Args:
+        model: Built Keras model from corrupted to clean images.
+        loss: Loss of the reconstruction, as in `keras.Model.compile`.
+        data: `dlunits.data.images.ImageDataset`; its parts `train` and
+            `validation` are tuples that start with the images.
+        run_directory: `dlunits.training.RunDirectory` of the run.
+        epochs: Integer, epochs of the run.
+        steps_per_epoch: Integer, mini-batches per epoch.
+        batch_size: Integer, images per mini-batch.
+        learning_rate: Number, largest learning rate.
+        patience: Integer, epochs without a better validation loss before the
+            run stops; the model then has the weights of its best epoch. `None`
+            trains all epochs.
+        **corruption: `corrupt`, `prepare` and `seed` of
+            `dlunits.data.images.denoising_batches`.
+
+    Returns:
+        Dict of metric name to the list of its values, one per epoch.
+
+    Raises:
+        ValueError: If a loss is not finite, or the run directory holds the
+            checkpoint of another run.
     """
     schedule = warmup_cosine(
         learning_rate,
@@ -41,12 +67,12 @@ def fit_denoising(
             denoising_batches,
             data.train[0],
             batch_size=batch_size,
-            **noisy,
+            **corruption,
         ),
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         validation_batches=denoising_evaluation_batches(
-            data.validation[0], **noisy
+            data.validation[0], **corruption
         ),
         patience=patience,
     )

@@ -1,21 +1,29 @@
-"""Clipping by the global norm, with the norm before clipping in the logs."""
+"""Gradient clipping by global norm that reports the norm before clipping."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Tensor
 
-class GradientNormMixin:
-    """Has an optimizer remember the norm of the gradient before clipping.
 
-    To be inherited before a Keras optimizer, as `ClippedAdam` does.
+class GradientNormMixin(keras.optimizers.Optimizer):
+    """Optimizer mixin that records global gradient norms before clipping.
+
+    Inherit from it before a Keras optimizer, as `ClippedAdam` does.
     """
 
-    def build(self, variables):
+    def build(self, variables: list[keras.Variable]) -> None:
         super().build(variables)
-        # Since they were last forgotten: sum, largest, clipped, updates.
+        # Since the last reset: sum, maximum, number clipped, updates.
         self.norms = self.add_variable((4,), "zeros", name="gradient_norms")
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(
+        self,
+        grads: list[Tensor],
+        trainable_variables: list[keras.Variable] | None = None,
+    ) -> None:
         grads = list(grads)
         if trainable_variables is not None and not self.built:
             trainable_variables = list(trainable_variables)
@@ -41,17 +49,18 @@ class GradientNormMixin:
         )
         super().apply(grads, trainable_variables)
 
-    def reset_gradient_norms(self):
-        """Begins anew."""
+    def reset_gradient_norms(self) -> None:
+        """Sets the recorded sums to 0."""
         self.norms.assign(ops.zeros(4))
 
-    def gradient_norm_summary(self):
-        """What there was since it last began anew.
+    def gradient_norm_summary(self) -> dict[str, float]:
+        """Summarizes the norms before clipping since the last reset.
 
         Returns:
             Dict of floats: `gradient_norm`, the mean over the updates,
-            `max_gradient_norm`, and `clipped`, the share of the updates
-            whose norm was above `global_clipnorm`. All are 0 without updates.
+            `max_gradient_norm`, and `clipped_fraction`, the fraction of
+            updates whose norm was above `global_clipnorm`. All are 0 without
+            updates.
         """
         norms = ops.convert_to_numpy(self.norms).tolist()
         total, largest, clipped, updates = norms
@@ -64,29 +73,27 @@ class GradientNormMixin:
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ClippedAdam(GradientNormMixin, keras.optimizers.Adam):
-    """Adam that clips the global norm and remembers what it was before.
+    """Adam with clipping by global norm that records the norm.
 
-    Keras' `global_clipnorm` bounds the norm of all gradients together, so that
-    their direction stays; it does not say how large they were. This does:
+    Use it with the callback `GradientNorm` to choose `global_clipnorm`, or to
+    see gradients vanish or explode. For the gradients g of all variables:
 
-        norm = sqrt(sum of the squares of all gradients)
+        norm = sqrt(sum of the squares of all elements of g)
         g    = g * min(1, global_clipnorm / norm)
 
-    and the callback `GradientNorm` puts it into the logs, and so into a run's
-    `history.csv`. Without the callback it trains as `keras.optimizers.Adam`
-    does. Another optimizer remembers, too, that inherits `GradientNormMixin`
-    first.
+    Without the callback it trains exactly as `keras.optimizers.Adam`. For
+    another optimizer, inherit from `GradientNormMixin` and the optimizer.
 
     Reference: Pascanu et al., 2013, "On the difficulty of training recurrent
     neural networks", https://arxiv.org/abs/1211.5063, algorithm 1.
 
     Args:
         learning_rate: Number or schedule.
-        global_clipnorm: Positive number, the largest norm, or `None` to
-            remember and clip nothing.
-        Others: Those of `keras.optimizers.Adam`, keywords.
+        **kwargs: Keyword arguments of `keras.optimizers.Adam`. Its
+            `global_clipnorm` is the largest norm after clipping; `None`
+            records norms without clipping.
 
-    Example, where the gradient is 3 and 4, and its norm 5:
+    Example, a gradient (3, 4) of norm 5:
 
     >>> weight = keras.Variable([0.0, 0.0])
     >>> optimizer = ClippedAdam(0.1, global_clipnorm=1.0)
@@ -95,22 +102,24 @@ class ClippedAdam(GradientNormMixin, keras.optimizers.Adam):
     {'gradient_norm': 5.0, 'max_gradient_norm': 5.0, 'clipped_fraction': 1.0}
     """
 
-    def __init__(self, learning_rate=0.001, **kwargs):
+    def __init__(self, learning_rate: Any = 0.001, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
 
 
 class GradientNorm(keras.callbacks.Callback):
-    """Puts the gradient's norm before clipping into the logs of an epoch.
+    """Callback that adds gradient norms before clipping to the epoch logs.
 
-    What is logged are the epoch's `gradient_norm`, `max_gradient_norm` and
-    `clipped`, see `GradientNormMixin.gradient_norm_summary`. The norms are
-    summed up inside the training step and read once an epoch, so it costs no
-    time. In the list of callbacks it stands before those that write logs.
+    The logs get `gradient_norm`, `max_gradient_norm` and `clipped_fraction`
+    of the epoch, see `GradientNormMixin.gradient_norm_summary`, and with them
+    `history.csv` of a `RunDirectory`. The norms are computed inside the
+    training step and read once per epoch. Place the callback before those that
+    write logs.
 
     Raises:
-        ValueError: If the optimizer does not remember norms.
+        ValueError: If the optimizer does not record gradient norms.
 
-    Example, of an error of 1 whose gradients are 2 for kernel and bias:
+    Example. Weights 0, inputs and targets 1 and the squared error give the
+    gradient -2 for kernel and bias:
 
     >>> import numpy as np
     >>> model = keras.Sequential([keras.layers.Dense(1)])
@@ -122,23 +131,27 @@ class GradientNorm(keras.callbacks.Callback):
     8.0
     """
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         optimizer = self.model.optimizer
-        # In mixed precision Keras wraps another around it.
+        # In mixed precision Keras wraps it in a `LossScaleOptimizer`.
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if not isinstance(optimizer, GradientNormMixin):
             raise ValueError(
-                "The optimizer must remember the norm of its gradients: take "
-                "`dlunits.training.ClippedAdam`. Received: "
+                "`GradientNorm` needs an optimizer that records gradient "
+                "norms, such as `dlunits.training.ClippedAdam`. Received: "
                 f"{type(optimizer).__name__}"
             )
         self.optimizer = optimizer
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         if self.optimizer.built:
             self.optimizer.reset_gradient_norms()
 
-    def on_epoch_end(self, epoch, logs=None):
-        # Asked for its model, a callback brings the weights up to date on JAX.
-        if self.model is not None:
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        # Reading `self.model` synchronizes the variables on JAX.
+        if self.model is not None and logs is not None:
             logs.update(self.optimizer.gradient_norm_summary())

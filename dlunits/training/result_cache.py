@@ -1,31 +1,41 @@
-"""Figures of a trained model, kept so that they are not measured twice."""
+"""Cache of evaluation results of a trained model."""
 
 import hashlib
 import json
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
+import keras
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
+from dlunits.typing import Path
 
 
-def cached_result(path, run, model, measure):
-    """Reads what was measured of a model, or measures and writes it.
+def cached_result(
+    path: Path,
+    run: dict[str, Any],
+    model: keras.Model,
+    compute: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:
+    """Returns a cached result of a model, or computes and caches it.
 
-    The file is read only if it was written for the same `run` and the very
-    same weights; else, and where it is damaged, everything is measured anew
-    and the file replaced, whole or not at all. So a run of many models that
-    was stopped goes on where it was.
+    Use it for slow evaluations in a run that may be interrupted. The cache is
+    valid for the same `run` and identical weights. If it is missing, of
+    another run or model, or damaged, `compute` is called and the file is
+    replaced atomically.
 
     Args:
-        path: JSON file in a folder that exists.
-        run: Dict that JSON can hold, of what the figures depend on beside the
-            weights, such as the data.
+        path: JSON file in an existing folder.
+        run: JSON-serializable dict of everything the result depends on
+            besides the weights, such as the data set.
         model: Keras model.
-        measure: Function without arguments that returns a dict for JSON.
+        compute: Function without arguments that returns a JSON-serializable
+            dict.
 
     Returns:
-        The dict that `measure` returned, now or before.
+        The dict that `compute` returned, in this call or an earlier one.
 
     Raises:
         OSError: If the file cannot be written.
@@ -35,10 +45,10 @@ def cached_result(path, run, model, measure):
     >>> import keras, tempfile
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "measures.json")
+    ...     path = pathlib.Path(folder, "result.json")
     ...     first = cached_result(path, {}, model, lambda: {"error": 0.5})
-    ...     again = cached_result(path, {}, model, lambda: {"error": 0.7})
-    >>> again
+    ...     second = cached_result(path, {}, model, lambda: {"error": 0.7})
+    >>> second
     {'error': 0.5}
     """
     path = pathlib.Path(path)
@@ -47,18 +57,18 @@ def cached_result(path, run, model, measure):
         try:
             saved = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
-            saved = {}  # damaged, so of no use
-        if isinstance(saved, dict) and saved.get("measured") == key:
-            return saved["figures"]
-    text = json.dumps({"measured": key, "figures": measure()}, indent=1)
+            saved = {}  # damaged
+        if isinstance(saved, dict) and saved.get("fingerprint") == key:
+            return saved["result"]
+    text = json.dumps({"fingerprint": key, "result": compute()}, indent=1)
     with atomic_write(path) as file:
         file.write(text.encode())
-    return json.loads(text)["figures"]
+    return json.loads(text)["result"]
 
 
-def fingerprint(run, model):
-    """Hexadecimal digits that change with the run or any weight."""
+def fingerprint(run: dict[str, Any], model: keras.Model) -> str:
+    """Hash of `run` and all weights, 16 hexadecimal digits."""
     digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode())
     for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight))
+        digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The folder of a run: whatever stops it, the same command goes on."""
+"""Folder of a training run that can be interrupted and resumed."""
 
 import csv
 import io
@@ -6,6 +6,8 @@ import json
 import pathlib
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
@@ -18,34 +20,36 @@ from dlunits.training.checkpoint import (
 from dlunits.training.early_stopping import EarlyStopping
 from dlunits.training.finite_loss import FiniteLoss
 from dlunits.training.tensorboard import SummaryWriter
+from dlunits.typing import Array, Path
 
 
 class RunDirectory:
-    """Keeps a run's checkpoint, `history.csv` and TensorBoard `logs/`.
+    """Folder with the checkpoint, `history.csv` and logs of a training run.
 
-    A run that is stopped at any moment, by `kill -9` too, and started again
-    with the same arguments goes on after its last finished epoch and ends
-    with the weights and the history of a run never stopped, to the last bit.
-    For that, a mini-batch must depend on nothing but the seed and the step.
+    A run that was interrupted at any time, also by `kill -9`, and is started
+    again with the same arguments resumes after its last finished epoch. It
+    ends with the weights and the history of an uninterrupted run, bit for bit.
+    For that, a mini-batch must be a function of the seed and the step.
 
-    What makes a run is fixed when it starts: `run`, the backend, and the
-    arguments of `fit`, the number of epochs included, because a
-    learning-rate schedule depends on it. Started with anything else, it is
-    refused; the other run gets its own folder.
+    A run is identified by `run`, the backend and the arguments of `fit`,
+    including the number of epochs, on which a learning-rate schedule depends.
+    A folder that holds the checkpoint of another run is rejected.
 
     Args:
-        path: The folder; it is made if it is not there.
-        run: Dict that JSON can hold, of what the result depends on: data set,
-            variant, batch size, learning rate, seed.
+        path: Folder; created if it does not exist.
+        run: JSON-serializable dict of everything the result depends on: data
+            set, variant, batch size, learning rate, seed.
 
     Attributes:
         path: `pathlib.Path` of the folder.
-        checkpoint, history, logs: `pathlib.Path` of what lies in it.
-        seconds: Float, training time so far, that of killed runs included as
-            far as it led to a checkpoint.
+        checkpoint: `pathlib.Path` of `checkpoint.npz`.
+        history: `pathlib.Path` of `history.csv`, one row per epoch.
+        logs: `pathlib.Path` of the TensorBoard logs.
+        seconds: Float, training time so far, including that of interrupted
+            runs up to their last checkpoint.
 
     Raises:
-        OSError: If the folder cannot be made or written to.
+        OSError: If the folder cannot be created or is not writable.
         ValueError: If it holds the checkpoint of another run.
 
     Example:
@@ -69,7 +73,7 @@ class RunDirectory:
     <BLANKLINE>
     """
 
-    def __init__(self, path, run):
+    def __init__(self, path: Path, run: dict[str, Any]) -> None:
         self.path = pathlib.Path(path).expanduser()
         self.checkpoint = self.path / "checkpoint.npz"
         self.history = self.path / "history.csv"
@@ -84,47 +88,48 @@ class RunDirectory:
 
     def fit(
         self,
-        model,
-        training_batches,
+        model: keras.Model,
+        training_batches: Callable[..., Any],
         *,
-        epochs,
-        steps_per_epoch,
-        validation_batches=None,
-        patience=None,
-        monitor="val_loss",
-        callbacks=(),
-        verbose="auto",
-    ):
-        """Trains `model` to the end, from the checkpoint if there is one.
+        epochs: int,
+        steps_per_epoch: int,
+        validation_batches: Any = None,
+        patience: int | None = None,
+        monitor: str = "val_loss",
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        verbose: Any = "auto",
+    ) -> dict[str, list[float]]:
+        """Trains `model`, from the checkpoint if there is one.
 
         Args:
             model: Keras model, built and compiled.
-            training_batches: Function of `first_step` and `last_step`, by
-                name, that returns a `tf.data.Dataset` of the mini-batches from
-                the first step to before the last; step 0 is the run's first.
+            training_batches: Function with the keyword arguments `first_step`
+                and `last_step` that returns a `tf.data.Dataset` of the
+                mini-batches of the steps in [first_step, last_step), counted
+                from the start of the run.
             epochs: Integer, epochs of the whole run.
-            steps_per_epoch: Integer, mini-batches an epoch.
+            steps_per_epoch: Integer, mini-batches per epoch.
             validation_batches: `tf.data.Dataset`, or `None`.
             patience: Integer, epochs without improvement before the run stops;
                 the model then has the weights of its best epoch. `None` trains
                 all epochs and keeps the last weights.
-            monitor: Metric that `patience` watches.
-            callbacks: Further Keras callbacks. They start anew in a resumed
-                run, so one that changes the weights or the learning rate must
-                depend on the epoch alone.
+            monitor: Metric that early stopping monitors.
+            callbacks: Further Keras callbacks. They are created anew in a
+                resumed run; one that changes weights or the learning rate
+                must depend on the epoch alone.
             verbose: As in `keras.Model.fit`.
 
         Returns:
-            Dict of metric name to the list of its values, one an epoch.
+            Dict of metric name to the list of its values, one per epoch.
 
         Raises:
-            ValueError: If a loss stops being finite, or the checkpoint is of
-                another run or model. The checkpoint stays as it was.
-            OSError: If a file cannot be written, on a full disk for example.
+            ValueError: If a loss is not finite, or the checkpoint is of
+                another run or model. The checkpoint is then unchanged.
+            OSError: If a file cannot be written, for example on a full disk.
         """
         if patience is not None and validation_batches is None:
             raise ValueError(
-                "`patience` needs `validation_batches` to judge an epoch by. "
+                "`patience` needs `validation_batches` to evaluate epochs on. "
                 f"Received: {patience=}, {validation_batches=}"
             )
         run = {
@@ -134,7 +139,8 @@ class RunDirectory:
             "patience": patience,
             "monitor": monitor,
         }
-        rows, finished = [], False
+        rows: list[dict[str, Any]] = []
+        finished = False
         stopping = []
         if patience is not None:
             stopping.append(
@@ -160,7 +166,7 @@ class RunDirectory:
                 initial_epoch=len(rows),
                 epochs=epochs,
                 steps_per_epoch=steps_per_epoch,
-                shuffle=False,  # or Keras warns; the batches say the order
+                shuffle=False,  # avoids a warning: a dataset is not shuffled
                 validation_data=validation_batches,
                 callbacks=[
                     FiniteLoss(),
@@ -175,23 +181,39 @@ class RunDirectory:
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
-    """Puts a finished epoch on the disk: checkpoint, history, curves."""
+    """Callback that saves checkpoint, history and summaries of each epoch.
 
-    def __init__(self, run_directory, run, rows, stopping=None):
+    Args:
+        run_directory: `RunDirectory` to write to.
+        run: JSON-serializable dict that identifies the run.
+        rows: List of the history so far, one dict per epoch; extended in
+            place.
+        stopping: `EarlyStopping` whose state is saved, or `None`.
+    """
+
+    def __init__(
+        self,
+        run_directory: RunDirectory,
+        run: dict[str, Any],
+        rows: list[dict[str, Any]],
+        stopping: EarlyStopping | None = None,
+    ) -> None:
         super().__init__()
         self.run_directory = run_directory
         self.run = run
         self.rows = rows
         self.stopping = stopping
-        self.curves = SummaryWriter(run_directory.logs)
+        self.summaries = SummaryWriter(run_directory.logs)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.clock = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         run_directory, stopping = self.run_directory, self.stopping
         metrics = {
-            **{name: float(value) for name, value in logs.items()},
+            **{name: float(value) for name, value in (logs or {}).items()},
             "learning_rate": float(self.model.optimizer.learning_rate),
         }
         self.rows.append({"epoch": epoch + 1, **metrics})
@@ -199,7 +221,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
         run_directory.seconds += clock - self.clock
         self.clock = clock
         last = epoch + 1 == self.params["epochs"]
-        self.curves.write(epoch + 1, metrics)
+        self.summaries.write(epoch + 1, metrics)
         save_checkpoint(
             run_directory.checkpoint,
             self.model,
@@ -215,15 +237,17 @@ class SaveCheckpoint(keras.callbacks.Callback):
         write_history(run_directory.history, self.rows)
 
 
-def restore_final_weights(model, best_weights):
-    """What Keras does after the last epoch."""
+def restore_final_weights(
+    model: keras.Model, best_weights: list[Array] | None
+) -> None:
+    """Sets the weights that `fit` ends with, after loading a checkpoint."""
     model.optimizer.finalize_variable_values(model.trainable_weights)
     if best_weights is not None:
         model.set_weights(best_weights)
 
 
-def write_history(path, rows):
-    """One line an epoch; a float is written so that it reads back equal."""
+def write_history(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
+    """Writes one CSV row per epoch; floats are read back without loss."""
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         table = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
@@ -232,11 +256,14 @@ def write_history(path, rows):
         text.detach()
 
 
-def check_writable(path):
-    """Makes the folder if it is not there, and writes to it to be sure.
+def check_writable(path: Path) -> None:
+    """Creates a folder if needed, and checks that it is writable.
+
+    Args:
+        path: Folder; `~` is expanded.
 
     Raises:
-        OSError: If either cannot be done.
+        OSError: If the folder cannot be created or is not writable.
     """
     path = pathlib.Path(path).expanduser()
     try:
@@ -246,16 +273,24 @@ def check_writable(path):
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{error.strerror}: this folder cannot be written to, choose "
-            "another",
+            f"{error.strerror}: the folder is not writable, choose another",
             str(path),
         ) from error
 
 
-def format_path(template, values):
-    """Puts values where a path has their names in braces.
+def format_path(template: str, values: dict[str, Any]) -> str:
+    """Replaces names in braces by their values; unknown names are kept.
 
-    >>> format_path("runs/{kind}_{seed}_{x}", {"kind": "PCA", "seed": 0})
+    Args:
+        template: Path with names in braces.
+        values: Dict of name to value.
+
+    Returns:
+        The path as a string.
+
+    Example:
+
+    >>> format_path("runs/{name}_{seed}_{x}", {"name": "PCA", "seed": 0})
     'runs/PCA_0_{x}'
     """
     for name, value in values.items():
@@ -263,8 +298,10 @@ def format_path(template, values):
     return template
 
 
-def check_same_run(path, saved, run):
-    """Compares what both name, the way JSON gives it back."""
+def check_same_run(
+    path: pathlib.Path, saved: dict[str, Any], run: dict[str, Any]
+) -> None:
+    """Raises a `ValueError` if a checkpoint is of another run."""
     run = json.loads(json.dumps(run))
     differing = [
         f"{name} was {saved.get(name)!r} and is now {run[name]!r}"
@@ -275,5 +312,5 @@ def check_same_run(path, saved, run):
         raise ValueError(
             f"{path} holds the checkpoint of another run: "
             f"{', '.join(differing)}. Use another run directory, or "
-            "delete this one to start anew."
+            "delete this one to start a new run."
         )

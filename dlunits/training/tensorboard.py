@@ -1,20 +1,23 @@
 """Scalar summaries for TensorBoard. Loads TensorFlow on the first write."""
 
 import pathlib
+from typing import Any
+
+from dlunits.typing import Path
 
 
 class SummaryWriter:
-    """Writes one point a metric and epoch where TensorBoard finds it.
+    """Writes epoch metrics as TensorBoard summaries, without `tensorboard`.
 
-    `keras.callbacks.TensorBoard` needs the `tensorboard` package even to
-    write, and keeps up to ten events in memory, which a killed run loses.
-    Here every epoch is on the disk before the next one starts, and
-    `tensorboard` is needed only to look: `tensorboard --logdir FOLDER`.
+    `keras.callbacks.TensorBoard` needs the `tensorboard` package to write, and
+    buffers up to ten events, which a killed run loses. This writer flushes
+    every epoch; `tensorboard` is needed only to display the curves:
+    `tensorboard --logdir FOLDER`.
 
     Args:
-        folder: Where the event files go: training metrics under `train/`,
-            those whose names start with `val_` under `validation/`, with the
-            names Keras' callback gives them (`epoch_loss`, ...).
+        folder: Folder of the event files: training metrics in `train/`,
+            metrics whose names start with `val_` in `validation/`, under the
+            names that Keras' callback uses (`epoch_loss`, ...).
 
     Example:
 
@@ -25,12 +28,17 @@ class SummaryWriter:
     ['train', 'validation']
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.folder = pathlib.Path(folder)
-        self.writers = {}
+        self.writers: dict[str, Any] = {}
 
-    def write(self, epoch, metrics):
-        """Adds a point to each curve; `epoch` is the abscissa."""
+    def write(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Adds one point to the curve of each metric.
+
+        Args:
+            epoch: Integer, step of the summary.
+            metrics: Dict of metric name to value.
+        """
         import tensorflow as tf
 
         for name, value in metrics.items():
@@ -50,8 +58,8 @@ class SummaryWriter:
             writer.flush()
 
 
-def scalar_metadata():
-    """Tells TensorBoard's scalars page that a point is for it."""
+def scalar_metadata() -> Any:
+    """Metadata by which TensorBoard's scalars plugin recognizes a summary."""
     import tensorflow as tf
 
     return tf.compat.v1.SummaryMetadata(

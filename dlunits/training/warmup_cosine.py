@@ -1,18 +1,23 @@
-"""The learning-rate schedule of the apps."""
+"""Learning-rate schedule with linear warm-up and cosine decay."""
 
 import keras
 
 
-def warmup_cosine(learning_rate, *, steps, warmup_steps):
-    """Rises to `learning_rate` on a line, then falls to 0 along a cosine.
+def warmup_cosine(
+    learning_rate: float, *, steps: int, warmup_steps: int
+) -> keras.optimizers.schedules.CosineDecay:
+    """Builds a schedule of linear warm-up and cosine decay to 0.
 
-    It is Keras' `CosineDecay`, laid out so that the rate reaches 0 at the end
-    of the run. The warm-up takes a quarter of the run at the most.
+    For step t of T = `steps` and W = min(`warmup_steps`, T / 4):
+
+        rate(t) = learning_rate * t / W                                 t < W
+        rate(t) = learning_rate * (1 + cos(pi (t - W) / (T - W))) / 2   t >= W
 
     Args:
-        learning_rate: Largest step size.
+        learning_rate: Number, largest learning rate.
         steps: Integer, optimizer steps of the whole run.
-        warmup_steps: Integer, steps of the rise.
+        warmup_steps: Integer, steps of the warm-up; at most a quarter of
+            `steps` is used.
 
     Returns:
         `keras.optimizers.schedules.CosineDecay`.

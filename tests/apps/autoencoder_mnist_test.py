@@ -347,7 +347,7 @@ REFUSED = {
     ),
     "a loss that is not a number": (
         {"learning_rate": 1e38, "latent_dim": 2},
-        r"is (nan|inf) at .*: try a smaller learning rate",
+        r"is (nan|inf) at .*: reduce the learning rate",
     ),
     "a file for a workdir": ({"workdir": "file/run"}, r"choose another.*file"),
     "a file for an export_dir": (

@@ -291,7 +291,7 @@ BAD = {
     ),
     "a file for a workdir": (
         [*QUICK, "--workdir=file/run"],
-        OWN + r".*cannot be written to, choose another: 'file/run'",
+        OWN + r".*is not writable, choose another: 'file/run'",
     ),
     "a file for an export_dir": (
         [*QUICK, "--export_dir=file"],
@@ -304,11 +304,12 @@ BAD = {
     ),
     "corrupt checkpoint": (
         [*QUICK, "--workdir=half"],
-        OWN + r"half/checkpoint\.npz is not a checkpoint .*damaged: delete it",
+        OWN
+        + r"half/checkpoint\.npz is not a checkpoint .*damaged .*: delete it",
     ),
     "loss that is not a number": (
         [*QUICK, "--learning_rate=1e38"],
-        OWN + r".* is (nan|inf) at .*: try a smaller learning rate",
+        OWN + r".* is (nan|inf) at .*: reduce the learning rate",
     ),
     "batch larger than the data": (
         [*QUICK, "--batch_size=5000"],

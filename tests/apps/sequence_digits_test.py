@@ -248,7 +248,7 @@ BAD = {
     ),
     "loss that is not a number": (
         {"learning_rate": 1e38, "augment": False, "cell": "rnn"},
-        "try a smaller learning rate",
+        "reduce the learning rate",
     ),
 }
 

@@ -163,23 +163,34 @@ def test_refuses_a_checkpoint_of_another_run_and_says_what_differs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("weight", "message"),
+    ("hook", "weight", "message"),
     [
         (
+            "on_epoch_begin",
             -1,
-            r"loss is nan at step \d+ of epoch 2: try a smaller learning rate",
+            r"loss is nan at step \d+ of epoch 2: reduce the learning rate",
         ),
-        # ReLU makes 0 of NaN here: the loss stays finite, the weight does not.
+        # After training and validation steps: no loss shows it.
         (
+            "on_test_end",
             0,
-            r"kernel is nan at the end of epoch 2: try a smaller learning rate",
+            r"kernel is nan at the end of epoch 2: reduce the learning rate",
         ),
     ],
 )
-def test_nan_ends_the_run_and_leaves_the_checkpoint(tmp_path, weight, message):
+def test_nan_ends_the_run_and_keeps_the_checkpoint(
+    tmp_path, hook, weight, message
+):
     class Diverge(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:
+            self.epoch = epoch
+            self.diverge("on_epoch_begin")
+
+        def on_test_end(self, logs=None):
+            self.diverge("on_test_end")
+
+        def diverge(self, place):
+            if self.epoch == 1 and place == hook:
                 variable = self.model.trainable_variables[weight]
                 variable.assign(np.full(variable.shape, np.nan))
 
@@ -217,7 +228,7 @@ def test_a_file_or_a_folder_without_write_access_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError, match=r"choose another.*file"):
         RunDirectory(tmp_path / "file", {})
-    with pytest.raises(OSError, match=r"cannot be written to.*/proc"):
+    with pytest.raises(OSError, match=r"is not writable.*/proc"):
         RunDirectory("/proc/self/run", {})
 
 

@@ -9,11 +9,11 @@ from keras import layers
 
 from dlunits.layers import TiedDense
 from dlunits.models.autoencoders.autoencoder import Autoencoder
-from dlunits.typing import Shape, Tensor
+from dlunits.typing import Tensor
 
 
 def dense_autoencoder(
-    input_shape: Shape,
+    input_shape: tuple[int, ...],
     latent_dim: int,
     units: Sequence[int] = (),
     *,

@@ -192,7 +192,9 @@ class GANTraining(keras.Model):
             )
             outputs = on_real, discriminate(fake)
             value = losses.discriminator_loss(
-                self.adversarial_loss, *outputs, self.label_smoothing
+                self.adversarial_loss,
+                *outputs,
+                label_smoothing=self.label_smoothing,
             )
             return value + self.penalty * penalty, (value, *outputs, penalty)
 
@@ -287,16 +289,19 @@ class GANTraining(keras.Model):
         real, labels = self.unpack(data)
         z = self.sample_z(ops.shape(real)[0], seed=0)
         fake = self.generator(self.with_labels(z, labels), training=False)
-        outputs = [
+        real_output, fake_output = (
             self.discriminator_outputs(x, labels, training=False)
             for x in (real, fake)
-        ]
-        value = losses.discriminator_loss(
-            self.adversarial_loss, *outputs, self.label_smoothing
         )
-        self.update_discriminator_metrics(value, *outputs)
+        value = losses.discriminator_loss(
+            self.adversarial_loss,
+            real_output,
+            fake_output,
+            self.label_smoothing,
+        )
+        self.update_discriminator_metrics(value, real_output, fake_output)
         self.trackers["generator_loss"].update_state(
-            losses.generator_loss(self.adversarial_loss, outputs[1])
+            losses.generator_loss(self.adversarial_loss, fake_output)
         )
         return {name: self.trackers[name].result() for name in TEST_METRICS}
 

@@ -98,7 +98,7 @@ class RecurrentLanguageModel(keras.Model):
             for number in range(num_layers * states_per_layer)
         ]
         x, new_states = tokens, []
-        steps = [
+        steps: list[Any] = [
             EmbeddingRNN(embedding, recurrent_layers[0]),
             *recurrent_layers[1:],
         ]

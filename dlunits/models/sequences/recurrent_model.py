@@ -10,7 +10,7 @@ from dlunits.layers import GRU, LSTM, Bidirectional, SimpleRNN
 from dlunits.typing import Config, Shape, Tensor
 
 TOPOLOGIES = ("one_to_one", "one_to_many", "many_to_one", "many_to_many")
-CELLS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
+CELLS: dict[str, Any] = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -277,8 +277,8 @@ def check_sizes(
     optional = [
         size for size in (*input_shape[:-1], num_steps) if size is not None
     ]
-    sizes = [*optional, input_shape[-1], output_dim, *units]
-    if not units or None in sizes or min(sizes) < 1:
+    sizes = [*optional, input_shape[-1] or 0, output_dim, *units]
+    if not units or min(sizes) < 1:
         raise ValueError(
             "Every size must be at least 1, and `units` must not be empty; "
             "only the length of the input sequence may be None. Received: "

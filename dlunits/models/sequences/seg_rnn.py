@@ -8,7 +8,7 @@ from keras import ops
 from dlunits.layers import GRU, LSTM
 from dlunits.typing import Config, Shape, Tensor
 
-CELLS = {"gru": GRU, "lstm": LSTM}
+CELLS: dict[str, Any] = {"gru": GRU, "lstm": LSTM}
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -110,7 +110,7 @@ class SegRNN(keras.layers.Layer):
         return -(-self.horizon // self.segment_length)
 
     def build(self, input_shape: Shape) -> None:
-        _, _, channels = input_shape
+        channels = input_shape[-1] or 0
         if not self.channel_mixing and channels != self.num_targets:
             raise ValueError(
                 "Without `channel_mixing`, `num_targets` must be the number "
