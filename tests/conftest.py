@@ -1,4 +1,4 @@
-"""Fixtures that more than one room's tests use."""
+"""Fixtures that the tests of several folders use."""
 
 import os
 import pathlib
@@ -44,3 +44,74 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"No data in {folder}: set DLUNITS_DATA to its folder.")
     return folder
+
+
+@pytest.fixture(scope="session")
+def color_modes(tmp_path_factory):
+    """One gray picture as files in many color modes, depths and orientations.
+
+    Returns the folder, the picture (uint8, 64x64, a dark L on light paper with
+    a gradient) and, by file name, the largest error that the format causes.
+    """
+    import numpy as np
+    import tensorflow as tf
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("modes")
+    picture = np.add.outer(np.arange(64), np.arange(64)).astype("uint8")
+    picture = 255 - picture // 4  # 224 ... 255
+    picture[12:52, 16:24] = picture[44:52, 16:40] = 20
+    gray = Image.fromarray(picture)
+    black = Image.fromarray(np.zeros_like(picture))
+    opacity = Image.fromarray(255 - picture)
+    deep = picture[..., None].astype("uint16") * 257
+    errors = {}
+
+    def save(image, name, error=0, **options):
+        image.save(folder / name, **options)
+        errors[name] = error
+
+    save(gray, "gray.png")
+    save(gray.convert("RGB"), "rgb.png")
+    save(gray.convert("RGB"), "rgb.jpg", 6, quality=95)
+    save(Image.fromarray(deep[..., 0]), "gray16.png")
+    save(Image.fromarray(deep[..., 0]), "gray16.tiff")
+    save(Image.fromarray(picture.astype("float32") / 255), "float.tiff")
+    save(Image.merge("LA", (black, opacity)), "gray_alpha.png", 1)
+    save(Image.merge("RGBA", (*[black] * 3, opacity)), "rgb_alpha.png", 1)
+    save(gray.convert("CMYK"), "cmyk.tiff")
+    save(gray.convert("CMYK"), "cmyk.jpg", 6, quality=95)
+    save(
+        gray.convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE),
+        "p.png",
+    )
+    # The palette is inverted; color 0, the lightest paper, is transparent.
+    palette = Image.fromarray(255 - picture, "P")
+    palette.putpalette([255 - value // 3 for value in range(768)])
+    save(palette, "p_transparent.png", transparency=0)
+    for channels, name in ((2, "gray_alpha16.png"), (3, "rgb16.png")):
+        pixels = np.repeat(deep, channels, axis=-1)
+        if channels == 2:
+            pixels[..., 0], pixels[..., 1] = 0, 65_535 - deep[..., 0]
+        encoded = tf.io.encode_png(pixels).numpy()
+        (folder / name).write_bytes(encoded)
+        errors[name] = 1
+    # Stored so that the EXIF orientation turns it upright.
+    inverse = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
+    methods = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    for orientation, undone in inverse.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        stored = gray.transpose(methods[undone])
+        for suffix, error in (("jpg", 6), ("png", 0)):
+            name = f"turned{orientation}.{suffix}"
+            save(stored, name, error, exif=exif)
+    return folder, picture, errors

@@ -92,3 +92,12 @@ def test_one_class_is_normal_and_all_are_tested():
 def test_an_unknown_class_is_refused():
     with pytest.raises(ValueError, match=r"one of 0, 1, .* Received: 12"):
         load_one_class("digits", "12")
+
+
+def test_all_color_modes_give_the_same_image(color_modes):
+    folder, picture, errors = color_modes
+    images = load_image_folder(folder, 64)
+    assert images.names == sorted(errors) and images.problems == ()
+    for name, image in zip(images.names, images.images, strict=True):
+        difference = image[..., 0].astype(int) - picture
+        assert np.abs(difference).max() <= errors[name], name

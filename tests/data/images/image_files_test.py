@@ -337,3 +337,22 @@ def test_the_size_limit_of_pillow_is_restored(tmp_path):
     with pytest.raises(ValueError, match="is not an image"):
         read_image(tmp_path / "bad.png")
     assert Image.MAX_IMAGE_PIXELS == before is not None
+
+
+def test_all_color_modes_give_the_same_gray_image(color_modes):
+    folder, picture, errors = color_modes
+    for name, error in errors.items():
+        gray = read_gray_image(folder / name, 64)[..., 0].astype(int)
+        assert np.abs(gray - picture).max() <= error, name
+
+
+def test_all_color_modes_give_the_same_image_at_full_depth(color_modes):
+    folder, picture, errors = color_modes
+    for name, error in errors.items():
+        image = read_image(folder / name)
+        assert (image.pixels.dtype == "uint16") == (
+            "16" in name or name == "float.tiff"
+        ), name
+        assert image.has_alpha == ("alpha" in name or "transp" in name), name
+        gray = image.to_gray().astype(int)
+        assert np.abs(gray - picture).max() <= error, name

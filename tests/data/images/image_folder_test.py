@@ -1,5 +1,7 @@
 """Folders of image files, written with Pillow, as gray 28x28 images."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -180,3 +182,15 @@ def test_refuses_a_folder_of_folders_of_classes(tmp_path, image):
 
     with pytest.raises(IsADirectoryError, match=r"the folder \S*/test/a\."):
         read_image_folder(tmp_path)
+
+
+def test_all_color_modes_give_the_same_image_of_a_class(color_modes, tmp_path):
+    folder, picture, errors = color_modes
+    shutil.copytree(folder, tmp_path / "modes")
+    (tmp_path / "plain").mkdir()
+    Image.fromarray(picture).save(tmp_path / "plain/picture.png")
+    images, labels, _ = read_image_folder(tmp_path)
+    *modes, plain = images.astype(int)
+    assert labels.tolist() == [0] * len(errors) + [1]
+    for name, image in zip(sorted(errors), modes, strict=True):
+        assert np.abs(image - plain).max() <= errors[name] + 1, name

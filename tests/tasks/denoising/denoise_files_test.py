@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from dlunits.data.images.image_files import read_image
 from dlunits.tasks.denoising.denoise_files import denoise_files, load_denoiser
 
 
@@ -207,3 +208,16 @@ def test_a_model_that_runs_out_of_memory_does_not_end_the_rest(
     assert problem == "cannot be denoised: OOM"
     assert none is None
     np.testing.assert_array_equal(read(target), read(small))
+
+
+def test_all_color_modes_are_read_and_written(color_modes, output):
+    folder, picture, errors = color_modes
+    for name, error in errors.items():
+        target = output / name
+        target.mkdir()
+        [(_, written, problem)] = denoise_files(
+            identity, [folder / name], target
+        )
+        assert problem is None, name
+        gray = read_image(written).to_gray().astype(int)
+        assert np.abs(gray - picture).max() <= error, name

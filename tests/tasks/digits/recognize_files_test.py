@@ -1,0 +1,67 @@
+"""Recognition of digits in image files: color modes, and what is refused."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from dlunits.data.images.handwriting import extract_digits, limit_size
+from dlunits.tasks.digits.recognize_files import (
+    load_digit_classifier,
+    read_page,
+    recognize_files,
+)
+
+
+class Ones:
+    """A model that recognizes a one in every image."""
+
+    def serving_default(self, images):
+        scores = np.full((len(images), 10), 0.01)
+        scores[:, 1] = 0.91
+        return {"scores": tf.constant(scores)}
+
+
+def digit_on(page):
+    return extract_digits(limit_size(page)[None]).digits[0].numpy()
+
+
+def test_all_color_modes_give_the_same_digit(color_modes):
+    folder, picture, errors = color_modes
+    expected = digit_on(picture[..., None])
+    for name in errors:
+        digit = digit_on(read_page(folder / name))
+        np.testing.assert_allclose(digit, expected, atol=0.02, err_msg=name)
+
+
+def test_large_images_are_reduced_while_they_are_read(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3100, 40), "uint8")
+    Image.fromarray(pixels).save(tmp_path / "tall.png")
+    page = read_page(tmp_path / "tall.png")
+    # 3100 // 1024 = 3: blocks of 3x3, and what is left of the last ones.
+    assert page.shape == (1034, 14, 3)
+    expected = pixels[:3, :3].mean()
+    assert abs(page[0, 0, 0].item() - expected) <= 1
+
+
+def test_results_are_in_the_order_of_the_files(tmp_path, color_modes):
+    folder, _, _ = color_modes
+    Image.new("L", (50, 40), 230).save(tmp_path / "blank.png")
+    paths = [folder / "gray.png", tmp_path / "blank.png", folder / "rgb.jpg"]
+    first, blank, second = recognize_files(Ones(), paths)
+    for result, path in ((first, paths[0]), (second, paths[2])):
+        assert result["file"] == str(path)
+        assert result["digit"] == 1
+        assert result["confidence"] == result["scores"][1] == 0.91
+    assert blank["error"].startswith("is blank")
+    assert "digit" not in blank
+
+
+def test_without_a_digit_the_model_is_not_called(tmp_path):
+    [result] = recognize_files(None, [tmp_path / "missing.png"])
+    assert result["error"] == "no such file or directory"
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="No SavedModel in --model="):
+        load_digit_classifier(tmp_path)
