@@ -7,7 +7,7 @@ import pytest
 
 from dlunits.data.images import image_datasets
 from dlunits.tasks.digits.train_sequence_classifier import (
-    LARGEST_NORM,
+    GLOBAL_CLIPNORM,
     augment_rows,
     predict_rows,
     to_rows,
@@ -56,7 +56,7 @@ def test_reads_both_ways_with_as_many_weights_as_by_hand(trained):
 
 
 def test_clips_the_norm_of_all_gradients_together(trained):
-    assert trained[0].optimizer.global_clipnorm == LARGEST_NORM
+    assert trained[0].optimizer.global_clipnorm == GLOBAL_CLIPNORM
     assert trained[0].optimizer.clipnorm is None
 
 
