@@ -79,8 +79,8 @@ def resumed(project, app, offline, tmp_path_factory):
     return folder, process, written
 
 
-def told(process):
-    """The last lines, `Report: PATH` and its like, as pairs."""
+def last_lines(process):
+    """The last lines, such as `Report: PATH`, as pairs."""
     lines = process.stdout.strip().splitlines()
     start = next(i for i, x in enumerate(lines) if x.startswith("Report:"))
     return [
@@ -103,7 +103,7 @@ def table(printed, heading):
 def test_the_last_lines_are_report_saved_model_and_usage(trained):
     folder, process = trained
     run, model = RUN.format("overcomplete"), MODELS.format("overcomplete")
-    assert told(process) == [
+    assert last_lines(process) == [
         ("Report", f"{run}/report.html"),
         ("SavedModel", f"{model}/1"),
         ("Use it", f'tf.saved_model.load("{model}/1").encode(images)'),
@@ -216,7 +216,7 @@ def test_a_finished_run_is_neither_trained_nor_evaluated_again(trained, app):
     for heading in ("Reconstruction and compression", "Few labels"):
         assert table(again, heading) == table(process, heading)
     models = folder / MODELS.format("overcomplete")
-    assert dict(told(again))["SavedModel"].endswith("/2")
+    assert dict(last_lines(again))["SavedModel"].endswith("/2")
     assert {path.name for path in models.iterdir()} == {"1", "2"}
 
 
@@ -243,7 +243,7 @@ def test_all_types_are_compared_with_pca(resumed):
 
 def test_all_types_are_exported_under_their_names(resumed):
     folder, process, _ = resumed
-    named = [path for name, path in told(process) if name == "SavedModel"]
+    named = [path for name, path in last_lines(process) if name == "SavedModel"]
     assert named == [f"models/{name}/1" for name in AUTOENCODERS]
     for path in named:
         assert (folder / path / "saved_model.pb").is_file()
@@ -420,7 +420,7 @@ def spoil(folder):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_leaves_what_was_there(
+def test_bad_input_is_refused_in_one_line_and_changes_nothing(
     app, trained, assert_refused, contents, tmp_path, name
 ):
     flags, message = BAD[name]

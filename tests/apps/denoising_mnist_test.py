@@ -60,8 +60,8 @@ def read(path):
         return np.asarray(image)
 
 
-def told(process):
-    """Lines like `Report: PATH`, as a dict."""
+def last_lines(process):
+    """Lines such as `Report: PATH`, as a dict."""
     lines = re.findall(r"^([A-Z][\w ]+): +(.*)$", process.stdout, re.M)
     return {name: value.strip() for name, value in lines}
 
@@ -75,7 +75,7 @@ def test_the_app_offers_every_type_of_noise():
 
 def test_the_last_lines_are_quality_report_saved_model_and_usage(trained):
     folder, process = trained
-    last = told(process)
+    last = last_lines(process)
     psnr, ssim = (
         [
             float(re.search(pattern, last[name])[1])
@@ -104,7 +104,7 @@ def test_report_and_model_card_have_the_printed_quality(trained):
     card = json.loads((folder / MODELS / "1/model_card.json").read_text())
     for name in ("noisy", "linear filter", "denoiser"):
         psnr = card["metrics"][name]["psnr"]
-        assert f"{psnr:.2f} dB" in told(process)[name.capitalize()]
+        assert f"{psnr:.2f} dB" in last_lines(process)[name.capitalize()]
         shown = re.search(rf">{name}</th><td[^>]*>([\d.]+)<", html)[1]
         # The report rounds the mean to 2 digits, the card to 4.
         assert float(shown) == pytest.approx(psnr, abs=0.005 + 0.00005)
@@ -124,7 +124,7 @@ def test_images_are_denoised_after_training(trained):
     )
     assert error < before / 3
     assert "line.png -> denoised/line.png" in process.stdout
-    assert told(process)["Denoised"] == "1 of 1"
+    assert last_lines(process)["Denoised"] == "1 of 1"
 
 
 def test_a_killed_run_ends_like_an_uninterrupted_one(
@@ -223,7 +223,7 @@ def test_bad_files_are_reported_and_the_others_denoised(cleaning):
     }.items():
         [line] = [x for x in process.stderr.splitlines() if f"{name}: " in x]
         assert message in line
-    assert told(process)["Denoised"] == "4 of 7"
+    assert last_lines(process)["Denoised"] == "4 of 7"
     assert "Epoch" not in process.stdout
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
         "color.png",

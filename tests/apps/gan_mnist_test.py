@@ -51,10 +51,12 @@ def trained(app, images, tmp_path_factory):
 
 def test_the_last_lines_are_the_paths_of_the_results(trained):
     folder, process = trained
-    told = dict(line.split(":", 1) for line in process.stdout.splitlines()[-4:])
-    assert list(told) == ["Report", "Animation", "SavedModel", "Use it"]
+    last_lines = dict(
+        line.split(":", 1) for line in process.stdout.splitlines()[-4:]
+    )
+    assert list(last_lines) == ["Report", "Animation", "SavedModel", "Use it"]
     for name in ("Report", "Animation", "SavedModel"):
-        assert (folder / told[name].strip()).exists()
+        assert (folder / last_lines[name].strip()).exists()
     assert len(list((folder / "run/samples").glob("epoch_*.png"))) == 2
 
 

@@ -1,4 +1,4 @@
-"""The digit app as a process: whole, killed, resumed, given bad input."""
+"""The LeNet app as a process: training, kill, resume, bad input."""
 
 import csv
 import functools
@@ -27,15 +27,15 @@ def app(run_app):
 
 @pytest.fixture(scope="module")
 def trained(app, tmp_path_factory):
-    """Folder of a run never stopped, and its process."""
+    """Folder of an uninterrupted run, and its process."""
     folder = tmp_path_factory.mktemp("trained")
     process = app(folder, f"--epochs={EPOCHS}")
     assert process.returncode == 0, process.stderr
     return folder, process
 
 
-def told(process):
-    """The last lines, `Report: PATH` and its like, as a dict."""
+def last_lines(process):
+    """The last lines, such as `Report: PATH`, as a dict."""
     *_, accuracy, report, model, use = process.stdout.strip().splitlines()
     lines = [line.split(":", 1) for line in (accuracy, report, model, use)]
     return {name: value.strip() for name, value in lines}
@@ -44,9 +44,9 @@ def told(process):
 # A whole run
 
 
-def test_ends_by_naming_accuracy_report_and_saved_model(trained):
+def test_the_last_lines_are_accuracy_report_saved_model_and_usage(trained):
     folder, process = trained
-    last = told(process)
+    last = last_lines(process)
 
     assert list(last) == ["Test accuracy", "Report", "SavedModel", "Use it"]
     assert 0.9 < float(last["Test accuracy"]) <= 1
@@ -59,7 +59,7 @@ def test_ends_by_naming_accuracy_report_and_saved_model(trained):
     )
 
 
-def test_says_first_that_it_fell_back_to_the_embedded_digits(trained):
+def test_the_first_line_states_the_fallback_to_embedded_digits(trained):
     _, process = trained
     first = process.stdout.splitlines()[0]
     assert "scikit-learn's 1,797 handwritten digits" in first
@@ -67,7 +67,7 @@ def test_says_first_that_it_fell_back_to_the_embedded_digits(trained):
     assert "could not be reached" in first
 
 
-def test_history_has_a_row_an_epoch(trained):
+def test_the_history_has_one_row_per_epoch(trained):
     folder, _ = trained
     with (folder / RUN / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -79,11 +79,11 @@ def test_history_has_a_row_an_epoch(trained):
         assert events.stat().st_size > 0
 
 
-def test_report_holds_all_there_is_to_know(trained):
+def test_the_report_has_all_figures_and_facts(trained):
     folder, process = trained
     html = (folder / RUN / "report.html").read_text()
     alternatives = re.findall(r'alt="([^"]*)"', html)
-    error = 1 - float(told(process)["Test accuracy"])
+    error = 1 - float(last_lines(process)["Test accuracy"])
 
     assert [words.split()[0] for words in alternatives[:2]] == [
         "Training",
@@ -103,10 +103,10 @@ def test_report_holds_all_there_is_to_know(trained):
     assert re.search(r"Time</th><td>[\d.]+ (s|min)", html)
 
 
-def test_model_card_holds_the_measured_error(trained):
+def test_the_model_card_has_the_test_error(trained):
     folder, process = trained
     card = json.loads((folder / MODELS / "1/model_card.json").read_text())
-    accuracy = float(told(process)["Test accuracy"])
+    accuracy = float(last_lines(process)["Test accuracy"])
 
     assert card["metrics"]["test_error"] == pytest.approx(
         1 - accuracy,
@@ -132,7 +132,7 @@ np.save("served.npy", model.serving_default(images)["scores"])
 """
 
 
-def test_saved_model_has_that_accuracy_where_dlunits_is_not_installed(
+def test_the_saved_model_has_that_accuracy_without_dlunits(
     trained, offline, checkpoint, tmp_path
 ):
     from dlunits.data.images import image_datasets
@@ -152,7 +152,7 @@ def test_saved_model_has_that_accuracy_where_dlunits_is_not_installed(
     )
     served = np.load(tmp_path / "served.npy")
     correct = served.argmax(axis=1) == labels
-    assert f"{correct.mean():.4f}" == told(process)["Test accuracy"]
+    assert f"{correct.mean():.4f}" == last_lines(process)["Test accuracy"]
 
     _, arrays = checkpoint(folder / RUN)
     model = LeNet5(input_shape=(32, 32, 1))
@@ -161,7 +161,7 @@ def test_saved_model_has_that_accuracy_where_dlunits_is_not_installed(
     np.testing.assert_allclose(served, predicted, atol=1e-5)
 
 
-def test_a_finished_run_is_not_trained_again_but_exported_anew(trained, app):
+def test_a_finished_run_is_exported_again_without_training(trained, app):
     folder, process = trained
     before = (folder / RUN / "checkpoint.npz").stat().st_mtime_ns
     again = app(folder, f"--epochs={EPOCHS}")
@@ -169,10 +169,10 @@ def test_a_finished_run_is_not_trained_again_but_exported_anew(trained, app):
     assert again.returncode == 0, again.stderr
     assert "Epoch" not in again.stdout
     assert (folder / RUN / "checkpoint.npz").stat().st_mtime_ns == before
-    assert told(again) == {
-        **told(process),
+    assert last_lines(again) == {
+        **last_lines(process),
         "SavedModel": f"{MODELS}/2",
-        "Use it": told(again)["Use it"],
+        "Use it": last_lines(again)["Use it"],
     }
     assert {path.name for path in (folder / MODELS).iterdir()} == {"1", "2"}
 
@@ -182,7 +182,7 @@ def epochs_in(run):
     return len(history.read_text().splitlines()) - 1 if history.exists() else 0
 
 
-def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(
+def test_a_run_killed_at_random_ends_like_an_uninterrupted_one(
     project, offline, app, trained, checkpoint, tmp_path
 ):
     whole, process = trained
@@ -215,7 +215,7 @@ def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(
     resumed = app(tmp_path, f"--epochs={EPOCHS}")
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch 2/" not in resumed.stdout  # it did not start anew
-    assert told(resumed) == told(process)
+    assert last_lines(resumed) == last_lines(process)
     (text, arrays), (expected_text, expected) = (
         checkpoint(folder / RUN) for folder in (tmp_path, whole)
     )
@@ -225,7 +225,9 @@ def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(
         np.testing.assert_array_equal(arrays[name], expected[name], name)
 
 
-def test_stopped_by_hand_it_says_that_it_can_go_on(project, offline, tmp_path):
+def test_an_interrupt_reports_that_the_run_can_resume(
+    project, offline, tmp_path
+):
     with subprocess.Popen(
         [sys.executable, project / "apps/lenet_mnist.py", "--epochs=1000"],
         cwd=tmp_path,
@@ -330,7 +332,7 @@ FULL_DISK = 100_000
 
 
 def prepare(folder):
-    """What the bad flags name: a file, half a checkpoint, broken data."""
+    """Targets of the bad flags: a file, half a checkpoint, broken data."""
     (folder / "file").write_text("not a folder")
     half = (folder / RUN / "checkpoint.npz").read_bytes()[:50_000]
     (folder / "half").mkdir()
@@ -342,7 +344,7 @@ def prepare(folder):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_leaves_what_was_there(
+def test_bad_input_is_refused_in_one_line_and_changes_nothing(
     app, trained, assert_refused, contents, tmp_path, name
 ):
     flags, message = BAD[name]

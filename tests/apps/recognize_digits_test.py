@@ -1,4 +1,4 @@
-"""The app as a process: every kind of file, and every kind of bad one."""
+"""The recognition app as a process: image formats and bad files."""
 
 import json
 import subprocess
@@ -58,7 +58,7 @@ def page_with(number, **drawing):
 
 
 def draw_good(folder):
-    """Saves the files of `GOOD`, one image of a kind."""
+    """Saves the files of `GOOD`."""
 
     def save(page, name, **options):
         Image.fromarray(page).save(folder / name, **options)
@@ -79,7 +79,7 @@ def draw_good(folder):
 
 
 def draw_bad(folder):
-    """Saves the files of `BAD`, but for the missing one."""
+    """Saves the files of `BAD`, except the missing one."""
     (folder / "empty.png").touch()
     (folder / "text.png").write_text("no image")
     (folder / "folder.png").mkdir()
@@ -92,8 +92,8 @@ def draw_bad(folder):
 
 
 @pytest.fixture(scope="module")
-def told(project, tmp_path_factory):
-    """One process over all files: the process, and answers by file name."""
+def results(project, tmp_path_factory):
+    """Process over all files, and the results by file name."""
     folder = tmp_path_factory.mktemp("images")
     draw_good(folder)
     draw_bad(folder)
@@ -103,8 +103,8 @@ def told(project, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_reads_the_digit_of_any_common_image(told, name):
-    _, answers = told
+def test_digits_in_all_common_formats_are_recognized(results, name):
+    _, answers = results
 
     assert answers[name]["digit"] == GOOD[name]
     assert answers[name]["confidence"] == max(answers[name]["scores"])
@@ -112,23 +112,23 @@ def test_reads_the_digit_of_any_common_image(told, name):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_one_line_that_names_it(told, name):
-    process, answers = told
+def test_a_bad_file_is_reported_in_one_line(results, name):
+    process, answers = results
 
     assert BAD[name] in answers[name]["error"]
     lines = [x for x in process.stderr.splitlines() if name in x]
     assert lines == [f"{name}: {answers[name]['error']}"]
 
 
-def test_bad_files_make_the_exit_status_1_and_no_traceback(told):
-    process, answers = told
+def test_bad_files_give_exit_status_1_without_traceback(results):
+    process, answers = results
 
     assert process.returncode == 1
     assert "Traceback" not in process.stderr
     assert list(answers) == [*GOOD, *BAD]
 
 
-def test_prints_a_line_a_file_and_exits_with_0(project, tmp_path):
+def test_one_line_per_file_and_exit_status_0(project, tmp_path):
     Image.fromarray(page_with(0)).save(tmp_path / "zero.png")
     process = run(project, "zero.png", cwd=tmp_path)
 
@@ -137,7 +137,7 @@ def test_prints_a_line_a_file_and_exits_with_0(project, tmp_path):
     assert len(process.stdout.splitlines()) == 1
 
 
-def test_a_missing_model_is_one_line(project, tmp_path):
+def test_a_missing_model_is_refused_in_one_line(project, tmp_path):
     process = run(project, f"--model={tmp_path}", "zero.png", cwd=tmp_path)
 
     assert process.returncode == 1
@@ -145,7 +145,7 @@ def test_a_missing_model_is_one_line(project, tmp_path):
     assert "Traceback" not in process.stderr
 
 
-def test_damaged_model_is_one_clear_line(project, tmp_path):
+def test_a_damaged_model_is_refused_in_one_line(project, tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no graph")
     process = run(project, f"--model={tmp_path}", "any.png")
     assert process.returncode == 1

@@ -1,4 +1,4 @@
-"""The row-by-row app as a process: one cell, all of them, killed, resumed."""
+"""The sequence app as a process: one cell, all cells, kill, resume."""
 
 import functools
 import json
@@ -28,7 +28,7 @@ def app(run_app):
 
 @pytest.fixture(scope="module")
 def whole(app, tmp_path_factory):
-    """Folder of a run of one cell, never stopped, and its process."""
+    """Folder of an uninterrupted run of one cell, and its process."""
     folder = tmp_path_factory.mktemp("whole")
     process = app(folder, "--cell=gru", *SMALL)
     assert process.returncode == 0, process.stderr
@@ -65,8 +65,8 @@ def resumed(project, app, offline, tmp_path_factory):
     return folder, process, written
 
 
-def told(process):
-    """The last lines, `Report: PATH` and its like, as pairs."""
+def last_lines(process):
+    """The last lines, such as `Report: PATH`, as pairs."""
     lines = process.stdout.strip().splitlines()
     start = next(i for i, x in enumerate(lines) if x.startswith("Report:"))
     return [
@@ -76,7 +76,7 @@ def told(process):
 
 
 def accuracies(process):
-    """Cell -> test accuracy, of the table that was printed."""
+    """Cell -> test accuracy, from the printed table."""
     rows = re.findall(
         r"^(\w+) +[\d,]+ +[\d.]+ % +([\d.]+) %", process.stdout, re.M
     )
@@ -91,10 +91,10 @@ def card(folder, cell):
 # One cell
 
 
-def test_ends_by_naming_report_saved_model_and_its_use(whole):
+def test_the_last_lines_are_report_saved_model_and_usage(whole):
     folder, process = whole
     model = MODELS.format("gru")
-    assert told(process) == [
+    assert last_lines(process) == [
         ("Report", f"{RUN.format('gru')}/report.html"),
         ("SavedModel", f"{model}/1"),
         (
@@ -108,7 +108,7 @@ def test_ends_by_naming_report_saved_model_and_its_use(whole):
     assert "because MNIST is not prepared in" in first
 
 
-def test_learns_to_read_and_says_how_well(whole):
+def test_the_accuracy_is_high_and_printed(whole):
     folder, process = whole
     accuracy = accuracies(process)["gru"]
     # Guessing gives 0.1; the digits are 300, so 0.8 leaves 60 mistakes.
@@ -143,9 +143,7 @@ np.savez(
 """
 
 
-def test_saved_model_reads_images_where_dlunits_is_not_installed(
-    whole, offline, tmp_path
-):
+def test_the_saved_model_works_without_dlunits(whole, offline, tmp_path):
     from dlunits.data.images import image_datasets
 
     folder, process = whole
@@ -177,7 +175,7 @@ def test_saved_model_reads_images_where_dlunits_is_not_installed(
 # All cells, killed and resumed
 
 
-def test_all_cells_are_compared_in_one_table_and_report(resumed):
+def test_all_cells_are_in_one_table_and_report(resumed):
     folder, process, _ = resumed
     found = accuracies(process)
     assert list(found) == list(CELLS)
@@ -189,12 +187,14 @@ def test_all_cells_are_compared_in_one_table_and_report(resumed):
             1 - accuracy, abs=6e-5
         )
     assert "examples are on the diagonal" in html
-    assert [name for name, _ in told(process)] == [
+    assert [name for name, _ in last_lines(process)] == [
         *("Report", "SavedModel", "SavedModel", "SavedModel", "Use it")
     ]
 
 
-def test_killed_it_ends_like_a_run_never_stopped(resumed, whole, checkpoint):
+def test_a_killed_run_ends_like_an_uninterrupted_one(
+    resumed, whole, checkpoint
+):
     folder, process, written = resumed
     expected_folder, expected = whole
     runs = folder / RUN.format("all")
@@ -254,7 +254,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_exports_nothing(
+def test_bad_input_is_refused_in_one_line_and_exports_nothing(
     name, whole, tmp_path, monkeypatch
 ):
     changed, message = BAD[name]
@@ -267,7 +267,7 @@ def test_bad_input_is_one_line_and_exports_nothing(
     assert not list(tmp_path.rglob("saved_model.pb"))
 
 
-def test_an_unknown_cell_is_named(app, tmp_path):
+def test_an_unknown_cell_is_refused(app, tmp_path):
     process = app(tmp_path, "--cell=elman")
     assert process.returncode != 0
     assert "--cell=elman: value should be one of <rnn|lstm|gru|all>" in (

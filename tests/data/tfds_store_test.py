@@ -1,4 +1,4 @@
-"""Prepared data sets: where they are looked for, and how their end is told."""
+"""Prepared data sets: search, download, and errors."""
 
 import contextlib
 import http.server
@@ -59,7 +59,7 @@ def proxy(monkeypatch):
 
 
 class EmptyShelf(http.server.BaseHTTPRequestHandler):
-    """Says that it has every file, and then does not."""
+    """Announces every file, and then closes the connection."""
 
     def do_HEAD(self):
         self.send_response(200)
@@ -122,19 +122,19 @@ def test_data_dir_comes_before_the_environment_before_home(
         assert found() == prepared
 
 
-def test_a_data_dir_that_is_not_there_is_named(no_data, tmp_path):
+def test_a_missing_data_dir_is_refused(no_data, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"Received: \S*/nowhere \(No"):
         find_prepared("mnist", tmp_path / "nowhere")
 
 
-def test_a_data_dir_that_is_a_file_is_named(no_data, tmp_path):
+def test_a_data_dir_that_is_a_file_is_refused(no_data, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError, match=r"Received: \S*/file \(Not a"):
         find_prepared("mnist", tmp_path / "file")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
-def test_a_data_dir_that_may_not_be_read_is_named(no_data, tmp_path):
+def test_a_data_dir_without_permission_is_refused(no_data, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0)
     user = os.geteuid()
@@ -147,7 +147,7 @@ def test_a_data_dir_that_may_not_be_read_is_named(no_data, tmp_path):
         os.seteuid(user)
 
 
-def test_the_file_probed_is_one_that_tfds_downloads():
+def test_the_probed_file_is_one_that_tfds_downloads():
     import tensorflow_datasets as tfds
 
     for name, url in PROBES.items():
@@ -158,15 +158,15 @@ def test_a_host_that_answers_passes(empty_shelf):
     check_host(FASHION)
 
 
-def test_a_host_without_the_file_does_not_pass(proxy):
+def test_a_host_without_the_file_is_refused(proxy):
     proxy(lambda connection: connection.sendall(b"HTTP/1.1 404 Gone\r\n\r\n"))
 
     with pytest.raises(ConnectionError, match=r"amazonaws\.com .*HTTPError"):
         check_host(FASHION)
 
 
-def test_a_host_that_speaks_too_slowly_is_given_up_in_time(proxy):
-    """Each byte comes in time, their sum does not."""
+def test_a_host_that_answers_too_slowly_is_given_up_in_time(proxy):
+    """Each byte arrives in time, but not all of them."""
 
     def drip(connection):
         for byte in b"HTTP/1.1 200 OK":
@@ -180,7 +180,7 @@ def test_a_host_that_speaks_too_slowly_is_given_up_in_time(proxy):
     assert 1.0 <= time.monotonic() - start < 4.0  # all bytes take 4.5 s
 
 
-def test_a_download_that_breaks_off_says_so_in_one_line(
+def test_an_interrupted_download_is_reported_in_one_line(
     no_data, empty_shelf, tmp_path
 ):
     with pytest.raises(OSError, match=r"could not download .*404") as error:
@@ -195,7 +195,7 @@ def truncated(folder):
 
 
 def a_hundred_whole_records(folder):
-    """Cut between two records: the length is all that tells."""
+    """Truncated between two records, which only the length reveals."""
     records = folder / "mnist-train.tfrecord-00000-of-00001"
     content = records.read_bytes()
     end = 0
@@ -246,7 +246,7 @@ def features_broken(folder):
         (features_broken, "Expecting value"),
     ],
 )
-def test_a_damaged_folder_is_named_with_what_to_do(mnist, damage, reason):
+def test_a_damaged_folder_is_reported_with_what_to_do(mnist, damage, reason):
     damage(mnist)
 
     with pytest.raises(OSError, match=reason) as error:
@@ -259,7 +259,7 @@ def test_a_damaged_folder_is_named_with_what_to_do(mnist, damage, reason):
     assert "{{" not in message and "[Op" not in message  # TensorFlow's insides
 
 
-def test_a_folder_without_its_training_split_is_named(mnist):
+def test_a_folder_without_a_training_split_is_refused(mnist):
     from dlunits.data.images.image_datasets import load
 
     description = mnist / "dataset_info.json"

@@ -1,4 +1,4 @@
-"""Images of requests; the digit endpoints' tests show the usual forms."""
+"""Images in requests; see also the tests of the digit endpoints."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from dlunits.serving.image_requests import parse_images
 SHAPE = (2, 3, 1)
 
 
-def test_images_of_another_size_are_taken_when_asked_for():
+def test_images_of_another_size_are_accepted_on_request():
     image = np.arange(6, dtype="uint8").reshape(2, 3)
 
     for images in (image, image[None], image[None, ..., None]):
@@ -25,7 +25,7 @@ def test_other_shapes_are_refused(shape):
 
 
 @pytest.mark.parametrize("value", [np.nan, -0.1, 255.5, np.inf])
-def test_values_that_no_image_has_are_refused(value):
+def test_values_out_of_range_are_refused(value):
     image = np.full((2, 3), 0.5, "float32")
     image[1, 1] = value
 

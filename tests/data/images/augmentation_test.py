@@ -1,4 +1,4 @@
-"""Distortions against a slow loop, and what they leave as it was."""
+"""Random affine distortions against a slow loop, and invariants."""
 
 import math
 

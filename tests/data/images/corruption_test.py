@@ -1,4 +1,4 @@
-"""Noise in numbers, and (noisy, clean) pairs as functions of (seed, step)."""
+"""Statistics of noise, and batches as functions of (seed, step)."""
 
 import numpy as np
 import pytest

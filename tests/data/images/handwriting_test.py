@@ -1,4 +1,4 @@
-"""ExtractedDigits found on drawn photos, against a slow NumPy drawing."""
+"""Digits extracted from synthetic photos, against a slow NumPy loop."""
 
 import io
 
@@ -34,7 +34,7 @@ def found_on(page):
 
 
 def draw_np(level):
-    """MNIST's recipe a pixel at a time: box of 20, mass at (14, 14)."""
+    """The normalization of MNIST per pixel: box of 20, mass at (14, 14)."""
     rows, columns = np.nonzero(level > 0.15)
     step = (
         max(rows.max() - rows.min() + 1, columns.max() - columns.min() + 1) / 20
@@ -54,7 +54,7 @@ def draw_np(level):
     return digit / digit.max()
 
 
-def test_drawing_matches_a_loop_over_pixels():
+def test_normalization_matches_a_loop_over_pixels():
     level = (255 - page_with(2).astype("float32")) / 255
     level = np.where(level > 0.2, level, 0)
 
@@ -84,7 +84,7 @@ PHOTOS = {
 
 @pytest.mark.parametrize("drawing", PHOTOS.values(), ids=PHOTOS)
 @pytest.mark.parametrize("inverted", [False, True], ids=["dark", "light"])
-def test_a_photo_shows_the_digit_of_a_clean_page(drawing, inverted):
+def test_a_photo_gives_the_digit_of_a_clean_page(drawing, inverted):
     clean = found_on(page_with(0, **{"pen": 0.1} | pen_of(drawing)))
     page = page_with(0, **drawing)
     found = found_on(255 - page if inverted else page)
@@ -98,14 +98,14 @@ def pen_of(drawing):
     return {key: drawing[key] for key in ("pen",) if key in drawing}
 
 
-def test_other_digits_do_not_pass_for_the_same():
+def test_different_digits_differ():
     zero, *others = (found_on(page_with(number)) for number in (0, 1, 4, 7))
     for other in others:
         assert np.corrcoef(zero.ravel(), other.ravel())[0, 1] < 0.6
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_mass_is_centered_where_mnist_has_it_in_a_box_of_20(number):
+def test_digits_fit_a_box_of_20_with_centered_mass(number):
     digit = found_on(page_with(number))
     row, column = (
         (np.indices(digit.shape)[axis] * digit).sum() / digit.sum()
@@ -117,7 +117,7 @@ def test_mass_is_centered_where_mnist_has_it_in_a_box_of_20(number):
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == pytest.approx(20, abs=1)
 
 
-def test_mnist_itself_is_hardly_changed(shared_data):
+def test_mnist_digits_hardly_change(shared_data):
     import tensorflow_datasets as tfds
 
     mnist = tfds.load(
@@ -137,7 +137,7 @@ def test_mnist_itself_is_hardly_changed(shared_data):
     assert not np.any(found.several)
 
 
-def test_place_size_and_polarity_do_not_matter():
+def test_position_size_and_polarity_do_not_matter():
     page = page_with(3, page=(200, 200), height=100)
     digit = found_on(page)
 
@@ -151,7 +151,7 @@ def test_place_size_and_polarity_do_not_matter():
     assert_same(page.astype("float32") / 255, 1e-6)
 
 
-def test_a_batch_gives_what_single_pages_give():
+def test_a_batch_gives_the_same_as_single_pages():
     pages = np.stack([page_with(number) for number in range(3)])
     for page, digit in zip(pages, extract_digits(pages).digits, strict=True):
         np.testing.assert_allclose(found_on(page), digit[..., 0], atol=1e-5)
@@ -159,7 +159,7 @@ def test_a_batch_gives_what_single_pages_give():
 
 @pytest.mark.parametrize("ink", [0, 255], ids=["black", "white"])
 @pytest.mark.parametrize("hidden", [0, 255])
-def test_transparent_pixels_are_paper_whatever_color_they_hide(ink, hidden):
+def test_transparent_pixels_are_background_whatever_their_color(ink, hidden):
     page = page_with(6, paper=1.0, ink=0.0)
     alpha = 255 - page
     color = np.where(alpha > 0, ink, hidden).astype("uint8")
@@ -168,7 +168,7 @@ def test_transparent_pixels_are_paper_whatever_color_they_hide(ink, hidden):
     assert np.abs(found_on(rgba) - found_on(page)).mean() < 0.01
 
 
-def test_blank_paper_has_no_contrast_and_pencil_has():
+def test_blank_paper_has_no_contrast_but_pencil_has():
     def contrast(**drawing):
         return extract_digits(page_with(0, **drawing)[None]).contrast[0]
 
@@ -184,7 +184,7 @@ def test_two_digits_are_several(numbers, axis):
     assert extract_digits(np.concatenate(pages, axis)[None]).several[0]
 
 
-def test_one_digit_in_pieces_or_among_dirt_is_not_several():
+def test_one_digit_in_pieces_or_with_specks_is_not_several():
     page = page_with(0, page=(240, 240), height=160)
     broken = page.copy()
     broken[110:120] = page[0, 0]  # a zero cut into two arcs
@@ -204,7 +204,7 @@ def test_one_digit_in_pieces_or_among_dirt_is_not_several():
     assert digit[rows[0]].sum() > 5  # the bar, 50 of 110 pixels: 9 of 20
 
 
-def test_image_files_of_several_sizes_are_read_as_their_pixels_are():
+def test_image_files_give_the_same_as_their_pixels():
     pages = [page_with(1), page_with(2, page=(90, 60), height=50)]
     files = []
     for page, kind in zip(pages, ("png", "bmp"), strict=True):
@@ -217,7 +217,7 @@ def test_image_files_of_several_sizes_are_read_as_their_pixels_are():
         np.testing.assert_allclose(digit[..., 0], found_on(page), atol=1e-4)
 
 
-def test_a_file_that_is_no_image_is_refused():
+def test_files_that_are_not_images_are_refused():
     with pytest.raises(tf.errors.InvalidArgumentError, match="image"):
         decode_digits(tf.constant([b"hello"]))
 
@@ -239,7 +239,7 @@ find_on_any = tf.function(
         ),
     )
 )
-def test_any_pixels_give_images_in_0_to_1(pages):
+def test_all_pixels_give_images_between_0_and_1(pages):
     found = find_on_any(pages)
 
     assert found.digits.shape == (len(pages), 28, 28, 1)
@@ -257,15 +257,15 @@ def strokes(*boxes):
     return page
 
 
-def test_digits_close_side_by_side_are_several_but_a_bar_above_is_not():
-    """The gap is 8 pixels of a stroke of 40, nearer than a quarter of it."""
+def test_adjacent_digits_are_several_but_a_bar_above_is_not():
+    """The gap of 8 pixels is less than a quarter of the height of 40."""
     beside = extract_digits(strokes((30, 70, 30, 36), (30, 70, 44, 50)))
     above = extract_digits(strokes((30, 70, 30, 36), (18, 22, 28, 54)))
     assert beside.several.numpy().tolist() == [True]
     assert above.several.numpy().tolist() == [False]
 
 
-def test_a_speck_near_the_stroke_is_dropped():
+def test_a_speck_near_a_stroke_is_removed():
     """6 of 240 pixels are 2.5 % of the ink; a stroke's part has 4 % or more."""
     clean = extract_digits(strokes((30, 70, 30, 36))).digits
     speck = extract_digits(strokes((30, 70, 30, 36), (50, 52, 42, 45))).digits

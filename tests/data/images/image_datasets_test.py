@@ -36,7 +36,7 @@ def mnist(shared_data):
 
 @pytest.fixture
 def offline(monkeypatch, tmp_path):
-    """No prepared data, and a closed port for a proxy: true anywhere."""
+    """No prepared data, and a closed port as the proxy."""
     for name, value in offline_environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     for name in ("no_proxy", "NO_PROXY"):
@@ -80,7 +80,7 @@ def png_np(png):
     return np.asarray(Image.open(io.BytesIO(png)))[..., None]
 
 
-def test_mnist_is_whole_and_of_the_shape_promised(mnist):
+def test_mnist_is_complete_with_the_documented_shapes(mnist):
     for (images, labels), n in zip(
         parts(mnist), (55_000, 5_000, 10_000), strict=True
     ):
@@ -103,7 +103,7 @@ def test_the_test_split_keeps_its_published_order(mnist, shared_data):
         np.testing.assert_array_equal(mnist.test[0][i], png_np(pngs[i]))
 
 
-def test_train_and_validation_are_the_training_split_parted(mnist, shared_data):
+def test_train_and_validation_partition_the_training_split(mnist, shared_data):
     (path,) = (shared_data / "tfds/mnist/3.0.1").glob("*train.tfrecord*")
     pngs, labels = zip(*records_np(path), strict=True)
     order = np.arange(60_000)
@@ -127,19 +127,19 @@ def test_train_and_validation_are_the_training_split_parted(mnist, shared_data):
             )
 
 
-def test_each_class_gives_a_twelfth_to_validation(mnist):
+def test_a_twelfth_of_each_class_is_for_validation(mnist):
     given_up = np.bincount(mnist.validation[1])
     assert given_up.sum() == 60_000 / 12
     # Rounding a share, and the sum of shares, moves it by less than one.
     assert np.all(abs(given_up - np.array(TRAIN_COUNTS) / 12) < 1)
 
 
-def test_the_source_names_the_folder(mnist, shared_data):
+def test_the_source_contains_the_folder(mnist, shared_data):
     folder = shared_data / "tfds/mnist/3.0.1"
     assert mnist.source == f"MNIST, prepared by TFDS in {folder}."
 
 
-def test_auto_takes_the_prepared_mnist_and_says_so(offline, shared_data, mnist):
+def test_auto_uses_a_prepared_mnist_and_says_so(offline, shared_data, mnist):
     digits = load(data_dir=shared_data / "tfds")
 
     assert digits.name == "mnist"
@@ -158,8 +158,8 @@ def test_fashion_mnist_has_as_many_of_each_class(shared_data):
     assert digits.class_names[::9] == ("T-shirt/top", "Ankle boot")
 
 
-def test_offline_auto_ends_with_the_embedded_digits_in_seconds(tmp_path):
-    """A process of its own: nothing imported, nothing prepared, no network."""
+def test_auto_falls_back_to_the_embedded_digits_within_seconds(tmp_path):
+    """In a new process without prepared data and network."""
     program = (
         "import json, sys, time\n"
         "start = time.monotonic()\n"
@@ -196,7 +196,7 @@ def test_offline_auto_ends_with_the_embedded_digits_in_seconds(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_offline_a_named_dataset_is_never_replaced(offline, name):
+def test_a_named_dataset_is_never_replaced(offline, name):
     with pytest.raises(
         OSError, match=r"is not prepared in .* could not be"
     ) as e:
@@ -211,7 +211,7 @@ def test_auto_does_not_hide_a_damaged_mnist(offline):
         load()
 
 
-def test_parts_of_the_embedded_digits_share_no_image():
+def test_splits_of_the_embedded_digits_are_disjoint():
     from sklearn.datasets import load_digits
 
     digits = load("digits")
@@ -229,7 +229,7 @@ def test_parts_of_the_embedded_digits_share_no_image():
         np.testing.assert_allclose(share, len(part) / 1797, atol=2 / 170)
 
 
-def test_the_seed_decides_the_parts():
+def test_the_splits_depend_on_the_seed():
     one, again, other = load("digits"), load("digits"), load("digits", seed=1)
 
     for part in ("train", "validation", "test"):
@@ -241,7 +241,7 @@ def test_the_seed_decides_the_parts():
         assert np.any(getattr(other, part)[0] != getattr(one, part)[0])
 
 
-def test_embedded_digits_have_the_ink_of_mnist(mnist):
+def test_embedded_digits_have_the_foreground_of_mnist(mnist):
     embedded, published = load("digits").train[0], mnist.test[0]
 
     def ink(images):
@@ -266,7 +266,7 @@ def test_a_blank_digit_stays_blank():
     fraction=st.floats(0.01, 0.99),
     seed=st.integers(0, 5),
 )
-def test_held_out_parts_are_stratified_partitions(labels, fraction, seed):
+def test_stratified_splits_are_partitions(labels, fraction, seed):
     labels = np.array(labels)
     counts = np.bincount(labels, minlength=4)
     order = np.arange(len(labels))
@@ -291,7 +291,7 @@ def test_held_out_parts_are_stratified_partitions(labels, fraction, seed):
 
 
 def image_folder(folder, counts):
-    """One class a gray value, one image a file."""
+    """Folder with one class per gray value."""
     for gray, count in enumerate(counts):
         (folder / f"class {gray}").mkdir(parents=True)
         for i in range(count):
@@ -301,7 +301,7 @@ def image_folder(folder, counts):
     return folder
 
 
-def test_a_folder_of_images_is_loaded_in_three_parts(tmp_path):
+def test_a_folder_of_images_is_loaded_with_three_splits(tmp_path):
     folder = image_folder(tmp_path / "shapes", [12, 24])
 
     digits = load(folder)
@@ -328,7 +328,7 @@ def test_a_path_may_be_a_string_relative_to_home(offline):
     assert [len(labels) for _, labels in parts(load("~/shapes"))] == [2, 2, 2]
 
 
-def test_a_class_with_too_few_images_is_named(tmp_path):
+def test_a_class_with_too_few_images_is_refused(tmp_path):
     folder = image_folder(tmp_path, [12, 2])
 
     with pytest.raises(
@@ -338,7 +338,7 @@ def test_a_class_with_too_few_images_is_named(tmp_path):
         load(folder)
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
+def test_an_unknown_name_is_refused_with_a_list_of_names(tmp_path):
     (tmp_path / "file").write_text("")
     for dataset in ("mnits", "", str(tmp_path / "file")):
         with pytest.raises(
@@ -349,24 +349,24 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
             load(dataset)
 
 
-def test_a_data_dir_that_is_not_there_is_named(tmp_path):
+def test_a_missing_data_dir_is_refused(tmp_path):
     for dataset in ("auto", "mnist"):
         with pytest.raises(FileNotFoundError, match=r"Received: \S*/nowhere"):
             load(dataset, data_dir=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])
-def test_refuses_a_validation_fraction_out_of_range(fraction):
+def test_validation_fractions_out_of_range_are_refused(fraction):
     with pytest.raises(ValueError, match=r"validation_fraction=(0|1|-0|nan)"):
         load("digits", validation_fraction=fraction)
 
 
-def test_refuses_a_negative_seed():
+def test_a_negative_seed_is_refused():
     with pytest.raises(ValueError, match="seed=-1"):
         load("digits", seed=-1)
 
 
-def test_fingerprint_tells_one_pixel_label_or_split_apart():
+def test_the_fingerprint_changes_with_any_pixel_label_or_split():
     digits = load("digits")
     assert digits.fingerprint == load("digits").fingerprint
     assert digits.fingerprint != load("digits", seed=1).fingerprint
@@ -380,7 +380,7 @@ def test_fingerprint_tells_one_pixel_label_or_split_apart():
         assert other.fingerprint != digits.fingerprint
 
 
-def test_only_handwriting_like_mnists_is_called_that(tmp_path):
+def test_only_digits_like_mnist_count_as_handwriting(tmp_path):
     assert load("digits").handwriting
     for name in ("digits", "other"):
         for image in range(6):
@@ -395,7 +395,7 @@ def embedded():
     return load("digits")
 
 
-def test_a_stratified_sample_has_the_size_asked_for_and_every_class(embedded):
+def test_a_stratified_sample_has_the_requested_size_and_all_classes(embedded):
     images, labels = stratified_sample(embedded, 100, seed=0)
     assert len(images) == len(labels) == 100
     assert set(np.bincount(labels)) <= {9, 10, 11}  # a tenth of each
@@ -415,7 +415,7 @@ def test_a_stratified_sample_depends_on_the_seed(embedded):
 
 
 @pytest.mark.parametrize("number", [20, 60, 109])
-def test_a_rare_class_gives_what_it_has(number):
+def test_a_rare_class_is_sampled_completely(number):
     labels = np.repeat([0, 1, 2], [50, 55, 5])
     images = np.arange(110, dtype="uint8").reshape(-1, 1, 1, 1)
     few = types.SimpleNamespace(train=(images, labels))

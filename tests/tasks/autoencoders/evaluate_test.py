@@ -1,4 +1,4 @@
-"""Measures of autoencoders whose answer is known."""
+"""Metrics of autoencoders with known results."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from dlunits.tasks.autoencoders.evaluate import (
 
 @pytest.fixture(scope="module")
 def data():
-    """ImageDataset of 28x28, brought down to 7x7 so that all of it is fast."""
+    """Digits reduced to 7x7 pixels, for speed."""
     full = image_datasets.load("digits")
 
     def small(part):
@@ -57,7 +57,7 @@ def test_the_error_is_that_of_the_test_images(model, data, metrics):
     assert (metrics["latent_dim"], metrics["pixels"]) == (6, 49)
 
 
-def test_the_step_costs_the_test_images_little(metrics):
+def test_the_chosen_step_reduces_the_psnr_little(metrics):
     *points, exact = metrics["rate_distortion"]
     assert exact["psnr"] == pytest.approx(
         10 * math.log10(1 / metrics["mse"]), abs=1e-3
@@ -132,7 +132,7 @@ def test_the_jacobian_norm_of_a_deep_encoder_is_estimated_well():
     )
 
 
-def test_the_auc_counts_the_pairs_that_the_error_puts_in_order(
+def test_the_auc_is_the_fraction_of_correctly_ordered_pairs(
     metrics, model, data
 ):
     images = data.test[0] / np.float32(255)
@@ -154,7 +154,7 @@ def identity():
     return Autoencoder(encoder, decoder)
 
 
-def test_what_copies_finds_no_anomaly_and_removes_no_noise(data):
+def test_the_identity_detects_no_anomaly_and_removes_no_noise(data):
     images = data.test[0] / np.float32(255)
     assert anomaly_auc(identity(), images) == 0.5
     copied = denoising_psnr(identity(), images, seed=0)
@@ -170,20 +170,18 @@ def test_the_noise_of_a_black_image_is_clipped_at_both_ends():
     assert measured == pytest.approx(expected, abs=0.3)
 
 
-def test_a_code_with_few_numbers_takes_noise_away(metrics):
+def test_a_small_code_removes_noise(metrics):
     # PCA's six of 49 directions keep 6/49 of the noise, and lose detail.
     assert metrics["denoised_psnr"] > metrics["noisy_psnr"] + 3
 
 
-def test_codes_of_digits_tell_classes_apart(metrics):
+def test_codes_of_digits_separate_the_classes(metrics):
     assert metrics["linear_probe"] > 0.75  # guessing: 0.1
     assert 0.3 < metrics["nmi"] < 1
     assert 0.4 < metrics["purity"] < 1
 
 
-def test_the_map_is_of_test_codes_in_the_order_of_its_labels(
-    metrics, model, data
-):
+def test_the_latent_map_is_in_the_order_of_its_labels(metrics, model, data):
     points, labels = np.array(metrics["latent_map"]), latent_map_labels(data)
     assert points.shape == (300, 2)
     # The nearest neighbor in the map is mostly of the same class.
@@ -204,7 +202,7 @@ def test_images_are_sampled_without_replacement_by_the_seed(data):
     assert not np.array_equal(sample_images(data.train, 500, seed=4)[1], labels)
 
 
-def test_everything_is_the_same_again_and_fits_into_json(metrics, model, data):
+def test_results_are_reproducible_and_fit_into_json(metrics, model, data):
     again = json.loads(json.dumps(evaluate_autoencoder(model, data)))
     assert again == metrics
 

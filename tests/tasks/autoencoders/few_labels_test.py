@@ -1,4 +1,4 @@
-"""Few labels: the same images, net and seed, from two starts."""
+"""Few labels: the same images and seed, with and without pre-training."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def encoder(**options):
 
 @pytest.fixture(scope="module")
 def taught(data):
-    """An encoder whose code tells all classes apart already."""
+    """An encoder whose code separates all classes."""
     keras.utils.set_random_seed(0)
     model = encoder()
     classifier = keras.Sequential([model, keras.layers.Dense(10, "softmax")])
@@ -39,7 +39,7 @@ def taught(data):
     return model
 
 
-def test_what_is_known_before_helps_where_labels_are_few(data, taught):
+def test_pretraining_helps_with_few_labels(data, taught):
     before = [weight.copy() for weight in taught.get_weights()]
     [row] = few_label_errors(taught, data, [20], steps=30)
     assert row["labels"] == 20
@@ -49,7 +49,7 @@ def test_what_is_known_before_helps_where_labels_are_few(data, taught):
         np.testing.assert_array_equal(weight, old)
 
 
-def test_the_start_from_scratch_does_not_know_the_weights(data, taught):
+def test_training_from_scratch_ignores_the_weights(data, taught):
     [row], [other] = (
         few_label_errors(model, data, [20], steps=10)
         for model in (taught, encoder())
@@ -58,7 +58,7 @@ def test_the_start_from_scratch_does_not_know_the_weights(data, taught):
     assert row["pretrained"] != other["pretrained"]
 
 
-def test_more_labels_than_there_are_are_left_out(data, taught):
+def test_numbers_above_the_size_of_the_data_are_left_out(data, taught):
     rows = few_label_errors(taught, data, [50, 1372, 5000], steps=4)
     assert [row["labels"] for row in rows] == [50]
 
@@ -70,7 +70,7 @@ def test_fewer_labels_than_classes_are_refused(data, taught):
         few_label_errors(taught, data, [9])
 
 
-def test_a_random_code_is_taken_at_its_mean(data):
+def test_a_random_code_is_replaced_by_its_mean(data):
     # With a variance of e^20 a sampled code would be noise.
     model = dense_variational_autoencoder((28, 28, 1), 8, (30,))
     posterior = model.encoder.get_layer("posterior")

@@ -11,7 +11,7 @@ from dlunits.tasks.autoencoders.figures import (
 
 
 def shown(figure):
-    """The only image of a figure, as an array."""
+    """The image of a figure, as an array."""
     [axes] = figure.axes
     [image] = axes.images
     return np.asarray(image.get_array().filled(np.nan))
@@ -22,7 +22,7 @@ def images(seed, count=4, height=5, width=6):
     return rng.uniform(size=(count, height, width, 1)).astype("float32")
 
 
-def test_filters_are_the_weights_the_largest_first():
+def test_filters_are_sorted_by_their_norm():
     rng = np.random.default_rng(0)
     kernel = rng.normal(size=(30, 13)) * np.arange(1, 14)
     kernel[:, 12] = 0  # the smallest, and not divided by
@@ -46,12 +46,12 @@ def test_filters_of_units_without_weights_are_blank():
     assert not image[2:4, 2:4].any()
 
 
-def test_filters_must_have_a_weight_for_each_pixel():
+def test_filters_must_have_one_weight_per_pixel():
     with pytest.raises(ValueError, match=r"pixel of \(5, 6\).*\(29, 2\)"):
         filters(np.zeros((29, 2)), (5, 6))
 
 
-def test_maps_draw_every_code_at_its_place_in_the_color_of_its_class():
+def test_maps_show_all_codes_in_the_colors_of_their_classes():
     rng = np.random.default_rng(0)
     maps = {name: rng.normal(size=(40, 2)) for name in ("PCA", "VAE")}
     labels = rng.integers(0, 3, 40)
@@ -73,7 +73,7 @@ def test_maps_draw_every_code_at_its_place_in_the_color_of_its_class():
     figure.draw_without_rendering()
 
 
-def test_maps_tell_many_classes_apart():
+def test_maps_distinguish_many_classes():
     labels = np.arange(26)
     figure = latent_maps(
         {"a": np.eye(26, 2)}, labels, [chr(97 + i) for i in labels]
@@ -82,7 +82,7 @@ def test_maps_tell_many_classes_apart():
     assert len({tuple(mark.get_facecolor()[0]) for mark in marks}) == 26
 
 
-def test_curves_join_the_points_that_have_a_rate():
+def test_curves_connect_the_points_with_a_rate():
     points = [
         {"step": 2, "bits_per_pixel": 0.1, "psnr": 15.0},
         {"step": 1, "bits_per_pixel": 0.4, "psnr": 18.0},
@@ -100,7 +100,7 @@ def test_curves_join_the_points_that_have_a_rate():
     assert axes.get_xlabel() == "Bits per pixel"
 
 
-def test_curves_leave_out_a_rate_of_zero_that_no_logarithm_has():
+def test_curves_leave_out_a_rate_of_zero():
     points = [
         {"step": 2, "bits_per_pixel": 0.0, "psnr": 12.0},
         {"step": 1, "bits_per_pixel": 0.4, "psnr": 18.0},

@@ -1,4 +1,4 @@
-"""The report of small autoencoders of real digits."""
+"""Report of small autoencoders of digits."""
 
 import dataclasses
 import re
@@ -28,7 +28,7 @@ FEW = [{"labels": 100, "pretrained": 0.123, "scratch": 0.234}]
 
 @pytest.fixture(scope="module")
 def data():
-    """ImageDataset of 28x28, brought down to 7x7 so that all of it is fast."""
+    """Digits reduced to 7x7 pixels, for speed."""
     full = image_datasets.load("digits")
 
     def small(part):
@@ -46,7 +46,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def results(data):
-    """PCA, one that is trained a little, and one that is trained not at all."""
+    """PCA, an autoencoder trained for 2 epochs, and an untrained one."""
     keras.utils.set_random_seed(0)
     images = data.train[0] / np.float32(255)
     wide = dense_autoencoder(
@@ -73,7 +73,7 @@ def results(data):
 
 
 def written(path, results, data, names):
-    """The report's text, its key figures and its images' alternatives."""
+    """Text of the report, its key figures, and the texts of its images."""
     report = write_autoencoder_report(
         path,
         results={name: results[name] for name in names},
@@ -94,7 +94,7 @@ def page(results, data, tmp_path_factory):
     return written(folder / "report.html", results, data, ["PCA", "wide"])
 
 
-def test_sums_up_the_one_that_was_trained(page, results):
+def test_the_summary_is_that_of_the_trained_one(page, results):
     _, summary, _ = page
     metrics = results["wide"]["metrics"]
     assert summary == {
@@ -110,7 +110,7 @@ def test_sums_up_the_one_that_was_trained(page, results):
     }
 
 
-def test_has_its_parts_in_the_order_of_a_reader(page):
+def test_the_sections_are_in_order(page):
     html, _, _ = page
     assert "<h1>Wide autoencoder on digits</h1>" in html
     assert re.findall(r"<h2.*?>(.*?)</h2>", html) == [
@@ -129,7 +129,7 @@ def test_has_its_parts_in_the_order_of_a_reader(page):
     assert "apps/autoencoder_mnist.py --autoencoder=wide" in html
 
 
-def test_draws_everything_there_is_to_see(page):
+def test_the_figures_are_in_order(page):
     _, _, images = page
     starts = [
         "Training curves, 2 epoch(s)",
@@ -144,7 +144,7 @@ def test_draws_everything_there_is_to_see(page):
         assert image.startswith(start)
 
 
-def test_tables_stand_side_by_side_with_pca(page, results):
+def test_the_tables_include_pca(page, results):
     html, _, _ = page
     rows = re.findall(r'<tr><th scope="row">(PCA|wide)</th>(.*?)</tr>', html)
     cells = [
@@ -159,7 +159,7 @@ def test_tables_stand_side_by_side_with_pca(page, results):
     assert cells[8][1] == ["12.3", "23.4"]
 
 
-def test_several_are_compared_without_the_details_of_one(
+def test_several_autoencoders_are_compared_without_details(
     results, data, tmp_path
 ):
     both = {
@@ -191,7 +191,7 @@ def test_classes_without_a_test_image_are_left_out(data):
     assert list(first_images(fewer)) == ["3", "7", "8"]
 
 
-def test_images_between_two_run_from_one_to_the_other(results, data):
+def test_interpolations_run_from_one_image_to_the_other(results, data):
     model, examples = results["PCA"]["model"], first_images(data)
     lines = interpolate(model, {n: examples[n] for n in "378"})
     assert list(lines) == ["3 to 7"]  # 8 has none to go to

@@ -1,4 +1,4 @@
-"""A served autoencoder: reconstruct, encode, decode."""
+"""Endpoints of an exported autoencoder: reconstruct, encode, decode."""
 
 import json
 
@@ -42,7 +42,7 @@ def served(version):
 
 
 @pytest.mark.parametrize("scale", ["uint8", "float"])
-def test_reconstructions_and_their_errors_are_the_models(
+def test_reconstructions_and_errors_are_those_of_the_model(
     served, model, data, scale
 ):
     images = data.test[0][:3]
@@ -76,7 +76,7 @@ def test_codes_decode_to_the_reconstruction(served, model, data):
     )
 
 
-def test_the_card_holds_the_figures_and_a_server_is_warmed_up(version):
+def test_the_export_has_a_card_and_warmup_requests(version):
     card = json.loads((version / "model_card.json").read_text())
 
     assert card["metrics"] == {"test_images": 300, "mse": 0.25}
@@ -87,9 +87,7 @@ def test_the_card_holds_the_figures_and_a_server_is_warmed_up(version):
 
 
 @pytest.mark.parametrize("shape", [(6,), (3, 2), (1, 3, 2, 1)])
-def test_examples_that_are_no_images_are_served_as_they_are(
-    data, shape, tmp_path
-):
+def test_arrays_that_are_not_images_are_served_unchanged(data, shape, tmp_path):
     model = dense_autoencoder(shape, 2, code_activation="tanh")
     x = np.random.default_rng(0).normal(size=(4, *shape)).astype("float32")
     expected = model.reconstruct(x)
@@ -117,7 +115,7 @@ def test_examples_that_are_no_images_are_served_as_they_are(
     assert (version / "assets.extra/tf_serving_warmup_requests").exists()
 
 
-def test_a_linear_output_may_leave_0_to_1(data, tmp_path):
+def test_a_linear_output_may_be_outside_0_to_1(data, tmp_path):
     model = dense_autoencoder((28, 28, 1), 3)
     version = export_autoencoder(
         model, tmp_path / "linear", data=data, metrics={}, command="-"

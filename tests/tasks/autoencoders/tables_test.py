@@ -1,4 +1,4 @@
-"""The tables against the metrics that they are made of."""
+"""Tables of metrics of autoencoders."""
 
 from dlunits.tasks.autoencoders.tables import DESCRIPTIONS, tables
 
@@ -41,7 +41,7 @@ def read(results):
     }
 
 
-def test_every_measure_is_in_its_column():
+def test_every_metric_is_in_its_column():
     wide = metrics(latent_dim=784, saturation=0.9, mse=0.003)
     found = read({"PCA": {"metrics": metrics()}, "wide": {"metrics": wide}})
     assert found["Reconstruction and compression"]["PCA"] == {
@@ -92,7 +92,7 @@ def test_a_code_as_large_as_the_image_is_overcomplete():
         assert row["Code"] == expected
 
 
-def test_there_is_a_pair_of_columns_for_each_number_of_labels():
+def test_each_number_of_labels_has_two_columns():
     rows = [
         {"labels": 100, "pretrained": 0.2, "scratch": 0.3},
         {"labels": 500, "pretrained": 0.1, "scratch": 0.15},
@@ -101,7 +101,7 @@ def test_there_is_a_pair_of_columns_for_each_number_of_labels():
     assert list(found["Few labels"]["it"].values()) == [20, 30, 10, 15]
 
 
-def test_without_labels_there_is_no_table_of_them():
+def test_without_few_labels_there_is_no_such_table():
     assert "Few labels" not in tables(
         {"it": {"metrics": metrics(few_labels=[])}}
     )

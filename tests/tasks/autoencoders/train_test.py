@@ -44,7 +44,7 @@ def test_the_app_offers_every_type():
 
 
 @every_type
-def test_codes_are_as_small_or_as_large_as_said(autoencoder):
+def test_codes_are_undercomplete_or_overcomplete_as_declared(autoencoder):
     recipe = RECIPES[autoencoder]
     model = recipe.build(800 if recipe.overcomplete else 5)
     assert model.overcomplete == recipe.overcomplete == (autoencoder in WIDE)
@@ -85,7 +85,7 @@ def test_each_type_has_what_it_is_named_after():
 
 
 @every_type
-def test_every_type_learns(autoencoder, data, tmp_path):
+def test_the_loss_of_every_type_falls(autoencoder, data, tmp_path):
     _, history = trained(data, tmp_path, autoencoder, epochs=4)
     assert len(history["loss"]) == len(history["val_loss"]) == 4
     assert history["val_loss"][-1] < history["val_loss"][0]
@@ -105,7 +105,7 @@ def test_the_denoising_type_is_validated_with_half_of_the_pixels_masked(
     assert model.evaluate(clean, verbose=0) < 0.99 * last
 
 
-def test_same_seed_gives_the_same_weights_and_another_does_not(data, tmp_path):
+def test_the_same_seed_gives_the_same_weights(data, tmp_path):
     one, same, other = (
         trained(data, tmp_path / str(i), "dropout", 1, seed=seed)[0]
         for i, seed in enumerate((0, 0, 1))
@@ -118,7 +118,7 @@ def test_same_seed_gives_the_same_weights_and_another_does_not(data, tmp_path):
     )
 
 
-def test_a_finished_run_is_read_and_not_trained(data, tmp_path):
+def test_a_finished_run_is_loaded_instead_of_trained_again(data, tmp_path):
     model, history = trained(data, tmp_path, "variational", 2)
     before = (tmp_path / "checkpoint.npz").stat().st_mtime_ns
     again, same = trained(data, tmp_path, "variational", 2)

@@ -1,4 +1,4 @@
-"""Image files through a denoiser: what is written where, what is not."""
+"""Denoising of image files: results, and files that are not replaced."""
 
 import numpy as np
 import pytest
@@ -40,9 +40,7 @@ def output(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(30, 40), (30, 40, 3), (30, 40, 4)])
-def test_each_color_goes_through_the_model_and_alpha_does_not(
-    shape, tmp_path, output
-):
+def test_colors_are_denoised_and_alpha_is_kept(shape, tmp_path, output):
     before = pixels(*shape)
     file = save(tmp_path / "a.tiff", before)
     [(_, target, problem)] = denoise_files(half, [file], output)
@@ -58,7 +56,7 @@ def test_each_color_goes_through_the_model_and_alpha_does_not(
         np.testing.assert_array_equal(after[..., 3], before[..., 3])
 
 
-def test_a_model_sees_one_gray_image_in_the_unit_range(tmp_path, output):
+def test_the_input_of_the_model_is_gray_in_the_unit_range(tmp_path, output):
     seen = []
 
     def model(images):
@@ -73,8 +71,8 @@ def test_a_model_sees_one_gray_image_in_the_unit_range(tmp_path, output):
     )
 
 
-def test_inverted_images_are_cleaned_as_negatives(tmp_path, output):
-    """255 - (255 - x) / 2: what is white stays white."""
+def test_inverted_images_are_denoised_as_negatives(tmp_path, output):
+    """255 - (255 - x) / 2: white stays white."""
     before = pixels(30, 40)
     file = save(tmp_path / "a.png", before)
     [(_, target, _)] = denoise_files(half, [file], output, invert=True)
@@ -82,7 +80,7 @@ def test_inverted_images_are_cleaned_as_negatives(tmp_path, output):
     np.testing.assert_allclose(read(target), expected, atol=1)
 
 
-def test_bad_files_are_named_and_the_rest_goes_on(tmp_path, output):
+def test_bad_files_are_reported_and_the_others_denoised(tmp_path, output):
     good = [save(tmp_path / f"{name}.png", pixels(5, 5)) for name in "ab"]
     bad = tmp_path / "bad.png"
     bad.write_text("no image")
@@ -96,7 +94,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path, output):
     assert sorted(path.name for path in output.iterdir()) == ["a.png", "b.png"]
 
 
-def test_what_is_there_is_replaced_only_if_allowed(tmp_path, output):
+def test_existing_files_are_replaced_only_if_allowed(tmp_path, output):
     file = save(tmp_path / "a.png", pixels(5, 5))
     other = save(output / "a.png", 0 * pixels(5, 5))
     [(_, _, problem)] = denoise_files(identity, [file], output)
@@ -107,7 +105,7 @@ def test_what_is_there_is_replaced_only_if_allowed(tmp_path, output):
     np.testing.assert_array_equal(read(other), read(file))
 
 
-def test_two_images_of_one_name_do_not_replace_each_other(tmp_path, output):
+def test_images_of_the_same_name_do_not_replace_each_other(tmp_path, output):
     files = [
         save(tmp_path / folder / "a.png", pixels(5, 5) // n)
         for n, folder in enumerate("xy", 1)
@@ -118,7 +116,7 @@ def test_two_images_of_one_name_do_not_replace_each_other(tmp_path, output):
     np.testing.assert_array_equal(read(output / "a.png"), read(files[0]))
 
 
-def test_a_image_never_replaces_itself(tmp_path):
+def test_an_image_never_replaces_itself(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
     before = file.read_bytes()
     [(_, _, problem)] = denoise_files(half, [file], tmp_path, overwrite=True)
@@ -126,7 +124,7 @@ def test_a_image_never_replaces_itself(tmp_path):
     assert file.read_bytes() == before
 
 
-def test_a_folder_that_cannot_be_written_is_a_problem_of_the_file(tmp_path):
+def test_an_unwritable_folder_is_reported_per_file(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
     [(_, _, problem)] = denoise_files(identity, [file], tmp_path / "gone")
     assert "No such file or directory: could not write" in problem
@@ -142,7 +140,7 @@ class Halving(tf.Module):
         return half(images)
 
 
-def test_takes_the_last_version_of_a_folder(tmp_path):
+def test_the_latest_version_is_loaded(tmp_path):
     tf.saved_model.save(Halving(), str(tmp_path / "10"))
     (tmp_path / "9").mkdir()
     (tmp_path / "model_card.json").touch()
@@ -157,7 +155,7 @@ class Renamed(tf.Module):
         return {"images": images}
 
 
-def test_a_model_that_cannot_be_used_is_one_line(tmp_path):
+def test_an_unusable_model_is_refused_in_one_line(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
     tf.saved_model.save(Renamed(), str(tmp_path / "renamed"))
     (tmp_path / "damaged").mkdir()
@@ -174,7 +172,7 @@ def test_a_model_that_cannot_be_used_is_one_line(tmp_path):
         assert str(tmp_path / name) in str(error.value)
 
 
-def test_no_image_still_to_be_cleaned_is_replaced(tmp_path):
+def test_input_files_are_never_replaced(tmp_path):
     first, second = (
         save(tmp_path / name, pixels(30, 40)) for name in ("a.jpg", "a.png")
     )
@@ -188,9 +186,7 @@ def test_no_image_still_to_be_cleaned_is_replaced(tmp_path):
     np.testing.assert_array_equal(read(second), before)
 
 
-def test_a_model_that_runs_out_of_memory_does_not_end_the_rest(
-    tmp_path, output
-):
+def test_out_of_memory_in_one_image_does_not_stop_the_others(tmp_path, output):
     wide, small = (
         save(tmp_path / name, pixels(30, width))
         for name, width in (("wide.png", 90), ("small.png", 40))

@@ -1,4 +1,4 @@
-"""A served denoiser: any size, any scale, and what it refuses."""
+"""Endpoints of an exported denoiser: sizes, scales, invalid images."""
 
 import json
 import subprocess
@@ -49,9 +49,7 @@ def images(*shape):
     return np.random.default_rng(0).uniform(size=shape).astype("float32")
 
 
-def test_a_image_of_the_models_size_is_what_the_model_makes_of_it(
-    served, model
-):
+def test_an_image_of_the_size_of_the_model_is_its_output(served, model):
     x = images(3, 28, 28, 1)
     np.testing.assert_allclose(
         served.denoise(x)["denoised"], model.reconstruct(x), atol=1e-5
@@ -61,7 +59,7 @@ def test_a_image_of_the_models_size_is_what_the_model_makes_of_it(
 @pytest.mark.parametrize(
     "shape", [(1, 1), (9, 70), (2, 50, 31), (2, 31, 50, 1), (1, 60, 29, 3)]
 )
-def test_images_of_any_size_go_through_tiles(served, model, shape):
+def test_images_of_any_size_are_processed_in_tiles(served, model, shape):
     x = images(*shape)
     whole = x.reshape({2: (1, *shape, 1), 3: (*shape, 1), 4: shape}[len(shape)])
     expected = tiled_inference(lambda tiles: model(tiles), whole, 28)
@@ -73,7 +71,7 @@ def test_images_of_any_size_go_through_tiles(served, model, shape):
 @pytest.mark.parametrize(
     ("dtype", "most"), [("uint8", 255), ("uint16", 65_535), ("float32", 255)]
 )
-def test_every_scale_means_the_same(served, dtype, most):
+def test_all_scales_give_the_same(served, dtype, most):
     x = np.round(255 * images(1, 30, 40, 1)) / 255
     np.testing.assert_allclose(
         served.denoise((x * most).astype(dtype))["denoised"],
@@ -99,12 +97,12 @@ def test_one_image_does_not_change_the_scale_of_another(served):
         (np.zeros((1, 0, 5, 1), "float32"), "no axis may be empty"),
     ],
 )
-def test_refuses_what_is_no_image(served, images, message):
+def test_invalid_images_are_refused(served, images, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         served.denoise(images)
 
 
-def test_signatures_are_offered_to_servers(served):
+def test_signatures_are_as_documented(served):
     assert {"serving_default", "denoise", "predict"} <= set(served.signatures)
     answer = served.signatures["serving_default"](
         images=tf.zeros((1, 40, 30, 1))
@@ -112,7 +110,7 @@ def test_signatures_are_offered_to_servers(served):
     assert answer["denoised"].shape == (1, 40, 30, 1)
 
 
-def test_card_says_which_noise_and_how_well(version, data):
+def test_the_card_has_the_noise_and_the_quality(version, data):
     card = json.loads((version / "model_card.json").read_text())
     assert card["noise"] == "gaussian noise of level 0.5"
     assert card["metrics"] == {"test_images": 300, "psnr": 21.0}
@@ -134,7 +132,7 @@ np.save("denoised.npy", model.denoise(np.load("noisy.npy"))["denoised"])
 """
 
 
-def test_works_where_dlunits_and_keras_are_not_installed(
+def test_the_saved_model_works_without_dlunits_and_keras(
     version, served, tmp_path
 ):
     noisy = images(1, 33, 44, 3)

@@ -1,4 +1,4 @@
-"""The report of a small convolutional network trained on real digits."""
+"""Report of a small convolutional network trained on digits."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ from dlunits.tasks.digits.report import write_classifier_report
 
 @pytest.fixture(scope="module")
 def run():
-    """What a run hands to its report: model, history, data, scores."""
+    """Arguments of the report: model, history, data, scores."""
     keras.utils.set_random_seed(0)
     data = image_datasets.load("digits")
     model = keras.Sequential(
@@ -54,7 +54,7 @@ def run():
 
 
 def written(path, run, **changed):
-    """The report's text, a dict of its key figures, and of its images."""
+    """Text of the report, dict of its key figures, and its images."""
     report = write_classifier_report(path, **run | changed)
     assert report == path
     html = report.read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def report(run, tmp_path_factory):
     return written(tmp_path_factory.mktemp("run") / "report.html", run)
 
 
-def test_sums_up_the_run_in_figures(report, run):
+def test_the_summary_has_the_key_figures(report, run):
     _, summary, _ = report
     predictions = run["scores"].argmax(axis=1)
     wrong = int((predictions != run["data"].test[1]).sum())
@@ -83,7 +83,7 @@ def test_sums_up_the_run_in_figures(report, run):
     }
 
 
-def test_draws_curves_confusion_mistakes_and_maps(report, run):
+def test_the_figures_are_curves_confusion_errors_and_maps(report, run):
     html, _, images = report
     curves, confusion, mistakes, maps = images
     predictions = run["scores"].argmax(axis=1)
@@ -98,7 +98,7 @@ def test_draws_curves_confusion_mistakes_and_maps(report, run):
     assert f"The first test image: {name}." in html
 
 
-def test_has_its_parts_in_the_order_of_a_reader(report):
+def test_the_sections_are_in_order(report):
     html, _, _ = report
     assert re.findall(r"<h2.*?>(.*?)</h2>", html) == [
         "Training",
@@ -109,7 +109,7 @@ def test_has_its_parts_in_the_order_of_a_reader(report):
     ]
 
 
-def test_derives_the_output_size_of_every_layer(report):
+def test_the_table_derives_the_output_size_of_every_layer(report):
     html, _, _ = report
     rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', html)
     rows = {name: re.sub(r"<.*?>|\s", " ", row) for name, row in rows}
@@ -121,7 +121,7 @@ def test_derives_the_output_size_of_every_layer(report):
     assert "2,010" in rows["output"]  # 10 (200 + 1)
 
 
-def test_says_how_it_was_made(report, run):
+def test_the_report_states_command_data_and_duration(report, run):
     html, _, _ = report
     assert f"<h1>Sequential on {run['data'].name}</h1>" in html
     assert "python apps/lenet_mnist.py --epochs=2" in html
@@ -134,7 +134,7 @@ def scores_for(answers):
     return np.eye(10, dtype="float32")[answers]
 
 
-def test_without_a_mistake_it_says_so(run, tmp_path):
+def test_a_report_without_errors_says_so(run, tmp_path):
     labels = run["data"].test[1]
     _, summary, images = written(
         tmp_path / "report.html", run, scores=scores_for(labels)
@@ -144,7 +144,9 @@ def test_without_a_mistake_it_says_so(run, tmp_path):
     assert images[2] == "No errors: all 300 images are right."
 
 
-def test_with_nothing_right_it_shows_the_first_mistakes(run, tmp_path):
+def test_a_report_without_correct_predictions_shows_the_first_errors(
+    run, tmp_path
+):
     labels = run["data"].test[1]
     _, summary, images = written(
         tmp_path / "report.html", run, scores=scores_for((labels + 1) % 10)
@@ -156,7 +158,7 @@ def test_with_nothing_right_it_shows_the_first_mistakes(run, tmp_path):
     assert f"first {first} taken for {(first + 1) % 10} (100.0 %)" in images[2]
 
 
-def test_shows_names_of_classes_as_they_are_written(run, tmp_path):
+def test_class_names_are_shown_verbatim(run, tmp_path):
     data = dataclasses.replace(
         run["data"],
         name="<signs>",
@@ -173,7 +175,7 @@ def test_shows_names_of_classes_as_they_are_written(run, tmp_path):
     assert "<b>" not in html
 
 
-def test_a_report_that_cannot_be_written_leaves_the_old_one(run, tmp_path):
+def test_a_failed_write_keeps_the_old_report(run, tmp_path):
     path = tmp_path / "report.html"
     html, _, _ = written(path, run)
     with pytest.raises(ValueError, match="No such layer: c9"):

@@ -1,4 +1,4 @@
-"""The report of networks that read real digits row by row."""
+"""Report of recurrent classifiers of digits."""
 
 import re
 
@@ -56,7 +56,7 @@ def results(data):
 
 
 def written(path, results, data):
-    """The report's text, a dict of its key figures, and of its images."""
+    """Text of the report, dict of its key figures, and its images."""
     report = write_sequence_report(
         path, results=results, data=data, command="python apps/x.py --cell=all"
     )
@@ -71,7 +71,7 @@ def report(results, data, tmp_path_factory):
     return written(tmp_path_factory.mktemp("run") / "a.html", results, data)
 
 
-def test_table_has_accuracy_and_cost_of_each_cell(results, data):
+def test_the_table_has_accuracy_and_cost_of_each_cell(results, data):
     header, rows = accuracy_table(results, data)
     assert [dict(zip(header, row, strict=True)) for row in rows] == [
         {
@@ -96,7 +96,7 @@ def test_table_has_accuracy_and_cost_of_each_cell(results, data):
     ]
 
 
-def test_the_best_is_chosen_by_validation_and_never_by_test(report):
+def test_the_best_cell_is_chosen_by_validation_accuracy(report):
     html, summary, images = report
     assert summary["Network"] == "gru"
     assert summary["Test error"] == "15.00%"  # 45 / 300
@@ -105,7 +105,7 @@ def test_the_best_is_chosen_by_validation_and_never_by_test(report):
     assert "24 most confident of 45 errors" in images[3]
 
 
-def test_has_the_table_and_the_curves_of_each_cell(report):
+def test_the_report_has_the_table_and_curves_of_each_cell(report):
     html, summary, images = report
     assert [words.split(",")[1] for words in images[:2]] == [
         " 3 epoch(s); best val_loss at epoch 2.",
@@ -120,7 +120,7 @@ def test_has_the_table_and_the_curves_of_each_cell(report):
     assert "2 min 2 s" in html  # of both
 
 
-def test_a_single_network_is_compared_with_none(results, data, tmp_path):
+def test_a_single_network_has_no_comparison(results, data, tmp_path):
     html, summary, images = written(
         tmp_path / "a.html", {"rnn": results["rnn"]}, data
     )

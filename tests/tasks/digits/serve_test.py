@@ -1,4 +1,4 @@
-"""The digit endpoints, as functions and out of a SavedModel."""
+"""Endpoints of digit classifiers, as functions and in a SavedModel."""
 
 import io
 
@@ -36,7 +36,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def served(model, tmp_path_factory):
-    """The endpoints out of a SavedModel, as `export` writes them."""
+    """The endpoints of an exported SavedModel."""
     folder = str(tmp_path_factory.mktemp("digits"))
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -57,7 +57,7 @@ def images():
 
 @pytest.mark.parametrize("channel", [True, False])
 @pytest.mark.parametrize("scale", ["uint8", "float 0..255", "float 0..1"])
-def test_every_form_of_a_image_is_the_same_to_it(
+def test_all_shapes_and_scales_of_an_image_give_the_same(
     served, model, images, channel, scale
 ):
     expected = model.predict(images / 255.0, verbose=0)
@@ -84,14 +84,14 @@ def test_a_single_image_is_a_batch_of_one(served, model, images):
     )
 
 
-def test_the_scale_is_told_image_by_image(served, images):
+def test_the_scale_is_determined_per_image(served, images):
     of_255 = images[:1].astype("float32")
     answer = served.serving_default(tf.concat([of_255, of_255 / 255], axis=0))
 
     np.testing.assert_allclose(*answer["scores"], atol=1e-6)
 
 
-def test_servers_are_offered_floats_and_files(served):
+def test_signatures_take_floats_and_files(served):
     def inputs(name):
         _, arguments = served.signatures[name].structured_input_signature
         return {key: spec.dtype for key, spec in arguments.items()}
@@ -100,7 +100,7 @@ def test_servers_are_offered_floats_and_files(served):
     assert inputs("recognize") == {"encoded": tf.string}
 
 
-def test_image_files_are_read_like_the_page_they_hold(served, model):
+def test_image_files_give_the_same_as_their_pages(served, model):
     digits = load_digits().images[:2] / 16
     rng = np.random.default_rng(0)
     pages = [
@@ -119,7 +119,7 @@ def test_image_files_are_read_like_the_page_they_hold(served, model):
         np.testing.assert_allclose(score, model(digit)[0], atol=1e-4)
 
 
-def test_typical_requests_are_answered_by_their_endpoints(served, images):
+def test_endpoints_accept_their_warmup_requests(served, images):
     requests = warmup_requests(images)
     assert set(requests) == {"serving_default", "recognize"}
     for name, arguments in requests.items():
@@ -133,14 +133,14 @@ def test_typical_requests_are_answered_by_their_endpoints(served, images):
 @pytest.mark.parametrize(
     "shape", [(2, 28, 28, 3), (49, 32, 32), (1, 56, 14), (784,), (1, 1, 28, 28)]
 )
-def test_refuses_images_of_another_shape(served, shape):
+def test_images_of_another_shape_are_refused(served, shape):
     with pytest.raises(
         tf.errors.InvalidArgumentError, match="must have the sh"
     ):
         served.serving_default(tf.zeros(shape))
 
 
-def test_recognize_tells_a_blank_page_and_several_digits(served):
+def test_recognize_reports_blank_pages_and_several_digits(served):
     blank = np.full((60, 60, 1), 200, "uint8")
     pair = np.zeros((60, 100, 1), "uint8")
     pair[10:50, 10:16] = pair[10:50, 80:86] = 255
@@ -154,5 +154,5 @@ def test_recognize_tells_a_blank_page_and_several_digits(served):
     assert answer["several"].numpy().tolist() == [False, True]
 
 
-def test_images_that_are_no_digits_get_no_recognize(model):
+def test_models_of_other_images_have_no_recognize(model):
     assert set(image_endpoints(model)) == {"serving_default"}

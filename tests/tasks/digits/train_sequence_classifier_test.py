@@ -1,4 +1,4 @@
-"""A network learns to read the rows of real digits."""
+"""Training of a recurrent network on rows of digits."""
 
 import dataclasses
 
@@ -38,7 +38,7 @@ def trained(data, tmp_path_factory):
     )
 
 
-def test_learns_to_read_digits_of_test_images(trained, data):
+def test_the_network_classifies_test_images(trained, data):
     model, history = trained
     images, labels = data.test
     correct = predict_rows(model, images).argmax(axis=1) == labels
@@ -48,19 +48,19 @@ def test_learns_to_read_digits_of_test_images(trained, data):
     assert history.keys() >= {"val_loss", "val_accuracy", "learning_rate"}
 
 
-def test_reads_both_ways_with_as_many_weights_as_by_hand(trained):
+def test_a_bidirectional_network_has_twice_the_recurrent_weights(trained):
     # A GRU has three gates of a kernel, a recurrent kernel and two biases.
     one_way = 3 * UNITS * (28 + UNITS + 2)
     model, _ = trained
     assert model.count_params() == 2 * one_way + 10 * (2 * UNITS + 1)
 
 
-def test_clips_the_norm_of_all_gradients_together(trained):
+def test_the_global_norm_of_the_gradient_is_clipped(trained):
     assert trained[0].optimizer.global_clipnorm == GLOBAL_CLIPNORM
     assert trained[0].optimizer.clipnorm is None
 
 
-def test_scores_are_those_of_the_images_in_their_order(trained, data):
+def test_scores_are_in_the_order_of_the_images(trained, data):
     model, _ = trained
     images = data.test[0][:5]
     rows = images[..., 0].astype("float32") / 255
@@ -69,7 +69,7 @@ def test_scores_are_those_of_the_images_in_their_order(trained, data):
     )
 
 
-def test_layers_are_as_many_as_asked_for(data, tmp_path):
+def test_the_number_of_layers_is_the_requested_one(data, tmp_path):
     few = slice(None, 64)
     data = dataclasses.replace(
         data, train=(data.train[0][few], data.train[1][few])
@@ -90,7 +90,7 @@ def test_layers_are_as_many_as_asked_for(data, tmp_path):
     assert len(history["val_loss"]) == 1
 
 
-def test_rows_are_the_images_from_the_top():
+def test_rows_are_in_order_from_the_top():
     image = np.zeros((1, 28, 28, 1), "uint8")
     image[0, 3, 20] = 51
     rows = to_rows(image).numpy()
@@ -99,7 +99,7 @@ def test_rows_are_the_images_from_the_top():
     assert np.count_nonzero(rows) == 1
 
 
-def test_distortions_are_of_the_seed_and_leave_the_digit_in_the_middle(data):
+def test_distortions_depend_on_the_seed_and_keep_digits_centered(data):
     images = data.train[0][:100]
     distort = augment_rows()
     rows = distort(images, [0, 7]).numpy()

@@ -1,4 +1,4 @@
-"""SavedModels that are no generators."""
+"""SavedModels that do not generate images."""
 
 import keras
 import pytest
@@ -20,7 +20,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         load_generator(tmp_path)
 
 
-def test_a_model_that_generates_nothing_is_refused(tmp_path):
+def test_a_model_without_a_generator_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     spec = [tf.TensorSpec([None, 1], tf.float32)]
     version = export(
@@ -35,7 +35,7 @@ def test_a_model_that_generates_nothing_is_refused(tmp_path):
         load_generator(version)
 
 
-def test_a_label_is_refused_where_there_are_no_classes(tmp_path):
+def test_a_label_is_refused_without_classes(tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     specs = [
         tf.TensorSpec([], tf.int32, "count"),

@@ -1,4 +1,4 @@
-"""What a served generator answers, in a process without dlunits too."""
+"""Endpoints of an exported generator, also in a process without dlunits."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def exported(request, tmp_path_factory):
     return model, version
 
 
-def test_same_seed_same_images(exported):
+def test_the_same_seed_gives_the_same_images(exported):
     _, version = exported
     generate = load_generator(version)
     first = generate(5, 3)
@@ -37,7 +37,7 @@ def test_same_seed_same_images(exported):
     assert not np.array_equal(first, generate(5, 4))
 
 
-def test_first_of_many_images_are_those_of_few(exported):
+def test_the_first_images_do_not_depend_on_the_count(exported):
     _, version = exported
     generate = load_generator(version)
     many = generate(150, 7)  # three batches
@@ -46,7 +46,7 @@ def test_first_of_many_images_are_those_of_few(exported):
     assert len(np.unique(many.reshape(150, -1).round(5), axis=0)) > 140
 
 
-def test_class_is_the_one_that_was_asked_for(exported):
+def test_the_label_selects_the_class(exported):
     model, version = exported
     if model.num_classes is None:
         pytest.skip("It has no classes.")
@@ -57,12 +57,12 @@ def test_class_is_the_one_that_was_asked_for(exported):
 
 
 @pytest.mark.parametrize("count", [0, -1, 10_001])
-def test_count_out_of_range_is_refused(exported, count):
+def test_counts_out_of_range_are_refused(exported, count):
     with pytest.raises(ValueError, match="is out of range"):
         load_generator(exported[1])(count, 0)
 
 
-def test_a_process_without_dlunits_draws_the_same(exported, tmp_path):
+def test_a_process_without_dlunits_generates_the_same(exported, tmp_path):
     _, version = exported
     script = textwrap.dedent(
         f"""
