@@ -1,12 +1,15 @@
-"""LeNet-5, as taught today and as published."""
+"""LeNet-5, in its modern form and as published in 1998."""
+
+from typing import Any
 
 import keras
 from keras import layers
 
 from dlunits.activations import scaled_tanh
 from dlunits.layers import EuclideanRBF, PartialConv2D, TrainableSubsampling
+from dlunits.typing import Config, Tensor
 
-# Which maps of S2 each map of C3 sees: LeCun et al., 1998, table I.
+# Maps of S2 that each map of C3 is connected to: LeCun et al., 1998, table I.
 C3_CONNECTIONS = (
     # three neighbors
     (0, 1, 2),
@@ -33,7 +36,7 @@ C3_CONNECTIONS = (
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LeNet5(keras.Model):
-    """Recognises small gray images with three convolutions and two layers.
+    """LeNet-5, a convolutional classifier of small gray images.
 
     | layer  | maps | size  | `"modern"`             | `"1998"`              |
     |--------|------|-------|------------------------|-----------------------|
@@ -46,14 +49,14 @@ class LeNet5(keras.Model):
     | F6     | 84   |       | dense: 10,164          | dense: 10,164         |
     | output | 10   |       | dense and softmax: 850 | distances to codes    |
 
-    Both take ink to 1.175 and paper to -0.1, as published, which brings the
-    mean of the pixels near 0 and their variance near 1. The `"modern"`
-    variant has 61,706 parameters and tanh throughout. The
-    `"1998"` variant has 60,000 trainable parameters, the squashing function
-    1.7159 tanh(2 a / 3), also after subsampling, and 10 fixed codes of 84
-    numbers; `softmax(-distance)` makes its outputs probabilities too. In it,
-    C3 sees S2 through the paper's table I (rows: maps of S2, columns: maps
-    of C3):
+    Both variants scale pixels x to 1.275 x - 0.1, as published: foreground 1
+    becomes 1.175 and background 0 becomes -0.1, so that the mean of the pixels
+    is near 0 and their variance near 1. The `"modern"` variant has 61,706
+    parameters and tanh activations. The `"1998"` variant has 60,000 trainable
+    parameters, the activation 1.7159 tanh(2 a / 3), also after subsampling,
+    and 10 fixed codes of 84 numbers. Its outputs are softmax(-distance), so
+    that they are probabilities. Its C3 is connected to S2 by the paper's table
+    I (rows: maps of S2, columns: maps of C3):
 
             0 1 2 3 4 5 6 7 8 9 . . . . . 15
         0   X . . . X X X . . X X X X . X X
@@ -71,17 +74,19 @@ class LeNet5(keras.Model):
         num_classes: Integer of at least 2.
         variant: `"modern"` or `"1998"`.
         input_shape: `(28, 28, 1)`, padded inside the model, or
-            `(32, 32, 1)` for images that already stand in the field.
-        dtype: Policy of all layers, such as `"mixed_float16"`; `None` takes
-            Keras' current one.
+            `(32, 32, 1)` for images that are already padded.
+        dtype: Dtype policy of all layers, such as `"mixed_float16"`; `None`
+            takes Keras' global policy.
+        name: Name of the model.
+        **kwargs: Keyword arguments of `keras.Model`.
 
-    Input shape: `(batch, 28, 28, 1)` or `(batch, 32, 32, 1)`, ink 1 on
+    Input shape: `(batch, 28, 28, 1)` or `(batch, 32, 32, 1)`, foreground 1 on
     background 0.
 
     Output shape: `(batch, num_classes)`, probabilities.
 
     Raises:
-        ValueError: If an argument is none of the above.
+        ValueError: If an argument is out of range.
 
     Example:
 
@@ -94,13 +99,13 @@ class LeNet5(keras.Model):
 
     def __init__(
         self,
-        num_classes=10,
-        variant="modern",
-        input_shape=(28, 28, 1),
-        dtype=None,
-        name="lenet5",
-        **kwargs,
-    ):
+        num_classes: int = 10,
+        variant: str = "modern",
+        input_shape: tuple[int, int, int] = (28, 28, 1),
+        dtype: Any = None,
+        name: str = "lenet5",
+        **kwargs: Any,
+    ) -> None:
         if num_classes < 2:
             raise ValueError(
                 f"`num_classes` must be at least 2. Received: {num_classes=}"
@@ -122,7 +127,7 @@ class LeNet5(keras.Model):
                 2, data_format="channels_last", dtype=policy, name="padding"
             )(inputs)
         field = layers.Rescaling(
-            1.275, offset=-0.1, dtype=policy, name="paper_and_ink"
+            1.275, offset=-0.1, dtype=policy, name="scaling"
         )(field)
         variants = {"modern": modern_layers, "1998": published_layers}
         outputs = variants[variant](field, num_classes, dtype=policy)
@@ -131,7 +136,7 @@ class LeNet5(keras.Model):
         self.num_classes = num_classes
         self.variant = variant
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "num_classes": self.num_classes,
             "variant": self.variant,
@@ -142,11 +147,13 @@ class LeNet5(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: Config | None = None
+    ) -> "LeNet5":
         return cls(**config)
 
 
-def modern_layers(field, num_classes, dtype):
+def modern_layers(field: Tensor, num_classes: int, dtype: Any) -> Tensor:
     """(batch, 32, 32, 1) -> (batch, num_classes)"""
     maps = {"data_format": "channels_last", "dtype": dtype}
     x = layers.Conv2D(6, 5, activation="tanh", name="c1", **maps)(field)
@@ -161,7 +168,7 @@ def modern_layers(field, num_classes, dtype):
     )(x)
 
 
-def published_layers(field, num_classes, dtype):
+def published_layers(field: Tensor, num_classes: int, dtype: Any) -> Tensor:
     """(batch, 32, 32, 1) -> (batch, num_classes)"""
     maps = {"data_format": "channels_last", "dtype": dtype}
     squash = {"activation": scaled_tanh, "dtype": dtype}
@@ -173,5 +180,5 @@ def published_layers(field, num_classes, dtype):
     x = layers.Flatten(name="flatten", **maps)(x)
     x = layers.Dense(84, name="f6", **squash)(x)
     x = EuclideanRBF(num_classes, name="distances", dtype=dtype)(x)
-    x = layers.Rescaling(-1.0, name="nearness", dtype=dtype)(x)
+    x = layers.Rescaling(-1.0, name="negated_distances", dtype=dtype)(x)
     return layers.Softmax(name="output", dtype=dtype)(x)

@@ -1,66 +1,68 @@
-"""Features learnt without labels, and what they are worth with a few."""
+"""Layer-wise pre-training without labels, and fine-tuning with labels."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 
 from dlunits.layers import TiedDense
-from dlunits.models.autoencoders.layer_graph import break_in_chain
+from dlunits.models.autoencoders.layer_graph import non_sequential_part
 from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array
 
 
 def pretrain_layerwise(
-    encoder,
-    x,
+    encoder: keras.Model,
+    x: Array,
     *,
-    epochs,
-    batch_size=128,
-    learning_rate=1e-3,
-    input_activation=None,
-    noise=None,
-    loss="mse",
-    verbose="auto",
-):
-    """Trains the dense layers of an encoder one after the other, in place.
+    epochs: int,
+    batch_size: int = 128,
+    learning_rate: float = 1e-3,
+    input_activation: Any = None,
+    noise: keras.layers.Layer | None = None,
+    loss: Any = "mse",
+    verbose: Any = "auto",
+) -> dict[str, list[float]]:
+    """Greedy layer-wise pre-training of an encoder's dense layers, in place.
 
-    Layer i learns to reconstruct what the layers before it make of `x`, with a
-    tied decoder that is thrown away afterwards:
+    Use it for deep encoders that train badly from random weights, or to learn
+    features from many unlabeled examples before `fine_tune` with few labels.
+    Layer i is trained as an autoencoder of the outputs of the layers before
+    it, with a tied decoder that is discarded afterwards:
 
-        h_0 = x,   h_i = f_i(h_{i-1} W_i + b_i)
-        r_i = f_{i-1}(noise(h_{i-1}) through layer i, W_i^T + c_i)
-        minimise L(h_{i-1}, r_i) over W_i, b_i, c_i
+        h_0 = x,  h_i = f_i(h_{i-1} W_i + b_i)
+        r_i = f_{i-1}(f_i(noise(h_{i-1}) W_i + b_i) W_i^T + c_i)
+        minimize L(h_{i-1}, r_i) over W_i, b_i, c_i
 
-    Use it where a deep encoder learns badly from its start, or to learn from
-    many examples without labels before `fine_tune` sees the few with labels.
+    f_i is the activation of layer i, f_0 is `input_activation`, L is `loss`.
 
     Reference: Bengio et al., 2007, "Greedy Layer-Wise Training of Deep
     Networks"; with noise: Vincent et al., 2010, "Stacked Denoising
     Autoencoders", https://jmlr.org/papers/v11/vincent10a.html.
 
     Args:
-        encoder: Built Keras model, a chain of layers; its `Dense` layers are
-            trained, whatever else is in it runs between them.
+        encoder: Built Keras model, a chain of layers. Its `Dense` layers are
+            trained, other layers are applied between them.
         x: Array `(num_examples, ...)`.
-        epochs: Integer, passes over `x` for each layer.
-        batch_size: Integer, examples a step.
-        learning_rate: Number, Adam's largest step size.
-        input_activation: Activation of the first layer's reconstruction, such
-            as `"sigmoid"` for pixels in [0, 1]. The others end in the
-            activation that made their input.
-        noise: Keras layer that corrupts the input of every layer, such as
-            `dlunits.layers.MaskingNoise(0.25)`, or `None`.
-        loss: Loss of the reconstructions.
+        epochs: Integer, epochs for each layer.
+        batch_size: Integer, examples per mini-batch.
+        learning_rate: Number, largest learning rate of Adam.
+        input_activation: Activation f_0 of the reconstruction of `x`, such as
+            `"sigmoid"` for pixels in [0, 1].
+        noise: Keras layer that corrupts the inputs of each dense layer, such
+            as `dlunits.layers.MaskingNoise(0.25)`, or `None`.
+        loss: Loss L of the reconstructions.
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        Dict of layer name to the list of its losses, one an epoch.
+        Dict of layer name to the list of its losses, one per epoch.
 
     Raises:
-        ValueError: If the encoder is no chain of layers or none of them is
-            dense, or `x` holds NaN or infinity.
+        ValueError: If the encoder is not a chain of layers or has no `Dense`
+            layer, or `x` contains NaN or infinity.
 
-    Example, a code of 2 for numbers that lie on a plane:
+    Example, a code of size 2 for points on a line:
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(256, 2)) @ np.ones((2, 4))
@@ -92,55 +94,55 @@ def pretrain_layerwise(
             )["loss"]
             activation = layer.activation
         if not isinstance(layer, keras.layers.InputLayer):
-            through = keras.Model(inputs, layer(inputs))
-            hidden = through.predict(hidden, batch_size=1000, verbose=0)
+            one_layer = keras.Model(inputs, layer(inputs))
+            hidden = one_layer.predict(hidden, batch_size=1000, verbose=0)
     return losses
 
 
 def fine_tune(
-    encoder,
-    x,
-    labels,
-    num_classes,
+    encoder: keras.Model,
+    x: Array,
+    labels: Array,
+    num_classes: int,
     *,
-    epochs,
-    pretrained=True,
-    batch_size=32,
-    learning_rate=1e-3,
-    verbose="auto",
-):
-    """Makes a classifier of an encoder and trains all of it on labels.
+    epochs: int,
+    pretrained: bool = True,
+    batch_size: int = 32,
+    learning_rate: float = 1e-3,
+    verbose: Any = "auto",
+) -> keras.Model:
+    """Builds a classifier on top of an encoder and trains all its layers.
 
         P(class | x) = softmax(encoder(x) W + b)
 
-    The encoder itself stays as it is: the classifier starts from a copy,
-    with the dropout and the penalties that the encoder's layers have. `W`
-    and `b` start at 0. With random ones, a code of large numbers would begin
-    as wrong and sure of it, and what was learnt before would be unlearnt.
+    The classifier has a copy of the encoder with its dropout and regularizers;
+    the encoder itself is not changed. W and b start at 0: with random values,
+    large codes would give confident wrong outputs, whose gradients destroy the
+    pre-trained weights.
 
     Reference: Hinton and Salakhutdinov, 2006, "Reducing the Dimensionality of
     Data with Neural Networks", https://doi.org/10.1126/science.1127647.
 
     Args:
-        encoder: Built Keras model; a code of more than one axis is flattened.
+        encoder: Built Keras model; a code of several axes is flattened.
         x: Array `(num_examples, ...)`.
-        labels: Integers from 0 to `num_classes - 1`, `(num_examples,)`.
+        labels: Integer array `(num_examples,)`, from 0 to `num_classes - 1`.
         num_classes: Integer.
-        epochs: Integer, passes over `x`.
-        pretrained: Boolean; without, the copy starts from new random weights,
-            the baseline that shows what pre-training is worth.
-        batch_size: Integer, examples a step.
-        learning_rate: Number, Adam's largest step size; it falls to 0.
+        epochs: Integer, epochs of training.
+        pretrained: Boolean; `False` starts the copy from new random weights,
+            as the baseline for pre-training.
+        batch_size: Integer, examples per mini-batch.
+        learning_rate: Number, largest learning rate of Adam; it decays to 0.
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        The classifier, a Keras model from `x` to `(batch, num_classes)`
-        probabilities.
+        Keras model from `x` to class probabilities `(batch, num_classes)`.
 
     Raises:
-        ValueError: If `x` holds NaN or infinity, or a label is none.
+        ValueError: If `x` contains NaN or infinity, or a label is out of
+            range.
 
-    Example, one number, positive or not:
+    Example, the sign of a number:
 
     >>> import numpy as np
     >>> encoder = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
@@ -175,23 +177,25 @@ def fine_tune(
     return classifier
 
 
-def check_finite(x):
+def check_finite(x: Array) -> None:
+    """Raises a `ValueError` if `x` contains NaN or infinity."""
     finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
     if not finite.all():
         raise ValueError(
-            "Every number of `x` must be finite. Received: NaN or infinity in "
+            "All values of `x` must be finite. Received: NaN or infinity in "
             f"{np.sum(~finite)} of {len(x)} examples, first in example "
             f"{np.argmin(finite)} (counted from 0)"
         )
 
 
-def check_chain(encoder):
-    fault = break_in_chain(encoder)
+def check_chain(encoder: keras.Model) -> None:
+    """Raises a `ValueError` unless layers are chained and one is dense."""
+    fault = non_sequential_part(encoder)
     if fault:
         raise ValueError(
-            "`encoder` must be a chain of layers, each of which takes what the "
-            "one before it gives, as in a `keras.Sequential`: a layer would "
-            f"learn from other inputs than it gets. Received: {fault}"
+            "`encoder` must be a chain of layers, each with the output of the "
+            "previous layer as its only input, as in `keras.Sequential`. "
+            f"Received: {fault}"
         )
     if not any(isinstance(x, keras.layers.Dense) for x in encoder.layers):
         raise ValueError(
@@ -200,17 +204,29 @@ def check_chain(encoder):
         )
 
 
-def check_labels(labels, num_classes):
+def check_labels(labels: Array, num_classes: int) -> None:
+    """Raises a `ValueError` if a label is out of range."""
     known = np.isin(labels, np.arange(num_classes))
     if not known.all():
         raise ValueError(
-            f"Every label must be an integer from 0 to {num_classes - 1}, one "
-            f"less than `num_classes`. Received: {np.sum(~known)} others of "
+            "Every label must be an integer from 0 to `num_classes` - 1 = "
+            f"{num_classes - 1}. Received: {np.sum(~known)} others of "
             f"{known.size}, such as {np.asarray(labels)[~known][0]}"
         )
 
 
-def train(model, x, y, loss, *, epochs, batch_size, learning_rate, verbose):
+def train(
+    model: keras.Model,
+    x: Array,
+    y: Array,
+    loss: Any,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    verbose: Any,
+) -> dict[str, list[float]]:
+    """Trains with Adam, warm-up over 5 % of the steps and cosine decay."""
     steps = epochs * math.ceil(len(x) / batch_size)
     schedule = warmup_cosine(
         learning_rate, steps=steps, warmup_steps=steps // 20

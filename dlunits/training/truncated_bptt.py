@@ -1,73 +1,80 @@
-"""Truncated backpropagation through time, over sequences of any length."""
+"""Truncated backpropagation through time with carried states."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
+from dlunits.typing import Config, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class TruncatedBPTT(keras.Model):
-    """Trains a recurrent model on segments, and carries its states across.
+    """Trains a recurrent model on consecutive segments of long sequences.
 
-    A long sequence is laid into parallel streams and cut into segments; batch
-    k holds segment k of every stream (`dlunits.data.text.text_streams`). States
-    go on from segment to segment, gradients stop at its beginning:
+    A sequence is split into parallel streams and each stream into segments;
+    batch k holds segment k of every stream (`dlunits.data.text.text_streams`).
+    States are carried from one segment to the next, gradients are truncated
+    at the start of a segment:
 
-        logits, s_k = model(segment_k, stop_gradient(s_{k-1}))
+        logits_k, s_k = model(segment_k, stop_gradient(s_{k-1}))
 
-    The states are weights that are not trained, so a checkpoint holds them,
-    and a resumed run goes on as if it had not been stopped. They return to
-    zero where a new pass begins, and before every evaluation, which has
-    states of its own.
+    The states s are non-trainable weights, so that a checkpoint contains them
+    and a resumed run equals an uninterrupted one. They are reset to zero after
+    `segments_per_epoch` segments. Evaluation has separate states, which are
+    reset before every `evaluate`.
 
     Reference: Williams and Peng, 1990, "An efficient gradient-based algorithm
     for on-line training of recurrent network trajectories",
     https://doi.org/10.1162/neco.1990.2.4.490.
 
     Args:
-        model: Keras model of [sequence, *states] to [outputs, *states], such as
-            `dlunits.models.RecurrentLanguageModel`.
-        num_streams: Positive integer, the batch size in training.
-        segments_per_pass: Positive integer, segments after which the states
-            return to zero, or `None` for never.
-        num_evaluation_streams: Positive integer, the batch size in evaluation.
+        model: Keras model from `[sequence, *states]` to `[outputs, *states]`,
+            such as `dlunits.models.RecurrentLanguageModel`.
+        num_streams: Positive integer, batch size in training.
+        segments_per_epoch: Positive integer, segments after which the states
+            are reset to zero, or `None` for never.
+        num_evaluation_streams: Positive integer, batch size in evaluation.
+        **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
     Call arguments:
         inputs: Segments.
-        training: Whether these are segments to learn from.
+        training: Boolean, whether the training states are used and updated.
 
-    Input shape: `(num_streams, time, ...)`, what the model takes first. Not in
-        training, and of another number of streams, segments are read from
-        states of zero, and none are carried.
+    Input shape: `(num_streams, time, ...)`, that of the model's first input.
+        If `training` is false and the batch size is not
+        `num_evaluation_streams`, segments start from zero states, and no
+        states are stored.
 
-    Output shape: What the model gives first.
+    Output shape: That of the model's first output.
 
     Raises:
-        ValueError: If an argument is out of range, or the model's states that
-            come out are not those that go in.
+        ValueError: If an argument is out of range, or the shapes of the
+            model's input and output states differ.
 
-    Example, a model that counts what it has read:
+    Example, a model that counts the steps it has read:
 
     >>> x, count = keras.Input((None, 1)), keras.Input((1,))
     >>> total = count + ops.sum(x, axis=1)
     >>> counter = keras.Model([x, count], [total, total])
-    >>> trained = TruncatedBPTT(counter, num_streams=1, segments_per_pass=2)
-    >>> segments = [trained(ops.ones((1, 5, 1)), training=True) for _ in "123"]
-    >>> [float(total[0, 0]) for total in segments]  # the third begins anew
+    >>> model = TruncatedBPTT(counter, num_streams=1, segments_per_epoch=2)
+    >>> totals = [model(ops.ones((1, 5, 1)), training=True) for _ in range(3)]
+    >>> [float(total[0, 0]) for total in totals]  # reset before the third
     [5.0, 10.0, 5.0]
     """
 
     def __init__(
         self,
-        model,
-        num_streams,
-        segments_per_pass=None,
-        num_evaluation_streams=1,
-        **kwargs,
-    ):
+        model: keras.Model,
+        num_streams: int,
+        segments_per_epoch: int | None = None,
+        num_evaluation_streams: int = 1,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         counts = {
             "num_streams": num_streams,
-            "segments_per_pass": segments_per_pass or 1,
+            "segments_per_epoch": segments_per_epoch or 1,
             "num_evaluation_streams": num_evaluation_streams,
         }
         for name, count in counts.items():
@@ -81,16 +88,19 @@ class TruncatedBPTT(keras.Model):
         ]
         if shapes[0] != shapes[1] or not shapes[0]:
             raise ValueError(
-                "`model` must take [sequence, *states] and give [outputs, "
-                "*states], states of the same shapes. Received: states of "
-                f"{shapes[0]} in and {shapes[1]} out"
+                "`model` must have the inputs [sequence, *states] and the "
+                "outputs [outputs, *states], with states of the same shapes. "
+                f"Received: input states {shapes[0]}, output states "
+                f"{shapes[1]}"
             )
         self.model = model
         self.num_streams = num_streams
-        self.segments_per_pass = segments_per_pass
+        self.segments_per_epoch = segments_per_epoch
         self.num_evaluation_streams = num_evaluation_streams
-        self.carried = self.states_of("carried", num_streams)
-        self.evaluated = self.states_of("evaluated", num_evaluation_streams)
+        self.training_states = self.add_states("carried", num_streams)
+        self.evaluation_states = self.add_states(
+            "evaluated", num_evaluation_streams
+        )
         self.segment = self.add_weight(
             name="segment",
             shape=(),
@@ -100,7 +110,8 @@ class TruncatedBPTT(keras.Model):
         )
         self.built = True
 
-    def states_of(self, name, num_streams):
+    def add_states(self, name: str, num_streams: int) -> list[keras.Variable]:
+        """Adds a non-trainable weight for each state of the model."""
         return [
             self.add_weight(
                 name=f"{name}_{number}",
@@ -113,8 +124,8 @@ class TruncatedBPTT(keras.Model):
             for number, tensor in enumerate(self.model.inputs[1:])
         ]
 
-    def call(self, inputs, training=False):
-        states = self.carried if training else self.evaluated
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        states = self.training_states if training else self.evaluation_states
         if not training and inputs.shape[0] != self.num_evaluation_streams:
             zeros = [
                 ops.zeros((ops.shape(inputs)[0], *state.shape[1:]))
@@ -122,9 +133,9 @@ class TruncatedBPTT(keras.Model):
             ]
             return self.model([inputs, *zeros], training=False)[0]
         before = [ops.stop_gradient(ops.convert_to_tensor(s)) for s in states]
-        if training and self.segments_per_pass:
-            begun = self.segment % self.segments_per_pass != 0
-            before = [s * ops.cast(begun, s.dtype) for s in before]
+        if training and self.segments_per_epoch:
+            keep = self.segment % self.segments_per_epoch != 0
+            before = [s * ops.cast(keep, s.dtype) for s in before]
         outputs, *after = self.model([inputs, *before], training=training)
         for state, value in zip(states, after, strict=True):
             state.assign(ops.cast(ops.stop_gradient(value), "float32"))
@@ -132,29 +143,29 @@ class TruncatedBPTT(keras.Model):
             self.segment.assign(self.segment + 1)
         return outputs
 
-    def evaluate(self, *args, **kwargs):
-        """As `keras.Model.evaluate`, from states of zero."""
-        for state in self.evaluated:
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls `keras.Model.evaluate` with states reset to zero."""
+        for state in self.evaluation_states:
             state.assign(ops.zeros(state.shape))
         return super().evaluate(*args, **kwargs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         states = [
             (self.num_streams, *t.shape[1:]) for t in self.model.inputs[1:]
         ]
         return self.model.compute_output_shape([input_shape, *states])[0]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "model": keras.saving.serialize_keras_object(self.model),
             "num_streams": self.num_streams,
-            "segments_per_pass": self.segments_per_pass,
+            "segments_per_epoch": self.segments_per_epoch,
             "num_evaluation_streams": self.num_evaluation_streams,
             "name": self.name,
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "TruncatedBPTT":
         config = dict(config)
         model = keras.saving.deserialize_keras_object(config.pop("model"))
         return cls(model, **config)

@@ -91,7 +91,7 @@ def test_layers_between_the_dense_ones_are_run(digits):
     assert len(losses) == 2
 
 
-def test_an_encoder_without_dense_layers_is_refused(digits):
+def test_rejects_an_encoder_without_dense_layers(digits):
     encoder = keras.Sequential([keras.Input((64,)), keras.layers.ReLU()])
 
     with pytest.raises(ValueError, match=r"must have a `keras\.layers\.Dense`"):
@@ -117,11 +117,11 @@ def one_layer_twice(x):
     ("make", "message"),
     [
         (scaled_between, "the operation 'multiply.*' of Multiply"),
-        (with_a_bypass, "the layer 'sum', which takes .*'a'"),
-        (one_layer_twice, "the layer 'twice', which takes .*'twice'"),
+        (with_a_bypass, "the layer 'sum' with the inputs .*'a'"),
+        (one_layer_twice, "the layer 'twice' with the inputs .*'twice'"),
     ],
 )
-def test_an_encoder_that_is_no_chain_is_refused_before_a_weight_is_touched(
+def test_rejects_an_encoder_that_is_not_a_chain_before_training(
     digits, make, message
 ):
     inputs = keras.Input((64,))
@@ -136,14 +136,14 @@ def test_an_encoder_that_is_no_chain_is_refused_before_a_weight_is_touched(
 
 
 @pytest.mark.parametrize("wrong", [10, -1, 2.5, np.nan])
-def test_a_label_of_no_class_is_refused(digits, wrong):
+def test_rejects_a_label_of_no_class(digits, wrong):
     labels = np.r_[load_digits().target[:48], wrong, 11]
     message = f"integer from 0 to 9.*Received: 2 others of 50, such as {wrong}"
     with pytest.raises(ValueError, match=message):
         fine_tune(chain(8), digits[:50], labels, 10, epochs=1, verbose=0)
 
 
-def test_nan_is_refused_before_a_weight_is_touched(digits):
+def test_rejects_nan_before_training(digits):
     encoder = chain(8)
     before = encoder.get_weights()
     spoilt = digits[:50].copy()

@@ -46,7 +46,7 @@ def without_dropout(**options):
     return TruncatedBPTT(model, 2, **options)
 
 
-def test_states_go_on_from_segment_to_segment(tokens):
+def test_states_are_carried_from_segment_to_segment(tokens):
     trained = without_dropout()
     states = trained.model.get_initial_state(2)
     for now, _ in segments(tokens):
@@ -55,7 +55,7 @@ def test_states_go_on_from_segment_to_segment(tokens):
         np.testing.assert_allclose(
             trained(now, training=True), expected, atol=1e-6
         )
-    for found, state in zip(trained.carried, states, strict=True):
+    for found, state in zip(trained.training_states, states, strict=True):
         np.testing.assert_allclose(found, state, atol=1e-6)
     assert int(trained.segment.value) == 6
 
@@ -64,12 +64,14 @@ def test_states_go_on_from_segment_to_segment(tokens):
     keras.backend.backend() != "tensorflow",
     reason="It takes gradients by TensorFlow's tape.",
 )
-def test_gradients_stop_where_a_segment_begins(tokens):
+def test_gradients_are_truncated_at_the_start_of_a_segment(tokens):
     """Those of a segment are those of a model given its states as numbers."""
     trained = without_dropout()
     first, second = list(segments(tokens))[:2]
     trained(first[0], training=True)
-    states = [tf.constant(ops.convert_to_numpy(s)) for s in trained.carried]
+    states = [
+        tf.constant(ops.convert_to_numpy(s)) for s in trained.training_states
+    ]
     weights = [w.value for w in trained.trainable_weights]
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     with tf.GradientTape() as tape:
@@ -85,8 +87,8 @@ def test_gradients_stop_where_a_segment_begins(tokens):
         )
 
 
-def test_states_return_to_zero_where_a_pass_begins(tokens):
-    trained = without_dropout(segments_per_pass=3)
+def test_states_are_reset_at_the_start_of_an_epoch(tokens):
+    trained = without_dropout(segments_per_epoch=3)
     outputs = [
         ops.convert_to_numpy(trained(now, training=True))
         for now, _ in segments(tokens, 0, 12)
@@ -99,12 +101,12 @@ def test_states_return_to_zero_where_a_pass_begins(tokens):
     assert not np.allclose(outputs[3], outputs[0])
 
 
-def test_an_evaluation_reads_the_whole_text_and_leaves_training_alone(tokens):
+def test_evaluation_carries_its_own_states(tokens):
     trained = without_dropout(num_evaluation_streams=1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     trained.compile("sgd", loss, weighted_metrics=[loss_metric()])
     trained(next(iter(segments(tokens)))[0], training=True)
-    before = [ops.convert_to_numpy(s) for s in trained.carried]
+    before = [ops.convert_to_numpy(s) for s in trained.training_states]
     found = [
         trained.evaluate(
             evaluation_segments(tokens, steps=7), verbose=0, return_dict=True
@@ -119,7 +121,7 @@ def test_an_evaluation_reads_the_whole_text_and_leaves_training_alone(tokens):
     )
     expected = float(loss(tokens[None, 1:], logits))
     assert found == pytest.approx([expected] * 2, rel=1e-5)
-    for state, value in zip(trained.carried, before, strict=True):
+    for state, value in zip(trained.training_states, before, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(state), value)
 
 
@@ -143,9 +145,9 @@ class StopAfter(keras.callbacks.Callback):
             raise StoppedError
 
 
-def test_a_resumed_run_ends_as_one_that_was_never_stopped(tokens, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(tokens, tmp_path):
     def run(folder, callbacks=()):
-        trained = make(segments_per_pass=4)
+        trained = make(segments_per_epoch=4)
         run_directory = RunDirectory(tmp_path / folder, {"task": "text"})
         run_directory.fit(
             trained,
@@ -153,7 +155,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(tokens, tmp_path):
                 tokens, first_step, last_step
             ),
             epochs=4,
-            steps_per_epoch=3,  # passes end within epochs
+            steps_per_epoch=3,  # states are reset within Keras epochs
             callbacks=callbacks,
             verbose=0,
         )
@@ -166,8 +168,8 @@ def test_a_resumed_run_ends_as_one_that_was_never_stopped(tokens, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_file_holds_model_and_states(tokens, tmp_path):
-    trained = make(segments_per_pass=7, num_evaluation_streams=3)
+def test_a_saved_model_has_the_states(tokens, tmp_path):
+    trained = make(segments_per_epoch=7, num_evaluation_streams=3)
     trained.fit(segments(tokens, 0, 2), shuffle=False, verbose=0)
     trained.save(tmp_path / "trained.keras")
     again = keras.saving.load_model(tmp_path / "trained.keras")
@@ -176,7 +178,7 @@ def test_a_file_holds_model_and_states(tokens, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_any_number_of_segments_can_be_predicted_from_nothing(tokens):
+def test_other_batch_sizes_start_from_zero_states(tokens):
     trained = without_dropout()
     x = tokens[:60].reshape(5, 12)
     for _ in range(2):
@@ -187,10 +189,12 @@ def test_any_number_of_segments_can_be_predicted_from_nothing(tokens):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_bad_arguments_are_told():
+def test_rejects_arguments_out_of_range():
     model = RecurrentLanguageModel(SIZE, units=4)
     with pytest.raises(ValueError, match="`num_streams` must be at least 1"):
         TruncatedBPTT(model, 0)
     x = keras.Input((3,))
-    with pytest.raises(ValueError, match=r"must take .sequence, \*states."):
+    with pytest.raises(
+        ValueError, match=r"must have the inputs .sequence, \*states."
+    ):
         TruncatedBPTT(keras.Model(x, keras.layers.Dense(2)(x)), 1)

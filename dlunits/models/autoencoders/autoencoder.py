@@ -1,48 +1,54 @@
-"""An encoder and a decoder, trained to give back what goes in."""
+"""Autoencoder: an encoder and a decoder trained to reconstruct the input."""
+
+import math
+from typing import Any
 
 import keras
 
 from dlunits.layers.tied.tied_kernel import TiedKernel
-from dlunits.models.autoencoders.layer_graph import all_layers, producer
+from dlunits.models.autoencoders.layer_graph import iterate_layers, producer
+from dlunits.typing import Array, Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class Autoencoder(keras.Model):
-    """Describes its input by a code from which it can be drawn again.
+    """Autoencoder of two Keras models, an encoder and a decoder.
 
-    Use it to compress, to clean, to find features or to find what does not
-    belong: any two Keras models will do whose shapes fit.
+    Use it for dimensionality reduction, denoising, feature learning and
+    anomaly detection, with any two models whose shapes match.
 
-        code           z = encoder(x)
-        reconstruction r = decoder(z)
-        loss           L(x, r), such as "mse" or "binary_crossentropy"
+        code            z = encoder(x)
+        reconstruction  r = decoder(z)
+        loss            L(x, r), such as "mse" or "binary_crossentropy"
 
-    It is *undercomplete* if `z` has fewer numbers than `x`, else
-    *overcomplete*; then something besides the bottleneck, such as noise,
-    sparsity or contraction, must keep it from copying.
+    It is *undercomplete* if z has fewer numbers than x, else *overcomplete*.
+    An overcomplete autoencoder needs a regularizer, such as noise, sparsity
+    or contraction, or it learns the identity.
 
-    `fit(x)` trains it to reconstruct `x`; `fit(noisy, clean)` trains it to
-    clean, and so does a `tf.data.Dataset` of such pairs. `compile` is Keras'.
+    `fit(x)` trains it to reconstruct `x`; `fit(noisy, clean)`, or a
+    `tf.data.Dataset` of such pairs, trains it to denoise. `compile` is that of
+    `keras.Model`.
 
     Reference: Goodfellow, Bengio and Courville, 2016, "Deep Learning",
     chapter 14, https://www.deeplearningbook.org.
 
     Args:
-        encoder: Built Keras model of one input and one output.
-        decoder: Built Keras model from the shape of the code back to the
-            shape of the encoder's input.
-        dtype: Policy that the config names; the layers have their own. `None`
-            takes Keras' current one.
+        encoder: Built Keras model with one input and one output.
+        decoder: Built Keras model from the shape of the code to the shape of
+            the encoder's input.
+        dtype: Dtype policy in the config of the model. The layers have their
+            own. `None` takes Keras' global policy.
+        **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
-    Input shape: The encoder's, `(batch, ...)`.
+    Input shape: That of the encoder, `(batch, ...)`.
 
     Output shape: The same.
 
     Raises:
-        ValueError: If the shapes do not fit, a penalty on activations such as
-            `dlunits.regularizers.KLSparsity` is not for the activation of its
-            layer, or the decoder is tied to a layer of the encoder that its
-            name does not tell from the others.
+        ValueError: If the shapes do not match; if a penalty on activations
+            such as `dlunits.regularizers.KLSparsity` does not fit the
+            activation of its layer; or if the decoder is tied to a layer of
+            the encoder whose name is not unique.
 
     Example, a code that keeps the first of two numbers:
 
@@ -58,11 +64,17 @@ class Autoencoder(keras.Model):
     ([[3.0]], [[3.0, 0.0]])
     """
 
-    def __init__(self, encoder, decoder, dtype=None, **kwargs):
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         check_shapes(encoder, decoder)
         check_ties(decoder, encoder)
         for part in (encoder, decoder):
-            check_activities(part)
+            check_activity_regularizers(part)
         inputs = keras.Input(
             encoder.input_shape[1:], dtype=encoder.inputs[0].dtype
         )
@@ -74,55 +86,73 @@ class Autoencoder(keras.Model):
         self.decoder = decoder
 
     @property
-    def latent_dim(self):
-        """Numbers in the code of one example."""
-        return count(self.decoder.input_shape)
+    def latent_dim(self) -> int:
+        """Size of the code of one example."""
+        return example_size(self.decoder.input_shape)
 
     @property
-    def overcomplete(self):
+    def overcomplete(self) -> bool:
         """Whether the code has at least as many numbers as the input."""
-        return self.latent_dim >= count(self.encoder.input_shape)
+        return self.latent_dim >= example_size(self.encoder.input_shape)
 
-    def encode(self, x, batch_size=None):
-        """Returns the codes of the examples as a NumPy array.
+    def encode(self, x: Any, batch_size: int | None = None) -> Array:
+        """Computes the codes of examples.
 
         Args:
             x: Array `(num_examples, ...)`, or a `tf.data.Dataset` of batches.
-            batch_size: Integer, examples at a time.
+            batch_size: Integer, examples per batch; `None` for 32.
+
+        Returns:
+            NumPy array `(num_examples, ...)`.
         """
         return self.encoder.predict(x, batch_size=batch_size, verbose=0)
 
-    def decode(self, codes, batch_size=None):
-        """Returns what the codes stand for as a NumPy array.
+    def decode(self, codes: Any, batch_size: int | None = None) -> Array:
+        """Computes the reconstructions from codes.
 
         Args:
-            codes: Array `(num_examples, ...)`, shaped as `encode` gives them.
-            batch_size: Integer, codes at a time.
+            codes: Array `(num_examples, ...)`, with the shape of `encode`.
+            batch_size: Integer, codes per batch; `None` for 32.
+
+        Returns:
+            NumPy array `(num_examples, ...)`.
         """
         return self.decoder.predict(codes, batch_size=batch_size, verbose=0)
 
-    def reconstruct(self, x, batch_size=None):
-        """Returns `decode(encode(x))` in one pass.
+    def reconstruct(self, x: Any, batch_size: int | None = None) -> Array:
+        """Computes `decode(encode(x))` in one forward pass.
 
         Args:
             x: Array `(num_examples, ...)`, or a `tf.data.Dataset` of batches.
-            batch_size: Integer, examples at a time.
+            batch_size: Integer, examples per batch; `None` for 32.
+
+        Returns:
+            NumPy array `(num_examples, ...)`.
         """
         return self.predict(x, batch_size=batch_size, verbose=0)
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Computes the compiled loss; without `y` the target is `x`."""
         return super().compute_loss(
             x, x if y is None else y, y_pred, sample_weight, training
         )
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> dict[str, Any]:
+        """Computes the compiled metrics; without `y` the target is `x`."""
         return super().compute_metrics(
             x, x if y is None else y, y_pred, sample_weight
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
@@ -132,7 +162,9 @@ class Autoencoder(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: Config | None = None
+    ) -> "Autoencoder":
         config = dict(config)
         encoder, decoder = (
             keras.saving.deserialize_keras_object(
@@ -140,24 +172,24 @@ class Autoencoder(keras.Model):
             )
             for part in ("encoder", "decoder")
         )
-        return cls(encoder, tie_again(decoder, encoder), **config)
+        return cls(encoder, restore_ties(decoder, encoder), **config)
 
 
-def tie_again(decoder, encoder):
-    """Ties a decoder that was read from its config to the encoder beside it.
+def restore_ties(decoder: keras.Model, encoder: keras.Model) -> keras.Model:
+    """Ties a decoder from a config to the layers of its encoder.
 
-    A config can only hold a copy of the layer that another is tied to; the
-    encoder's layer of that name is the one that was meant.
+    The config of a tied layer contains a copy of the layer it is tied to. It
+    is replaced by the encoder's layer of the same name.
     """
-    named = {layer.name: layer for layer in all_layers(encoder)}
+    named = {layer.name: layer for layer in iterate_layers(encoder)}
 
-    def source(layer):
+    def source(layer: TiedKernel) -> keras.layers.Layer:
         return named.get(layer.tied_to.name, layer.tied_to)
 
     if all(source(layer) is layer.tied_to for layer in tied_layers(decoder)):
         return decoder
 
-    def clone(layer):
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, TiedKernel):
             return layer.copy_tied_to(source(layer))
         return type(layer).from_config(layer.get_config())
@@ -167,75 +199,81 @@ def tie_again(decoder, encoder):
     )
 
 
-def tied_layers(model):
+def tied_layers(model: keras.Model) -> list[TiedKernel]:
+    """Layers whose kernel is that of another layer."""
     return [
-        layer for layer in all_layers(model) if isinstance(layer, TiedKernel)
+        layer
+        for layer in iterate_layers(model)
+        if isinstance(layer, TiedKernel)
     ]
 
 
-def check_ties(decoder, encoder):
-    """Refuses ties that `tie_again` could not find by their names."""
-    layers = list(all_layers(encoder))
+def check_ties(decoder: keras.Model, encoder: keras.Model) -> None:
+    """Raises a `ValueError` if `restore_ties` could not restore a tie."""
+    layers = list(iterate_layers(encoder))
     for tied in tied_layers(decoder):
         source = tied.tied_to
         named = {id(layer) for layer in layers if layer.name == source.name}
         shared = any(weight is tied.kernel for weight in encoder.weights)
         if named != ({id(source)} if shared else set()):
             raise ValueError(
-                "What a decoder is tied to must have a name that no other "
-                "layer of the encoder has, and must not be wrapped in another "
-                "layer: by its name it is found again when the model is "
-                f"loaded. Received: {tied.name!r} tied to {source.name!r}, "
-                f"and the encoder's {[layer.name for layer in layers]}"
+                "A layer that the decoder is tied to must be a layer of the "
+                "encoder, not wrapped in another layer, with a unique name: "
+                "ties are restored by name when the model is loaded. "
+                f"Received: {tied.name!r} tied to {source.name!r}, and the "
+                f"encoder's layers {[layer.name for layer in layers]}"
             )
 
 
-def check_shapes(encoder, decoder):
+def check_shapes(encoder: keras.Model, decoder: keras.Model) -> None:
+    """Raises a `ValueError` if the shapes of the parts do not match."""
     for part, name in ((encoder, "encoder"), (decoder, "decoder")):
         shapes = [getattr(part, "input_shape", None)]
         shapes.append(getattr(part, "output_shape", None))
         if not all(isinstance(shape, tuple) for shape in shapes):
             raise ValueError(
-                f"`{name}` must be a built Keras model of one input and one "
-                "output: give it a `keras.Input`. Received: "
+                f"`{name}` must be a built Keras model with one input and one "
+                "output: define a `keras.Input`. Received: "
                 f"{part} with the shapes {shapes}"
             )
     pairs = [
-        ("code", encoder.output_shape, "take", decoder.input_shape),
-        ("input", encoder.input_shape, "give back", decoder.output_shape),
+        ("input", "output", encoder.output_shape, decoder.input_shape),
+        ("output", "input", encoder.input_shape, decoder.output_shape),
     ]
-    for what, shape, does, other in pairs:
+    for own, opposite, shape, other in pairs:
         if len(shape) != len(other) or any(
             None not in (a, b) and a != b
             for a, b in zip(shape[1:], other[1:], strict=True)
         ):
             raise ValueError(
-                f"`decoder` must {does} the encoder's {what}. Received: "
+                f"The {own} shape of `decoder` must be the {opposite} shape of "
+                "`encoder`. Received: "
                 f"encoder {encoder.input_shape} -> {encoder.output_shape}, "
                 f"decoder {decoder.input_shape} -> {decoder.output_shape}"
             )
 
 
-def check_activities(layer, model=None):
-    """Lets penalties that are not for every activation say so.
+def check_activity_regularizers(
+    layer: keras.layers.Layer, model: keras.Model | None = None
+) -> None:
+    """Calls `check_layer` of the activity regularizers of a model.
 
-    They are activity regularizers, or those of a `MovingMeanSparsity`.
+    It raises a `ValueError` if a penalty does not fit the activation. The
+    penalties are activity regularizers, or regularizers of a
+    `MovingMeanSparsity`.
 
     Args:
         layer: Keras layer or model, checked with all layers in it.
-        model: The model that `layer` is in.
+        model: Model that contains `layer`.
     """
     for name in ("activity_regularizer", "regularizer"):
-        penalty = getattr(layer, name, None)
+        penalty: Any = getattr(layer, name, None)
         if hasattr(penalty, "check_layer"):
             penalty.check_layer(producer(layer, model) or layer)
     for part in getattr(layer, "layers", ()):
-        check_activities(part, layer)
+        check_activity_regularizers(part, layer)
 
 
-def count(shape):
+def example_size(shape: Shape) -> int:
     """(None, 7, 7, 2) -> 98"""
-    product = 1
-    for size in shape[1:]:
-        product *= size
-    return product
+    return math.prod(size or 0 for size in shape[1:])

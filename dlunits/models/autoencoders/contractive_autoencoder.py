@@ -1,7 +1,8 @@
-"""An autoencoder whose code resists small changes of its input."""
+"""Contractive autoencoder (Rifai et al., 2011)."""
 
 import math
 import types
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,50 +13,52 @@ from dlunits.losses.contractive_penalty import (
     squared_jacobian_norm,
 )
 from dlunits.models.autoencoders.autoencoder import Autoencoder
+from dlunits.typing import Config, Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ContractiveAutoencoder(Autoencoder):
-    """Learns a code that moves as little as reconstruction allows.
+    """Contractive autoencoder: penalizes the Jacobian of the encoder.
 
-    Use it, with more units than inputs if you like, for features that ignore
-    what does not tell examples apart, such as to start a classifier from.
+    Use it to learn features that are invariant to small changes of the input,
+    also overcomplete ones, for example to initialize a classifier.
 
         loss = L(x, r) + weight * mean_n ||d encoder(x_n) / d x_n||_F^2
 
-    `L` is what `compile` is given. Mind its scale: Keras' "mse" and
-    "binary_crossentropy" are means over the pixels, the paper's cross-entropy
-    is their sum, so its lambda of 0.1 on 784 pixels is a weight of 0.1 / 784.
+    L is the compiled loss and ||.||_F the Frobenius norm. Keras' "mse" and
+    "binary_crossentropy" are means over the pixels; the paper's cross-entropy
+    is the sum. Its lambda of 0.1 on 784 pixels is a `weight` of 0.1 / 784.
 
     Build the encoder and decoder with `dense_autoencoder(..., tied=True)`:
-    with a free decoder, a small code and a large decoder make the penalty
-    vanish without any contraction.
+    with a free decoder, small codes and large decoder weights make the
+    penalty vanish without contraction.
 
-    `fit` and `evaluate` also report `squared_jacobian_norm`, the mean of
-    ||J||_F^2 without the weight. The norm is that of the encoder in
-    inference, without dropout or noise, at `x` as it is fed. `sample_weight`
-    weighs `L` alone; every example counts alike in the penalty.
+    `fit` and `evaluate` also report `squared_jacobian_norm`, the mean of the
+    norms without `weight`. The Jacobian is that of the encoder in inference
+    mode, without dropout or noise. `sample_weight` applies to L only.
 
     Reference: Rifai et al., 2011, "Contractive auto-encoders: explicit
     invariance during feature extraction",
     https://icml.cc/2011/papers/455_icmlpaper.pdf.
 
     Args:
-        encoder, decoder: Built Keras models, as in `Autoencoder`.
+        encoder: Built Keras model, as in `Autoencoder`.
+        decoder: Built Keras model, as in `Autoencoder`.
         weight: Positive number, weight of the penalty.
-        method: How the norm is found, see
+        method: How the norm is computed, see
             `dlunits.losses.squared_jacobian_norm`.
-        seed: Integer or `None`, of the random projection.
+        seed: Integer or `None`, seed of the random projection.
+        **kwargs: Keyword arguments of `Autoencoder`.
 
-    Input shape: The encoder's, `(batch, ...)`.
+    Input shape: That of the encoder, `(batch, ...)`.
 
     Output shape: The same.
 
     Raises:
-        ValueError: If `weight` is not positive, `method` does not serve the
-            encoder, or the shapes do not fit.
+        ValueError: If `weight` is not positive, `method` is not available for
+            the encoder, or the shapes do not match.
 
-    Example, a linear code of norm 1^2 + 1^2 that reconstructs x = (0, 0):
+    Example, a linear code with Jacobian (1, 1) that reconstructs x = (0, 0):
 
     >>> import numpy as np
     >>> from dlunits.models import dense_autoencoder
@@ -69,12 +72,18 @@ class ContractiveAutoencoder(Autoencoder):
     """
 
     def __init__(
-        self, encoder, decoder, weight, method="auto", seed=None, **kwargs
-    ):
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        weight: float,
+        method: str = "auto",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         if not 0 < weight < math.inf:
             raise ValueError(
-                "`weight` must be a positive number; for none there is "
-                f"`Autoencoder`. Received: {weight=}"
+                "`weight` must be positive and finite; without the penalty "
+                f"use `Autoencoder`. Received: {weight=}"
             )
         check_method(encoder, method)
         super().__init__(encoder, decoder, **kwargs)
@@ -84,20 +93,28 @@ class ContractiveAutoencoder(Autoencoder):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.norm_tracker = keras.metrics.Mean(name="squared_jacobian_norm")
         self.keeps_code = can_reuse_training_code(encoder, method)
-        self.last_call = None
+        self.last_call: types.SimpleNamespace | None = None
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Any = None
+    ) -> Tensor:
         code = self.encoder(inputs, training=training)
         outputs = self.decoder(code, training=training)
-        if self.keeps_code:  # saves compute_loss, which comes next, a pass
+        if self.keeps_code:  # saves `compute_loss` a pass of the encoder
             self.last_call = types.SimpleNamespace(outputs=outputs, code=code)
         return outputs
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        # First, because the pass below puts its own penalties in the place of
-        # those that the encoder's layers added in training.
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Computes the compiled loss and adds the contractive penalty."""
+        # First, because a pass of the encoder for the norm replaces the
+        # activity regularization losses of its layers.
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         last, self.last_call = self.last_call, None
         code = last.code if last and last.outputs is y_pred else None
@@ -107,7 +124,7 @@ class ContractiveAutoencoder(Autoencoder):
         self.norm_tracker.update_state(norms)
         return loss + self.weight * ops.mean(norms)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "weight": self.weight,

@@ -1,6 +1,7 @@
-"""The likelihood of an input under a variational autoencoder."""
+"""Log-likelihood of a variational autoencoder by importance sampling."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,48 +10,57 @@ from dlunits.layers.noise.gaussian_sampling import (
     mean_and_log_variance,
     reparameterize,
 )
+from dlunits.typing import Config, Tensor
 
-SAMPLES_AT_ONCE = 50
+CHUNK_SIZE = 50  # samples of z per example that are raw_outputs at once
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ImportanceWeightedLikelihood(keras.Model):
-    """Estimates log p(x) from many codes an example, in one compiled loop.
+    """Estimates log p(x) of a VAE with K importance-weighted samples of z.
 
-    `VariationalAutoencoder.log_likelihood` is how to use it.
+    Use `VariationalAutoencoder.log_likelihood`, which calls it.
 
-        log w_k  = log p(x | z_k) + log p(z_k) - log q(z_k | x)
+        log w_k  = log p(x | z_k) + log p(z_k) - log q(z_k | x),  z_k ~ q(z | x)
         log p(x) ~ log(w_1 + ... + w_K) - log K
 
-    The sum runs over 50 codes at a time and stays a logarithm, so neither
-    memory nor the size of a number grows with `K`.
+    The sum runs over chunks of 50 samples in a compiled loop and on a log
+    scale, so that memory does not grow with K and no weight overflows.
 
     Reference: Burda, Grosse and Salakhutdinov, 2016, "Importance weighted
     autoencoders", equation 8, https://arxiv.org/abs/1509.00519.
 
     Args:
         autoencoder: `dlunits.models.VariationalAutoencoder`.
-        num_samples: Positive integer `K`, codes an example.
+        num_samples: Positive integer K, samples of z per example.
         seed: Integer.
+        **kwargs: Keyword arguments of `keras.Model`.
 
-    Input shape: The autoencoder's, `(batch, ...)`.
+    Input shape: That of the autoencoder, `(batch, ...)`.
 
     Output shape: `(batch,)`, in nats.
 
     Raises:
         ValueError: If `num_samples` is not positive.
 
-    Example, a decoder that calls every pixel a fair coin:
+    Example. With all weights 0 each of two pixels has probability 1/2, so
+    log p(x) is -2 log(2):
 
     >>> from dlunits.models import dense_variational_autoencoder
     >>> model = dense_variational_autoencoder((2,), 1, units=())
     >>> model.set_weights([0 * weight for weight in model.get_weights()])
-    >>> estimate = ImportanceWeightedLikelihood(model, num_samples=3)
-    >>> round(float(estimate(ops.ones((1, 2)))[0]), 4)  # -2 log(2)
+    >>> estimator = ImportanceWeightedLikelihood(model, num_samples=3)
+    >>> round(float(estimator(ops.ones((1, 2)))[0]), 4)
     -1.3863
     """
 
-    def __init__(self, autoencoder, num_samples=5000, seed=0, **kwargs):
+    def __init__(
+        self,
+        autoencoder: keras.Model,
+        num_samples: int = 5000,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         if num_samples < 1:
             raise ValueError(
                 f"`num_samples` must be positive. Received: {num_samples=}"
@@ -61,22 +71,22 @@ class ImportanceWeightedLikelihood(keras.Model):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         parameters = self.autoencoder.posterior(x, training=False)
         mean, log_variance = mean_and_log_variance(
             ops.expand_dims(ops.cast(parameters, "float32"), 1)
         )  # (batch, 1, ...)
-        chunk = min(self.num_samples, SAMPLES_AT_ONCE)
+        chunk = min(self.num_samples, CHUNK_SIZE)
 
-        def add_chunk(index, carry):
+        def add_chunk(index: Tensor, carry: Any) -> Any:
             log_sum, seed_state = carry
-            noise, seed_state = self.noise(
+            noise, seed_state = self.sample_noise(
                 (ops.shape(mean)[0], chunk, *mean.shape[2:]), seed_state
             )
             log_weights = self.log_weights(x, mean, log_variance, noise)
-            number = index * chunk + ops.arange(chunk)
+            k = index * chunk + ops.arange(chunk)
             log_weights = ops.where(
-                number < self.num_samples, log_weights, -math.inf
+                k < self.num_samples, log_weights, -math.inf
             )
             log_sum = ops.logaddexp(log_sum, ops.logsumexp(log_weights, 1))
             return log_sum, seed_state
@@ -93,33 +103,46 @@ class ImportanceWeightedLikelihood(keras.Model):
         self.seed_generator.state.assign(seed_state)
         return log_sum - math.log(self.num_samples)
 
-    def noise(self, shape, seed_state):
-        """Standard normal numbers, and the generator's state after them.
+    def sample_noise(
+        self, shape: tuple[Any, ...], seed_state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Samples N(0, I); returns the noise and the new seed state.
 
-        A loop must hand on what it changes, so the state is an argument.
+        The state is an argument because a compiled loop carries it.
         """
         state = self.seed_generator.state
         with keras.StatelessScope([(state, seed_state)]) as scope:
             noise = keras.random.normal(shape, seed=self.seed_generator)
             return noise, scope.get_current_value(state)
 
-    def log_weights(self, x, mean, log_variance, noise):
-        """Log w_k, (batch, chunk); the normals' constants cancel."""
-        codes = reparameterize(mean, log_variance, noise)
+    def log_weights(
+        self, x: Tensor, mean: Tensor, log_variance: Tensor, noise: Tensor
+    ) -> Tensor:
+        """Computes log w_k, (batch, chunk).
+
+        With z = mean + exp(log_variance / 2) noise, the constants of both
+        normal densities cancel:
+
+            log p(z) - log q(z | x)
+                = 1/2 sum_j (noise_j^2 - z_j^2 + log_variance_j)
+        """
+        z = reparameterize(mean, log_variance, noise)
         _, chunk, *code = noise.shape
-        decoded = self.autoencoder.raw_decoder(
-            ops.reshape(codes, (-1, *code)), training=False
+        raw_outputs = self.autoencoder.raw_decoder(
+            ops.reshape(z, (-1, *code)), training=False
         )
-        decoded = ops.reshape(decoded, (-1, chunk, *decoded.shape[1:]))
-        likelihood = self.autoencoder.conditional_log_likelihood(
-            ops.expand_dims(x, 1), decoded
+        raw_outputs = ops.reshape(
+            raw_outputs, (-1, chunk, *raw_outputs.shape[1:])
         )
-        return likelihood + 0.5 * ops.sum(
-            ops.square(noise) - ops.square(codes) + log_variance,
+        log_likelihood = self.autoencoder.conditional_log_likelihood(
+            ops.expand_dims(x, 1), raw_outputs
+        )
+        return log_likelihood + 0.5 * ops.sum(
+            ops.square(noise) - ops.square(z) + log_variance,
             axis=tuple(range(2, len(noise.shape))),
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "autoencoder": keras.saving.serialize_keras_object(
                 self.autoencoder
@@ -130,7 +153,9 @@ class ImportanceWeightedLikelihood(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Config, custom_objects: Config | None = None
+    ) -> "ImportanceWeightedLikelihood":
         config = dict(config)
         autoencoder = keras.saving.deserialize_keras_object(
             config.pop("autoencoder"), custom_objects

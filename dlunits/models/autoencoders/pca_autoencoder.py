@@ -4,28 +4,32 @@ import math
 
 import numpy as np
 
+from dlunits.models.autoencoders.autoencoder import Autoencoder
 from dlunits.models.autoencoders.dense_autoencoder import dense_autoencoder
+from dlunits.typing import ArrayLike
 
 
-def pca_autoencoder(x, latent_dim, name="pca"):
-    """Builds the linear autoencoder of least squared error, without training.
+def pca_autoencoder(
+    x: ArrayLike, latent_dim: int, name: str = "pca"
+) -> Autoencoder:
+    """Builds the linear autoencoder with the least squared error, PCA.
 
-    Use it as the baseline of every other one: no linear code of its size
-    reconstructs `x` better.
+    Use it as the baseline for other autoencoders: no linear code of the same
+    size has a smaller squared error on `x`. It needs no training.
 
         z = V (x - m)        encoder
         r = V^T z + m        decoder
 
-    `m` is the mean of `x`, the rows of `V` are its first principal components
-    (scikit-learn's `PCA`), orthonormal, the largest variance first.
+    m is the mean of `x`. The rows of V are its first principal components
+    (`sklearn.decomposition.PCA`), orthonormal, by decreasing variance.
 
     Reference: Baldi and Hornik, 1989, "Neural networks and principal component
     analysis", https://doi.org/10.1016/0893-6080(89)90014-2.
 
     Args:
         x: Array `(num_examples, ...)`.
-        latent_dim: Positive integer, components, at most the number of
-            examples and of values of each.
+        latent_dim: Positive integer, number of components, at most the
+            number of examples and of values per example.
         name: Name of the model.
 
     Returns:
@@ -38,7 +42,7 @@ def pca_autoencoder(x, latent_dim, name="pca"):
 
     >>> x = np.array([[1.0, 1.0], [4.0, 5.0], [7.0, 9.0]])
     >>> model = pca_autoencoder(x, latent_dim=1)
-    >>> np.abs(model.encode(x)).round(3)[:, 0].tolist()  # 5 steps apart
+    >>> np.abs(model.encode(x)).round(3)[:, 0].tolist()  # to the mean
     [5.0, 0.0, 5.0]
     >>> model.reconstruct(x).round(3).tolist() == x.tolist()
     True
@@ -50,10 +54,10 @@ def pca_autoencoder(x, latent_dim, name="pca"):
     if not 1 <= latent_dim <= min(rows.shape):
         raise ValueError(
             f"`latent_dim` must be from 1 to {min(rows.shape)}, the smaller of "
-            f"{len(x)} examples and {math.prod(x.shape[1:])} values of each. "
+            f"{len(x)} examples and {math.prod(x.shape[1:])} values each. "
             f"Received: {latent_dim=}"
         )
-    # The covariance's eigenvectors: exact, and quick where rows are many.
+    # Eigenvectors of the covariance: exact, and fast for many rows.
     pca = PCA(latent_dim, svd_solver="covariance_eigh")
     pca.fit(rows.astype("float64"))
     model = dense_autoencoder(x.shape[1:], latent_dim, name=name)

@@ -329,7 +329,7 @@ class VariationalAutoencoder(Autoencoder):
 
 def check_logits(decoder: keras.Model) -> None:
     """Raises a `ValueError` if the decoder ends in a sigmoid."""
-    last = producer(decoder)
+    last: Any = producer(decoder)
     if getattr(last, "activation", None) is keras.activations.sigmoid:
         raise ValueError(
             "With likelihood='bernoulli' the decoder must return logits; the "

@@ -123,12 +123,24 @@ def test_a_code_as_large_as_the_input_is_overcomplete(code, overcomplete):
 @pytest.mark.parametrize(
     ("encoder", "decoder", "message"),
     [
-        (((3, 2), (4,)), ((5,), (3, 2)), "must take the encoder's code"),
-        (((3, 2), (4,)), ((4,), (6,)), "must give back the encoder's input"),
-        (((3, 2), (4,)), ((4,), (2, 3)), "must give back the encoder's input"),
+        (
+            ((3, 2), (4,)),
+            ((5,), (3, 2)),
+            "input shape of `decoder` must be the output",
+        ),
+        (
+            ((3, 2), (4,)),
+            ((4,), (6,)),
+            "output shape of `decoder` must be the input",
+        ),
+        (
+            ((3, 2), (4,)),
+            ((4,), (2, 3)),
+            "output shape of `decoder` must be the input",
+        ),
     ],
 )
-def test_shapes_that_do_not_fit_are_both_named(encoder, decoder, message):
+def test_rejects_shapes_that_do_not_match(encoder, decoder, message):
     encoder, decoder = model(*encoder), model(*decoder)
 
     with pytest.raises(ValueError, match=message) as caught:
@@ -138,7 +150,7 @@ def test_shapes_that_do_not_fit_are_both_named(encoder, decoder, message):
         assert str(shape) in str(caught.value)
 
 
-def test_models_without_a_shape_are_refused():
+def test_rejects_models_without_a_shape():
     unbuilt = keras.Sequential([keras.layers.Dense(2)])
     two = keras.Model(inputs := keras.Input((2,)), [inputs, inputs])
 

@@ -146,7 +146,7 @@ def test_reconstructs_as_an_autoencoder_of_the_same_parts(x):
 
 @pytest.mark.parametrize("weight", [0, -0.1, float("nan"), float("inf")])
 def test_refuses_a_weight_that_is_not_positive(weight):
-    with pytest.raises(ValueError, match=r"positive number.*Received: weight="):
+    with pytest.raises(ValueError, match=r"positive.*Received: weight="):
         contractive(weight)
 
 

@@ -122,14 +122,14 @@ def test_dropout_silences_whole_maps():
     ("shape", "options", "message"),
     [
         ((28, 28), {}, "must be .height, width, channels."),
-        ((28, 28, 1), {"filters": ()}, "one stage is needed"),
+        ((28, 28, 1), {"filters": ()}, "must not be empty"),
         ((28, 28, 1), {"filters": (3, 0)}, "must be at least 1"),
         ((28, 28, 1), {"latent_dim": 0}, "must be at least 1"),
-        ((28, 28, 1), {"kernel_size": 1}, "miss pixels"),
+        ((28, 28, 1), {"kernel_size": 1}, "the stride is 2"),
         ((28, 28, 1), {"dropout": -0.1}, "`dropout` must be in"),
         ((28, 28, 1), {"l2": -1.0}, "`l2` must not be negative"),
     ],
 )
-def test_what_makes_no_autoencoder_is_refused(shape, options, message):
+def test_rejects_arguments_out_of_range(shape, options, message):
     with pytest.raises(ValueError, match=message):
         convolutional_autoencoder(shape, **options)

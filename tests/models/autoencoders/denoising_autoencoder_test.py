@@ -36,11 +36,11 @@ def test_parameters_are_those_of_the_windows_and_blocks(channels, num_blocks):
     )
 
 
-@pytest.mark.parametrize("bottleneck", [1, 6])
-def test_every_pixel_is_cleaned_by_every_other(bottleneck):
-    """Four convolutions of 3x3 places reach 4 of 9; the bottleneck, all."""
+@pytest.mark.parametrize("units", [1, 6])
+def test_every_pixel_depends_on_every_other(units):
+    """Four convolutions of 3x3 places reach 4 of 9; the hidden units, all."""
     keras.utils.set_random_seed(0)
-    model = denoising_autoencoder((36, 36, 1), 8, bottleneck)
+    model = denoising_autoencoder((36, 36, 1), 8, units)
     x = np.zeros((1, 36, 36, 1), "float32")
     other = x.copy()
     other[0, 0, 0] = 1
@@ -72,14 +72,14 @@ def test_learns_to_clean_a_stroke():
     ("shape", "options", "message"),
     [
         ((28, 28), {}, "must be .height, width, channels."),
-        ((28, 30, 1), {}, "multiples of the stride, 4"),
-        ((0, 28, 1), {}, "multiples of the stride"),
+        ((28, 30, 1), {}, "multiples of `stride`.*stride=4"),
+        ((0, 28, 1), {}, "multiples of `stride`"),
         ((28, 28, 1), {"filters": 0}, "Received: filters=0"),
-        ((28, 28, 1), {"bottleneck": 0}, "bottleneck=0"),
+        ((28, 28, 1), {"units": 0}, "units=0"),
         ((28, 28, 1), {"stride": 0}, "stride=0"),
         ((28, 28, 1), {"num_blocks": -1}, "num_blocks=-1"),
     ],
 )
-def test_what_makes_no_denoiser_is_refused(shape, options, message):
+def test_rejects_arguments_out_of_range(shape, options, message):
     with pytest.raises(ValueError, match=message):
         denoising_autoencoder(shape, **options)

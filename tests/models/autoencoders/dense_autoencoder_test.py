@@ -85,7 +85,7 @@ def test_dropout_silences_units_in_training_alone():
         ({"latent_dim": 2, "l2": float("nan")}, "`l2` must not be negative"),
     ],
 )
-def test_what_makes_no_autoencoder_is_refused(options, message):
+def test_rejects_arguments_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         dense_autoencoder((4,), **options)
 

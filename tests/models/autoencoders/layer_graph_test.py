@@ -1,4 +1,4 @@
-"""Which layer takes what from which: chains, branches, models in models."""
+"""Layer graphs: chains, branches, nested models."""
 
 import re
 
@@ -7,11 +7,11 @@ import pytest
 from keras import layers
 
 from dlunits.models.autoencoders.layer_graph import (
-    all_layers,
-    break_in_chain,
+    inbound_names,
+    iterate_layers,
+    non_sequential_part,
     operations,
     producer,
-    senders,
 )
 
 
@@ -36,24 +36,24 @@ class Subclassed(keras.Model):
 def test_layers_of_models_in_a_model_are_listed_too():
     inner = keras.Sequential([keras.Input((4,)), dense("a")], name="inner")
     outer = keras.Sequential([keras.Input((4,)), inner, dense("b")])
-    assert [x.name for x in all_layers(outer)] == ["inner", "a", "b"]
+    assert [x.name for x in iterate_layers(outer)] == ["inner", "a", "b"]
 
 
-def test_every_call_has_its_senders():
+def test_every_call_has_the_names_of_its_inputs():
     shared = dense("shared")
     model = functional(
         lambda x: layers.Add(name="add")([shared(x), shared(shared(x))])
     )
-    assert senders(model) == {
+    assert inbound_names(model) == {
         "x": [],
         "shared": [["x"], ["x"], ["shared"]],
         "add": [["shared", "shared"]],
     }
 
 
-def test_a_sequential_model_has_the_senders_of_its_order():
+def test_inputs_in_a_sequential_model_are_in_its_order():
     model = keras.Sequential([keras.Input((4,)), dense("a"), dense("b")])
-    assert senders(model) == {"a": [], "b": [["a"]]}
+    assert inbound_names(model) == {"a": [], "b": [["a"]]}
     assert operations(model) == model.layers
 
 
@@ -68,31 +68,31 @@ CHAINS = {
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_a_chain_has_no_break(name):
-    assert break_in_chain(CHAINS[name]()) == ""
+def test_a_chain_is_sequential(name):
+    assert non_sequential_part(CHAINS[name]()) == ""
 
 
-BREAKS = {
+BRANCHES = {
     "operation 'multiply.*' of Multiply": lambda: functional(
         lambda x: dense()(100 * x)
     ),
-    r"layer 'sum', which takes .*'x', 'dense'": lambda: functional(
+    r"layer 'sum' with the inputs .*'x', 'dense'": lambda: functional(
         lambda x: layers.Add(name="sum")([x, dense()(x)])
     ),
-    r"layer 'b', which takes \[\['x'\]\]": lambda: keras.Model(
+    r"layer 'b' with the inputs \[\['x'\]\]": lambda: keras.Model(
         inputs := keras.Input((4,), name="x"),
         [dense("a")(inputs), dense("b")(inputs)],
     ),
-    r"layer 'twice', which takes .*'x'.*'twice'": lambda: functional(
+    r"layer 'twice' with the inputs .*'x'.*'twice'": lambda: functional(
         lambda x: (twice := dense("twice"))(twice(x))
     ),
     "class Subclassed": Subclassed,
 }
 
 
-@pytest.mark.parametrize("message", BREAKS)
-def test_a_break_is_named(message):
-    assert re.search(message, break_in_chain(BREAKS[message]()))
+@pytest.mark.parametrize("message", BRANCHES)
+def test_the_first_part_off_the_chain_is_named(message):
+    assert re.search(message, non_sequential_part(BRANCHES[message]()))
 
 
 @pytest.mark.parametrize(
@@ -104,17 +104,17 @@ def test_a_break_is_named(message):
             "dense",
         ),
         (keras.Sequential([keras.Input((4,)), dense("inner")]), "inner"),
-        (lambda x: layers.Flatten()(x), None),  # made outside
+        (lambda x: layers.Flatten()(x), None),  # produced outside the model
         (lambda x: layers.Flatten()(100 * x), None),
         (lambda x: 100 * x, None),
         (lambda x: (flat := layers.Flatten())(flat(dense()(x))), None),
     ],
 )
-def test_the_maker_is_where_the_values_come_from(make, name):
+def test_the_producer_computes_the_values(make, name):
     assert getattr(producer(functional(make)), "name", None) == name
 
 
-def test_the_maker_in_a_model_of_its_own_class_is_not_known():
+def test_the_producer_in_a_subclassed_model_is_not_known():
     model = Subclassed()
     assert producer(model) is None
     assert producer(layers.Flatten(), model) is None
