@@ -255,6 +255,8 @@ def parse_flags(arguments: list[str]) -> list[str]:
     """Parses flags, and returns the program's name and what is no flag."""
     try:
         return FLAGS(arguments)
+    except SystemExit:  # absl's, with status 1, after it has printed help
+        sys.exit(0)
     except flags.Error as error:
         fail(f"{error}; --help lists the flags")
 

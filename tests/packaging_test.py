@@ -125,7 +125,7 @@ def test_wheel_holds_the_library_the_apps_and_the_shipped_model_only(
         for name in files_in(source / "dlunits")
         if name.endswith((".py", ".jinja", "py.typed"))
     }
-    apps = {f"dlunits/apps/{name}" for name in files_in(source / "apps")}
+    apps = {f"dlunits/apps/{path.name}" for path in source.glob("apps/*.py")}
     model = {f"dlunits/{MODEL}/{name}" for name in files_in(source / MODEL)}
     assert f"dlunits/{MODEL}/saved_model.pb" in model
     with zipfile.ZipFile(wheel) as archive:

@@ -121,7 +121,9 @@ def test_positional_arguments_are_refused_where_an_app_takes_none(app):
 
 
 def test_help_shows_the_common_flags_as_those_of_the_app(app):
-    help_text = app("--help").stdout
+    process = app("--help")
+    assert process.returncode == 0
+    help_text = process.stdout
     assert "An app that prints" in help_text
     assert "--epochs: Number of epochs" in help_text
     assert "--fails" in help_text
