@@ -1,14 +1,16 @@
-"""Autoencoders against what is known of them, on MNIST.
+"""Autoencoders on MNIST: agreement with PCA, error, use of few labels.
 
-- linear: a code of 32 without activations, trained by gradients, finds what
-  PCA finds: the same error on test images and the same subspace.
-- nonlinear: a code of 32 reconstructs better than PCA's 32 components.
-- fine-tuning: the same network, with the same labels of 1,000 and of 100
-  images, with and without pre-training on images without labels; each
-  seed draws its own labels and weights, and the two are compared in pairs.
+- linear: an autoencoder without activations and `latent_dim=32`, trained by
+  gradient descent, has the test error and the subspace of PCA.
+- nonlinear: an autoencoder with `latent_dim=32` has a smaller error than PCA
+  with 32 components.
+- fine-tuning: a network trained on the same 1,000 or 100 labels, with and
+  without pre-training on unlabeled images. Each seed draws its own labels and
+  weights; the two are compared in pairs.
 
-Everything is trained on the 55,000 training images; recipes were chosen on
-the 5,000 validation images; the 10,000 test images only judge.
+Models are trained on the 55,000 training images, recipes were chosen on the
+5,000 validation images, and the 10,000 test images are used for evaluation
+only.
 
 Usage:
     python benchmarks/autoencoders.py [--quick] [--data_dir=PREPARED_TFDS]
@@ -37,7 +39,7 @@ from dlunits.models import dense_autoencoder
 from dlunits.tasks.autoencoders.few_labels import few_label_errors
 from dlunits.training import pretrain_layerwise, warmup_cosine
 
-CODE_SIZE = 32
+LATENT_DIM = 32
 LINEAR = {"batch_size": 256, "learning_rate": 1e-3}
 NONLINEAR = {"batch_size": 128, "learning_rate": 2e-3}
 
@@ -61,27 +63,27 @@ def mean_squared_error(reconstructions, x):
 
 
 def sum_of_squares(x, reconstructions):
-    """Larger gradients than the mean's: Adam's epsilon counts for nothing."""
+    """Larger gradients than those of the mean: Adam's epsilon is negligible."""
     return ops.sum((x - reconstructions) ** 2, axis=-1)
 
 
 def largest_angle(basis, other):
-    """Largest principal angle of two subspaces, in degrees; rows span them."""
+    """Largest principal angle of the row spaces of two matrices, in degrees."""
     q, _ = np.linalg.qr(basis.T.astype("float64"))
     cosines = np.linalg.svd(other @ q, compute_uv=False)
     return float(np.degrees(np.arccos(min(1.0, cosines.min()))))
 
 
 def linear(data, seed, quick):
-    """Relative difference of the test errors, and the angle."""
+    """Test errors of PCA and autoencoder, and the angle of their subspaces."""
     train, test = (flat(part) for part in (data.train, data.test))
-    pca = PCA(CODE_SIZE, svd_solver="covariance_eigh").fit(
+    pca = PCA(LATENT_DIM, svd_solver="covariance_eigh").fit(
         train.astype("float64")
     )
     projected = pca.inverse_transform(pca.transform(test))
     best = mean_squared_error(projected, test)
     keras.utils.set_random_seed(seed)
-    model = dense_autoencoder((784,), CODE_SIZE)
+    model = dense_autoencoder((784,), LATENT_DIM)
     fit(model, train, sum_of_squares, **LINEAR, epochs=5 if quick else 100)
     error = mean_squared_error(model.reconstruct(test, 1000), test)
     kernel = model.decoder.get_layer("reconstruction").get_weights()[0]
@@ -100,7 +102,7 @@ def nonlinear(data, seed, quick):
     keras.utils.set_random_seed(seed)
     model = dense_autoencoder(
         (28, 28, 1),
-        CODE_SIZE,
+        LATENT_DIM,
         (512, 256, 128),
         activation="silu",
         output_activation="sigmoid",
@@ -160,11 +162,11 @@ def linear_gates(results):
 
 def nonlinear_gates(results):
     error = mean_of(results, "autoencoder")
-    return [gate("nonlinear, code of 32, test MSE", error, "<", 0.0070)]
+    return [gate("nonlinear, latent_dim 32, test MSE", error, "<", 0.0070)]
 
 
 def fine_tuning_gates(results):
-    """The pre-trained network must win on every seed, by 1,000 labels."""
+    """With 1,000 labels, pre-training must improve every seed."""
     gains = {
         labels: [
             100
@@ -180,7 +182,7 @@ def fine_tuning_gates(results):
         print(f"{labels} labels, points gained: {statistics.mean(gain):.2f}")
     return [
         gate(
-            "fine-tuning, least gain by 1,000 labels",
+            "fine-tuning, smallest improvement with 1,000 labels",
             min(gains[1000]),
             ">",
             0,
@@ -214,7 +216,7 @@ def main():
             results = [measure(data, seed, arguments.quick) for seed in seeds]
             report(name, seeds, results)
             minutes = (time.monotonic() - start) / 60 / len(seeds)
-            print(f"{name}: {minutes:.1f} min a seed")
+            print(f"{name}: {minutes:.1f} min per seed")
             passed += gates(results)
     sys.exit(not all(passed))
 

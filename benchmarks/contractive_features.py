@@ -1,27 +1,26 @@
-"""Contractive features against plain ones, fine-tuned, on MNIST.
+"""Fine-tuned features of a contractive and a plain autoencoder, on MNIST.
 
-Every row is the same network of 784-1000-10 with sigmoid units, and the same
-fine-tuning: Adam, a rate that falls to 0 along a cosine, a tenth of the pixels
-dropped, a tenth of each label shared out evenly. The rows differ in where the
-hidden layer starts:
+Each row is the same network, 784-1000-10 with sigmoid units, with the same
+fine-tuning: Adam with cosine decay to 0, dropout of 0.1 on the pixels, label
+smoothing of 0.1. The rows differ in the initial weights of the hidden layer:
 
-- none: at random weights.
-- autoencoder: at those of a tied autoencoder, cross-entropy.
-- contractive: at those of the same with the contractive penalty.
+- none: random weights.
+- autoencoder: those of a tied autoencoder with the cross-entropy.
+- contractive: those of the same with the contractive penalty.
 
-The table is that of Rifai et al., 2011, table 1: the Jacobian norm ||J||_F of
-the pre-trained code, mean over the test images, and its saturation, the
-share of activations below 0.05 or above 0.95. The recipe was chosen on 10,000
-held-out training images; with it everything is trained on all 60,000, and
-the 10,000 test images only judge.
+The columns are those of Rifai et al., 2011, table 1: test error, the mean
+Jacobian norm ||J||_F of the pre-trained code over the test images, and its
+saturation, the fraction of activations below 0.05 or above 0.95. The recipe
+was chosen on 10,000 held-out training images. The models are trained on all
+60,000 and evaluated on the 10,000 test images.
 
 Usage:
     python benchmarks/contractive_features.py [--quick]
         [--data_dir=PREPARED_TFDS] [--seeds=3] [--workdir=FOLDER]
 
-`--workdir` keeps pre-trained weights and the results of finished seeds, under
-names that hold a hash of the recipe: stopped and started again, the same
-command goes on where it was. Minutes are those of what was left to do.
+`--workdir` stores pre-trained weights and the results of finished seeds, with
+a hash of the recipe in their names: the same command resumes an interrupted
+run. The minutes are those of the work that was not loaded.
 """
 
 import argparse
@@ -52,7 +51,7 @@ from dlunits.training import warmup_cosine
 
 NUM_PIXELS, UNITS, BATCH_SIZE = 784, 1000, 128
 
-# Row -> the paper's lambda, by the cross-entropy summed over the pixels.
+# Row -> lambda of the paper, with the cross-entropy summed over pixels.
 ROWS = {"none": None, "autoencoder": 0.0, "contractive": 1.0}
 PRETRAINING = {"epochs": 100, "learning_rate": 1e-3}
 FINE_TUNING = {"epochs": 10, "learning_rate": 2.5e-3}
@@ -121,7 +120,7 @@ def pretraining(row):
 
 
 def pretrained_once(row, seed, x, epochs, folder):
-    """As `pretrained_encoder`, unless a file holds its weights already."""
+    """As `pretrained_encoder`, but loads saved weights if there are any."""
     name = f"{row}_{epochs}_seed_{seed}_{recipe_hash(*pretraining(row))}.npz"
     path = pathlib.Path(folder, name)
     keras.utils.set_random_seed(seed)
@@ -155,7 +154,7 @@ def run(row, seed, data, pretraining_epochs, fine_tuning_epochs, folder):
 
 
 def run_once(row, seed, data, epochs, folder):
-    """As `run`, unless a file holds the results already."""
+    """As `run`, but loads saved results if there are any."""
     recipe = recipe_hash(
         *pretraining(row), FINE_TUNING, PIXEL_DROPOUT, LABEL_SMOOTHING
     )
@@ -185,7 +184,7 @@ def main():
     parser.add_argument(
         "--quick", action="store_true", help="one seed, one epoch of each"
     )
-    parser.add_argument("--workdir", help="existing folder that keeps results")
+    parser.add_argument("--workdir", help="existing folder for results")
     arguments = parser.parse_args()
     loaded = image_datasets.load("mnist", data_dir=arguments.data_dir)
     training = map(

@@ -1,9 +1,9 @@
-"""Images a second in training a GAN, beside a PyTorch loop written by hand.
+"""Training speed of a GAN in images per second, against a PyTorch loop.
 
-The same networks, of 28x28 images, with the same losses, penalty, optimizers
-and running average of the generator's weights, on the same random images,
-with 2 threads. Each row is a process of its own; the rows are run in turns, and
-the fastest turn counts, so that a busy machine treats them alike.
+The networks for 28x28 images, losses, penalty, optimizers, moving average of
+the generator's weights and random images are the same, with 2 threads. Each
+row runs in a separate process. The rows run in turns and the fastest turn
+counts, so that other load on the machine affects them alike.
 
 Usage:
     python benchmarks/gan_step.py [--quick]
@@ -16,19 +16,19 @@ import time
 
 from row_process import THREADS, measured_in_process
 
-BATCH, LATENT, FILTERS, HIDDEN = 128, 64, (64, 32), 256
+BATCH_SIZE, LATENT_DIM, FILTERS, UNITS = 128, 64, (64, 32), 256
 ROWS = ("dlunits, TensorFlow", "dlunits, JAX", "PyTorch")
 
 
 def images():
     import numpy as np
 
-    shape = (BATCH, 28, 28, 1)
+    shape = (BATCH_SIZE, 28, 28, 1)
     return np.random.default_rng(0).uniform(size=shape).astype("float32")
 
 
 def keras_steps():
-    """Function that takes so many training steps."""
+    """Returns a function that runs a number of training steps."""
     import tensorflow as tf
 
     from dlunits.models import convolutional_gan
@@ -36,7 +36,7 @@ def keras_steps():
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     model = convolutional_gan(
-        latent_dim=LATENT, filters=FILTERS, units=HIDDEN, seed=0
+        latent_dim=LATENT_DIM, filters=FILTERS, units=UNITS, seed=0
     )
     model.compile()
     options = tf.data.Options()
@@ -56,7 +56,7 @@ def torch_steps():
     first, second = FILTERS
 
     generator = nn.Sequential(
-        nn.Linear(LATENT, 49 * first, bias=False),
+        nn.Linear(LATENT_DIM, 49 * first, bias=False),
         nn.Unflatten(1, (first, 7, 7)),
         nn.BatchNorm2d(first),
         nn.ReLU(),
@@ -72,63 +72,65 @@ def torch_steps():
         nn.Conv2d(second, first, 4, 2, 1),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
-        nn.Linear(49 * first, HIDDEN),
+        nn.Linear(49 * first, UNITS),
         nn.LeakyReLU(0.2),
-        nn.Linear(HIDDEN, 1),
+        nn.Linear(UNITS, 1),
     )
     optimizers = [
         torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999))
         for network in (generator, discriminator)
     ]
-    averages = [p.detach().clone() for p in generator.parameters()]
+    ema_weights = [p.detach().clone() for p in generator.parameters()]
     real = torch.tensor(images()).permute(0, 3, 1, 2).contiguous()
     real.requires_grad_()
     softplus = nn.functional.softplus
 
-    def take(count):
+    def train(count):
         for _ in range(count):
             with torch.no_grad():
-                fake = generator(torch.randn(BATCH, LATENT))
+                fake = generator(torch.randn(BATCH_SIZE, LATENT_DIM))
             optimizers[1].zero_grad()
-            answers = discriminator(real)
-            (slopes,) = torch.autograd.grad(
-                answers.sum(), real, create_graph=True
+            outputs = discriminator(real)
+            (grads,) = torch.autograd.grad(
+                outputs.sum(), real, create_graph=True
             )
-            penalty = slopes.square().sum() / BATCH
-            loss = softplus(-answers).mean() + 0.5 * penalty
+            penalty = grads.square().sum() / BATCH_SIZE
+            loss = softplus(-outputs).mean() + 0.5 * penalty
             loss = loss + softplus(discriminator(fake)).mean()
             loss.backward()
             optimizers[1].step()
             optimizers[0].zero_grad()
-            fake = generator(torch.randn(BATCH, LATENT))
+            fake = generator(torch.randn(BATCH_SIZE, LATENT_DIM))
             softplus(-discriminator(fake)).mean().backward()
             optimizers[0].step()
             with torch.no_grad():
-                pairs = zip(averages, generator.parameters(), strict=True)
-                for average, weight in pairs:
-                    average.lerp_(weight, 0.001)
+                pairs = zip(ema_weights, generator.parameters(), strict=True)
+                for ema_weight, weight in pairs:
+                    ema_weight.lerp_(weight, 0.001)
 
-    return take
+    return train
 
 
 def measure(row, count):
-    """Prints images a second, in a process of its own."""
-    take = torch_steps() if row == "PyTorch" else keras_steps()
-    take(count)
+    """Measures one row in this process and prints images per second."""
+    train = torch_steps() if row == "PyTorch" else keras_steps()
+    train(count)
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        take(count)
+        train(count)
         seconds.append((time.perf_counter() - start) / count)
-    print(json.dumps(BATCH / min(seconds)))
+    print(json.dumps(BATCH_SIZE / min(seconds)))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("row", nargs="?", choices=ROWS, help="one, in here")
+    parser.add_argument(
+        "row", nargs="?", choices=ROWS, help="row to measure in this process"
+    )
     parser.add_argument("--count", type=int, default=20, help="steps")
     parser.add_argument(
-        "--quick", action="store_true", help="one turn, and no gate"
+        "--quick", action="store_true", help="one turn, no gate"
     )
     arguments = parser.parse_args()
     if arguments.row:
@@ -148,7 +150,7 @@ def main():
     ]
     best = {row: max(turn[row] for turn in turns) for row in ROWS}
     for row, speed in best.items():
-        print(f"{row:20}{speed:7.0f} images a second")
+        print(f"{row:20}{speed:7.0f} images per second")
     if arguments.quick:
         return
     ours = max(best[row] for row in ROWS if "dlunits" in row)

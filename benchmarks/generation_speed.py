@@ -1,8 +1,8 @@
-"""Characters a second that a served language model writes, on one core.
+"""Generation speed of a served language model, in characters per second.
 
-An LSTM of 2x128, exported, loaded as TensorFlow Serving loads it, and held to
-one thread. `generate` writes all in one call; a loop of `step` in Python is
-the baseline, and writes the same text.
+An LSTM of two layers of 128 units, exported and loaded as TensorFlow Serving
+loads it, on one thread. `generate` returns the whole text from one call; the
+baseline is a Python loop over `step`, which returns the same text.
 
 Usage:
     python benchmarks/generation_speed.py [--quick]
@@ -27,7 +27,7 @@ from dlunits.models import RecurrentLanguageModel
 from dlunits.tasks.text.generate import TextGenerator
 from dlunits.tasks.text.serve import export_text_model
 
-# Texts at a time -> characters a second to beat.
+# Batch size -> lower bound of characters per second.
 BOUNDS = {1: 1_250, 16: 10_700}
 LETTERS = "".join(map(chr, range(32, 96)))
 
@@ -48,12 +48,12 @@ def served_model(folder):
     return TextGenerator(version)
 
 
-def rate(write, count, characters):
-    """The best of so many tries, in characters a second."""
+def rate(generate, count, characters):
+    """Characters per second of the fastest of `count` calls."""
     seconds = []
     for _ in range(count):
         start = time.perf_counter()
-        write()
+        generate()
         seconds.append(time.perf_counter() - start)
     return characters / min(seconds)
 
@@ -61,12 +61,12 @@ def rate(write, count, characters):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--quick", action="store_true", help="one try, and no gates"
+        "--quick", action="store_true", help="one repetition, no speed gates"
     )
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    tries, length = (1, 500) if arguments.quick else (5, 2000)
+    repetitions, length = (1, 500) if arguments.quick else (5, 2000)
     with tempfile.TemporaryDirectory() as folder:
         served = served_model(folder)
     passed = True
@@ -75,19 +75,23 @@ def main():
         served.generate(prompts, 2)
         found = rate(
             lambda prompts=prompts: served.generate(prompts, length),
-            tries,
+            repetitions,
             batch_size * length,
         )
-        print(f"generate, batch {batch_size}: {found:,.0f} characters a second")
+        print(
+            f"generate, batch {batch_size}: {found:,.0f} characters per second"
+        )
         if not arguments.quick:
             name = f"generation_speed (batch {batch_size})"
             passed &= gate(name, found, ">", bound)
     "".join(served.stream("THE ", 2))
-    found = rate(lambda: "".join(served.stream("THE ", length)), tries, length)
-    print(f"a loop of steps: {found:,.0f} characters a second")
+    found = rate(
+        lambda: "".join(served.stream("THE ", length)), repetitions, length
+    )
+    print(f"a loop of steps: {found:,.0f} characters per second")
     [whole] = served.generate(["THE "], length)
     same = whole == "THE " + "".join(served.stream("THE ", length))
-    passed &= gate("generation_speed (the loop writes the same)", same, ">=", 1)
+    passed &= gate("generation_speed (same text as the loop)", same, ">=", 1)
     sys.exit(not passed)
 
 

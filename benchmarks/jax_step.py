@@ -1,8 +1,8 @@
-"""Milliseconds of a training step on Keras' JAX backend, on a GPU if there is.
+"""Time of a training step on Keras' JAX backend, on a GPU if there is one.
 
-Character models of our recurrent layers beside Keras' layers, and a GAN of
-28x28 images, each step a compiled program whose batch lies on the device.
-The median of five runs counts. TensorFlow is not needed.
+Language models with the recurrent layers of dlunits and of Keras, and a GAN
+for 28x28 images. Each step is a compiled program with its batch on the
+device; the median of five runs is reported. TensorFlow is not needed.
 
 Usage:
     KERAS_BACKEND=jax python benchmarks/jax_step.py [--quick]
@@ -23,18 +23,18 @@ from dlunits.layers import GRU, LSTM
 from dlunits.models import convolutional_gan
 
 RUNS, STEPS = 5, 50
-BATCH_SIZE, LENGTH, VOCABULARY, EMBEDDED = 64, 100, 65, 64
+BATCH_SIZE, LENGTH, VOCABULARY, EMBEDDING_DIM = 64, 100, 65, 64
 SIZES = ((1, 256), (2, 128), (1, 512))  # layers, units
 LAYERS = {
-    "our LSTM": LSTM,
-    "Keras' LSTM": keras.layers.LSTM,
-    "our GRU": GRU,
-    "Keras' GRU": keras.layers.GRU,
+    "dlunits LSTM": LSTM,
+    "Keras LSTM": keras.layers.LSTM,
+    "dlunits GRU": GRU,
+    "Keras GRU": keras.layers.GRU,
 }
 
 
-def milliseconds_a_step(model, batch, steps):
-    """Of `train_step`, without the first two steps, which compile."""
+def milliseconds_per_step(model, batch, steps):
+    """Time of `train_step` after the first two steps, which compile."""
     state = tuple(
         [variable.value for variable in variables]
         for variables in (
@@ -63,7 +63,7 @@ def character_model(layer, count, units):
     model = keras.Sequential(
         [
             keras.Input((LENGTH,), dtype="int32"),
-            keras.layers.Embedding(VOCABULARY, EMBEDDED),
+            keras.layers.Embedding(VOCABULARY, EMBEDDING_DIM),
             *[layer(units, return_sequences=True) for _ in range(count)],
             keras.layers.Dense(VOCABULARY),
         ]
@@ -94,15 +94,16 @@ def main():
     for count, units in sizes:
         for name, layer in LAYERS.items():
             model = character_model(layer, count, units)
-            taken = milliseconds_a_step(model, tuple(characters), steps)
+            taken = milliseconds_per_step(model, tuple(characters), steps)
             print(f"{count}x{units}, {name}: {taken:.3f} ms", flush=True)
 
     model = convolutional_gan(seed=0)
     model.compile()
     images = jax.numpy.asarray(rng.random((128, 28, 28, 1)).astype("float32"))
-    taken = milliseconds_a_step(model, (images,), steps)
+    taken = milliseconds_per_step(model, (images,), steps)
     print(
-        f"GAN: {taken:.3f} ms, {1e3 * len(images) / taken:.0f} images a second"
+        f"GAN: {taken:.3f} ms, "
+        f"{1e3 * len(images) / taken:.0f} images per second"
     )
 
 

@@ -1,20 +1,21 @@
-"""Nats a character on tiny Shakespeare, nanoGPT's split, beside a 5-gram model.
+"""Cross-entropy of the text app on tiny Shakespeare, in nats per character.
 
-Runs `apps/text_generation.py` as a user does: 1,003,854 characters to learn
-from and 111,540 to judge by. The validation text also chose the epoch whose
-weights are kept, as in nanoGPT, whose figures stand on the same text: 1.88
-after three minutes on a CPU, 1.4697 on a GPU. Whole text: read once, the state
-carried from its beginning to its end. Windows: 256 characters, each from
-nothing.
+Runs `apps/text_generation.py` on nanoGPT's split, 1,003,854 characters for
+training and 111,540 for validation. The validation text also selects the best
+epoch, as in nanoGPT, whose results on the same text are 1.88 after three
+minutes on a CPU and 1.4697 on a GPU. "nats" is for the whole text with the
+state carried from its start to its end; "in windows" is for windows of 256
+characters, each from zero states.
 
-- default: the app's flags.
-- five minutes: one layer of 256, as many epochs as take so long on two cores.
+- default: the app's default flags.
+- five minutes: one layer of 256 units, for as many epochs as take five
+  minutes on two cores.
 
 Usage:
     python benchmarks/tiny_shakespeare.py [--quick] [--only=ROW] [--seeds=3]
         [--data_dir=PREPARED_TFDS] [--workdir=FOLDER]
 
-`--workdir` keeps the results of finished seeds.
+`--workdir` stores the results of finished seeds.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from gates import gate
 from kept_results import kept, recipe_hash
 from real_data import DATA
 
-# Row -> flags beyond the defaults, nats and minutes not to pass.
+# Row -> flags besides the defaults, upper bounds of nats and minutes.
 ROWS = {
     "default": ((), 1.55, 60),
     "five minutes": (
@@ -46,7 +47,7 @@ ROWS = {
 QUICK = ("--units=64", "--num_layers=1", "--epochs=1")
 
 
-def judge(row, flags, bounds, seeds, arguments, folder):
+def evaluate(row, flags, bounds, seeds, arguments, folder):
     runs = []
     for seed in range(seeds):
         name = f"{row}_seed_{seed}_{recipe_hash(flags)}.json".replace(" ", "_")
@@ -69,20 +70,20 @@ def judge(row, flags, bounds, seeds, arguments, folder):
     nats, minutes = zip(*runs, strict=True)
     if arguments.quick:
         return True
-    most_nats, most_minutes = bounds
+    max_nats, max_minutes = bounds
     return all(
         [
             gate(
                 f"tiny_shakespeare ({row}, nats, mean of {seeds})",
                 statistics.mean(nats),
                 "<=",
-                most_nats,
+                max_nats,
             ),
             gate(
-                f"tiny_shakespeare ({row}, minutes a seed)",
+                f"tiny_shakespeare ({row}, minutes per seed)",
                 max(minutes),
                 "<=",
-                most_minutes,
+                max_minutes,
             ),
         ]
     )
@@ -93,7 +94,7 @@ def main():
     parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=ROWS, help="one row")
-    parser.add_argument("--workdir", help="existing folder that keeps results")
+    parser.add_argument("--workdir", help="existing folder for results")
     parser.add_argument(
         "--quick", action="store_true", help="one seed, one epoch, no gates"
     )
@@ -105,7 +106,7 @@ def main():
             if arguments.only in (None, row):
                 flags = QUICK if arguments.quick else flags
                 seeds = 1 if arguments.quick else arguments.seeds
-                passed &= judge(row, flags, bounds, seeds, arguments, folder)
+                passed &= evaluate(row, flags, bounds, seeds, arguments, folder)
     sys.exit(not passed)
 
 
