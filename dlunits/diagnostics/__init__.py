@@ -1,4 +1,4 @@
-"""Instruments that measure and draw what a network does."""
+"""Diagnostics of networks and codes, and baselines to compare with."""
 
 from dlunits.diagnostics.clustering import cluster_agreement
 from dlunits.diagnostics.code_statistics import code_bounds, code_statistics

@@ -1,56 +1,63 @@
-"""How many units of a code are at work, and how hard."""
+"""Statistics of the units of a code: activity, dead units, saturation."""
 
+from collections.abc import Sequence
+
+import keras
 import numpy as np
 
-# Activations with two ends, between which they respond.
+from dlunits.typing import Array, ArrayLike
+
+# Ranges of activation functions with two bounds.
 BOUNDS = {
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
     "tanh": (-1.0, 1.0),
 }
 
-# A unit that varies less than this part of what units vary on average is dead.
-DEAD = 0.01
+# A unit is dead if its variance is at most this fraction of the mean variance.
+DEAD_VARIANCE = 0.01
 
-# The part of the range, at either end, in which a unit is saturated.
-OUTER = 0.05
+# A unit is saturated if it is this close to a bound, as fraction of the range.
+SATURATION_MARGIN = 0.05
 
 
-def code_statistics(code, bounds=None):
-    """Measures how active, how alive and how saturated the units are.
+def code_statistics(
+    code: ArrayLike, bounds: Sequence[float] | None = None
+) -> dict[str, float | None]:
+    """Mean activation, fraction of dead units, and saturation of a code.
 
-        mean activation = mean of |h_ij| over examples i and units j
-        dead units      = share of units j with
+        mean_activation = mean of |h_ij| over examples i and units j
+        dead_units      = fraction of units j with
                           Var(h_j) <= 0.01 * mean of Var(h_k) over units k
-        saturation      = share of the h_ij within 5 % of the range of an end
+        saturation      = fraction of the h_ij within 5 % of the range from a
+                          bound
 
-    The measure of dead units does not depend on the scale of the code; it
-    finds ReLU units that are always off, sigmoid units that are always on,
-    and the latent variables that a variational autoencoder leaves unused. If
-    nothing varies, all units are dead.
+    Dead units are found independently of the scale of the code: ReLU units
+    that are always 0, sigmoid units that are always 1, and unused latent
+    variables of a variational autoencoder. If no unit varies, all are dead.
 
-    Saturated units stand where the activation is flat: there the code hardly
-    answers to the input. With a sigmoid they are those below 0.05 and above
-    0.95.
+    Saturated units are where the activation function is flat, so the code
+    depends little on the input. For a sigmoid these are values below 0.05 and
+    above 0.95.
 
-    Reference: Rifai et al., 2011, "Contractive Auto-Encoders", table 1, for
+    Reference: Rifai et al., 2011, "Contractive auto-encoders", table 1, for
     saturation, https://icml.cc/2011/papers/455_icmlpaper.pdf.
 
     Args:
-        code: Array `(examples, ...)`, a code an example.
-        bounds: Pair `(low, high)`, the ends of the range of the units'
-            activation, such as `(0, 1)` of a sigmoid; `None` if it has no two
-            ends, and then there is no saturation.
+        code: Array `(examples, ...)`, one code per example.
+        bounds: Pair `(low, high)`, range of the activation function of the
+            units, such as `(0, 1)` of a sigmoid. `None` for activation
+            functions without two bounds.
 
     Returns:
-        Dict: `mean_activation`, `dead_units`, `saturation` (`None` without
-        `bounds`).
+        Dict: `mean_activation`, `dead_units` and `saturation`, which is `None`
+        without `bounds`.
 
     Raises:
-        ValueError: If there are no codes, one of them is not finite, or one
-            lies outside the bounds.
+        ValueError: If there are no codes, if a code is not finite, or if a
+            code is outside the bounds.
 
-    Example, the second unit is always on:
+    Example, where the second unit is always 1:
 
     >>> statistics = code_statistics([[0.0, 1.0], [0.5, 1.0]], bounds=(0, 1))
     >>> statistics["mean_activation"]  # (0 + 1 + 0.5 + 1) / 4
@@ -58,61 +65,65 @@ def code_statistics(code, bounds=None):
     >>> statistics["dead_units"], statistics["saturation"]  # 1 of 2, 3 of 4
     (0.5, 0.75)
     """
-    code = flat(code)
-    variance = code.var(axis=0)
+    h = flatten_code(code)
+    variance = h.var(axis=0)
     saturation = None
     if bounds is not None:
         low, high = bounds
-        if code.min() < low or code.max() > high:
+        if h.min() < low or h.max() > high:
             raise ValueError(
-                f"The code must lie within {bounds=}. Received: values from "
-                f"{code.min():g} to {code.max():g}"
+                f"The code must be within {bounds=}. Received: values from "
+                f"{h.min():g} to {h.max():g}"
             )
-        edge = OUTER * (high - low)
-        saturation = float(((code < low + edge) | (code > high - edge)).mean())
+        margin = SATURATION_MARGIN * (high - low)
+        saturation = float(((h < low + margin) | (h > high - margin)).mean())
+    is_dead = variance <= DEAD_VARIANCE * variance.mean()
     return {
-        "mean_activation": float(np.abs(code).mean()),
-        "dead_units": float((variance <= DEAD * variance.mean()).mean()),
+        "mean_activation": float(np.abs(h).mean()),
+        "dead_units": float(is_dead.mean()),
         "saturation": saturation,
     }
 
 
-def code_bounds(encoder):
-    """Looks up between which ends the units of an encoder's code respond.
+def code_bounds(encoder: keras.Model) -> tuple[float, float] | None:
+    """Range of the activation function of an encoder's code.
 
     Args:
-        encoder: Keras model whose last layer with an activation makes the
-            code.
+        encoder: Keras model. The last layer with an activation function makes
+            the code.
 
     Returns:
-        `(0.0, 1.0)` for a sigmoid, `(-1.0, 1.0)` for tanh, `None` for what
-        has no two ends.
+        `(0.0, 1.0)` for a sigmoid, `(-1.0, 1.0)` for tanh, `None` for
+        activation functions without two bounds.
 
     Example:
 
-    >>> import keras
     >>> layer = keras.layers.Dense(2, "tanh")
     >>> code_bounds(keras.Sequential([keras.Input((3,)), layer]))
     (-1.0, 1.0)
     """
     for layer in reversed(encoder.layers):
         if hasattr(layer, "activation"):
-            return BOUNDS.get(getattr(layer.activation, "__name__", None))
+            return BOUNDS.get(getattr(layer.activation, "__name__", ""))
     return None
 
 
-def flat(code):
-    """(examples, ...) -> (examples, units), float64 and finite"""
-    code = np.asarray(code, "float64")
-    if code.ndim < 2 or code.size == 0:
+def flatten_code(code: ArrayLike) -> Array:
+    """Flattens codes to `(examples, units)`, float64.
+
+    Raises:
+        ValueError: If there are no codes, or if a code is not finite.
+    """
+    array = np.asarray(code, "float64")
+    if array.ndim < 2 or array.size == 0:
         raise ValueError(
-            "The code must be an array of examples of at least one unit. "
-            f"Received: an array of shape {code.shape}"
+            "The code must be an array (examples, ...) of at least one unit. "
+            f"Received: an array of shape {array.shape}"
         )
-    if not np.isfinite(code).all():
+    if not np.isfinite(array).all():
         raise ValueError(
-            "The code must be finite: look for NaN in the images, or for "
-            f"training that diverged. Received: {(~np.isfinite(code)).sum()} "
-            f"of {code.size} values that are not"
+            "The code must be finite: check the images for NaN, and whether "
+            f"training diverged. Received: {(~np.isfinite(array)).sum()} of "
+            f"{array.size} values that are not finite"
         )
-    return code.reshape(len(code), -1)
+    return array.reshape(len(array), -1)

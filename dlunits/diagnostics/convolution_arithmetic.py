@@ -1,41 +1,49 @@
-"""Output sizes of convolutions and poolings, and a model's layer table."""
+"""Output sizes of convolution and pooling, and layer tables of models."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
+from dlunits.typing import Shape
+
 
 def convolution_output_size(
-    size, kernel_size, strides=1, padding=0, dilation_rate=1
-):
-    """Counts the positions of a kernel along one axis of its input.
+    size: int,
+    kernel_size: int,
+    strides: int = 1,
+    padding: int | str = 0,
+    dilation_rate: int = 1,
+) -> int:
+    """Output size of a convolution or pooling along one axis.
 
         output = floor((n + 2 p - k) / s) + 1
 
-    `n` is `size`, `k` the kernel's reach `dilation_rate * (kernel_size - 1)
-    + 1`, `p` the padding on each side and `s` the stride. A pooling window
-    obeys the same equation. `"same"` pads, in all, what makes the output
-    `ceil(n / s)`, and where that is odd the end gets one more than the start.
+    `n` is `size`, `k` the size of the dilated kernel,
+    `dilation_rate * (kernel_size - 1) + 1`, `p` the padding on each side and
+    `s` the stride. With `"same"` the total padding gives the output size
+    `ceil(n / s)`; if it is odd, the end is padded by one more than the start.
 
     Reference: Dumoulin and Visin, 2016, "A guide to convolution arithmetic
     for deep learning", https://arxiv.org/abs/1603.07285, relationship 6.
 
     Args:
-        size: Positive integer, length of the input axis.
-        kernel_size: Positive integer, taps of the kernel or pooling window.
-        strides: Positive integer, step between positions.
-        padding: Integer of at least 0, cells added on each side; or Keras'
+        size: Positive integer, size of the input.
+        kernel_size: Positive integer, size of the kernel or pooling window.
+        strides: Positive integer, distance between positions of the kernel.
+        padding: Integer of at least 0, padding on each side; or as in Keras
             `"valid"` (0), `"same"`, or `"causal"` (all at the start).
-        dilation_rate: Positive integer, distance between taps.
+        dilation_rate: Positive integer, distance between kernel elements.
 
     Returns:
-        A positive integer.
+        Positive integer.
 
     Raises:
-        ValueError: If an argument is out of range, or the kernel is longer
-            than the padded input.
+        ValueError: If an argument is out of range, or if the kernel is
+            larger than the padded input.
 
-    Example: C1 and S2 of LeNet-5.
+    Example, layers C1 and S2 of LeNet-5:
 
     >>> convolution_output_size(32, kernel_size=5)  # (32 + 0 - 5) / 1 + 1
     28
@@ -53,38 +61,39 @@ def convolution_output_size(
                 f"`{name}` must be an integer of at least 1. "
                 f"Received: {name}={value!r}"
             )
-    reach = dilation_rate * (kernel_size - 1) + 1
-    before, after = padding_around(size, reach, strides, padding)
-    if reach > size + before + after:
+    k = dilation_rate * (kernel_size - 1) + 1
+    before, after = padding_sizes(size, k, strides, padding)
+    if k > size + before + after:
         raise ValueError(
-            "The kernel must fit into the padded input: enlarge the input or "
-            f"pad it. Received: {size=}, {kernel_size=}, {padding=}, "
+            "The kernel must fit into the padded input: use a larger input or "
+            f"more padding. Received: {size=}, {kernel_size=}, {padding=}, "
             f"{dilation_rate=}"
         )
-    return (size + before + after - reach) // strides + 1
+    return (size + before + after - k) // strides + 1
 
 
-def layer_table(model):
-    """Lists a model's layers with their sizes and how the sizes come about.
+def layer_table(model: keras.Model) -> list[dict[str, Any]]:
+    """Table of the layers of a model, with the arithmetic of output sizes.
 
-    Every layer with the attributes `strides`, `padding` and `kernel_size` or
-    `pool_size` counts as a convolution or pooling; transposed convolutions,
-    which the equation of `convolution_output_size` does not describe, do not.
-    Each computed size is checked against the size Keras gives.
+    Layers with the attributes `strides`, `padding` and `kernel_size` or
+    `pool_size` are convolutions or poolings, except transposed convolutions,
+    for which the equation of `convolution_output_size` does not hold. Computed
+    sizes are checked against those of Keras.
 
     Args:
-        model: Functional model, or `Sequential` model that is built.
+        model: Functional model, or built `Sequential` model.
 
     Returns:
-        A list of dicts, one a layer: `layer` (its name), `type`,
-        `output_shape` (without the batch), `trainable` and `parameters`
-        (trainable ones, and all), `multiply_adds` (an image, for dense and
-        convolution layers, else `None`) and `output_size` (the arithmetic as
-        text, one equation an axis where the axes differ, else `""`).
+        List of dicts, one per layer: `layer` (its name), `type`,
+        `output_shape` (without the batch axis), `trainable` and `parameters`
+        (numbers of trainable and of all parameters), `multiply_adds` (number
+        per example for dense and convolution layers, else `None`) and
+        `output_size` (the arithmetic as text, one equation per axis if they
+        differ, else `""`).
 
     Raises:
-        ValueError: If a layer has no known shape, or a convolution's output
-            is not the size that its attributes give.
+        ValueError: If the shape of a layer is unknown, or if the output size
+            of a convolution does not follow from its attributes.
 
     Example:
 
@@ -100,33 +109,34 @@ def layer_table(model):
     return [layer_row(layer) for layer in model.layers]
 
 
-def layer_row(layer):
+def layer_row(layer: keras.layers.Layer) -> dict[str, Any]:
+    """Row of `layer_table`."""
     try:
         outputs = layer.output
     except (AttributeError, ValueError) as error:
         raise ValueError(
-            "`layer_table` needs layers with known shapes: a functional "
-            "model, or a Sequential model that is built. "
-            f"Received: layer {layer.name!r}, which has no output yet"
+            "`layer_table` needs a functional model, or a Sequential model "
+            f"that is built. Received: layer {layer.name!r} without output"
         ) from error
     shapes = [tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(outputs)]
     return {
         "layer": layer.name,
         "type": type(layer).__name__,
         "output_shape": shapes[0] if len(shapes) == 1 else shapes,
-        "trainable": count(layer.trainable_weights),
-        "parameters": count(layer.weights),
+        "trainable": num_parameters(layer.trainable_weights),
+        "parameters": num_parameters(layer.weights),
         "multiply_adds": multiply_adds(layer),
         "output_size": output_size_equation(layer),
     }
 
 
-def count(weights):
+def num_parameters(weights: Sequence[keras.Variable]) -> int:
+    """Total number of elements of the weights."""
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def has_window(layer):
-    """Whether the layer slides a kernel or pooling window over its input."""
+def has_window(layer: keras.layers.Layer) -> bool:
+    """Whether the layer is a convolution or pooling, not transposed."""
     return (
         (hasattr(layer, "kernel_size") or hasattr(layer, "pool_size"))
         and hasattr(layer, "strides")
@@ -135,14 +145,17 @@ def has_window(layer):
     )
 
 
-def multiply_adds(layer):
-    """Each weight of the kernel is used once at each output position."""
+def multiply_adds(layer: keras.layers.Layer) -> int | None:
+    """Multiply-adds per example: kernel elements times output positions.
+
+    `None` for layers without kernel and for unknown shapes.
+    """
     if not hasattr(layer, "kernel"):
         return None
     if isinstance(layer, keras.layers.Dense):
         positions = layer.output.shape[1:-1]
     elif has_window(layer):
-        positions = spatial(layer, layer.output.shape)
+        positions = spatial_shape(layer, layer.output.shape)
     else:
         return None
     if None in positions:
@@ -150,74 +163,76 @@ def multiply_adds(layer):
     return math.prod(positions) * math.prod(layer.kernel.shape)
 
 
-def output_size_equation(layer):
-    """`floor((n + 2*p - k) / s) + 1 = size` of the layer, "" if it has none."""
+def output_size_equation(layer: keras.layers.Layer) -> str:
+    """`floor((n + 2*p - k) / s) + 1 = size` of the layer, "" without window."""
     if not has_window(layer):
         return ""
-    windows = window(layer)
-    dilations = per_axis(getattr(layer, "dilation_rate", 1), len(windows))
+    kernel_sizes = window_shape(layer)
+    num_axes = len(kernel_sizes)
     equations = []
-    for size, expected, taps, stride, dilation in zip(
-        spatial(layer, layer.input.shape),
-        spatial(layer, layer.output.shape),
-        windows,
-        per_axis(layer.strides, len(windows)),
-        dilations,
+    for size, expected, kernel_size, stride, dilation in zip(
+        spatial_shape(layer, layer.input.shape),
+        spatial_shape(layer, layer.output.shape),
+        kernel_sizes,
+        per_axis(layer.strides, num_axes),
+        per_axis(getattr(layer, "dilation_rate", 1), num_axes),
         strict=True,
     ):
-        reach = dilation * (taps - 1) + 1
+        k = dilation * (kernel_size - 1) + 1
         if size is None:
-            equations.append(f"floor((n + padding - {reach}) / {stride}) + 1")
+            equations.append(f"floor((n + padding - {k}) / {stride}) + 1")
             continue
         computed = convolution_output_size(
-            size, taps, stride, layer.padding, dilation
+            size, kernel_size, stride, layer.padding, dilation
         )
         if computed != expected:
             raise ValueError(
-                f"Layer {layer.name!r} must give the size that its kernel, "
-                f"strides and padding imply, {computed}. Received: {expected}"
+                f"Layer {layer.name!r} must have the output size that follows "
+                f"from its kernel, strides and padding, {computed}. Received: "
+                f"{expected}"
             )
-        padding = padding_text(
-            *padding_around(size, reach, stride, layer.padding)
-        )
+        padding = padding_text(*padding_sizes(size, k, stride, layer.padding))
         equations.append(
-            f"floor(({size} + {padding} - {reach}) / {stride}) + 1 = {computed}"
+            f"floor(({size} + {padding} - {k}) / {stride}) + 1 = {computed}"
         )
     return ", ".join(dict.fromkeys(equations))
 
 
-def window(layer):
-    """Taps of the layer's kernel or pooling window along each axis."""
-    taps = getattr(layer, "kernel_size", None) or layer.pool_size
-    # A bare integer does not say over how many axes it goes; the input does.
-    return per_axis(taps, len(layer.input.shape) - 2)
+def window_shape(layer: keras.layers.Layer) -> tuple[int, ...]:
+    """Size of the layer's kernel or pooling window along each axis."""
+    size = getattr(layer, "kernel_size", None) or layer.pool_size
+    # An integer stands for all spatial axes of the input.
+    return per_axis(size, len(layer.input.shape) - 2)
 
 
-def spatial(layer, shape):
-    """(batch, ..., height, width, channels) -> (height, width)"""
-    axes = len(window(layer))
+def spatial_shape(layer: keras.layers.Layer, shape: Shape) -> Shape:
+    """`(batch, ..., height, width, channels)` -> `(height, width)`."""
+    num_axes = len(window_shape(layer))
     data_format = getattr(
         layer, "data_format", keras.config.image_data_format()
     )
     end = len(shape) - (data_format == "channels_last")
-    return tuple(shape[end - axes : end])
+    return tuple(shape[end - num_axes : end])
 
 
-def per_axis(value, axes):
-    return (value,) * axes if is_integer(value) else tuple(value)
+def per_axis(value: Any, num_axes: int) -> tuple[int, ...]:
+    """Repeats an integer for each axis; other values become a tuple."""
+    return (value,) * num_axes if is_integer(value) else tuple(value)
 
 
-def padding_around(size, reach, strides, padding):
-    """Cells added before and after an axis, as Keras adds them."""
-    if is_integer(padding) and padding >= 0:
+def padding_sizes(
+    size: int, k: int, strides: int, padding: int | str
+) -> tuple[int, int]:
+    """Padding before and after an axis, for a dilated kernel of size k."""
+    if isinstance(padding, int) and is_integer(padding) and padding >= 0:
         return padding, padding
     if padding == "valid":
         return 0, 0
     if padding == "causal":
-        return reach - 1, 0
+        return k - 1, 0
     if padding == "same":
         output = math.ceil(size / strides)
-        total = max((output - 1) * strides + reach - size, 0)
+        total = max((output - 1) * strides + k - size, 0)
         return total // 2, total - total // 2
     raise ValueError(
         "`padding` must be an integer of at least 0, 'valid', 'same' or "
@@ -225,9 +240,11 @@ def padding_around(size, reach, strides, padding):
     )
 
 
-def padding_text(before, after):
+def padding_text(before: int, after: int) -> str:
+    """Padding in the notation of the equation, such as `2*1` or `0 + 1`."""
     return f"2*{before}" if before == after else f"{before} + {after}"
 
 
-def is_integer(value):
+def is_integer(value: Any) -> bool:
+    """Whether the value is an integer, not a boolean."""
     return isinstance(value, int) and not isinstance(value, bool)

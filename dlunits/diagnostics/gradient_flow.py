@@ -1,70 +1,75 @@
-"""How much of the gradient arrives at each time step."""
+"""Gradient norms over time steps: vanishing and exploding gradients."""
 
 import contextlib
 import functools
 import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from dlunits.autodiff import vjp
+from dlunits.typing import Array, Tensor
 
 
-def gradient_flow(model, x, y):
-    """Measures the gradient at every time step of every recurrent layer.
+def gradient_flow(model: keras.Model, x: Any, y: Any) -> dict[str, Array]:
+    """Norms of the gradient with respect to the state at each time step.
 
-    With the loss l_n of the n-th of N sequences, penalties on activations
-    included, and the state h_t of a layer after time step t,
+    With the loss l_n of the n-th of N sequences, including activity
+    regularization, and the state h_t of a layer after time step t,
 
-        norm_t = (1/N) sum_n |dl_n / dh_t|
+        norm_t = (1/N) sum_n ||dl_n / dh_t||_2
 
-    through all that comes later: the steps t + 1, t + 2, ... and the layers
-    above. A row of norms that shrinks towards the first steps is a gradient
-    that vanishes, one that grows is a gradient that explodes.
+    through all later time steps t + 1, t + 2, ... and all layers above. Norms
+    that decrease toward the first time step show a vanishing gradient, norms
+    that increase an exploding gradient.
 
-    The layers are run step by step by their cells, with h_t + e_t in place of
-    h_t, and the loss is differentiated with respect to e = 0. Dropout is off
-    and nothing of the model is changed; weights and states stay as they are.
+    The layers are run step by step with their cells, with h_t + e_t instead of
+    h_t, and the loss is differentiated with respect to e at e = 0. Dropout is
+    off. Weights, states and metrics of the model do not change.
 
-    Reference: Hochreiter, 1991; Bengio et al., 1994,
-    https://doi.org/10.1109/72.279181; Pascanu et al., 2013,
+    References: Hochreiter, 1991, "Untersuchungen zu dynamischen neuronalen
+    Netzen"; Bengio et al., 1994, "Learning long-term dependencies with gradient
+    descent is difficult", https://doi.org/10.1109/72.279181; Pascanu et al.,
+    2013, "On the difficulty of training recurrent neural networks",
     https://arxiv.org/abs/1211.5063.
 
     Args:
-        model: Keras model, compiled with a loss that is the mean over the
-            batch, which Keras' losses are. Its recurrent layers may be
-            stacked or inside `Bidirectional`, those of dlunits or of Keras;
-            each has a cell whose output is its first state, which holds for
-            `SimpleRNN`, `LSTM` and `GRU`.
-        x: Mini-batch of inputs, as the model takes it.
-        y: Mini-batch of targets.
+        model: Keras model, compiled with a loss that is a mean over the batch,
+            as the losses of Keras are. It may contain recurrent layers of
+            dlunits and of Keras, stacked or in `Bidirectional`. The output of
+            each cell must be its first state, as in `SimpleRNN`, `LSTM` and
+            `GRU`.
+        x: Batch of inputs of the model.
+        y: Batch of targets.
 
     Returns:
-        Dict of layer name to an array `(time,)`. Entry t belongs to time step
-        t of what the layer is given, for one that reads backwards too; it is 0
-        where a mask leaves a step out. A layer that is called more than once
-        has " (2)" and so on behind its name.
+        Dict of layer name to an array `(time,)`. Entry t is for time step t of
+        the layer's input, also in layers that run backward. It is 0 for time
+        steps that a mask excludes. If a layer is called more than once, its
+        name is followed by " (2)" and so on.
 
     Raises:
-        ValueError: If the model is not compiled, has no recurrent layer, or
-            has one whose output is not its first state.
+        ValueError: If the model is not compiled, if it has no recurrent layer,
+            or if the output of a cell is not its first state.
 
-    Example, where h_t = 0.5 h_{t-1} + x_t, and the loss is that h_4 is not 1:
+    Example, h_t = 0.5 h_{t-1} + x_t with the loss |h_4 - 1|:
 
     >>> half = keras.initializers.Constant(0.5)
-    >>> halving = keras.layers.SimpleRNN(
-    ...     1, "linear", recurrent_initializer=half, name="halving"
+    >>> rnn = keras.layers.SimpleRNN(
+    ...     1, "linear", recurrent_initializer=half, name="rnn"
     ... )
-    >>> model = keras.Sequential([halving])
+    >>> model = keras.Sequential([rnn])
     >>> model.compile(loss="mae")
     >>> norms = gradient_flow(model, np.zeros((4, 4, 1)), np.ones((4, 1)))
-    >>> norms["halving"].tolist()
+    >>> norms["rnn"].tolist()
     [0.125, 0.25, 0.5, 1.0]
     """
     if not getattr(model, "compiled", False):
         raise ValueError(
-            "The model has no loss yet: call `model.compile(loss=...)`. "
+            "The model must have a loss: call `model.compile(loss=...)`. "
             f"Received: model={model.name}"
         )
     x, y = keras.tree.map_structure(ops.convert_to_tensor, (x, y))
@@ -72,15 +77,15 @@ def gradient_flow(model, x, y):
         model(x)
 
     def loss(perturbations):
-        recurrences = Recurrences(perturbations)
-        # What a loss or a layer would remember of this batch is forgotten.
+        loops = PerturbedLoops(perturbations)
+        # In the scope, changes of state by the loss and the layers are dropped.
         with (
             keras.StatelessScope(collect_losses=True),
-            recurrences.in_place_of(layers),
+            loops.replace_inner_loops(layers),
         ):
             outputs = model(x, training=False)
             value = model.compute_loss(x, y, outputs, training=False)
-        return value, recurrences.shapes
+        return value, loops.shapes
 
     layers = recurrent_layers(model)
     value, shapes = loss(None)
@@ -90,7 +95,7 @@ def gradient_flow(model, x, y):
             f"`dlunits.layers.LSTM`. Received: model={model.name}"
         )
     sizes = [math.prod(shape) for shape in shapes.values()]
-    # One vector of all perturbations: one pass backwards for all layers.
+    # One vector of all perturbations needs one backward pass for all layers.
     _, pullback = vjp(lambda e: loss(e)[0], ops.zeros(sum(sizes)))
     gradient = ops.convert_to_numpy(pullback(ops.ones_like(value)))
     parts = np.split(gradient.astype("float64"), np.cumsum(sizes)[:-1])
@@ -101,24 +106,25 @@ def gradient_flow(model, x, y):
 
 
 class GradientFlow(keras.callbacks.Callback):
-    """Measures `gradient_flow` on one mini-batch while a model is trained.
+    """Callback that computes `gradient_flow` during training, on one batch.
 
-    A measurement costs about as much as a few training steps of a batch of
-    that size on a backend that runs operation by operation.
+    One computation costs about as much as a few eager training steps with a
+    batch of that size.
 
     Args:
-        x: Mini-batch of inputs, always the same.
-        y: Mini-batch of targets.
-        every: Integer, training steps from one measurement to the next;
-            `None` measures before the first and after every epoch.
+        x: Batch of inputs, the same for each computation.
+        y: Batch of targets.
+        every_n_steps: Integer, number of training steps between computations;
+            `None` for before the first and after each epoch.
 
     Attributes:
-        steps: List of the numbers of training steps before each measurement.
-        norms: Dict of layer name to a list of arrays `(time,)`, one a
-            measurement.
+        steps: List of the number of training steps before each computation.
+        norms: Dict of layer name to a list of arrays `(time,)`, one per
+            computation.
 
     Raises:
-        ValueError: If `every` is not positive; what `gradient_flow` refuses.
+        ValueError: If `every_n_steps` is not positive; in training, see
+            `gradient_flow`.
 
     Example:
 
@@ -126,49 +132,54 @@ class GradientFlow(keras.callbacks.Callback):
     >>> model = keras.Sequential([dlunits.layers.LSTM(2, name="lstm")])
     >>> model.compile("sgd", "mse")
     >>> x, y = np.ones((8, 5, 1)), np.ones((8, 2))
-    >>> flow = GradientFlow(x, y, every=2)
+    >>> flow = GradientFlow(x, y, every_n_steps=2)
     >>> _ = model.fit(x, y, batch_size=2, verbose=0, callbacks=[flow])
     >>> flow.steps, flow.norms["lstm"][0].shape
     ([2, 4], (5,))
     """
 
-    def __init__(self, x, y, every=None):
+    def __init__(self, x: Any, y: Any, every_n_steps: int | None = None):
         super().__init__()
-        if every is not None and every < 1:
+        if every_n_steps is not None and every_n_steps < 1:
             raise ValueError(
-                "`every` must be a positive number of steps, or None for "
-                f"every epoch. Received: {every=}"
+                "`every_n_steps` must be a positive number of training steps, "
+                f"or None for each epoch. Received: {every_n_steps=}"
             )
-        self.x, self.y, self.every = x, y, every
-        self.steps, self.norms = [], {}
+        self.x, self.y, self.every_n_steps = x, y, every_n_steps
+        self.steps: list[int] = []
+        self.norms: dict[str, list[Array]] = {}
 
-    def on_train_begin(self, logs=None):
-        if self.every is None and not self.steps:
-            self.measure(int(self.model.optimizer.iterations))
+    def on_train_begin(self, logs: Any = None) -> None:
+        if self.every_n_steps is None and not self.steps:
+            self.compute(int(self.model.optimizer.iterations))
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.before = self.seen = int(self.model.optimizer.iterations)
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch_start = self.step = int(self.model.optimizer.iterations)
 
-    def on_train_batch_end(self, batch, logs=None):
-        now = self.before + batch + 1
-        if self.every and now // self.every > self.seen // self.every:
-            self.measure(now)
-        self.seen = now
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        step = self.epoch_start + batch + 1
+        n = self.every_n_steps
+        if n and step // n > self.step // n:
+            self.compute(step)
+        self.step = step
 
-    def on_epoch_end(self, epoch, logs=None):
-        if self.every is None:
-            self.measure(self.seen)
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.every_n_steps is None:
+            self.compute(self.step)
 
-    def measure(self, step):
+    def compute(self, step: int) -> None:
+        """Computes the norms with the current weights, and records them."""
         self.steps.append(step)
         for name, norms in gradient_flow(self.model, self.x, self.y).items():
             self.norms.setdefault(name, []).append(norms)
 
-    def table(self):
-        """List of dicts, one a measurement and layer, for a report.
+    def table(self) -> list[dict[str, Any]]:
+        """Table of the norms, for a report.
 
-        `first` and `last` are the norms at the first and the last time step,
-        and `first_by_last` says how much of the gradient comes through.
+        Returns:
+            List of dicts, one per computation and layer: `step`, `layer`,
+            `first` and `last`, the norms at the first and the last time step,
+            and their ratio `first_by_last`.
         """
         return [
             {
@@ -183,38 +194,47 @@ class GradientFlow(keras.callbacks.Callback):
         ]
 
 
-def ratio(a, b):
-    """Gives a / b, infinite or not a number where b is 0."""
+def ratio(a: float, b: float) -> float:
+    """Returns a / b, infinity or NaN if b is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.float64(a) / np.float64(b))
 
 
-def mean_norms(of_h):
-    """(batch, time, units) -> (time,), from the gradient of a mean loss."""
-    # The loss is a mean: an example's own gradient is as many times larger.
-    return len(of_h) * np.linalg.norm(of_h, axis=2).mean(axis=0)
-
-
-class Recurrences:
-    """Runs recurrent layers step by step, each state with a perturbation.
+def mean_norms(gradient: Array) -> Array:
+    """Mean norms of the gradients of each example's own loss.
 
     Args:
-        perturbations: Vector of as many numbers as there are states over all
-            layers, sequences, time steps and units; `None` for zeros.
+        gradient: Array `(batch, time, units)`, gradient of the mean loss.
+
+    Returns:
+        Array `(time,)`.
+    """
+    # The gradient of an example's loss is N times that of the mean loss.
+    return len(gradient) * np.linalg.norm(gradient, axis=2).mean(axis=0)
+
+
+class PerturbedLoops:
+    """Runs recurrent layers step by step, and adds perturbations to states.
+
+    Args:
+        perturbations: Vector with one number for each state over all layers,
+            sequences, time steps and units; `None` for zeros.
 
     Attributes:
-        shapes: Dict of layer name to `(batch, time, units)`, in the order in
-            which the layers were called.
+        shapes: Dict of layer name to `(batch, time, units)`, in the order of
+            the calls.
     """
 
-    def __init__(self, perturbations=None):
+    def __init__(self, perturbations: Tensor | None = None):
         self.perturbations = perturbations
-        self.shapes = {}
-        self.used = 0
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.num_used = 0
 
     @contextlib.contextmanager
-    def in_place_of(self, layers):
-        """Within this context the loops of the layers are run here."""
+    def replace_inner_loops(
+        self, layers: Iterable[keras.layers.RNN]
+    ) -> Iterator[None]:
+        """Context in which this class runs the loops of the layers."""
         try:
             for layer in layers:
                 layer.inner_loop = functools.partial(self.inner_loop, layer)
@@ -224,15 +244,24 @@ class Recurrences:
                 if "inner_loop" in vars(layer):
                     del layer.inner_loop
 
-    def inner_loop(self, layer, sequences, initial_state, mask, training=False):
-        """What `keras.layers.RNN.inner_loop` does, perturbed."""
+    def inner_loop(
+        self,
+        layer: keras.layers.RNN,
+        sequences: Tensor,
+        initial_state: Sequence[Tensor],
+        mask: Any,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """`keras.layers.RNN.inner_loop` with perturbed states."""
         mask = None if mask is None else keras.tree.flatten(mask)[0]
         states = list(initial_state)
         if self.perturbations is None:
             check_output_is_state(layer, states[0], states[0])
         steps = range(sequences.shape[1])
-        e = self.next(layer, (len(sequences), len(steps), *states[0].shape[1:]))
-        outputs, output = [], ops.zeros_like(states[0])
+        shape = (len(sequences), len(steps), *states[0].shape[1:])
+        e = self.next_perturbations(layer, shape)
+        outputs: list[Tensor] = []
+        output = ops.zeros_like(states[0])
         for t in reversed(steps) if layer.go_backwards else steps:
             y, new = layer.cell(sequences[:, t], states)
             new = keras.tree.flatten(new)
@@ -243,17 +272,19 @@ class Recurrences:
             if mask is None:
                 states, output = new, new[0]
             else:
-                seen = ops.cast(mask[:, t, None], "bool")
+                mask_t = ops.cast(mask[:, t, None], "bool")
                 if layer.zero_output_for_mask:
                     output = ops.zeros_like(output)
-                output = ops.where(seen, new[0], output)
+                output = ops.where(mask_t, new[0], output)
                 pairs = zip(new, states, strict=True)
-                states = [ops.where(seen, *pair) for pair in pairs]
+                states = [ops.where(mask_t, *pair) for pair in pairs]
             outputs.append(output)
         return output, ops.stack(outputs, axis=1), states
 
-    def next(self, layer, shape):
-        """The perturbations of the layer that is called next."""
+    def next_perturbations(
+        self, layer: keras.layers.RNN, shape: tuple[int, ...]
+    ) -> Tensor | None:
+        """Perturbations of the layer that is called next, `None` for zeros."""
         name, calls = layer.name, 1
         while name in self.shapes:
             calls += 1
@@ -261,12 +292,19 @@ class Recurrences:
         self.shapes[name] = shape
         if self.perturbations is None:
             return None
-        first, self.used = self.used, self.used + math.prod(shape)
-        return ops.reshape(self.perturbations[first : self.used], shape)
+        start = self.num_used
+        self.num_used += math.prod(shape)
+        return ops.reshape(self.perturbations[start : self.num_used], shape)
 
 
-def check_output_is_state(layer, output, state):
-    """Refuses a cell, such as stacked ones, that has no single h_t."""
+def check_output_is_state(
+    layer: keras.layers.RNN, output: Any, state: Any
+) -> None:
+    """Checks that the output of a cell is its first state.
+
+    Raises:
+        ValueError: If it is not, for example with stacked cells.
+    """
     nested = isinstance(state, list | tuple)
     if (
         nested
@@ -275,13 +313,13 @@ def check_output_is_state(layer, output, state):
     ):
         raise ValueError(
             "The output of a recurrent layer's cell must be its first state, "
-            "as those of SimpleRNN, LSTM and GRU are; stack layers, not cells. "
+            "as in SimpleRNN, LSTM and GRU: stack layers, not cells. "
             f"Received: {layer.name} with {type(layer.cell).__name__}"
         )
 
 
-def recurrent_layers(layer):
-    """All layers with a cell, in models and wrappers too, once each."""
+def recurrent_layers(layer: keras.layers.Layer) -> list[keras.layers.RNN]:
+    """All different recurrent layers in a layer, model or wrapper."""
     if isinstance(layer, keras.layers.RNN):
         return [layer]
     names = "layers", "layer", "forward_layer", "backward_layer"

@@ -1,8 +1,15 @@
-"""A graph over time as text: DOT for Graphviz, and SVG for browsers."""
+"""Drawings of unfolded graphs: DOT for Graphviz, and SVG."""
+
+from __future__ import annotations
 
 import html
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-# What an edge carries -> its color: told apart with every kind of vision.
+if TYPE_CHECKING:
+    from dlunits.diagnostics.unfolded_graph import Edge, Node, UnfoldedGraph
+
+# Colors by kind of edge, safe for color-blind readers.
 COLORS = {"input": "#0072b2", "state": "#d55e00", "output": "#555555"}
 FILLS = {
     "input": "#d9eaf5",
@@ -12,72 +19,82 @@ FILLS = {
     "output": "#e8eaed",
 }
 
-COLUMN, ROW, RADIUS = 104, 88, 22  # pixels
-LEFT = 200  # where the names of the rows stand
+# Distances of nodes, radius of nodes, and left margin with names of rows, in
+# pixels.
+COLUMN, ROW, RADIUS = 104, 88, 22
+LEFT = 200
 
 
-def dot_text(graph):
-    r"""Writes a graph in Graphviz' language.
-
-    Args:
-        graph: `dlunits.diagnostics.UnfoldedGraph`.
-
-    Returns:
-        Text.
-
-    Example:
-
-    >>> quoted('x "1"')
-    '"x \\"1\\""'
-    """
-    lines = ["digraph unfolded {", "  rankdir=BT;", "  node [shape=circle];"]
-    for row in graph.rows:
-        names = [quoted(node.name) for node in graph.nodes if node.row == row]
-        lines.append(f"  {{ rank=same; {'; '.join(names)}; }}")
-    for node in graph.nodes:
-        style = ", style=dashed" if node.kind == "initial" else ""
-        name, label = quoted(node.name), quoted(node.label)
-        lines.append(f"  {name} [label={label}{style}];")
-    for edge in graph.edges:
-        # States must not push their row apart.
-        level = ", constraint=false" if edge.kind == "state" else ""
-        lines.append(
-            f"  {quoted(edge.source)} -> {quoted(edge.target)} "
-            f"[label={quoted(edge.label)}, color={quoted(COLORS[edge.kind])}"
-            f"{level}];"
-        )
-    return "\n".join([*lines, "}", ""])
-
-
-def quoted(text):
-    """Puts text in DOT's quotation marks."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def svg_text(graph):
-    """Draws a graph: time runs to the right, layers lie upon each other.
-
-    Every node is a `<g class="node KIND">` whose title is its name, every edge
-    a `<path class="edge KIND">`.
+def dot_text(graph: UnfoldedGraph) -> str:
+    """Graph in the DOT language of Graphviz.
 
     Args:
         graph: `dlunits.diagnostics.UnfoldedGraph`.
 
     Returns:
-        Text, an `<svg>` element that needs nothing else.
+        String.
 
     Example:
 
     >>> import keras
     >>> from dlunits.diagnostics.unfolded_graph import unfolded_graph
-    >>> svg = svg_text(unfolded_graph(keras.layers.GRU(8), steps=3))
+    >>> dot = dot_text(unfolded_graph(keras.layers.GRU(8), num_steps=3))
+    >>> dot.count("->")  # 3 W, 3 U and the output
+    7
+    """
+    lines = ["digraph unfolded {", "  rankdir=BT;", "  node [shape=circle];"]
+    for row in graph.rows:
+        names = [quote(node.name) for node in graph.nodes if node.row == row]
+        lines.append(f"  {{ rank=same; {'; '.join(names)}; }}")
+    for node in graph.nodes:
+        style = ", style=dashed" if node.kind == "initial" else ""
+        name, label = quote(node.name), quote(node.label)
+        lines.append(f"  {name} [label={label}{style}];")
+    for edge in graph.edges:
+        # Edges between states must not change the ranks of nodes.
+        constraint = ", constraint=false" if edge.kind == "state" else ""
+        lines.append(
+            f"  {quote(edge.source)} -> {quote(edge.target)} "
+            f"[label={quote(edge.label)}, color={quote(COLORS[edge.kind])}"
+            f"{constraint}];"
+        )
+    return "\n".join([*lines, "}", ""])
+
+
+def quote(text: str) -> str:
+    r"""Quotes a string for DOT.
+
+    >>> quote('x "1"')
+    '"x \\"1\\""'
+    """
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def svg_text(graph: UnfoldedGraph) -> str:
+    """Drawing of a graph as SVG, with time from left to right.
+
+    Layers are rows, the inputs at the bottom. Each node is a
+    `<g class="node KIND">` with its name as title, each edge a
+    `<path class="edge KIND">`.
+
+    Args:
+        graph: `dlunits.diagnostics.UnfoldedGraph`.
+
+    Returns:
+        String, a self-contained `<svg>` element.
+
+    Example:
+
+    >>> import keras
+    >>> from dlunits.diagnostics.unfolded_graph import unfolded_graph
+    >>> svg = svg_text(unfolded_graph(keras.layers.GRU(8), num_steps=3))
     >>> svg.count('class="node state"'), svg.count('class="edge state"')
     (3, 3)
     """
-    width = LEFT + COLUMN * (graph.steps + 2)
+    width = LEFT + COLUMN * (graph.num_steps + 2)
     height = ROW * len(graph.rows) + 2 * RADIUS
-    places = {
+    positions = {
         node.name: (
             LEFT + COLUMN * (node.step + 0.5),
             height - ROW * (node.row + 0.5) - RADIUS,
@@ -88,12 +105,12 @@ def svg_text(graph):
         text(10, height - ROW * (row + 0.5) - RADIUS, title, "row")
         for row, title in graph.rows.items()
     ]
-    nodes = [drawn_node(node, *places[node.name]) for node in graph.nodes]
+    nodes = [draw_node(node, *positions[node.name]) for node in graph.nodes]
     edges = [
-        drawn_edge(edge, places[edge.source], places[edge.target])
+        draw_edge(edge, positions[edge.source], positions[edge.target])
         for edge in graph.edges
     ]
-    title = f"Recurrence unfolded over {graph.steps} time step(s)."
+    title = f"Recurrence unfolded over {graph.num_steps} time step(s)."
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
@@ -105,15 +122,15 @@ def svg_text(graph):
             *rows,
             *edges,
             *nodes,
-            text(10, height - 8, "The same weights at every step.", "note"),
+            text(10, height - 8, "All time steps share the weights.", "note"),
             "</svg>",
             "",
         ]
     )
 
 
-def arrow_heads():
-    """One of each color: SVG 1.1 has no heads that take a line's color."""
+def arrow_heads() -> Iterator[str]:
+    """Arrow heads of each color; in SVG 1.1 they do not inherit a color."""
     yield "<defs>"
     for kind, color in COLORS.items():
         yield (
@@ -124,7 +141,8 @@ def arrow_heads():
     yield "</defs>"
 
 
-def drawn_node(node, x, y):
+def draw_node(node: Node, x: float, y: float) -> str:
+    """Circle with a label, as SVG."""
     dashes = ' stroke-dasharray="4 3"' if node.kind == "initial" else ""
     return (
         f'<g class="node {node.kind}"><title>{html.escape(node.name)}</title>'
@@ -135,36 +153,43 @@ def drawn_node(node, x, y):
     )
 
 
-def drawn_edge(edge, start, end):
-    """An arrow from rim to rim, bent where it would cross another row."""
+def draw_edge(
+    edge: Edge, start: tuple[float, float], end: tuple[float, float]
+) -> str:
+    """Arrow between two circles, curved if it would cross another row."""
     (x0, y0), (x1, y1) = start, end
     bend = 0.62 * COLUMN if y0 - y1 > 1.5 * ROW else 0
     middle = (x0 + x1) / 2 + bend, (y0 + y1) / 2
-    x0, y0 = towards(start, middle)
-    x1, y1 = towards(end, middle)
-    # Half of the way along a curve of Bezier's with that control point.
+    x0, y0 = circle_edge(start, middle)
+    x1, y1 = circle_edge(end, middle)
+    # Middle of the quadratic Bezier curve with that control point.
     x = (x0 + 2 * middle[0] + x1) / 4
     y = (y0 + 2 * middle[1] + y1) / 4
-    below = -6 if edge.kind == "state" else 18 if bend else 4
+    label_offset = -6 if edge.kind == "state" else 18 if bend else 4
     color = COLORS[edge.kind]
     return (
         f'<path class="edge {edge.kind}" d="M{x0:.1f} {y0:.1f} '
         f'Q{middle[0]:.1f} {middle[1]:.1f} {x1:.1f} {y1:.1f}" fill="none" '
         f'stroke="{color}" stroke-width="1.4" '
         f'marker-end="url(#head-{edge.kind})"/>'
-        + text(x + 5, y + below, edge.label, "weight")
+        + text(x + 5, y + label_offset, edge.label, "weight")
     )
 
 
-def towards(point, goal):
-    """A rim's distance from one point on the way to another."""
-    (x, y), (to_x, to_y) = point, goal
-    length = ((to_x - x) ** 2 + (to_y - y) ** 2) ** 0.5
-    share = (RADIUS + 2) / length
-    return x + share * (to_x - x), y + share * (to_y - y)
+def circle_edge(
+    center: tuple[float, float], target: tuple[float, float]
+) -> tuple[float, float]:
+    """Point just outside a circle, in the direction of a target."""
+    (x, y), (target_x, target_y) = center, target
+    length = ((target_x - x) ** 2 + (target_y - y) ** 2) ** 0.5
+    fraction = (RADIUS + 2) / length
+    return x + fraction * (target_x - x), y + fraction * (target_y - y)
 
 
-def text(x, y, words, kind, anchor="start"):
+def text(
+    x: float, y: float, words: str, kind: str, anchor: str = "start"
+) -> str:
+    """Text element of SVG; an empty string if there are no words."""
     if not words:
         return ""
     return (

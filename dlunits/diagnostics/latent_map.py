@@ -1,31 +1,31 @@
-"""Codes as points of a plane."""
+"""Two-dimensional map of codes, by t-SNE."""
 
 import numpy as np
 
-from dlunits.diagnostics.code_statistics import flat
+from dlunits.diagnostics.code_statistics import flatten_code
+from dlunits.typing import Array, ArrayLike
 
 
-def latent_map(code):
-    """Places codes in a plane so that neighbors stay neighbors.
+def latent_map(code: ArrayLike) -> Array:
+    """Embeds codes in two dimensions, by t-SNE.
 
-    Codes of two units are their own map. Others are laid out by t-SNE
-    (scikit-learn's, perplexity 30, started from the first two principal
-    components): what lies close together there has similar codes, but the
-    distances between clusters and their sizes mean nothing. The same codes give
-    the same map.
+    Codes of two units are returned as they are. Others are embedded by the
+    t-SNE of scikit-learn, with a perplexity of 30 and an initialization by the
+    first two principal components. Points that are close together have
+    similar codes. Sizes of clusters, and distances between them, have no
+    meaning. The result is deterministic.
 
-    Reference: van der Maaten and Hinton, 2008, "Visualizing Data using t-SNE",
+    Reference: van der Maaten and Hinton, 2008, "Visualizing data using t-SNE",
     https://www.jmlr.org/papers/v9/vandermaaten08a.html.
 
     Args:
-        code: Array `(examples, ...)`; a thousand take about
-            4 seconds.
+        code: Array `(examples, ...)`. A thousand codes take about 4 seconds.
 
     Returns:
         Array `(examples, 2)`.
 
     Raises:
-        ValueError: If there are no codes, or one is not finite.
+        ValueError: If there are no codes, or if a code is not finite.
 
     Example:
 
@@ -35,17 +35,17 @@ def latent_map(code):
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    code = flat(code)
-    if code.shape[1] == 2:
-        return code
-    code = code.astype("float32")
-    if code.shape[1] == 1 or len(code) < 4:  # too little to lay out
-        return np.pad(code, ((0, 0), (0, 1)))[:, :2]
-    if np.ptp(code, axis=0).max() == 0:  # one point: t-SNE fails hard on it
-        return np.zeros((len(code), 2))
-    layout = TSNE(
-        perplexity=min(30, (len(code) - 1) / 3), init="pca", random_state=0
+    h = flatten_code(code)
+    if h.shape[1] == 2:
+        return h
+    h = h.astype("float32")
+    if h.shape[1] == 1 or len(h) < 4:  # too few units or examples for t-SNE
+        return np.pad(h, ((0, 0), (0, 1)))[:, :2]
+    if np.ptp(h, axis=0).max() == 0:  # t-SNE fails on equal points
+        return np.zeros((len(h), 2))
+    tsne = TSNE(
+        perplexity=min(30, (len(h) - 1) / 3), init="pca", random_state=0
     )
-    # On cores that others use too, several threads wait for each other.
+    # On cores with other work, several threads wait for each other.
     with threadpool_limits(1):
-        return layout.fit_transform(code)
+        return tsne.fit_transform(h)

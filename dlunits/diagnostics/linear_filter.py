@@ -1,103 +1,104 @@
-"""The best that a linear filter can do: what a denoiser must beat."""
+"""Linear least-squares denoising filter, a baseline for denoisers."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
+
+from dlunits.typing import Array, ArrayLike
 
 
 @dataclasses.dataclass(frozen=True)
 class LinearFilter:
-    """A matrix and a shift that turn noisy images into cleaner ones.
+    """Linear filter that denoises images.
 
         x' = clip((y - noisy_mean) matrix + clean_mean, 0, 1)
 
-    `y` is a noisy image as a row of all its pixels. It is called with
-    images `(batch, height, width, channels)` of the size that it was fitted
-    on, and returns the same shape.
+    `y` is a noisy image, flattened to a row of pixels, and `x'` the estimate of
+    the clean image. Call it with images `(batch, height, width, channels)` of
+    the size that it was fitted to. It returns images of the same shape.
 
     Args:
         matrix: Array `(pixels, pixels)`.
-        noisy_mean: Array `(pixels,)`.
-        clean_mean: Array `(pixels,)`.
+        noisy_mean: Array `(pixels,)`, mean noisy image.
+        clean_mean: Array `(pixels,)`, mean clean image.
     """
 
-    matrix: np.ndarray
-    noisy_mean: np.ndarray
-    clean_mean: np.ndarray
+    matrix: Array
+    noisy_mean: Array
+    clean_mean: Array
 
-    def __call__(self, noisy):
-        rows = as_rows(noisy) - self.noisy_mean
-        clean = np.clip(rows @ self.matrix + self.clean_mean, 0, 1)
+    def __call__(self, noisy: ArrayLike) -> Array:
+        y = flatten_images(noisy) - self.noisy_mean
+        clean = np.clip(y @ self.matrix + self.clean_mean, 0, 1)
         return clean.reshape(np.shape(noisy)).astype("float32")
 
 
-def fit_linear_filter(pairs, ridge=1e-5):
-    """Fits the linear filter of the least squared error.
+def fit_linear_filter(
+    pairs: Iterable[tuple[ArrayLike, ArrayLike]], ridge: float = 1e-5
+) -> LinearFilter:
+    """Fits the linear filter with the least squared error (LMMSE estimator).
 
-    Every pixel of the result may look at every pixel of the noisy image,
-    which makes it the Wiener filter without its assumption that images look
-    alike everywhere. With covariances over the pairs of noisy `y` and clean
-    `x`:
+    Each pixel of the output depends on all pixels of the noisy image. It is a
+    Wiener filter without the assumption that images are stationary. With the
+    covariances over pairs of noisy images `y` and clean images `x`:
 
         matrix = (cov(y, y) + ridge I)^-1 cov(y, x)
 
-    Where images are few, pass over them with fresh noise several times.
+    If there are few images, repeat them with new noise.
 
-    Reference: Wiener, 1949, "Extrapolation, interpolation, and smoothing of
+    References: Wiener, 1949, "Extrapolation, interpolation, and smoothing of
     stationary time series"; Kay, 1993, "Fundamentals of statistical signal
     processing: estimation theory", section 12.5.
 
     Args:
-        pairs: Iterable of mini-batches (noisy, clean), each `(batch, height,
-            width, channels)` in [0, 1]. It is passed over once.
-        ridge: Positive number, the variance that is added to each pixel, which
-            keeps pixels that never change from being divided by 0.
+        pairs: Iterable of batches (noisy, clean), each `(batch, height, width,
+            channels)` with values in [0, 1]. It is iterated over once.
+        ridge: Positive float, variance that is added to each pixel, so that
+            constant pixels do not make the matrix singular.
 
     Returns:
         `LinearFilter`.
 
     Raises:
-        ValueError: If there are no pairs, a value is not finite, or `ridge`
-            is not positive.
+        ValueError: If there are no pairs, if a value is not finite, or if
+            `ridge` is not positive.
 
-    Example, a pixel of variance 1/4 in noise of variance 1/12, so 3/4 of
-    the noisy pixel's difference from its mean is signal:
+    Example, a pixel of variance 1/4 with noise of variance 1/12, so that the
+    factor is (1/4) / (1/4 + 1/12) = 3/4:
 
     >>> clean = np.array([0.0, 1.0] * 4).reshape(8, 1, 1, 1)
     >>> noise = np.repeat([-1, -1, 1, 1], 2).reshape(8, 1, 1, 1) / 12**0.5
-    >>> fitted = fit_linear_filter([(clean + noise, clean)])
-    >>> round(float(fitted.matrix[0, 0]), 3)
+    >>> linear = fit_linear_filter([(clean + noise, clean)])
+    >>> round(float(linear.matrix[0, 0]), 3)
     0.75
     """
     if not ridge > 0:
         raise ValueError(f"`ridge` must be positive. Received: {ridge=}")
-    count, moments = 0, None
+    count, sums = 0, None
     for noisy, clean in pairs:
-        noisy, clean = as_rows(noisy), as_rows(clean)
-        sums = [
-            noisy.sum(axis=0),
-            clean.sum(axis=0),
-            noisy.T @ noisy,
-            noisy.T @ clean,
-        ]
-        count += len(noisy)
-        moments = sums if moments is None else list(map(np.add, moments, sums))
-    if not count:
-        raise ValueError("At least one pair of images is needed.")
-    noisy_mean, clean_mean, noisy_square, product = (
-        moment.astype("float64") / count for moment in moments
+        y, x = flatten_images(noisy), flatten_images(clean)
+        batch_sums = [y.sum(axis=0), x.sum(axis=0), y.T @ y, y.T @ x]
+        count += len(y)
+        sums = (
+            batch_sums if sums is None else list(map(np.add, sums, batch_sums))
+        )
+    if sums is None or not count:
+        raise ValueError(
+            "`pairs` must contain at least one pair of images. Received: none"
+        )
+    noisy_mean, clean_mean, mean_yy, mean_yx = (
+        total.astype("float64") / count for total in sums
     )
-    if not np.isfinite(noisy_square).all() or not np.isfinite(product).all():
-        raise ValueError("Every pixel must be a finite number.")
-    of_noisy = noisy_square - np.outer(noisy_mean, noisy_mean)
-    with_clean = product - np.outer(noisy_mean, clean_mean)
-    matrix = np.linalg.solve(
-        of_noisy + ridge * np.eye(len(of_noisy)), with_clean
-    )
+    if not np.isfinite(mean_yy).all() or not np.isfinite(mean_yx).all():
+        raise ValueError("All pixels must be finite. Received: NaN or infinity")
+    cov_yy = mean_yy - np.outer(noisy_mean, noisy_mean)
+    cov_yx = mean_yx - np.outer(noisy_mean, clean_mean)
+    matrix = np.linalg.solve(cov_yy + ridge * np.eye(len(cov_yy)), cov_yx)
     return LinearFilter(matrix, noisy_mean, clean_mean)
 
 
-def as_rows(images):
-    """(batch, height, width, channels) -> (batch, pixels), float32"""
-    images = np.asarray(images, "float32")
-    return images.reshape(len(images), -1)
+def flatten_images(images: ArrayLike) -> Array:
+    """`(batch, height, width, channels)` -> `(batch, pixels)`, float32."""
+    array = np.asarray(images, "float32")
+    return array.reshape(len(array), -1)

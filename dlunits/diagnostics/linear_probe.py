@@ -1,37 +1,44 @@
-"""How much of what images show can be read off their codes by a line."""
+"""Linear probe: accuracy of a linear classifier on codes."""
 
 import numpy as np
 
-from dlunits.diagnostics.code_statistics import flat
+from dlunits.diagnostics.code_statistics import flatten_code
+from dlunits.typing import ArrayLike
 
 
-def linear_probe(training_code, training_labels, code, labels):
-    """Trains a linear classifier on codes and returns its accuracy on others.
+def linear_probe(
+    training_code: ArrayLike,
+    training_labels: ArrayLike,
+    code: ArrayLike,
+    labels: ArrayLike,
+) -> float:
+    """Accuracy of a linear classifier that is trained on codes.
 
-    The classifier is a logistic regression (scikit-learn's, L2 weight 1) of
-    codes that are brought to mean 0 and variance 1, unit by unit, over the
-    training codes. What it cannot do, the code does not show plainly.
+    The classifier is the logistic regression of scikit-learn with an L2 weight
+    of 1. Each unit is standardized to mean 0 and variance 1 over the training
+    codes. The accuracy measures how linearly separable the classes are.
 
     Reference: Alain and Bengio, 2016, "Understanding intermediate layers using
     linear classifier probes", https://arxiv.org/abs/1610.01644.
 
     Args:
-        training_code: Array `(examples, ...)`.
-        training_labels: Integers `(examples,)`, at least two classes.
-        code: Array `(others, ...)`, codes that the classifier never saw.
-        labels: Integers `(others,)`.
+        training_code: Array `(training examples, ...)`.
+        training_labels: Integer array `(training examples,)`, at least two
+            classes.
+        code: Array `(examples, ...)`, codes to classify.
+        labels: Integer array `(examples,)`.
 
     Returns:
-        Float, the share of `labels` that it finds.
+        Float, accuracy in [0, 1].
 
     Raises:
-        ValueError: If lengths differ, a code is not finite, or there is one
-            class only.
+        ValueError: If lengths differ, if a code is not finite, or if there is
+            only one class.
 
-    Example, of two classes that a line parts:
+    Example, two linearly separable classes, one test code on the wrong side:
 
     >>> linear_probe([[0.0], [1.0], [4.0], [5.0]], [0, 0, 1, 1],
-    ...              [[0.5], [4.5], [2.0]], [0, 1, 1])  # the last is nearer 0
+    ...              [[0.5], [4.5], [2.0]], [0, 1, 1])
     0.6666666666666666
     """
     from sklearn.linear_model import LogisticRegression
@@ -41,5 +48,5 @@ def linear_probe(training_code, training_labels, code, labels):
     probe = make_pipeline(
         StandardScaler(), LogisticRegression(max_iter=2000, tol=1e-3)
     )
-    probe.fit(flat(training_code), np.asarray(training_labels))
-    return float(probe.score(flat(code), np.asarray(labels)))
+    probe.fit(flatten_code(training_code), np.asarray(training_labels))
+    return float(probe.score(flatten_code(code), np.asarray(labels)))

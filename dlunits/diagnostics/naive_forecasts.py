@@ -1,16 +1,21 @@
-"""Forecasts that ask for no learning, which every learner is held against."""
+"""Naive and seasonal naive forecasts, baselines for forecasters."""
+
+from collections.abc import Iterable
 
 import numpy as np
 
+from dlunits.typing import Array, ArrayLike
 
-def naive_forecast(windows, horizon):
-    """Says that everything stays as it is: the last value.
+
+def naive_forecast(windows: ArrayLike, horizon: int) -> Array:
+    """Naive forecast: repeats the last value.
 
         forecast_h = x_last
 
     Args:
-        windows: Array `(examples, window, channels)`.
-        horizon: Positive integer.
+        windows: Array `(examples, window, channels)`, values before the
+            forecast.
+        horizon: Positive integer, number of steps to forecast.
 
     Returns:
         Array `(examples, horizon, channels)`.
@@ -23,49 +28,58 @@ def naive_forecast(windows, horizon):
     return np.repeat(np.asarray(windows)[:, -1:], horizon, axis=1)
 
 
-def seasonal_naive_forecast(windows, horizon, season):
-    """Says that the last season comes again.
+def seasonal_naive_forecast(
+    windows: ArrayLike, horizon: int, season: int
+) -> Array:
+    """Seasonal naive forecast: repeats the last season.
 
-        forecast_h = the last value known that is a whole number of seasons
-                     before
+        forecast_h = x_(T + h - k season), with the smallest k such that
+                     T + h - k season <= T
+
+    where T is the last time step of the window.
+
+    Reference: Hyndman and Athanasopoulos, 2021, "Forecasting: principles and
+    practice", section 5.2, https://otexts.com/fpp3/simple-methods.html.
 
     Args:
-        windows: Array `(examples, window, channels)`.
-        horizon: Positive integer.
-        season: Integer from 1 to the window, steps.
+        windows: Array `(examples, window, channels)`, values before the
+            forecast.
+        horizon: Positive integer, number of steps to forecast.
+        season: Integer from 1 to the window, length of the season in steps.
 
     Returns:
         Array `(examples, horizon, channels)`.
 
     Raises:
-        ValueError: If the season is out of range.
+        ValueError: If `season` is out of range.
 
     Example:
 
-    >>> week = np.array([[[1.0], [2.0], [3.0]]])
-    >>> seasonal_naive_forecast(week, 4, season=3).ravel().tolist()
+    >>> window = np.array([[[1.0], [2.0], [3.0]]])
+    >>> seasonal_naive_forecast(window, 4, season=3).ravel().tolist()
     [1.0, 2.0, 3.0, 1.0]
     """
     windows = np.asarray(windows)
     length = windows.shape[1]
     if not 1 <= season <= length:
         raise ValueError(
-            "`season` must be from 1 to the length of a window, which is "
-            f"{length}. Received: {season=}"
+            f"`season` must be from 1 to the window length, {length}. "
+            f"Received: {season=}"
         )
     return windows[:, length - season + np.arange(horizon) % season]
 
 
-def best_season(windows, futures, seasons):
-    """The season by which the last one comes again with the least error.
+def best_season(windows: Array, futures: Array, seasons: Iterable[int]) -> int:
+    """Season whose seasonal naive forecast has the least squared error.
 
     Args:
         windows: Array `(examples, window, channels)`.
-        futures: Array `(examples, horizon, channels)`.
-        seasons: Integers to try.
+        futures: Array `(examples, horizon, channels)`, true values after the
+            windows.
+        seasons: Iterable of candidate seasons in steps.
 
     Returns:
-        Integer; 1, which is the naive forecast, if none is to be tried.
+        Integer; 1, the naive forecast, if there are no candidates.
 
     Example:
 
@@ -76,48 +90,52 @@ def best_season(windows, futures, seasons):
     horizon = futures.shape[1]
     scale = np.std(windows, axis=(0, 1)) + 1e-12
 
-    def error(season):
+    def squared_error(season: int) -> float:
         forecast = seasonal_naive_forecast(windows, horizon, season)
-        return np.mean(((forecast - futures) / scale) ** 2)
+        return float(np.mean(((forecast - futures) / scale) ** 2))
 
-    return min(seasons, key=error, default=1)
+    return min(seasons, key=squared_error, default=1)
 
 
-def dominant_period(values, longest):
-    """The lag at which a series is most like itself, steps apart.
+def dominant_period(values: ArrayLike, max_period: int) -> int | None:
+    """Dominant period of a series, by autocorrelation.
 
-    It is the highest peak of the autocorrelation of differences, averaged
-    over the channels.
+    It is the lag of the highest peak of the autocorrelation of the first
+    differences, averaged over channels. Among peaks within 1 % of the highest
+    one, the shortest lag is taken, because multiples of a period are peaks
+    too.
 
     Args:
-        values: Array `(rows, channels)` without a missing value.
-        longest: Integer, the longest lag.
+        values: Array `(rows, channels)` without missing values.
+        max_period: Integer, largest lag in steps; at most half of the series
+            is used.
 
     Returns:
-        Integer of at least 2, or `None` if nothing peaks.
+        Integer of at least 2, or `None` if there is no peak.
 
     Example:
 
-    >>> dominant_period(np.tile([0.0, 5.0, 1.0, 2.0], 9)[:, None], longest=10)
+    >>> values = np.tile([0.0, 5.0, 1.0, 2.0], 9)[:, None]
+    >>> dominant_period(values, max_period=10)
     4
     """
-    changes = np.diff(np.asarray(values, "float64"), axis=0)
-    changes = changes - changes.mean(axis=0)
-    size = len(changes)
-    power = np.abs(np.fft.rfft(changes, 2 * size, axis=0)) ** 2
-    alike = np.fft.irfft(power, axis=0)[:size]
-    usable = alike[0] > 0
-    if not usable.any():
+    differences = np.diff(np.asarray(values, "float64"), axis=0)
+    differences = differences - differences.mean(axis=0)
+    size = len(differences)
+    power = np.abs(np.fft.rfft(differences, 2 * size, axis=0)) ** 2
+    correlation = np.fft.irfft(power, axis=0)[:size]
+    varies = correlation[0] > 0
+    if not varies.any():
         return None
-    # Fewer products are in a longer lag.
-    alike = (alike / alike[0])[:, usable].mean(axis=1)
-    alike = alike * size / (size - np.arange(size))
-    longest = min(longest, size // 2)
+    correlation = (correlation / correlation[0])[:, varies].mean(axis=1)
+    # A sum over lag k has size - k terms.
+    correlation = correlation * size / (size - np.arange(size))
     peaks = [
         lag
-        for lag in range(2, longest)
-        if alike[lag - 1] < alike[lag] >= alike[lag + 1]
+        for lag in range(2, min(max_period, size // 2))
+        if correlation[lag - 1] < correlation[lag] >= correlation[lag + 1]
     ]
-    # Of the same height the shortest: twice a season is one as well.
-    high = max((alike[lag] for lag in peaks), default=0)
-    return next((lag for lag in peaks if alike[lag] > 0.99 * high), None)
+    highest = max((correlation[lag] for lag in peaks), default=0)
+    return next(
+        (lag for lag in peaks if correlation[lag] > 0.99 * highest), None
+    )

@@ -1,70 +1,82 @@
-"""How many bits the code of an image needs, and what it then looks like."""
+"""Rate-distortion curve of a quantized code."""
 
 import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from dlunits.diagnostics.code_statistics import flat
+from dlunits.diagnostics.code_statistics import flatten_code
+from dlunits.typing import Array, ArrayLike
 
-# Steps of the quantizer, as parts of the code's standard deviation.
+# Step sizes of the quantizer, in standard deviations of the code.
 STEPS = tuple(2.0 ** (-exponent / 2) for exponent in range(-3, 7))
 
-# How much worse than without quantization an image may become: 0.1 dB.
-TOLERATED = 0.1
+# Loss of PSNR by quantization that `coarsest_step` allows, in dB.
+MAX_PSNR_LOSS = 0.1
 
 
-def rate_distortion(decode, table_code, code, images, steps=STEPS):
-    """Quantises codes finely and coarsely; counts bits and errors.
+def rate_distortion(
+    decode: Callable[[Array], ArrayLike],
+    table_code: ArrayLike,
+    code: ArrayLike,
+    images: ArrayLike,
+    steps: Iterable[float] = STEPS,
+) -> list[dict[str, Any]]:
+    """Bits per pixel and PSNR of images whose codes are quantized.
 
-    Every unit of the code is rounded to a multiple of one step,
+    Each unit h of the code is rounded to a multiple of the step size,
 
         q = round(h / step),    reconstruction = decode(step * q)
 
-    and what an ideal entropy coder needs for the integers `q` is counted, see
-    `code_length`. The steps are parts of the code's spread, the root of the
-    mean variance of its units over the table's codes. The distortion is
+    and the bits that an ideal entropy coder needs for the integers `q` are
+    counted, see `code_length`. Step sizes are given in standard deviations of
+    the code, the square root of the mean variance of its units over
+    `table_code`. The distortion is
 
         PSNR = 10 log10(1 / MSE),  MSE over all pixels of all images
 
-    so for images in [0, 1]. No figure here contains the decoder's weights,
-    which sender and receiver both have, nor the table.
+    for images in [0, 1]. The sizes of the decoder and of the coding tables are
+    not counted: sender and receiver both have them.
 
     Args:
         decode: Function from codes to images, such as that of an
             `Autoencoder`.
-        table_code: Array `(examples, ...)`, codes of training images, from
-            which the coder's table of probabilities is made.
+        table_code: Array `(training examples, ...)`, codes of training images,
+            for the coding tables.
         code: Array `(images, ...)`, codes of the images.
         images: Array `(images, ...)`, values in [0, 1].
-        steps: Positive numbers, parts of the code's spread.
+        steps: Iterable of positive floats, step sizes in standard deviations
+            of the code.
 
     Returns:
-        A list of dicts, one a step, and a last one for the code as it is:
-        `step` (a part of the spread; 0 for the last), `bits_per_pixel`
-        (`None` for the last) and `psnr` in dB.
+        List of dicts, one for each step size and a last one without
+        quantization: `step` (in standard deviations; 0 for the last),
+        `bits_per_pixel` (`None` for the last) and `psnr` in dB.
 
     Raises:
-        ValueError: If a step is not positive, or a code is not finite.
+        ValueError: If a step size is not positive, or if a code is not finite.
 
-    Example, an image of one pixel that is its own code, spread 0.25:
+    Example, images of one pixel that are their own codes:
 
-    >>> code = np.array([[0.0], [0.5]])
-    >>> coarse, exact = rate_distortion(
-    ...     lambda code: code, code, code, code, steps=[1])
-    >>> round(coarse["bits_per_pixel"], 4)  # -log2(2 / 5): q is 0, 1 or 2
+    >>> code = np.array([[0.0], [0.5]])  # standard deviation 0.25
+    >>> quantized, exact = rate_distortion(
+    ...     lambda code: code, code, code, code, steps=[1]
+    ... )
+    >>> round(quantized["bits_per_pixel"], 4)  # -log2(2 / 5): q is 0, 1 or 2
     1.3219
-    >>> coarse["psnr"], exact["psnr"]
+    >>> quantized["psnr"], exact["psnr"]
     (inf, inf)
     """
-    spread = math.sqrt(flat(table_code).var(axis=0).mean()) or 1.0
-    pixels = math.prod(np.shape(images)[1:])
+    std = math.sqrt(flatten_code(table_code).var(axis=0).mean()) or 1.0
+    num_pixels = math.prod(np.shape(images)[1:])
     points = []
     for step in steps:
-        quantized, bits = code_length(table_code, code, step * spread)
+        quantized, bits = code_length(table_code, code, step * std)
         points.append(
             {
                 "step": step,
-                "bits_per_pixel": bits / pixels,
+                "bits_per_pixel": bits / num_pixels,
                 "psnr": psnr(images, decode(quantized)),
             }
         )
@@ -72,18 +84,20 @@ def rate_distortion(decode, table_code, code, images, steps=STEPS):
     return [*points, {"step": 0, "bits_per_pixel": None, "psnr": exact}]
 
 
-def coarsest_step(points, tolerated=TOLERATED):
-    """Chooses the coarsest step whose images are nearly as good.
+def coarsest_step(
+    points: Sequence[Mapping[str, Any]], max_psnr_loss: float = MAX_PSNR_LOSS
+) -> float:
+    """Coarsest step size that costs little PSNR.
 
-    Choose on validation images, and read the figures off at that step on
-    test images.
+    Choose the step size on validation images, and report the result at that
+    step size on test images.
 
     Args:
-        points: What `rate_distortion` returned.
-        tolerated: Number, the PSNR in dB that quantization may cost.
+        points: Result of `rate_distortion`.
+        max_psnr_loss: Float, allowed loss of PSNR by quantization in dB.
 
     Returns:
-        A step of the points, the finest if all cost more.
+        A step size of the points; the finest one if all lose more.
 
     Example:
 
@@ -92,37 +106,40 @@ def coarsest_step(points, tolerated=TOLERATED):
     0.5
     """
     *quantized, exact = points
-    good = [p for p in quantized if exact["psnr"] - p["psnr"] <= tolerated]
+    good = [p for p in quantized if exact["psnr"] - p["psnr"] <= max_psnr_loss]
     if not good:
         return min(p["step"] for p in quantized)
     return max(p["step"] for p in good)
 
 
-def code_length(table_code, code, step):
-    """Rounds codes to multiples of a step and counts the bits they need.
+def code_length(
+    table_code: ArrayLike, code: ArrayLike, step: float
+) -> tuple[Array, float]:
+    """Quantizes codes, and counts the bits of an ideal entropy coder.
 
-    Each unit j has a table of the integers that it takes in the table's codes,
+    The coding table of unit j holds smoothed frequencies of the integers in
+    `table_code`,
 
         p_j(q) = (n_j(q) + 1) / sum of (n_j(k) + 1), k from smallest to largest
 
-    and an entropy coder with that table needs
+    with the counts n_j, and an ideal entropy coder with that table needs
 
         bits = sum over units j of -log2 p_j(q_j)
 
-    Integers beyond the ends of the table are moved to its ends, in the count
-    and in what is decoded, so nothing is coded that could not be sent.
+    Integers outside a table are replaced by its nearest end, in the count and
+    in the quantized code.
 
     Args:
-        table_code: Array `(examples, ...)`, codes that make the table.
+        table_code: Array `(training examples, ...)`, codes for the tables.
         code: Array `(examples, ...)`, codes to quantize.
-        step: Positive number.
+        step: Positive float, step size in units of the code.
 
     Returns:
         `(quantized, bits)`: float32 array shaped as `code`, and the mean
-        number of bits a code.
+        number of bits per code.
 
     Raises:
-        ValueError: If `step` is not positive, or a code is not finite.
+        ValueError: If `step` is not positive, or if a code is not finite.
 
     Example:
 
@@ -132,26 +149,37 @@ def code_length(table_code, code, step):
     """
     if not step > 0:
         raise ValueError(f"`step` must be positive. Received: {step=}")
-    seen = np.round(flat(table_code) / step).astype("int64")
-    levels = np.round(flat(code) / step).astype("int64")
-    lowest, highest = seen.min(axis=0), seen.max(axis=0)
-    levels = levels.clip(lowest, highest)
+    table_q = np.round(flatten_code(table_code) / step).astype("int64")
+    q = np.round(flatten_code(code) / step).astype("int64")
+    lowest, highest = table_q.min(axis=0), table_q.max(axis=0)
+    q = q.clip(lowest, highest)
     bits = 0.0
-    for unit in range(seen.shape[1]):
-        counts = 1 + np.bincount(seen[:, unit] - lowest[unit])
+    for unit in range(table_q.shape[1]):
+        counts = 1 + np.bincount(table_q[:, unit] - lowest[unit])
         probabilities = counts / counts.sum()
-        used = probabilities[levels[:, unit] - lowest[unit]]
-        bits -= np.log2(used).mean()
-    quantized = (step * levels).astype("float32").reshape(np.shape(code))
+        p = probabilities[q[:, unit] - lowest[unit]]
+        bits -= np.log2(p).mean()
+    quantized = (step * q).astype("float32").reshape(np.shape(code))
     return quantized, float(bits)
 
 
-def psnr(images, others):
-    """Peak signal-to-noise ratio in dB of images in [0, 1].
+def psnr(images: ArrayLike, reference: ArrayLike) -> float:
+    """Peak signal-to-noise ratio of all images together, in dB.
+
+        PSNR = 10 log10(1 / mean of (image - reference)^2)
+
+    Args:
+        images: Array, values in [0, 1].
+        reference: Array of the same shape.
+
+    Returns:
+        Float, infinite for equal images.
 
     >>> round(psnr(np.zeros((1, 4)), np.full((1, 4), 0.1)), 6)  # MSE 0.01
     20.0
     """
-    difference = np.asarray(images, "float64") - np.asarray(others, "float64")
+    difference = np.asarray(images, "float64") - np.asarray(
+        reference, "float64"
+    )
     error = float((difference**2).mean())
     return 10 * math.log10(1 / error) if error else math.inf

@@ -1,12 +1,13 @@
-"""The recurrence of a layer, written out over time."""
+"""Computational graph of a recurrent network, unfolded over time."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 
 from dlunits.diagnostics.graph_drawing import dot_text, svg_text
 
-MOST_STEPS = 1000
+MAX_STEPS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,12 +15,12 @@ class Node:
     """A value at a time step.
 
     Args:
-        name: Text, unlike that of any other node.
-        label: Text that is shown, `h3` for example.
+        name: String, unique name of the node.
+        label: String, text in drawings, such as `h3`.
         kind: `"input"`, `"state"`, `"initial"`, `"merge"` or `"output"`.
-        step: Integer, its time step, 1 to the number of steps; an initial
-            state stands before the first or after the last.
-        row: Integer, 0 for the inputs, which are the lowest.
+        step: Integer, time step from 1 to the number of steps. An initial
+            state is one step before the first or after the last step.
+        row: Integer, row in drawings; 0 is the lowest, for the inputs.
     """
 
     name: str
@@ -31,12 +32,12 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class Edge:
-    """What a value is computed from.
+    """A dependency: the target is computed from the source.
 
     Args:
         source: Name of a node.
         target: Name of a node.
-        label: Text, the weights on the way, the same at every time step.
+        label: String, the weights used, which all time steps share.
         kind: `"input"`, `"state"` or `"output"`.
     """
 
@@ -48,185 +49,215 @@ class Edge:
 
 @dataclasses.dataclass(frozen=True)
 class UnfoldedGraph:
-    """A recurrence over a number of time steps, to be looked at.
+    """Computational graph of a recurrent network, unfolded over time.
 
     Args:
-        nodes: Tuple of `Node`, each after those that it is computed from.
+        nodes: Tuple of `Node`, in topological order.
         edges: Tuple of `Edge`.
-        rows: Dict of the number of a row to what is computed there.
-        steps: Integer, time steps.
+        rows: Dict of row number to a description of the row.
+        num_steps: Integer, number of time steps.
 
     Attributes:
-        dot: Text for Graphviz, `dot -Tpdf graph.dot` for example.
-        svg: Text, a drawing that browsers show.
+        dot: String in the DOT language, for `dot -Tpdf graph.dot`.
+        svg: String, a drawing as SVG.
     """
 
-    nodes: tuple
-    edges: tuple
-    rows: dict
-    steps: int
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    rows: dict[int, str]
+    num_steps: int
 
     @property
-    def dot(self):
+    def dot(self) -> str:
+        """The graph in the DOT language of Graphviz."""
         return dot_text(self)
 
     @property
-    def svg(self):
+    def svg(self) -> str:
+        """A drawing of the graph as SVG."""
         return svg_text(self)
 
 
-def unfolded_graph(layer, steps):
-    """Writes the recurrence of a layer out over time.
+def unfolded_graph(
+    layer: keras.layers.Layer | Sequence[keras.layers.Layer], num_steps: int
+) -> UnfoldedGraph:
+    """Unfolds the computational graph of recurrent layers over time.
 
-    Folded, a recurrent layer is one cell with an edge back to itself. Unfolded
-    over T steps it is a feed-forward network of T cells, all with the same
-    weights, which is what backpropagation through time differentiates:
+    A recurrent layer is a cell with a connection to itself. Unfolded over T
+    time steps, it is a feed-forward network of T cells with shared weights.
+    Backpropagation through time differentiates this network:
 
         h_t = cell(x_t, h_{t-1}; W, U)    t = 1 ... T
 
+    Reference: Goodfellow, Bengio and Courville, 2016, "Deep learning", section
+    10.1, https://www.deeplearningbook.org/contents/rnn.html.
+
     Args:
-        layer: Recurrent layer, `Bidirectional` layer, or a list of them that
-            are stacked, the lowest first. They need not be built.
-        steps: Positive integer, T.
+        layer: Recurrent layer, `Bidirectional` layer, or a sequence of these
+            for a stack, the lowest first. They need not be built.
+        num_steps: Integer from 1 to 1000, T.
 
     Returns:
-        `UnfoldedGraph`, with `dot` and `svg`.
+        `UnfoldedGraph`, with the attributes `dot` and `svg`.
 
     Raises:
-        ValueError: If a layer is not recurrent, or a layer that is not the
-            last does not return a sequence; if `steps` is not from 1 to 1000.
+        ValueError: If a layer is not recurrent, if a layer below another one
+            does not return sequences, or if `num_steps` is out of range.
 
-    Example, of h1 = cell(x1, h0) and h2 = cell(x2, h1):
+    Example, h1 = cell(x1, h0) and h2 = cell(x2, h1):
 
     >>> lstm = keras.layers.LSTM(8, name="lstm")
-    >>> graph = unfolded_graph(lstm, steps=2)
+    >>> graph = unfolded_graph(lstm, num_steps=2)
     >>> [f"{edge.source} {edge.label} {edge.target}" for edge in graph.edges]
     ['x1 W 1.h1', '1.h0 U 1.h1', 'x2 W 1.h2', '1.h1 U 1.h2', '1.h2  y2']
     >>> graph.rows[1], graph.svg[:4]
     ('lstm: LSTM, 8 units', '<svg')
     """
     layers = list(layer) if isinstance(layer, list | tuple) else [layer]
-    if not 1 <= steps <= MOST_STEPS:
+    if not 1 <= num_steps <= MAX_STEPS:
         raise ValueError(
-            f"`steps` must be from 1 to {MOST_STEPS}. Received: {steps=}"
+            f"`num_steps` must be from 1 to {MAX_STEPS}. Received: {num_steps=}"
         )
     check_stack(layers)
-    builder = Builder(steps)
+    builder = GraphBuilder(num_steps)
     for each in layers:
         if isinstance(each, keras.layers.Bidirectional):
-            builder.both_ways(each)
+            builder.add_bidirectional(each)
         else:
-            builder.below = builder.recurrence(each)
-    builder.outputs()
+            builder.top = builder.add_recurrent(each)
+    builder.add_outputs()
     return UnfoldedGraph(
-        tuple(builder.nodes), tuple(builder.edges), builder.rows, steps
+        tuple(builder.nodes), tuple(builder.edges), builder.rows, num_steps
     )
 
 
-def check_stack(layers):
-    for place, each in enumerate(layers, start=1):
-        if not hasattr(each, "go_backwards") and not isinstance(
-            each, keras.layers.Bidirectional
+def check_stack(layers: Sequence[keras.layers.Layer]) -> None:
+    """Checks that layers are recurrent and can be stacked.
+
+    Raises:
+        ValueError: If they cannot.
+    """
+    for number, layer in enumerate(layers, start=1):
+        if not hasattr(layer, "go_backwards") and not isinstance(
+            layer, keras.layers.Bidirectional
         ):
             raise ValueError(
-                "A recurrent layer is expected, such as "
-                f"`dlunits.layers.LSTM(32)`. Received: {each}"
+                "Expected a recurrent layer, such as "
+                f"`dlunits.layers.LSTM(32)`. Received: {layer}"
             )
-        merge_mode = getattr(each, "merge_mode", "concat")
-        if place < len(layers) and not (each.return_sequences and merge_mode):
+        merge_mode = getattr(layer, "merge_mode", "concat")
+        if number < len(layers) and not (layer.return_sequences and merge_mode):
             raise ValueError(
-                "All layers but the last must return one sequence for the next "
-                "to read: give them return_sequences=True and a merge_mode. "
-                f"Received: {each.name} with return_sequences="
-                f"{each.return_sequences}, {merge_mode=}"
+                "All layers except the last one must return one sequence: use "
+                "return_sequences=True and a `merge_mode`. Received: "
+                f"{layer.name} with return_sequences={layer.return_sequences}, "
+                f"{merge_mode=}"
             )
     if not layers:
-        raise ValueError("At least one layer is needed. Received: none")
+        raise ValueError("Expected at least one layer. Received: none")
 
 
-class Builder:
-    """Puts nodes and edges together, row upon row."""
+class GraphBuilder:
+    """Builds the nodes and edges of an unfolded graph, row by row.
 
-    def __init__(self, steps):
-        self.steps = steps
-        self.nodes, self.edges = [], []
+    Args:
+        num_steps: Integer, number of time steps.
+
+    Attributes:
+        top: Dict of time step to the name of the node that the next layer
+            reads.
+    """
+
+    def __init__(self, num_steps: int) -> None:
+        self.num_steps = num_steps
+        self.nodes: list[Node] = []
+        self.edges: list[Edge] = []
         self.rows = {0: "inputs"}
-        self.below = {
-            t: self.node(f"x{t}", f"x{t}", "input", t, 0)
-            for t in range(1, steps + 1)
+        self.num_recurrent = 0
+        self.top = {
+            t: self.add_node(f"x{t}", f"x{t}", "input", t, 0)
+            for t in range(1, num_steps + 1)
         }
-        self.recurrences = 0
 
-    def node(self, *values):
-        self.nodes.append(Node(*values))
-        return values[0]
+    def add_node(
+        self, name: str, label: str, kind: str, step: int, row: int
+    ) -> str:
+        """Adds a node, and returns its name."""
+        self.nodes.append(Node(name, label, kind, step, row))
+        return name
 
-    def recurrence(self, layer):
-        """A row of states; returns those put out, time step -> name."""
+    def add_recurrent(self, layer: keras.layers.Layer) -> dict[int, str]:
+        """Adds a row of states; returns the outputs, time step -> name."""
         row = len(self.rows)
-        self.recurrences += 1
-        number = self.recurrences
+        self.num_recurrent += 1
+        number = self.num_recurrent
         self.rows[row] = (
             f"{layer.name}: {type(layer).__name__}, "
             f"{layer.cell.output_size} units"
         )
-        # An LSTM hands on two: h and c.
-        letters = "h,c" if len(layer.state_size) > 1 else "h"
-        own = "" if number == 1 else str(number)
-        order = list(range(1, self.steps + 1))
-        start = 0
+        # The state of an LSTM is h and c.
+        state_label = "h,c" if len(layer.state_size) > 1 else "h"
+        suffix = "" if number == 1 else str(number)
+        steps = list(range(1, self.num_steps + 1))
+        initial_step = 0
         if layer.go_backwards:
-            order.reverse()
-            start = self.steps + 1
-        before = self.node(
-            f"{number}.h{start}", f"{letters}{start}", "initial", start, row
+            steps.reverse()
+            initial_step = self.num_steps + 1
+        previous = self.add_node(
+            f"{number}.h{initial_step}",
+            f"{state_label}{initial_step}",
+            "initial",
+            initial_step,
+            row,
         )
         states = {}
-        for t in order:
-            states[t] = self.node(
-                f"{number}.h{t}", f"{letters}{t}", "state", t, row
+        for t in steps:
+            states[t] = self.add_node(
+                f"{number}.h{t}", f"{state_label}{t}", "state", t, row
             )
             self.edges += [
-                Edge(self.below[t], states[t], f"W{own}", "input"),
-                Edge(before, states[t], f"U{own}", "state"),
+                Edge(self.top[t], states[t], f"W{suffix}", "input"),
+                Edge(previous, states[t], f"U{suffix}", "state"),
             ]
-            before = states[t]
-        return states if layer.return_sequences else {order[-1]: before}
+            previous = states[t]
+        return states if layer.return_sequences else {steps[-1]: previous}
 
-    def both_ways(self, layer):
-        """Two rows, and one in which they are put together."""
-        ways = [
-            self.recurrence(each)
+    def add_bidirectional(self, layer: keras.layers.Bidirectional) -> None:
+        """Adds two rows of states, and one row that merges them."""
+        forward, backward = (
+            self.add_recurrent(each)
             for each in (layer.forward_layer, layer.backward_layer)
-        ]
-        if layer.merge_mode is None:  # what comes out are both
-            self.below = dict(enumerate([*ways[0].values(), *ways[1].values()]))
+        )
+        if layer.merge_mode is None:  # the outputs of both
+            names = [*forward.values(), *backward.values()]
+            self.top = dict(enumerate(names))
             return
         row = len(self.rows)
         self.rows[row] = f"{layer.name}: {layer.merge_mode}"
-        self.below = {}
-        pairs = zip(*ways, strict=True)
+        self.top = {}
+        pairs = list(zip(forward, backward, strict=True))
         if layer.return_sequences:
-            pairs = [(t, t) for t in range(1, self.steps + 1)]
-        for forward, backward in pairs:
-            merged = self.node(
-                f"{row}.m{forward}", layer.merge_mode, "merge", forward, row
+            pairs = [(t, t) for t in range(1, self.num_steps + 1)]
+        for t, backward_t in pairs:
+            merged = self.add_node(
+                f"{row}.m{t}", layer.merge_mode, "merge", t, row
             )
             self.edges += [
-                Edge(ways[0][forward], merged, "", "output"),
-                Edge(ways[1][backward], merged, "", "output"),
+                Edge(forward[t], merged, "", "output"),
+                Edge(backward[backward_t], merged, "", "output"),
             ]
-            self.below[forward] = merged
+            self.top[t] = merged
 
-    def outputs(self):
+    def add_outputs(self) -> None:
+        """Adds the row of the outputs."""
         row = len(self.rows)
         self.rows[row] = "outputs"
-        steps = {node.name: node.step for node in self.nodes}
-        taken = set()
-        for name in self.below.values():
-            step, label = steps[name], f"y{steps[name]}"
-            while label in taken:
+        step_of = {node.name: node.step for node in self.nodes}
+        labels: set[str] = set()
+        for name in self.top.values():
+            label = f"y{step_of[name]}"
+            while label in labels:
                 label += "'"
-            taken.add(label)
-            self.node(label, label, "output", step, row)
+            labels.add(label)
+            self.add_node(label, label, "output", step_of[name], row)
             self.edges.append(Edge(name, label, "", "output"))

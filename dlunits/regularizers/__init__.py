@@ -1,4 +1,4 @@
-"""Regularizers that Keras does not have."""
+"""Regularizers."""
 
 from dlunits.regularizers.kl_sparsity import KLSparsity
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlunits.diagnostics import cluster_agreement
-from dlunits.diagnostics.clustering import agreement
+from dlunits.diagnostics.clustering import purity_and_nmi
 
 
 def agreement_np(clusters, labels):
@@ -34,30 +34,32 @@ def test_agreement_is_that_of_the_equations():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 300)
     clusters = np.where(rng.random(300) < 0.6, labels, rng.integers(0, 5, 300))
-    assert agreement(clusters, labels) == pytest.approx(
+    assert purity_and_nmi(clusters, labels) == pytest.approx(
         agreement_np(clusters, labels)
     )
 
 
-def test_numbers_of_clusters_mean_nothing():
+def test_cluster_numbers_do_not_matter():
     labels = np.array([0, 0, 1, 1, 2, 2])
-    assert agreement(2 - labels, labels) == pytest.approx(
+    assert purity_and_nmi(2 - labels, labels) == pytest.approx(
         {"purity": 1, "nmi": 1}
     )
 
 
-def test_finds_clusters_and_judges_them_on_other_codes():
+def test_clusters_are_evaluated_on_other_codes():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, 600)
     code = rng.normal(size=(600, 4)) + 20 * np.eye(3, 4)[labels]
-    found = cluster_agreement(code[:300], code[300:], labels[300:], clusters=3)
+    found = cluster_agreement(
+        code[:300], code[300:], labels[300:], num_clusters=3
+    )
     assert found == pytest.approx({"purity": 1, "nmi": 1})
 
 
 def test_codes_without_clusters_score_little():
     code = np.random.default_rng(2).uniform(size=(1000, 3))
     labels = np.arange(1000) % 10
-    found = cluster_agreement(code, code, labels, clusters=10)
+    found = cluster_agreement(code, code, labels, num_clusters=10)
     # The largest of ten classes in a cluster of 100 is 10 +- 3, at most 20.
     assert found["purity"] < 0.25
     assert found["nmi"] < 0.1
@@ -67,14 +69,14 @@ def test_same_seed_gives_the_same_clusters():
     code = np.random.default_rng(3).uniform(size=(500, 3))
     labels = np.arange(500) % 5
     one, same = (
-        cluster_agreement(code, code, labels, clusters=5, seed=7)
+        cluster_agreement(code, code, labels, num_clusters=5, seed=7)
         for _ in range(2)
     )
     assert one == same
 
 
-@pytest.mark.parametrize("clusters", [0, 5])
-def test_refuses_more_clusters_than_codes_or_none(clusters):
+@pytest.mark.parametrize("num_clusters", [0, 5])
+def test_refuses_more_clusters_than_codes_or_none(num_clusters):
     code = np.zeros((4, 2))
-    with pytest.raises(ValueError, match=rf"{clusters=} and 4 codes"):
-        cluster_agreement(code, code, [0, 1, 0, 1], clusters=clusters)
+    with pytest.raises(ValueError, match=rf"{num_clusters=} and 4 codes"):
+        cluster_agreement(code, code, [0, 1, 0, 1], num_clusters=num_clusters)

@@ -102,8 +102,8 @@ def test_an_encoder_without_activations_has_no_ends():
     ("code", "bounds", "message"),
     [
         (np.empty((0, 3)), None, r"at least one unit.*\(0, 3\)"),
-        (np.ones(3), None, r"examples of at least one unit.*\(3,\)"),
-        ([[np.nan, 1.0]], None, "NaN in the images.*Received: 1 of 2"),
+        (np.ones(3), None, r"of at least one unit.*\(3,\)"),
+        ([[np.nan, 1.0]], None, "images for NaN.*Received: 1 of 2"),
         ([[0.5, 1.5]], (0, 1), r"within bounds=\(0, 1\).*0\.5 to 1\.5"),
     ],
 )

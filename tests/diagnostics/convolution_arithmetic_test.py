@@ -189,13 +189,13 @@ def test_says_which_layer_is_not_as_its_attributes_say():
             return batch, height - 1, width, maps
 
     model = single(Shrinking(1, 3, name="odd"), (8, 8, 1))
-    with pytest.raises(ValueError, match=r"'odd'.*imply, 6\. Received: 5"):
+    with pytest.raises(ValueError, match=r"'odd'.*padding, 6\. Received: 5"):
         layer_table(model)
 
 
 def test_refuses_a_model_without_shapes():
     model = keras.Sequential([keras.layers.Dense(2, name="unbuilt")])
-    with pytest.raises(ValueError, match="'unbuilt', which has no output"):
+    with pytest.raises(ValueError, match="'unbuilt' without output"):
         layer_table(model)
 
 

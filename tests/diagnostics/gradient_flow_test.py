@@ -190,7 +190,10 @@ def test_in_training_it_is_measured_with_the_weights_of_that_step():
     model = compiled(dlunits.layers.SimpleRNN(UNITS, name="rnn"))
     x, y = sequences(batch=8), np.ones((8, UNITS))
     untrained = gradient_flow(model, x, y)["rnn"]
-    each_epoch, each_third = GradientFlow(x, y), GradientFlow(x, y, every=3)
+    each_epoch, each_third = (
+        GradientFlow(x, y),
+        GradientFlow(x, y, every_n_steps=3),
+    )
     model.fit(
         x,
         y,
@@ -224,5 +227,5 @@ def test_what_has_no_gradient_over_time_is_refused():
     cells = [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)]
     with pytest.raises(ValueError, match="stack layers, not cells"):
         gradient_flow(compiled(keras.layers.RNN(cells)), x, y)
-    with pytest.raises(ValueError, match="every=0"):
-        GradientFlow(x, y, every=0)
+    with pytest.raises(ValueError, match="every_n_steps=0"):
+        GradientFlow(x, y, every_n_steps=0)

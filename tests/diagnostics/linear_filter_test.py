@@ -77,8 +77,8 @@ def test_pixels_that_never_change_keep_their_value():
 @pytest.mark.parametrize(
     ("pairs", "ridge", "message"),
     [
-        ([], 1e-5, "At least one pair"),
-        ([(np.full((1, 1, 1, 1), np.nan),) * 2], 1e-5, "finite number"),
+        ([], 1e-5, "at least one pair"),
+        ([(np.full((1, 1, 1, 1), np.nan),) * 2], 1e-5, "must be finite"),
         ([(np.ones((1, 1, 1, 1)),) * 2], 0, "Received: ridge=0"),
     ],
 )

@@ -46,5 +46,5 @@ def test_longer_contexts_help_where_there_is_something_to_know():
 
 
 def test_an_empty_text_is_refused():
-    with pytest.raises(ValueError, match="not empty"):
+    with pytest.raises(ValueError, match="at least one token"):
         n_gram_cross_entropy(np.array([], int), np.array([1]))

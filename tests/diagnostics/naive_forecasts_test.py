@@ -39,17 +39,17 @@ def test_a_season_of_one_step_is_the_naive_forecast():
 
 @pytest.mark.parametrize("season", [0, 8])
 def test_seasons_out_of_range_are_refused(season):
-    with pytest.raises(ValueError, match="which is 7"):
+    with pytest.raises(ValueError, match="window length, 7"):
         seasonal_naive_forecast(np.ones((1, 7, 1)), 2, season)
 
 
 @pytest.mark.parametrize("season", [5, 24, 31])
 def test_season_is_found_in_noise(season):
-    assert dominant_period(waves(season), longest=80) == season
+    assert dominant_period(waves(season), max_period=80) == season
 
 
 def test_nothing_repeats_in_a_straight_line():
-    assert dominant_period(np.arange(50.0)[:, None], longest=20) is None
+    assert dominant_period(np.arange(50.0)[:, None], max_period=20) is None
 
 
 def test_the_season_of_least_error_is_taken():

@@ -120,12 +120,12 @@ def test_so_many_steps_are_refused(bad):
 
 
 def test_what_is_no_stack_is_refused():
-    with pytest.raises(ValueError, match="A recurrent layer is expected"):
+    with pytest.raises(ValueError, match="Expected a recurrent layer"):
         unfolded_graph(keras.layers.Dense(3), 2)
     with pytest.raises(ValueError, match="return_sequences=False"):
         unfolded_graph([LSTM(3), GRU(2)], 2)
     apart = Bidirectional(LSTM(3, return_sequences=True), merge_mode=None)
     with pytest.raises(ValueError, match="merge_mode=None"):
         unfolded_graph([apart, GRU(2)], 2)
-    with pytest.raises(ValueError, match="At least one layer"):
+    with pytest.raises(ValueError, match="at least one layer"):
         unfolded_graph([], 2)

@@ -61,5 +61,5 @@ def test_report_holds_tables_figures_and_the_unfolded_graph(tmp_path):
     assert "lstm, untrained" in page
     assert "lstm, trained" in page
     assert base64.b64encode(graph.svg.encode()).decode() in page
-    assert 'alt="BPTTScan unfolded over 3 time step(s)."' in page
+    assert 'alt="Recurrence unfolded over 3 time step(s)."' in page
     assert len(re.findall("<img", page)) == 4
