@@ -1,14 +1,14 @@
-"""What the contractive penalty adds to a training step.
+"""Cost of the contractive penalty in a training step.
 
-Batches of 128 images of 784 pixels, Adam, tied sigmoid layers, each row a
-compiled Keras training step: the plain autoencoder, and the contractive one
-with the norm found in each way. They run in turns, so that a slow moment of
-the machine meets all of them; the fastest turn of each counts.
+Each row is a compiled Keras training step on batches of 128 images of 784
+pixels, with Adam and tied sigmoid layers: the autoencoder without penalty, and
+with the contractive penalty by each method. Rows are measured in turns, and the
+fastest turn of each counts.
 
-- one layer of 1000: the closed form, beside the random projection.
-- layers of 1000, 1000 and 256: the random projection.
-- exact: the whole Jacobian of every image (`tape.batch_jacobian`,
-  `jax.jacrev`), as tutorials find the norm; one step.
+- 784-1000: the closed form and the random projection.
+- 784-1000-1000-256: the random projection.
+- exact: the whole Jacobian of each image (`tape.batch_jacobian`,
+  `jax.jacrev`), as in tutorials; one step.
 
 Usage:
     [KERAS_BACKEND=jax] python benchmarks/contractive_cost.py [--quick]
@@ -25,13 +25,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 NUM_PIXELS, BATCH_SIZE = 784, 128
 
-# Encoder -> units of its hidden layers, of its code, and methods to time.
+# Encoder -> units of its hidden layers, its latent_dim, and methods to time.
 ENCODERS = {
     "784-1000": ((), 1000, ("closed_form", "hutchinson")),
     "784-1000-1000-256": ((1000, 1000), 256, ("hutchinson",)),
 }
 
-# (encoder, method) -> bound on its step by the plain autoencoder's.
+# (encoder, method) -> bound on the ratio to the step without penalty.
 BOUNDS = {
     ("784-1000", "closed_form"): 1.25,
     ("784-1000-1000-256", "hutchinson"): 2.2,
@@ -39,7 +39,7 @@ BOUNDS = {
 
 
 def training_step(units, latent_dim, method):
-    """Function that trains for one step; `method` is `None` without penalty."""
+    """Returns a function that trains one step; no penalty if `method=None`."""
     import keras
     import numpy as np
 
@@ -65,7 +65,7 @@ def training_step(units, latent_dim, method):
     return lambda: model.train_on_batch(x)
 
 
-def seconds(step, num_steps):
+def seconds_per_step(step, num_steps):
     start = time.perf_counter()
     for _ in range(num_steps):
         step()
@@ -73,7 +73,7 @@ def seconds(step, num_steps):
 
 
 def time_encoder(name, turns, num_steps):
-    """Method -> seconds a step, `None` for the plain autoencoder."""
+    """Returns a dict of method to seconds per step; `None`: no penalty."""
     units, latent_dim, methods = ENCODERS[name]
     steps = {
         method: training_step(units, latent_dim, method)
@@ -84,16 +84,18 @@ def time_encoder(name, turns, num_steps):
     fastest = dict.fromkeys(steps, float("inf"))
     for _ in range(turns):
         for method, step in steps.items():
-            took = seconds(step, num_steps)
-            fastest[method] = min(fastest[method], took)
+            seconds = seconds_per_step(step, num_steps)
+            fastest[method] = min(fastest[method], seconds)
     exact = training_step(units, latent_dim, "exact")
     exact()
-    return {**fastest, "exact": seconds(exact, 1)}
+    return {**fastest, "exact": seconds_per_step(exact, 1)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few short turns")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer and shorter turns"
+    )
     arguments = parser.parse_args()
     turns, num_steps = (3, 5) if arguments.quick else (20, 20)
     import keras
@@ -101,12 +103,12 @@ def main():
     print(f"backend {keras.backend.backend()}", flush=True)
     ratios = {}
     for name in ENCODERS:
-        took = time_encoder(name, turns, num_steps)
-        for method, value in took.items():
-            ratios[name, method] = value / took[None]
+        seconds = time_encoder(name, turns, num_steps)
+        for method, value in seconds.items():
+            ratios[name, method] = value / seconds[None]
             print(
-                f"{name:18} {method or 'plain':12} {1000 * value:10.2f} ms a "
-                f"step {ratios[name, method]:9.2f} x plain",
+                f"{name:18} {method or 'no penalty':12} {1000 * value:10.2f} "
+                f"ms per step {ratios[name, method]:9.2f} x no penalty",
                 flush=True,
             )
     passed = [

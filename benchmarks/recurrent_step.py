@@ -1,17 +1,18 @@
-"""One training step of a character model, by recurrent layer and backend.
+"""Time and memory of a training step of a character model, by LSTM layer.
 
-Rows: the LSTM of dlunits on TensorFlow and on JAX, Keras' own on both, and
-`torch.nn.LSTM`: the same network, an embedding, LSTMs and a dense layer, Adam,
-on the same random text, with 2 threads. "Layers alone" are dlunits' LSTMs
-behind Keras' embedding, one after the other; the other rows of dlunits have a
-`EmbeddingRNN` for the embedding and the first LSTM, which is the same function
-of the same weights. Each row is a process of its own; the rows are run in
-turns, and the fastest turn counts, so that a busy machine treats them alike.
+Rows are the LSTMs of dlunits and of Keras on TensorFlow and on JAX, and
+`torch.nn.LSTM`. Each trains the same network (an embedding, LSTMs and a dense
+layer) with Adam on the same random text, with 2 threads. The rows of dlunits
+use an `EmbeddingRNN` for the embedding and the first LSTM; the row "layers
+alone" uses the embedding of Keras instead. Both are the same function of the
+same weights. Each row runs in its own process. Rows are measured in turns, and
+the fastest turn of each counts.
 
-    1x256: batch 64 x 100 steps     2x128: batch 50 x 50 steps
+    1x256: 1 layer, 256 units, batch 64 x 100 time steps
+    2x128: 2 layers, 128 units, batch 50 x 50 time steps
 
-Memory is the most that the process ever held, less what it held before the
-first step.
+Memory is the peak memory of the process minus the memory before the first
+training step.
 
 Usage:
     python benchmarks/recurrent_step.py [--quick]
@@ -39,7 +40,8 @@ ROWS = (
 )
 
 
-def text(batch, steps):
+def random_text(batch, steps):
+    """Inputs and targets, two integer arrays `(batch, steps)`."""
     import numpy as np
 
     tokens = np.random.default_rng(0).integers(0, VOCABULARY, (batch, steps))
@@ -47,25 +49,25 @@ def text(batch, steps):
 
 
 def keras_steps(row, layers, units, batch, steps):
-    """Function that takes so many training steps."""
+    """Returns a function that runs a given number of training steps."""
     import keras
     import tensorflow as tf
 
     import dlunits
 
-    kind = dlunits.layers.LSTM if "dlunits" in row else keras.layers.LSTM
+    lstm = dlunits.layers.LSTM if "dlunits" in row else keras.layers.LSTM
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    readers = [
+    hidden = [
         keras.layers.Embedding(VOCABULARY, units),
-        *(kind(units, return_sequences=True) for _ in range(layers)),
+        *(lstm(units, return_sequences=True) for _ in range(layers)),
     ]
     if "dlunits" in row and row != LAYERS_ALONE:
-        readers[:2] = [dlunits.layers.EmbeddingRNN(*readers[:2])]
+        hidden[:2] = [dlunits.layers.EmbeddingRNN(*hidden[:2])]
     model = keras.Sequential(
         [
             keras.Input((steps,), batch_size=batch, dtype="int32"),
-            *readers,
+            *hidden,
             keras.layers.Dense(VOCABULARY),
         ]
     )
@@ -75,7 +77,7 @@ def keras_steps(row, layers, units, batch, steps):
     )
     options = tf.data.Options()
     options.autotune.enabled = False
-    batches = tf.data.Dataset.from_tensors(text(batch, steps))
+    batches = tf.data.Dataset.from_tensors(random_text(batch, steps))
     batches = batches.repeat().with_options(options)
     return lambda count: model.fit(
         batches, steps_per_epoch=count, shuffle=False, verbose=0
@@ -83,6 +85,7 @@ def keras_steps(row, layers, units, batch, steps):
 
 
 def torch_steps(row, layers, units, batch, steps):
+    """Returns a function that runs a given number of training steps."""
     import torch
 
     torch.set_num_threads(THREADS)
@@ -91,29 +94,29 @@ def torch_steps(row, layers, units, batch, steps):
     dense = torch.nn.Linear(units, VOCABULARY)
     weights = [p for m in (embedding, lstm, dense) for p in m.parameters()]
     optimizer = torch.optim.Adam(weights, 1e-3)
-    x, y = (torch.tensor(tokens).long() for tokens in text(batch, steps))
+    x, y = (torch.tensor(tokens).long() for tokens in random_text(batch, steps))
 
-    def take(count):
+    def run(count):
         for _ in range(count):
             optimizer.zero_grad()
             logits = dense(lstm(embedding(x))[0]).reshape(-1, VOCABULARY)
             torch.nn.functional.cross_entropy(logits, y.reshape(-1)).backward()
             optimizer.step()
 
-    return take
+    return run
 
 
 def measure(row, network, count):
-    """Prints milliseconds a step and MiB, in a process of its own."""
-    take = (torch_steps if row == "PyTorch" else keras_steps)(
+    """Prints milliseconds per step and MiB as JSON, in a separate process."""
+    run = (torch_steps if row == "PyTorch" else keras_steps)(
         row, *NETWORKS[network]
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    take(count)
+    run(count)
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        take(count)
+        run(count)
         seconds.append((time.perf_counter() - start) / count)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps([1e3 * min(seconds), (after - before) / 1024]))
@@ -121,11 +124,11 @@ def measure(row, network, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("row", nargs="?", choices=ROWS, help="one, in here")
+    parser.add_argument("row", nargs="?", choices=ROWS, help="measure one row")
     parser.add_argument("network", nargs="?", choices=NETWORKS)
-    parser.add_argument("--count", type=int, default=20, help="steps")
+    parser.add_argument("--count", type=int, default=20, help="training steps")
     parser.add_argument(
-        "--quick", action="store_true", help="one turn, and no gates"
+        "--quick", action="store_true", help="one turn, no gates"
     )
     arguments = parser.parse_args()
     if arguments.row:
@@ -149,8 +152,9 @@ def main():
         for row, (milliseconds, memory) in best.items():
             speed = batch * steps / milliseconds
             print(
-                f"{network}, {row:34}{milliseconds:7.1f} ms a step, "
-                f"{speed:6.1f} thousand characters a second, {memory:5.0f} MiB"
+                f"{network}, {row:34}{milliseconds:7.1f} ms per step, "
+                f"{speed:6.1f} thousand characters per second, "
+                f"{memory:5.0f} MiB"
             )
         if arguments.quick:
             continue

@@ -1,16 +1,16 @@
-"""Sparse autoencoder on MNIST: is the code as sparse as it was asked to be?
+"""Mean activation of the code of a sparse autoencoder on MNIST.
 
-Trains the same autoencoder, 784-400-784 with a sigmoid code, three ways:
-without a penalty, with the KL penalty the way Keras passes it on when nothing
-allows for it (divided by the batch size), and with
-`dlunits.regularizers.KLSparsity`. Each row is the code of the test images:
-mean activation, share of units whose own mean is within 20 % of the target,
-share of dead units, and the reconstruction error.
+Trains an autoencoder 784-400-784 with a sigmoid code in three ways: without
+penalty, with the KL penalty as a plain function (which Keras divides by the
+batch size), and with `dlunits.regularizers.KLSparsity`. Each row reports for
+the test images the mean activation, the fraction of units whose mean activation
+is within 20 % of the target, the fraction of dead units, and the squared
+reconstruction error.
 
-The last gates put the same 64 images, once and four times over, through one
-training step of each and compare what Keras adds to the loss.
+The last gate runs a training step on 64 images, and on the same images
+repeated four times, and compares the penalties that Keras adds to the loss.
 
-Weight and epochs were chosen on the 5,000 validation images.
+The weight and the number of epochs were chosen on the 5,000 validation images.
 
 Usage:
     python benchmarks/sparse_code.py [--quick] [--data_dir=PREPARED_TFDS]
@@ -35,27 +35,27 @@ from dlunits.diagnostics import code_statistics
 from dlunits.models import dense_autoencoder
 from dlunits.regularizers import KLSparsity
 
-CODE_SIZE = 400
+LATENT_DIM = 400
 TARGET = 0.05
-WEIGHT = 0.01  # beside a mean over 784 pixels: 7.84 beside their sum
+WEIGHT = 0.01  # for a mean over 784 pixels; 7.84 for their sum
 BATCH_SIZE = 256
 EPOCHS = 20
 
 
-def keras_alone(activations):
-    """The penalty of the batch mean, as a plain function."""
+def plain_penalty(activations):
+    """KL penalty of the batch, without a correction for the batch size."""
     sparsity = KLSparsity(TARGET, WEIGHT)
     return sparsity.penalty(sparsity.mean_activation(activations))
 
 
 ROWS = {
     "no penalty": None,
-    "divided by the batch": keras_alone,
+    "plain function": plain_penalty,
     "KLSparsity": KLSparsity(TARGET, WEIGHT),
 }
 
 
-def as_pixels(images):
+def as_floats(images):
     return images.astype("float32") / 255
 
 
@@ -63,7 +63,7 @@ def train(penalty, images, seed):
     keras.utils.set_random_seed(seed)
     model = dense_autoencoder(
         images.shape[1:],
-        CODE_SIZE,
+        LATENT_DIM,
         code_activation="sigmoid",
         output_activation="sigmoid",
         activity_regularizer=penalty,
@@ -75,7 +75,7 @@ def train(penalty, images, seed):
     return model
 
 
-def describe(model, images):
+def evaluate(model, images):
     codes = model.encode(images, batch_size=1000)
     means = codes.mean(axis=0, dtype="float64")
     errors = model.reconstruct(images, batch_size=1000) - images
@@ -83,23 +83,25 @@ def describe(model, images):
         "mean activation": means.mean(),
         "units within 20 %": np.mean(abs(means / TARGET - 1) <= 0.2),
         "dead units": code_statistics(codes)["dead_units"],
-        "squared error a pixel": np.mean(errors**2, dtype="float64"),
+        "squared error per pixel": np.mean(errors**2, dtype="float64"),
     }
 
 
-def added_to_the_loss(model, images):
-    """What the code's penalty adds to the loss of a training step."""
+def penalty_in_loss(model, images):
+    """Penalty of the code that is added to the loss of a training step."""
     model.encoder.compile(
-        keras.optimizers.SGD(0.0),  # the next step meets the same weights
+        keras.optimizers.SGD(0.0),  # does not change the weights
         lambda y, code: 0.0 * ops.sum(code, axis=-1),
     )
-    nothing = np.zeros((len(images), CODE_SIZE))
-    return model.encoder.train_on_batch(images, nothing)
+    targets = np.zeros((len(images), LATENT_DIM))
+    return model.encoder.train_on_batch(images, targets)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", default=DATA, help="prepared TFDS sets")
+    parser.add_argument(
+        "--data_dir", default=DATA, help="folder of prepared TFDS data sets"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--quick", action="store_true", help="one seed, KLSparsity only"
@@ -108,7 +110,7 @@ def main():
     seeds = 1 if arguments.quick else arguments.seeds
     mnist = image_datasets.load("mnist", data_dir=arguments.data_dir)
     images, test_images = (
-        as_pixels(part[0]) for part in (mnist.train, mnist.test)
+        as_floats(part[0]) for part in (mnist.train, mnist.test)
     )
 
     off_target, difference = [], []
@@ -118,22 +120,22 @@ def main():
         for seed in range(seeds):
             start = time.monotonic()
             model = train(penalty, images, seed)
-            found = describe(model, test_images)
-            numbers = ", ".join(f"{k} {v:.4f}" for k, v in found.items())
-            took = time.monotonic() - start
-            print(f"{row}, seed {seed}: {numbers}, {took:.0f} s", flush=True)
+            metrics = evaluate(model, test_images)
+            numbers = ", ".join(f"{k} {v:.4f}" for k, v in metrics.items())
+            seconds = time.monotonic() - start
+            print(f"{row}, seed {seed}: {numbers}, {seconds:.0f} s", flush=True)
             if penalty is None:
                 continue
             once = test_images[:64]
-            small = added_to_the_loss(model, once)
-            large = added_to_the_loss(model, np.concatenate([once] * 4))
+            small = penalty_in_loss(model, once)
+            large = penalty_in_loss(model, np.concatenate([once] * 4))
             print(
-                f"{row}, seed {seed}: adds {small:.8f} to the loss at batch "
-                f"64, {large:.8f} at 256",
+                f"{row}, seed {seed}: penalty {small:.8f} at batch size 64, "
+                f"{large:.8f} at 256",
                 flush=True,
             )
             if row == "KLSparsity":
-                off_target.append(abs(found["mean activation"] / TARGET - 1))
+                off_target.append(abs(metrics["mean activation"] / TARGET - 1))
                 difference.append(abs(large / small - 1))
     worst = f"worst of {seeds}"
     passed = gate(
