@@ -12,7 +12,7 @@ from dlunits.activations import (
 )
 
 
-def test_is_the_published_function():
+def test_scaled_tanh_is_the_published_function():
     x = np.linspace(-4, 4, 33, dtype="float32")
     np.testing.assert_allclose(
         ops.convert_to_numpy(scaled_tanh(x)),
@@ -31,7 +31,7 @@ def test_targets_of_one_are_fixed_points():
 
 
 @pytest.mark.parametrize("activation", DERIVATIVES, ids=lambda f: f.__name__)
-def test_a_derivative_by_value_is_that_of_central_differences(activation):
+def test_a_derivative_from_the_output_matches_central_differences(activation):
     x = np.array([-4.0, -2.1, -0.3, 0.2, 1.7, 4.0], "float32")
     h = 1e-2
     differences = (activation(x + h) - activation(x - h)) / (2 * h)
@@ -43,5 +43,5 @@ def test_a_derivative_by_value_is_that_of_central_differences(activation):
     )
 
 
-def test_a_derivative_that_is_not_known_is_none():
+def test_an_unknown_derivative_is_none():
     assert derivative_from_output(keras.activations.softsign) is None

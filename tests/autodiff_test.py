@@ -34,7 +34,7 @@ def squashed_jacobian_np(x, step=1e-4):
 
 
 @served
-def test_jacobian_is_that_of_central_differences():
+def test_jacobian_matches_central_differences():
     y, jacobian = autodiff.jacobian(squashed, X)
     np.testing.assert_allclose(
         ops.convert_to_numpy(y), np.tanh(X @ W), rtol=1e-5
@@ -48,7 +48,7 @@ def test_jacobian_is_that_of_central_differences():
 
 
 @served
-def test_vjp_weighs_the_rows_of_the_jacobian():
+def test_vjp_is_a_weighted_sum_of_the_rows_of_the_jacobian():
     v = np.random.default_rng(2).normal(size=(2, 4)).astype("float32")
     y, pullback = autodiff.vjp(squashed, X)
     np.testing.assert_allclose(
@@ -63,7 +63,7 @@ def test_vjp_weighs_the_rows_of_the_jacobian():
 
 
 @served
-def test_vjp_can_be_pulled_back_more_than_once():
+def test_pullback_can_be_called_more_than_once():
     _, pullback = autodiff.vjp(ops.square, X)
     once, twice = pullback(ops.ones((2, 3))), pullback(2 * ops.ones((2, 3)))
     np.testing.assert_allclose(
@@ -72,7 +72,7 @@ def test_vjp_can_be_pulled_back_more_than_once():
 
 
 @served
-def test_jvp_weighs_the_columns_of_the_jacobian():
+def test_jvp_is_a_weighted_sum_of_the_columns_of_the_jacobian():
     v = np.random.default_rng(3).normal(size=(2, 3)).astype("float32")
     y, derivative = autodiff.jvp(squashed, X, v)
     np.testing.assert_allclose(
@@ -126,13 +126,13 @@ def test_derivatives_can_be_differentiated():
     keras.backend.backend() in ("tensorflow", "jax"),
     reason="This backend is served.",
 )
-def test_another_backend_is_told_which_ones_are_served():
+def test_other_backends_are_rejected_with_the_supported_ones():
     message = r"'tensorflow' and 'jax'.*Received: backend="
     with pytest.raises(ValueError, match=message):
         autodiff.backend()
 
 
-def test_a_gradient_that_is_written_out_is_the_one_that_is_taken():
+def test_the_explicit_gradient_is_used():
     """3 is no derivative of a square: it must come from `backward`."""
     square = autodiff.custom_gradient(
         lambda x, y: ((x * x, x + y), (x,)),

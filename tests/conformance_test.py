@@ -1,4 +1,7 @@
-"""What everything public must be able to do, on every backend."""
+"""Checks that every public layer, model, regularizer and loss must pass.
+
+They run on every backend.
+"""
 
 import keras
 import numpy as np
@@ -35,8 +38,8 @@ def variational_autoencoder(**options):
     )
 
 
-# Public class -> how to make one, and the shape of one input.
-CATALOGUE = {
+# Public class -> function that makes one, and the shape of one input.
+CATALOG = {
     "TabularEncoding": (
         lambda **options: dlunits.layers.TabularEncoding(
             3, missing_indicators=(1,), **options
@@ -302,12 +305,12 @@ CATALOGUE = {
     ),
 }
 
-# Public regularizer -> how to make one.
+# Public regularizer -> function that makes one.
 REGULARIZERS = {
     "KLSparsity": lambda: dlunits.regularizers.KLSparsity(0.1, weight=2.0),
 }
 
-# Public loss -> a number that an encoder makes of a batch of inputs.
+# Public loss -> its value for an encoder and a batch of inputs.
 LOSSES = {
     "contractive_penalty": lambda encoder, x: (
         dlunits.losses.contractive_penalty(encoder, x, seed=0)
@@ -331,46 +334,49 @@ LOSSES = {
 }
 
 WITHOUT_GRADIENT = {
-    "ConformalPValue": "It counts, and a count has no gradient.",
-    "GAN": "It has a step of its own: adversarial_training_test.py.",
-    "convolutional_gan": "As GAN.",
-    "EmbeddingRNN": "It reads tokens, and they have no gradient.",
+    "ConformalPValue": "A count has no gradient.",
+    "GAN": "It has its own training step: see gan_training_test.py.",
+    "convolutional_gan": "It has its own training step, as GAN.",
+    "EmbeddingRNN": "Its inputs are integers, which have no gradient.",
 }
 
-every_unit = pytest.mark.parametrize("name", CATALOGUE)
+every_unit = pytest.mark.parametrize("name", CATALOG)
 every_regularizer = pytest.mark.parametrize("name", REGULARIZERS)
 
 
 def make(name, **options):
-    return CATALOGUE[name][0](**options)
+    return CATALOG[name][0](**options)
 
 
 def example(name, batch_size=4):
     rng = np.random.default_rng(0)
-    shape = (batch_size, *CATALOGUE[name][1])
+    shape = (batch_size, *CATALOG[name][1])
     return rng.uniform(size=shape).astype("float32")
 
 
 def model_of(name, **options):
-    """The unit as a model that gives one row an example."""
-    inputs = keras.Input(CATALOGUE[name][1])
+    """The layer or model as a model with one output row per example."""
+    inputs = keras.Input(CATALOG[name][1])
     outputs = make(name, **options)(inputs)
     return keras.Model(inputs, keras.layers.Flatten()(outputs))
 
 
-def test_catalogue_holds_every_public_class():
+def test_the_catalog_contains_every_public_class():
     public = {*dlunits.layers.__all__, *dlunits.models.__all__}
-    public -= {"AnomalyDetector", "TableSchema"}  # take tables, no tensors
-    public -= {"RecurrentLanguageModel"}  # takes states as well
-    assert {name.split("-")[0] for name in CATALOGUE} == public
+    public -= {
+        "AnomalyDetector",
+        "TableSchema",
+    }  # inputs are tables, not tensors
+    public -= {"RecurrentLanguageModel"}  # states are inputs as well
+    assert {name.split("-")[0] for name in CATALOG} == public
     assert REGULARIZERS.keys() == {*dlunits.regularizers.__all__}
     assert LOSSES.keys() == {*dlunits.losses.__all__}
 
 
 @every_unit
-def test_config_makes_the_same_unit(name):
+def test_a_layer_from_its_config_is_the_same(name):
     unit = make(name)
-    # A cell is in a layer of Keras' own.
+    # Cells are tested in `keras.layers.RNN`.
     check_config_of(unit.cell if name.endswith("Cell") else unit)
 
 
@@ -383,7 +389,7 @@ def check_config_of(unit):
 
 
 @every_unit
-def test_output_shape_is_what_compute_output_shape_says(name):
+def test_output_shape_matches_compute_output_shape(name):
     x = example(name)
     unit = make(name)
     expected = unit.compute_output_shape(x.shape)
@@ -393,7 +399,7 @@ def test_output_shape_is_what_compute_output_shape_says(name):
 
 
 @every_unit
-def test_keras_file_holds_weights_and_architecture(name, tmp_path):
+def test_a_keras_file_holds_weights_and_architecture(name, tmp_path):
     model, x = model_of(name), example(name)
     model.save(tmp_path / "unit.keras")
     again = keras.saving.load_model(tmp_path / "unit.keras", safe_mode=True)
@@ -403,7 +409,7 @@ def test_keras_file_holds_weights_and_architecture(name, tmp_path):
 
 
 @every_unit
-def test_saved_model_gives_what_predict_gives(name, tmp_path):
+def test_a_saved_model_gives_the_results_of_predict(name, tmp_path):
     tf = pytest.importorskip("tensorflow", reason="SavedModel is TensorFlow's.")
     model, x = model_of(name), example(name)
     model.export(tmp_path / "unit", verbose=False)
@@ -436,15 +442,15 @@ def test_half_precision_is_close_to_single(name):
 
 
 @every_unit
-def test_one_step_of_training_reaches_every_trainable_weight(name):
+def test_one_training_step_changes_every_trainable_weight(name):
     if name in WITHOUT_GRADIENT:
         pytest.skip(WITHOUT_GRADIENT[name])
     keras.utils.set_random_seed(0)
     x = example(name)
     inputs = keras.Input(x.shape[1:])
-    # Weights before the unit are reached through it.
-    before_it = keras.layers.Dense(x.shape[-1], activation="sigmoid")(inputs)
-    outputs = keras.layers.Flatten()(make(name)(before_it))
+    # Gradients must reach the weights before the layer or model.
+    hidden = keras.layers.Dense(x.shape[-1], activation="sigmoid")(inputs)
+    outputs = keras.layers.Flatten()(make(name)(hidden))
     model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.SGD(0.1), "mse")
     before = [ops.convert_to_numpy(w).copy() for w in model.trainable_weights]
@@ -456,7 +462,7 @@ def test_one_step_of_training_reaches_every_trainable_weight(name):
 
 
 @every_unit
-def test_batch_of_one_gives_what_the_example_gives_among_others(name):
+def test_the_result_of_an_example_does_not_depend_on_the_batch(name):
     unit, x = make(name), example(name)
     np.testing.assert_allclose(
         ops.convert_to_numpy(unit(x[:1])),
@@ -469,7 +475,7 @@ def test_batch_of_one_gives_what_the_example_gives_among_others(name):
 # Regularizers and losses
 
 
-def penalised(name, policy="float32"):
+def penalized(name, policy="float32"):
     """A model whose whole loss is the penalty, and a batch for it."""
     keras.utils.set_random_seed(0)
     layer = keras.layers.Dense(
@@ -482,22 +488,22 @@ def penalised(name, policy="float32"):
 
 
 @every_regularizer
-def test_config_makes_the_same_regularizer(name):
+def test_a_regularizer_from_its_config_is_the_same(name):
     check_config_of(REGULARIZERS[name]())
 
 
 @every_regularizer
-def test_a_layer_is_penalised_alike_when_it_is_loaded(name, tmp_path):
-    model, x = penalised(name)
+def test_a_loaded_layer_has_the_same_penalty(name, tmp_path):
+    model, x = penalized(name)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert again.evaluate(x, verbose=0) == model.evaluate(x, verbose=0) != 0
 
 
 @every_regularizer
-def test_in_half_precision_the_penalty_is_close_and_trains(name):
-    model, x = penalised(name, "mixed_float16")
-    single, _ = penalised(name)
+def test_the_penalty_in_half_precision_is_close_and_trains(name):
+    model, x = penalized(name, "mixed_float16")
+    single, _ = penalized(name)
     penalties = [m.evaluate(x, verbose=0) for m in (model, single)]
     assert penalties[0] == pytest.approx(penalties[1], rel=1e-2)
     model.fit(x, verbose=0)
@@ -519,7 +525,7 @@ class OnlyLoss(keras.Model):
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_step_down_the_gradient_makes_the_loss_smaller(name, policy):
+def test_a_gradient_step_reduces_the_loss(name, policy):
     keras.utils.set_random_seed(0)
     layers = [
         keras.layers.Dense(units, "tanh", dtype=policy) for units in (5, 3)

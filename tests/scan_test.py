@@ -17,7 +17,7 @@ def step(carry, now):
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("unroll", [False, True])
-def test_carry_and_outputs_are_those_of_a_python_loop(reverse, unroll):
+def test_carry_and_outputs_match_a_python_loop(reverse, unroll):
     x, y = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
     total, outputs = np.zeros(3, "float32"), [None] * 5
     for t in range(4, -1, -1) if reverse else range(5):
@@ -43,7 +43,7 @@ def test_carry_and_outputs_are_those_of_a_python_loop(reverse, unroll):
     keras.backend.backend() != "tensorflow",
     reason="Only TensorFlow has shapes that are not known.",
 )
-def test_the_number_of_steps_may_be_unknown():
+def test_the_number_of_steps_can_be_unknown():
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec([None, 2])])

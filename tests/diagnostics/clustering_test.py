@@ -30,7 +30,7 @@ def agreement_np(clusters, labels):
     return {"purity": purity, "nmi": 2 * information / sum(entropies)}
 
 
-def test_agreement_is_that_of_the_equations():
+def test_purity_and_nmi_match_the_equations():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 300)
     clusters = np.where(rng.random(300) < 0.6, labels, rng.integers(0, 5, 300))
@@ -56,7 +56,7 @@ def test_clusters_are_evaluated_on_other_codes():
     assert found == pytest.approx({"purity": 1, "nmi": 1})
 
 
-def test_codes_without_clusters_score_little():
+def test_codes_without_clusters_have_low_agreement():
     code = np.random.default_rng(2).uniform(size=(1000, 3))
     labels = np.arange(1000) % 10
     found = cluster_agreement(code, code, labels, num_clusters=10)
@@ -76,7 +76,7 @@ def test_same_seed_gives_the_same_clusters():
 
 
 @pytest.mark.parametrize("num_clusters", [0, 5])
-def test_refuses_more_clusters_than_codes_or_none(num_clusters):
+def test_rejects_zero_clusters_and_more_clusters_than_codes(num_clusters):
     code = np.zeros((4, 2))
     with pytest.raises(ValueError, match=rf"{num_clusters=} and 4 codes"):
         cluster_agreement(code, code, [0, 1, 0, 1], num_clusters=num_clusters)

@@ -30,7 +30,7 @@ def statistics_np(code, low, high):
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1)])
-def test_statistics_are_those_of_the_equations(low, high):
+def test_statistics_match_the_equations(low, high):
     rng = np.random.default_rng(0)
     code = rng.beta(0.3, 0.3, (50, 12)) * (high - low) + low
     code[:, 3] = code[:, 3].mean()  # stands still
@@ -47,7 +47,7 @@ def test_dead_units_do_not_depend_on_the_scale_of_the_code():
         assert code_statistics(scale * code)["dead_units"] == 0.3
 
 
-def test_a_unit_lives_above_a_hundredth_of_the_mean_variance():
+def test_a_unit_is_dead_up_to_a_hundredth_of_the_mean_variance():
     # Deviations of -s and s have the variance s^2; the mean of the three is
     # (1 + 1 + s^2) / 3, a hundredth of it 0.0067, whose root is 0.082.
     signs = np.array([[-1.0], [1.0]])
@@ -55,14 +55,14 @@ def test_a_unit_lives_above_a_hundredth_of_the_mean_variance():
     assert code_statistics(signs * [1, 1, 0.083])["dead_units"] == 0
 
 
-def test_relu_units_that_are_always_off_are_dead():
+def test_relu_units_that_are_always_zero_are_dead():
     rng = np.random.default_rng(2)
     bias = np.array([0, 0, -9, -9])  # nine standard deviations below
     code = np.maximum(rng.normal(size=(200, 4)) + bias, 0)
     assert code_statistics(code)["dead_units"] == 0.5
 
 
-def test_a_code_that_never_changes_is_dead_throughout():
+def test_all_units_of_a_constant_code_are_dead():
     assert code_statistics(np.ones((5, 3)))["dead_units"] == 1
 
 
@@ -73,7 +73,7 @@ def test_feature_maps_count_as_units():
     )
 
 
-def test_without_ends_there_is_no_saturation():
+def test_without_bounds_there_is_no_saturation():
     assert code_statistics([[1.0], [2.0]])["saturation"] is None
 
 
@@ -81,7 +81,7 @@ def test_without_ends_there_is_no_saturation():
     ("activation", "bounds"),
     [("sigmoid", (0, 1)), ("tanh", (-1, 1)), ("relu", None), (None, None)],
 )
-def test_ends_are_those_of_the_activation_of_the_code(activation, bounds):
+def test_bounds_are_those_of_the_last_activation(activation, bounds):
     encoder = keras.Sequential(
         [
             keras.Input((3,)),
@@ -93,7 +93,7 @@ def test_ends_are_those_of_the_activation_of_the_code(activation, bounds):
     assert code_bounds(encoder) == bounds
 
 
-def test_an_encoder_without_activations_has_no_ends():
+def test_an_encoder_without_activations_has_no_bounds():
     encoder = keras.Sequential([keras.Input((3,)), keras.layers.Flatten()])
     assert code_bounds(encoder) is None
 
@@ -107,6 +107,6 @@ def test_an_encoder_without_activations_has_no_ends():
         ([[0.5, 1.5]], (0, 1), r"within bounds=\(0, 1\).*0\.5 to 1\.5"),
     ],
 )
-def test_refuses_what_is_no_code(code, bounds, message):
+def test_rejects_invalid_codes(code, bounds, message):
     with pytest.raises(ValueError, match=message):
         code_statistics(code, bounds)

@@ -47,9 +47,7 @@ def single(layer, shape):
     padding=st.integers(0, 4),
     dilation=st.integers(1, 3),
 )
-def test_counts_the_steps_of_a_sliding_window(
-    size, taps, strides, padding, dilation
-):
+def test_matches_a_sliding_window(size, taps, strides, padding, dilation):
     reach = dilation * (taps - 1) + 1
     assume(reach <= size + 2 * padding)
     assert convolution_output_size(
@@ -84,7 +82,7 @@ def test_agrees_with_keras_convolutions(size, taps, strides, padding, dilation):
     strides=st.integers(1, 4),
     padding=st.sampled_from(["valid", "same"]),
 )
-def test_agrees_with_poolings_that_really_run(size, window, strides, padding):
+def test_agrees_with_keras_poolings(size, window, strides, padding):
     assume(padding != "valid" or window <= size)
     layer = keras.layers.MaxPooling1D(window, strides, padding)
     output = layer(keras.ops.zeros((1, size, 1)))
@@ -94,7 +92,7 @@ def test_agrees_with_poolings_that_really_run(size, window, strides, padding):
     )
 
 
-def test_shows_the_sizes_of_lenet_as_its_paper_derives_them():
+def test_layer_table_shows_the_sizes_of_lenet_from_its_paper():
     rows = {row["layer"]: row for row in layer_table(lenet())}
 
     # 28 + 4 = 32 -> 28 -> 14 -> 10 -> 5, Le Cun et al., 1998, figure 2.
@@ -115,7 +113,7 @@ def test_shows_the_sizes_of_lenet_as_its_paper_derives_them():
     assert rows["s2"]["multiply_adds"] is None
 
 
-def test_parameters_add_up_to_the_model_and_frozen_layers_train_none():
+def test_parameters_add_up_and_frozen_layers_have_no_trainable_ones():
     model = lenet()
     model.get_layer("c1").trainable = False
     rows = layer_table(model)
@@ -125,7 +123,7 @@ def test_parameters_add_up_to_the_model_and_frozen_layers_train_none():
     assert (c1["trainable"], c1["parameters"]) == (0, 6 * (5 * 5 + 1))
 
 
-def test_writes_uneven_same_padding_as_two_terms():
+def test_uneven_same_padding_is_shown_as_two_terms():
     model = single(keras.layers.Conv2D(1, 4, padding="same"), (28, 28, 1))
     assert (
         layer_table(model)[0]["output_size"]
@@ -133,7 +131,7 @@ def test_writes_uneven_same_padding_as_two_terms():
     )
 
 
-def test_gives_one_equation_an_axis_where_height_and_width_differ():
+def test_gives_one_equation_per_axis_if_height_and_width_differ():
     model = single(keras.layers.MaxPooling2D((2, 3)), (8, 9, 1))
     assert layer_table(model)[0]["output_size"] == (
         "floor((8 + 2*0 - 2) / 2) + 1 = 4, floor((9 + 2*0 - 3) / 3) + 1 = 3"
@@ -177,7 +175,7 @@ def test_finds_the_axes_of_other_layers(layer, shape, expected):
     assert layer_table(single(layer, shape))[0]["output_size"] == expected
 
 
-def test_says_which_layer_is_not_as_its_attributes_say():
+def test_names_the_layer_whose_size_does_not_follow_from_its_attributes():
     class Shrinking(keras.layers.Conv2D):
         def call(self, inputs):
             return super().call(inputs)[:, 1:]
@@ -193,7 +191,7 @@ def test_says_which_layer_is_not_as_its_attributes_say():
         layer_table(model)
 
 
-def test_refuses_a_model_without_shapes():
+def test_rejects_a_model_without_shapes():
     model = keras.Sequential([keras.layers.Dense(2, name="unbuilt")])
     with pytest.raises(ValueError, match="'unbuilt' without output"):
         layer_table(model)
@@ -210,6 +208,6 @@ def test_refuses_a_model_without_shapes():
         ({"size": 4, "kernel_size": 1, "padding": "full"}, "padding='full'"),
     ],
 )
-def test_refuses_what_no_convolution_has(arguments, message):
+def test_rejects_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         convolution_output_size(**arguments)

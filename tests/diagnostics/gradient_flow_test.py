@@ -29,7 +29,7 @@ def compiled(*layers, loss="mse"):
     return model
 
 
-def test_norms_of_a_linear_network_are_those_of_powers_of_its_kernel():
+def test_norms_of_a_linear_network_match_powers_of_its_kernel():
     layer = dlunits.layers.SimpleRNN(UNITS, activation="linear", name="rnn")
     model = compiled(layer)
     x, y = sequences(time=9), np.ones((BATCH, UNITS))
@@ -69,7 +69,7 @@ def norm_by_cutting(layer, above, x, y, t):
 @pytest.mark.parametrize("return_sequences", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("room", ROOMS)
-def test_norms_are_those_of_a_layer_cut_in_two(room, kind, return_sequences):
+def test_norms_match_a_layer_that_is_split_in_two(room, kind, return_sequences):
     layer = getattr(ROOMS[room], kind)(
         UNITS, return_sequences=return_sequences, name="layer"
     )
@@ -82,7 +82,7 @@ def test_norms_are_those_of_a_layer_cut_in_two(room, kind, return_sequences):
     np.testing.assert_allclose(norms, expected, rtol=1e-4)
 
 
-def test_the_lower_of_two_layers_is_seen_through_the_upper():
+def test_norms_of_the_lower_layer_include_the_upper_layer():
     lower = dlunits.layers.GRU(UNITS, return_sequences=True, name="lower")
     upper = dlunits.layers.LSTM(UNITS, name="upper")
     model = compiled(lower, upper)
@@ -112,7 +112,7 @@ def test_norms_do_not_depend_on_the_batch_size():
     np.testing.assert_allclose(twice["gru"], once, rtol=1e-5)
 
 
-def test_a_layer_that_reads_backwards_ends_at_the_first_step():
+def test_a_backward_layer_ends_at_the_first_step():
     x, y = sequences(), np.ones((BATCH, UNITS))
     forward = dlunits.layers.LSTM(UNITS, name="lstm")
     backward = dlunits.layers.LSTM(UNITS, name="lstm", go_backwards=True)
@@ -125,7 +125,7 @@ def test_a_layer_that_reads_backwards_ends_at_the_first_step():
     np.testing.assert_allclose(norms[1], norms[0][::-1], rtol=1e-5)
 
 
-def test_both_layers_of_a_bidirectional_one_in_a_model_in_a_model():
+def test_finds_both_layers_of_a_bidirectional_layer_in_nested_models():
     both = dlunits.layers.Bidirectional(dlunits.layers.GRU(UNITS, name="gru"))
     model = compiled(keras.Sequential([both]), keras.layers.Dense(1))
     norms = gradient_flow(model, sequences(), np.ones((BATCH, 1)))
@@ -157,7 +157,7 @@ def test_masked_steps_have_no_gradient_and_pass_it_on(zero, return_sequences):
         assert (norms[[0, 1, 3]] > 0).all()
 
 
-def test_a_layer_that_is_called_twice_has_two_rows():
+def test_a_layer_that_is_called_twice_has_two_entries():
     layer = dlunits.layers.GRU(UNITS, name="gru")
     inputs = [keras.Input((TIME, FEATURES)) for _ in range(2)]
     model = keras.Model(inputs, layer(inputs[0]) - layer(inputs[1]))
@@ -168,7 +168,7 @@ def test_a_layer_that_is_called_twice_has_two_rows():
     assert list(norms) == ["gru", "gru (2)"]
 
 
-def test_a_model_is_left_as_it_was():
+def test_the_model_does_not_change():
     layer = dlunits.layers.LSTM(UNITS, stateful=True)
     model = keras.Sequential(
         [keras.Input(batch_shape=(BATCH, TIME, FEATURES)), layer]
@@ -186,7 +186,7 @@ def test_a_model_is_left_as_it_was():
     assert "inner_loop" not in vars(layer)
 
 
-def test_in_training_it_is_measured_with_the_weights_of_that_step():
+def test_the_callback_uses_the_weights_of_the_current_step():
     model = compiled(dlunits.layers.SimpleRNN(UNITS, name="rnn"))
     x, y = sequences(batch=8), np.ones((8, UNITS))
     untrained = gradient_flow(model, x, y)["rnn"]
@@ -216,7 +216,7 @@ def test_in_training_it_is_measured_with_the_weights_of_that_step():
     assert row["first_by_last"] == pytest.approx(trained[0] / trained[-1])
 
 
-def test_what_has_no_gradient_over_time_is_refused():
+def test_rejects_models_without_gradient_over_time():
     x, y = sequences(), np.ones((BATCH, UNITS))
     with pytest.raises(
         ValueError, match=r"call `model\.compile\(loss=\.\.\.\)"

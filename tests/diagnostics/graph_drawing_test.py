@@ -22,7 +22,7 @@ def of_class(root, tag, kind):
     return [e for e in root.iter(SVG + tag) if e.get("class") == kind]
 
 
-def test_svg_is_xml_with_one_node_a_step_and_recurrence():
+def test_svg_is_xml_with_one_node_per_step_and_layer():
     drawn = graph()
     root = ElementTree.fromstring(drawn.svg)  # noqa: S314
     assert root.tag == f"{SVG}svg"
@@ -39,7 +39,7 @@ def test_svg_is_xml_with_one_node_a_step_and_recurrence():
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_svg_shows_all_within_its_frame_and_no_node_on_another(steps):
+def test_svg_nodes_are_within_the_frame_and_do_not_overlap(steps):
     root = ElementTree.fromstring(unfolded_graph(LSTM(3), steps).svg)  # noqa: S314
     width, height = int(root.get("width")), int(root.get("height"))
     circles = [
@@ -57,7 +57,7 @@ def test_svg_shows_all_within_its_frame_and_no_node_on_another(steps):
     assert [x for x, _, _ in states] == sorted(x for x, _, _ in states)
 
 
-def test_no_arrow_runs_through_a_node():
+def test_no_edge_crosses_a_node():
     root = ElementTree.fromstring(graph().svg)  # noqa: S314
     circles = np.array(
         [
@@ -80,7 +80,7 @@ def test_no_arrow_runs_through_a_node():
             assert distances.min() > radius, path.get("d")
 
 
-def test_dot_says_every_node_and_edge_once():
+def test_dot_contains_each_node_and_edge_once():
     drawn = graph()
     lines = drawn.dot.splitlines()
     edges = [line for line in lines if "->" in line]

@@ -19,7 +19,7 @@ def pairs_of(count, pixels=9, seed=0):
     )
 
 
-def test_is_the_solution_of_least_squares():
+def test_matches_the_least_squares_solution():
     """With a column of ones, whose weights are the shift of the filter."""
     noisy, clean = pairs_of(500)
     fitted = fit_linear_filter([(noisy, clean)], ridge=1e-12)
@@ -41,7 +41,7 @@ def test_batches_of_any_size_give_the_same_filter():
     np.testing.assert_allclose(parts.matrix, whole.matrix, atol=1e-4)
 
 
-def test_no_other_filter_nearby_has_a_smaller_error():
+def test_filters_nearby_have_a_larger_error():
     noisy, clean = pairs_of(2000)
     fitted = fit_linear_filter([(noisy, clean)], ridge=1e-9)
     rows, targets = noisy.reshape(2000, -1), clean.reshape(2000, -1)
@@ -67,7 +67,7 @@ def test_results_stay_in_the_range_and_keep_their_shape():
     assert result.max() == 1
 
 
-def test_pixels_that_never_change_keep_their_value():
+def test_constant_pixels_keep_their_value():
     noisy, clean = pairs_of(100)
     noisy[:, 0], clean[:, 0] = 0.0, 0.25
     fitted = fit_linear_filter([(noisy, clean)])
@@ -82,6 +82,6 @@ def test_pixels_that_never_change_keep_their_value():
         ([(np.ones((1, 1, 1, 1)),) * 2], 0, "Received: ridge=0"),
     ],
 )
-def test_refuses_what_has_no_filter(pairs, ridge, message):
+def test_rejects_invalid_pairs_and_ridge(pairs, ridge, message):
     with pytest.raises(ValueError, match=message):
         fit_linear_filter(pairs, ridge)

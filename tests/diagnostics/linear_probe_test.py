@@ -15,11 +15,11 @@ def codes(seed, examples=400):
     return code, labels
 
 
-def test_reads_classes_that_planes_part():
+def test_separates_linearly_separable_classes():
     assert linear_probe(*codes(0), *codes(1)) == 1
 
 
-def test_does_not_read_what_only_a_curve_parts():
+def test_does_not_separate_classes_with_a_curved_boundary():
     rng = np.random.default_rng(2)
     code = rng.normal(size=(2000, 2))
     labels = (code[:, 0] * code[:, 1] > 0).astype(int)  # opposite quadrants
@@ -29,7 +29,7 @@ def test_does_not_read_what_only_a_curve_parts():
     assert 0.4 < accuracy < 0.6
 
 
-def test_is_judged_on_codes_that_it_never_saw():
+def test_accuracy_is_measured_on_other_codes():
     code, labels = np.random.default_rng(3).normal(size=(2, 60, 200))
     labels = (labels[:, 0] > 0).astype(int)  # noise: learnt by heart only
     assert linear_probe(code[:30], labels[:30], code[:30], labels[:30]) == 1
@@ -46,13 +46,13 @@ def test_the_scale_of_a_unit_does_not_matter():
     ) == linear_probe(train, train_labels, test, labels)
 
 
-def test_units_that_never_change_are_no_hindrance():
+def test_accepts_constant_units():
     (train, train_labels), (test, labels) = codes(6), codes(7)
     train[:, 4] = test[:, 4] = 0
     assert linear_probe(train, train_labels, test, labels) == 1
 
 
-def test_refuses_a_single_class():
+def test_rejects_a_single_class():
     code, _ = codes(8)
     with pytest.raises(ValueError, match="at least 2 classes"):
         linear_probe(code, np.zeros(400, int), code, np.zeros(400, int))

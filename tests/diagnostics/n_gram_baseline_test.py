@@ -29,7 +29,7 @@ def cross_entropy_np(known, new, order):
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_is_what_counting_in_loops_gives(order):
+def test_matches_counting_in_loops(order):
     rng = np.random.default_rng(order)
     known, new = rng.integers(0, 3, 200), rng.integers(0, 4, 50)
     assert n_gram_cross_entropy(known, new, order) == pytest.approx(
@@ -37,7 +37,7 @@ def test_is_what_counting_in_loops_gives(order):
     )
 
 
-def test_longer_contexts_help_where_there_is_something_to_know():
+def test_longer_contexts_reduce_the_cross_entropy():
     text = np.tile([0, 1, 0, 2], 100)  # after 0 either, after 1 0 always 2
     floors = [n_gram_cross_entropy(text, text, order) for order in (1, 2, 3)]
     assert floors[0] > floors[1] > floors[2]
@@ -45,6 +45,6 @@ def test_longer_contexts_help_where_there_is_something_to_know():
     assert floors[1] == pytest.approx(0.5 * np.log(2), abs=0.03)
 
 
-def test_an_empty_text_is_refused():
+def test_rejects_an_empty_text():
     with pytest.raises(ValueError, match="at least one token"):
         n_gram_cross_entropy(np.array([], int), np.array([1]))

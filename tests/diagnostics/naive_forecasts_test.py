@@ -20,7 +20,7 @@ def waves(season, rows=200, noise=0.1):
 
 @pytest.mark.parametrize("season", [1, 3, 7])
 @pytest.mark.parametrize("horizon", [1, 3, 10])
-def test_seasonal_forecast_is_that_of_the_loop(season, horizon):
+def test_seasonal_naive_forecast_matches_a_loop(season, horizon):
     windows = np.random.default_rng(0).normal(size=(4, 7, 2))
     found = seasonal_naive_forecast(windows, horizon, season)
     for step in range(horizon):
@@ -38,21 +38,21 @@ def test_a_season_of_one_step_is_the_naive_forecast():
 
 
 @pytest.mark.parametrize("season", [0, 8])
-def test_seasons_out_of_range_are_refused(season):
+def test_rejects_seasons_out_of_range(season):
     with pytest.raises(ValueError, match="window length, 7"):
         seasonal_naive_forecast(np.ones((1, 7, 1)), 2, season)
 
 
 @pytest.mark.parametrize("season", [5, 24, 31])
-def test_season_is_found_in_noise(season):
+def test_dominant_period_is_found_in_noise(season):
     assert dominant_period(waves(season), max_period=80) == season
 
 
-def test_nothing_repeats_in_a_straight_line():
+def test_a_straight_line_has_no_dominant_period():
     assert dominant_period(np.arange(50.0)[:, None], max_period=20) is None
 
 
-def test_the_season_of_least_error_is_taken():
+def test_best_season_has_the_least_error():
     values = waves(12, 60)[None]
     assert best_season(values[:, :48], values[:, 48:], [7, 12, 13]) == 12
     assert best_season(values, values, []) == 1

@@ -26,7 +26,7 @@ def code_length_np(table_code, code, step):
 
 
 @pytest.mark.parametrize("step", [2.0, 0.3, 0.01])
-def test_bits_and_values_are_those_of_a_coder_with_its_table(step):
+def test_bits_and_values_match_a_coder_with_the_table(step):
     rng = np.random.default_rng(0)
     table_code = rng.normal(size=(200, 5)) * [1, 2, 0.1, 0, 3]
     code = rng.normal(size=(40, 5)) * [1, 2, 0.1, 0, 4]  # beyond the table too
@@ -45,12 +45,12 @@ def test_bits_do_not_fall_below_the_entropy():
     assert bits == pytest.approx(12, rel=1e-3)
 
 
-def test_units_that_never_change_cost_nothing():
+def test_constant_units_need_no_bits():
     code = np.full((1000, 8), 0.7)
     assert code_length(code, code, step=0.1)[1] == 0
 
 
-def test_halving_a_fine_step_costs_one_bit_a_unit():
+def test_halving_a_fine_step_adds_one_bit_per_unit():
     rng = np.random.default_rng(2)
     table_code, code = rng.uniform(-1, 1, (2, 100_000, 3))
     lengths = [code_length(table_code, code, step)[1] for step in (0.01, 0.005)]
@@ -70,7 +70,7 @@ def test_a_fine_step_adds_its_square_over_12_to_the_error():
     assert exact["step"] == 0
 
 
-def test_rate_is_a_pixel_and_codes_keep_their_shape():
+def test_rate_is_per_pixel_and_codes_keep_their_shape():
     rng = np.random.default_rng(4)
     code = rng.normal(size=(50, 3, 2)).astype("float32")
     images = rng.uniform(size=(50, 4, 5, 1))
@@ -110,15 +110,15 @@ def points(*psnr):
     ("psnr", "step"),
     [((19.95, 20, 20, 20), 4), ((10, 19.95, 20, 20), 2), ((1, 2, 3, 20), 1)],
 )
-def test_chooses_the_coarsest_step_that_costs_little(psnr, step):
+def test_chooses_the_coarsest_step_within_the_allowed_loss(psnr, step):
     assert coarsest_step(points(*psnr)) == step
 
 
-def test_refuses_a_step_that_is_not_positive():
+def test_rejects_a_step_that_is_not_positive():
     with pytest.raises(ValueError, match=r"positive\. Received: step=0"):
         code_length([[1.0]], [[1.0]], 0)
 
 
-def test_refuses_codes_that_are_not_numbers():
+def test_rejects_codes_that_are_not_finite():
     with pytest.raises(ValueError, match="must be finite"):
         code_length([[1.0]], [[np.nan]], 1)

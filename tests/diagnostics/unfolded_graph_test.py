@@ -80,7 +80,7 @@ def computed(graph, stack, x):
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_folded_is_unfolded(name):
+def test_the_unfolded_graph_computes_the_outputs_of_the_layers(name):
     stack = STACKS[name]()
     x = np.random.default_rng(0).normal(size=(2, STEPS, 3)).astype("float32")
     folded = x
@@ -98,7 +98,7 @@ def test_folded_is_unfolded(name):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_weights_are_the_same_at_every_step_and_others_in_every_layer():
+def test_time_steps_share_weights_and_layers_do_not():
     stack = [LSTM(3, return_sequences=True), GRU(2)]
     graph = unfolded_graph(stack, STEPS)
     labels = [edge.label for edge in graph.edges if edge.label]
@@ -114,12 +114,12 @@ def test_weights_are_the_same_at_every_step_and_others_in_every_layer():
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1001])
-def test_so_many_steps_are_refused(bad):
+def test_rejects_num_steps_out_of_range(bad):
     with pytest.raises(ValueError, match=f"steps={bad}"):
         unfolded_graph(LSTM(3), bad)
 
 
-def test_what_is_no_stack_is_refused():
+def test_rejects_layers_that_cannot_be_stacked():
     with pytest.raises(ValueError, match="Expected a recurrent layer"):
         unfolded_graph(keras.layers.Dense(3), 2)
     with pytest.raises(ValueError, match="return_sequences=False"):

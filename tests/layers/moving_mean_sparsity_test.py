@@ -61,7 +61,7 @@ def test_the_mean_and_its_penalty_match_a_loop_over_batches(shape):
         )
 
 
-def test_units_may_lie_on_another_axis():
+def test_units_can_be_on_another_axis():
     layer = MovingMeanSparsity(KLSparsity(0.2, axis=1), ema_momentum=0.0)
     activations = uniform((2, 3, 4, 5))  # channels first
     layer(activations, training=True)
@@ -70,7 +70,7 @@ def test_units_may_lie_on_another_axis():
     )
 
 
-def test_without_momentum_it_is_the_regularizer():
+def test_with_ema_momentum_0_it_equals_the_regularizer():
     models = [
         model_of(KLSparsity(0.1, 2.0), 0.0),
         model_of(KLSparsity(0.1, 2.0), 0.0, penalty_on_the_code=True),
@@ -86,7 +86,7 @@ def test_without_momentum_it_is_the_regularizer():
 
 
 @pytest.mark.parametrize("ema_momentum", [0.0, 0.5, 0.99])
-def test_the_pull_on_the_weights_is_not_weaker_for_the_momentum(ema_momentum):
+def test_gradients_do_not_depend_on_ema_momentum(ema_momentum):
     """d/db KL(t || q) = ((1 - t) / (1 - q) - t / q) p (1 - p)."""
     model = model_of(KLSparsity(0.1), ema_momentum)
     model.layers[0].set_weights([np.zeros((4, 3)), np.zeros(3)])  # p = 0.5
@@ -99,7 +99,7 @@ def test_the_pull_on_the_weights_is_not_weaker_for_the_momentum(ema_momentum):
     np.testing.assert_allclose(mean_of(model), q, rtol=1e-5)
 
 
-def test_small_batches_are_not_punished_for_chance():
+def test_small_batches_are_not_penalized_for_sampling_noise():
     """One unit that is on in a tenth of the cases, eight cases a batch."""
     target = KLSparsity(0.1)
     moving = MovingMeanSparsity(target, ema_momentum=0.99)
@@ -116,7 +116,7 @@ def test_small_batches_are_not_punished_for_chance():
     assert np.mean(of_moving) < 0.001
 
 
-def test_evaluation_leaves_the_mean_and_judges_by_it():
+def test_evaluation_uses_the_mean_without_changing_it():
     model, x = model_of(KLSparsity(0.1), 0.9), uniform((8, 4))
     model.layers[1].set_weights([np.array([0.1, 0.2, 0.3])])
     for batch_size in (2, 8):
@@ -130,7 +130,7 @@ def test_evaluation_leaves_the_mean_and_judges_by_it():
     np.testing.assert_allclose(mean_of(model), [0.1, 0.2, 0.3], rtol=1e-6)
 
 
-def test_training_in_small_batches_brings_the_means_to_the_target():
+def test_training_in_small_batches_moves_the_means_to_the_target():
     model, x = model_of(KLSparsity(0.05), 0.9), uniform((40, 4))
     model.fit(x, np.zeros((40, 3)), batch_size=4, epochs=60, verbose=0)
     codes = model.predict(x, verbose=0)
@@ -148,19 +148,19 @@ def test_half_precision_keeps_the_mean_in_single():
     assert (np.float16(moved) != moved).all()
 
 
-def test_refuses_units_out_of_range_with_the_remedy():
+def test_rejects_activations_out_of_range_with_advice():
     layer = MovingMeanSparsity(KLSparsity())
     with pytest.raises(ValueError, match=r"L1`.*activations from 0 to 1\.5"):
         layer(np.array([[0.0], [1.5]]), training=True)
 
 
 @pytest.mark.parametrize("ema_momentum", [-0.1, 1.0, float("nan")])
-def test_refuses_a_momentum_that_never_moves_or_overshoots(ema_momentum):
+def test_rejects_ema_momentum_out_of_range(ema_momentum):
     with pytest.raises(ValueError, match=rf"\[0, 1\).*{ema_momentum=}"):
         MovingMeanSparsity(KLSparsity(), ema_momentum)
 
 
 @pytest.mark.parametrize("regularizer", ["l1", None, keras.regularizers.L2()])
-def test_refuses_a_regularizer_that_is_not_of_means(regularizer):
+def test_rejects_a_regularizer_without_mean_activation(regularizer):
     with pytest.raises(ValueError, match=r"KLSparsity`\. Received: regul"):
         MovingMeanSparsity(regularizer)

@@ -69,7 +69,9 @@ def generator_np(kind, fake):
 @every_kind
 @few_examples
 @given(real=answers, fake=answers, smoothing=st.floats(0, 0.99))
-def test_discriminator_pays_what_the_paper_says(kind, real, fake, smoothing):
+def test_discriminator_loss_matches_the_equations_in_numpy(
+    kind, real, fake, smoothing
+):
     if kind in ("hinge", "wasserstein"):
         smoothing = 0.0
     found = float(discriminator_loss(kind, real, fake, smoothing))
@@ -80,13 +82,13 @@ def test_discriminator_pays_what_the_paper_says(kind, real, fake, smoothing):
 @every_kind
 @few_examples
 @given(fake=answers)
-def test_generator_pays_what_the_paper_says(kind, fake):
+def test_generator_loss_matches_the_equations_in_numpy(kind, fake):
     found = float(generator_loss(kind, fake))
     assert found == pytest.approx(generator_np(kind, fake), rel=1e-5, abs=1e-5)
 
 
 @every_kind
-def test_losses_are_finite_where_the_discriminator_is_sure(kind):
+def test_losses_are_finite_for_extreme_outputs(kind):
     sure = ops.convert_to_tensor([1e4])
     for loss in (
         discriminator_loss(kind, -sure, sure),
@@ -97,14 +99,14 @@ def test_losses_are_finite_where_the_discriminator_is_sure(kind):
 
 
 @every_kind
-def test_losses_are_in_single_precision_whatever_comes_in(kind):
+def test_losses_are_in_single_precision(kind):
     half = ops.cast([300.0, -300.0], "float16")  # 300 ** 2 is too large for it
     found = discriminator_loss(kind, half, half)
     assert np.isfinite(float(found))
     assert keras.backend.standardize_dtype(found.dtype) == "float32"
 
 
-def test_smoothing_asks_for_less_than_certainty():
+def test_smoothed_loss_is_smallest_below_certainty():
     # The least is where sigma(r) = 1 - s.
     best = math.log(0.9 / 0.1)
     losses = [
@@ -114,7 +116,7 @@ def test_smoothing_asks_for_less_than_certainty():
     assert losses[1] == min(losses)
 
 
-def test_thresholds_lie_between_what_is_asked_for():
+def test_thresholds_are_between_the_targets():
     real, fake = np.float32([5, 7]), np.float32([1, 3])
     assert float(decision_threshold("hinge", real, fake)) == 0
     assert float(decision_threshold("least_squares", real, fake)) == 0.5
@@ -122,17 +124,17 @@ def test_thresholds_lie_between_what_is_asked_for():
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan])
-def test_refuses_smoothing_out_of_range(smoothing):
+def test_rejects_smoothing_out_of_range(smoothing):
     with pytest.raises(ValueError, match=r"must be in \[0, 1\)"):
         discriminator_loss("minimax", [0.0], [0.0], smoothing)
 
 
 @pytest.mark.parametrize("kind", ["hinge", "wasserstein"])
-def test_refuses_to_smooth_what_has_no_labels(kind):
+def test_rejects_smoothing_for_losses_without_labels(kind):
     with pytest.raises(ValueError, match="no labels to smooth"):
         discriminator_loss(kind, [0.0], [0.0], 0.1)
 
 
-def test_names_the_losses_there_are():
+def test_an_unknown_loss_is_rejected_with_the_known_names():
     with pytest.raises(ValueError, match="minimax, non_saturating"):
         generator_loss("wgan", [0.0])

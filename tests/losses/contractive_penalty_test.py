@@ -68,7 +68,7 @@ def squared_norm_np(weights, biases, activation, x):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_closed_form_is_that_of_central_differences(activation):
+def test_closed_form_matches_central_differences(activation):
     encoder, x = one_layer(activation), images()
     weights = [w.astype("float64") for w in encoder.get_weights()]
     expected = [
@@ -116,7 +116,7 @@ AROUND = {
 
 @differentiates
 @pytest.mark.parametrize("around", AROUND)
-def test_closed_form_is_exact_with_other_layers_around(around):
+def test_closed_form_is_exact_with_reshaping_and_noise_layers(around):
     parts = [type(p).from_config(p.get_config()) for p in AROUND[around]]
     encoder, x = keras.Sequential([keras.Input((4, 3)), *parts]), images()
     np.testing.assert_allclose(
@@ -201,7 +201,7 @@ NOT_CLOSED = {
 
 
 @pytest.mark.parametrize("why", NOT_CLOSED)
-def test_a_closed_form_that_does_not_exist_is_refused(why):
+def test_rejects_the_closed_form_where_there_is_none(why):
     x = np.ones((2, 4), "float32")
     message = rf"take 'hutchinson' for this one. Received: .*{why}"
     with pytest.raises(ValueError, match=message):
@@ -210,7 +210,7 @@ def test_a_closed_form_that_does_not_exist_is_refused(why):
 
 @differentiates
 @pytest.mark.parametrize("why", NOT_CLOSED)
-def test_auto_projects_where_there_is_no_closed_form(why):
+def test_auto_uses_a_random_projection_without_closed_form(why):
     encoder, x = NOT_CLOSED[why](), np.ones((2, 4), "float32")
     auto, projected = (
         numbers(squared_jacobian_norm(encoder, x, method, seed=1))
@@ -219,7 +219,7 @@ def test_auto_projects_where_there_is_no_closed_form(why):
     np.testing.assert_array_equal(auto, projected)
 
 
-def test_auto_takes_the_closed_form_where_there_is_one():
+def test_auto_uses_the_closed_form_if_there_is_one():
     """It is exact: the random projection of a dense layer is not."""
     encoder, x = one_layer("sigmoid"), images()
     np.testing.assert_array_equal(
@@ -301,7 +301,7 @@ def gradients(encoder, function):
         ("exact", lambda: one_layer("tanh")),
     ],
 )
-def test_gradient_reaches_every_weight_that_matters(method, make):
+def test_gradient_reaches_all_weights_of_the_code(method, make):
     """Against central differences along the gradient itself.
 
     A penalty made from a copy of the weights would have no gradient, or lack
@@ -330,7 +330,7 @@ def test_gradient_reaches_every_weight_that_matters(method, make):
 
 @differentiates
 @pytest.mark.parametrize("method", ["closed_form", "hutchinson", "exact"])
-def test_encoder_is_applied_as_in_inference(method):
+def test_encoder_runs_in_inference_mode(method):
     plain = one_layer("sigmoid")
     noisy = chain(
         layers.GaussianNoise(1.0), layers.Flatten(), code(), layers.Dropout(0.9)
@@ -345,7 +345,7 @@ def test_encoder_is_applied_as_in_inference(method):
 
 
 @differentiates
-def test_a_known_code_saves_the_pass_and_changes_nothing():
+def test_passing_the_code_does_not_change_the_result():
     encoder, x = one_layer("sigmoid"), images()
     np.testing.assert_array_equal(
         numbers(squared_jacobian_norm(encoder, x, code=encoder(x))),
@@ -388,12 +388,12 @@ def test_an_untied_decoder_can_make_the_penalty_vanish():
     )
 
 
-def test_refuses_a_method_it_does_not_know():
+def test_rejects_an_unknown_method():
     with pytest.raises(ValueError, match=r"auto, closed_form.*method='best'"):
         contractive_penalty(one_layer("tanh"), images(), "best")
 
 
-def test_refuses_an_encoder_of_integers():
+def test_rejects_an_encoder_of_integers():
     encoder = chain(
         layers.Rescaling(1 / 255), layers.Flatten(), code(), dtype="uint8"
     )
@@ -401,7 +401,7 @@ def test_refuses_an_encoder_of_integers():
         contractive_penalty(encoder, np.ones((2, 4, 3), "uint8"))
 
 
-def test_refuses_an_encoder_of_two_outputs():
+def test_rejects_an_encoder_with_two_outputs():
     inputs = keras.Input((4,))
     outputs = [layers.Dense(2)(inputs), layers.Dense(2)(inputs)]
     encoder = keras.Model(inputs, outputs)
@@ -413,7 +413,7 @@ def test_refuses_an_encoder_of_two_outputs():
     keras.backend.backend() in ("tensorflow", "jax"),
     reason="This backend differentiates.",
 )
-def test_another_backend_has_the_closed_form_only():
+def test_other_backends_have_the_closed_form_only():
     x = images()
     assert float(contractive_penalty(one_layer("linear"), x).detach()) > 0
     with pytest.raises(ValueError, match="'tensorflow' and 'jax'"):

@@ -61,7 +61,7 @@ def test_equals_the_integral_between_two_gaussians():
     )
 
 
-def test_equals_the_mean_log_ratio_of_draws():
+def test_equals_the_mean_log_ratio_of_samples():
     """KL is the mean of log q - log p under q: 4 standard errors."""
     mean, log_variance = np.array([0.5, -1.0]), np.array([0.3, -0.7])
     z = mean + np.exp(log_variance / 2) * np.random.default_rng(0).normal(
@@ -81,7 +81,7 @@ def test_is_zero_at_the_prior_and_positive_elsewhere(seed):
     assert (ops.convert_to_numpy(gaussian_kl(mean, log_variance)) > 0).all()
 
 
-def test_tiny_differences_are_not_lost():
+def test_small_differences_are_accurate():
     """Near log s = 0 the term is (log s)^2 / 4; exp(log s) - 1 loses it."""
     result = float(gaussian_kl([0.0], [1e-4]))
     assert result == pytest.approx(1e-4**2 / 4, rel=1e-2)
@@ -97,7 +97,7 @@ def test_half_precision_does_not_overflow():
     assert float(result) == pytest.approx(expected, rel=1e-5)
 
 
-def test_sums_over_all_axes_asked_for():
+def test_sums_over_the_given_axes():
     mean, log_variance = draw(0, (2, 3, 4))
     np.testing.assert_allclose(
         ops.convert_to_numpy(gaussian_kl(mean, log_variance, axis=(1, 2))),

@@ -27,7 +27,7 @@ def pairs():
     return rng.normal(size=(2, 4, 3)).astype("float32")
 
 
-def test_is_what_finite_differences_give(critic, pairs, squared_slope_np):
+def test_matches_finite_differences(critic, pairs, squared_slope_np):
     share = ops.convert_to_numpy(keras.random.uniform((4, 1), seed=7))
 
     found = float(gradient_penalty(critic, *pairs, seed=7))
@@ -49,7 +49,7 @@ def test_reaches_the_weights_of_the_critic(critic, pairs, slope_by_weight_np):
     assert float(slopes[0][1, 2]) == pytest.approx(expected, rel=2e-2)
 
 
-def test_is_zero_where_the_slope_is_one(pairs):
+def test_is_zero_for_gradients_of_norm_one(pairs):
     def slope_of_one(x):
         return x[:, :1]
 
@@ -57,7 +57,7 @@ def test_is_zero_where_the_slope_is_one(pairs):
     assert penalty == pytest.approx(0, abs=1e-10)
 
 
-def test_is_finite_where_the_critic_is_flat(pairs):
+def test_is_finite_for_a_constant_critic(pairs):
     weight = keras.Variable(np.zeros((3, 1), "float32"))
 
     def penalty():
@@ -68,7 +68,7 @@ def test_is_finite_where_the_critic_is_flat(pairs):
     assert np.isfinite(ops.convert_to_numpy(slope)).all()
 
 
-def test_same_seed_draws_the_same_points(critic, pairs):
+def test_the_same_seed_gives_the_same_points(critic, pairs):
     values = {float(gradient_penalty(critic, *pairs, seed=3)) for _ in "ab"}
     others = {float(gradient_penalty(critic, *pairs, seed=4))}
     assert len(values) == 1

@@ -28,7 +28,7 @@ def real():
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
-def test_is_what_finite_differences_give(discriminator, real, squared_slope_np):
+def test_matches_finite_differences(discriminator, real, squared_slope_np):
     found = float(r1_penalty(discriminator, real))
 
     slopes = [squared_slope_np(discriminator, x) for x in real]
@@ -48,11 +48,11 @@ def test_reaches_the_weights_of_the_discriminator(
     assert float(slopes[0][1, 2]) == pytest.approx(expected, rel=2e-2)
 
 
-def test_a_flat_discriminator_pays_nothing(real):
+def test_is_zero_for_a_constant_discriminator(real):
     assert float(r1_penalty(lambda x: 0 * x[:, :1, 0] + 7, real)) == 0
 
 
-def test_half_precision_comes_out_in_single(discriminator, real):
+def test_the_result_for_half_precision_is_single(discriminator, real):
     def half(x):
         return ops.cast(discriminator(ops.cast(x, "float16")), "float16")
 

@@ -10,9 +10,7 @@ from dlunits.metrics import class_coverage
 
 @given(st.lists(st.integers(0, 6), min_size=1), st.floats(0.01, 1))
 @settings(deadline=None, max_examples=100)
-def test_shares_are_counts_and_covered_are_the_large_ones(
-    labels, min_frequency
-):
+def test_frequencies_are_relative_counts(labels, min_frequency):
     shares = [labels.count(label) / len(labels) for label in range(7)]
     found = class_coverage(labels, 7, min_frequency=min_frequency)
     np.testing.assert_array_equal(found["frequencies"], shares)
@@ -21,7 +19,7 @@ def test_shares_are_counts_and_covered_are_the_large_ones(
     )
 
 
-def test_a_class_with_just_the_least_share_is_covered():
+def test_a_class_with_the_minimum_frequency_is_covered():
     labels = np.repeat(np.arange(3), [90, 5, 5])
     assert class_coverage(labels, 3)["num_covered"] == 3
     assert class_coverage(labels, 3, min_frequency=0.0501)["num_covered"] == 1
@@ -47,6 +45,6 @@ def test_classes_without_a_label_are_counted_as_absent():
         ([0], {"min_frequency": float("nan")}, "min_frequency=nan"),
     ],
 )
-def test_refuses(labels, options, message):
+def test_rejects_invalid_arguments(labels, options, message):
     with pytest.raises(ValueError, match=message):
         class_coverage(labels, **{"num_classes": 3, **options})

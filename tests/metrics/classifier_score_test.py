@@ -91,6 +91,6 @@ def test_takes_probabilities_in_half_precision():
         ([[0.5, 0.5]] * 40, {"splits": 1}, "splits=1"),
     ],
 )
-def test_refuses(probabilities, options, message):
+def test_rejects_invalid_arguments(probabilities, options, message):
     with pytest.raises(ValueError, match=message):
         classifier_score(probabilities, **options)

@@ -28,19 +28,19 @@ def test_a_table_is_not_copied():
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 2, 2), (4, 0), ()])
-def test_refuses_what_is_no_table(shape):
+def test_rejects_arrays_that_are_no_tables(shape):
     with pytest.raises(ValueError, match="flatten what has more axes"):
         feature_table(np.zeros(shape), "real")
 
 
-def test_refuses_too_few_rows():
+def test_rejects_too_few_rows():
     with pytest.raises(
         ValueError, match=r"at least 3 rows in `real`. Received: 2"
     ):
         feature_table(np.zeros((2, 4)), "real", min_rows=3)
 
 
-def test_refuses_widths_that_differ():
+def test_rejects_different_widths():
     with pytest.raises(ValueError, match="3 in `generated`, 4 in `real`"):
         check_widths(generated=np.zeros((2, 3)), real=np.zeros((2, 4)))
 
@@ -60,6 +60,6 @@ def test_a_block_is_in_double_precision():
     assert block.dtype == "float64"
 
 
-def test_refuses_blocks_without_rows():
+def test_rejects_a_block_size_of_zero():
     with pytest.raises(ValueError, match="block_size=0"):
         block_slices(4, 0)

@@ -21,7 +21,7 @@ def gather(*batches):
     st.integers(0, 2**32 - 1),
 )
 @settings(deadline=None, max_examples=50)
-def test_batches_give_what_all_rows_give_at_once(sizes, width, seed):
+def test_batches_give_the_statistics_of_all_rows(sizes, width, seed):
     rng = np.random.default_rng(seed)
     batches = [rng.normal(3, 2, (size, width)) for size in (2, *sizes)]
     statistics, rows = gather(*batches), np.concatenate(batches)
@@ -45,7 +45,7 @@ def test_a_batch_of_many_blocks_is_merged_block_by_block():
     )
 
 
-def test_a_mean_far_above_the_spread_costs_no_digits():
+def test_a_large_mean_does_not_reduce_accuracy():
     # Sums of squares would be 1e20 and their difference about 1e4 wrong.
     rows = np.random.default_rng(1).normal(size=(5000, 2))
     far = gather(*np.split(rows + 1e8, 50))
@@ -60,7 +60,7 @@ def test_covariance_is_symmetric_to_the_last_bit():
     np.testing.assert_array_equal(covariance, covariance.T)
 
 
-def test_a_refused_batch_leaves_everything_as_it_was():
+def test_a_rejected_batch_changes_nothing():
     statistics = gather(np.eye(3))
     bad = np.zeros((3000, 3))
     bad[2500, 0] = np.nan
@@ -70,12 +70,12 @@ def test_a_refused_batch_leaves_everything_as_it_was():
     np.testing.assert_array_equal(statistics.mean, gather(np.eye(3)).mean)
 
 
-def test_refuses_a_batch_of_another_width():
+def test_rejects_a_batch_of_another_width():
     with pytest.raises(ValueError, match="4 in `features`, 3 in `before`"):
         gather(np.eye(3), np.eye(4))
 
 
-def test_refuses_a_batch_without_rows():
+def test_rejects_a_batch_without_rows():
     with pytest.raises(ValueError, match="at least 1 rows"):
         gather(np.zeros((0, 3)))
 

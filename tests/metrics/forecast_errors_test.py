@@ -6,7 +6,7 @@ import pytest
 from dlunits.metrics.forecast_errors import forecast_errors
 
 
-def test_measures_are_those_of_the_loop():
+def test_errors_match_a_loop():
     rng = np.random.default_rng(0)
     future, forecast = rng.normal(size=(2, 6, 3, 2))
     low, high, scale = forecast - 1, forecast + 0.5, [2.0, 0.5]
@@ -27,6 +27,6 @@ def test_measures_are_those_of_the_loop():
     np.testing.assert_allclose(found["interval_width"], (0.75 + 3) / 2)
 
 
-def test_different_shapes_are_refused():
+def test_rejects_different_shapes():
     with pytest.raises(ValueError, match="the same shape"):
         forecast_errors(np.ones((2, 3, 1)), np.ones((2, 3, 2)), [1.0])

@@ -28,7 +28,7 @@ def with_statistics(rng, rows, mean, deviations):
     return mean + whitened * np.sqrt(rows - 1) * deviations
 
 
-def test_is_the_equation_of_the_paper():
+def test_matches_the_equation_of_the_paper():
     rng = np.random.default_rng(0)
     generated = rng.normal(size=(200, 6)) @ rng.normal(size=(6, 6))
     real = 1 + rng.normal(size=(150, 6)) @ rng.normal(size=(6, 6))
@@ -37,7 +37,7 @@ def test_is_the_equation_of_the_paper():
     )
 
 
-def test_is_the_closed_form_where_covariances_are_diagonal():
+def test_matches_the_closed_form_for_diagonal_covariances():
     rng = np.random.default_rng(1)
     first, second = [1.0, 2.0, 0.5], [3.0, 2.0, 1.5]
     generated = with_statistics(rng, 50, np.array([0.0, 1.0, 2.0]), first)
@@ -48,7 +48,9 @@ def test_is_the_closed_form_where_covariances_are_diagonal():
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 30), st.integers(1, 6))
 @settings(deadline=None, max_examples=50)
-def test_is_symmetric_not_negative_and_blind_to_row_order(seed, rows, width):
+def test_is_symmetric_not_negative_and_independent_of_row_order(
+    seed, rows, width
+):
     rng = np.random.default_rng(seed)
     generated = rng.normal(size=(rows, width))
     real = rng.normal(size=(17, width)) * rng.uniform(0.1, 3, width)
@@ -64,12 +66,12 @@ def test_is_symmetric_not_negative_and_blind_to_row_order(seed, rows, width):
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 30), st.integers(1, 20))
 @settings(deadline=None, max_examples=50)
-def test_equal_statistics_have_exactly_the_distance_zero(seed, rows, width):
+def test_distance_of_equal_statistics_is_exactly_zero(seed, rows, width):
     x = np.random.default_rng(seed).normal(size=(rows, width))
     assert frechet_distance(x, x) == 0.0
 
 
-def test_is_not_changed_by_a_turn_and_is_squared_by_a_scale():
+def test_is_invariant_to_rotation_and_quadratic_in_scale():
     rng = np.random.default_rng(2)
     generated, real = rng.normal(size=(2, 100, 4)) * [1, 2, 3, 4]
     turn, _ = np.linalg.qr(rng.normal(size=(4, 4)))
@@ -78,7 +80,7 @@ def test_is_not_changed_by_a_turn_and_is_squared_by_a_scale():
     assert turned == pytest.approx(9 * distance)
 
 
-def test_singular_covariances_have_their_closed_form():
+def test_singular_covariances_match_the_closed_form():
     # Fewer rows than features: along one axis, and along another.
     first, second = np.zeros((8, 8)), np.zeros((8, 8))
     first[0, 0], second[1, 1] = 4.0, 9.0
@@ -88,7 +90,7 @@ def test_singular_covariances_have_their_closed_form():
     assert between_covariances(first, second) == pytest.approx((3 - 2) ** 2)
 
 
-def test_a_small_distance_is_not_lost_in_rounding():
+def test_a_small_distance_is_accurate():
     # The traces are 2e6 each, so their difference would be off by about 1e-9.
     small = 1e-6
     distance = between_covariances(
@@ -97,7 +99,7 @@ def test_a_small_distance_is_not_lost_in_rounding():
     assert distance == pytest.approx(2 * small**2, rel=1e-3)
 
 
-def test_streamed_features_give_what_arrays_give():
+def test_streamed_features_give_the_same_as_arrays():
     generated, real = np.random.default_rng(3).normal(size=(2, 90, 5))
     statistics = FeatureStatistics()
     for batch in np.split(generated, 9):
@@ -106,7 +108,7 @@ def test_streamed_features_give_what_arrays_give():
     assert frechet_distance(statistics, real) == pytest.approx(expected)
 
 
-def test_bias_between_samples_of_one_distribution_is_what_is_documented():
+def test_bias_for_equal_distributions_is_as_documented():
     rng = np.random.default_rng(4)
     width, rows = 5, 1000
     distances = [
@@ -137,6 +139,6 @@ def test_memory_does_not_hold_the_features_in_double_precision():
         (np.zeros((5, 3, 1)), r"`generated` of shape \(examples, features\)"),
     ],
 )
-def test_refuses(generated, message):
+def test_rejects_invalid_arguments(generated, message):
     with pytest.raises(ValueError, match=message):
         frechet_distance(generated, np.eye(3))

@@ -21,7 +21,7 @@ def shares(labels):
 
 @given(labels_of_five, labels_of_five)
 @settings(deadline=None, max_examples=100)
-def test_is_the_divergence_that_scipy_gives(labels, real):
+def test_matches_scipy(labels, real):
     p, q = shares(labels), shares(real)
     assert histogram_divergence(labels, real, 5) == pytest.approx(
         jensenshannon(p, q) ** 2, abs=1e-12
@@ -41,14 +41,14 @@ def test_is_between_zero_and_ln_two_and_symmetric(labels, real):
 
 
 @pytest.mark.parametrize("divergence", ["jensen_shannon", "kl"])
-def test_is_exactly_zero_where_the_shares_are_equal(divergence):
+def test_is_exactly_zero_for_equal_frequencies(divergence):
     assert (
         histogram_divergence([0, 1, 1], [1, 0, 1] * 7, 3, divergence=divergence)
         == 0
     )
 
 
-def test_a_small_divergence_is_not_lost_in_rounding():
+def test_a_small_divergence_is_accurate():
     p, change = np.array([0.3, 0.7]), np.array([1e-8, -1e-8])
     # sum of (q - p)^2 / (2 p) and smaller terms, which is below one rounding.
     expected = np.sum(change**2 / (2 * p))
@@ -56,7 +56,7 @@ def test_a_small_divergence_is_not_lost_in_rounding():
     assert found == pytest.approx(expected, rel=1e-6, abs=0)
 
 
-def test_collapse_to_one_of_ten_classes_costs_ln_ten():
+def test_collapse_to_one_of_ten_classes_gives_ln_ten():
     real = np.arange(1000) % 10
     collapsed = np.full(500, 3)
     assert histogram_divergence(
@@ -71,7 +71,7 @@ def test_collapse_to_one_of_ten_classes_costs_ln_ten():
 @pytest.mark.parametrize(
     ("divergence", "part"), [("kl", 1), ("jensen_shannon", 4)]
 )
-def test_mean_by_chance_is_what_is_documented(divergence, part):
+def test_expected_divergence_of_samples_is_as_documented(divergence, part):
     rng = np.random.default_rng(0)
     found = [
         histogram_divergence(
@@ -93,6 +93,6 @@ def test_mean_by_chance_is_what_is_documented(divergence, part):
         ([0], [0], "js", "jensen_shannon, kl. Received: divergence='js'"),
     ],
 )
-def test_refuses(labels, real, divergence, message):
+def test_rejects_invalid_arguments(labels, real, divergence, message):
     with pytest.raises(ValueError, match=message):
         histogram_divergence(labels, real, 3, divergence=divergence)

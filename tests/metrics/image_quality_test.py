@@ -36,7 +36,7 @@ def ssim_np(a, b):
     return np.mean(values)
 
 
-def test_psnr_is_that_of_each_image():
+def test_psnr_is_computed_per_image():
     clean = images()
     noisy = np.clip(clean + 0.1 * (images()[::-1] - 0.5), 0, 1)
     quality = image_quality(noisy, clean)
@@ -46,7 +46,7 @@ def test_psnr_is_that_of_each_image():
     )
 
 
-def test_ssim_is_the_papers():
+def test_ssim_matches_a_loop_from_the_paper():
     clean = images()
     noisy = np.clip(clean + 0.5 * (images()[::-1] - 0.5), 0, 1)
     expected = [
@@ -58,13 +58,13 @@ def test_ssim_is_the_papers():
     )
 
 
-def test_equal_images_have_the_best_there_is():
+def test_equal_images_have_the_maximum_quality():
     quality = image_quality(images(), images())
     assert quality["psnr"].tolist() == [100, 100, 100]
     np.testing.assert_allclose(quality["ssim"], 1, rtol=1e-6)
 
 
-def test_batches_do_not_matter():
+def test_results_do_not_depend_on_the_batch_size():
     clean, other = images(5), images(5)[::-1]
     whole, parts = (
         image_quality(other, clean, batch_size=size) for size in (5, 2)
@@ -73,7 +73,7 @@ def test_batches_do_not_matter():
         np.testing.assert_allclose(parts[name], whole[name], rtol=1e-6)
 
 
-def test_refuses_images_of_different_shapes():
+def test_rejects_images_of_different_shapes():
     with pytest.raises(ValueError, match=r"Received: \(3, 16, 14, 1\) and"):
         image_quality(images(3), images(2))
 

@@ -42,7 +42,7 @@ def standard_error_np(x, y):
 
 
 @pytest.mark.parametrize("block_size", [1, 4, 1024])
-def test_is_the_sum_over_pairs_whatever_the_blocks(block_size):
+def test_matches_the_sum_over_pairs_for_any_block_size(block_size):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(9, 3)), rng.normal(1, 2, size=(6, 3))
     found = kernel_distance(x, y, block_size=block_size)
@@ -64,7 +64,7 @@ def repeats(shift, times=300):
     ]
 
 
-def test_its_mean_is_zero_where_the_distributions_are_equal():
+def test_expectation_is_zero_for_equal_distributions():
     distances, errors = repeats(shift=0)
     of_mean = distances.std() / np.sqrt(len(distances))
     assert abs(distances.mean()) < 3 * of_mean
@@ -73,7 +73,7 @@ def test_its_mean_is_zero_where_the_distributions_are_equal():
     assert 1 < np.sqrt(np.mean(errors**2)) / distances.std() < 1.6
 
 
-def test_its_mean_is_the_true_distance_where_they_differ():
+def test_expectation_is_the_true_distance_for_different_distributions():
     distances, errors = repeats(shift=1)
     # E k(a, b) of independent a, b with means u, v, variance 1, width 2:
     # s = a.b / 2 has the moments below, and k = 1 + 3 s + 3 s^2 + s^3.
@@ -99,7 +99,7 @@ def expected_kernel(u, v):
 
 @given(st.integers(0, 2**32 - 1), st.integers(3, 20), st.integers(1, 5))
 @settings(deadline=None, max_examples=30)
-def test_is_symmetric_and_blind_to_row_order(seed, rows, width):
+def test_is_symmetric_and_independent_of_row_order(seed, rows, width):
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(rows, width)), rng.normal(size=(8, width))
     found = kernel_distance(x, y)
@@ -118,7 +118,7 @@ def test_single_precision_is_computed_in_double():
     )
 
 
-def test_memory_does_not_hold_all_products():
+def test_memory_does_not_hold_the_whole_kernel_matrix():
     x, y = np.random.default_rng(3).normal(size=(2, 3000, 4))
     tracemalloc.start()
     kernel_distance(x, y, block_size=100)
@@ -136,6 +136,6 @@ def test_memory_does_not_hold_all_products():
         (np.zeros((5, 3)), {"block_size": 0}, "block_size=0"),
     ],
 )
-def test_refuses(generated, options, message):
+def test_rejects_invalid_arguments(generated, options, message):
     with pytest.raises(ValueError, match=message):
         kernel_distance(generated, np.eye(3), **options)

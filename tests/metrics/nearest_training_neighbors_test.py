@@ -20,7 +20,7 @@ def nearest_np(generated, rows):
 
 
 @pytest.mark.parametrize("block_size", [1, 7, 1024])
-def test_neighbors_are_those_of_the_loop_whatever_the_blocks(block_size):
+def test_neighbors_match_a_loop_for_any_block_size(block_size):
     rng = np.random.default_rng(0)
     # Far from the origin, where sums of squares lose digits.
     generated, train, test = 1e4 + rng.normal(size=(3, 30, 4))
@@ -35,7 +35,7 @@ def test_neighbors_are_those_of_the_loop_whatever_the_blocks(block_size):
     assert check["share_nearer_to_train"] == nearer.mean()
 
 
-def test_copies_of_training_rows_are_found():
+def test_copies_of_training_rows_are_detected():
     rng = np.random.default_rng(1)
     train, test = rng.normal(size=(2, 200, 10))
     copies = train[:40] + 0.01 * rng.normal(size=(40, 10))
@@ -46,7 +46,7 @@ def test_copies_of_training_rows_are_found():
     np.testing.assert_array_equal(check["train_index"], np.arange(40))
 
 
-def test_the_same_copies_are_found_to_be_near_the_test_set():
+def test_swapping_train_and_test_reverses_the_result():
     rng = np.random.default_rng(1)
     train, test = rng.normal(size=(2, 200, 10))
     there, back = (
@@ -58,14 +58,14 @@ def test_the_same_copies_are_found_to_be_near_the_test_set():
     assert back["p_value"] < 0.001
 
 
-def test_fresh_examples_are_not():
+def test_new_examples_are_not_detected_as_copies():
     generated, train, test = np.random.default_rng(2).normal(size=(3, 300, 10))
     check = nearest_training_neighbors(generated, train, test)
     assert check["p_value"] > 0.05
     assert abs(check["share_nearer_to_train"] - 0.5) < 0.1
 
 
-def test_fresh_examples_are_rejected_as_often_as_the_level_says():
+def test_the_test_rejects_new_examples_at_its_level():
     # Here a sign test rejects about 15 in 100: neighbors are shared.
     rng = np.random.default_rng(3)
     p_values = np.array(
@@ -81,7 +81,7 @@ def test_fresh_examples_are_rejected_as_often_as_the_level_says():
     assert abs((p_values <= 0.5).mean() - 0.5) < 3 * np.sqrt(0.25 / 300) + 0.03
 
 
-def test_p_value_and_statistic_are_those_of_all_halves():
+def test_p_value_and_statistic_match_all_permutations():
     counts = np.array([5, 0, 3, 1, 2, 0, 0, 1])
     sums = np.array([sum(h) for h in itertools.combinations(counts, 4)])
     middle = counts.sum() / 2
@@ -92,7 +92,7 @@ def test_p_value_and_statistic_are_those_of_all_halves():
     assert abs(p_value - far.mean()) < 0.02
 
 
-def test_one_copied_row_is_no_proof_though_it_comes_a_thousand_times():
+def test_one_row_copied_a_thousand_times_is_not_significant():
     # Which set holds that one row is a coin's toss.
     rng = np.random.default_rng(5)
     train, test = rng.normal(size=(2, 50, 3))
@@ -111,7 +111,7 @@ def test_rows_in_both_sets_count_half():
 
 
 @pytest.mark.parametrize("larger", ["train", "test"])
-def test_of_the_larger_set_as_many_rows_are_drawn(larger):
+def test_rows_of_the_larger_set_are_sampled(larger):
     rng = np.random.default_rng(7)
     sets = {"train": rng.normal(size=(40, 3)), "test": rng.normal(size=(40, 3))}
     sets[larger] = rng.normal(size=(400, 3))
@@ -130,7 +130,7 @@ def test_of_the_larger_set_as_many_rows_are_drawn(larger):
     )
 
 
-def test_whole_numbers_do_not_wrap_round():
+def test_integers_do_not_overflow():
     pixels = np.array([[0, 255], [255, 0]], "uint8")
     near = np.array([[250, 0], [0, 251]], "uint8")
     check = nearest_training_neighbors(near, pixels, pixels)
@@ -149,7 +149,7 @@ def test_memory_does_not_hold_all_distances():
 
 
 @pytest.mark.parametrize("name", ["generated", "train", "test"])
-def test_finds_the_one_row_that_is_not_finite(name):
+def test_names_the_row_that_is_not_finite(name):
     tables = {
         key: np.random.default_rng(9).normal(size=(50, 3))
         for key in ("generated", "train", "test")
@@ -167,7 +167,7 @@ def test_finds_the_one_row_that_is_not_finite(name):
         ("generated", np.zeros((3, 3, 1)), "`generated` of shape"),
     ],
 )
-def test_refuses(name, table, message):
+def test_rejects_invalid_arguments(name, table, message):
     tables = {key: np.eye(3) for key in ("generated", "train", "test")}
     with pytest.raises(ValueError, match=message):
         nearest_training_neighbors(**{**tables, name: table})

@@ -65,7 +65,7 @@ def recall_np(labels, alarms, alpha, bias):
     alpha=st.sampled_from([0, 0.3, 1]),
     bias=st.sampled_from(sorted(WEIGHTS)),
 )
-def test_is_what_the_paper_says(pairs, alpha, bias):
+def test_matches_a_loop_from_the_paper(pairs, alpha, bias):
     labels, alarms = zip(*pairs, strict=True)
     found = range_precision_recall(labels, alarms, alpha, bias)
     if any(labels):
@@ -83,7 +83,7 @@ def test_is_what_the_paper_says(pairs, alpha, bias):
         assert found["precision"] is None
 
 
-def test_all_right_is_one_and_all_wrong_is_nought():
+def test_correct_alarms_score_one_and_wrong_ones_zero():
     labels = np.array([0, 1, 1, 0, 0, 1], bool)
     assert range_precision_recall(labels, labels) == {
         "precision": 1,
@@ -97,7 +97,7 @@ def test_all_right_is_one_and_all_wrong_is_nought():
     }
 
 
-def test_long_and_short_anomalies_count_alike():
+def test_long_and_short_anomalies_have_the_same_weight():
     labels = np.zeros(1100, bool)
     labels[0:1000] = labels[1050] = True
     assert range_precision_recall(labels, np.arange(1100) < 1000) == {
@@ -121,7 +121,7 @@ def test_a_bias_to_the_front_rewards_early_alarms():
             assert found["recall"] == pytest.approx(expected)
 
 
-def test_one_lucky_row_does_not_find_all_of_an_anomaly():
+def test_one_detected_row_does_not_detect_the_whole_anomaly():
     """Point-adjusted recall would be 1."""
     labels, alarms = np.ones(100, bool), np.zeros(100, bool)
     alarms[50] = True

@@ -101,7 +101,7 @@ def test_a_late_alarm_gains_from_the_buffer_and_a_stray_one_does_not():
     assert gain(stray) < 0.05
 
 
-def test_finding_each_range_is_worth_more_than_one_of_them_well():
+def test_detecting_each_range_scores_higher_than_one_range_fully():
     labels = np.zeros(300, bool)
     labels[50:70] = labels[200:220] = True
     one, both = np.zeros(300), np.zeros(300)
@@ -112,7 +112,7 @@ def test_finding_each_range_is_worth_more_than_one_of_them_well():
     )
 
 
-def test_rows_that_were_not_judged_are_in_no_sum():
+def test_rows_without_a_score_are_excluded():
     rng = np.random.default_rng(0)
     labels = np.zeros(300, bool)
     labels[100:120] = labels[250:260] = True
@@ -134,6 +134,6 @@ def test_rows_that_were_not_judged_are_in_no_sum():
         (([0, 1], [math.inf, 1.0], 1), "1 infinite"),
     ],
 )
-def test_refuses_what_cannot_be_ranked(arguments, message):
+def test_rejects_invalid_labels_and_scores(arguments, message):
     with pytest.raises(ValueError, match=message):
         volume_under_surface(*arguments)

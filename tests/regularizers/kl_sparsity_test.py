@@ -74,7 +74,7 @@ def test_matches_a_loop_over_units(shape):
     )
 
 
-def test_units_may_lie_on_another_axis():
+def test_units_can_be_on_another_axis():
     activations = uniform((2, 3, 4, 5))  # channels first
     penalty = KLSparsity(0.2, axis=1)(activations) / 2  # as Keras divides it
     assert float(penalty) == pytest.approx(
@@ -82,7 +82,7 @@ def test_units_may_lie_on_another_axis():
     )
 
 
-def test_it_is_nothing_where_every_mean_is_the_target_and_more_elsewhere():
+def test_is_zero_at_the_target_and_positive_elsewhere():
     # Two columns with mean 0.25: always, and once in four.
     on_target = np.array([[0.25, 1], [0.25, 0], [0.25, 0], [0.25, 0]])
     sparsity = KLSparsity(0.25)
@@ -94,7 +94,7 @@ def test_it_is_nothing_where_every_mean_is_the_target_and_more_elsewhere():
     assert losses[0] > losses[1] > losses[2] < losses[3] < losses[4]
 
 
-def test_it_is_of_the_mean_not_the_mean_over_activations():
+def test_is_the_penalty_of_the_mean_not_the_mean_of_penalties():
     # Half of the cases on is 0.5 on average; each case alone is far from it.
     activations = np.array([[0.01], [0.99]])
     assert float(KLSparsity(0.5)(activations)) == pytest.approx(0, abs=1e-6)
@@ -140,7 +140,7 @@ def test_loss_does_not_depend_on_batch_size(make):
     assert train(model, four_times) == pytest.approx(small, rel=1e-6)
 
 
-def test_keras_divides_a_penalty_that_does_not_allow_for_it():
+def test_keras_divides_a_plain_penalty_by_the_batch_size():
     """The reason for the product with the batch size."""
     sparsity = KLSparsity(0.1, 2.0)
 
@@ -164,7 +164,7 @@ def test_a_training_step_does_not_depend_on_batch_size():
         np.testing.assert_allclose(small, large, rtol=1e-4, atol=1e-6)
 
 
-def test_a_step_is_the_derivative_by_hand():
+def test_a_training_step_matches_the_derivative_by_hand():
     """d/db KL(t || p) = (1 - t) / (1 - p) - t / p, times p (1 - p)."""
     model = model_of(
         code(KLSparsity(0.1, 2.0), 1, kernel_initializer="zeros"),
@@ -176,7 +176,7 @@ def test_a_step_is_the_derivative_by_hand():
     assert bias.item() == pytest.approx(-0.25 * slope, rel=1e-5)
 
 
-def test_training_brings_the_means_to_the_target():
+def test_training_moves_the_means_to_the_target():
     sparsity = KLSparsity(0.05)
     model, x = model_of(code(sparsity, 8), learning_rate=1.0), uniform((50, 4))
     train(model, x, steps=300)
@@ -184,7 +184,7 @@ def test_training_brings_the_means_to_the_target():
     np.testing.assert_allclose(means, 0.05, rtol=0.05)
 
 
-def test_a_unit_that_is_almost_never_on_is_woken():
+def test_an_almost_inactive_unit_gets_a_gradient():
     """Down to sigmoid(-60) = 9e-27 the bias rises: the slope is -target."""
     model = model_of(
         code(
@@ -202,7 +202,7 @@ def test_a_unit_that_is_almost_never_on_is_woken():
 
 
 @pytest.mark.parametrize(("end", "away"), [(0.0, 1e-30), (1.0, 1e-7)])
-def test_it_is_finite_at_either_end_and_so_is_its_gradient(end, away):
+def test_penalty_and_gradient_are_finite_at_0_and_1(end, away):
     """The mean counts as so far away from the end: .3 log(.3 / away) + ..."""
     model = model_of(
         code(
@@ -223,7 +223,7 @@ def test_it_is_finite_at_either_end_and_so_is_its_gradient(end, away):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_is_averaged_in_single(dtype):
+def test_half_precision_activations_are_averaged_in_single(dtype):
     # 0.1 in 8 or 11 bits, 10,000 times: in half the sum stops growing early.
     activations = ops.full((10_000, 1), 0.1, dtype=dtype)
     rounded = float(ops.cast(activations[0, 0], "float32"))
@@ -247,18 +247,18 @@ def test_a_saved_model_keeps_its_penalty(tmp_path):
 
 
 @pytest.mark.parametrize("target", [0, 1, -0.1, 1.5, float("nan")])
-def test_refuses_a_target_that_no_mean_can_reach(target):
+def test_rejects_a_target_outside_0_to_1(target):
     with pytest.raises(ValueError, match=rf"in \(0, 1\).*target={target}"):
         KLSparsity(target)
 
 
 @pytest.mark.parametrize("weight", [0, -1.0, float("nan"), float("inf")])
-def test_refuses_a_weight_that_is_not_positive(weight):
+def test_rejects_a_weight_that_is_not_positive(weight):
     with pytest.raises(ValueError, match=f"positive.*weight={weight}"):
         KLSparsity(0.1, weight=weight)
 
 
-def test_refuses_the_batch_as_axis_of_the_units():
+def test_rejects_the_batch_axis_as_axis_of_the_units():
     with pytest.raises(ValueError, match="must not be 0, the axis"):
         KLSparsity(axis=0)
     for axis in (-1, 1):
@@ -266,7 +266,7 @@ def test_refuses_the_batch_as_axis_of_the_units():
             KLSparsity(axis=axis)(uniform(5))
 
 
-def test_refuses_an_activation_that_is_a_layer_of_its_own():
+def test_rejects_activation_layers_out_of_range():
     for layer in (keras.layers.ReLU(), keras.layers.Activation("relu")):
         with pytest.raises(ValueError, match="KLSparsity needs activations"):
             KLSparsity().check_layer(layer)
@@ -274,7 +274,7 @@ def test_refuses_an_activation_that_is_a_layer_of_its_own():
 
 
 @pytest.mark.parametrize("activation", ["relu", "linear", "tanh", "softplus"])
-def test_refuses_a_layer_that_leaves_the_range_and_names_the_remedy(activation):
+def test_rejects_a_layer_out_of_range_with_advice(activation):
     layer = code(KLSparsity(), activation=activation)
     with pytest.raises(ValueError, match=r"sigmoid.*L1`.*'code'") as error:
         layer.activity_regularizer.check_layer(layer)
@@ -285,7 +285,7 @@ def test_refuses_a_layer_that_leaves_the_range_and_names_the_remedy(activation):
     "activation",
     ["sigmoid", "hard_sigmoid", "softmax", lambda x: ops.sigmoid(x) / 2],
 )
-def test_takes_every_layer_that_stays_in_range(activation):
+def test_accepts_layers_in_range(activation):
     KLSparsity().check_layer(code(None, activation=activation))
     KLSparsity().check_layer(keras.layers.Flatten())  # not known
 
@@ -301,7 +301,7 @@ def relu_code(**options):
     )
 
 
-def test_refuses_values_out_of_range_outside_of_graphs():
+def test_rejects_values_out_of_range_in_eager_mode():
     with pytest.raises(ValueError, match=r"L1`.*activations from 1 to 5"):
         relu_code()(np.array([[0.0] * 4, [1.0] * 4]))
     with pytest.raises(ValueError, match=r"activations from -0\.5 to 0"):
@@ -309,7 +309,7 @@ def test_refuses_values_out_of_range_outside_of_graphs():
 
 
 @pytest.mark.parametrize("jit_compile", ["auto", True])
-def test_in_a_graph_values_out_of_range_end_the_run(jit_compile):
+def test_values_out_of_range_in_a_graph_make_the_loss_nan(jit_compile):
     model = model_of(relu_code(), learning_rate=1.0, jit_compile=jit_compile)
     start = model.get_weights()
     with pytest.raises(ValueError, match="loss is nan at step 1 of epoch 1"):
@@ -323,6 +323,6 @@ def test_in_a_graph_values_out_of_range_end_the_run(jit_compile):
         np.testing.assert_array_equal(weight, before)  # and spoil no weight
 
 
-def test_rounding_beyond_1_is_no_reason_to_refuse():
+def test_accepts_rounding_errors_beyond_1():
     above = np.full((1, 1), 1.0005)  # half precision steps by 0.001 here
     assert np.isfinite(float(KLSparsity()(above)))

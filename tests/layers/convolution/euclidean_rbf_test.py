@@ -17,7 +17,7 @@ def test_matches_a_loop_over_classes_and_features():
         assert result[row, unit] == pytest.approx(distance, rel=1e-5)
 
 
-def test_a_code_is_at_no_distance_from_itself():
+def test_distance_of_a_code_from_itself_is_zero():
     layer = EuclideanRBF(4)
     layer.build((None, 8))
     (codes,) = layer.get_weights()
@@ -25,7 +25,7 @@ def test_a_code_is_at_no_distance_from_itself():
     np.testing.assert_array_equal(np.diag(distances), 0)
 
 
-def test_codes_are_fixed_signs_that_the_seed_decides():
+def test_codes_are_fixed_random_signs_that_depend_on_the_seed():
     first, second, other = (
         EuclideanRBF(9),
         EuclideanRBF(9),
@@ -42,6 +42,6 @@ def test_codes_are_fixed_signs_that_the_seed_decides():
     assert abs(codes.mean()) < 4 / np.sqrt(codes.size)
 
 
-def test_refuses_no_units():
+def test_rejects_zero_units():
     with pytest.raises(ValueError, match="Received: units=0"):
         EuclideanRBF(0)

@@ -66,7 +66,7 @@ def test_matches_a_loop_over_pixels_and_cells(
         np.testing.assert_allclose(result, expected, rtol=1e-3, atol=0.0031)
 
 
-def test_a_step_up_to_the_right_is_direction_0_and_down_a_quarter_turn():
+def test_an_edge_to_the_right_is_direction_0_and_downward_a_quarter_turn():
     right = np.zeros((1, 8, 8, 1), "float32")
     right[:, :, 4:] = 1
     for turn, image in enumerate(
@@ -76,7 +76,7 @@ def test_a_step_up_to_the_right_is_direction_0_and_down_a_quarter_turn():
         assert np.flatnonzero(y > 1e-3).tolist() == [2 * turn]
 
 
-def test_a_image_turned_by_a_quarter_has_the_same_histograms_turned():
+def test_a_rotated_image_has_rotated_histograms():
     x = images(1, 8, 12, 1)
     # np.rot90 turns against the clock: downwards becomes to the right.
     np.testing.assert_allclose(
@@ -87,7 +87,7 @@ def test_a_image_turned_by_a_quarter_has_the_same_histograms_turned():
     )
 
 
-def test_brightness_and_contrast_do_not_matter():
+def test_features_do_not_depend_on_brightness_and_contrast():
     x = images(2, 8, 8, 1)
     np.testing.assert_allclose(
         described(0.2 * x + 0.5, epsilon=1e-9),
@@ -102,7 +102,7 @@ def test_squares_add_up_to_the_number_of_cells():
     np.testing.assert_allclose((y**2).sum(axis=(1, 2, 3)), 3 * 2, rtol=1e-3)
 
 
-def test_a_stroke_moved_by_its_width_is_nearer_than_one_across():
+def test_a_shifted_stroke_is_closer_than_a_crossing_one():
     """Of pixels, both share little or nothing with the stroke."""
     x = np.zeros((3, 28, 28, 1), "float32")
     x[0, 4:24, 13:15] = x[1, 4:24, 15:17] = x[2, 13:15, 4:24] = 1
@@ -118,7 +118,7 @@ def test_a_blank_image_gives_zeros():
 
 
 @pytest.mark.parametrize("contrast", [0, 1e-12])
-def test_where_a_image_is_all_but_blank_the_slope_is_bounded(contrast):
+def test_gradient_is_bounded_for_nearly_blank_images(contrast):
     x = ops.convert_to_tensor(contrast * images(1, 8, 8, 1))
     y, pull_back = vjp(HistogramOfOrientedGradients(), x)
     slope = ops.convert_to_numpy(pull_back(ops.ones_like(y)))
@@ -127,7 +127,7 @@ def test_where_a_image_is_all_but_blank_the_slope_is_bounded(contrast):
     assert np.abs(slope).max() < 1e5
 
 
-def test_whole_numbers_and_images_of_open_size_are_taken():
+def test_accepts_integers_and_images_of_unknown_size():
     inputs = keras.Input((None, None, 1), dtype="uint8")
     model = keras.Model(inputs, HistogramOfOrientedGradients()(inputs))
     assert model.output_shape == (None, None, None, 8)
@@ -143,13 +143,13 @@ def test_whole_numbers_and_images_of_open_size_are_taken():
 @pytest.mark.parametrize(
     "option", [{"num_orientations": 3}, {"cell_size": 0}, {"epsilon": 0}]
 )
-def test_refuses_options_out_of_range(option):
+def test_rejects_arguments_out_of_range(option):
     (name,) = option
     with pytest.raises(ValueError, match=f"Received: .*{name}={option[name]}"):
         HistogramOfOrientedGradients(**option)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8, 1), (1, 8, 8)])
-def test_refuses_what_is_no_image_or_smaller_than_a_cell(shape):
+def test_rejects_inputs_that_are_no_images_or_smaller_than_a_cell(shape):
     with pytest.raises(ValueError, match="at least `cell_size`, 4"):
         HistogramOfOrientedGradients()(np.zeros(shape, "float32"))

@@ -40,7 +40,7 @@ def test_matches_a_loop_over_connections():
     )
 
 
-def test_is_a_convolution_when_every_map_sees_all():
+def test_is_a_convolution_when_all_maps_are_connected():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 6, 6, 3)).astype("float32")
     kernel, bias = rng.normal(size=(3, 3, 3, 4)), rng.normal(size=4)
@@ -60,7 +60,7 @@ def test_is_a_convolution_when_every_map_sees_all():
     )
 
 
-def test_does_not_see_what_it_is_not_connected_to():
+def test_output_does_not_depend_on_unconnected_maps():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 5, 5, 2)).astype("float32")
     changed = x.copy()
@@ -72,12 +72,12 @@ def test_does_not_see_what_it_is_not_connected_to():
 
 
 @pytest.mark.parametrize("connections", [[], [()], [(0, 0)], [(-1, 0)]])
-def test_refuses_tables_that_are_not_sets_of_maps(connections):
+def test_rejects_connections_that_are_not_sets_of_maps(connections):
     with pytest.raises(ValueError, match="Received: connections="):
         PartialConv2D(connections, 3)
 
 
-def test_refuses_an_input_that_lacks_a_map():
+def test_rejects_an_input_with_too_few_maps():
     layer = PartialConv2D([(0,), (5,)], 3)
     with pytest.raises(ValueError, match=r"at least 6 maps\. Received: 5 maps"):
         layer.build((None, 8, 8, 5))

@@ -46,7 +46,7 @@ def test_starts_as_average_pooling():
     )
 
 
-def test_has_two_weights_a_map():
+def test_has_two_weights_per_map():
     """Hand arithmetic: LeNet-5's S2 has 6 maps and 12 weights."""
     layer = TrainableSubsampling(2)
     layer.build((None, 28, 28, 6))
@@ -54,11 +54,11 @@ def test_has_two_weights_a_map():
 
 
 @pytest.mark.parametrize("pool_size", [0, (2, -1), (1, 2, 3)])
-def test_refuses_windows_without_area(pool_size):
+def test_rejects_pool_sizes_that_are_not_positive(pool_size):
     with pytest.raises(ValueError, match="Received: pool_size="):
         TrainableSubsampling(pool_size)
 
 
-def test_refuses_an_input_smaller_than_its_window():
+def test_rejects_an_input_smaller_than_the_window():
     with pytest.raises(ValueError, match=r"at least as large.*\(None, 3, 9, 1"):
         TrainableSubsampling(4).build((None, 3, 9, 1))

@@ -17,7 +17,7 @@ def draws(layer, count):
     return ops.convert_to_numpy(layer(parameters, training=True))
 
 
-def test_draws_have_the_mean_and_the_variance():
+def test_samples_have_the_given_mean_and_variance():
     """4 standard errors of a mean and of a variance of Gaussian draws."""
     count = 40_000
     z = draws(GaussianSampling(seed=0), count)
@@ -31,12 +31,12 @@ def test_draws_have_the_mean_and_the_variance():
     assert abs(correlation).max() < 4 / np.sqrt(count)
 
 
-def test_gives_the_mean_outside_training():
+def test_returns_the_mean_in_inference():
     layer = GaussianSampling()
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(PARAMETERS)), MEAN)
 
 
-def test_every_call_draws_anew_and_a_seed_repeats_them():
+def test_samples_differ_between_calls_and_repeat_with_the_seed():
     layer, again = GaussianSampling(seed=3), GaussianSampling(seed=3)
     first, second = draws(layer, 2), draws(layer, 2)
     assert (first != second).all()
@@ -65,7 +65,7 @@ def test_gradients_reach_mean_and_variance():
     assert z != 0
 
 
-def test_refuses_what_cannot_be_halved():
+def test_rejects_an_odd_or_unknown_last_axis():
     with pytest.raises(ValueError, match=r"Received: input_shape=\(2, 3\)"):
         GaussianSampling()(np.zeros((2, 3)))
     unknown = keras.Input((None,))

@@ -17,7 +17,7 @@ def corrupted(layer, x):
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (3, 4), (2, 3, 4, 2, 1)])
-def test_each_value_is_masked_if_its_own_draw_is_below_the_rate(shape):
+def test_each_value_is_masked_if_its_own_random_number_is_below_the_rate(shape):
     x = uniform(shape)
     draws = ops.convert_to_numpy(
         keras.random.uniform(shape, seed=keras.random.SeedGenerator(5))
@@ -30,7 +30,7 @@ def test_each_value_is_masked_if_its_own_draw_is_below_the_rate(shape):
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_the_share_of_masked_values_is_the_rate(rate):
+def test_fraction_of_masked_values_is_the_rate(rate):
     masked = corrupted(MaskingNoise(rate, seed=0), np.ones((500, 200))) == 0
     # 100,000 values: five standard errors of a share.
     assert masked.mean() == pytest.approx(
@@ -47,7 +47,7 @@ def test_rates_0_and_1_mask_nothing_and_everything():
     np.testing.assert_array_equal(corrupted(MaskingNoise(1), x), 0 * x)
 
 
-def test_it_acts_in_training_only():
+def test_is_active_in_training_only():
     x = uniform((4, 5))
     layer = MaskingNoise(0.9, seed=0)
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(x)), x)
@@ -56,7 +56,7 @@ def test_it_acts_in_training_only():
     assert np.mean(corrupted(model, x) == 0) > 0.5
 
 
-def test_noise_is_new_at_every_call_and_the_seed_gives_it_again():
+def test_noise_differs_between_calls_and_repeats_with_the_seed():
     x = np.ones((20, 20))
     first, again, other = (MaskingNoise(0.5, seed=s) for s in (1, 1, 2))
     noisy = [corrupted(first, x) for _ in range(3)]
@@ -67,7 +67,7 @@ def test_noise_is_new_at_every_call_and_the_seed_gives_it_again():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_masks_as_often_as_single(dtype):
+def test_half_precision_masks_as_many_values_as_single(dtype):
     """Draws in half would mask a thousandth of the values, not 1/10,000."""
     layer = MaskingNoise(1e-4, mask_value=2.0, seed=0, dtype=dtype)
     noisy = layer(ops.ones((1000, 1000)), training=True)
@@ -85,12 +85,12 @@ def test_integers_become_floats():
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
-def test_refuses_a_rate_that_is_no_share(rate):
+def test_rejects_a_rate_outside_0_to_1(rate):
     with pytest.raises(ValueError, match=rf"\[0, 1\]. Received: rate={rate}"):
         MaskingNoise(rate)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_refuses_a_mask_that_is_no_number(value):
+def test_rejects_a_mask_value_that_is_not_finite(value):
     with pytest.raises(ValueError, match=f"finite.*mask_value={value}"):
         MaskingNoise(0.5, mask_value=value)

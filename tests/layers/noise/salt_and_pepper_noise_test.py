@@ -17,7 +17,7 @@ def corrupted(layer, x):
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (3, 4), (2, 3, 4, 2, 1)])
-def test_each_value_is_replaced_by_what_its_own_draw_says(shape):
+def test_each_value_is_replaced_according_to_its_own_random_number(shape):
     x = uniform(shape)
     draws = ops.convert_to_numpy(
         keras.random.uniform(shape, seed=keras.random.SeedGenerator(5))
@@ -57,7 +57,7 @@ def test_rates_0_and_1_replace_nothing_and_everything():
     assert set(np.unique(noisy)) == {0, 1}
 
 
-def test_it_acts_in_training_only():
+def test_is_active_in_training_only():
     x = uniform((4, 5))
     layer = SaltAndPepperNoise(0.9, seed=0)
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(x)), x)
@@ -66,7 +66,7 @@ def test_it_acts_in_training_only():
     assert np.mean(corrupted(model, x) != x) > 0.5
 
 
-def test_noise_is_new_at_every_call_and_the_seed_gives_it_again():
+def test_noise_differs_between_calls_and_repeats_with_the_seed():
     x = np.full((20, 20), 0.5)
     first, again, other = (SaltAndPepperNoise(0.5, seed=s) for s in (1, 1, 2))
     noisy = [corrupted(first, x) for _ in range(3)]
@@ -77,7 +77,7 @@ def test_noise_is_new_at_every_call_and_the_seed_gives_it_again():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_replaces_as_often_as_single(dtype):
+def test_half_precision_replaces_as_many_values_as_single(dtype):
     """Draws in half would replace a thousandth, not 1/10,000."""
     layer = SaltAndPepperNoise(1e-4, high=2.0, seed=0, dtype=dtype)
     noisy = layer(ops.ones((1000, 1000)), training=True)
@@ -95,7 +95,7 @@ def test_integers_become_floats():
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
-def test_refuses_a_rate_that_is_no_share(rate):
+def test_rejects_a_rate_outside_0_to_1(rate):
     with pytest.raises(ValueError, match=rf"\[0, 1\]. Received: rate={rate}"):
         SaltAndPepperNoise(rate)
 
@@ -103,6 +103,6 @@ def test_refuses_a_rate_that_is_no_share(rate):
 @pytest.mark.parametrize(
     ("low", "high"), [(1, 0), (0, 0), (0, float("inf")), (float("nan"), 1)]
 )
-def test_refuses_what_is_no_range(low, high):
+def test_rejects_an_invalid_range(low, high):
     with pytest.raises(ValueError, match=f"low={low}, high={high}"):
         SaltAndPepperNoise(0.5, low=low, high=high)

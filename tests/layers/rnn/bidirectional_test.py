@@ -51,7 +51,7 @@ def layers_of_two_kinds(**options):
 
 @pytest.mark.parametrize("mode", MERGED)
 @pytest.mark.parametrize("masked", [False, True])
-def test_each_sequence_is_read_from_both_of_its_ends(mode, masked, x):
+def test_each_sequence_is_read_in_both_directions(mode, masked, x):
     layers = layers_of_two_kinds(return_sequences=True)
     both = Bidirectional(*layers, merge_mode=mode)
     found = ops.convert_to_numpy(both(x, mask=MASK if masked else None))
@@ -64,7 +64,7 @@ def test_each_sequence_is_read_from_both_of_its_ends(mode, masked, x):
 
 
 @pytest.mark.parametrize("mode", [*MERGED, None])
-def test_the_last_outputs_have_read_all(mode, x):
+def test_the_last_outputs_depend_on_the_whole_sequence(mode, x):
     both = Bidirectional(*layers_of_two_kinds(), merge_mode=mode)
     found = both(x, mask=MASK)
     for row, length in enumerate(LENGTHS):
@@ -80,7 +80,7 @@ def test_the_last_outputs_have_read_all(mode, x):
 
 
 @pytest.mark.parametrize("mode", ["concat", None])
-def test_states_go_in_and_come_out_layer_by_layer(mode, x):
+def test_states_are_ordered_by_layer(mode, x):
     layers = layers_of_two_kinds(return_sequences=True, return_state=True)
     both = Bidirectional(*layers, merge_mode=mode)
     rng = np.random.default_rng(1)
@@ -99,7 +99,7 @@ def test_states_go_in_and_come_out_layer_by_layer(mode, x):
 
 
 @pytest.mark.parametrize("second", [None, GRU(2, go_backwards=True)])
-def test_a_file_holds_both_layers(second, x, tmp_path):
+def test_a_saved_model_holds_both_layers(second, x, tmp_path):
     inputs = keras.Input((TIME, FEATURES))
     outputs = Bidirectional(LSTM(3), second)(inputs)
     model = keras.Model(inputs, outputs)
@@ -110,7 +110,7 @@ def test_a_file_holds_both_layers(second, x, tmp_path):
     assert kinds == [LSTM, GRU if second else LSTM]
 
 
-def test_it_is_the_wrapper_of_keras_where_the_layers_are_alike(x):
+def test_equals_the_wrapper_of_keras_for_layers_of_one_type(x):
     ours = Bidirectional(LSTM(3, return_sequences=True))
     stock = keras.layers.Bidirectional(
         keras.layers.LSTM(3, return_sequences=True)
@@ -135,6 +135,6 @@ def test_it_is_the_wrapper_of_keras_where_the_layers_are_alike(x):
         ((LSTM(3), SimpleRNN(3)), "different `go_backwards` value"),
     ],
 )
-def test_what_cannot_be_merged_is_refused(arguments, message):
+def test_rejects_layers_that_cannot_be_merged(arguments, message):
     with pytest.raises(ValueError, match=message):
         Bidirectional(*arguments)

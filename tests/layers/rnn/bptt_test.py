@@ -226,7 +226,7 @@ def test_gradients_go_through_dropout(name, rates, x, rng):
     assert difference < 1e-5
 
 
-def test_what_is_masked_may_be_nan(x, rng):
+def test_masked_inputs_may_be_nan(x, rng):
     mask = mask_of("ends")
     broken = np.where(mask[..., None], x, np.nan)
     ours, _ = pair("lstm", x, return_sequences=True, return_state=True)
@@ -269,7 +269,7 @@ def test_training_is_that_of_keras(name, jit_compile, time, x, rng):
 )
 @every_kind
 @pytest.mark.parametrize("batch_size", [2, 3])
-def test_cores_that_share_a_batch_train_as_one_does(
+def test_training_in_shards_equals_training_on_the_whole_batch(
     name, batch_size, x, rng, monkeypatch
 ):
     y = rng.normal(size=(BATCH, 1)).astype("float32")
@@ -285,7 +285,7 @@ def test_cores_that_share_a_batch_train_as_one_does(
     check_equal(shared, alone, rtol=1e-4, atol=1e-6)
 
 
-def test_a_batch_is_cut_into_as_many_parts_as_pay(monkeypatch):
+def test_the_number_of_shards_depends_on_batch_size_and_threads(monkeypatch):
     if keras.backend.backend() != "tensorflow":
         assert bptt.num_shards(64) == 1
         return
@@ -318,7 +318,7 @@ def test_a_layer_used_twice_gets_the_gradients_of_both_uses(name, x, rng):
 
 
 @every_kind
-def test_half_precision_trains_to_what_single_does(name, x, rng):
+def test_training_in_half_precision_is_close_to_single(name, x, rng):
     y = rng.normal(size=(BATCH, 1)).astype("float32")
     single, _ = pair(name, x)
     half, _ = pair(name, x, dtype="mixed_bfloat16")
@@ -327,7 +327,7 @@ def test_half_precision_trains_to_what_single_does(name, x, rng):
     )
 
 
-def test_activations_of_any_kind_run_as_in_keras(x):
+def test_other_activations_run_in_the_loop_of_keras(x):
     kind = {"activation": "softsign", "recurrent_activation": "sigmoid"}
     for ours, stock in ((LSTM, keras.layers.LSTM), (GRU, keras.layers.GRU)):
         layers = ours(UNITS, **kind), stock(UNITS, **kind)

@@ -69,7 +69,9 @@ def assert_same(models, tokens):
 
 @every_kind
 @every_option
-def test_reads_and_learns_as_its_two_layers(kind, options, tokens):
+def test_outputs_and_training_equal_those_of_the_two_layers(
+    kind, options, tokens
+):
     reader, *models = both(kind, **options)
 
     assert reader.projects_embeddings
@@ -77,7 +79,7 @@ def test_reads_and_learns_as_its_two_layers(kind, options, tokens):
 
 
 @every_kind
-def test_leaves_out_what_the_embedding_masks(kind, tokens):
+def test_uses_the_mask_of_the_embedding(kind, tokens):
     tokens[0, 2:] = 0
     reader, *models = both(kind, mask_zero=True)
 
@@ -95,7 +97,7 @@ def test_passes_the_mask_on(tokens):
     np.testing.assert_array_equal(mask, tokens != 0)
 
 
-def test_begins_with_a_given_state(tokens):
+def test_uses_the_initial_state(tokens):
     reader = EmbeddingRNN(*parts("lstm", return_state=True))
 
     _, *states = reader(tokens)
@@ -107,7 +109,7 @@ def test_begins_with_a_given_state(tokens):
     np.testing.assert_allclose(again, expected, atol=1e-6)
 
 
-def test_carries_its_state_along(tokens):
+def test_stateful_layers_keep_their_state(tokens):
     reader = EmbeddingRNN(*parts("gru", stateful=True))
     whole = EmbeddingRNN(*parts("gru"))
     reader(tokens), whole(tokens)
@@ -129,7 +131,9 @@ def test_carries_its_state_along(tokens):
     ],
     ids=["Keras' layer", "dropout of the inputs", "no adjoint"],
 )
-def test_embeds_first_where_no_table_helps(recurrent, tokens):
+def test_embeds_tokens_first_if_the_embedding_cannot_be_projected(
+    recurrent, tokens
+):
     reader = EmbeddingRNN(parts("rnn")[0], recurrent())
 
     found = reader(tokens)
@@ -146,7 +150,7 @@ def test_embeds_a_large_vocabulary_first():
     assert not EmbeddingRNN(embedding, LSTM(UNITS)).projects_embeddings
 
 
-def test_its_layer_still_reads_vectors_afterwards(tokens):
+def test_the_recurrent_layer_still_takes_vectors_afterwards(tokens):
     reader = EmbeddingRNN(*parts("lstm"))
     expected = reader(tokens)
 
@@ -155,7 +159,7 @@ def test_its_layer_still_reads_vectors_afterwards(tokens):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_a_failure_while_reading_leaves_the_layer_whole(tokens):
+def test_an_error_in_a_call_restores_the_recurrent_layer(tokens):
     reader = EmbeddingRNN(*parts("gru"))
     reader(tokens)
     wrong = [np.zeros((BATCH, UNITS + 1), "float32")]

@@ -83,7 +83,7 @@ def rng():
 
 
 @every_cell
-def test_a_step_is_the_equation(name, rng):
+def test_a_time_step_matches_the_equations_in_numpy(name, rng):
     cell = make(name)
     x = rng.normal(size=(BATCH, FEATURES))
     states = [
@@ -139,7 +139,7 @@ def test_dropout_is_that_of_keras(name, rates, rng):
 
 
 @every_cell
-def test_a_file_holds_the_cell(name, tmp_path, rng):
+def test_a_saved_cell_can_be_loaded(name, tmp_path, rng):
     x = rng.normal(size=(BATCH, 6, FEATURES)).astype("float32")
     model = keras.Sequential([keras.Input((6, FEATURES)), in_rnn(make(name))])
     model.save(tmp_path / "cell.keras")

@@ -26,7 +26,7 @@ def draw(*shape):
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("strides", [1, 2, (1, 3)])
-def test_it_is_keras_transpose_with_that_kernel(strides, padding):
+def test_equals_conv2d_transpose_with_the_same_kernel(strides, padding):
     layer = convolution(strides=strides, padding=padding)
     tied = TiedConv2DTranspose(layer, "tanh", bias_initializer="ones")
     h = draw(4, 3, 5, 3)
@@ -43,7 +43,7 @@ def test_it_is_keras_transpose_with_that_kernel(strides, padding):
 @pytest.mark.parametrize(
     ("padding", "shape"), [("same", (6, 4)), ("valid", (7, 4))]
 )
-def test_it_is_the_adjoint_of_the_convolution(padding, shape):
+def test_is_the_adjoint_of_the_convolution(padding, shape):
     """<conv(x), h> = <x, transposed(h)> for every x and h."""
     layer = convolution(padding=padding)
     tied = TiedConv2DTranspose(layer, use_bias=False)
@@ -57,7 +57,7 @@ def test_it_is_the_adjoint_of_the_convolution(padding, shape):
     assert left == pytest.approx(right, rel=1e-4)
 
 
-def test_channels_come_first_where_the_convolution_has_them_first():
+def test_channels_are_first_if_those_of_the_convolution_are():
     tied = TiedConv2DTranspose(
         convolution(padding="valid", data_format="channels_first")
     )
@@ -71,7 +71,7 @@ def test_channels_come_first_where_the_convolution_has_them_first():
     keras.backend.backend() == "tensorflow",
     reason="TensorFlow takes channels first on GPUs only.",
 )
-def test_channels_first_gives_what_channels_last_gives():
+def test_channels_first_and_channels_last_give_the_same_result():
     layer, last = (
         convolution(padding="valid", data_format=f"channels_{place}")
         for place in ("first", "last")
@@ -88,7 +88,7 @@ def test_channels_first_gives_what_channels_last_gives():
     )
 
 
-def test_a_step_through_the_tied_layer_moves_the_convolution():
+def test_a_training_step_of_the_tied_layer_changes_the_convolution():
     layer = convolution()
     tied = TiedConv2DTranspose(layer)
     model = keras.Sequential([keras.Input((4, 4, 3)), tied])
@@ -101,7 +101,7 @@ def test_a_step_through_the_tied_layer_moves_the_convolution():
     np.testing.assert_array_equal(tied.get_weights()[0], after)
 
 
-def test_what_it_cannot_be_tied_to_is_refused():
+def test_rejects_layers_that_it_cannot_be_tied_to():
     grouped = keras.layers.Conv2D(4, 2, groups=2)
     grouped.build((None, None, None, 2))
     for other in (keras.layers.Conv2D(3, 2), keras.layers.Flatten(), "code"):

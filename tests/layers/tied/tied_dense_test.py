@@ -14,7 +14,7 @@ def dense(num_inputs=4, units=3, **options):
     return layer
 
 
-def test_output_is_the_transposed_kernels():
+def test_output_is_the_product_with_the_transposed_kernel():
     rng = np.random.default_rng(0)
     layer = dense()
     h = rng.normal(size=(2, 5, 3)).astype("float32")
@@ -27,7 +27,7 @@ def test_output_is_the_transposed_kernels():
     )
 
 
-def test_a_step_through_the_tied_layer_moves_the_other_layer():
+def test_a_training_step_of_the_tied_layer_changes_the_other_layer():
     layer = dense()
     tied = TiedDense(layer)
     model = keras.Sequential([keras.Input((3,)), tied])
@@ -41,7 +41,7 @@ def test_a_step_through_the_tied_layer_moves_the_other_layer():
     np.testing.assert_array_equal(tied.get_weights()[0], after)
 
 
-def test_its_weights_are_the_kernel_and_a_bias_of_its_own():
+def test_weights_are_the_shared_kernel_and_an_own_bias():
     layer = dense()
     tied = TiedDense(layer)
     tied.build((None, 3))
@@ -52,7 +52,7 @@ def test_its_weights_are_the_kernel_and_a_bias_of_its_own():
     assert model.count_params() == 4 * 3 + 3 + 4
 
 
-def test_one_model_is_still_tied_when_it_is_loaded(tmp_path):
+def test_a_loaded_model_is_still_tied(tmp_path):
     layer = dense()
     model = keras.Sequential([keras.Input((4,)), layer, TiedDense(layer)])
     model.save(tmp_path / "tied.keras")
@@ -69,13 +69,13 @@ def test_one_model_is_still_tied_when_it_is_loaded(tmp_path):
 @pytest.mark.parametrize(
     "other", [keras.layers.Dense(3), keras.layers.Flatten(), "code"]
 )
-def test_what_is_no_built_dense_layer_is_refused(other):
+def test_rejects_what_is_not_a_built_dense_layer(other):
     with pytest.raises(
         ValueError, match=r"must be a built `keras\.layers\.Dense`"
     ):
         TiedDense(other)
 
 
-def test_inputs_of_another_size_are_refused():
+def test_rejects_inputs_of_another_size():
     with pytest.raises(ValueError, match="must have 3 features"):
         TiedDense(dense(4, 3)).build((None, 4))
