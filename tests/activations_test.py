@@ -1,4 +1,4 @@
-"""Activations and derivatives against definitions and differences."""
+"""Activations against definitions, derivatives against differences."""
 
 import keras
 import numpy as np

@@ -22,7 +22,7 @@ def squashed(x):
 
 
 def squashed_jacobian_np(x, step=1e-4):
-    """J[n, i, j] by central differences, one input number at a time."""
+    """J[n, i, j] by central differences, in a loop over inputs."""
     jacobian = np.empty((len(x), 4, 3))
     for j in range(3):
         up, down = x.astype("float64"), x.astype("float64")
@@ -133,7 +133,7 @@ def test_other_backends_are_rejected_with_the_supported_ones():
 
 
 def test_the_explicit_gradient_is_used():
-    """3 is no derivative of a square: it must come from `backward`."""
+    """The gradient 3 is that of `backward`, not of the square."""
     square = autodiff.custom_gradient(
         lambda x, y: ((x * x, x + y), (x,)),
         lambda kept, gradients: (3.0 * gradients[0] + gradients[1], None),

@@ -1,4 +1,4 @@
-"""Purity and NMI by hand; k-means on codes whose clusters are known."""
+"""Purity and NMI against loops; k-means on codes with known clusters."""
 
 import math
 
@@ -10,7 +10,7 @@ from dlunits.diagnostics.clustering import purity_and_nmi
 
 
 def agreement_np(clusters, labels):
-    """The docstring's equations over a table of counts."""
+    """Equations of the docstring over a table of counts."""
     n = len(labels)
     purity = information = 0.0
     entropies = []

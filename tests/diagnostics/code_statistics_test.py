@@ -8,7 +8,7 @@ from dlunits.diagnostics import code_bounds, code_statistics
 
 
 def statistics_np(code, low, high):
-    """The docstring's three equations, an activation at a time."""
+    """Equations of the docstring in loops."""
     examples, units = code.shape
     total, saturated = 0.0, 0
     for i in range(examples):
@@ -33,8 +33,8 @@ def statistics_np(code, low, high):
 def test_statistics_match_the_equations(low, high):
     rng = np.random.default_rng(0)
     code = rng.beta(0.3, 0.3, (50, 12)) * (high - low) + low
-    code[:, 3] = code[:, 3].mean()  # stands still
-    code[:, 7] = 0.5 + 0.001 * code[:, 7]  # hardly moves
+    code[:, 3] = code[:, 3].mean()  # constant
+    code[:, 7] = 0.5 + 0.001 * code[:, 7]  # nearly constant
     measured = code_statistics(code, bounds=(low, high))
     assert measured == pytest.approx(statistics_np(code, low, high))
     assert measured["dead_units"] == 2 / 12
@@ -87,7 +87,7 @@ def test_bounds_are_those_of_the_last_activation(activation, bounds):
             keras.Input((3,)),
             keras.layers.Dense(5, "tanh" if bounds is None else "relu"),
             keras.layers.Dense(2, activation),
-            keras.layers.Dropout(0.1),  # leaves the range as it is
+            keras.layers.Dropout(0.1),  # does not change the range
         ]
     )
     assert code_bounds(encoder) == bounds

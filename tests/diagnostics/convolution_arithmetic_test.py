@@ -1,4 +1,4 @@
-"""Convolution arithmetic against what Keras' own layers put out."""
+"""Convolution arithmetic against the layers of Keras."""
 
 import keras
 import pytest
@@ -11,7 +11,7 @@ LENET_POOL = {"pool_size": 2, "strides": 2}
 
 
 def positions_np(size, reach, strides, padding):
-    """Steps a window along the padded axis while it still fits."""
+    """Counts positions of a window on the padded axis."""
     start, steps = 0, 0
     while start + reach <= size + 2 * padding:
         start, steps = start + strides, steps + 1
@@ -55,7 +55,7 @@ def test_matches_a_sliding_window(size, taps, strides, padding, dilation):
     ) == positions_np(size, reach, strides, padding)
 
 
-@settings(deadline=None)  # the first example builds Keras' machinery
+@settings(deadline=None)  # the first example is slow
 @given(
     size=st.integers(1, 60),
     taps=st.integers(1, 7),
@@ -64,7 +64,7 @@ def test_matches_a_sliding_window(size, taps, strides, padding, dilation):
     dilation=st.integers(1, 3),
 )
 def test_agrees_with_keras_convolutions(size, taps, strides, padding, dilation):
-    assume(strides == 1 or dilation == 1)  # Keras refuses both at once
+    assume(strides == 1 or dilation == 1)  # Keras rejects both together
     assume(padding != "valid" or dilation * (taps - 1) < size)
     layer = keras.layers.Conv1D(
         2, taps, strides, padding, dilation_rate=dilation

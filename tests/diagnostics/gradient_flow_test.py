@@ -1,4 +1,4 @@
-"""The gradient at each step, against products and a layer cut in two there."""
+"""Gradient flow against matrix products, and a layer split in two."""
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ def test_norms_of_a_linear_network_match_powers_of_its_kernel():
 
 
 def norm_by_cutting(layer, above, x, y, t):
-    """dL/dh_t with the layer run up to t, and on from there."""
+    """dL/dh_t, with the layer split after time step t."""
     whole = type(layer)(UNITS, return_sequences=True, return_state=True)
     whole.build(x.shape)
     whole.set_weights(layer.get_weights())
@@ -99,7 +99,7 @@ def test_penalties_on_activations_are_part_of_the_loss():
     model = compiled(layer, penalty, loss=lambda y, h: 0 * h)
     x = sequences().astype("float32")
     norms = gradient_flow(model, x, np.ones((BATCH, UNITS)))["gru"]
-    h = model.predict(x, verbose=0)  # Keras' penalty is |h|^2 a sequence
+    h = model.predict(x, verbose=0)  # Keras' penalty is |h|^2 per sequence
     expected = np.linalg.norm(2 * h, axis=1).mean()
     assert norms[-1] == pytest.approx(expected, rel=1e-5)
 
@@ -138,7 +138,7 @@ def test_finds_both_layers_of_a_bidirectional_layer_in_nested_models():
 @pytest.mark.parametrize("return_sequences", [True, False])
 def test_masked_steps_have_no_gradient_and_pass_it_on(zero, return_sequences):
     x = sequences()
-    x[:, 2] = 0  # the mask leaves out step 3 of 4
+    x[:, 2] = 0  # masked: step 3 of 4
     layer = dlunits.layers.GRU(
         UNITS,
         name="gru",

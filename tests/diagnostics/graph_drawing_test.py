@@ -1,4 +1,4 @@
-"""The drawings of a graph over time, read back."""
+"""Drawings of unfolded graphs, parsed."""
 
 import re
 from xml.etree import ElementTree
@@ -52,7 +52,7 @@ def test_svg_nodes_are_within_the_frame_and_do_not_overlap(steps):
     for i, (x, y, r) in enumerate(circles):
         for a, b, _ in circles[:i]:
             assert (x - a) ** 2 + (y - b) ** 2 > (2 * r) ** 2
-    # Time runs to the right: h,c0, h,c1 ... on one line.
+    # Time is from left to right: h,c0, h,c1 ... in one row.
     states = [c for c in circles if c[1] == circles[steps][1]]
     assert [x for x, _, _ in states] == sorted(x for x, _, _ in states)
 

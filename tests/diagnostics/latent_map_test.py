@@ -1,4 +1,4 @@
-"""Maps of codes whose neighborhoods are known."""
+"""Maps of codes with known neighborhoods."""
 
 import numpy as np
 import pytest

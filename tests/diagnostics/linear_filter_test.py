@@ -1,4 +1,4 @@
-"""The linear filter against least squares solved another way."""
+"""The linear filter against NumPy's least squares."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def pairs_of(count, pixels=9, seed=0):
 
 
 def test_matches_the_least_squares_solution():
-    """With a column of ones, whose weights are the shift of the filter."""
+    """Least squares with a column of ones for the means."""
     noisy, clean = pairs_of(500)
     fitted = fit_linear_filter([(noisy, clean)], ridge=1e-12)
     rows = np.c_[noisy.reshape(500, -1).astype("float64"), np.ones(500)]

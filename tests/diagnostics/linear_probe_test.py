@@ -1,4 +1,4 @@
-"""The linear probe on codes whose answer is known."""
+"""The linear probe on codes with known accuracy."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_does_not_separate_classes_with_a_curved_boundary():
 
 def test_accuracy_is_measured_on_other_codes():
     code, labels = np.random.default_rng(3).normal(size=(2, 60, 200))
-    labels = (labels[:, 0] > 0).astype(int)  # noise: learnt by heart only
+    labels = (labels[:, 0] > 0).astype(int)  # random labels
     assert linear_probe(code[:30], labels[:30], code[:30], labels[:30]) == 1
     assert linear_probe(code[:30], labels[:30], code[30:], labels[30:]) < 0.85
 

@@ -1,4 +1,4 @@
-"""The n-gram model against counting by hand, in loops."""
+"""The n-gram model against counting in loops."""
 
 import collections
 
@@ -9,7 +9,7 @@ from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
 
 
 def cross_entropy_np(known, new, order):
-    """Witten and Bell, method C, one token after the other."""
+    """Witten and Bell, method C, in a loop over tokens."""
     size = max(*known, *new) + 1
     counts = collections.defaultdict(collections.Counter)
     for length in range(order):
@@ -38,11 +38,11 @@ def test_matches_counting_in_loops(order):
 
 
 def test_longer_contexts_reduce_the_cross_entropy():
-    text = np.tile([0, 1, 0, 2], 100)  # after 0 either, after 1 0 always 2
-    floors = [n_gram_cross_entropy(text, text, order) for order in (1, 2, 3)]
-    assert floors[0] > floors[1] > floors[2]
-    assert floors[0] == pytest.approx(1.5 * np.log(2), abs=0.02)
-    assert floors[1] == pytest.approx(0.5 * np.log(2), abs=0.03)
+    text = np.tile([0, 1, 0, 2], 100)  # after 0: 1 or 2; after 1 0: always 2
+    entropies = [n_gram_cross_entropy(text, text, order) for order in (1, 2, 3)]
+    assert entropies[0] > entropies[1] > entropies[2]
+    assert entropies[0] == pytest.approx(1.5 * np.log(2), abs=0.02)
+    assert entropies[1] == pytest.approx(0.5 * np.log(2), abs=0.03)
 
 
 def test_rejects_an_empty_text():

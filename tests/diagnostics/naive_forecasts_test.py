@@ -1,4 +1,4 @@
-"""Forecasts without learning, against slow loops."""
+"""Naive forecasts against loops."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Rates against a coder's own count, distortions against theory."""
+"""Bits against counts in loops, distortion against theory."""
 
 import collections
 import math
@@ -10,7 +10,7 @@ from dlunits.diagnostics import coarsest_step, code_length, rate_distortion
 
 
 def code_length_np(table_code, code, step):
-    """Counts in dictionaries, unit by unit and code by code."""
+    """Counts in loops over units and codes."""
     quantized, bits = np.zeros_like(code), 0.0
     for unit in range(code.shape[1]):
         seen = [round(h / step) for h in table_code[:, unit]]
@@ -29,7 +29,7 @@ def code_length_np(table_code, code, step):
 def test_bits_and_values_match_a_coder_with_the_table(step):
     rng = np.random.default_rng(0)
     table_code = rng.normal(size=(200, 5)) * [1, 2, 0.1, 0, 3]
-    code = rng.normal(size=(40, 5)) * [1, 2, 0.1, 0, 4]  # beyond the table too
+    code = rng.normal(size=(40, 5)) * [1, 2, 0.1, 0, 4]  # some beyond the table
     quantized, bits = code_length(table_code, code, step)
     expected, expected_bits = code_length_np(table_code, code, step)
     np.testing.assert_allclose(quantized, expected, rtol=1e-6)
@@ -59,7 +59,7 @@ def test_halving_a_fine_step_adds_one_bit_per_unit():
 
 def test_a_fine_step_adds_its_square_over_12_to_the_error():
     rng = np.random.default_rng(3)
-    code = rng.uniform(0.2, 0.8, (5000, 4))  # of spread 0.6 / sqrt(12)
+    code = rng.uniform(0.2, 0.8, (5000, 4))  # standard deviation 0.6 / sqrt(12)
     [point, exact] = rate_distortion(
         lambda code: code, code, code, code, steps=[0.1]
     )

@@ -1,4 +1,4 @@
-"""The unfolded graph: what it computes is what the layer computes."""
+"""The unfolded graph computes the outputs of the layers."""
 
 import keras
 import numpy as np
@@ -15,12 +15,14 @@ STACKS = {
     "keras": lambda: [keras.layers.GRU(3)],
     "backwards": lambda: [GRU(3, go_backwards=True)],
     "stacked": lambda: [LSTM(3, return_sequences=True), GRU(2)],
-    "both ways": lambda: [Bidirectional(LSTM(3), merge_mode="sum")],
-    "both ways, sequences": lambda: [
+    "bidirectional": lambda: [Bidirectional(LSTM(3), merge_mode="sum")],
+    "bidirectional, sequences": lambda: [
         Bidirectional(GRU(3, return_sequences=True), merge_mode="ave")
     ],
-    "both ways, apart": lambda: [Bidirectional(SimpleRNN(2), merge_mode=None)],
-    "both ways, stacked": lambda: [
+    "bidirectional, unmerged": lambda: [
+        Bidirectional(SimpleRNN(2), merge_mode=None)
+    ],
+    "bidirectional, stacked": lambda: [
         Bidirectional(
             LSTM(3, return_sequences=True),
             GRU(2, return_sequences=True, go_backwards=True),
@@ -31,7 +33,7 @@ STACKS = {
 
 
 def recurrences(stack):
-    """The layers with a cell, in the order of the graph's rows."""
+    """Recurrent layers in the order of the rows of the graph."""
     for layer in stack:
         if isinstance(layer, Bidirectional):
             yield from (layer.forward_layer, layer.backward_layer)
@@ -40,7 +42,7 @@ def recurrences(stack):
 
 
 def computed(graph, stack, x):
-    """Values of the outputs, each node from those its edges come from."""
+    """Values of the outputs, computed along the edges of the graph."""
     layers = list(recurrences(stack))
     merges = {
         "concat": lambda a, b: ops.concatenate([a, b], axis=-1),

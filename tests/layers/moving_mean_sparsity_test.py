@@ -1,4 +1,4 @@
-"""The moving mean against a loop over batches, and the pull on the weights."""
+"""MovingMeanSparsity against a loop over batches, and its gradients."""
 
 import math
 
@@ -20,7 +20,7 @@ def uniform(shape):
 
 
 def model_of(sparsity, ema_momentum, *, penalty_on_the_code=False, dtype=None):
-    """Four inputs, three sigmoid units; the loss is the penalty alone."""
+    """Four inputs, three sigmoid units; the loss is the penalty only."""
     keras.utils.set_random_seed(0)
     code = keras.layers.Dense(
         3,
@@ -100,7 +100,7 @@ def test_gradients_do_not_depend_on_ema_momentum(ema_momentum):
 
 
 def test_small_batches_are_not_penalized_for_sampling_noise():
-    """One unit that is on in a tenth of the cases, eight cases a batch."""
+    """One unit that is active in 10 % of the examples, batches of 8."""
     target = KLSparsity(0.1)
     moving = MovingMeanSparsity(target, ema_momentum=0.99)
     rng = np.random.default_rng(0)
@@ -110,7 +110,7 @@ def test_small_batches_are_not_penalized_for_sampling_noise():
         of_batches.append(float(target(activations)) / 8)
         moving(activations, training=True)
         of_moving.append(float(moving.losses[0]))
-    # Of all-zero batches, .9^8 = 43 %, alone: -log(1 - 0.1) = .105.
+    # Each batch without activation, .9^8 = 43 %, has -log(1 - 0.1) = .105.
     assert np.mean(of_batches) > 0.43 * 0.105
     # q is 0.1 +- sqrt(.1 * .9 / 8 / 199) = .0075, KL about .0075^2 / .18.
     assert np.mean(of_moving) < 0.001
@@ -143,7 +143,7 @@ def test_half_precision_keeps_the_mean_in_single():
     model.train_on_batch(uniform((8, 4)), np.zeros((8, 3)))
     moved = mean_of(model)
     assert moved.dtype == np.float32
-    # Of 0.1 a step of 0.001 * (0.5 - 0.1): half has no such steps.
+    # The update 0.001 * (0.5 - 0.1) of 0.1 is too small for half precision.
     np.testing.assert_allclose(moved, 0.1004, atol=2e-4)
     assert (np.float16(moved) != moved).all()
 

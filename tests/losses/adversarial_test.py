@@ -1,4 +1,4 @@
-"""Losses of the adversaries against loops written from the papers."""
+"""Adversarial losses against loops from the papers."""
 
 import math
 
@@ -15,7 +15,7 @@ from dlunits.losses.adversarial import (
     decision_threshold,
 )
 
-every_kind = pytest.mark.parametrize("kind", DISCRIMINATOR_LOSSES)
+every_loss = pytest.mark.parametrize("kind", DISCRIMINATOR_LOSSES)
 answers = st.lists(st.floats(-30, 30, width=32), min_size=3, max_size=3)
 few_examples = settings(deadline=None, max_examples=30)
 
@@ -29,18 +29,18 @@ def log_np(x):
 
 
 def discriminator_np(kind, real, fake, s):
-    """Sums over examples, one at a time."""
-    of_real, of_fake = 0.0, 0.0
+    """Sum over examples in a loop."""
+    real_loss, of_fake = 0.0, 0.0
     for r in real:
         if kind in ("minimax", "non_saturating"):
-            of_real -= (1 - s) * log_np(sigma_np(r))
-            of_real -= s * log_np(sigma_np(-r))  # 1 - sigma(r)
+            real_loss -= (1 - s) * log_np(sigma_np(r))
+            real_loss -= s * log_np(sigma_np(-r))  # 1 - sigma(r)
         elif kind == "least_squares":
-            of_real += (r - (1 - s)) ** 2 / 2
+            real_loss += (r - (1 - s)) ** 2 / 2
         elif kind == "hinge":
-            of_real += max(0, 1 - r)
+            real_loss += max(0, 1 - r)
         else:
-            of_real -= r
+            real_loss -= r
     for f in fake:
         if kind in ("minimax", "non_saturating"):
             of_fake -= log_np(sigma_np(-f))
@@ -50,7 +50,7 @@ def discriminator_np(kind, real, fake, s):
             of_fake += max(0, 1 + f)
         else:
             of_fake += f
-    return of_real / len(real) + of_fake / len(fake)
+    return real_loss / len(real) + of_fake / len(fake)
 
 
 def generator_np(kind, fake):
@@ -66,7 +66,7 @@ def generator_np(kind, fake):
     return total / len(fake)
 
 
-@every_kind
+@every_loss
 @few_examples
 @given(real=answers, fake=answers, smoothing=st.floats(0, 0.99))
 def test_discriminator_loss_matches_the_equations_in_numpy(
@@ -79,7 +79,7 @@ def test_discriminator_loss_matches_the_equations_in_numpy(
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
-@every_kind
+@every_loss
 @few_examples
 @given(fake=answers)
 def test_generator_loss_matches_the_equations_in_numpy(kind, fake):
@@ -87,7 +87,7 @@ def test_generator_loss_matches_the_equations_in_numpy(kind, fake):
     assert found == pytest.approx(generator_np(kind, fake), rel=1e-5, abs=1e-5)
 
 
-@every_kind
+@every_loss
 def test_losses_are_finite_for_extreme_outputs(kind):
     sure = ops.convert_to_tensor([1e4])
     for loss in (
@@ -98,16 +98,16 @@ def test_losses_are_finite_for_extreme_outputs(kind):
         assert np.isfinite(float(loss))
 
 
-@every_kind
+@every_loss
 def test_losses_are_in_single_precision(kind):
-    half = ops.cast([300.0, -300.0], "float16")  # 300 ** 2 is too large for it
+    half = ops.cast([300.0, -300.0], "float16")  # 300^2 overflows
     found = discriminator_loss(kind, half, half)
     assert np.isfinite(float(found))
     assert keras.backend.standardize_dtype(found.dtype) == "float32"
 
 
 def test_smoothed_loss_is_smallest_below_certainty():
-    # The least is where sigma(r) = 1 - s.
+    # The minimum is at sigma(r) = 1 - s.
     best = math.log(0.9 / 0.1)
     losses = [
         float(discriminator_loss("minimax", [r], [-50.0], 0.1))

@@ -1,4 +1,4 @@
-"""Derivatives by central differences, for penalties on a network's slope."""
+"""Central differences, for penalties on gradients."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ STEP = 1e-2
 
 @pytest.fixture
 def squared_slope_np():
-    """Function of a network and one example: its slope, squared and summed."""
+    """Function of a network and an example: squared norm of the gradient."""
 
     def squared_slope(network, x):
         total = 0.0
@@ -27,7 +27,7 @@ def squared_slope_np():
 
 @pytest.fixture
 def slope_by_weight_np():
-    """Function of a number, a kernel and a place in it: the derivative."""
+    """Function of a scalar function, a kernel and an index: the derivative."""
 
     def slope_by_weight(number, kernel, place):
         step = np.zeros(kernel.shape, "float32")

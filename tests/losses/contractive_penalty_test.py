@@ -1,4 +1,4 @@
-"""The contractive penalty against finite differences and itself."""
+"""The contractive penalty against finite differences."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def images(batch=6, shape=(4, 3)):
 def chain(*parts, shape=(4, 3), dtype=None):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input(shape, dtype=dtype), *parts])
-    for layer in model.layers:  # biases that are not zero
+    for layer in model.layers:  # nonzero biases
         if isinstance(layer, layers.Dense):
             values = np.linspace(-0.5, 0.5, layer.units)
             layer.bias.assign(values.astype("float32"))
@@ -52,7 +52,7 @@ def numbers(tensor):
 
 
 def squared_norm_np(weights, biases, activation, x):
-    """||J||_F^2 of a dense layer, one partial derivative at a time."""
+    """||J||_F^2 of a dense layer, in a loop over partial derivatives."""
     f = {
         "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
         "tanh": np.tanh,
@@ -220,7 +220,7 @@ def test_auto_uses_a_random_projection_without_closed_form(why):
 
 
 def test_auto_uses_the_closed_form_if_there_is_one():
-    """It is exact: the random projection of a dense layer is not."""
+    """The closed form is exact, the random projection is not."""
     encoder, x = one_layer("sigmoid"), images()
     np.testing.assert_array_equal(
         numbers(squared_jacobian_norm(encoder, x)),
@@ -231,7 +231,7 @@ def test_auto_uses_the_closed_form_if_there_is_one():
 @differentiates
 @pytest.mark.parametrize("make", [deep, lambda: one_layer("sigmoid")])
 def test_random_projection_is_unbiased(make):
-    """The mean of n draws lies within 4 standard errors of the exact norm.
+    """The mean of n draws is within 4 standard errors of the exact norm.
 
     One right implementation in 16,000 would miss that, for one example; the
     seed is fixed.
@@ -242,7 +242,7 @@ def test_random_projection_is_unbiased(make):
         draws = numbers(squared_jacobian_norm(encoder, x, "hutchinson", seed=2))
         exact = numbers(squared_jacobian_norm(encoder, row[None], "exact"))[0]
         error = draws.std(ddof=1) / np.sqrt(num_draws)
-        assert error < 0.02 * exact  # the bound below is not an empty one
+        assert error < 0.02 * exact  # so that the bound below is tight
         assert abs(draws.mean() - exact) < 4 * error
 
 
@@ -272,7 +272,7 @@ def test_integer_seed_repeats_the_signs_and_a_generator_does_not():
 
 
 def gradients(encoder, function):
-    """Derivatives of function() by the weights of the encoder."""
+    """Gradients of function() with respect to the encoder's weights."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -373,7 +373,7 @@ def test_half_precision_is_close_to_single(method):
 
 
 def test_an_untied_decoder_can_make_the_penalty_vanish():
-    """Code / 10, decoder * 10: same reconstruction, a hundredth of penalty."""
+    """Code / 10, decoder * 10: same reconstruction, penalty / 100."""
     encoder = chain(layers.Dense(2), shape=(3,))
     decoder = chain(layers.Dense(3), shape=(2,))
     x = images(shape=(3,))

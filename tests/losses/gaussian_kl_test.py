@@ -1,4 +1,4 @@
-"""The closed form of the divergence against loops, integrals and draws."""
+"""The closed form of the divergence against integrals and samples."""
 
 import math
 
@@ -11,7 +11,7 @@ from dlunits.losses import gaussian_kl
 
 
 def gaussian_kl_np(mean, variance, prior_mean, prior_variance):
-    """One dimension at a time: the integral of q log(q / p), summed."""
+    """Sum over dimensions of the integral of q log(q / p)."""
 
     def density(x, mean, variance):
         return np.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(
@@ -82,13 +82,13 @@ def test_is_zero_at_the_prior_and_positive_elsewhere(seed):
 
 
 def test_small_differences_are_accurate():
-    """Near log s = 0 the term is (log s)^2 / 4; exp(log s) - 1 loses it."""
+    """For log s near 0 the term is (log s)^2 / 4; exp(x) - 1 is inaccurate."""
     result = float(gaussian_kl([0.0], [1e-4]))
     assert result == pytest.approx(1e-4**2 / 4, rel=1e-2)
 
 
 def test_half_precision_does_not_overflow():
-    """300^2 / 2 and e^20 / 2 do not fit in half precision."""
+    """300^2 / 2 and e^20 / 2 overflow in half precision."""
     mean = ops.convert_to_tensor([300.0, 0.0], dtype="float16")
     log_variance = ops.convert_to_tensor([0.0, 20.0], dtype="float16")
     result = gaussian_kl(mean, log_variance)

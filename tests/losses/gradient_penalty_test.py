@@ -1,4 +1,4 @@
-"""The gradient penalty against finite differences, and its way to weights."""
+"""The gradient penalty and its gradients against finite differences."""
 
 import keras
 import numpy as np

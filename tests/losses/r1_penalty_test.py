@@ -1,4 +1,4 @@
-"""The R1 penalty against finite differences, and its way to weights."""
+"""The R1 penalty and its gradients against finite differences."""
 
 import keras
 import numpy as np

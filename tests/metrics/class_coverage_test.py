@@ -1,4 +1,4 @@
-"""Shares of classes by counting, and how many are covered."""
+"""Class frequencies against counts."""
 
 import numpy as np
 import pytest
@@ -11,11 +11,11 @@ from dlunits.metrics import class_coverage
 @given(st.lists(st.integers(0, 6), min_size=1), st.floats(0.01, 1))
 @settings(deadline=None, max_examples=100)
 def test_frequencies_are_relative_counts(labels, min_frequency):
-    shares = [labels.count(label) / len(labels) for label in range(7)]
+    frequencies = [labels.count(label) / len(labels) for label in range(7)]
     found = class_coverage(labels, 7, min_frequency=min_frequency)
-    np.testing.assert_array_equal(found["frequencies"], shares)
+    np.testing.assert_array_equal(found["frequencies"], frequencies)
     assert found["num_covered"] == sum(
-        share >= min_frequency for share in shares
+        frequency >= min_frequency for frequency in frequencies
     )
 
 

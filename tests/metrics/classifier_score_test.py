@@ -11,7 +11,7 @@ from dlunits.metrics import classifier_score
 
 
 def score_np(p):
-    """Exp of the mean divergence from the mean, term by term."""
+    """Exponential of the mean divergence from the mean, in loops."""
     mean = p.mean(axis=0)
     divergence = 0.0
     for row in p:
@@ -46,7 +46,7 @@ def test_standard_deviation_is_that_of_the_scores_of_equal_random_parts():
     ids=["sorted", "in_turn"],
 )
 def test_standard_deviation_is_small_in_whatever_order_the_classes_come(labels):
-    # Parts of neighboring rows, or of every tenth, would be one class each.
+    # Parts of consecutive rows, or of every tenth row, would have one class.
     found = classifier_score(np.eye(10)[labels])
     assert found["score"] == pytest.approx(10)
     assert found["standard_deviation"] < 0.5

@@ -1,4 +1,4 @@
-"""AUC, average precision, false alarms and recall, counted one by one."""
+"""AUC, average precision, false alarms and recall against counts."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from dlunits.metrics.detection_quality import detection_quality
 
 
 def auc_np(labels, scores):
-    """Share of the pairs of an anomaly and a normal row in the right order."""
+    """Fraction of pairs (anomaly, normal row) in the right order."""
     pairs = [
         (a > n) + 0.5 * (a == n)
         for a in scores[labels]
@@ -17,7 +17,7 @@ def auc_np(labels, scores):
 
 
 def ap_np(labels, scores):
-    """Precision at each anomaly, the rows in the order of their scores."""
+    """Mean precision at each anomaly, by descending score."""
     ranked = labels[np.argsort(-scores)]
     at = np.flatnonzero(ranked)
     return np.mean([(rank + 1) / (place + 1) for rank, place in enumerate(at)])
@@ -47,6 +47,6 @@ def test_labels_of_one_class_tell_only_half():
         "false_alarm_rate": 0.5,
         "recall": None,
     }
-    strange = detection_quality([1, 1], [1.0, 2.0], [True, True])
-    assert strange["recall"] == 1.0
-    assert strange["false_alarm_rate"] is strange["AUC"] is None
+    only_anomalies = detection_quality([1, 1], [1.0, 2.0], [True, True])
+    assert only_anomalies["recall"] == 1.0
+    assert only_anomalies["false_alarm_rate"] is only_anomalies["AUC"] is None

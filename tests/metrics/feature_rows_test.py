@@ -1,4 +1,4 @@
-"""Tables of features: what is refused, and that blocks hold every row once."""
+"""Validation of feature arrays, and blocks of rows."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Streamed mean and covariance against those of all rows at once."""
+"""Running mean and covariance against those of all rows."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_a_batch_of_many_blocks_is_merged_block_by_block():
 
 
 def test_a_large_mean_does_not_reduce_accuracy():
-    # Sums of squares would be 1e20 and their difference about 1e4 wrong.
+    # Sums of squares would be 1e20, with an error of about 1e4.
     rows = np.random.default_rng(1).normal(size=(5000, 2))
     far = gather(*np.split(rows + 1e8, 50))
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Measures of forecasts against a loop."""
+"""Errors of forecasts against a loop."""
 
 import numpy as np
 import pytest
@@ -8,22 +8,22 @@ from dlunits.metrics.forecast_errors import forecast_errors
 
 def test_errors_match_a_loop():
     rng = np.random.default_rng(0)
-    future, forecast = rng.normal(size=(2, 6, 3, 2))
+    target, forecast = rng.normal(size=(2, 6, 3, 2))
     low, high, scale = forecast - 1, forecast + 0.5, [2.0, 0.5]
-    found = forecast_errors(future, forecast, scale, low, high)
+    found = forecast_errors(target, forecast, scale, low, high)
     for step in range(3):
         squares, sizes, inside = [], [], []
         for example in range(6):
             for channel in range(2):
                 at = example, step, channel
-                rest = (future[at] - forecast[at]) / scale[channel]
-                squares.append(rest**2)
-                sizes.append(abs(rest))
-                inside.append(low[at] <= future[at] <= high[at])
+                residual = (target[at] - forecast[at]) / scale[channel]
+                squares.append(residual**2)
+                sizes.append(abs(residual))
+                inside.append(low[at] <= target[at] <= high[at])
         assert found["mse"][step] == pytest.approx(np.mean(squares))
         assert found["mae"][step] == pytest.approx(np.mean(sizes))
         assert found["coverage"][step] == pytest.approx(np.mean(inside))
-    # 1.5 is 0.75 spreads of 2 and 3 of 0.5.
+    # A width of 1.5 is 0.75 in units of 2, and 3 in units of 0.5.
     np.testing.assert_allclose(found["interval_width"], (0.75 + 3) / 2)
 
 

@@ -1,4 +1,4 @@
-"""Frechet distance: closed forms of Gaussians, a matrix root, identities."""
+"""Frechet distance against closed forms, SciPy and identities."""
 
 import tracemalloc
 
@@ -13,7 +13,7 @@ from dlunits.metrics.frechet_distance import between_covariances
 
 
 def frechet_distance_np(generated, real):
-    """The paper's equation 6, with SciPy's root of the product."""
+    """Equation 6 of the paper, with SciPy's matrix square root."""
     m, other_m = generated.mean(axis=0), real.mean(axis=0)
     c, other_c = (np.cov(x, rowvar=False) for x in (generated, real))
     root = scipy.linalg.sqrtm(c @ other_c).real
@@ -91,7 +91,7 @@ def test_singular_covariances_match_the_closed_form():
 
 
 def test_a_small_distance_is_accurate():
-    # The traces are 2e6 each, so their difference would be off by about 1e-9.
+    # The traces are 2e6, so their difference has an error of about 1e-9.
     small = 1e-6
     distance = between_covariances(
         1e6 * np.eye(2), (1e3 + small) ** 2 * np.eye(2)
@@ -126,7 +126,7 @@ def test_memory_does_not_hold_the_features_in_double_precision():
     frechet_distance(features, features)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 1e6  # they are 6.4 MB
+    assert peak < 1e6  # the features are 6.4 MB
 
 
 @pytest.mark.parametrize(

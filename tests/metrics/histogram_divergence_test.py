@@ -1,4 +1,4 @@
-"""Divergences of histograms: SciPy's, their ends, and their mean by chance."""
+"""Divergences of histograms against SciPy, limits and expectations."""
 
 import math
 

@@ -12,7 +12,7 @@ def images(count=3):
 
 
 def ssim_np(a, b):
-    """Wang et al., 2004, equation 13, window by window."""
+    """Wang et al., 2004, equation 13, in a loop over windows."""
     bell = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
     window = np.outer(bell, bell) / bell.sum() ** 2
     values = []
@@ -37,24 +37,25 @@ def ssim_np(a, b):
 
 
 def test_psnr_is_computed_per_image():
-    clean = images()
-    noisy = np.clip(clean + 0.1 * (images()[::-1] - 0.5), 0, 1)
-    quality = image_quality(noisy, clean)
-    errors = ((noisy - clean).astype("float64") ** 2).mean(axis=(1, 2, 3))
+    reference = images()
+    noisy = np.clip(reference + 0.1 * (images()[::-1] - 0.5), 0, 1)
+    quality = image_quality(noisy, reference)
+    errors = ((noisy - reference).astype("float64") ** 2).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(
         quality["psnr"], 10 * np.log10(1 / errors), rtol=1e-5
     )
 
 
 def test_ssim_matches_a_loop_from_the_paper():
-    clean = images()
-    noisy = np.clip(clean + 0.5 * (images()[::-1] - 0.5), 0, 1)
+    reference = images()
+    noisy = np.clip(reference + 0.5 * (images()[::-1] - 0.5), 0, 1)
     expected = [
-        ssim_np(a[..., 0], b[..., 0]) for a, b in zip(noisy, clean, strict=True)
+        ssim_np(a[..., 0], b[..., 0])
+        for a, b in zip(noisy, reference, strict=True)
     ]
     assert min(expected) < 0.9
     np.testing.assert_allclose(
-        image_quality(noisy, clean)["ssim"], expected, atol=1e-4
+        image_quality(noisy, reference)["ssim"], expected, atol=1e-4
     )
 
 
@@ -65,9 +66,9 @@ def test_equal_images_have_the_maximum_quality():
 
 
 def test_results_do_not_depend_on_the_batch_size():
-    clean, other = images(5), images(5)[::-1]
+    reference, other = images(5), images(5)[::-1]
     whole, parts = (
-        image_quality(other, clean, batch_size=size) for size in (5, 2)
+        image_quality(other, reference, batch_size=size) for size in (5, 2)
     )
     for name in whole:
         np.testing.assert_allclose(parts[name], whole[name], rtol=1e-6)
@@ -79,9 +80,11 @@ def test_rejects_images_of_different_shapes():
 
 
 def test_means_are_over_the_images_of_each_result():
-    """A tenth is 20 dB, a hundredth is 40 dB: 30 dB in the mean."""
-    clean = np.full((2, 16, 14, 1), 0.5, "float32")
+    """Differences of 0.1 and 0.01 are 20 dB and 40 dB: mean 30 dB."""
+    reference = np.full((2, 16, 14, 1), 0.5, "float32")
     steps = np.reshape([0.1, 0.01], (2, 1, 1, 1)).astype("float32")
-    means = mean_image_quality({"beside": clean + steps, "same": clean}, clean)
-    assert means["beside"]["psnr"] == pytest.approx(30, abs=1e-3)
-    assert means["beside"]["ssim"] < means["same"]["ssim"] == 1
+    means = mean_image_quality(
+        {"different": reference + steps, "same": reference}, reference
+    )
+    assert means["different"]["psnr"] == pytest.approx(30, abs=1e-3)
+    assert means["different"]["ssim"] < means["same"]["ssim"] == 1

@@ -1,4 +1,4 @@
-"""Kernel distance: slow loops, its expectation, and its standard error."""
+"""Kernel distance against loops, its expectation and standard error."""
 
 import tracemalloc
 
@@ -11,7 +11,7 @@ from dlunits.metrics import kernel_distance
 
 
 def distance_np(x, y):
-    """The docstring's sums over pairs."""
+    """Sums over pairs, as in the docstring."""
 
     def k(a, b):
         return (sum(a * b) / len(a) + 1) ** 3
@@ -30,7 +30,7 @@ def distance_np(x, y):
 
 
 def standard_error_np(x, y):
-    """Each row left out in turn."""
+    """Jackknife: leaves out each row in turn."""
     square = 0.0
     for rows, without in (
         (x, lambda i: distance_np(np.delete(x, i, axis=0), y)),
@@ -69,7 +69,7 @@ def test_expectation_is_zero_for_equal_distributions():
     of_mean = distances.std() / np.sqrt(len(distances))
     assert abs(distances.mean()) < 3 * of_mean
     assert 0.3 < (distances < 0).mean() < 0.8
-    # Too large by the root of 2 at most, as the docstring says.
+    # At most sqrt(2) too large, as documented.
     assert 1 < np.sqrt(np.mean(errors**2)) / distances.std() < 1.6
 
 
@@ -124,7 +124,7 @@ def test_memory_does_not_hold_the_whole_kernel_matrix():
     kernel_distance(x, y, block_size=100)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 2e6  # all products are 3000 * 3000 * 8 = 72 MB
+    assert peak < 2e6  # the kernel matrix is 3000 * 3000 * 8 = 72 MB
 
 
 @pytest.mark.parametrize(

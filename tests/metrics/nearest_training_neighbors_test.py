@@ -1,4 +1,4 @@
-"""Neighbors by a slow loop; the test by its null, its power and its twins."""
+"""Neighbors against a loop; the test by its level and its power."""
 
 import itertools
 import tracemalloc
@@ -11,7 +11,7 @@ from dlunits.metrics.nearest_training_neighbors import exchange_test
 
 
 def nearest_np(generated, rows):
-    """Distance to the nearest row and its number, pair by pair."""
+    """Distance to the nearest row and its index, in a loop over pairs."""
     found = []
     for x in generated:
         distances = [float(np.sqrt(np.sum((x - y) ** 2))) for y in rows]
@@ -66,7 +66,7 @@ def test_new_examples_are_not_detected_as_copies():
 
 
 def test_the_test_rejects_new_examples_at_its_level():
-    # Here a sign test rejects about 15 in 100: neighbors are shared.
+    # A sign test rejects about 15 %, because examples share neighbors.
     rng = np.random.default_rng(3)
     p_values = np.array(
         [
@@ -76,7 +76,7 @@ def test_the_test_rejects_new_examples_at_its_level():
             for seed in range(300)
         ]
     )
-    # 0.05 and 0.5, and three standard deviations of a share of 300.
+    # 0.05 and 0.5, and three standard deviations of a fraction of 300.
     assert (p_values <= 0.05).mean() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
     assert abs((p_values <= 0.5).mean() - 0.5) < 3 * np.sqrt(0.25 / 300) + 0.03
 
@@ -88,12 +88,12 @@ def test_p_value_and_statistic_match_all_permutations():
     far = np.abs(sums - middle) >= abs(counts[:4].sum() - middle)
     statistic, p_value = exchange_test(counts, np.random.default_rng(4))
     assert statistic == pytest.approx((9 - middle) / sums.std())
-    # Standard deviation of a share of 9,999 draws: at most 0.005.
+    # Standard deviation of a fraction of 9,999 draws: at most 0.005.
     assert abs(p_value - far.mean()) < 0.02
 
 
 def test_one_row_copied_a_thousand_times_is_not_significant():
-    # Which set holds that one row is a coin's toss.
+    # That row is in either set with probability 1/2.
     rng = np.random.default_rng(5)
     train, test = rng.normal(size=(2, 50, 3))
     generated = np.repeat(train[:1], 1000, axis=0)

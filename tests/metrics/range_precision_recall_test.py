@@ -1,4 +1,4 @@
-"""Ranges against a slow loop from the paper, and cases by hand."""
+"""Range-based precision and recall against loops from the paper."""
 
 import hypothesis
 import numpy as np
@@ -10,7 +10,7 @@ from dlunits.metrics.range_precision_recall import WEIGHTS
 
 
 def ranges_np(flags):
-    """Sets of row numbers, one for each range."""
+    """Sets of rows, one for each range."""
     ranges = []
     for row, flag in enumerate(flags):
         if flag and row > 0 and flags[row - 1]:
@@ -21,7 +21,7 @@ def ranges_np(flags):
 
 
 def delta_np(bias, i, length):
-    """The paper's figure 3, `i` from 1 to `length`."""
+    """Positional bias, figure 3 of the paper, `i` from 1 to `length`."""
     return {
         "flat": 1,
         "front": length - i + 1,
@@ -31,14 +31,14 @@ def delta_np(bias, i, length):
 
 
 def omega_np(own, overlap, bias):
-    """The paper's figure 3 (a)."""
-    value, most = 0, 0
+    """Overlap size, figure 3 (a) of the paper."""
+    value, maximum = 0, 0
     for i, row in enumerate(own, 1):
         weight = delta_np(bias, i, len(own))
-        most += weight
+        maximum += weight
         if row in overlap:
             value += weight
-    return value / most
+    return value / maximum
 
 
 def overlap_reward_np(own, others, bias):

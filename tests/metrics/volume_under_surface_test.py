@@ -1,4 +1,4 @@
-"""The volume against a slow loop over thresholds, and by hand."""
+"""VUS-PR against a loop over thresholds."""
 
 import math
 
@@ -12,7 +12,7 @@ from dlunits.metrics import volume_under_surface
 
 
 def buffered_np(labels, buffer):
-    """The paper's equation for the label, row by row."""
+    """Soft labels by the equation of the paper, in a loop over rows."""
     result = []
     for row in range(len(labels)):
         away = min(abs(row - other) for other in np.flatnonzero(labels))
@@ -27,22 +27,22 @@ def buffered_np(labels, buffer):
 
 def area_np(labels, scores, buffer):
     soft = buffered_np(labels, buffer)
-    judged = [row for row, score in enumerate(scores) if score == score]
+    scored = [row for row, score in enumerate(scores) if score == score]
     ranges = []
     for row, label in enumerate(soft):
         if label > 0 and (row == 0 or soft[row - 1] == 0):
             ranges.append([])
-        if label > 0 and row in judged:
+        if label > 0 and row in scored:
             ranges[-1].append(row)
     ranges = [some for some in ranges if some]
-    positives = sum(labels[row] + soft[row] for row in judged) / 2
+    positives = sum(labels[row] + soft[row] for row in scored) / 2
     area = before = 0.0
-    for threshold in sorted({scores[row] for row in judged}, reverse=True):
-        said = [row for row in judged if scores[row] >= threshold]
-        hits = sum(soft[row] for row in said)
-        existing = sum(bool({*some} & {*said}) for some in ranges)
+    for threshold in sorted({scores[row] for row in scored}, reverse=True):
+        alarms = [row for row in scored if scores[row] >= threshold]
+        hits = sum(soft[row] for row in alarms)
+        existing = sum(bool({*some} & {*alarms}) for some in ranges)
         recall = min(hits / positives, 1) * existing / len(ranges)
-        area += (recall - before) * hits / len(said)
+        area += (recall - before) * hits / len(alarms)
         before = recall
     return area
 
@@ -117,7 +117,7 @@ def test_rows_without_a_score_are_excluded():
     labels = np.zeros(300, bool)
     labels[100:120] = labels[250:260] = True
     scores = rng.normal(size=300) + labels
-    # Far from any anomaly: as if they were not there.
+    # Rows far from any anomaly, with and without a score.
     unseen = np.where(np.arange(300) < 60, np.nan, scores)
     assert volume_under_surface(labels, unseen, 20) == pytest.approx(
         volume_under_surface(labels[60:], scores[60:], 20)

@@ -1,4 +1,4 @@
-"""The sparsity penalty against a loop, and as it ends up in Keras' loss."""
+"""The sparsity penalty against a loop, and in the loss of Keras."""
 
 import math
 
@@ -16,7 +16,7 @@ def bernoulli_kl_np(t, p):
 
 
 def penalty_np(activations, target, weight):
-    """A loop over units, last axis, and over all their activations."""
+    """Penalty in a loop over the units of the last axis."""
     total = 0.0
     for unit in range(activations.shape[-1]):
         values = activations[..., unit].ravel()
@@ -37,7 +37,7 @@ def code(sparsity, units=3, **options):
 
 
 def model_of(*layers, inputs=4, learning_rate=0.0, jit_compile="auto"):
-    """A compiled model whose loss is what its layers add, and nothing else."""
+    """A compiled model whose loss is the penalty of its layers."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((inputs,)), *layers])
     model.compile(
@@ -60,7 +60,7 @@ def train(model, x, steps=1):
     return loss
 
 
-# The number
+# Value of the penalty
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (4, 6, 3), (2, 4, 5, 3)])
@@ -76,14 +76,16 @@ def test_matches_a_loop_over_units(shape):
 
 def test_units_can_be_on_another_axis():
     activations = uniform((2, 3, 4, 5))  # channels first
-    penalty = KLSparsity(0.2, axis=1)(activations) / 2  # as Keras divides it
+    penalty = (
+        KLSparsity(0.2, axis=1)(activations) / 2
+    )  # Keras divides by the batch size
     assert float(penalty) == pytest.approx(
         penalty_np(np.moveaxis(activations, 1, -1), 0.2, 1.0), rel=1e-5
     )
 
 
 def test_is_zero_at_the_target_and_positive_elsewhere():
-    # Two columns with mean 0.25: always, and once in four.
+    # Two units with mean 0.25: constant, and active once in four.
     on_target = np.array([[0.25, 1], [0.25, 0], [0.25, 0], [0.25, 0]])
     sparsity = KLSparsity(0.25)
     assert float(sparsity(on_target)) == pytest.approx(0, abs=1e-6)
@@ -95,7 +97,7 @@ def test_is_zero_at_the_target_and_positive_elsewhere():
 
 
 def test_is_the_penalty_of_the_mean_not_the_mean_of_penalties():
-    # Half of the cases on is 0.5 on average; each case alone is far from it.
+    # The mean is 0.5, and no single activation is near it.
     activations = np.array([[0.01], [0.99]])
     assert float(KLSparsity(0.5)(activations)) == pytest.approx(0, abs=1e-6)
 
@@ -106,11 +108,11 @@ def test_twice_the_weight_is_twice_the_penalty():
     assert float(twice) == pytest.approx(2 * float(once), rel=1e-6)
 
 
-# What Keras makes of it
+# In models of Keras
 
 
 def nested(sparsity):
-    """The code in a model in a model."""
+    """The penalized layer in a nested model."""
     inner = keras.Sequential([keras.Input((4,)), code(sparsity)])
     return keras.Sequential([keras.Input((4,)), inner])
 
@@ -141,7 +143,7 @@ def test_loss_does_not_depend_on_batch_size(make):
 
 
 def test_keras_divides_a_plain_penalty_by_the_batch_size():
-    """The reason for the product with the batch size."""
+    """Reason why the penalty is multiplied by the batch size."""
     sparsity = KLSparsity(0.1, 2.0)
 
     def naive(activations):
@@ -185,7 +187,7 @@ def test_training_moves_the_means_to_the_target():
 
 
 def test_an_almost_inactive_unit_gets_a_gradient():
-    """Down to sigmoid(-60) = 9e-27 the bias rises: the slope is -target."""
+    """At sigmoid(-60) = 9e-27 the gradient of the bias is -target."""
     model = model_of(
         code(
             KLSparsity(0.3),
@@ -197,13 +199,13 @@ def test_an_almost_inactive_unit_gets_a_gradient():
     )
     train(model, uniform((8, 4)))
     bias = model.get_weights()[1]
-    # d KL / d bias = p - target, and p is nothing beside 0.3.
+    # d KL / d bias = p - target, and p is negligible.
     np.testing.assert_allclose(bias, -60.0 + 0.3, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("end", "away"), [(0.0, 1e-30), (1.0, 1e-7)])
 def test_penalty_and_gradient_are_finite_at_0_and_1(end, away):
-    """The mean counts as so far away from the end: .3 log(.3 / away) + ..."""
+    """The mean is clipped at `away` from the end: .3 log(.3 / away) + ..."""
     model = model_of(
         code(
             KLSparsity(0.3),
@@ -224,7 +226,7 @@ def test_penalty_and_gradient_are_finite_at_0_and_1(end, away):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_activations_are_averaged_in_single(dtype):
-    # 0.1 in 8 or 11 bits, 10,000 times: in half the sum stops growing early.
+    # A sum of 10,000 times 0.1 in half precision stops growing early.
     activations = ops.full((10_000, 1), 0.1, dtype=dtype)
     rounded = float(ops.cast(activations[0, 0], "float32"))
     mean = KLSparsity(0.1).mean_activation(activations)
@@ -243,7 +245,7 @@ def test_a_saved_model_keeps_its_penalty(tmp_path):
     assert sparsity.get_config() == {"target": 0.2, "weight": 3.0, "axis": 1}
 
 
-# What it refuses
+# Rejected arguments and activations
 
 
 @pytest.mark.parametrize("target", [0, 1, -0.1, 1.5, float("nan")])
@@ -287,7 +289,7 @@ def test_rejects_a_layer_out_of_range_with_advice(activation):
 )
 def test_accepts_layers_in_range(activation):
     KLSparsity().check_layer(code(None, activation=activation))
-    KLSparsity().check_layer(keras.layers.Flatten())  # not known
+    KLSparsity().check_layer(keras.layers.Flatten())  # without activation
 
 
 def relu_code(**options):
@@ -320,9 +322,9 @@ def test_values_out_of_range_in_a_graph_make_the_loss_nan(jit_compile):
             verbose=0,
         )
     for weight, before in zip(model.get_weights(), start, strict=True):
-        np.testing.assert_array_equal(weight, before)  # and spoil no weight
+        np.testing.assert_array_equal(weight, before)  # weights are unchanged
 
 
 def test_accepts_rounding_errors_beyond_1():
-    above = np.full((1, 1), 1.0005)  # half precision steps by 0.001 here
+    above = np.full((1, 1), 1.0005)  # half precision has steps of 0.001 here
     assert np.isfinite(float(KLSparsity()(above)))

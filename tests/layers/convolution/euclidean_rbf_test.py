@@ -1,4 +1,4 @@
-"""Distance units against a loop over classes and features."""
+"""EuclideanRBF against a loop over classes and features."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_codes_are_fixed_random_signs_that_depend_on_the_seed():
     np.testing.assert_array_equal(codes, second.get_weights()[0])
     assert not np.array_equal(codes, other.get_weights()[0])
     assert first.trainable_weights == []
-    # The mean of 756 fair signs lies within four standard errors of 0.
+    # The mean of 756 random signs is within four standard errors of 0.
     assert abs(codes.mean()) < 4 / np.sqrt(codes.size)
 
 

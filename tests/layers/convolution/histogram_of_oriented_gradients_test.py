@@ -1,4 +1,4 @@
-"""Oriented gradients against a loop over pixels, and what they must not see."""
+"""HOG features against a loop over pixels, and their invariances."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from dlunits.layers import HistogramOfOrientedGradients
 
 
 def oriented_gradients_np(x, num_orientations, cell_size, epsilon):
-    """Gradient by gradient, and cell by cell."""
+    """HOG features with loops over pixels and cells."""
     height, width, _ = x.shape
     shares = np.zeros((height, width, num_orientations))
     angles = 2 * np.pi * np.arange(num_orientations) / num_orientations
@@ -78,7 +78,7 @@ def test_an_edge_to_the_right_is_direction_0_and_downward_a_quarter_turn():
 
 def test_a_rotated_image_has_rotated_histograms():
     x = images(1, 8, 12, 1)
-    # np.rot90 turns against the clock: downwards becomes to the right.
+    # np.rot90 rotates counterclockwise: down becomes right.
     np.testing.assert_allclose(
         described(np.rot90(x, axes=(1, 2))),
         np.roll(np.rot90(described(x), axes=(1, 2)), -2, axis=-1),
@@ -103,7 +103,7 @@ def test_squares_add_up_to_the_number_of_cells():
 
 
 def test_a_shifted_stroke_is_closer_than_a_crossing_one():
-    """Of pixels, both share little or nothing with the stroke."""
+    """Their pixels overlap little or not at all with the stroke."""
     x = np.zeros((3, 28, 28, 1), "float32")
     x[0, 4:24, 13:15] = x[1, 4:24, 15:17] = x[2, 13:15, 4:24] = 1
     y = described(x).reshape(3, -1)
@@ -122,8 +122,8 @@ def test_gradient_is_bounded_for_nearly_blank_images(contrast):
     x = ops.convert_to_tensor(contrast * images(1, 8, 8, 1))
     y, pull_back = vjp(HistogramOfOrientedGradients(), x)
     slope = ops.convert_to_numpy(pull_back(ops.ones_like(y)))
-    # 1 / (epsilon sqrt(1e-4)), times less than 1 of each pixel's in a cell;
-    # of a plain root it were 1e7.
+    # 1 / (epsilon sqrt(1e-4)), times less than 1 for the pixels of a cell;
+    # with a plain square root it would be 1e7.
     assert np.abs(slope).max() < 1e5
 
 

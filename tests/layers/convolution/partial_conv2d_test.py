@@ -1,4 +1,4 @@
-"""Partial convolution against a loop over connections."""
+"""PartialConv2D against a loop over connections."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from dlunits.layers import PartialConv2D
 
 
 def partial_conv2d_np(x, kernels, bias, connections):
-    """One output pixel, one connection and one tap at a time."""
+    """Loops over output pixels, connections and kernel elements."""
     height, width, _ = kernels.shape
     rows, columns = x.shape[1] - height + 1, x.shape[2] - width + 1
     y = np.empty((len(x), rows, columns, len(connections)))

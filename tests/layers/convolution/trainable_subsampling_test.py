@@ -1,4 +1,4 @@
-"""Trainable subsampling against a loop over windows."""
+"""TrainableSubsampling against a loop over windows."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from dlunits.layers import TrainableSubsampling
 
 
 def trainable_subsampling_np(x, coefficient, bias, height, width):
-    """The squashed, weighted and shifted sum of one window at a time."""
+    """Activation of the scaled and shifted sum of each window."""
     rows, columns = x.shape[1] // height, x.shape[2] // width
     y = np.empty((len(x), rows, columns, x.shape[3]))
     for n, i, j, c in np.ndindex(y.shape):
@@ -47,7 +47,7 @@ def test_starts_as_average_pooling():
 
 
 def test_has_two_weights_per_map():
-    """Hand arithmetic: LeNet-5's S2 has 6 maps and 12 weights."""
+    """Layer S2 of LeNet-5 has 6 maps and 12 weights."""
     layer = TrainableSubsampling(2)
     layer.build((None, 28, 28, 6))
     assert layer.count_params() == 12

@@ -1,4 +1,4 @@
-"""Draws have the moments asked for, and gradients go through them."""
+"""Samples have the given mean and variance, and pass gradients on."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def draws(layer, count):
 
 
 def test_samples_have_the_given_mean_and_variance():
-    """4 standard errors of a mean and of a variance of Gaussian draws."""
+    """4 standard errors of a mean and of a variance of Gaussian samples."""
     count = 40_000
     z = draws(GaussianSampling(seed=0), count)
     np.testing.assert_array_less(

@@ -1,4 +1,4 @@
-"""Masking noise against a loop over its draws, and in numbers."""
+"""Masking noise against a loop over its random numbers."""
 
 import keras
 import numpy as np
@@ -32,11 +32,11 @@ def test_each_value_is_masked_if_its_own_random_number_is_below_the_rate(shape):
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_fraction_of_masked_values_is_the_rate(rate):
     masked = corrupted(MaskingNoise(rate, seed=0), np.ones((500, 200))) == 0
-    # 100,000 values: five standard errors of a share.
+    # 100,000 values: five standard errors of a fraction.
     assert masked.mean() == pytest.approx(
         rate, abs=5 * np.sqrt(rate * (1 - rate) / 1e5)
     )
-    # Neighbors know nothing of each other: both are masked rate^2 times.
+    # Neighbors are independent: both are masked with rate^2.
     for both in (masked[1:] & masked[:-1], masked[:, 1:] & masked[:, :-1]):
         assert both.mean() == pytest.approx(rate**2, abs=0.01)
 
@@ -68,7 +68,7 @@ def test_noise_differs_between_calls_and_repeats_with_the_seed():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_masks_as_many_values_as_single(dtype):
-    """Draws in half would mask a thousandth of the values, not 1/10,000."""
+    """Half-precision random numbers would mask 1/1,000, not 1/10,000."""
     layer = MaskingNoise(1e-4, mask_value=2.0, seed=0, dtype=dtype)
     noisy = layer(ops.ones((1000, 1000)), training=True)
     assert keras.backend.standardize_dtype(noisy.dtype) == dtype

@@ -1,4 +1,4 @@
-"""Salt-and-pepper noise against a loop over its draws, and in numbers."""
+"""Salt-and-pepper noise against a loop over its random numbers."""
 
 import keras
 import numpy as np
@@ -39,12 +39,12 @@ def test_half_of_the_rate_is_salt_and_half_is_pepper(rate):
     x = np.full((500, 200), 0.4)
     noisy = corrupted(SaltAndPepperNoise(rate, seed=0), x)
     pepper, salt = noisy == 0, noisy == 1
-    # 100,000 values: five standard errors of a share of rate / 2.
+    # 100,000 values: five standard errors of a fraction of rate / 2.
     bound = 5 * np.sqrt(rate / 2 * (1 - rate / 2) / 1e5)
     assert pepper.mean() == pytest.approx(rate / 2, abs=bound)
     assert salt.mean() == pytest.approx(rate / 2, abs=bound)
     assert set(np.unique(noisy[~pepper & ~salt])) == {np.float32(0.4)}
-    # Neighbors know nothing of each other.
+    # Neighbors are independent.
     for one, next_one in ((salt[1:], salt[:-1]), (salt[1:], pepper[:-1])):
         both = (one & next_one).mean()
         assert both == pytest.approx((rate / 2) ** 2, abs=0.01)
@@ -78,7 +78,7 @@ def test_noise_differs_between_calls_and_repeats_with_the_seed():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_replaces_as_many_values_as_single(dtype):
-    """Draws in half would replace a thousandth, not 1/10,000."""
+    """Half-precision random numbers would replace 1/1,000, not 1/10,000."""
     layer = SaltAndPepperNoise(1e-4, high=2.0, seed=0, dtype=dtype)
     noisy = layer(ops.ones((1000, 1000)), training=True)
     assert keras.backend.standardize_dtype(noisy.dtype) == dtype

@@ -1,4 +1,4 @@
-"""Bidirectional layers against their two layers run by hand."""
+"""Bidirectional layers against their two layers run one by one."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def x():
 
 
 def run(layer, sequence, states=None):
-    """One sequence by itself, all steps and the last states."""
+    """Outputs and last states of the layer for one sequence."""
     again = type(layer).from_config(
         {
             **layer.get_config(),
@@ -45,14 +45,14 @@ def run(layer, sequence, states=None):
     ]
 
 
-def layers_of_two_kinds(**options):
+def lstm_and_gru(**options):
     return LSTM(4, **options), GRU(4, go_backwards=True, **options)
 
 
 @pytest.mark.parametrize("mode", MERGED)
 @pytest.mark.parametrize("masked", [False, True])
 def test_each_sequence_is_read_in_both_directions(mode, masked, x):
-    layers = layers_of_two_kinds(return_sequences=True)
+    layers = lstm_and_gru(return_sequences=True)
     both = Bidirectional(*layers, merge_mode=mode)
     found = ops.convert_to_numpy(both(x, mask=MASK if masked else None))
     for row, length in enumerate(LENGTHS if masked else [TIME] * BATCH):
@@ -65,7 +65,7 @@ def test_each_sequence_is_read_in_both_directions(mode, masked, x):
 
 @pytest.mark.parametrize("mode", [*MERGED, None])
 def test_the_last_outputs_depend_on_the_whole_sequence(mode, x):
-    both = Bidirectional(*layers_of_two_kinds(), merge_mode=mode)
+    both = Bidirectional(*lstm_and_gru(), merge_mode=mode)
     found = both(x, mask=MASK)
     for row, length in enumerate(LENGTHS):
         forward, _ = run(both.forward_layer, x[row, :length])
@@ -81,7 +81,7 @@ def test_the_last_outputs_depend_on_the_whole_sequence(mode, x):
 
 @pytest.mark.parametrize("mode", ["concat", None])
 def test_states_are_ordered_by_layer(mode, x):
-    layers = layers_of_two_kinds(return_sequences=True, return_state=True)
+    layers = lstm_and_gru(return_sequences=True, return_state=True)
     both = Bidirectional(*layers, merge_mode=mode)
     rng = np.random.default_rng(1)
     # h and c of the LSTM, h of the GRU

@@ -1,4 +1,4 @@
-"""Recurrent layers against Keras' layers and against autodiff."""
+"""Recurrent layers against those of Keras and against autodiff."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from dlunits.layers.rnn import bptt
 
 BATCH, TIME, FEATURES, UNITS = 3, 6, 5, 4
 
-# Name -> our layer, our cell, how to make them.
+# Name -> our layer, our cell, and their arguments.
 LAYERS = {
     "rnn": (SimpleRNN, SimpleRNNCell, {}),
     "rnn-relu": (SimpleRNN, SimpleRNNCell, {"activation": "relu"}),
@@ -35,7 +35,7 @@ MASKS = {
     "ends": [[1] * 6, [1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]],
     "starts and holes": [[0, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 1], [0] * 6],
 }
-every_kind = pytest.mark.parametrize(
+every_type = pytest.mark.parametrize(
     "name", ["rnn", "lstm", "gru", "gru-published"]
 )
 every_mask = pytest.mark.parametrize("mask", MASKS)
@@ -56,10 +56,10 @@ def mask_of(name):
 
 
 def comparable(options, mask):
-    """Options by which Keras' layers do the same on every backend.
+    """Options with which Keras' layers do the same on every backend.
 
-    What they put out before the first step that is not masked is zeros on
-    TensorFlow, as ours do everywhere, and the initial state on JAX.
+    Their outputs before the first unmasked step are zeros on TensorFlow, as
+    ours on every backend, and the initial state on JAX.
     """
     jax = keras.backend.backend() == "jax"
     if jax and mask != "none" and "unroll" not in options:
@@ -68,7 +68,7 @@ def comparable(options, mask):
 
 
 def pair(name, x, **options):
-    """Our layer and Keras' with the same weights."""
+    """Our layer and that of Keras with the same weights."""
     kind, _, more = LAYERS[name]
     stock = getattr(keras.layers, kind.__name__)
     layers = [each(UNITS, **more, **options) for each in (kind, stock)]
@@ -99,7 +99,7 @@ def check_equal(ours, stock, **tolerance):
 
 
 @every_mask
-@every_kind
+@every_type
 @pytest.mark.parametrize(
     "options",
     [
@@ -121,7 +121,7 @@ def test_results_are_those_of_keras(name, options, mask, x, rng):
     )
 
 
-@every_kind
+@every_type
 def test_states_are_kept_from_batch_to_batch(name, x):
     ours, stock = pair(name, x, stateful=True)
     for layer in (ours, stock):
@@ -130,7 +130,7 @@ def test_states_are_kept_from_batch_to_batch(name, x):
     check_equal(ours(x[::-1]), stock(x[::-1]), atol=1e-6)
 
 
-@every_kind
+@every_type
 @pytest.mark.parametrize("rates", [(0.5, 0.0), (0.4, 0.5)])
 def test_dropout_is_that_of_keras(name, rates, x):
     ours, stock = pair(
@@ -144,7 +144,7 @@ def test_dropout_is_that_of_keras(name, rates, x):
 
 
 def gradients(layer, x, states, mask, training):
-    """Of a number made of all that the layer gives, by all it depends on."""
+    """Gradient of a number that depends on all outputs, by all arguments."""
     variables = layer.trainable_variables
     arguments = [x, *states, *(v.value for v in variables)]
     sizes = [int(np.prod(a.shape)) for a in arguments]
@@ -164,7 +164,7 @@ def gradients(layer, x, states, mask, training):
             outputs = layer(
                 x, initial_state=states, mask=mask, training=training
             )
-        # Weights of their own for every output, so that none is lost.
+        # Each output has its own weight, so that none cancels out.
         return sum(
             ops.sum(ops.sin((i + 1) * output))
             for i, output in enumerate(outputs)
@@ -175,7 +175,7 @@ def gradients(layer, x, states, mask, training):
 
 
 def compare_gradients(name, mask, x, rng, dtype, **options):
-    """The relative difference between ours and those of our cell in a loop."""
+    """Relative difference of the gradients of our layer and of our cell."""
     kind, cell, more = LAYERS[name]
     options = {**more, **options, "seed": 5, "dtype": dtype}
     returns = {"return_sequences": True, "return_state": True}
@@ -210,7 +210,7 @@ def test_gradients_are_exact_in_double_precision(name, mask, x, rng):
     assert compare_gradients(name, mask, x, rng, "float64") < 1e-10
 
 
-@every_kind
+@every_type
 @pytest.mark.parametrize("rates", [(0.5, 0.0), (0.4, 0.5)])
 def test_gradients_go_through_dropout(name, rates, x, rng):
     dropout, recurrent_dropout = rates
@@ -252,7 +252,7 @@ def trained(layers, x, y, *, time=TIME, batch_size=2, **compiling):
     return [ops.convert_to_numpy(w) for w in model.trainable_weights]
 
 
-@every_kind
+@every_type
 @pytest.mark.parametrize(("jit_compile", "time"), [(False, None), (True, TIME)])
 def test_training_is_that_of_keras(name, jit_compile, time, x, rng):
     y = rng.normal(size=(BATCH, 1)).astype("float32")
@@ -265,24 +265,22 @@ def test_training_is_that_of_keras(name, jit_compile, time, x, rng):
 
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
-    reason="Mini-batches are cut on TensorFlow alone.",
+    reason="Mini-batches are split on TensorFlow only.",
 )
-@every_kind
+@every_type
 @pytest.mark.parametrize("batch_size", [2, 3])
 def test_training_in_shards_equals_training_on_the_whole_batch(
     name, batch_size, x, rng, monkeypatch
 ):
     y = rng.normal(size=(BATCH, 1)).astype("float32")
     options = {"dropout": 0.3, "recurrent_dropout": 0.4, "seed": 1}
-    shared, alone = [], []
-    for weights, num_parts in ((shared, 2), (alone, 1)):
-        monkeypatch.setattr(
-            bptt, "num_shards", lambda _, parts=num_parts: parts
-        )
+    sharded, whole = [], []
+    for weights, count in ((sharded, 2), (whole, 1)):
+        monkeypatch.setattr(bptt, "num_shards", lambda _, count=count: count)
         layer, _ = pair(name, x, **options)
         masked = keras.layers.Masking()
         weights += trained([masked, layer], x, y, batch_size=batch_size)
-    check_equal(shared, alone, rtol=1e-4, atol=1e-6)
+    check_equal(sharded, whole, rtol=1e-4, atol=1e-6)
 
 
 def test_the_number_of_shards_depends_on_batch_size_and_threads(monkeypatch):
@@ -299,10 +297,10 @@ def test_the_number_of_shards_depends_on_batch_size_and_threads(monkeypatch):
             size: bptt.num_shards(size) for size in (None, 1, 31, 32, 100, 1000)
         }
     assert sizes == {None: 4, 1: 1, 31: 1, 32: 2, 100: 6, 1000: 8}
-    assert bptt.num_shards(64) == 1  # run eagerly
+    assert bptt.num_shards(64) == 1  # in eager mode
 
 
-@every_kind
+@every_type
 def test_a_layer_used_twice_gets_the_gradients_of_both_uses(name, x, rng):
     y = rng.normal(size=(BATCH, 1)).astype("float32")
     weights = []
@@ -317,7 +315,7 @@ def test_a_layer_used_twice_gets_the_gradients_of_both_uses(name, x, rng):
     check_equal(*weights, rtol=1e-4, atol=1e-6)
 
 
-@every_kind
+@every_type
 def test_training_in_half_precision_is_close_to_single(name, x, rng):
     y = rng.normal(size=(BATCH, 1)).astype("float32")
     single, _ = pair(name, x)

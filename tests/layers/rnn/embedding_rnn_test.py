@@ -1,4 +1,4 @@
-"""A reader of tokens against its two layers, one after the other."""
+"""EmbeddingRNN against an embedding followed by a recurrent layer."""
 
 import keras
 import numpy as np
@@ -8,9 +8,9 @@ from keras import ops
 from dlunits.layers import GRU, LSTM, EmbeddingRNN, SimpleRNN
 
 VOCABULARY, SIZE, UNITS, BATCH, TIME = 6, 3, 4, 3, 5
-KINDS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
+LAYERS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_type = pytest.mark.parametrize("name", LAYERS)
 every_option = pytest.mark.parametrize(
     "options",
     [
@@ -31,14 +31,14 @@ def tokens():
     return rng.integers(0, VOCABULARY, (BATCH, TIME), "int32")
 
 
-def parts(kind, mask_zero=False, **options):
+def parts(name, mask_zero=False, **options):
     keras.utils.set_random_seed(0)
     embedding = keras.layers.Embedding(VOCABULARY, SIZE, mask_zero=mask_zero)
-    return embedding, KINDS[kind](UNITS, **options)
+    return embedding, LAYERS[name](UNITS, **options)
 
 
 def trained(model, tokens):
-    """Outputs before and weights after a step down the gradient."""
+    """Outputs before, and weights after a training step."""
     before = model(tokens)
     targets = keras.tree.map_structure(ops.ones_like, before)
     model.compile(keras.optimizers.SGD(0.5), "mse")
@@ -46,17 +46,17 @@ def trained(model, tokens):
     return keras.tree.flatten(before), model.get_weights()
 
 
-def both(kind, mask_zero=False, **options):
-    """Models with the same weights: of a reader, and of two layers."""
+def both(name, mask_zero=False, **options):
+    """An EmbeddingRNN, its model, and a model of two layers."""
     tokens = keras.Input((TIME,), dtype="int32")
-    reader = EmbeddingRNN(*parts(kind, mask_zero, **options))
-    embedding, recurrent = parts(kind, mask_zero, **options)
+    layer = EmbeddingRNN(*parts(name, mask_zero, **options))
+    embedding, recurrent = parts(name, mask_zero, **options)
     models = [
-        keras.Model(tokens, reader(tokens)),
+        keras.Model(tokens, layer(tokens)),
         keras.Model(tokens, recurrent(embedding(tokens))),
     ]
     models[0].set_weights(models[1].get_weights())
-    return reader, *models
+    return layer, *models
 
 
 def assert_same(models, tokens):
@@ -67,59 +67,59 @@ def assert_same(models, tokens):
         np.testing.assert_allclose(one, other, atol=2e-6)
 
 
-@every_kind
+@every_type
 @every_option
 def test_outputs_and_training_equal_those_of_the_two_layers(
-    kind, options, tokens
+    name, options, tokens
 ):
-    reader, *models = both(kind, **options)
+    layer, *models = both(name, **options)
 
-    assert reader.projects_embeddings
+    assert layer.projects_embeddings
     assert_same(models, tokens)
 
 
-@every_kind
-def test_uses_the_mask_of_the_embedding(kind, tokens):
+@every_type
+def test_uses_the_mask_of_the_embedding(name, tokens):
     tokens[0, 2:] = 0
-    reader, *models = both(kind, mask_zero=True)
+    layer, *models = both(name, mask_zero=True)
 
     assert_same(models, tokens)
-    shorter = reader(tokens[:1, :2])
-    np.testing.assert_allclose(reader(tokens[:1]), shorter, atol=1e-6)
+    shorter = layer(tokens[:1, :2])
+    np.testing.assert_allclose(layer(tokens[:1]), shorter, atol=1e-6)
 
 
 def test_passes_the_mask_on(tokens):
-    reader, _, _ = both("gru", mask_zero=True, return_sequences=True)
+    layer, _, _ = both("gru", mask_zero=True, return_sequences=True)
     tokens[0, 2:] = 0
 
-    mask = reader.compute_mask(ops.convert_to_tensor(tokens))
+    mask = layer.compute_mask(ops.convert_to_tensor(tokens))
 
     np.testing.assert_array_equal(mask, tokens != 0)
 
 
 def test_uses_the_initial_state(tokens):
-    reader = EmbeddingRNN(*parts("lstm", return_state=True))
+    layer = EmbeddingRNN(*parts("lstm", return_state=True))
 
-    _, *states = reader(tokens)
-    again, *_ = reader(tokens, initial_state=states)
-    expected, *_ = reader.recurrent(
-        reader.embedding(tokens), initial_state=states
+    _, *states = layer(tokens)
+    again, *_ = layer(tokens, initial_state=states)
+    expected, *_ = layer.recurrent(
+        layer.embedding(tokens), initial_state=states
     )
 
     np.testing.assert_allclose(again, expected, atol=1e-6)
 
 
 def test_stateful_layers_keep_their_state(tokens):
-    reader = EmbeddingRNN(*parts("gru", stateful=True))
+    layer = EmbeddingRNN(*parts("gru", stateful=True))
     whole = EmbeddingRNN(*parts("gru"))
-    reader(tokens), whole(tokens)
-    reader.set_weights(whole.get_weights()[:1] + reader.get_weights()[1:])
-    reader.recurrent.cell.set_weights(whole.recurrent.cell.get_weights())
-    reader.recurrent.reset_states()
+    layer(tokens), whole(tokens)
+    layer.set_weights(whole.get_weights()[:1] + layer.get_weights()[1:])
+    layer.recurrent.cell.set_weights(whole.recurrent.cell.get_weights())
+    layer.recurrent.reset_states()
 
-    reader(tokens[:, :2])
+    layer(tokens[:, :2])
 
-    np.testing.assert_allclose(reader(tokens[:, 2:]), whole(tokens), atol=1e-6)
+    np.testing.assert_allclose(layer(tokens[:, 2:]), whole(tokens), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -129,18 +129,18 @@ def test_stateful_layers_keep_their_state(tokens):
         lambda: LSTM(UNITS, dropout=0.1),
         lambda: LSTM(UNITS, activation="elu"),
     ],
-    ids=["Keras' layer", "dropout of the inputs", "no adjoint"],
+    ids=["layer of Keras", "dropout of the inputs", "no known derivative"],
 )
 def test_embeds_tokens_first_if_the_embedding_cannot_be_projected(
     recurrent, tokens
 ):
-    reader = EmbeddingRNN(parts("rnn")[0], recurrent())
+    layer = EmbeddingRNN(parts("rnn")[0], recurrent())
 
-    found = reader(tokens)
+    found = layer(tokens)
 
-    assert not reader.projects_embeddings
+    assert not layer.projects_embeddings
     np.testing.assert_allclose(
-        found, reader.recurrent(reader.embedding(tokens)), atol=1e-6
+        found, layer.recurrent(layer.embedding(tokens)), atol=1e-6
     )
 
 
@@ -151,20 +151,20 @@ def test_embeds_a_large_vocabulary_first():
 
 
 def test_the_recurrent_layer_still_takes_vectors_afterwards(tokens):
-    reader = EmbeddingRNN(*parts("lstm"))
-    expected = reader(tokens)
+    layer = EmbeddingRNN(*parts("lstm"))
+    expected = layer(tokens)
 
-    found = reader.recurrent(reader.embedding(tokens))
+    found = layer.recurrent(layer.embedding(tokens))
 
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_an_error_in_a_call_restores_the_recurrent_layer(tokens):
-    reader = EmbeddingRNN(*parts("gru"))
-    reader(tokens)
+    layer = EmbeddingRNN(*parts("gru"))
+    layer(tokens)
     wrong = [np.zeros((BATCH, UNITS + 1), "float32")]
 
     with pytest.raises(Exception, match=r"\S"):
-        reader(tokens, initial_state=wrong)
+        layer(tokens, initial_state=wrong)
 
-    assert reader.recurrent.embeddings is None
+    assert layer.recurrent.embeddings is None

@@ -22,7 +22,7 @@ def sigma(x):
     return 1 / (1 + np.exp(-x))
 
 
-# The equations of the papers, each gate with matrices of its own.
+# The equations of the papers, with separate matrices for each gate.
 
 
 def rnn_np(x, states, W, U, b):
@@ -72,7 +72,7 @@ def make(name, **options):
 
 
 def gates(weight):
-    """The last axis cut into one part a gate, on a new first axis."""
+    """Splits the last axis by gate, into a new first axis."""
     num_gates = weight.shape[-1] // UNITS
     return np.stack(np.split(weight, num_gates, axis=-1))
 

@@ -1,4 +1,4 @@
-"""A convolution backwards: Keras' transpose with the very same kernel."""
+"""TiedConv2DTranspose against Conv2DTranspose with the same kernel."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from dlunits.layers import TiedConv2DTranspose
 
 
 def convolution(**options):
-    """From 2 channels to 3."""
+    """Convolution from 2 channels to 3."""
     options = {"kernel_size": (3, 2), "strides": 2, **options}
     initializer = keras.initializers.GlorotUniform(seed=0)
     layer = keras.layers.Conv2D(

@@ -1,4 +1,4 @@
-"""A dense layer backwards: W transposed, and one variable for both."""
+"""TiedDense against a product with the transposed kernel."""
 
 import keras
 import numpy as np
