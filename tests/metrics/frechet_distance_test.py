@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlunits.metrics import FeatureStatistics, frechet_distance
-from dlunits.metrics.frechet_distance import between_covariances
+from dlunits.metrics.frechet_distance import squared_bures_distance
 
 
 def frechet_distance_np(generated, real):
@@ -85,15 +85,15 @@ def test_singular_covariances_match_the_closed_form():
     first, second = np.zeros((8, 8)), np.zeros((8, 8))
     first[0, 0], second[1, 1] = 4.0, 9.0
     # No overlap, so the root of the product is 0: tr C + tr C'.
-    assert between_covariances(first, second) == pytest.approx(13.0)
+    assert squared_bures_distance(first, second) == pytest.approx(13.0)
     second[1, 1], second[0, 0] = 0.0, 9.0
-    assert between_covariances(first, second) == pytest.approx((3 - 2) ** 2)
+    assert squared_bures_distance(first, second) == pytest.approx((3 - 2) ** 2)
 
 
 def test_a_small_distance_is_accurate():
     # The traces are 2e6, so their difference has an error of about 1e-9.
     small = 1e-6
-    distance = between_covariances(
+    distance = squared_bures_distance(
         1e6 * np.eye(2), (1e3 + small) ** 2 * np.eye(2)
     )
     assert distance == pytest.approx(2 * small**2, rel=1e-3)

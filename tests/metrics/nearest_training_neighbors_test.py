@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dlunits.metrics import nearest_training_neighbors
-from dlunits.metrics.nearest_training_neighbors import exchange_test
+from dlunits.metrics.nearest_training_neighbors import permutation_test
 
 
 def nearest_np(generated, rows):
@@ -86,7 +86,7 @@ def test_p_value_and_statistic_match_all_permutations():
     sums = np.array([sum(h) for h in itertools.combinations(counts, 4)])
     middle = counts.sum() / 2
     far = np.abs(sums - middle) >= abs(counts[:4].sum() - middle)
-    statistic, p_value = exchange_test(counts, np.random.default_rng(4))
+    statistic, p_value = permutation_test(counts, np.random.default_rng(4))
     assert statistic == pytest.approx((9 - middle) / sums.std())
     # Standard deviation of a fraction of 9,999 draws: at most 0.005.
     assert abs(p_value - far.mean()) < 0.02

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from dlunits.metrics import range_precision_recall
-from dlunits.metrics.range_precision_recall import WEIGHTS
+from dlunits.metrics.range_precision_recall import POSITIONAL_WEIGHTS
 
 
 def ranges_np(flags):
@@ -63,7 +63,7 @@ def recall_np(labels, alarms, alpha, bias):
         st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30
     ),
     alpha=st.sampled_from([0, 0.3, 1]),
-    bias=st.sampled_from(sorted(WEIGHTS)),
+    bias=st.sampled_from(sorted(POSITIONAL_WEIGHTS)),
 )
 def test_matches_a_loop_from_the_paper(pairs, alpha, bias):
     labels, alarms = zip(*pairs, strict=True)

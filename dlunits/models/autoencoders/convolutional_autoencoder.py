@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from dlunits.diagnostics.convolution_arithmetic import padding_around
+from dlunits.diagnostics.convolution_arithmetic import padding_sizes
 from dlunits.layers import TiedConv2DTranspose, TiedDense
 from dlunits.models.autoencoders.autoencoder import Autoencoder
 from dlunits.typing import Tensor
@@ -185,7 +185,7 @@ def cropping_of(
     ((1, 0), (0, 1), (0, 0))
     """
     full = stride * math.ceil(size / stride)
-    padding, _ = padding_around(size, kernel_size, stride, "same")
-    full_padding, _ = padding_around(full, kernel_size, stride, "same")
+    padding, _ = padding_sizes(size, kernel_size, stride, "same")
+    full_padding, _ = padding_sizes(full, kernel_size, stride, "same")
     before = padding - full_padding
     return before, full - size - before
