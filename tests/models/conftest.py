@@ -1,4 +1,4 @@
-"""What the tests of several models are held against."""
+"""Reference models that several tests share."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ class PrincipalComponents:
         )
 
     def model(self, mean_error=0.0, log_variance_error=0.0, **options):
-        """The autoencoder of this distribution; by default without error."""
+        """Autoencoder of this distribution; exact by default."""
         autoencoder = dense_variational_autoencoder(
             (self.size,),
             self.latent_dim,
@@ -60,7 +60,7 @@ def known():
 
 
 class SmallGAN:
-    """Makes dense GANs of three numbers, the same every time."""
+    """Builds small dense GANs of three numbers, reproducibly."""
 
     latent, size, batch, classes = 2, 3, 8, 4
 
@@ -97,7 +97,7 @@ class SmallGAN:
         return model
 
     def fit(self, model, real=None, labels=None):
-        """One epoch in the order of the examples; its history."""
+        """Trains one epoch without shuffling; returns its history."""
         return model.fit(
             self.real if real is None else real,
             labels,

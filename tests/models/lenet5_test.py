@@ -49,7 +49,7 @@ def test_1998_variant_has_the_published_weights():
     assert trainable == 60_000
 
 
-def test_connections_are_those_of_the_docstrings_table():
+def test_connections_are_those_of_the_table_in_the_docstring():
     rows = [
         line.split()[1:]
         for line in LeNet5.__doc__.splitlines()
@@ -96,7 +96,7 @@ def test_outputs_are_probabilities(variant):
 
 
 @pytest.mark.parametrize("variant", ["modern", "1998"])
-def test_learns_a_hundred_real_digits_by_heart(variant):
+def test_memorizes_a_hundred_real_digits(variant):
     from sklearn.datasets import load_digits
 
     keras.utils.set_random_seed(0)
@@ -121,6 +121,6 @@ def test_learns_a_hundred_real_digits_by_heart(variant):
         ({"input_shape": (28, 28, 3)}, r"input_shape=\(28, 28, 3\)"),
     ],
 )
-def test_refuses_what_is_not_lenet5(arguments, message):
+def test_rejects_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=f"Received: {message}"):
         LeNet5(**arguments)

@@ -1,4 +1,4 @@
-"""Checkpoints under kill -9, of other models, and damaged."""
+"""Checkpoints: kill -9, other models, damaged files."""
 
 import os
 import pathlib
@@ -44,8 +44,8 @@ def build_model(units=3):
     return model
 
 
-def test_killed_while_it_writes_it_leaves_a_whole_checkpoint(tmp_path):
-    """20 MB a checkpoint, and nothing else to do: most kills hit a write."""
+def test_a_kill_during_a_write_leaves_a_complete_checkpoint(tmp_path):
+    """Checkpoints of 20 MB in a loop: most kills hit a write."""
     path = tmp_path / "checkpoint.npz"
     halves = 0
     for _ in range(10):
@@ -64,7 +64,7 @@ def test_killed_while_it_writes_it_leaves_a_whole_checkpoint(tmp_path):
         halves = len(list(tmp_path.glob(".checkpoint.npz.*")))
 
         number = read_state(path)["number"]
-        with np.load(path) as arrays:  # its checksums see a torn file
+        with np.load(path) as arrays:  # checks the CRC of each array
             for name in ("model/0", "model/1"):
                 np.testing.assert_array_equal(arrays[name], number)
         if halves == 2:
@@ -72,7 +72,7 @@ def test_killed_while_it_writes_it_leaves_a_whole_checkpoint(tmp_path):
     assert halves, "No kill hit a write: the test proved nothing."
 
 
-def test_gives_back_weights_optimizer_and_random_state(tmp_path):
+def test_restores_weights_optimizer_and_random_state(tmp_path):
     x, y = np.ones((4, 2)), np.ones((4, 3))
     model = build_model()
     model.fit(x, y, verbose=0)
@@ -87,7 +87,7 @@ def test_gives_back_weights_optimizer_and_random_state(tmp_path):
     np.testing.assert_equal(best_again, best)
 
 
-def test_bfloat16_weights_come_back(tmp_path):
+def test_restores_bfloat16_weights(tmp_path):
     model = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(2, dtype="bfloat16")]
     )

@@ -1,4 +1,4 @@
-"""A training run that tests stop and resume, on scikit-learn's digits.
+"""A training run that tests interrupt and resume, on scikit-learn's digits.
 
 Usage: python tests/training/digits_run.py WORKDIR '{"epochs": 6}'
 """
@@ -24,7 +24,7 @@ def load_data():
 
 
 def training_batches(first_step, last_step):
-    """Mini-batch `step` is a function of `step` alone."""
+    """Mini-batch `step` is a function of `step` only."""
     x, y = (tf.constant(part[:1500]) for part in load_data())
 
     def batch(step):
@@ -38,7 +38,7 @@ def training_batches(first_step, last_step):
 
 
 def build_model(learning_rate=0.01, units=10):
-    """Dropout and momentum: a resumed run needs the states of both."""
+    """A model with dropout and momentum, whose states must be restored."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -61,7 +61,7 @@ def build_model(learning_rate=0.01, units=10):
 
 
 def train(workdir, *, epochs, learning_rate=0.01, patience=None, callbacks=()):
-    """Returns the model and its history."""
+    """Trains in a run directory; returns the model and its history."""
     x, y = (part[1500:] for part in load_data())
     run_directory = RunDirectory(workdir, run={"learning_rate": learning_rate})
     model = build_model(learning_rate)

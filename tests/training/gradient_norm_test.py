@@ -1,4 +1,4 @@
-"""The norm before clipping, against NumPy; the steps, against Keras' Adam."""
+"""Norms before clipping against NumPy, steps against Keras' Adam."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def stepped(optimizer):
 
 @pytest.mark.parametrize("options", [{}, {"loss_scale_factor": 4.0}])
 @pytest.mark.parametrize("clipnorm", [None, 1.0])
-def test_steps_are_those_of_keras(clipnorm, options):
+def test_steps_equal_those_of_keras(clipnorm, options):
     options = {"global_clipnorm": clipnorm, **options}
     ours = stepped(ClippedAdam(0.1, **options))
     for a, b in zip(
@@ -40,7 +40,7 @@ def test_norms_are_those_before_clipping():
     assert set(optimizer.gradient_norm_summary().values()) == {0.0}
 
 
-def test_norms_are_those_without_a_loss_scale():
+def test_norms_are_computed_without_the_loss_scale():
     optimizer = ClippedAdam(0.1, loss_scale_factor=4.0)
     stepped(optimizer)
     largest = optimizer.gradient_norm_summary()["max_gradient_norm"]
@@ -76,14 +76,14 @@ def test_every_epoch_logs_its_own_norms():
     assert history["clipped_fraction"] == [1.0, 1.0, 1.0]
 
 
-def test_in_mixed_precision_the_loss_scale_is_taken_out():
+def test_mixed_precision_reports_norms_without_the_loss_scale():
     optimizer = keras.optimizers.LossScaleOptimizer(ClippedAdam(0.0))
     x = np.ones((4, 1))
     history = line(optimizer).fit(x, x, verbose=0, callbacks=[GradientNorm()])
     assert history.history["gradient_norm"] == [pytest.approx(2.0)]
 
 
-def test_it_is_saved_with_a_model(tmp_path):
+def test_the_optimizer_is_saved_with_a_model(tmp_path):
     model = line(ClippedAdam(0.1, global_clipnorm=0.5))
     x = np.ones((4, 1))
     model.fit(x, x, verbose=0)
@@ -94,7 +94,7 @@ def test_it_is_saved_with_a_model(tmp_path):
     assert optimizer.gradient_norm_summary()["gradient_norm"] == 2.0
 
 
-def test_an_optimizer_that_remembers_nothing_is_refused():
+def test_rejects_an_optimizer_that_records_no_norms():
     with pytest.raises(ValueError, match=r"take `dlunits.*Received: SGD"):
         line("sgd").fit(
             np.ones((4, 1)),

@@ -25,7 +25,7 @@ def sigmoid(a):
     return 1 / (1 + np.exp(-a))
 
 
-def test_losses_are_those_of_the_tied_layers_on_what_came_before(digits):
+def test_losses_are_those_of_tied_layers_on_the_outputs_before(digits):
     encoder = chain(32, 12)
 
     losses = pretrain_layerwise(
@@ -73,7 +73,7 @@ def test_noise_makes_the_task_harder(digits):
     assert losses[1] > 1.1 * losses[0]
 
 
-def test_layers_between_the_dense_ones_are_run(digits):
+def test_layers_between_dense_layers_are_applied(digits):
     encoder = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
@@ -160,7 +160,7 @@ def test_rejects_nan_before_training(digits):
         np.testing.assert_array_equal(old, new)
 
 
-def test_fine_tuning_starts_from_the_encoder_and_leaves_it(digits):
+def test_fine_tuning_copies_the_encoder(digits):
     encoder = chain(16)
     before = encoder.get_weights()
     options = {"num_classes": 10, "epochs": 1, "verbose": 0}

@@ -1,4 +1,4 @@
-"""Runs that are killed, resumed, refused: with real processes."""
+"""Interrupted, resumed and rejected runs, in real processes."""
 
 import importlib.util
 import json
@@ -32,7 +32,7 @@ digits_run = load_program()
 
 
 def start(workdir, **flags):
-    """The run in a process of its own."""
+    """Starts the run in a separate process."""
     return subprocess.Popen(
         [sys.executable, PROGRAM, workdir, json.dumps(flags)],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
@@ -46,7 +46,7 @@ def epochs_in(workdir):
 
 
 class StopAt(keras.callbacks.Callback):
-    """Breaks off in the middle of an epoch."""
+    """Interrupts training in the middle of an epoch."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -62,7 +62,7 @@ def assert_same_weights(model, other):
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(tmp_path):
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(tmp_path):
     whole, history = digits_run.train(tmp_path / "whole", epochs=20)
 
     process = start(tmp_path / "killed", epochs=20)
@@ -82,8 +82,8 @@ def test_killed_at_a_random_moment_it_ends_like_a_run_never_stopped(tmp_path):
     ).read_text()
 
 
-def test_resumed_early_stopping_counts_on_and_keeps_the_best_weights(tmp_path):
-    """At this rate the validation loss falls a few epochs, then rises."""
+def test_early_stopping_resumes_with_its_counter_and_best_weights(tmp_path):
+    """With this learning rate the validation loss falls, then rises."""
     flags = {"epochs": 30, "patience": 3, "learning_rate": 0.05}
     whole, history = digits_run.train(tmp_path / "whole", **flags)
     stopped = len(history["loss"])
@@ -117,7 +117,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path, flags):
     assert same == history
 
 
-def test_history_and_curves_have_one_point_an_epoch(tmp_path):
+def test_history_and_summaries_have_one_point_per_epoch(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         digits_run.train(tmp_path, epochs=3, callbacks=[StopAt(2)])
     _, history = digits_run.train(tmp_path, epochs=3)
@@ -134,7 +134,7 @@ def test_history_and_curves_have_one_point_an_epoch(tmp_path):
 
 
 def points(folder, tag):
-    """What TensorBoard would draw, read from the event files' records."""
+    """Points of a summary, read from the records of the event files."""
     import tensorflow as tf
 
     found = []
@@ -149,7 +149,7 @@ def points(folder, tag):
     return sorted(found)
 
 
-def test_refuses_a_checkpoint_of_another_run_and_says_what_differs(tmp_path):
+def test_rejects_a_checkpoint_of_another_run_with_the_difference(tmp_path):
     digits_run.train(tmp_path, epochs=1)
     before = (tmp_path / "checkpoint.npz").read_bytes()
     with pytest.raises(
@@ -200,8 +200,8 @@ def test_nan_ends_the_run_and_keeps_the_checkpoint(
     assert RunDirectory(tmp_path, {"learning_rate": 0.01}).checkpoint.exists()
 
 
-def test_a_full_disk_ends_the_run_and_leaves_the_checkpoint(tmp_path):
-    """A limit on the size of files fails a write the way a full disk does."""
+def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint(tmp_path):
+    """A limit on file sizes makes a write fail as a full disk does."""
 
     class FillTheDisk(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -224,7 +224,7 @@ def test_a_full_disk_ends_the_run_and_leaves_the_checkpoint(tmp_path):
     assert_same_weights(resumed, whole)
 
 
-def test_a_file_or_a_folder_without_write_access_is_refused(tmp_path):
+def test_rejects_a_file_or_a_folder_without_write_access(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError, match=r"choose another.*file"):
         RunDirectory(tmp_path / "file", {})
@@ -232,7 +232,7 @@ def test_a_file_or_a_folder_without_write_access_is_refused(tmp_path):
         RunDirectory("/proc/self/run", {})
 
 
-def test_patience_without_validation_batches_is_refused(tmp_path):
+def test_rejects_patience_without_validation_batches(tmp_path):
     with pytest.raises(ValueError, match="needs `validation_batches`"):
         RunDirectory(tmp_path, {}).fit(
             digits_run.build_model(),

@@ -65,7 +65,7 @@ def test_states_are_carried_from_segment_to_segment(tokens):
     reason="It takes gradients by TensorFlow's tape.",
 )
 def test_gradients_are_truncated_at_the_start_of_a_segment(tokens):
-    """Those of a segment are those of a model given its states as numbers."""
+    """They equal those of a model with constant initial states."""
     trained = without_dropout()
     first, second = list(segments(tokens))[:2]
     trained(first[0], training=True)

@@ -1,4 +1,4 @@
-"""The schedule against its two formulas, and for runs of few steps."""
+"""The schedule against its formulas, also for few steps."""
 
 import math
 
@@ -9,7 +9,7 @@ from dlunits.training import warmup_cosine
 
 
 def rate_np(step, learning_rate, steps, warmup_steps):
-    """A line up to `warmup_steps`, then half a cosine down to `steps`."""
+    """Linear up to `warmup_steps`, then half a cosine to 0 at `steps`."""
     warmup_steps = min(warmup_steps, steps // 4)
     if step < warmup_steps:
         return learning_rate * step / warmup_steps
@@ -22,13 +22,13 @@ def rate_np(step, learning_rate, steps, warmup_steps):
     [
         (40, 10),
         (40, 3),
-        (40, 30),  # cut to 10, a quarter
+        (40, 30),  # limited to 10, a quarter
         (40, 0),
         (4, 4),
-        (1, 1),  # a whole run of one step: at the full rate
+        (1, 1),  # one step: the full rate
     ],
 )
-def test_rises_on_a_line_and_falls_along_a_cosine(steps, warmup_steps):
+def test_linear_warmup_and_cosine_decay(steps, warmup_steps):
     schedule = warmup_cosine(0.3, steps=steps, warmup_steps=warmup_steps)
     np.testing.assert_allclose(
         [float(schedule(step)) for step in range(steps + 2)],
@@ -38,6 +38,6 @@ def test_rises_on_a_line_and_falls_along_a_cosine(steps, warmup_steps):
     )
 
 
-def test_refuses_a_run_without_steps():
+def test_rejects_a_run_without_steps():
     with pytest.raises(ValueError, match=r"at least 1\. Received: steps=0"):
         warmup_cosine(0.3, steps=0, warmup_steps=10)

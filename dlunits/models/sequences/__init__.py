@@ -5,5 +5,15 @@ from dlunits.models.sequences.recurrent_language_model import (
     RecurrentLanguageModel,
 )
 from dlunits.models.sequences.recurrent_model import RecurrentModel
+from dlunits.models.sequences.reversible_instance_normalization import (
+    ReversibleInstanceNormalization,
+)
+from dlunits.models.sequences.seg_rnn import SegRNN
 
-__all__ = ["Forecaster", "RecurrentLanguageModel", "RecurrentModel"]
+__all__ = [
+    "Forecaster",
+    "RecurrentLanguageModel",
+    "RecurrentModel",
+    "ReversibleInstanceNormalization",
+    "SegRNN",
+]

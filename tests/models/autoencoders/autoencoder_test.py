@@ -1,4 +1,4 @@
-"""Any encoder with any decoder: training, codes, files."""
+"""Autoencoders of arbitrary parts: training, codes, saving."""
 
 import keras
 import numpy as np
@@ -59,7 +59,7 @@ def test_without_targets_the_input_is_the_target(x):
     assert losses[0][2] < losses[0][0]
 
 
-def test_with_targets_they_are_what_counts(x):
+def test_given_targets_are_used(x):
     autoencoder = Autoencoder(model((3, 2), (4,)), model((4,), (3, 2)))
     autoencoder.compile("sgd", "mse")
 
@@ -69,7 +69,7 @@ def test_with_targets_they_are_what_counts(x):
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
-def test_a_tied_decoder_is_tied_again_when_it_is_made_from_its_config():
+def test_ties_are_restored_from_the_config():
     autoencoder = dense_autoencoder((6,), 2, (4,), tied=True)
 
     again = Autoencoder.from_config(autoencoder.get_config())
@@ -82,7 +82,7 @@ def test_a_tied_decoder_is_tied_again_when_it_is_made_from_its_config():
     assert again.count_params() == autoencoder.count_params()
 
 
-def test_a_tied_decoder_is_tied_again_when_it_is_loaded(x, tmp_path):
+def test_ties_are_restored_from_a_file(x, tmp_path):
     autoencoder = dense_autoencoder((3, 2), 2, (4,), tied=True)
     autoencoder.save(tmp_path / "tied.keras")
 
@@ -95,7 +95,7 @@ def test_a_tied_decoder_is_tied_again_when_it_is_loaded(x, tmp_path):
     np.testing.assert_array_equal(again.encode(x), autoencoder.encode(x))
 
 
-def test_a_compiled_autoencoder_goes_on_training_from_its_file(x, tmp_path):
+def test_training_continues_from_a_file(x, tmp_path):
     autoencoder = dense_autoencoder((3, 2), 2)
     autoencoder.compile("adam", "mse")
     autoencoder.fit(x, verbose=0)
@@ -159,7 +159,7 @@ def test_rejects_models_without_a_shape():
             Autoencoder(part, model((2,), (2,)))
 
 
-def test_a_tie_to_a_layer_outside_the_encoder_stays(tmp_path):
+def test_a_tie_to_a_layer_outside_the_encoder_is_kept(tmp_path):
     outside = keras.layers.Dense(2, name="outside")
     outside.build((None, 3))
     decoder = keras.Sequential([keras.Input((2,)), TiedDense(outside)])
@@ -179,7 +179,7 @@ def chain(size, *layers):
 
 
 def nested_tie(inner, deep_encoder, deep_decoder):
-    """Tied, with either layer in a model inside the part or in the part."""
+    """Tied layers, either of them nested in an inner model or not."""
     encoder = chain(6, chain(6, inner) if deep_encoder else inner)
     tied = TiedDense(inner)
     decoder = chain(2, chain(2, tied) if deep_decoder else tied)
@@ -188,7 +188,7 @@ def nested_tie(inner, deep_encoder, deep_decoder):
 
 @pytest.mark.parametrize("deep_encoder", [False, True])
 @pytest.mark.parametrize("deep_decoder", [False, True])
-def test_models_inside_the_parts_are_tied_again(
+def test_ties_in_nested_models_are_restored(
     x, tmp_path, deep_encoder, deep_decoder
 ):
     inner = keras.layers.Dense(2, name="inner")
@@ -215,7 +215,7 @@ def test_models_inside_the_parts_are_tied_again(
     )
 
 
-def two_of_a_name():
+def duplicate_names():
     first, second = (keras.layers.Dense(2, name="same") for _ in range(2))
     encoder = chain(6, chain(6, first), chain(2, second))
     return encoder, second
@@ -228,8 +228,8 @@ def wrapped():
     return keras.Model(inputs, keras.layers.Flatten()(x)), inner
 
 
-@pytest.mark.parametrize("make", [two_of_a_name, wrapped])
-def test_a_tie_that_could_not_be_found_again_is_refused(make):
+@pytest.mark.parametrize("make", [duplicate_names, wrapped])
+def test_rejects_a_tie_that_cannot_be_restored(make):
     encoder, source = make()
     outputs = [TiedDense(source), keras.layers.Dense(6)]
     outputs += [keras.layers.Reshape(encoder.input_shape[1:])]
@@ -238,7 +238,7 @@ def test_a_tie_that_could_not_be_found_again_is_refused(make):
         Autoencoder(encoder, chain(2, *outputs))
 
 
-def watched(*layers):
+def with_moving_mean(*layers):
     """An encoder of 3 to 2 whose code has a moving mean."""
     return chain(3, *layers, MovingMeanSparsity(KLSparsity()))
 
@@ -246,11 +246,13 @@ def watched(*layers):
 @pytest.mark.parametrize(
     "encoder",
     [
-        lambda: watched(keras.layers.Dense(2, "relu")),
-        lambda: watched(keras.layers.Dense(2), keras.layers.ReLU()),
-        lambda: watched(keras.layers.Dense(2, "relu"), keras.layers.Flatten()),
-        lambda: watched(chain(3, keras.layers.Dense(2, "relu"))),
-        lambda: chain(3, watched(keras.layers.Dense(2, "tanh"))),
+        lambda: with_moving_mean(keras.layers.Dense(2, "relu")),
+        lambda: with_moving_mean(keras.layers.Dense(2), keras.layers.ReLU()),
+        lambda: with_moving_mean(
+            keras.layers.Dense(2, "relu"), keras.layers.Flatten()
+        ),
+        lambda: with_moving_mean(chain(3, keras.layers.Dense(2, "relu"))),
+        lambda: chain(3, with_moving_mean(keras.layers.Dense(2, "tanh"))),
         lambda: chain(
             3,
             keras.layers.Dense(2, "relu"),
@@ -258,7 +260,7 @@ def watched(*layers):
         ),
     ],
 )
-def test_sparsity_behind_an_activation_that_leaves_0_to_1_is_refused(encoder):
+def test_rejects_sparsity_of_activations_outside_0_to_1(encoder):
     with pytest.raises(ValueError, match=r"use `keras\.regularizers\.L1`"):
         Autoencoder(encoder(), model((2,), (3,)))
 
@@ -274,6 +276,6 @@ def test_sparsity_behind_an_activation_that_leaves_0_to_1_is_refused(encoder):
         lambda: [keras.layers.Dense(2, "relu"), keras.layers.Rescaling(0.01)],
     ],
 )
-def test_sparsity_is_for_what_lies_in_0_to_1_or_may(layers):
-    encoder = watched(*layers())
+def test_accepts_sparsity_of_activations_that_may_lie_in_0_to_1(layers):
+    encoder = with_moving_mean(*layers())
     assert Autoencoder(encoder, model((2,), (3,))).encoder is encoder

@@ -1,4 +1,4 @@
-"""The contractive autoencoder's loss, by hand and in training."""
+"""Loss and training of the contractive autoencoder."""
 
 import functools
 
@@ -56,7 +56,7 @@ def evaluated(model, *data):
 
 @pytest.mark.parametrize("target", [(), ("clean",)])
 def test_loss_is_reconstruction_plus_weighted_norm(x, target):
-    """The norm is that at the input, also where the target is another one."""
+    """The norm is that at the input, also with other targets."""
     clean = x if not target else x[::-1].copy()
     plain = parts()
     plain.compile(loss="mse")
@@ -81,7 +81,7 @@ def test_training_contracts_the_code(x, units, jit):
     assert norms[1.0] < 0.5 * norms[1e-9]
 
 
-def test_one_step_goes_down_the_gradient_of_the_whole_loss(x):
+def test_one_step_follows_the_gradient_of_the_whole_loss(x):
     """SGD moves each bias b of the code by -0.1 dloss / db."""
     step = 1e-2
 
@@ -107,7 +107,7 @@ def test_one_step_goes_down_the_gradient_of_the_whole_loss(x):
     )
 
 
-def test_every_step_projects_on_new_signs_and_a_seed_repeats_them(x):
+def test_projections_differ_per_step_and_are_reproducible(x):
     def history(seed):
         model = contractive(
             units=(5,),
@@ -118,12 +118,12 @@ def test_every_step_projects_on_new_signs_and_a_seed_repeats_them(x):
         return logs["squared_jacobian_norm"]
 
     norms = history(seed=1)
-    assert len(set(norms)) == 4  # the weights stand still
+    assert len(set(norms)) == 4  # the weights are constant
     assert history(seed=1) == norms
     assert history(seed=2) != norms
 
 
-def test_file_holds_all_that_training_needs(x, tmp_path):
+def test_training_continues_from_a_file(x, tmp_path):
     model = contractive(weight=0.3, method="closed_form", seed=5)
     model.fit(x, verbose=0)
     model.save(tmp_path / "model.keras")
@@ -145,30 +145,30 @@ def test_reconstructs_as_an_autoencoder_of_the_same_parts(x):
 
 
 @pytest.mark.parametrize("weight", [0, -0.1, float("nan"), float("inf")])
-def test_refuses_a_weight_that_is_not_positive(weight):
+def test_rejects_a_weight_that_is_not_positive(weight):
     with pytest.raises(ValueError, match=r"positive.*Received: weight="):
         contractive(weight)
 
 
-def test_refuses_a_closed_form_that_does_not_exist_when_it_is_made():
+def test_rejects_a_closed_form_that_does_not_exist():
     message = "take 'hutchinson' for this one. Received: 2 dense layers"
     with pytest.raises(ValueError, match=message):
         contractive(units=(5,), method="closed_form")
 
 
-def test_refuses_a_method_it_does_not_know():
+def test_rejects_an_unknown_method():
     with pytest.raises(ValueError, match="Received: method='jacobian'"):
         contractive(method="jacobian")
 
 
-def test_names_both_shapes_that_do_not_fit():
+def test_rejects_shapes_that_do_not_match():
     plain = parts()
     with pytest.raises(ValueError, match=r"\(None, 4\).*\(None, 4\)"):
         ContractiveAutoencoder(plain.encoder, plain.encoder, 1.0)
 
 
 def test_the_code_of_another_call_is_not_used(x):
-    """`compute_loss` with outputs from elsewhere: the norm is that at `x`."""
+    """For other outputs than those of `call` the norm is that at `x`."""
     model = contractive(weight=1.0)
     outputs = model(x)
     expected = model.compute_loss(x, x, outputs)
@@ -180,8 +180,8 @@ def test_the_code_of_another_call_is_not_used(x):
     )
 
 
-def test_dropout_of_a_training_step_does_not_reach_the_norm(x):
-    """The weights stand still: with or without dropout, the same norm."""
+def test_dropout_does_not_affect_the_norm(x):
+    """Weights are constant: the norm is the same with and without dropout."""
     norms = []
     for rate in (0.0, 0.9):
         keras.utils.set_random_seed(0)
@@ -195,8 +195,8 @@ def test_dropout_of_a_training_step_does_not_reach_the_norm(x):
     assert norms[1] == pytest.approx(norms[0], rel=1e-5)
 
 
-def test_penalties_that_layers_add_in_training_are_still_trained():
-    """A penalty of weight 1e-9 leaves the step what the plain one is."""
+def test_activity_penalties_in_training_are_kept():
+    """With weight 1e-9 a step equals that of a plain autoencoder."""
     codes = []
     for make in (
         Autoencoder,
@@ -214,5 +214,5 @@ def test_penalties_that_layers_add_in_training_are_still_trained():
         model.fit(np.ones((8, 4)), epochs=2, verbose=0)
         codes.append(encoder.get_layer("code").get_weights()[1])
 
-    assert (codes[0] < -0.02).all()  # pushed down, towards 0.05
+    assert (codes[0] < -0.02).all()  # decreased, towards 0.05
     np.testing.assert_allclose(codes[1], codes[0], rtol=1e-4)

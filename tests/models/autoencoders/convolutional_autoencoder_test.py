@@ -1,4 +1,4 @@
-"""Autoencoders that halve and double the sides of an image."""
+"""Convolutional autoencoders: sizes, parameters, ties, dropout."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from dlunits.models import Autoencoder, convolutional_autoencoder
 
 @pytest.mark.parametrize("side", [7, 8, 9, 10, 28])
 @pytest.mark.parametrize("latent_dim", [None, 3])
-def test_images_come_back_in_their_size(side, latent_dim):
+def test_reconstructions_have_the_size_of_the_images(side, latent_dim):
     autoencoder = convolutional_autoencoder(
         (side, side + 1, 2), latent_dim, filters=(3, 4, 5)
     )
@@ -48,7 +48,7 @@ def assert_tied(autoencoder):
     assert decoder["reconstruction"].kernel is encoder["encoder_1"].kernel
 
 
-def test_tied_it_has_the_encoders_kernels_and_its_own_biases(tied):
+def test_a_tied_decoder_has_the_encoders_kernels_and_its_own_biases(tied):
     assert_tied(tied)
     assert tied.output_shape == (None, 10, 7, 1)
     # 10x7 -> 5x4 -> 3x2: the last maps make 2 * 6 = 12 numbers.
@@ -56,7 +56,7 @@ def test_tied_it_has_the_encoders_kernels_and_its_own_biases(tied):
     assert tied.count_params() == encoder + 12 + 4 + 1
 
 
-def test_tied_it_stays_tied_when_it_is_made_anew_or_loaded(tied, tmp_path):
+def test_ties_are_restored_from_config_and_file(tied, tmp_path):
     tied.compile("sgd", "mse")
     x = np.random.default_rng(0).uniform(size=(4, 10, 7, 1)).astype("float32")
     tied.fit(x, verbose=0)
@@ -69,7 +69,7 @@ def test_tied_it_stays_tied_when_it_is_made_anew_or_loaded(tied, tmp_path):
     assert_tied(again)
 
 
-def test_tied_without_a_code_size_its_code_is_the_last_map():
+def test_without_latent_dim_the_tied_code_is_the_last_map():
     autoencoder = convolutional_autoencoder(
         (8, 8, 1), filters=(4, 2), tied=True
     )
@@ -84,10 +84,10 @@ def test_tied_without_a_code_size_its_code_is_the_last_map():
 @pytest.mark.parametrize("sides", [(7, 7), (7, 5), (8, 5), (3, 9)])
 @pytest.mark.parametrize("kernel_size", [2, 3, 4, 5])
 @pytest.mark.parametrize("filters", [(3,), (3, 2)])
-def test_tied_and_linear_its_decoder_is_the_adjoint_of_its_encoder(
+def test_a_tied_linear_decoder_is_the_adjoint_of_the_encoder(
     sides, kernel_size, filters
 ):
-    """<W x, h> = <x, W^T h> for every x and h: no pixel is out of place."""
+    """<W x, h> = <x, W^T h> for every x and h."""
     keras.utils.set_random_seed(0)
     autoencoder = convolutional_autoencoder(
         (*sides, 2),
@@ -105,7 +105,7 @@ def test_tied_and_linear_its_decoder_is_the_adjoint_of_its_encoder(
     assert left == pytest.approx(right, rel=1e-4)
 
 
-def test_dropout_silences_whole_maps():
+def test_dropout_drops_whole_maps():
     autoencoder = convolutional_autoencoder(
         (8, 8, 1), filters=(40,), dropout=0.5, code_activation="sigmoid"
     )
@@ -113,9 +113,9 @@ def test_dropout_silences_whole_maps():
 
     code = np.asarray(autoencoder.encoder(x, training=True))
 
-    silent = (code == 0).all(axis=(1, 2))
-    assert 0.3 < silent.mean() < 0.7  # 200 maps: deviation 0.035
-    assert ((code == 0).any(axis=(1, 2)) == silent).all()
+    dropped = (code == 0).all(axis=(1, 2))
+    assert 0.3 < dropped.mean() < 0.7  # 200 maps: deviation 0.035
+    assert ((code == 0).any(axis=(1, 2)) == dropped).all()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The denoising autoencoder: sizes, what it sees, where it starts."""
+"""The denoising autoencoder: sizes, receptive field, training."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from dlunits.models import denoising_autoencoder
 
 
-def test_all_work_is_done_on_a_few_places():
+def test_feature_maps_have_the_size_of_the_strides():
     model = denoising_autoencoder((28, 56, 1), 8, 5)
     shapes = {
         tuple(layer.output.shape[1:])
@@ -20,7 +20,7 @@ def test_all_work_is_done_on_a_few_places():
 
 
 @pytest.mark.parametrize(("channels", "num_blocks"), [(1, 0), (3, 1), (1, 2)])
-def test_parameters_are_those_of_the_windows_and_blocks(channels, num_blocks):
+def test_parameters_are_those_of_the_layers(channels, num_blocks):
     model = denoising_autoencoder((8, 6, channels), 5, 3, num_blocks, stride=2)
     places = 4 * 3 * 5
     windows = 4 * 4 * channels * 5
@@ -54,7 +54,7 @@ def test_every_pixel_depends_on_every_other(units):
     assert change[0, -1, -1, 0] == 0
 
 
-def test_learns_to_clean_a_stroke():
+def test_learns_to_denoise_a_stroke():
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     clean = np.zeros((64, 16, 16, 1), "float32")

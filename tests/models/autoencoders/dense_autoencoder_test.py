@@ -1,4 +1,4 @@
-"""The usual dense autoencoders."""
+"""Dense autoencoders: layers, penalties, dropout."""
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ def test_encoder_and_decoder_mirror_each_other():
     assert autoencoder.output_shape == (None, 4, 3)
 
 
-def test_tied_decoder_runs_the_encoder_backwards():
+def test_a_tied_decoder_has_the_transposed_kernels():
     autoencoder = dense_autoencoder((5,), 2, (4,), activation="tanh", tied=True)
     x = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
     hidden, code = (
@@ -62,16 +62,16 @@ def test_penalties_are_the_sum_of_squares_and_of_the_codes():
     )
 
 
-def test_dropout_silences_units_in_training_alone():
+def test_dropout_drops_units_in_training_only():
     autoencoder = dense_autoencoder(
         (6,), 200, code_activation="sigmoid", dropout=0.25
     )
     x = np.ones((50, 6), "float32")
 
-    silent = ops.convert_to_numpy(autoencoder.encoder(x, training=True)) == 0
+    dropped = ops.convert_to_numpy(autoencoder.encoder(x, training=True)) == 0
 
     # 10,000 units: the share's standard deviation is 0.0043.
-    assert abs(silent.mean() - 0.25) < 0.02
+    assert abs(dropped.mean() - 0.25) < 0.02
     assert (autoencoder.encode(x) > 0).all()
 
 
@@ -91,7 +91,7 @@ def test_rejects_arguments_out_of_range(options, message):
 
 
 @pytest.mark.parametrize("activation", ["relu", None, "tanh"])
-def test_kl_sparsity_of_a_code_that_can_leave_0_to_1_is_refused(activation):
+def test_rejects_kl_sparsity_of_a_code_outside_0_to_1(activation):
     with pytest.raises(ValueError, match=r"use `keras\.regularizers\.L1`"):
         dense_autoencoder(
             (4,),
@@ -111,6 +111,6 @@ def test_kl_sparsity_of_a_sigmoid_code_is_in_the_loss():
 
     loss = autoencoder.evaluate(np.zeros((5, 4)), verbose=0)
 
-    # All three units are sigmoid(0) = 0.5; the reconstruction is right.
+    # All three units are sigmoid(0) = 0.5; the reconstruction is exact.
     kl = 0.1 * np.log(0.1 / 0.5) + 0.9 * np.log(0.9 / 0.5)
     np.testing.assert_allclose(loss, 2.0 * 3 * kl, rtol=1e-5)

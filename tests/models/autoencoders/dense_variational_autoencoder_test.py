@@ -1,4 +1,4 @@
-"""Sizes, start and limits of the dense variational autoencoder."""
+"""Sizes, initial bias and arguments of the dense VAE."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from dlunits.models import dense_variational_autoencoder
 
 
-def test_the_default_is_784_200_200_50_and_back():
+def test_the_default_is_784_200_200_50_200_200_784():
     """Weights by hand: (inputs + 1) * units; two numbers for each of 50."""
     model = dense_variational_autoencoder()
     assert model.input_shape == model.output_shape == (None, 28, 28, 1)
@@ -17,7 +17,7 @@ def test_the_default_is_784_200_200_50_and_back():
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-def test_the_decoder_starts_from_the_mean_example(likelihood):
+def test_the_initial_decoder_returns_the_mean_example(likelihood):
     mean = np.linspace(0.1, 0.9, 12).reshape(4, 3)
     model = dense_variational_autoencoder(
         (4, 3), 2, (8,), likelihood=likelihood, mean=mean
@@ -37,6 +37,6 @@ def test_the_decoder_starts_from_the_mean_example(likelihood):
         ({"input_shape": (0,)}, r"input_shape=\(0,\)"),
     ],
 )
-def test_refuses_sizes_that_are_none(options, message):
+def test_rejects_arguments_out_of_range(options, message):
     with pytest.raises(ValueError, match=f"Received: .*{message}"):
         dense_variational_autoencoder(**options)

@@ -13,7 +13,7 @@ from dlunits.models.autoencoders.importance_weighted_likelihood import (
 )
 
 
-def test_more_samples_close_the_gap_to_the_exact_likelihood(
+def test_more_samples_approach_the_exact_likelihood(
     known,
 ):
     model = known.model(mean_error=0.3, log_variance_error=0.4)
@@ -28,7 +28,7 @@ def test_more_samples_close_the_gap_to_the_exact_likelihood(
 
 
 def test_log_likelihood_is_the_loop_over_samples(known):
-    """The same draws, taken one at a time: 60 do not fill two chunks of 50."""
+    """The same samples one at a time; 60 are not a multiple of 50."""
     model = known.model(mean_error=0.3, log_variance_error=0.4)
     x = known.x[:3]
     seeds = keras.random.SeedGenerator(5)
@@ -67,7 +67,7 @@ def normal_density(x, mean, stddev):
     )
 
 
-def test_log_likelihood_repeats_with_its_seed_and_draws_anew_for_a_batch(
+def test_log_likelihood_is_reproducible_and_batches_differ(
     known,
 ):
     model = known.model(mean_error=0.3)
@@ -81,8 +81,8 @@ def test_log_likelihood_repeats_with_its_seed_and_draws_anew_for_a_batch(
     ).all()
 
 
-def test_log_likelihood_survives_what_no_float_can_hold():
-    """Likelihoods near e^-20000: the sum of the weights alone would be 0."""
+def test_log_likelihood_does_not_underflow():
+    """Likelihoods near e^-20000: a sum of the weights would be 0."""
     model = dense_variational_autoencoder((20_000,), 2, units=(3,))
     model.set_weights([0 * weight for weight in model.get_weights()])
     x = np.ones((1, 20_000), "float32")
@@ -101,7 +101,7 @@ def test_a_saved_estimator_estimates_the_same(known, tmp_path):
     )
 
 
-def test_its_config_stays_whole_when_it_is_made_anew(known):
+def test_from_config_does_not_change_the_config(known):
     config = ImportanceWeightedLikelihood(known.model(), 3, seed=1).get_config()
     names = set(config)
     again = ImportanceWeightedLikelihood.from_config(config)
@@ -109,6 +109,6 @@ def test_its_config_stays_whole_when_it_is_made_anew(known):
     assert set(config) == names
 
 
-def test_refuses_to_estimate_from_nothing(known):
+def test_rejects_zero_samples(known):
     with pytest.raises(ValueError, match="num_samples=0"):
         known.model().log_likelihood(known.x, 0)

@@ -33,7 +33,7 @@ class Subclassed(keras.Model):
         return self.dense(x)
 
 
-def test_layers_of_models_in_a_model_are_listed_too():
+def test_layers_of_nested_models_are_included():
     inner = keras.Sequential([keras.Input((4,)), dense("a")], name="inner")
     outer = keras.Sequential([keras.Input((4,)), inner, dense("b")])
     assert [x.name for x in iterate_layers(outer)] == ["inner", "a", "b"]

@@ -26,20 +26,20 @@ def test_codes_and_reconstructions_are_those_of_pca(digits):
     )
 
 
-def test_its_error_is_the_variance_left_out(digits):
+def test_the_error_is_the_variance_of_the_other_components(digits):
     values = np.linalg.eigvalsh(np.cov(digits.reshape(-1, 64).T, bias=True))
     model = pca_autoencoder(digits, latent_dim=12)
     error = ((model.reconstruct(digits) - digits) ** 2).mean()
     assert error == pytest.approx(values[:-12].sum() / 64, rel=1e-4)
 
 
-def test_all_components_reconstruct_all(digits):
+def test_all_components_reconstruct_exactly(digits):
     model = pca_autoencoder(digits, latent_dim=64)
     np.testing.assert_allclose(model.reconstruct(digits), digits, atol=1e-4)
     assert model.overcomplete
 
 
 @pytest.mark.parametrize("latent_dim", [0, 21, 65])
-def test_refuses_more_components_than_there_are(digits, latent_dim):
+def test_rejects_more_components_than_there_are(digits, latent_dim):
     with pytest.raises(ValueError, match=rf"20 examples and 64.*{latent_dim=}"):
         pca_autoencoder(digits[:20], latent_dim)

@@ -12,7 +12,7 @@ from dlunits.models import VariationalAutoencoder, dense_variational_autoencoder
 
 
 def negative_elbo(model, x):
-    """Mean of 1,000 draws an example, and 4 standard errors of it."""
+    """Mean over 1,000 samples per example, and 4 standard errors of it."""
     x = np.tile(x, (100, 1))
     losses = [
         model.evaluate(x, batch_size=10_000, verbose=0, return_dict=True)
@@ -23,7 +23,7 @@ def negative_elbo(model, x):
 
 
 def test_elbo_at_the_exact_posterior_is_the_likelihood(known):
-    """There log w is log p(x), whatever was drawn: any single draw says it."""
+    """There log w is log p(x) for every sample z."""
     model, expected = (
         known.model(),
         known.log_likelihood(),
@@ -38,7 +38,7 @@ def test_elbo_at_the_exact_posterior_is_the_likelihood(known):
     assert abs(loss + expected.mean()) < error < 0.02
 
 
-def test_elsewhere_elbo_is_lower_by_the_divergence_of_the_posteriors(
+def test_elbo_is_lower_by_the_divergence_from_the_exact_posterior(
     known,
 ):
     """By hand: KL of N(m + .3, s e^.4) from N(m, s), in two dimensions."""
@@ -61,7 +61,7 @@ def binary_images(count=20):
 
 
 def test_bernoulli_loss_is_the_sum_over_pixels_and_codes():
-    """A loop over the pixels with the code that the same seed draws."""
+    """A loop over the pixels with the code sampled by the same seed."""
     model, x = small_model(beta=3.0), binary_images(2)
     model.compile(keras.optimizers.SGD(0.0))
     mean, log_variance = np.split(
@@ -85,7 +85,7 @@ def test_bernoulli_loss_is_the_sum_over_pixels_and_codes():
     assert set(scores) == {"loss", "reconstruction_loss", "kl_loss"}
 
 
-def test_a_code_may_be_a_map():
+def test_a_code_may_have_several_axes():
     encoder = keras.Sequential(
         [
             keras.Input((2, 3)),
@@ -107,12 +107,12 @@ def test_a_code_may_be_a_map():
     assert scores["kl_loss"] == pytest.approx(0.45)
     assert scores["reconstruction_loss"] == pytest.approx(6 * math.log(2))
     assert scores["loss"] == pytest.approx(0.45 + 6 * math.log(2))
-    np.testing.assert_allclose(  # what is decoded says nothing of the code
+    np.testing.assert_allclose(  # outputs do not depend on the code
         model.log_likelihood(x, num_samples=20_000), -6 * math.log(2), atol=0.05
     )
 
 
-def test_extreme_logits_cost_what_they_are_worth():
+def test_extreme_logits_do_not_underflow():
     """-log sigmoid(-1000) = 1000; the probability itself would be 0."""
     model = small_model()
     logits = np.full((1, 4, 3), 1000.0)
@@ -122,8 +122,8 @@ def test_extreme_logits_cost_what_they_are_worth():
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-def test_learns_and_keeps_the_divergence_small(likelihood):
-    """Noise has nothing to say, so the code must cost nothing: KL on."""
+def test_training_decreases_the_loss_and_the_divergence(likelihood):
+    """Pure noise cannot be encoded, so the optimal divergence is 0."""
     model, x = small_model(likelihood=likelihood), binary_images(200)
     model.compile(keras.optimizers.Adam(0.02))
     history = model.fit(x, epochs=30, verbose=0).history
@@ -147,7 +147,7 @@ def test_a_larger_beta_makes_a_smaller_divergence():
     assert kl[0] > 2 * kl[1]
 
 
-def test_sample_weights_choose_the_examples_that_count():
+def test_sample_weights_weigh_the_examples():
     """Weights 2 and 0: the mean loss is the first example's alone."""
     model, x = small_model(), binary_images(2)
     model.compile(keras.optimizers.SGD(0.0))
@@ -166,7 +166,7 @@ def test_sample_weights_choose_the_examples_that_count():
     assert total == pytest.approx(alone, rel=0.01)
 
 
-def test_encode_reconstruct_and_decode_leave_nothing_to_chance():
+def test_encode_reconstruct_and_decode_are_deterministic():
     model, x = small_model(), binary_images()
     mean = model.posterior(x)[:, :2]
     np.testing.assert_allclose(
@@ -193,7 +193,7 @@ def test_samples_come_from_standard_normal_codes(known):
     assert (abs(np.cov(samples.T) - expected) < 4 * spread + 1e-6).all()
 
 
-def test_sampling_repeats_with_its_seed_and_leaves_training_alone():
+def test_sampling_is_reproducible_and_does_not_affect_training():
     histories = []
     for draws in (False, True):
         model = small_model()
@@ -235,8 +235,8 @@ def test_a_saved_model_is_the_same_model(tmp_path):
     again.fit(x, verbose=0)
 
 
-def test_half_precision_trains_and_rates():
-    """Sums over pixels are made in single precision: within 1 %."""
+def test_half_precision_trains_and_evaluates():
+    """Sums over pixels are in single precision: errors are below 1 %."""
     single = small_model()
     half = small_model(dtype="mixed_float16")
     half.set_weights(single.get_weights())
@@ -265,7 +265,7 @@ def test_denoising_targets_may_differ_from_the_input():
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-def test_a_training_step_runs_every_layer_once(likelihood):
+def test_a_training_step_updates_every_layer_once(likelihood):
     """Batch normalization moves its mean by a hundredth of the batch's."""
     encoder = keras.Sequential(
         [
@@ -322,18 +322,18 @@ def test_the_loss_depends_on_its_arguments_alone():
         ],
     ],
 )
-def test_refuses_probabilities_for_logits(last):
+def test_rejects_probabilities_for_logits(last):
     encoder = keras.Sequential(
         [keras.Input((3,)), keras.layers.Dense(4), GaussianSampling()]
     )
     decoder = keras.Sequential([keras.Input((2,)), *last()])
     with pytest.raises(ValueError, match=r"must return logits.*in a sigmoid"):
         VariationalAutoencoder(encoder, decoder)
-    VariationalAutoencoder(encoder, decoder, "gaussian")  # means, all right
+    VariationalAutoencoder(encoder, decoder, "gaussian")  # outputs are means
 
 
 @pytest.mark.parametrize("count", [0, -1])
-def test_refuses_to_draw_nothing(count):
+def test_rejects_zero_samples(count):
     with pytest.raises(ValueError, match=f"at least 1.*num_samples={count}"):
         small_model().sample(count)
 
@@ -347,19 +347,19 @@ def test_refuses_to_draw_nothing(count):
         ({"likelihood": "poisson"}, "likelihood='poisson'"),
     ],
 )
-def test_refuses_arguments_out_of_range(options, message):
+def test_rejects_arguments_out_of_range(options, message):
     with pytest.raises(ValueError, match=f"Received: .*{message}"):
         dense_variational_autoencoder((2, 2), **options)
 
 
-def test_refuses_an_encoder_that_does_not_sample():
+def test_rejects_an_encoder_that_does_not_sample():
     plain = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     with pytest.raises(ValueError, match="whose last layer is"):
         VariationalAutoencoder(plain, decoder)
 
 
-def test_refuses_shapes_that_do_not_fit():
+def test_rejects_shapes_that_do_not_match():
     inputs = keras.Input((3,))
     code = GaussianSampling()(keras.layers.Dense(4)(inputs))
     encoder = keras.Model(inputs, code)
@@ -368,14 +368,14 @@ def test_refuses_shapes_that_do_not_fit():
         VariationalAutoencoder(encoder, decoder)
 
 
-def test_refuses_another_loss():
+def test_rejects_another_loss():
     model = small_model()
     model.compile("sgd", loss="mse")
     with pytest.raises(ValueError, match=r"without `loss`.*loss='mse'"):
         model.fit(binary_images(), verbose=0)
 
 
-def test_refuses_lines_without_two_ends():
+def test_rejects_invalid_arguments_of_interpolate():
     model = small_model()
     with pytest.raises(ValueError, match=r"shapes \(4, 3\) and \(3, 4\)"):
         model.interpolate(np.zeros((4, 3)), np.zeros((3, 4)))

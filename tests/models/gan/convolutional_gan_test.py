@@ -1,4 +1,4 @@
-"""A GAN of images: shapes, parameters, what its discriminator is told."""
+"""Convolutional GANs: shapes, parameters, class projection."""
 
 import keras
 import numpy as np
@@ -11,7 +11,9 @@ from dlunits.models import convolutional_gan
 @pytest.mark.parametrize(
     ("shape", "filters"), [((28, 28, 1), (8, 4)), ((8, 16, 3), (4, 3, 2))]
 )
-def test_generator_makes_what_the_discriminator_judges(shape, filters):
+def test_generator_outputs_have_the_shape_of_discriminator_inputs(
+    shape, filters
+):
     model = convolutional_gan(shape, 5, filters=filters)
 
     made = model.generate(2, seed=0)
@@ -45,13 +47,13 @@ def test_parameters_are_those_of_the_stages():
         ({"loss": "wasserstein", "penalty": 1.0}, 1.0),
     ],
 )
-def test_slope_is_penalised_unless_told_otherwise(options, expected):
+def test_the_gradient_penalty_has_a_default_weight(options, expected):
     model = convolutional_gan((4, 4, 1), 3, filters=(2,), **options)
     assert model.penalty == expected
 
 
-def test_judges_each_image_by_itself():
-    """As a penalty on its slope by that image needs it."""
+def test_discriminator_outputs_depend_on_one_image_each():
+    """A gradient penalty per image needs that."""
     model = convolutional_gan((4, 4, 1), 3, filters=(2,))
     images = np.random.default_rng(0).uniform(size=(3, 4, 4, 1))
     together = model.discriminator(images, training=True)
@@ -83,7 +85,7 @@ def test_discriminator_projects_the_class_on_its_features():
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_ema_generator_makes_what_the_model_makes():
+def test_ema_generator_equals_the_model():
     model = convolutional_gan(
         (4, 4, 1), 2, filters=(2,), seed=0, ema_momentum=0.5
     )
@@ -110,6 +112,6 @@ def test_ema_generator_makes_what_the_model_makes():
     ],
     ids=str,
 )
-def test_refuses_sizes_out_of_range(options, match):
+def test_rejects_sizes_out_of_range(options, match):
     with pytest.raises(ValueError, match=match):
         convolutional_gan(**{"image_shape": (8, 8, 1), **options})

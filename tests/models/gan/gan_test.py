@@ -1,4 +1,4 @@
-"""A GAN: what it makes, and what is kept in a file."""
+"""GANs: generated examples and saving."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-def test_same_seed_generates_the_same(gan):
+def test_the_same_seed_generates_the_same_examples(gan):
     model = gan()
     first, second = model.generate(5, seed=3), model.generate(5, seed=3)
     np.testing.assert_array_equal(first, second)
@@ -24,7 +24,7 @@ def test_same_seed_generates_the_same(gan):
 
 
 @pytest.mark.parametrize("options", [{}, {"num_classes": 4}], ids=str)
-def test_loaded_from_a_file_it_goes_on_as_if_never_stopped(
+def test_training_from_a_file_equals_uninterrupted_training(
     gan, options, tmp_path
 ):
     labels = np.arange(len(gan.real)) % 4 if options else None
@@ -43,7 +43,9 @@ def test_loaded_from_a_file_it_goes_on_as_if_never_stopped(
         np.testing.assert_array_equal(one, other)
 
 
-def test_checkpoint_of_the_project_goes_on_as_if_never_stopped(gan, tmp_path):
+def test_training_from_a_checkpoint_equals_uninterrupted_training(
+    gan, tmp_path
+):
     model, again = gan(dropout=0.5), gan(dropout=0.5)
     gan.fit(model)
     save_checkpoint(tmp_path / "checkpoint.npz", model, state={})
@@ -54,14 +56,14 @@ def test_checkpoint_of_the_project_goes_on_as_if_never_stopped(gan, tmp_path):
     assert_equal(again.get_weights(), model.get_weights())
 
 
-def test_loaded_without_having_been_compiled(gan, tmp_path):
+def test_an_uncompiled_model_can_be_loaded(gan, tmp_path):
     model = GAN(*gan.networks(), gan.latent)
     model.save(tmp_path / "gan.keras")
     again = keras.saving.load_model(tmp_path / "gan.keras")
     assert_equal(again.get_weights(), model.get_weights())
 
 
-def test_conditional_gan_makes_what_the_label_says(gan):
+def test_a_conditional_gan_generates_the_given_class(gan):
     labels = np.arange(15 * 256) % 2
     real = np.where(labels[:, None], 2.0, -2.0) * np.ones(gan.size)
     model = gan(num_classes=2, ema_momentum=0.9)
@@ -73,13 +75,13 @@ def test_conditional_gan_makes_what_the_label_says(gan):
     assert means[1] > 1
 
 
-def test_conditional_gan_makes_all_classes_in_turn_by_default(gan):
+def test_a_conditional_gan_generates_all_classes_in_turn_by_default(gan):
     model = gan(num_classes=gan.classes)
     alone = model.generate(6, 0, labels=[0, 1, 2, 3, 0, 1])
     np.testing.assert_array_equal(model.generate(6, 0), alone)
 
 
-def test_refuses_to_generate_what_there_is_not(gan):
+def test_rejects_invalid_counts_and_labels(gan):
     with pytest.raises(ValueError, match="`num_samples` must be at least 1"):
         gan().generate(0)
     with pytest.raises(ValueError, match="need a conditional GAN"):

@@ -1,4 +1,4 @@
-"""Who learns what in a step, and what is reported of it."""
+"""Training steps of a GAN and their metrics."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def weights(model):
 
 
 @pytest.mark.parametrize("learner", ["generator", "discriminator"])
-def test_a_step_of_one_leaves_the_other_alone(gan, learner):
+def test_a_step_updates_one_network_only(gan, learner):
     model = gan()
     still = {"generator": "discriminator", "discriminator": "generator"}
     other = getattr(model, still[learner])
@@ -43,7 +43,7 @@ def test_a_step_of_one_leaves_the_other_alone(gan, learner):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss_learns_where_the_examples_are(gan, loss):
+def test_every_loss_learns_the_mean_of_the_examples(gan, loss):
     model = gan(loss=loss, ema_momentum=0.9)
 
     def distance():
@@ -58,7 +58,7 @@ def test_every_loss_learns_where_the_examples_are(gan, loss):
     assert ("gradient_penalty" in history) == (loss == "wasserstein")
 
 
-def test_penalty_is_on_slopes_at_real_examples_unless_wasserstein(gan):
+def test_the_penalty_is_r1_except_for_wasserstein(gan):
     model = gan(penalty=2.0)
     before = float(r1_penalty(model.discriminator, gan.real[: gan.batch]))
 
@@ -68,7 +68,7 @@ def test_penalty_is_on_slopes_at_real_examples_unless_wasserstein(gan):
 
 
 @pytest.mark.parametrize("loss", ["hinge", "wasserstein"])
-def test_half_precision_with_a_penalty_learns_compiled(gan, loss):
+def test_half_precision_with_a_penalty_trains_compiled(gan, loss):
     model = gan(dtype="mixed_float16", loss=loss, penalty=1.0)
     model.compile(
         keras.optimizers.Adam(0.01),
@@ -83,7 +83,7 @@ def test_half_precision_with_a_penalty_learns_compiled(gan, loss):
     assert np.linalg.norm(made.mean(axis=0) - gan.real.mean(axis=0)) < 3
 
 
-def test_penalty_makes_the_discriminator_flat(gan):
+def test_the_penalty_reduces_gradients_of_the_discriminator(gan):
     slopes = {}
     for penalty in (0.0, 50.0):
         model = gan(penalty=penalty)
@@ -95,16 +95,16 @@ def test_penalty_makes_the_discriminator_flat(gan):
 def test_first_loss_is_that_of_its_first_examples(gan):
     model, other = gan(), gan()
     z = keras.random.normal((gan.batch, gan.latent), seed=other.seeds)
-    judged = gan.real[: gan.batch], other.generator(z)
-    answers = [other.discriminator(x) for x in judged]
+    examples = gan.real[: gan.batch], other.generator(z)
+    outputs = [other.discriminator(x) for x in examples]
 
     found = gan.fit(model, gan.real[: gan.batch])["discriminator_loss"][0]
 
-    expected = float(discriminator_loss("non_saturating", *answers))
+    expected = float(discriminator_loss("non_saturating", *outputs))
     assert found == pytest.approx(expected, rel=1e-5)
 
 
-def test_discriminator_takes_as_many_steps_as_asked(gan):
+def test_the_discriminator_takes_discriminator_steps(gan):
     model = gan(discriminator_steps=3)
 
     gan.fit(model)  # four mini-batches
@@ -168,7 +168,7 @@ def test_gradient_norms_are_those_of_the_whole_networks(gan):
     )
 
 
-def test_evaluation_is_the_same_each_time_and_changes_nothing(gan):
+def test_evaluation_is_reproducible_and_changes_no_state(gan):
     model = gan(dropout=0.5)
     gan.fit(model)
     before = weights(model)[: len(model.weights)]
@@ -190,7 +190,7 @@ def test_evaluation_is_the_same_each_time_and_changes_nothing(gan):
     }
 
 
-def test_judging_and_generating_leave_the_chances_of_training_alone(gan):
+def test_evaluating_and_generating_do_not_affect_training(gan):
     quiet, busy = gan(dropout=0.5), gan(dropout=0.5)
     gan.fit(quiet), gan.fit(busy)
     busy.evaluate(gan.real, verbose=0)
@@ -206,7 +206,7 @@ def test_half_precision_scales_each_loss_and_reports_it_unscaled(
     gan, jit_compile
 ):
     half, single = gan(dtype="mixed_float16"), gan()
-    for model in (half, single):  # XLA draws other random numbers
+    for model in (half, single):  # random numbers differ with XLA
         model.compile(
             keras.optimizers.Adam(0.01),
             keras.optimizers.Adam(0.02),
@@ -224,7 +224,7 @@ def test_half_precision_scales_each_loss_and_reports_it_unscaled(
         ), name
 
 
-def test_a_step_that_overflows_in_half_precision_is_left_out(gan):
+def test_a_step_that_overflows_in_half_precision_is_skipped(gan):
     model = gan(dtype="mixed_float16")
     before = model.discriminator.get_weights()
     scale = float(model.optimizer.discriminator.dynamic_scale)
@@ -235,7 +235,7 @@ def test_a_step_that_overflows_in_half_precision_is_left_out(gan):
     assert float(model.optimizer.discriminator.dynamic_scale) == scale / 2
 
 
-def test_refuses_to_train_on_what_it_cannot_use(gan):
+def test_rejects_missing_labels_and_sample_weights(gan):
     with pytest.raises(ValueError, match="needs labels"):
         gan(num_classes=gan.classes).fit(gan.real, verbose=0)
     with pytest.raises(ValueError, match="does not support `sample_weight`"):
@@ -247,7 +247,7 @@ def test_refuses_to_train_on_what_it_cannot_use(gan):
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="A TensorFlow strategy."
 )
-def test_two_devices_learn_and_report_what_one_does(tmp_path):
+def test_two_devices_equal_one(tmp_path):
     script = textwrap.dedent(
         """
         import sys

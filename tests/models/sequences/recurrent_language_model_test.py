@@ -1,4 +1,4 @@
-"""The language model against its layers, and read in pieces."""
+"""The language model: segments, single steps, saving."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 
 
 @every_cell
-def test_a_text_can_be_read_in_pieces_of_any_size(cell):
+def test_a_text_can_be_split_into_segments(cell):
     model, x = make(cell), tokens()
     whole, *last = model([x, *model.get_initial_state(3)])
     states, pieces = model.get_initial_state(3), []
@@ -37,7 +37,7 @@ def test_a_text_can_be_read_in_pieces_of_any_size(cell):
 
 
 @every_cell
-def test_a_step_at_a_time_gives_what_the_loop_gives(cell):
+def test_single_steps_equal_the_loop(cell):
     model, x = make(cell), tokens()
     whole, *_ = model([x, *model.get_initial_state(3)])
     step, states = model.step_model(), model.get_initial_state(3)
@@ -53,7 +53,7 @@ def test_parameters_are_those_of_the_layers():
     assert model.state_sizes == (6, 6, 6, 6)
 
 
-def test_dropout_acts_in_training_alone():
+def test_dropout_is_active_in_training_only():
     model, x = (
         make("gru", dropout=0.5),
         [tokens(), *make("gru").get_initial_state(3)],
@@ -64,7 +64,7 @@ def test_dropout_acts_in_training_alone():
 
 
 @every_cell
-def test_a_file_holds_the_model(cell, tmp_path):
+def test_a_saved_model_is_the_same_model(cell, tmp_path):
     model = make(cell, dropout=0.3, embedding_dim=4)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -74,8 +74,8 @@ def test_a_file_holds_the_model(cell, tmp_path):
 
 
 @every_cell
-def test_what_comes_next_in_a_cycle_is_learnt(cell):
-    """0 1 2 3 4 5 6 0 1 ...: each token says what follows."""
+def test_learns_the_next_token_of_a_cycle(cell):
+    """0 1 2 3 4 5 6 0 1 ...: each token determines the next."""
     cycle = np.arange(8 * 14).reshape(8, 14) % SIZE
     model = make(cell)
     x = [cycle[:, :-1], *map(ops.convert_to_numpy, model.get_initial_state(8))]

@@ -1,4 +1,4 @@
-"""The four topologies: against a loop in NumPy, and against each other."""
+"""The four topologies against a loop in NumPy and each other."""
 
 import keras
 import numpy as np
@@ -61,7 +61,7 @@ def test_many_to_many_is_the_recurrence_written_out():
 
 
 def test_one_to_one_is_a_sequence_of_a_single_step():
-    """h_0 = 0, so that W_hh has no say."""
+    """h_0 = 0, so that W_hh has no effect."""
     one = RecurrentModel("one_to_one", (FEATURES,), OUTPUTS, units=(4, 6))
     many = RecurrentModel(
         "many_to_one", (1, FEATURES), OUTPUTS, cell="rnn", units=(4, 6)
@@ -81,7 +81,7 @@ def test_one_to_one_is_a_sequence_of_a_single_step():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_to_many_reads_the_same_at_every_step(cell):
+def test_one_to_many_reads_the_same_input_at_every_step(cell):
     options = {"cell": cell, "units": (4, 6)}
     one = RecurrentModel(
         "one_to_many", (FEATURES,), OUTPUTS, num_steps=TIME, **options
@@ -97,7 +97,7 @@ def test_one_to_many_reads_the_same_at_every_step(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_many_to_one_writes_what_many_to_many_writes_last(cell):
+def test_many_to_one_equals_the_last_output_of_many_to_many(cell):
     options = {"cell": cell, "units": (4, 6)}
     one = RecurrentModel("many_to_one", SEQUENCE, OUTPUTS, **options)
     many = with_weights_of(
@@ -109,7 +109,7 @@ def test_many_to_one_writes_what_many_to_many_writes_last(cell):
     )
 
 
-def test_a_decoder_reads_nothing_but_what_the_encoder_ends_with():
+def test_a_decoder_reads_only_the_last_state_of_the_encoder():
     model = RecurrentModel(
         "many_to_many", SEQUENCE, OUTPUTS, units=(3, 4), num_steps=7
     )
@@ -133,8 +133,8 @@ def test_a_decoder_reads_nothing_but_what_the_encoder_ends_with():
     )
 
 
-def test_both_ways_a_sequence_reads_as_its_reverse_does():
-    """When the two directions change places."""
+def test_a_bidirectional_model_is_invariant_to_reversal():
+    """If the weights of the two directions are swapped."""
     model = RecurrentModel(
         "many_to_one", SEQUENCE, OUTPUTS, units=(4,), bidirectional=True
     )
@@ -152,7 +152,7 @@ def test_both_ways_a_sequence_reads_as_its_reverse_does():
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("topology", ["many_to_one", "many_to_many"])
-def test_what_is_masked_is_not_read(topology, bidirectional):
+def test_masked_steps_are_not_read(topology, bidirectional):
     model = RecurrentModel(
         topology,
         (None, FEATURES),
@@ -170,9 +170,11 @@ def test_what_is_masked_is_not_read(topology, bidirectional):
     np.testing.assert_allclose(outputs, result(model, x), rtol=1e-5, atol=1e-6)
 
 
-def test_what_comes_after_sees_the_mask_of_every_step_written():
+def test_the_mask_is_passed_on_for_every_output_step():
     model = RecurrentModel("many_to_many", (None, FEATURES), OUTPUTS)
-    mean = keras.layers.GlobalAveragePooling1D()  # of what is not masked
+    mean = (
+        keras.layers.GlobalAveragePooling1D()
+    )  # of the steps that are not masked
     masked = keras.Sequential([keras.layers.Masking(-1.0), model, mean])
     x = example(2, *SEQUENCE)
     longer = np.pad(x, [(0, 0), (0, 2), (0, 0)], constant_values=-1)
@@ -185,7 +187,7 @@ def test_what_comes_after_sees_the_mask_of_every_step_written():
 
 
 @pytest.mark.parametrize("num_steps", [None, TIME])
-def test_a_loss_of_outputs_after_the_last_step_sees_no_mask(num_steps):
+def test_no_mask_is_passed_on_after_the_last_step(num_steps):
     topology = "many_to_many" if num_steps else "many_to_one"
     model = RecurrentModel(
         topology, SEQUENCE, OUTPUTS, num_steps=num_steps, units=(4,)
@@ -199,7 +201,7 @@ def test_a_loss_of_outputs_after_the_last_step_sees_no_mask(num_steps):
     assert masked.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-4)
 
 
-def test_sequences_may_be_of_any_length():
+def test_sequences_may_have_any_length():
     model = RecurrentModel("many_to_many", (None, FEATURES), OUTPUTS)
     x = example(2, 9, FEATURES)
     np.testing.assert_allclose(
@@ -207,7 +209,7 @@ def test_sequences_may_be_of_any_length():
     )
 
 
-def test_hidden_layers_are_dlunits_own_and_named():
+def test_hidden_layers_are_named_layers_of_dlunits():
     model = RecurrentModel("many_to_one", SEQUENCE, OUTPUTS, units=(4, 6))
     assert type(model.get_layer("hidden_1")) is LSTM
     assert model.get_layer("hidden_2").units == 6
@@ -220,7 +222,7 @@ def test_hidden_layers_are_dlunits_own_and_named():
     assert type(two.get_layer("hidden_1").backward_layer) is SimpleRNN
 
 
-def test_dropout_follows_every_hidden_layer_and_acts_in_training_alone():
+def test_dropout_follows_every_hidden_layer_in_training_only():
     model = RecurrentModel(
         "many_to_one", SEQUENCE, OUTPUTS, units=(64, 64), dropout=0.9
     )
