@@ -241,8 +241,8 @@ def quality_sections(
     scores = {DETECTOR: sample["anomaly_score"], **baselines}
     table = []
     for name, values in scores.items():
-        quality = detection_quality(labels, values)
-        table.append([name, round(quality["AUC"], 4), round(quality["AP"], 4)])
+        quality = format_metrics(detection_quality(labels, values))
+        table.append([name, quality["AUC"], quality["Average precision"]])
     text = (
         f"Evaluated on {len(labels):,} labeled rows, {int(labels.sum()):,} of "
         "them anomalies. The label is not an input of the detector."

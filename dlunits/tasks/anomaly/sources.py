@@ -60,8 +60,8 @@ def make_run_folders(
     source: Path,
     score: Path | None,
     model: Path | None,
-    workdir: Path,
-    export_dir: Path,
+    workdir: str,
+    export_dir: str,
 ) -> tuple[str, pathlib.Path, pathlib.Path]:
     """Name of a run, and its folders, which are created.
 
@@ -183,7 +183,7 @@ def find_input_tables(
         train_images = train_images.normal() if train_images else None
     else:
         train_images, score_images = load_one_class(
-            dataset, normal_class, data_dir
+            dataset, str(normal_class), data_dir
         )
     if extract is None and train_images is not None:
         model = image_features(train_images.images.shape[1:], seed=seed)

@@ -43,9 +43,10 @@ def rows_of(count, seed):
 def detector():
     table = rows_of(300, 0)
     normal = table["state"] == "ok"
-    kinds = {"speed": "number", "power": "number", "road": "category"}
+    column_types = {"speed": "number", "power": "number", "road": "category"}
     return AnomalyDetector(train_steps=50).fit(
-        {name: table[name][normal].astype(object) for name in kinds}, kinds
+        {name: table[name][normal].astype(object) for name in column_types},
+        column_types,
     )
 
 
