@@ -109,6 +109,7 @@ class GAN(GANTraining):
         discriminator: keras.Model,
         latent_dim: int,
         num_classes: int | None = None,
+        *,
         loss: str = "non_saturating",
         label_smoothing: float = 0.0,
         penalty: float | None = None,
