@@ -95,7 +95,7 @@ def test_the_optimizer_is_saved_with_a_model(tmp_path):
 
 
 def test_rejects_an_optimizer_that_records_no_norms():
-    with pytest.raises(ValueError, match=r"take `dlunits.*Received: SGD"):
+    with pytest.raises(ValueError, match=r"such as `dlunits.*Received: SGD"):
         line("sgd").fit(
             np.ones((4, 1)),
             np.ones((4, 1)),

@@ -210,7 +210,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint(tmp_path):
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        with pytest.raises(OSError, match=r"File too large.*is untouched"):
+        with pytest.raises(OSError, match=r"File too large.*unchanged"):
             digits_run.train(tmp_path, epochs=2, callbacks=[FillTheDisk()])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
