@@ -181,6 +181,16 @@ def test_encode_reconstruct_and_decode_are_deterministic():
     )
 
 
+def test_call_decodes_the_mean_of_the_code_in_training_too():
+    """The code is sampled in the loss only."""
+    model, x = small_model(), binary_images()
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model(x, training=True)),
+        model.reconstruct(x),
+        rtol=1e-5,
+    )
+
+
 def test_samples_come_from_standard_normal_codes(known):
     """Means are W z + b, so their covariance is W W'; 4 standard errors."""
     count = 20_000
