@@ -60,6 +60,33 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "Maximum learning rate of the Adam optimizer.",
         {"lower_bound": 0},
     ),
+    "model": (
+        flags.DEFINE_string,
+        "Folder of a SavedModel that this app exported, to use instead of "
+        "training.",
+        {},
+    ),
+    "units": (
+        flags.DEFINE_integer,
+        "Number of units of each hidden layer.",
+        {"lower_bound": 1},
+    ),
+    "num_layers": (
+        flags.DEFINE_integer,
+        "Number of recurrent layers.",
+        {"lower_bound": 1, "upper_bound": 100},
+    ),
+    "dropout": (
+        flags.DEFINE_float,
+        "Dropout rate after each hidden layer, in [0, 1).",
+        {"lower_bound": 0, "upper_bound": 0.99},
+    ),
+    "clipnorm": (
+        flags.DEFINE_float,
+        "Maximum norm of the gradient over all weights; larger gradients are "
+        "scaled down to it.",
+        {"lower_bound": 0},
+    ),
     "patience": (
         flags.DEFINE_integer,
         "Number of epochs without a better validation loss after which "
@@ -176,6 +203,48 @@ def refuse_without(
         raise ValueError(
             f"{', '.join(found)} {verb} no effect without {options}"
         )
+
+
+def choose_program(
+    given: Collection[str], programs: dict[str, Collection[str]]
+) -> str:
+    """Chooses one of the programs of an app, and refuses flags of the others.
+
+    Args:
+        given: Names of the flags on the command line.
+        programs: Names of the flags of each program, by the name of the flag
+            that selects it. The first one is the default.
+
+    Returns:
+        Key of `programs`.
+
+    Raises:
+        ValueError: If two programs are selected, or if a flag has no effect in
+            the selected one.
+
+    Example:
+
+    >>> programs = {"train": ["train", "seed"], "model": ["model", "seed"]}
+    >>> choose_program(["model", "seed"], programs)
+    'model'
+    """
+    selected = [name for name in programs if name in given]
+    if len(selected) > 1:
+        options = ", ".join(f"--{name}" for name in selected)
+        raise ValueError(f"Expected one of {options}. Received: {options}")
+    default = next(iter(programs))
+    program = selected[0] if selected else default
+    for name in sorted(given):
+        others = [
+            f"--{other}" for other, names in programs.items() if name in names
+        ]
+        if others and name not in programs[program]:
+            suffix = "" if selected else ", the default"
+            raise ValueError(
+                f"--{name} has no effect with --{program}{suffix}: it belongs "
+                f"to {' and '.join(others)}"
+            )
+    return program
 
 
 def run_app(

@@ -1,4 +1,7 @@
-"""Forecasts a series in a table, with intervals, and says what that is worth.
+"""Trains a forecaster on a time series, or forecasts with a trained one.
+
+The forecast has prediction intervals. The report compares it with naive
+forecasts in a backtest over rolling origins.
 
 Papers: Zeng et al., 2023, https://arxiv.org/abs/2205.13504 (linear); Lin et
 al., 2023, "SegRNN", https://arxiv.org/abs/2308.11200 (gru, lstm).
@@ -7,14 +10,14 @@ Usage:
     python apps/forecast_series.py --train=series.csv --timestamp_column=time \
         --horizon=24 --window=168 --output=forecast.csv
     python apps/forecast_series.py --train=series.csv --timestamp_column=time \
-        --target=load --kind=gru    # many-to-one: reads all, says one
+        --target=load --network=gru    # all columns as input, one forecast
     python apps/forecast_series.py --model=saved_models/forecast_series/1 \
         --history=today.csv --output=forecast.csv
     python apps/forecast_series.py    # embedded: an electroencephalogram
 
-Stopped at any moment, the same command goes on after its last whole epoch.
-Expected: on the embedded series a third less error than the naive forecast,
-in 30 seconds on 2 CPU cores.
+A stopped run resumes from its last epoch with the same command. Expected: on
+the embedded series the error is a third lower than that of the naive forecast,
+after 30 seconds on 2 CPU cores.
 """
 
 import pathlib
@@ -26,97 +29,168 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-TEXTS = {
-    "train": (None, "CSV or Parquet file of a series to learn."),
-    "model": (None, "Folder of a SavedModel to forecast with."),
-    "history": (None, "With --model: CSV or Parquet file to go on from."),
-    "output": (None, "CSV file to write: forecast, low and high."),
-    "timestamp_column": (None, "Column of times or of numbers of seconds."),
-    "delimiter": (None, "Of CSV, one character; found if not given."),
-    "encoding": (None, "Of CSV, utf-8 for example; found if not given."),
-    "decimal": (None, "Of CSV, a point or a comma; found if not given."),
-    "workdir": (
-        "runs/forecast_{name}_{kind}_{window}_{horizon}_seed_{seed}",
-        "Folder of checkpoint, history.csv, logs and report.",
-    ),
-    "export_dir": ("saved_models/forecast_{name}", "Folder of SavedModels."),
+CSV_FLAGS = {
+    "delimiter": "Delimiter of CSV files, one character; inferred by default.",
+    "encoding": "Encoding of CSV files, such as utf-8; inferred by default.",
+    "decimal": "Decimal separator of CSV files, a point or a comma; inferred "
+    "by default.",
 }
 
-NOT_BESIDE_MODEL = {"timestamp_column", "workdir", "export_dir"}
-
-# Default, least value and meaning.
-INTEGERS = {
-    "horizon": (16, 1, "Rows to forecast."),
-    "window": (64, 2, "Rows to read for it."),
-    "units": (64, 2, "Of the recurrent network, even."),
-    "segment": (8, 1, "Rows that it reads at once."),
-    "season": (None, 1, "Rows of the seasonal naive forecast, else found."),
-    "epochs": (30, 1, "Passes over the data."),
-    "batch_size": (32, 1, "Windows a step."),
-    "patience": (10, 1, "Epochs without improvement."),
-    "seed": (0, 0, "Decides all that is random."),
+PROGRAMS = {
+    "train": {
+        *("train", "timestamp_column", "target", "column", "output"),
+        *("horizon", "window", "network", "channels", "normalization"),
+        *("units", "segment_length", "dropout", "coverage", "season"),
+        *("epochs", "batch_size", "learning_rate", "patience", "seed"),
+        *("workdir", "export_dir", *CSV_FLAGS),
+    },
+    "model": {"model", "history", "output", *CSV_FLAGS},
 }
 
 
 def define_flags():
-    for name, (default, meaning) in TEXTS.items():
-        flags.DEFINE_string(name, default, meaning)
-    for name, (default, least, meaning) in INTEGERS.items():
-        flags.DEFINE_integer(name, default, meaning, least, 2**32 - 1)
-    flags.DEFINE_multi_string("target", [], "Column to forecast, or all.")
-    flags.DEFINE_multi_string("column", [], "Further column to read, or all.")
-    flags.DEFINE_enum("kind", "gru", ["linear", "gru", "lstm"], "Network.")
-    flags.DEFINE_enum(
-        "read",
-        "auto",
-        ["auto", "apart", "together"],
-        "Whether a column is "
-        "forecast from itself or from all; auto: from all if some are targets.",
+    flags.DEFINE_string(
+        "train",
+        None,
+        "CSV or Parquet file of a series to train on. Without it the embedded "
+        "electroencephalogram is used.",
     )
-    flags.DEFINE_enum("level", "mean", ["last", "mean"], "Taken from a window.")
-    flags.DEFINE_float("rate", 0.2, "Of dropout.", 0, 0.95)
-    flags.DEFINE_float("coverage", 0.9, "Of the intervals.", 0.01, 0.999)
-    flags.DEFINE_float("learning_rate", 3e-3, "Adam's largest step size.", 0)
+    flags.DEFINE_string(
+        "timestamp_column",
+        None,
+        "Column of timestamps: dates, or numbers of seconds.",
+    )
+    flags.DEFINE_multi_string(
+        "target",
+        [],
+        "Column to forecast; repeatable. Without it all numeric columns are "
+        "forecast.",
+    )
+    flags.DEFINE_multi_string(
+        "column",
+        [],
+        "Further input column; repeatable. Without it all numeric columns are "
+        "inputs.",
+    )
+    flags.DEFINE_string(
+        "history",
+        None,
+        "CSV or Parquet file whose last rows the forecast of --model starts "
+        "from.",
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "CSV file to write the forecast to, with the ends of the prediction "
+        "intervals. Without it --train writes forecast.csv in --workdir.",
+    )
+    for name, text in CSV_FLAGS.items():
+        flags.DEFINE_string(name, None, text)
+    flags.DEFINE_integer(
+        "horizon", 16, "Number of rows to forecast.", lower_bound=1
+    )
+    flags.DEFINE_integer(
+        "window",
+        64,
+        "Number of rows that a forecast is made from.",
+        lower_bound=2,
+    )
+    flags.DEFINE_enum(
+        "network",
+        "gru",
+        ["linear", "gru", "lstm"],
+        "Network: one linear layer, or a recurrent network over segments of "
+        "the window.",
+    )
+    flags.DEFINE_enum(
+        "channels",
+        "auto",
+        ["auto", "independent", "mixed"],
+        "independent: each target is forecast from its own past, with shared "
+        "weights; mixed: from the past of all input columns; auto: mixed if "
+        "some columns are no targets, else independent.",
+    )
+    flags.DEFINE_enum(
+        "normalization",
+        "mean",
+        ["last", "mean"],
+        "Level that is subtracted from a window before the network and added "
+        "to its forecast: the last value or the mean.",
+    )
+    flags.DEFINE_integer(
+        "segment_length",
+        8,
+        "Number of rows that the recurrent network reads at each step.",
+        lower_bound=1,
+    )
+    flags.DEFINE_float(
+        "coverage",
+        0.9,
+        "Share of future values that the prediction intervals contain.",
+        0.01,
+        0.999,
+    )
+    flags.DEFINE_integer(
+        "season",
+        None,
+        "Period of the seasonal naive forecast, in rows; by default it is "
+        "selected on the training rows.",
+        lower_bound=1,
+    )
+    _main.define_common_flags(
+        model=None,
+        units=64,
+        dropout=0.2,
+        epochs=30,
+        batch_size=32,
+        learning_rate=3e-3,
+        patience=10,
+        seed=0,
+        workdir="runs/forecast_{name}_{network}_{window}_{horizon}_seed_{seed}",
+        export_dir="saved_models/forecast_{name}",
+    )
 
 
 def check_flags(given):
-    """Refuses names of flags that do not go together."""
-    if {"train", "model"} <= given:
-        raise ValueError("Expected one of --train=TABLE and --model=FOLDER")
-    if "model" in given:
+    """Refuses flags that cannot be combined."""
+    if _main.choose_program(given, PROGRAMS) == "model":
         if not {"history", "output"} <= given:
             raise ValueError("--model needs --history=TABLE and --output=CSV")
-        for idle in sorted(given - (TEXTS.keys() - NOT_BESIDE_MODEL)):
-            raise ValueError(f"--{idle} does nothing beside --model")
-    elif "history" in given:
-        raise ValueError("--history is gone on from by a --model=FOLDER")
-    if "train" in given and "timestamp_column" not in given:
+    elif "train" not in given:
+        table_flags = ("timestamp_column", "target", "column", *CSV_FLAGS)
+        _main.refuse_without(given, ["train"], table_flags)
+    elif "timestamp_column" not in given:
         raise ValueError("--train needs --timestamp_column=NAME")
-    if "train" not in given:
-        for idle in given & {"timestamp_column", "target", "column"}:
-            raise ValueError(f"--{idle} is of a table: name --train=TABLE")
 
 
-def train_and_evaluate(*, task, run_directory, season, read, **recipe):
+def train_and_evaluate(
+    *,
+    dataset,
+    run_directory,
+    season,
+    channels,
+    **recipe,
+):
     """Returns a dict: calibrated `model`, its `history` and `backtest`."""
     from dlunits.tasks.forecasting.train import backtest, train_forecaster
 
-    few = len(task.targets) < len(task.channels)
+    mixed = channels == "mixed" or (
+        channels == "auto" and len(dataset.targets) < len(dataset.channels)
+    )
     model, history = train_forecaster(
-        task,
+        dataset,
         run_directory,
-        network=recipe.pop("kind"),
-        channel_mixing=read == "together" or (read == "auto" and few),
-        normalization=recipe.pop("level"),
-        segment_length=recipe.pop("segment"),
-        dropout=recipe.pop("rate"),
+        channel_mixing=mixed,
         **recipe,
     )
-    judged = backtest(model, task, season)
-    return {"model": model, "history": history, "backtest": judged}
+    return {
+        "model": model,
+        "history": history,
+        "backtest": backtest(model, dataset, season),
+    }
 
 
-def learn(
+def train_and_report(
     train,
     timestamp_column,
     target,
@@ -127,23 +201,23 @@ def learn(
     dialect,
     **recipe,
 ):
-    """From a table to a forecast, a report and a SavedModel."""
+    """Trains on a table; writes a forecast, a report and a SavedModel."""
     from dlunits.data.series.embedded_series import SOURCE, write_eeg
     from dlunits.data.series.forecasting_dataset import load_forecasting_dataset
     from dlunits.data.tables.table_files import open_table
     from dlunits.layers.tabular.conformal_interval import min_examples
-    from dlunits.tasks.forecasting import serve as service
+    from dlunits.tasks.forecasting import serve
     from dlunits.tasks.forecasting.report import write_forecast_report
     from dlunits.training import RunDirectory, check_writable, format_path
 
     name = pathlib.Path(train).stem if train else "eeg"
     names = {"name": name, **recipe}
     folder = pathlib.Path(format_path(workdir, names)).expanduser()
-    service.check_output(output)
+    serve.check_output(output)
     check_writable(folder)
     table = open_table(train or write_eeg(folder), **dialect)
     source = [] if train else [SOURCE]
-    task = load_forecasting_dataset(
+    dataset = load_forecasting_dataset(
         table,
         timestamp_column or "seconds",
         targets=target,
@@ -152,30 +226,34 @@ def learn(
         horizon=recipe["horizon"],
         min_calibration=min_examples(recipe["coverage"]),
     )
-    print(*source, *task.told, sep="\n", flush=True)
-    run_of = {"data": task.fingerprint, "targets": task.target_names, **recipe}
-    run_directory = RunDirectory(folder, run_of)
+    print(*source, *dataset.messages, sep="\n", flush=True)
+    identity = {
+        "data": dataset.fingerprint,
+        "targets": dataset.target_names,
+        **recipe,
+    }
+    run_directory = RunDirectory(folder, identity)
     check_writable(export_dir := format_path(export_dir, names))
-    trained = train_and_evaluate(
-        task=task, run_directory=run_directory, **recipe
+    result = train_and_evaluate(
+        dataset=dataset, run_directory=run_directory, **recipe
     )
-    judged = trained["backtest"]
-    print(*judged.lines, sep="\n")
-    version = service.export_forecaster(
-        trained["model"],
+    backtest = result["backtest"]
+    print(*backtest.messages, sep="\n")
+    version = serve.export_forecaster(
+        result["model"],
         export_dir,
-        task=task,
+        dataset=dataset,
         command=COMMAND,
-        data=" ".join([*source, *task.told]),
-        metrics={row.pop("forecast"): row for row in judged.table},
+        data=" ".join([*source, *dataset.messages]),
+        metrics={row.pop("forecast"): row for row in backtest.table},
     )
-    coming = service.forecast_table(*service.open_forecaster(version), table)
-    output = service.write_forecast(output or folder / "forecast.csv", coming)
+    columns = serve.forecast_table(*serve.load_forecaster(version), table)
+    output = serve.write_forecast(output or folder / "forecast.csv", columns)
     report = write_forecast_report(
         folder / "report.html",
-        **trained,
-        task=task,
-        forecast=coming,
+        **result,
+        dataset=dataset,
+        forecast=columns,
         source=" ".join([*source, str(table.path)]),
         command=COMMAND,
         seconds=run_directory.seconds,
@@ -186,23 +264,23 @@ def learn(
     print(f"Use it:        {_main.program('forecast_series')} {use}")
 
 
-def forecast(model, history, output, dialect):
-    """From a SavedModel and a table to a forecast."""
+def forecast_with_model(model, history, output, dialect):
+    """Forecasts what follows a table with a SavedModel."""
     from dlunits.data.tables.table_files import open_table
-    from dlunits.tasks.forecasting import serve as service
+    from dlunits.tasks.forecasting import serve
 
-    service.check_output(output)
-    served = service.open_forecaster(model)
-    coming = service.forecast_table(*served, open_table(history, **dialect))
-    print(f"Forecast:      {service.write_forecast(output, coming)}")
+    serve.check_output(output)
+    forecaster = serve.load_forecaster(model)
+    columns = serve.forecast_table(*forecaster, open_table(history, **dialect))
+    print(f"Forecast:      {serve.write_forecast(output, columns)}")
 
 
 def run(model, history, delimiter, encoding, decimal, **options):
-    """From the flags to a forecast."""
+    """Trains, or forecasts with a model if there is one."""
     dialect = {"delimiter": delimiter, "encoding": encoding, "decimal": decimal}
     if model:
-        return forecast(model, history, options["output"], dialect)
-    return learn(dialect=dialect, **options)
+        return forecast_with_model(model, history, options["output"], dialect)
+    return train_and_report(dialect=dialect, **options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Learns a text, goes on from prompts, and scores texts.
+"""Trains a language model on a text, generates text with it, or scores text.
 
 Paper: Graves, 2013, "Generating sequences with recurrent neural networks",
 https://arxiv.org/abs/1308.0850
@@ -10,8 +10,9 @@ Usage:
         --prompt="To be" --length=500 --temperature=0.8
     python apps/text_generation.py --score=FILE --model=saved_models/NAME/1
 
-Without a flag it learns tiny Shakespeare, or Python's own documentation.
-Stopped at any moment, the same command goes on after its last whole epoch.
+--train is the default: without flags the app trains on tiny Shakespeare, or on
+Python's own documentation. A stopped run resumes from its last epoch with the
+same command.
 """
 
 import shlex
@@ -23,76 +24,152 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-WRITING = (
-    "length",
-    "stop",
-    "num_samples",
-    "unknown",
-    "temperature",
-    "top_k",
-    "top_p",
+SAMPLING_FLAGS = (
+    *("length", "stop", "num_samples", "unknown"),
+    *("temperature", "top_k", "top_p"),
 )
+
+PROGRAMS = {
+    "train": {
+        *("train", "data_dir", "token_type", "vocabulary_size"),
+        *("cell", "units", "num_layers", "dropout", "bptt_steps", "clipnorm"),
+        *("batch_size", "epochs", "learning_rate", "patience", "seed"),
+        *("workdir", "export_dir"),
+    },
+    "generate": {
+        *("generate", "model", "prompt", "interactive", "seed"),
+        *SAMPLING_FLAGS,
+    },
+    "score": {"score", "model"},
+}
 
 
 def define_flags():
-    _main.define_common_flags(
-        data_dir=None,
-        batch_size=64,
-        epochs=20,
-        learning_rate=4e-3,
-        patience=5,
-        seed=0,
-        workdir="runs/text_{dataset}_{cell}_seed_{seed}",
-        export_dir="saved_models/text_{dataset}",
-        max_seed=2**31 - 1,
+    flags.DEFINE_string(
+        "train",
+        "auto",
+        "Text to train on: a UTF-8 text file, tiny_shakespeare, or auto: tiny "
+        "Shakespeare if it is prepared or can be downloaded, else Python's "
+        "own documentation.",
+    )
+    flags.DEFINE_bool(
+        "generate", False, "Continue --prompt with the language model --model."
     )
     flags.DEFINE_string(
-        "train", "auto", "Text file, tiny_shakespeare, or auto."
+        "score",
+        None,
+        "File whose bits per character under the language model --model are "
+        "computed.",
     )
     flags.DEFINE_enum(
-        "level", "character", ["character", "byte", "word"], "What a token is."
+        "token_type",
+        "character",
+        ["character", "byte", "word"],
+        "Unit of text that the model predicts. byte allows any file.",
     )
     flags.DEFINE_integer(
-        "vocabulary", None, "Most tokens to know; None for all.", lower_bound=2
+        "vocabulary_size",
+        None,
+        "Maximum number of different tokens; rarer ones are unknown to the "
+        "model. By default all tokens of the training text are known.",
+        lower_bound=2,
     )
-    flags.DEFINE_enum("cell", "lstm", ["rnn", "lstm", "gru"], "Kind of layer.")
-    flags.DEFINE_integer("units", 512, "Units a layer.", lower_bound=1)
-    flags.DEFINE_integer("num_layers", 1, "Recurrent layers.", lower_bound=1)
-    flags.DEFINE_float("dropout", 0.5, "Behind every layer.", 0, 0.99)
+    flags.DEFINE_enum(
+        "cell", "lstm", ["rnn", "lstm", "gru"], "Recurrent cell."
+    )
     flags.DEFINE_integer(
-        "steps", 128, "Tokens between two cuts of the gradient.", lower_bound=1
+        "bptt_steps",
+        128,
+        "Number of tokens through which the gradient is propagated back.",
+        lower_bound=1,
     )
-    flags.DEFINE_float("clipnorm", 1.0, "Largest norm of the gradient.", 0)
-    flags.DEFINE_string("model", None, "SavedModel to generate or score with.")
-    flags.DEFINE_bool("generate", False, "Go on from --prompt.")
-    flags.DEFINE_string("prompt", "", "How the text begins.")
-    flags.DEFINE_integer("length", 500, "Tokens to add.", 1, 10**7)
-    flags.DEFINE_float("temperature", 0.8, "0: the most probable token.", 0)
-    flags.DEFINE_integer("top_k", 0, "Draw from so many; 0: all.", 0)
-    flags.DEFINE_float("top_p", 1.0, "Draw from this share.", 1e-6, 1)
-    flags.DEFINE_string("stop", "", "Text before which to stop.")
-    flags.DEFINE_integer("num_samples", 1, "How many texts.", 1, 1000)
-    flags.DEFINE_bool("interactive", False, "Ask for prompts.")
+    flags.DEFINE_string("prompt", "", "Text that is continued.")
+    flags.DEFINE_bool(
+        "interactive",
+        False,
+        "With --generate: read prompts from the terminal, one per line.",
+    )
+    flags.DEFINE_integer(
+        "length", 500, "Number of tokens to add to a prompt.", 1, 10**7
+    )
+    flags.DEFINE_float(
+        "temperature",
+        0.8,
+        "Sampling temperature; 0 selects the most probable token.",
+        0,
+    )
+    flags.DEFINE_integer(
+        "top_k",
+        0,
+        "Number of most probable tokens to sample from; 0 for all.",
+        0,
+    )
+    flags.DEFINE_float(
+        "top_p",
+        1.0,
+        "Sample from the fewest most probable tokens whose probabilities sum "
+        "to this value, in (0, 1].",
+        1e-6,
+        1,
+    )
+    flags.DEFINE_string(
+        "stop", "", "Text at which generation stops; it is not printed."
+    )
+    flags.DEFINE_integer(
+        "num_samples",
+        1,
+        "Number of texts to generate; text i has the seed --seed + i.",
+        1,
+        1000,
+    )
     flags.DEFINE_enum(
         "unknown",
         "keep",
         ["keep", "refuse"],
-        "Prompts with what the model never saw: read it as unknown, or end.",
+        "Prompts with tokens that are not in the vocabulary: keep them as "
+        "unknown tokens, or refuse the prompt.",
     )
-    flags.DEFINE_string("score", None, "File to give bits per character of.")
+    _main.define_common_flags(
+        data_dir=None,
+        model=None,
+        units=512,
+        num_layers=1,
+        dropout=0.5,
+        clipnorm=1.0,
+        epochs=20,
+        batch_size=64,
+        learning_rate=4e-3,
+        patience=5,
+        seed=0,
+        max_seed=2**31 - 1,
+        workdir="runs/text_{dataset}_{cell}_seed_{seed}",
+        export_dir="saved_models/text_{dataset}",
+    )
+
+
+def check_flags(given):
+    """Refuses flags that cannot be combined."""
+    program = _main.choose_program(given, PROGRAMS)
+    if program != "train" and "model" not in given:
+        raise ValueError(
+            f"--{program} needs --model=FOLDER, a SavedModel of this app"
+        )
+    _main.refuse_beside(
+        given, "interactive", ["prompt"], "prompts are read from the terminal"
+    )
 
 
 def train_and_report(
     train,
     data_dir,
-    level,
-    vocabulary,
+    token_type,
+    vocabulary_size,
     workdir,
     export_dir,
     batch_size,
     **recipe,
 ):
-    """From a text to a report and a SavedModel, named at the end."""
+    """Trains on a text; writes a report and a SavedModel."""
     from dlunits.data.text.corpora import load_corpus
     from dlunits.tasks.text.train import (
         encode_corpus,
@@ -101,20 +178,23 @@ def train_and_report(
     )
     from dlunits.training import RunDirectory, check_writable, format_path
 
-    corpus = load_corpus(train, data_dir=data_dir, as_bytes=level == "byte")
+    corpus = load_corpus(
+        train, data_dir=data_dir, as_bytes=token_type == "byte"
+    )
     print(corpus.source, flush=True)
     recipe = {**recipe, "num_streams": batch_size}
-    names = {"dataset": corpus.name, "level": level, **recipe}
-    export_dir, workdir = (
-        format_path(export_dir, names),
-        format_path(workdir, names),
-    )
+    names = {"dataset": corpus.name, "token_type": token_type, **recipe}
+    export_dir = format_path(export_dir, names)
+    workdir = format_path(workdir, names)
     for folder in (export_dir, workdir):
         check_writable(folder)
-    data = encode_corpus(corpus, workdir, level, vocabulary)
-    run_of = {"data": data.fingerprint, "level": level, **recipe}
-    run_directory = RunDirectory(workdir, run_of)
-    print(f"A 5-gram model: {data.floor:.4f} nats a {level}", flush=True)
+    data = encode_corpus(corpus, workdir, token_type, vocabulary_size)
+    identity = {"data": data.fingerprint, "token_type": token_type, **recipe}
+    run_directory = RunDirectory(workdir, identity)
+    print(
+        f"5-gram model: {data.n_gram_nats:.4f} nats per {token_type}",
+        flush=True,
+    )
     model, history = train_text_model(data, run_directory, **recipe)
     scores = evaluate_text_model(model, data.validation)
 
@@ -141,68 +221,69 @@ def train_and_report(
         command=COMMAND,
         seconds=run_directory.seconds,
     )
-    print(f"Nats a {level}: {scores['nats']:.4f}")
+    print(f"Nats per {token_type}: {scores['nats']:.4f}")
     print(f"Report:      {report}", f"SavedModel:  {version}", sep="\n")
     use = shlex.join(["--generate", f"--model={version}", "--prompt=TEXT"])
     print(f"Use it:      {_main.program('text_generation')} {use}")
 
 
-def write_on(served, prompt, length, stop, num_samples, unknown, **choice):
-    """Prints texts as they are made."""
-    from dlunits.tasks.text.generate import until
+def print_samples(
+    generator, prompt, length, stop, num_samples, unknown, seed, **sampling
+):
+    """Prints texts token by token."""
+    from dlunits.tasks.text.generate import until_stop
 
-    [strange] = served.unknown([prompt])
-    if strange:
-        what = f"the prompt has {strange} tokens that the model never saw"
+    [count] = generator.count_unknown_tokens([prompt])
+    if count:
+        message = f"{count} token(s) of the prompt are not in the vocabulary"
         if unknown == "refuse":
-            raise ValueError(f"{what} (--unknown=keep reads them as unknown)")
-        print(f"text_generation.py: {what}", file=sys.stderr)
-    seed = choice.pop("seed")
+            raise ValueError(f"{message}. Use --unknown=keep to keep them")
+        print(f"text_generation.py: {message}", file=sys.stderr)
     for number in range(num_samples):
         print(prompt, end="")
-        texts = served.stream(prompt, length, seed=seed + number, **choice)
-        for text in until(texts, stop):
+        texts = generator.stream(prompt, length, seed=seed + number, **sampling)
+        for text in until_stop(texts, stop):
             print(text, end="", flush=True)
         print()
 
 
-def use_model(model, generate, prompt, interactive, score, **options):
+def generate_text(model, prompt, interactive, **options):
+    """Continues a prompt, or prompts from the terminal until it ends."""
+    from dlunits.tasks.text.generate import TextGenerator
+
+    generator = TextGenerator(model)
+    if not interactive:
+        return print_samples(generator, prompt, **options)
+    while True:
+        try:
+            print_samples(generator, input("Prompt: "), **options)
+        except EOFError:
+            return None
+
+
+def score_text(model, path):
+    """Prints the bits per character of a file."""
     from dlunits.tasks.text.generate import TextGenerator, read_chunks
 
-    served = TextGenerator(model)
+    generator = TextGenerator(model)
+    scores = generator.score(read_chunks(path, generator.card["token_type"]))
+    print(f"Bits per character: {scores['bits_per_character']:.4f}")
+    print(f"Characters:         {scores['num_characters']}")
+    print(f"Unknown tokens:     {scores['num_unknown']}")
+
+
+def run(generate, score, model, prompt, interactive, **values):
+    """Trains, generates or scores."""
+    options = {name: values.pop(name) for name in SAMPLING_FLAGS}
     if score:
-        found = served.score_chunks(read_chunks(score, served.card["level"]))
-        print(f"Bits per character: {found['bits_per_character']:.4f}")
-        print(f"Characters: {found['characters']}, unknown: {found['unknown']}")
+        return score_text(model, score)
     if generate:
-        write_on(served, prompt, **options)
-    while interactive:
-        try:
-            write_on(served, input("Prompt: "), **options)
-        except EOFError:
-            return
-
-
-def run(model, generate, prompt, interactive, score, **values):
-    options = {name: values.pop(name) for name in WRITING}
-    if not model:
-        if generate or interactive or score:
-            raise ValueError("Expected --model=FOLDER, a model that was saved")
-        return train_and_report(**values)
-    if not (generate or interactive or score):
-        raise ValueError(
-            "Expected --generate, --interactive or --score=FILE with --model"
-        )
-    return use_model(
-        model,
-        generate,
-        prompt,
-        interactive,
-        score,
-        **options,
-        seed=values["seed"],
-    )
+        options["seed"] = values["seed"]
+        return generate_text(model, prompt, interactive, **options)
+    return train_and_report(**values)
 
 
 if __name__ == "__main__":
-    _main.run_app(define_flags, run, resumes=True, onednn=True)
+    _main.run_app(
+        define_flags, run, check_flags=check_flags, resumes=True, onednn=True
+    )

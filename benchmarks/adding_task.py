@@ -42,7 +42,7 @@ RECIPE = {
     "clipnorm": 1.0,
     # With sequences of one length, the bias of the output compensates for a
     # drifting state, and the network does not generalize to longer sequences.
-    "shortest": 50,
+    "min_length": 50,
 }
 
 

@@ -141,7 +141,7 @@ def run(values, horizon, recipe, seed):
         model, history = train_forecaster(
             task, RunDirectory(folder, {}), **recipe
         )
-    judged = backtest(model, task, SEASON).model_quality
+    judged = backtest(model, task, SEASON).model_errors
     return {
         "validation": min(history["val_loss"]),
         "mse": float(judged["mse"].mean()),

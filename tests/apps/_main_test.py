@@ -1,5 +1,6 @@
 """The entry point that the apps share, in an app of a few lines."""
 
+import re
 import subprocess
 import sys
 
@@ -159,3 +160,38 @@ def test_flags_without_effect_beside_another_are_refused_with_the_reason():
         _main.refuse_beside(
             {"epochs", "model"}, "model", ["epochs"], "nothing is trained"
         )
+
+
+PROGRAMS = {
+    "train": {"train", "epochs", "seed"},
+    "generate": {"generate", "model", "seed"},
+    "score": {"score", "model"},
+}
+
+
+def test_a_program_is_chosen_by_its_flag_and_the_first_is_the_default():
+    assert _main.choose_program({"seed", "epochs"}, PROGRAMS) == "train"
+    assert _main.choose_program({"generate", "seed"}, PROGRAMS) == "generate"
+    assert _main.choose_program({"score", "model"}, PROGRAMS) == "score"
+    # A flag of no program, such as absl's --verbosity, has no owner.
+    assert _main.choose_program({"score", "verbosity"}, PROGRAMS) == "score"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"train", "score"}, "Expected one of --train, --score"),
+        (
+            {"generate", "epochs"},
+            "--epochs has no effect with --generate: it belongs to --train",
+        ),
+        (
+            {"model"},
+            "--model has no effect with --train, the default: it belongs to "
+            "--generate and --score",
+        ),
+    ],
+)
+def test_a_flag_of_another_program_is_refused(given, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        _main.choose_program(given, PROGRAMS)

@@ -1,4 +1,4 @@
-"""The forecasting app as a process: whole, resumed, served, given bad input."""
+"""The forecasting app: whole runs, resumed runs, serving and bad input."""
 
 import csv
 import functools
@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-TINY = ("--window=12", "--horizon=4", "--epochs=2", "--kind=linear")
+TINY = ("--window=12", "--horizon=4", "--epochs=2", "--network=linear")
 RUN = "runs/forecast_load_linear_12_4_seed_0"
 MODELS = "saved_models/forecast_load"
 
@@ -47,7 +47,7 @@ def write(path, rows=300, keep=None, **more):
 
 @pytest.fixture(scope="module")
 def trained(app, tmp_path_factory):
-    """Folder of a whole run, and its process."""
+    """Folder and process of a complete run."""
     folder = tmp_path_factory.mktemp("trained")
     write(folder / "load.csv")
     process = app(
@@ -66,12 +66,12 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_names_what_it_made_and_always_the_naive_rows(trained):
+def test_the_output_names_files_and_includes_naive_forecasts(trained):
     folder, process = trained
     out = process.stdout
     assert "300 rows of 2 channels, one every 3600 s" in out
     rows = re.findall(r"^(.*): MSE ([\d.]+), MAE", out, re.MULTILINE)
-    # The season of the sine is found.
+    # The period of the sine is found.
     names = ["naive", "seasonal naive, 6 steps", "linear"]
     assert [name for name, _ in rows] == names
     last = dict(re.findall(r"^(.*?): +(.*)$", out, re.MULTILINE)[-4:])
@@ -85,7 +85,7 @@ def test_names_what_it_made_and_always_the_naive_rows(trained):
         )
 
 
-def test_forecast_goes_on_where_the_table_ends(trained):
+def test_the_forecast_starts_where_the_table_ends(trained):
     folder, _ = trained
     rows = rows_of(folder / "forecast.csv")
     assert [row["time"] for row in rows] == [
@@ -93,21 +93,21 @@ def test_forecast_goes_on_where_the_table_ends(trained):
     ]  # 300 hours are 12 days and 12 hours
     for row in rows:
         for name in ("load", "lagging"):
-            low, said, high = (
+            low, center, high = (
                 float(row[name + ending]) for ending in (" low", "", " high")
             )
-            assert low <= said <= high
+            assert low <= center <= high
         assert 80 < float(row["load"]) < 120
 
 
-def test_report_holds_backtest_and_plots(trained):
+def test_the_report_has_backtest_and_plots(trained):
     folder, _ = trained
     html = (folder / RUN / "report.html").read_text()
     for text in (
-        "Backtest over rolling origins",
+        "rolling origins",
         "seasonal naive, 6 steps",
-        "By step",
-        "The next 4 steps of load, lagging",
+        "Errors by step of the horizon",
+        "Forecast of the next 4 steps of load, lagging",
         "Mean squared error by step",
         "Training curves",
     ):
@@ -122,14 +122,12 @@ import numpy as np
 import tensorflow as tf
 
 model = tf.saved_model.load(sys.argv[1])
-said = model.signatures["serving_default"](history=np.load("history.npy"))
-np.save("served.npy", said["forecast"])
+outputs = model.signatures["serving_default"](history=np.load("history.npy"))
+np.save("served.npy", outputs["forecast"])
 """
 
 
-def test_saved_model_forecasts_where_dlunits_is_not_installed(
-    trained, tmp_path
-):
+def test_the_saved_model_works_without_dlunits(trained, tmp_path):
     folder, _ = trained
     _, *channels = load(300)
     history = np.stack(channels, axis=1)[None, -12:].astype("float32")
@@ -141,12 +139,12 @@ def test_saved_model_forecasts_where_dlunits_is_not_installed(
         text=True,
     )
     assert process.returncode == 0, process.stderr
-    said = [float(row["load"]) for row in rows_of(folder / "forecast.csv")]
+    expected = [float(row["load"]) for row in rows_of(folder / "forecast.csv")]
     served = np.load(tmp_path / "served.npy")[0, :, 0]
-    np.testing.assert_allclose(served, said, rtol=1e-5)
+    np.testing.assert_allclose(served, expected, rtol=1e-5)
 
 
-def test_a_model_forecasts_anew_from_another_table(trained, app, tmp_path):
+def test_a_model_forecasts_from_another_table(trained, app, tmp_path):
     folder, _ = trained
     write(tmp_path / "new.csv", rows=40)
     process = app(
@@ -160,7 +158,7 @@ def test_a_model_forecasts_anew_from_another_table(trained, app, tmp_path):
     assert first["time"] == "2024-01-02 16:00:00"
 
 
-def test_killed_and_started_again_it_ends_alike(
+def test_a_killed_run_resumes_to_the_same_result(
     project, offline, trained, checkpoint, tmp_path
 ):
     folder, process = trained
@@ -205,16 +203,19 @@ def assert_refused(process, message):
 
 # Refused before TensorFlow is loaded.
 WRONG_FLAGS = {
-    ("--train=a.csv", "--model=b"): "Expected one of",
+    ("--train=a.csv", "--model=b"): "Expected one of --train, --model",
     ("--train=a.csv",): "--train needs --timestamp_column",
     ("--model=b",): "--model needs --history=TABLE and --output=CSV",
-    ("--history=a.csv",): "--history is gone on from",
-    ("--target=load",): "--target is of a table",
+    ("--history=a.csv",): "--history has no effect with --train, the default",
+    ("--model=b", "--history=a.csv", "--output=c.csv", "--epochs=3"): (
+        "--epochs has no effect with --model: it belongs to --train"
+    ),
+    ("--target=load",): "--target has no effect without --train",
 }
 
 
 @pytest.mark.parametrize("given", WRONG_FLAGS, ids=" ".join)
-def test_flags_that_do_not_go_together_are_one_line(app, tmp_path, given):
+def test_flags_that_cannot_be_combined_are_refused(app, tmp_path, given):
     assert_refused(app(tmp_path, *given), WRONG_FLAGS[given])
 
 
@@ -234,47 +235,51 @@ for line in pathlib.Path("calls.txt").read_text().splitlines():
     try:
         app.run(**{name: app.FLAGS[name].value for name in names})
     except (OSError, ValueError) as error:
-        print("said:", error)
+        print("result:", error)
     else:
-        print("said: no error")
+        print("result: no error")
 """
 
-# Table -> flags, and what the line says.
+# Table -> flags, and the error.
 TABLES = {
-    "short": ((), "need 16 rows without a hole in time. Received: at most 10"),
+    "short": ((), "need 16 rows without a gap in time. Received: at most 10"),
     "few": ((), "need at least"),
-    "holes": ((), "need 16 rows without a hole in time. Received: at most 12"),
-    "late_hole": ((), "3 after the last hole"),
-    "constant": ((), "column 'still' is always 7 in the rows"),
+    "gaps": ((), "need 16 rows without a gap in time. Received: at most 12"),
+    "late_gap": ((), "3 rows after the last gap"),
+    "constant": ((), "column 'still' is always 7 in the training"),
     "good": (("--target=laod",), "'laod' is missing. Did you mean 'load'?"),
     "no_time": ((), "column 'time' is missing"),
 }
 OTHERS = {
-    "--train=good.csv --output=x/y.csv": "x/y.csv: a forecast is written to",
-    "--train=good.csv --kind=gru --units=3": "and `units` even",
+    "--train=good.csv --output=x/y.csv": (
+        "x/y.csv: the forecast must be written to"
+    ),
+    "--train=good.csv --network=gru --units=3": "and `units` even",
     "--train=gone.csv": "gone.csv: no such file",
     "--model=saved --history=short.csv --output=y.csv": (
-        "short.csv: To go on from the end needs 12 rows"
+        "short.csv: A forecast from the end of the series needs 12 rows"
     ),
     "--model=saved --history=lacking.csv --output=y.csv": (
         "lacking.csv: column 'load' is missing"
     ),
-    "--model=. --history=good.csv --output=y.csv": "is no SavedModel of a",
+    "--model=. --history=good.csv --output=y.csv": "is not a SavedModel of a",
 }
-# Calls with nothing wrong.
-MANY_TO_ONE = "--train=good.csv --target=load --kind=gru --units=4 --segment=6"
+# Valid calls.
+MANY_TO_ONE = (
+    "--train=good.csv --target=load --network=gru --units=4 --segment=6"
+)
 EMBEDDED = ""
 
 
 @pytest.fixture(scope="module")
 def called(project, offline, trained, tmp_path_factory):
-    """Folder of calls of the app, and what it said; one process for all."""
+    """Folder, process and result of each call; one process runs them all."""
     folder = tmp_path_factory.mktemp("called")
     times = np.arange(300)
     write(folder / "short.csv", rows=10)
     write(folder / "few.csv", rows=25)
-    write(folder / "holes.csv", keep=np.flatnonzero(times % 20 < 12))
-    write(folder / "late_hole.csv", keep=np.delete(times, range(280, 297)))
+    write(folder / "gaps.csv", keep=np.flatnonzero(times % 20 < 12))
+    write(folder / "late_gap.csv", keep=np.delete(times, range(280, 297)))
     write(folder / "constant.csv", still=[7] * 300)
     text = write(folder / "good.csv").read_text()
     (folder / "no_time.csv").write_text(text.replace("time,", "clock,", 1))
@@ -294,8 +299,8 @@ def called(project, offline, trained, tmp_path_factory):
         text=True,
     )
     assert process.returncode == 0, process.stderr
-    said = re.findall("^said: (.*)$", process.stdout, re.MULTILINE)
-    return folder, process, dict(zip(calls, said, strict=True))
+    results = re.findall("^result: (.*)$", process.stdout, re.MULTILINE)
+    return folder, process, dict(zip(calls, results, strict=True))
 
 
 def table_call(name):
@@ -303,19 +308,19 @@ def table_call(name):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_what_is_wrong_with_a_table_is_one_line(called, name):
+def test_an_unsuitable_table_is_a_one_line_error(called, name):
     assert TABLES[name][1] in called[2][table_call(name)]
 
 
 @pytest.mark.parametrize("call", OTHERS)
-def test_what_is_wrong_with_a_call_is_one_line(called, call):
+def test_an_invalid_call_is_a_one_line_error(called, call):
     assert OTHERS[call] in called[2][call]
     assert not (called[0] / "y.csv").exists()
 
 
-def test_many_to_one_reads_all_by_a_recurrent_network(called):
-    folder, _, said = called
-    assert said[MANY_TO_ONE] == "no error"
+def test_a_recurrent_network_forecasts_one_column_from_all(called):
+    folder, _, results = called
+    assert results[MANY_TO_ONE] == "no error"
     [first, *_] = rows_of(
         folder / "runs/forecast_good_gru_12_4_seed_0/forecast.csv"
     )
@@ -325,17 +330,17 @@ def test_many_to_one_reads_all_by_a_recurrent_network(called):
     assert inputs["inputs"]["history"]["shape"] == [None, 12, 2]
 
 
-def test_without_a_table_it_learns_the_embedded_series(called):
-    folder, process, said = called
-    assert said[EMBEDDED] == "no error"
+def test_without_a_table_the_embedded_series_is_used(called):
+    folder, process, results = called
+    assert results[EMBEDDED] == "no error"
     assert "Matplotlib's example of an electroencephalogram" in process.stdout
     html = folder / "runs/forecast_eeg_linear_12_4_seed_0/report.html"
     assert "electroencephalogram" in html.read_text()
     card = folder / "saved_models/forecast_eeg/1/model_card.json"
     card = json.loads(card.read_text())
     assert "electroencephalogram" in card["data"]
-    naive, seasonal, learnt = card["metrics"]
-    assert (naive, seasonal[:14], learnt) == (
+    naive, seasonal, trained_model = card["metrics"]
+    assert (naive, seasonal[:14], trained_model) == (
         "naive",
         "seasonal naive",
         "linear",

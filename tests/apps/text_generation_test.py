@@ -1,4 +1,4 @@
-"""The text app as a process: learnt, killed, resumed, written with."""
+"""The text app: training, resumed runs, generation, scores and errors."""
 
 import csv
 import functools
@@ -17,7 +17,7 @@ FLAGS = (
     "--units=24",
     "--num_layers=1",
     "--batch_size=8",
-    "--steps=20",
+    "--bptt_steps=20",
     "--epochs=4",
     "--dropout=0.1",
     "--learning_rate=0.01",
@@ -51,10 +51,10 @@ def trained(app, tmp_path_factory):
     return folder, process
 
 
-def test_ends_by_naming_what_it_made(trained):
+def test_the_output_ends_with_report_model_and_command(trained):
     folder, process = trained
     *_, nats, report, model, use = process.stdout.strip().splitlines()
-    assert float(nats.removeprefix("Nats a character: ")) < 1.0
+    assert float(nats.removeprefix("Nats per character: ")) < 1.0
     assert report.split() == ["Report:", f"{RUN}/report.html"]
     assert model.split() == ["SavedModel:", f"{MODELS}/1"]
     assert f"--generate --model={MODELS}/1" in use
@@ -73,10 +73,10 @@ def test_every_epoch_has_nats_bits_and_perplexity(trained):
         assert float(row["val_perplexity"]) == pytest.approx(
             np.exp(nats), rel=1e-4
         )
-    floor = re.search(r"5-gram model: ([\d.]+) nats", process.stdout)[1]
+    baseline = re.search(r"5-gram model: ([\d.]+) nats", process.stdout)[1]
     html = (folder / RUN / "report.html").read_text()
-    assert f">{floor}<" in html
-    assert "Written at temperature 0.5" in html
+    assert f">{baseline}<" in html
+    assert "Sample at temperature 0.5" in html
 
 
 def epochs_in(folder):
@@ -84,7 +84,7 @@ def epochs_in(folder):
     return len(history.read_text().splitlines()) - 1 if history.exists() else 0
 
 
-def test_killed_it_ends_like_a_run_never_stopped(
+def test_a_killed_run_resumes_to_the_same_weights(
     project, offline, app, trained, checkpoint, tmp_path
 ):
     whole, _ = trained
@@ -114,7 +114,7 @@ def test_killed_it_ends_like_a_run_never_stopped(
         np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
-WRITING = {
+GENERATE = {
     "generate": True,
     "prompt": "",
     "interactive": False,
@@ -130,7 +130,7 @@ WRITING = {
 }
 
 
-def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
+def test_prompts_are_continued_and_files_are_scored(app, trained, capsys):
     folder, _ = trained
     use = functools.partial(app, folder, f"--model={MODELS}/1")
     text = use(
@@ -139,10 +139,8 @@ def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
     assert text.startswith("the cat ")
     assert len(text) == len("the cat ") + 40 + 1
     capsys.readouterr()
-    run(
-        folder / MODELS / "1",
-        **WRITING | {"prompt": "the cat ", "length": 40, "seed": 3},
-    )
+    options = {"prompt": "the cat ", "length": 40, "seed": 3}
+    run(model=folder / MODELS / "1", **GENERATE | options)
     assert capsys.readouterr().out == text
     samples = use(
         "--generate",
@@ -151,17 +149,36 @@ def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
         "--stop=.",
         "--length=60",
         "--temperature=0.3",
-        f"--score={folder / 'book.txt'}",
-        "--interactive",
-        stdin="the dog\n",
     )
-    assert "1 tokens that the model never saw" in samples.stderr
-    bits, characters, *texts, asked, more, end = samples.stdout.splitlines()
-    assert 0 < float(bits.removeprefix("Bits per character: ")) < 1.5
-    assert characters == f"Characters: {len(BOOK) - 342}, unknown: 0"
+    assert "1 token(s) of the prompt are not in the vocab" in samples.stderr
+    texts = samples.stdout.splitlines()
     assert len(texts) == 2
     assert all(line.startswith("the é") and "." not in line for line in texts)
-    assert asked.startswith("Prompt: the dog") and more.startswith("the dog")
+
+
+def test_a_file_is_scored(app, trained):
+    folder, _ = trained
+    process = app(folder, f"--model={MODELS}/1", "--score=book.txt")
+    bits, characters, unknown = process.stdout.splitlines()
+    assert 0 < float(bits.removeprefix("Bits per character: ")) < 1.5
+    assert characters.split() == ["Characters:", f"{len(BOOK) - 342}"]
+    assert unknown.split() == ["Unknown", "tokens:", "0"]
+
+
+def test_prompts_are_read_from_the_terminal(app, trained):
+    folder, _ = trained
+    process = app(
+        folder,
+        f"--model={MODELS}/1",
+        "--generate",
+        "--interactive",
+        "--num_samples=2",
+        "--stop=.",
+        stdin="the dog\n",
+    )
+    first, second, end = process.stdout.splitlines()
+    assert first.startswith("Prompt: the dog")
+    assert second.startswith("the dog")
     assert end == "Prompt: "
 
 
@@ -169,14 +186,15 @@ def test_writes_on_from_a_prompt_and_scores_files(app, trained, capsys):
     ("content", "flags", "message"),
     [
         (b"", (), "book.txt is empty"),
-        (b"x", ("--generate",), "Expected --model=FOLDER"),
-        (b"x", ("--model=none",), "Expected --generate, --interactive or"),
+        (b"x", ("--generate",), "Expected one of --train, --generate"),
+        (b"x", ("--model=none",), "--model has no effect with --train: it bel"),
+        (b"x", ("--top_k=3",), "it belongs to --generate"),
         (b"x", ("--temperature=-1",), "not a non-negative number"),
         (b"x", ("--top_p=0",), "is not a number in the range"),
         (b"x", ("--length=0",), "is not an integer in the range"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_1(
+def test_invalid_flags_are_one_line_and_status_1(
     app, content, flags, message, tmp_path
 ):
     (tmp_path / "book.txt").write_bytes(content)
@@ -189,7 +207,7 @@ def test_a_mistake_is_one_line_and_status_1(
     )
 
 
-def test_too_short_a_text_is_refused_and_nothing_exported(
+def test_a_text_that_is_too_short_is_refused(
     tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -197,8 +215,8 @@ def test_too_short_a_text_is_refused_and_nothing_exported(
     training = {
         "train": "book.txt",
         "data_dir": None,
-        "level": "character",
-        "vocabulary": None,
+        "token_type": "character",
+        "vocabulary_size": None,
         "workdir": "run",
         "export_dir": "models",
         "batch_size": 64,
@@ -206,20 +224,49 @@ def test_too_short_a_text_is_refused_and_nothing_exported(
         "units": 512,
         "num_layers": 1,
         "dropout": 0.5,
-        "steps": 128,
+        "bptt_steps": 128,
         "epochs": 20,
         "learning_rate": 4e-3,
         "clipnorm": 1.0,
         "patience": 5,
     }
     with pytest.raises(ValueError, match="At least 8,193 tokens are") as error:
-        run(None, **WRITING | training | {"generate": False})
+        run(model=None, **GENERATE | training | {"generate": False})
     assert "\n" not in str(error.value)
     assert not list(tmp_path.rglob("*.pb"))
 
 
-def test_a_prompt_with_what_is_unknown_can_be_refused(trained):
+def test_a_prompt_with_unknown_tokens_can_be_refused(trained):
     folder, _ = trained
-    asked = {"prompt": "€", "unknown": "refuse"}
-    with pytest.raises(ValueError, match="never saw"):
-        run(folder / MODELS / "1", **WRITING | asked)
+    options = {"prompt": "€", "unknown": "refuse"}
+    with pytest.raises(ValueError, match="not in the vocabulary"):
+        run(model=folder / MODELS / "1", **GENERATE | options)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--generate", "--score=x"), "Expected one of --generate, --score"),
+        (("--generate",), "--generate needs --model=FOLDER"),
+        (("--score=x",), "--score needs --model=FOLDER"),
+        (("--interactive",), "it belongs to --generate"),
+        (
+            ("--generate", "--model=x", "--epochs=3"),
+            "--epochs has no effect with --generate: it belongs to --train",
+        ),
+        (
+            ("--score=x", "--model=x", "--seed=3"),
+            "--seed has no effect with --score: it belongs to --train and "
+            "--generate",
+        ),
+        (
+            ("--generate", "--model=x", "--interactive", "--prompt=x"),
+            "--prompt has no effect beside --interactive",
+        ),
+    ],
+)
+def test_flags_of_another_program_are_refused(app, flags, message, tmp_path):
+    process = app(tmp_path, *flags)
+    assert process.returncode == 1
+    assert message in process.stderr
+    assert "Traceback" not in process.stderr

@@ -34,7 +34,7 @@ def segments(tokens, first_step=0, last_step=6):
     return training_segments(
         tokens,
         num_streams=2,
-        steps=5,
+        segment_length=5,
         first_step=first_step,
         last_step=last_step,
     )
@@ -109,7 +109,7 @@ def test_evaluation_carries_its_own_states(tokens):
     before = [ops.convert_to_numpy(s) for s in trained.training_states]
     found = [
         trained.evaluate(
-            evaluation_segments(tokens, steps=7), verbose=0, return_dict=True
+            evaluation_segments(tokens, segment_length=7), verbose=0, return_dict=True
         )["nats"]
         for _ in range(2)
     ]

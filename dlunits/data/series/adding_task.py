@@ -1,30 +1,39 @@
-"""The adding task: two numbers of a long sequence are to be remembered."""
+"""Adding task: a long-term dependency benchmark for recurrent networks."""
+
+from typing import Any
 
 import tensorflow as tf
 
 from dlunits.data.batches import disable_autotune
+from dlunits.typing import Array
 
-# Standard deviation of a sum of two numbers, each uniform in [0, 1]: the root
-# mean squared error of who always answers 1.
+# Root mean squared error of always predicting 1: the standard deviation of
+# the sum of two numbers that are uniform in [0, 1].
 BASELINE_RMSE = (2 / 12) ** 0.5
 
 
 def adding_batches(
-    *, length, batch_size, seed, first_step, last_step, shortest=None
-):
-    """Yields mini-batches of the adding task, each drawn anew.
+    *,
+    length: int,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    min_length: int | None = None,
+) -> Any:
+    """Mini-batches of the adding task, drawn anew at every step.
 
-    A sequence of pairs (value, marker): the values are uniform in [0, 1], the
-    markers are 0 but for two, one in each half of the sequence, that are 1.
-    What is to be told at the end is the sum of the two marked values.
+    Each time step holds a pair (value, marker). The values are uniform in
+    [0, 1]. The markers are 0 except for two, one in each half of the sequence,
+    that are 1. The target is the sum of the two marked values:
 
         y = x_i + x_j,    i in the first half, j in the second
 
-    Who cannot carry a number over the lag answers 1 and is wrong by
-    `BASELINE_RMSE`, 0.408, in the root mean square.
+    A model that cannot carry a number over the lag predicts 1 at best, with a
+    root mean squared error of `BASELINE_RMSE`, 0.408.
 
-    A batch depends on nothing but (seed, step), so a run that is resumed at
-    step 700 sees what a run never stopped sees.
+    A batch depends only on (seed, step), so a run that resumes at step 700
+    sees the same batches as a run without interruption.
 
     Reference: Hochreiter and Schmidhuber, 1997,
     https://doi.org/10.1162/neco.1997.9.8.1735, section 5.4; in this form Le et
@@ -32,21 +41,21 @@ def adding_batches(
     https://arxiv.org/abs/1511.06464, section 5.1.
 
     Args:
-        length: Integer, at least 2, time steps.
-        batch_size: Positive integer, sequences a step.
-        seed: Integer.
-        first_step: Integer, counted from 0 over the whole run.
+        length: Integer of at least 2, time steps of a sequence.
+        batch_size: Positive integer, sequences of a mini-batch.
+        seed: Integer, seed of all random numbers.
+        first_step: Integer, first step, counted from 0 over the whole run.
         last_step: Integer, one past the last step.
-        shortest: Integer, at least 2: the length of a batch is drawn from
-            `shortest`, `shortest + 10`, ... up to `length`. `None` keeps all
-            of one length.
+        min_length: Integer of at least 2. The length of a batch is drawn from
+            `min_length`, `min_length + 10`, ... up to `length`. `None` gives
+            all batches the same length.
 
     Returns:
         A `tf.data.Dataset` of (sequences `(batch, length, 2)`, sums
         `(batch, 1)`).
 
     Raises:
-        ValueError: If `length` or `batch_size` is too small.
+        ValueError: If a length or `batch_size` is out of range.
 
     Example:
 
@@ -58,21 +67,21 @@ def adding_batches(
     >>> bool(tf.reduce_sum(x[..., 0] * x[..., 1]) == y[0, 0])
     True
     """
-    shortest = length if shortest is None else shortest
-    if not 2 <= shortest <= length or batch_size < 1:
+    min_length = length if min_length is None else min_length
+    if not 2 <= min_length <= length or batch_size < 1:
         raise ValueError(
-            "`length` must be at least 2, a marker for each half, `shortest` "
-            "from 2 to `length`, and `batch_size` at least 1. Received: "
-            f"{length=}, {shortest=}, {batch_size=}"
+            "`length` must be at least 2, one time step for each marker, "
+            "`min_length` from 2 to `length`, and `batch_size` at least 1. "
+            f"Received: {length=}, {min_length=}, {batch_size=}"
         )
-    lengths = tf.range(shortest, length + 1, 10)
+    lengths = tf.range(min_length, length + 1, 10)
 
     def batch(step):
         keys = tf.random.split([seed, step], 4)
-        drawn = tf.random.stateless_uniform(
+        index = tf.random.stateless_uniform(
             (), keys[3], 0, len(lengths), tf.int32
         )
-        steps = length if shortest == length else lengths[drawn]
+        steps = length if min_length == length else lengths[index]
         values = tf.random.stateless_uniform((batch_size, steps), keys[0])
         half = steps // 2
         markers = marker(keys[1], 0, half, steps)
@@ -81,24 +90,26 @@ def adding_batches(
         return tf.stack([values, markers], axis=-1), sums
 
     def marker(key, first, last, steps):
-        """1 at one place from `first` to before `last`: (batch, steps)"""
-        places = tf.random.stateless_uniform(
+        """One-hot markers in [first, last): (batch, steps)"""
+        positions = tf.random.stateless_uniform(
             (batch_size,), key, first, last, tf.int32
         )
-        return tf.one_hot(places, steps)
+        return tf.one_hot(positions, steps)
 
     steps = tf.data.Dataset.range(first_step, last_step)
     batches = steps.map(batch, num_parallel_calls=1, deterministic=True)
     return disable_autotune(batches.prefetch(4))
 
 
-def adding_examples(num_examples, *, length, seed):
-    """Draws sequences of the adding task to measure by.
+def adding_examples(
+    num_examples: int, *, length: int, seed: int
+) -> tuple[Array, Array]:
+    """Sequences of the adding task for evaluation.
 
     Args:
         num_examples: Positive integer.
-        length: Integer, at least 2, time steps.
-        seed: Integer, other than that of training.
+        length: Integer of at least 2, time steps of a sequence.
+        seed: Integer, different from that of training.
 
     Returns:
         `(sequences, sums)`: arrays `(examples, length, 2)` and

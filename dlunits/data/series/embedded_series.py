@@ -1,4 +1,4 @@
-"""A series to try forecasting on, where there is no other."""
+"""Embedded example series: the electroencephalogram that Matplotlib ships."""
 
 import importlib.util
 import pathlib
@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
+from dlunits.typing import Path
 
 CHANNELS = ("PG3", "PG5", "PG7", "PG9")
 SECONDS = 10.0
@@ -15,21 +16,21 @@ SOURCE = (
 )
 
 
-def write_eeg(folder):
-    """Writes the electroencephalogram that Matplotlib ships as a CSV file.
+def write_eeg(folder: Path) -> pathlib.Path:
+    """Write Matplotlib's electroencephalogram as a CSV file.
 
-    The column `seconds` is the time, `PG3`, `PG5`, `PG7` and `PG9` are the
-    electrodes. A seizure begins in it; so the end is livelier than the start,
-    which no forecaster can know.
+    The column `seconds` holds the time; `PG3`, `PG5`, `PG7` and `PG9` are
+    electrodes. A seizure begins during the recording, so the variance is
+    higher at its end.
 
     Args:
-        folder: Folder that exists.
+        folder: Existing folder.
 
     Returns:
-        `pathlib.Path` of the file.
+        `pathlib.Path` of the file, `eeg.csv`.
 
     Raises:
-        OSError: If it cannot be read or written.
+        OSError: If a file cannot be read or written.
 
     Example:
 

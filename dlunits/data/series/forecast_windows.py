@@ -1,46 +1,54 @@
-"""Windows of a series, and what comes after them."""
+"""Windows of a series and the horizons that follow them, split by time."""
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from dlunits.data import batches
+from dlunits.data.series.resampling import ResampledSeries
+from dlunits.typing import Array
 
 
 @dataclasses.dataclass(frozen=True)
-class Origins:
-    """First slots that are forecast, parted by time.
+class ForecastOrigins:
+    """Forecast origins of each part of a split by time.
 
-    What is forecast from one part is before all that is forecast from the
-    next: no value is learnt from and judged by as well.
+    An origin is the first time step of a forecast. All forecasts of one part
+    end before the first forecast of the next part begins, so no value is both
+    trained on and evaluated on.
+
+    Args:
+        train, validation, calibration, test: Integers `(origins,)`.
     """
 
-    train: np.ndarray
-    validation: np.ndarray
-    calibration: np.ndarray
-    test: np.ndarray
+    train: Array
+    validation: Array
+    calibration: Array
+    test: Array
 
 
 class ForecastWindows:
-    """Cuts a series into windows and the steps that come after them.
+    """Pairs of a window of a series and the horizon that follows it.
 
-    An origin is the first slot that is forecast. It counts if the `window`
-    slots before it and the `horizon` slots from it on are in one stretch
-    without a hole and without a missing value.
+    A time step is a valid origin, the first time step of a forecast, if the
+    `window` steps before it and the `horizon` steps from it on lie in one
+    segment without a gap and have no missing value.
 
     Args:
         series: `dlunits.data.series.resampling.ResampledSeries`.
-        window: Positive integer, slots that are read.
-        horizon: Positive integer, slots that are forecast.
-        targets: Places of the channels that are forecast, or `None` for all.
+        window: Positive integer, time steps that a forecast is made from.
+        horizon: Positive integer, time steps that are forecast.
+        targets: Indices of the channels that are forecast, or `None` for all.
 
     Attributes:
-        origins: Integers `(windows,)`.
+        origins: Integers `(origins,)`, all valid origins.
 
     Raises:
-        ValueError: If none fits.
+        ValueError: If there is no valid origin.
 
     Example:
 
@@ -52,97 +60,130 @@ class ForecastWindows:
     ([[1.0, 2.0, 4.0], [2.0, 4.0, 8.0]], [[8.0], [16.0]])
     """
 
-    def __init__(self, series, window, horizon, targets=None):
+    def __init__(
+        self,
+        series: ResampledSeries,
+        window: int,
+        horizon: int,
+        targets: Sequence[int] | None = None,
+    ) -> None:
         self.values = series.values.astype("float32")
         self.window = window
         self.horizon = horizon
         channels = self.values.shape[1]
         self.targets = list(range(channels)) if targets is None else targets
-        present = ~np.isnan(self.values).any(axis=1)
-        before = np.r_[0, np.cumsum(present)]
+        complete = ~np.isnan(self.values).any(axis=1)
+        num_complete = np.r_[0, np.cumsum(complete)]
         length = window + horizon
-        found, longest = [], 0
+        valid, longest = [], 0
         for first, last in zip(
-            series.bounds[:-1], series.bounds[1:], strict=True
+            series.segment_bounds[:-1], series.segment_bounds[1:], strict=True
         ):
             longest = max(longest, last - first)
             start = np.arange(first, last - length + 1)
-            whole = before[start + length] - before[start] == length
-            found.append(start[whole] + window)
-        self.origins = np.concatenate(found)
+            counts = num_complete[start + length] - num_complete[start]
+            valid.append(start[counts == length] + window)
+        self.origins = np.concatenate(valid)
         if len(self.origins) == 0:
             raise ValueError(
                 f"A window of {window} rows and a horizon of {horizon} need "
-                f"{length} rows without a hole in time. Received: at most "
-                f"{longest}. Take a shorter window or horizon, or fill the "
-                "holes"
+                f"{length} rows without a gap in time. Received: at most "
+                f"{longest}. Use a shorter window or horizon, or fill the gaps"
             )
 
-    def parts(self, min_calibration=1):
-        """Parts the origins: 50 % to train, 15, 15 and the last 20 %.
+    def split(self, min_calibration: int = 1) -> ForecastOrigins:
+        """Split the origins by time: 50 % training, 15 %, 15 % and 20 % test.
+
+        Origins at the end of a part whose horizon overlaps the next part are
+        dropped.
 
         Args:
-            min_calibration: Fewest origins to calibrate intervals on.
+            min_calibration: Minimum number of origins for the calibration of
+                prediction intervals.
 
         Returns:
-            `Origins`.
+            `ForecastOrigins`.
 
         Raises:
-            ValueError: If there are too few for one of each.
+            ValueError: If there are too few origins.
         """
         number, overlap = len(self.origins), self.horizon - 1
-        sizes = part_sizes(number, min_calibration, overlap)
+        sizes = split_sizes(number, min_calibration, overlap)
         if number < sum(sizes):
-            least = next(
-                more
-                for more in itertools.count(number + 1)
-                if more >= sum(part_sizes(more, min_calibration, overlap))
+            required = next(
+                larger
+                for larger in itertools.count(number + 1)
+                if larger >= sum(split_sizes(larger, min_calibration, overlap))
             )
             raise ValueError(
                 f"A window of {self.window} rows and a horizon of "
                 f"{self.horizon} need at least "
-                f"{least + self.window + overlap} rows without a hole in "
-                "time, to learn from, to stop by, to make intervals of and to "
-                f"judge by. Received: rows for {number} windows, fewer than "
-                f"{least}. Take a shorter window or horizon"
+                f"{required + self.window + overlap} rows without a gap in "
+                "time for training, validation, calibration and test. "
+                f"Received: rows for {number} windows, fewer than {required}. "
+                "Use a shorter window or horizon"
             )
         cuts = np.cumsum(sizes[1:][::-1])[::-1]
         parts = np.split(self.origins, number - cuts)
-        for place, following in enumerate(parts[1:]):
-            own = parts[place]
-            parts[place] = own[own + self.horizon <= following[0]]
-        return Origins(*parts)
+        for part, following in enumerate(parts[1:]):
+            origins = parts[part]
+            parts[part] = origins[origins + self.horizon <= following[0]]
+        return ForecastOrigins(*parts)
 
-    def arrays(self, origins):
-        """Origins -> float32 windows `(origins, window, channels)` and what
-        follows, `(origins, horizon, targets)`.
-        """
-        read = origins[:, None] + np.arange(-self.window, 0)
-        come = origins[:, None] + np.arange(self.horizon)
-        return self.values[read], self.values[come][:, :, self.targets]
+    def arrays(self, origins: Array) -> tuple[Array, Array]:
+        """Windows and horizons as arrays.
 
-    def batches(self, origins, batch_size=512):
-        """Mini-batches in order, `tf.data.Dataset`, cut when they are asked
-        for.
-        """
-        origins = tf.data.Dataset.from_tensor_slices(origins).batch(batch_size)
-        return batches.disable_autotune(origins.map(self.cut).prefetch(2))
-
-    def cut(self, origins):
-        """As `arrays`, of tensors."""
-        read = origins[:, None] + tf.range(-self.window, 0, dtype=tf.int64)
-        come = origins[:, None] + tf.range(self.horizon, dtype=tf.int64)
-        values = tf.constant(self.values)
-        follow = tf.gather(tf.gather(values, come), self.targets, axis=2)
-        return tf.gather(values, read), follow
-
-    def training_batches(
-        self, origins, *, batch_size, seed, first_step, last_step
-    ):
-        """Mini-batches in random order, see `batches.training_batches`.
+        Args:
+            origins: Integers `(origins,)`.
 
         Returns:
-            `tf.data.Dataset` of (windows, what follows).
+            `(windows, horizons)`, float32 arrays `(origins, window, channels)`
+            and `(origins, horizon, targets)`.
+        """
+        past = origins[:, None] + np.arange(-self.window, 0)
+        future = origins[:, None] + np.arange(self.horizon)
+        return self.values[past], self.values[future][:, :, self.targets]
+
+    def batches(self, origins: Array, batch_size: int = 512) -> Any:
+        """Mini-batches in order.
+
+        Args:
+            origins: Integers `(origins,)`.
+            batch_size: Positive integer.
+
+        Returns:
+            `tf.data.Dataset` of `(windows, horizons)`. The windows are
+            gathered batch by batch and never in memory together.
+        """
+        origins = tf.data.Dataset.from_tensor_slices(origins).batch(batch_size)
+        return batches.disable_autotune(origins.map(self.gather).prefetch(2))
+
+    def gather(self, origins: Any) -> tuple[Any, Any]:
+        """Same as `arrays`, for tensors."""
+        past = origins[:, None] + tf.range(-self.window, 0, dtype=tf.int64)
+        future = origins[:, None] + tf.range(self.horizon, dtype=tf.int64)
+        values = tf.constant(self.values)
+        horizons = tf.gather(tf.gather(values, future), self.targets, axis=2)
+        return tf.gather(values, past), horizons
+
+    def training_batches(
+        self,
+        origins: Array,
+        *,
+        batch_size: int,
+        seed: int,
+        first_step: int,
+        last_step: int,
+    ) -> Any:
+        """Mini-batches in random order.
+
+        Args:
+            origins: Integers `(origins,)`.
+            batch_size, seed, first_step, last_step: As in
+                `dlunits.data.batches.training_batches`.
+
+        Returns:
+            `tf.data.Dataset` of `(windows, horizons)`.
         """
         return batches.training_batches(
             origins,
@@ -152,13 +193,16 @@ class ForecastWindows:
             first_step=first_step,
             last_step=last_step,
             prepare=lambda origin, _: origin,
-        ).map(lambda origin, _: self.cut(origin))
+        ).map(lambda origin, _: self.gather(origin))
 
 
-def part_sizes(number, min_calibration, overlap):
-    """Origins to train, validate, calibrate and test, the fewest to train.
+def split_sizes(
+    number: int, min_calibration: int, overlap: int
+) -> tuple[int, int, int, int]:
+    """Sizes of the parts of a split, the minimum for the training part.
 
-    What a part shares with the next is taken from it.
+    Each part but the last includes the `overlap` origins that are dropped at
+    its end.
     """
     return (
         1 + overlap,
@@ -168,11 +212,18 @@ def part_sizes(number, min_calibration, overlap):
     )
 
 
-def last_window(series, window):
-    """The last slots of a series, `(1, window, channels)` of float32.
+def last_window(series: ResampledSeries, window: int) -> Array:
+    """Last window of a series, to forecast what follows it.
+
+    Args:
+        series: `dlunits.data.series.resampling.ResampledSeries`.
+        window: Positive integer, time steps.
+
+    Returns:
+        Float32 `(1, window, channels)`.
 
     Raises:
-        ValueError: If they hold a missing value, or a hole is among them.
+        ValueError: If there is a missing value or a gap in the window.
 
     Example:
 
@@ -180,18 +231,18 @@ def last_window(series, window):
     >>> last_window(resample([1.0, 2, 3, 4]), 2).ravel().tolist()
     [3.0, 4.0]
     """
-    there = series.bounds[-1] - series.bounds[-2]
-    if there < window:
+    length = series.segment_bounds[-1] - series.segment_bounds[-2]
+    if length < window:
         raise ValueError(
-            f"To go on from the end needs {window} rows without a hole in "
-            f"time. Received: {there} after the last hole. Take a shorter "
-            "window, or fill the hole"
+            f"A forecast from the end of the series needs {window} rows "
+            f"without a gap in time. Received: {length} rows after the last "
+            "gap. Use a shorter window, or fill the gap"
         )
     values = series.values[-window:]
     missing = np.isnan(values).any(axis=0)
     if missing.any():
         raise ValueError(
-            "To go on from the end every channel must have values there. "
-            f"Received: none in channel {missing.argmax() + 1}"
+            "A forecast from the end of the series needs values of every "
+            f"channel there. Received: none in channel {missing.argmax() + 1}"
         )
     return values[None].astype("float32")

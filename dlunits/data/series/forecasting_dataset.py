@@ -1,93 +1,99 @@
-"""From a table to what a forecaster learns: windows and what follows."""
+"""Read a table as a series, and split it into windows to train a forecaster."""
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from dlunits.columns import check_columns, infer_column_types
 from dlunits.data.series.forecast_windows import (
+    ForecastOrigins,
     ForecastWindows,
-    Origins,
     last_window,
 )
 from dlunits.data.series.resampling import ResampledSeries, resample
 from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.time_axis import TimeAxis
+from dlunits.data.tables.table_files import TableFile
+from dlunits.typing import Array, ArrayLike, Path
 
 
 @dataclasses.dataclass(frozen=True)
 class ForecastingDataset:
-    """A series to forecast.
+    """A series with the windows and origins to train a forecaster on.
 
     Args:
-        kinds: Dict of column name to kind: the time, then the channels.
-        targets: Places among the channels of those that are forecast.
+        column_types: Dict of column name to column type: the timestamps first,
+            then the channels.
+        targets: Indices of the channels that are forecast.
         axis: `dlunits.data.series.time_axis.TimeAxis`.
         series: `dlunits.data.series.resampling.ResampledSeries`.
         windows: `dlunits.data.series.forecast_windows.ForecastWindows`.
-        origins: `dlunits.data.series.forecast_windows.Origins`.
-        scale: Float32 `(targets,)`, their spreads where it is learnt from.
-        told: Lines for people to read.
+        origins: `dlunits.data.series.forecast_windows.ForecastOrigins`.
+        scale: Float32 `(targets,)`, standard deviations in the training part.
+        messages: Lines for the user about what was read.
     """
 
-    kinds: dict
-    targets: list
+    column_types: dict[str, str]
+    targets: list[int]
     axis: TimeAxis
     series: ResampledSeries
     windows: ForecastWindows
-    origins: Origins
-    scale: np.ndarray
-    told: list
+    origins: ForecastOrigins
+    scale: Array
+    messages: list[str]
 
     @property
-    def channels(self):
-        return list(self.kinds)[1:]
+    def channels(self) -> list[str]:
+        """Names of the channels."""
+        return list(self.column_types)[1:]
 
     @property
-    def target_names(self):
-        return [self.channels[place] for place in self.targets]
+    def target_names(self) -> list[str]:
+        """Names of the channels that are forecast."""
+        return [self.channels[channel] for channel in self.targets]
 
     @property
-    def fingerprint(self):
-        """Eight letters that are others for another series."""
+    def fingerprint(self) -> str:
+        """Hash of the values, eight hexadecimal digits."""
         data = np.ascontiguousarray(self.series.values).tobytes()
         return hashlib.sha256(data).hexdigest()[:8]
 
     @property
-    def training_values(self):
-        """Values `(slots, channels)` that training windows may see."""
+    def training_values(self) -> Array:
+        """Values `(time, channels)` of the training part."""
         last = self.origins.train[-1] + self.windows.horizon
         return self.series.values[:last]
 
 
 def load_forecasting_dataset(
-    table_file,
-    timestamp_column,
+    table_file: TableFile,
+    timestamp_column: str,
     *,
-    targets=(),
-    columns=(),
-    window,
-    horizon,
-    min_calibration=1,
-):
-    """Reads a series whole and parts it by time.
+    targets: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    window: int,
+    horizon: int,
+    min_calibration: int = 1,
+) -> ForecastingDataset:
+    """Read a series from a table and split it by time.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
-        timestamp_column: Name of the column of times.
-        targets: Names of the columns that are forecast; without any, all.
-        columns: Names of the further columns that are read; without any, all
-            columns of numbers.
+        timestamp_column: Name of the column of timestamps.
+        targets: Names of the columns to forecast; all if empty.
+        columns: Names of further input columns; all numeric columns if empty.
         window, horizon: Positive integers, rows.
-        min_calibration: Fewest windows to make intervals of.
+        min_calibration: Minimum number of windows for the calibration of
+            prediction intervals.
 
     Returns:
         `ForecastingDataset`.
 
     Raises:
-        ValueError: If it cannot be learnt from: one line that names the file,
-            what is wrong and what to do.
+        ValueError: If the table is unsuitable. The message is one line that
+            names the file, what is wrong and what to do.
     """
     path = table_file.path
     check_columns(
@@ -100,100 +106,127 @@ def load_forecasting_dataset(
         if name in ignored:
             raise ValueError(
                 f"{path}: column {name!r} cannot be forecast or read: it "
-                f"{ignored[name]}. Name a column of numbers"
+                f"{ignored[name]}. Name a numeric column"
             )
     if columns:
         wanted = {timestamp_column, *targets, *columns}
         kinds = {name: kind for name, kind in kinds.items() if name in wanted}
         ignored = {}
     names = list(kinds)[1:]
-    targets = [names.index(name) for name in targets or names]
+    indices = [names.index(name) for name in targets or names]
     table = read_series(table_file, kinds)
     axis = TimeAxis.infer(
-        table.times, text=kinds[timestamp_column].startswith("timestamp")
+        table.times, dates=kinds[timestamp_column].startswith("timestamp")
     )
     try:
-        series = on_axis(table.values, table.times, axis)
-        windows = ForecastWindows(series, window, horizon, targets)
-        origins = windows.parts(min_calibration)
-        last_window(series, window)  # before training, not after
+        series = resample_on_axis(table.values, table.times, axis)
+        windows = ForecastWindows(series, window, horizon, indices)
+        origins = windows.split(min_calibration)
+        last_window(series, window)  # fails before training, not after
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    scale = spreads(series.values[: origins.train[-1] + horizon], names, path)[
-        targets
-    ]
-    told = [
+    training_values = series.values[: origins.train[-1] + horizon]
+    scale = standard_deviations(training_values, names, path)[indices]
+    messages = [
         f"{path}: {len(table.times):,} rows of {len(names)} channels, "
-        f"{every(axis, series.step)}.",
-        *findings(series, axis),
-        *(f"Left out: {name}, {why}." for name, why in ignored.items()),
+        f"{format_step(axis, series.step)}.",
+        *irregularity_messages(series, axis),
+        *(f"Ignored: {name}, {reason}." for name, reason in ignored.items()),
     ]
     return ForecastingDataset(
-        kinds, targets, axis, series, windows, origins, scale, told
+        kinds, indices, axis, series, windows, origins, scale, messages
     )
 
 
-def on_axis(values, times, axis, step=None):
-    """A series on an even grid of seconds, or of months."""
-    numbers = axis.numbers(times)
+def resample_on_axis(
+    values: ArrayLike,
+    times: ArrayLike,
+    axis: TimeAxis,
+    step: float | None = None,
+) -> ResampledSeries:
+    """Resample a series to a regular grid of seconds or of months.
+
+    Args:
+        values: Array `(rows, channels)`.
+        times: Seconds `(rows,)`.
+        axis: `dlunits.data.series.time_axis.TimeAxis`.
+        step: Step of the grid in units of the axis; `None` infers it.
+
+    Returns:
+        `dlunits.data.series.resampling.ResampledSeries`, its times in units of
+        the axis.
+    """
+    numbers = axis.to_numbers(times)
     if axis.months and step is None:
         step = float(np.round(np.median(np.diff(np.unique(numbers)))))
     return resample(values, numbers, step)
 
 
-def spreads(values, names, path):
-    """Standard deviations (channels,), none of them 0."""
+def standard_deviations(
+    values: Array, names: Sequence[str], path: Path
+) -> Array:
+    """Standard deviations `(channels,)`.
+
+    Raises:
+        ValueError: If a channel is constant or has no value.
+    """
     found = np.zeros(values.shape[1])
-    for place, column in enumerate(values.T):
-        known = column[~np.isnan(column)]
-        found[place] = known.std() if len(known) else 0.0
-        if len(known) and np.ptp(known) == 0:
-            found[place] = 0.0
+    for channel, column in enumerate(values.T):
+        present = column[~np.isnan(column)]
+        found[channel] = present.std() if len(present) else 0.0
+        if len(present) and np.ptp(present) == 0:
+            found[channel] = 0.0
     if (found > 0).all():
         return found.astype("float32")
     first = int(np.argmin(found > 0))
-    known = values[~np.isnan(values[:, first]), first]
-    what = f"is always {known[0]:g}" if len(known) else "has no value"
+    present = values[~np.isnan(values[:, first]), first]
+    problem = f"is always {present[0]:g}" if len(present) else "has no value"
     raise ValueError(
-        f"{path}: column {names[first]!r} {what} in the rows that are learnt "
-        "from: there is nothing to forecast from. Leave it out by naming the "
-        "other columns"
+        f"{path}: column {names[first]!r} {problem} in the training rows, so "
+        "it cannot be forecast or forecast from. Name the other columns to "
+        "leave it out"
     )
 
 
-def every(axis, step):
-    """How often rows come, in words."""
+def format_step(axis: TimeAxis, step: float) -> str:
+    """Step of a time axis in words, for example "one every 60 s"."""
     if axis.months:
         return "one a month" if step == 1 else f"one every {step:g} months"
     return f"one every {step:g} s"
 
 
-def findings(series, axis):
-    found, lines = series.findings, []
-    for name, meaning in (
+def irregularity_messages(series: ResampledSeries, axis: TimeAxis) -> list[str]:
+    """Lines for the user about irregular timestamps."""
+    counts, messages = series.irregularities, []
+    for key, meaning in (
         ("out_of_order", "rows were out of order and were sorted"),
-        ("repeated", "rows had the time of another and were averaged"),
-        ("bridged", "rows were missing and lie on a straight line"),
+        ("duplicates", "rows had the timestamp of another and were averaged"),
+        ("interpolated", "rows were missing and were interpolated linearly"),
     ):
-        if found[name]:
-            lines.append(f"{found[name]:,} {meaning}.")
-    if found["holes"]:
-        first = axis.texts(axis.seconds(np.array(found["holes"][0])))
-        lines.append(
-            f"{len(found['holes'])} hole(s) in time, which no window spans; "
+        if counts[key]:
+            messages.append(f"{counts[key]:,} {meaning}.")
+    if counts["gaps"]:
+        first = axis.format(axis.to_seconds(np.array(counts["gaps"][0])))
+        messages.append(
+            f"{len(counts['gaps'])} gap(s) in time, which no window spans; "
             f"the first from {first[0]} to {first[1]}."
         )
-    return lines
+    return messages
 
 
-def season_candidates(task):
-    """Steps that may be a season: of a day, a week, a year, as they fit.
+def season_candidates(dataset: ForecastingDataset) -> list[int]:
+    """Steps of a day, a week and a year, as far as a window holds them.
 
-    Those of the calendar are only tried where times are dates.
+    Args:
+        dataset: `ForecastingDataset`.
+
+    Returns:
+        List of numbers of time steps; empty if timestamps are not dates.
     """
-    window, step = task.windows.window, task.series.step
-    if not task.axis.text:
+    window, step = dataset.windows.window, dataset.series.step
+    if not dataset.axis.dates:
         return []
-    periods = [3, 12] if task.axis.months else [86_400, 604_800, 31_557_600]
+    months = dataset.axis.months
+    periods = [3, 12] if months else [86_400, 604_800, 31_557_600]
     steps = [round(period / step) for period in periods]
     return [number for number in steps if 2 <= number <= window]

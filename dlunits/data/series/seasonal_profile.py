@@ -1,31 +1,38 @@
-"""What is usual at each time of the day or of the week."""
+"""Seasonal profile of a series: the median value at each phase of a period."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from dlunits.typing import Array, ArrayLike, Config
+
 DAY, WEEK = 86_400.0, 604_800.0
-MOST_BINS = 336  # half hours of a week
-GAIN = 0.95  # error of a longer period, over that of the shorter, to be taken
-MOST_FOLDS = 10  # an even number
+MAX_BINS = 336  # half hours of a week
+MAX_ERROR_RATIO = 0.95  # of a longer period to a shorter one, to replace it
+MAX_FOLDS = 10  # an even number
 
 
 class SeasonalProfile:
-    """The usual value at each phase of a period, of every channel.
+    """Median of each channel at each phase of a period.
 
-        usual(t) = median of x_s over known s of about the same phase as t
+        median_b = median of x_s over the known time steps s of the phase bin b
         phase(t) = t mod period
 
-    There are as many bins as steps in the period, but at most 336, the half
-    hours of a week; between their middles the profile goes in straight lines.
-    Of several periods one is chosen by what it is worth: profiles are learnt
-    from every other period and judged on those between, by the mean absolute
-    error over the error of a constant. A longer period is taken only if its
-    error is 5 % less. Where none helps, the profile is the median.
+    The number of bins is the number of time steps in the period, at most 336,
+    the half hours of a week. Between the centers of two bins the profile is
+    interpolated linearly.
+
+    `fit` selects one of several periods by cross-validation: a profile is
+    estimated on every other cycle and evaluated on the cycles between, by its
+    mean absolute error divided by that of a constant median. A longer period
+    is selected only if this ratio is at least 5 % lower. If no period is
+    better than the constant, the profile is the median of all values.
 
     Args:
         period: Seconds, or 0 for a constant.
-        usual: Array `(bins, channels)`.
+        medians: Array `(bins, channels)`.
 
-    Example, high at noon and low at midnight, for six days:
+    Example, six days with a peak at noon:
 
     >>> hours = np.arange(6 * 24)
     >>> values = np.where(hours % 24 == 12, 9.0, 1.0)[:, None]
@@ -34,20 +41,27 @@ class SeasonalProfile:
     (24.0, array([9., 5., 1.]))
     """
 
-    def __init__(self, period, usual):
+    def __init__(self, period: float, medians: ArrayLike) -> None:
         self.period = float(period)
-        self.usual = np.asarray(usual, "float64")
+        self.medians = np.asarray(medians, "float64")
 
     @classmethod
-    def fit(cls, values, times, step, periods=(DAY, WEEK)):
-        """Learns the profile.
+    def fit(
+        cls,
+        values: ArrayLike,
+        times: ArrayLike,
+        step: float,
+        periods: Sequence[float] = (DAY, WEEK),
+    ) -> "SeasonalProfile":
+        """Estimate the profile of a series.
 
         Args:
-            values: Array `(slots, channels)`; NaN where missing.
-            times: Seconds `(slots,)`.
-            step: Seconds between slots.
-            periods: Seconds, the shortest first. Those of which the times do
-                not span two, or a step is not a quarter, are not tried.
+            values: Array `(time, channels)`; NaN where missing.
+            times: Seconds `(time,)`.
+            step: Seconds between two time steps.
+            periods: Candidate periods in seconds, the shortest first. A
+                period is skipped if the series spans fewer than two of it, or
+                if it has fewer than four time steps.
 
         Returns:
             A `SeasonalProfile`.
@@ -64,82 +78,108 @@ class SeasonalProfile:
                 f"{empty.argmax() + 1} of {len(empty)}"
             )
         constant = np.nanmedian(values, axis=0)[None]
-        best, least = cls(0, constant), 1.0
+        best, lowest = cls(0, constant), 1.0
         span = times.max() - times.min() + step
         for period in periods:
             if 2 * period > span or 4 * step > period:
                 continue
-            error = held_out_error(values, times, step, period)
-            if error < GAIN * least:
-                usual = profile(values, times, step, period)
-                best, least = cls(period, usual), error
+            error = relative_error(values, times, step, period)
+            if error < MAX_ERROR_RATIO * lowest:
+                medians = phase_medians(values, times, step, period)
+                best, lowest = cls(period, medians), error
         return best
 
-    def __call__(self, times):
-        """Seconds `(slots,)` -> usual values `(slots, channels)`."""
+    def __call__(self, times: Array) -> Array:
+        """Seconds `(time,)` to the profile's values `(time, channels)`."""
         if not self.period:
-            return np.repeat(self.usual, len(times), axis=0)
-        bins = len(self.usual)
-        place = np.mod(times, self.period) / self.period * bins
-        below = np.floor(place).astype(int)
-        share = (place - below)[:, None]
-        low, high = self.usual[below % bins], self.usual[(below + 1) % bins]
+            return np.repeat(self.medians, len(times), axis=0)
+        bins = len(self.medians)
+        phase = np.mod(times, self.period) / self.period * bins
+        below = np.floor(phase).astype(int)
+        share = (phase - below)[:, None]
+        low, high = self.medians[below % bins], self.medians[(below + 1) % bins]
         return low + share * (high - low)
 
-    def held_out(self, values, times, step):
-        """What would be usual, had each cycle not been there to learn from.
+    def cross_val_predict(
+        self, values: ArrayLike, times: ArrayLike, step: float
+    ) -> Array:
+        """Cross-validated values of the profile for its own training series.
 
-        The profile lies nearer to the values that it is made of than to any
-        new ones: with four cycles, a median of four is one of them or between
-        two. Left out are one cycle in ten at a time, so that of ten or fewer
-        each is left out alone.
+        A profile is closer to the values that it is estimated from than to new
+        ones. Here the value at each time step comes from a profile that is
+        estimated without the cycle of that time step. There are at most 10
+        folds; with 10 or fewer cycles each fold is a single cycle.
 
         Args:
-            values, times, step: As in `learn`, of the same series.
+            values, times, step: As in `fit`, of the same series.
 
         Returns:
-            Usual values `(slots, channels)`.
+            Array `(time, channels)`.
         """
         values, times = np.asarray(values, "float64"), np.asarray(times)
         if not self.period:
             return self(times)
-        usual = np.empty_like(values)
-        fold = np.floor(times / self.period) % MOST_FOLDS
-        for own in np.unique(fold):
-            out = fold == own
-            others = profile(values[~out], times[~out], step, self.period)
-            usual[out] = SeasonalProfile(self.period, others)(times[out])
-        return usual
+        predicted = np.empty_like(values)
+        folds = np.floor(times / self.period) % MAX_FOLDS
+        for fold in np.unique(folds):
+            test = folds == fold
+            medians = phase_medians(
+                values[~test], times[~test], step, self.period
+            )
+            profile = SeasonalProfile(self.period, medians)
+            predicted[test] = profile(times[test])
+        return predicted
 
-    def get_config(self):
-        return {"period": self.period, "usual": self.usual.tolist()}
+    def get_config(self) -> Config:
+        """Arguments of the constructor."""
+        return {"period": self.period, "medians": self.medians.tolist()}
 
 
-def profile(values, times, step, period):
-    """(slots, channels), (slots,) -> (bins, channels), by the nearest bin"""
-    bins = round(min(period / step, MOST_BINS))
+def phase_medians(
+    values: Array, times: Array, step: float, period: float
+) -> Array:
+    """Median of each phase bin: (time, channels), (time,) -> (bins, channels)
+
+    A time step belongs to the bin with the nearest center. A bin without a
+    value gets the median of all values.
+    """
+    bins = round(min(period / step, MAX_BINS))
     nearest = np.round(np.mod(times, period) / period * bins).astype(int) % bins
     order = np.argsort(nearest, kind="stable")
-    parts = np.split(order, np.searchsorted(nearest[order], np.arange(1, bins)))
-    usual = np.repeat(np.nanmedian(values, axis=0)[None], bins, axis=0)
-    for number, part in enumerate(parts):
-        there = ~np.isnan(values[part]).all(axis=0)
-        usual[number, there] = np.nanmedian(values[part][:, there], axis=0)
-    return usual
-
-
-def held_out_error(values, times, step, period):
-    """Error of profiles of every other period, over that of medians."""
-    odd = np.floor(times / period) % 2 == 1
-    errors, plain = np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    for known in (odd, ~odd):
-        if np.isnan(values[known]).all(axis=0).any():
-            return np.inf
-        usual = SeasonalProfile(
-            period, profile(values[known], times[known], step, period)
+    members = np.split(
+        order, np.searchsorted(nearest[order], np.arange(1, bins))
+    )
+    medians = np.repeat(np.nanmedian(values, axis=0)[None], bins, axis=0)
+    for number, steps in enumerate(members):
+        present = ~np.isnan(values[steps]).all(axis=0)
+        medians[number, present] = np.nanmedian(
+            values[steps][:, present], axis=0
         )
-        new = values[~known]
-        errors += np.nansum(np.abs(new - usual(times[~known])), axis=0)
-        middle = np.nanmedian(values[known], axis=0)
-        plain += np.nansum(np.abs(new - middle), axis=0)
-    return float(np.mean(np.where(plain > 0, errors / (plain + 1e-300), 1.0)))
+    return medians
+
+
+def relative_error(
+    values: Array, times: Array, step: float, period: float
+) -> float:
+    """Cross-validated error of a profile relative to that of a constant.
+
+    Returns:
+        Mean absolute error of profiles of every other cycle on the cycles
+        between, divided by that of medians, averaged over the channels.
+    """
+    odd = np.floor(times / period) % 2 == 1
+    errors, constant_errors = np.zeros((2, values.shape[1]))
+    for train in (odd, ~odd):
+        if np.isnan(values[train]).all(axis=0).any():
+            return np.inf
+        profile = SeasonalProfile(
+            period, phase_medians(values[train], times[train], step, period)
+        )
+        test = values[~train]
+        errors += np.nansum(np.abs(test - profile(times[~train])), axis=0)
+        median = np.nanmedian(values[train], axis=0)
+        constant_errors += np.nansum(np.abs(test - median), axis=0)
+    ratios = np.where(
+        constant_errors > 0, errors / (constant_errors + 1e-300), 1.0
+    )
+    return float(np.mean(ratios))

@@ -1,31 +1,37 @@
-"""Overlapping windows of a series, and back to its rows."""
+"""Sliding windows over a series, and window scores mapped back to its rows."""
+
+from collections.abc import Callable
 
 import numpy as np
 
-WINDOWS_AT_ONCE = 4096
+from dlunits.data.series.resampling import ResampledSeries
+from dlunits.typing import Array, ArrayLike
+
+BATCH_SIZE = 4096  # windows that `SeriesWindows.map` processes at once
 
 
 class SeriesWindows:
-    """Windows that lie on a series without spanning a hole.
+    """Sliding windows over a series, none of which spans a gap in time.
 
-    A window begins every `stride` slots of a stretch without a hole, and the
-    last one ends where the stretch ends, so that each of its slots is
-    covered. A stretch shorter than a window has none, and its rows cannot be
-    judged: they get NaN.
+    A window begins every `stride` time steps of a segment without a gap. The
+    last window ends where the segment ends, so that every time step of the
+    segment is covered. A segment shorter than a window has no window, and its
+    rows get the score NaN.
 
     Args:
         series: `dlunits.data.series.resampling.ResampledSeries`.
-        window: Integer of at least 2, slots in a window.
-        stride: Positive integer, slots from one window to the next, at most
-            `window`; `None` is an eighth of `window`.
+        window: Integer of at least 2, time steps of a window.
+        stride: Integer from 1 to `window`, time steps between the starts of
+            two windows. Defaults to `window // 8`, at least 1.
 
     Attributes:
-        starts: Integers `(windows,)`, the first slot of each.
+        starts: Integers `(windows,)`, the first time step of each window.
 
     Raises:
-        ValueError: If a size is out of range, or no window fits anywhere.
+        ValueError: If a size is out of range, or no segment is as long as a
+            window.
 
-    Example, the scores of three windows to those of five rows:
+    Example, the scores of three windows as scores of five rows:
 
     >>> from dlunits.data.series.resampling import resample
     >>> series = resample([1, 2, 4, 8, 16.0])
@@ -38,91 +44,104 @@ class SeriesWindows:
     [nan, nan, 0.0, 0.0, 3.0]
     """
 
-    def __init__(self, series, window=64, stride=None):
+    def __init__(
+        self,
+        series: ResampledSeries,
+        window: int = 64,
+        stride: int | None = None,
+    ) -> None:
         stride = max(1, window // 8) if stride is None else stride
         if not (window >= 2 and 1 <= stride <= window):
             raise ValueError(
-                "`window` must be at least 2, and `stride` from 1 to that. "
+                "`window` must be at least 2, and `stride` from 1 to `window`. "
                 f"Received: {window=}, {stride=}"
             )
         self.series = series
         self.window = window
         self.stride = stride
-        lengths = np.diff(series.bounds)
+        lengths = np.diff(series.segment_bounds)
         if lengths.max() < window:
             raise ValueError(
-                f"A window of {window} rows must fit between two holes of the "
-                f"series. Received: at most {lengths.max()} rows in a row. "
-                "Take a shorter window"
+                f"A window of {window} rows must fit between two gaps of the "
+                f"series. Received: at most {lengths.max()} rows without a "
+                "gap. Use a shorter window"
             )
         self.starts = np.concatenate(
             [
-                first + places(length, window, stride)
+                first + window_starts(length, window, stride)
                 for first, length in zip(
-                    series.bounds[:-1], lengths, strict=True
+                    series.segment_bounds[:-1], lengths, strict=True
                 )
                 if length >= window
             ]
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.starts)
 
-    def values(self, first, last, of=None):
-        """Values of the windows from `first` to before `last`.
+    def values(
+        self, first: int, last: int, array: Array | None = None
+    ) -> Array:
+        """Values of the windows `first` to `last - 1`.
 
         Args:
             first, last: Integers, numbers of windows.
-            of: Array `(slots, ...)` to cut the windows from; `None` is the
+            array: Array `(time, ...)` to take the windows from; `None` is the
                 series.
 
         Returns:
             Array `(last - first, window, ...)`.
         """
-        of = self.series.values if of is None else of
-        views = np.lib.stride_tricks.sliding_window_view(of, self.window, 0)
+        array = self.series.values if array is None else array
+        views = np.lib.stride_tricks.sliding_window_view(array, self.window, 0)
         return np.moveaxis(views[self.starts[first:last]], -1, 1)
 
-    def map(self, function, of=None):
-        """Applies a function of windows to all of them, some at a time.
+    def map(
+        self,
+        function: Callable[[Array], ArrayLike],
+        array: Array | None = None,
+    ) -> Array:
+        """Apply a function to all windows, batch by batch.
 
         Args:
-            function: From `(some, window, ...)` to `(some, features)`.
-            of: As in `values`.
+            function: Callable from `(batch, window, ...)` to
+                `(batch, features)`.
+            array: As in `values`.
 
         Returns:
             Float32 `(windows, features)`.
         """
-        parts = [
+        results = [
             np.asarray(
-                function(self.values(first, first + WINDOWS_AT_ONCE, of)),
+                function(self.values(first, first + BATCH_SIZE, array)),
                 "float32",
             )
-            for first in range(0, len(self), WINDOWS_AT_ONCE)
+            for first in range(0, len(self), BATCH_SIZE)
         ]
-        return np.concatenate(parts)
+        return np.concatenate(results)
 
-    def to_rows(self, values, look_ahead=True):
-        """Turns a number for each window into one for each row.
+    def to_rows(self, values: ArrayLike, look_ahead: bool = True) -> Array:
+        """Map one number for each window to one number for each row.
 
-        With look-ahead it is the mean over all windows that cover the row:
-        those that hold an anomaly agree where it is. Without, it is that of
-        the last window that has ended, all that is known when the row comes.
+        With look-ahead a row gets the mean over all windows that cover it.
+        Without it, a row gets the number of the last window that ends at or
+        before it, which is all that is known when the row arrives.
 
-        A p-value so taken from one window is as honest as the window's. A
-        mean of p-values falls below a rate at most twice as often as the rate
-        says, and hardly more often where windows agree.
+        Without look-ahead a p-value of a row is the valid p-value of one
+        window. With look-ahead it is a mean of p-values, which is below a rate
+        at most twice as often as that rate, and about as often if the windows
+        are highly correlated.
 
         Reference: Vovk and Wang, 2020, "Combining p-values via averaging",
         https://doi.org/10.1093/biomet/asaa027.
 
         Args:
-            values: Numbers `(windows,)`.
-            look_ahead: Whether windows that end after the row count.
+            values: Finite numbers `(windows,)`.
+            look_ahead: Whether windows that end after a row are used.
 
         Returns:
-            Float64 `(rows,)`, in the order in which the rows came; NaN where
-            there is no such window.
+            Float64 `(rows,)`, in the original order of the rows; NaN where
+            there is no window.
 
         Raises:
             ValueError: If there is not one finite number for each window.
@@ -130,47 +149,58 @@ class SeriesWindows:
         values = np.asarray(values, "float64")
         if values.shape != self.starts.shape or not np.isfinite(values).all():
             raise ValueError(
-                f"There must be one finite number for each of {len(self)} "
-                f"windows. Received: an array of the shape {values.shape}, of "
-                f"which {np.isfinite(values).sum()} are"
+                f"`values` must hold one finite number for each of {len(self)} "
+                f"windows. Received: the shape {values.shape} with "
+                f"{np.isfinite(values).sum()} finite numbers"
             )
-        of_slots = self.mean(values) if look_ahead else self.latest(values)
-        slots = self.series.grid_indices
-        return np.where(slots >= 0, of_slots[slots], np.nan)
+        on_grid = (
+            self.covering_mean(values) if look_ahead else self.latest(values)
+        )
+        indices = self.series.grid_indices
+        return np.where(indices >= 0, on_grid[indices], np.nan)
 
-    def mean(self, values):
-        """(windows,) -> (slots,), mean over the windows that cover a slot"""
-        slots = self.series.bounds[-1]
+    def covering_mean(self, values: Array) -> Array:
+        """Mean over the covering windows: (windows,) -> (time,)"""
+        num_steps = self.series.segment_bounds[-1]
         ends = self.starts + self.window
 
-        def covering(weights):
-            begun = np.bincount(self.starts, weights, minlength=slots + 1)
-            ended = np.bincount(ends, weights, minlength=slots + 1)
-            return np.cumsum(begun - ended)[:slots]
+        def covering_sum(weights: Array) -> Array:
+            started = np.bincount(self.starts, weights, minlength=num_steps + 1)
+            ended = np.bincount(ends, weights, minlength=num_steps + 1)
+            return np.cumsum(started - ended)[:num_steps]
 
-        counts = np.round(covering(np.ones(len(self))))
-        # About their mean, so that little is lost in the running sum.
-        middle = values.mean()
-        sums = covering(values - middle)
-        means = middle + sums / np.maximum(counts, 1)
+        counts = np.round(covering_sum(np.ones(len(self))))
+        # Centered, which keeps the rounding error of the running sum small.
+        center = values.mean()
+        sums = covering_sum(values - center)
+        means = center + sums / np.maximum(counts, 1)
         means = np.clip(means, values.min(), values.max())
         return np.where(counts > 0, means, np.nan)
 
-    def latest(self, values):
-        """(windows,) -> (slots,), of the last window that ended by then"""
-        bounds = self.series.bounds
-        slots = np.arange(bounds[-1])
+    def latest(self, values: Array) -> Array:
+        """Value of the last window that has ended: (windows,) -> (time,)"""
+        bounds = self.series.segment_bounds
+        steps = np.arange(bounds[-1])
         ends = self.starts + self.window - 1
-        last = np.searchsorted(ends, slots, side="right") - 1
-        stretch = np.searchsorted(bounds, slots, side="right") - 1
-        own = (last >= 0) & (self.starts[last] >= bounds[stretch])
-        return np.where(own, values[last], np.nan)
+        last = np.searchsorted(ends, steps, side="right") - 1
+        segment = np.searchsorted(bounds, steps, side="right") - 1
+        same_segment = (last >= 0) & (self.starts[last] >= bounds[segment])
+        return np.where(same_segment, values[last], np.nan)
 
 
-def places(length, window, stride):
-    """Where windows begin on so many slots.
+def window_starts(length: int, window: int, stride: int) -> Array:
+    """First time steps of the windows over one segment.
 
-    >>> places(8, window=4, stride=3).tolist()
+    Args:
+        length: Integer, time steps of the segment.
+        window, stride: Integers, as in `SeriesWindows`.
+
+    Returns:
+        Integers `(windows,)`. The last window ends with the segment.
+
+    Example:
+
+    >>> window_starts(8, window=4, stride=3).tolist()
     [0, 3, 4]
     """
     last = length - window

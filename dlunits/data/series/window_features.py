@@ -1,83 +1,105 @@
-"""Series to the features by which their windows are judged."""
+"""Features of the windows of a series, for anomaly detection."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from dlunits.data.series.resampling import resample, two_dimensional
+from dlunits.data.series.resampling import as_matrix, resample
 from dlunits.data.series.seasonal_profile import DAY, WEEK, SeasonalProfile
 from dlunits.data.series.series_windows import SeriesWindows
+from dlunits.typing import Array, ArrayLike, Config
 
-MOST_POINTS, MOST_FEATURES = 16, 256
-LEAST_SPREAD = 0.05  # of usual spreads
+MAX_POINTS, MAX_FEATURES = 16, 256
+MIN_SPREAD = 0.05  # added to standard deviations before the logarithm
 
 
 class WindowFeatures:
-    """Learns of a series what makes its windows comparable.
+    """Deseasonalize and scale a series, and compute features of its windows.
 
-    What is usual at the time is taken from each value, and the rest is
-    divided by its usual spread:
+    Each value is replaced by its deviation from a seasonal profile, divided by
+    the usual scale of that deviation:
 
-        r_t = (x_t - usual(t)) / spread
+        r_t = (x_t - profile(t)) / scale
 
-    `usual` is a `dlunits.data.series.seasonal_profile.SeasonalProfile`, by the
-    day, the week, or a constant, as fits best; `spread` the interquartile range
-    of x - usual over 1.349. So r is the error of a seasonal forecast: of the
-    series that is learnt too, where usual is taken from its other cycles alone,
-    for the spread and in `training_features`. Of each window of r,
-    `window_features` are what a table of windows holds, made for
-    `dlunits.models.AnomalyDetector`. Nothing of it looks ahead of a window, but
-    for holes of one or two rows, which are bridged.
+    `profile` is a `dlunits.data.series.seasonal_profile.SeasonalProfile`, and
+    `scale` is the interquartile range of x - profile over 1.349, the standard
+    deviation if x - profile is normal. So r is the standardized error of a
+    seasonal forecast. For the training series itself, cross-validated values
+    of the profile are used, both for `scale` and in `training_features`.
+
+    `window_features` computes the features of each window of r, which make one
+    row of a table for `dlunits.models.AnomalyDetector`. No feature depends on
+    values after the window, except through the interpolation of one or two
+    missing rows.
 
     Args:
-        channels: Positive integer.
+        num_channels: Positive integer.
         step: Seconds between rows.
         profile: `SeasonalProfile`.
-        spread: Array `(channels,)`.
+        scale: Array `(channels,)`.
         window, stride: Integers, as in
             `dlunits.data.series.series_windows.SeriesWindows`.
 
-    Example, a saw; one of its teeth is missing:
+    Example, a sawtooth with one missing tooth:
 
     >>> saw = np.tile([0.0, 1, 2, 3, 4, 5, 6, 7], 12)
-    >>> inputs = WindowFeatures.fit(saw, window=4, periods=[8])
+    >>> extractor = WindowFeatures.fit(saw, window=4, periods=[8])
     >>> saw[40:48] = 0
-    >>> windows = inputs.windows(saw)
-    >>> inputs.features(windows).shape
+    >>> windows = extractor.windows(saw)
+    >>> features = extractor.features(windows)
+    >>> features.shape
     (93, 7)
-    >>> level = inputs.features(windows)[:, inputs.names.index("level")]
-    >>> float(level[44])  # -(4 + 5 + 6 + 7) / 4
+    >>> level = extractor.feature_names.index("level")
+    >>> float(features[44, level])  # -(4 + 5 + 6 + 7) / 4
     -5.5
     """
 
-    def __init__(self, channels, step, profile, spread, window, stride):
-        self.channels = channels
+    def __init__(
+        self,
+        num_channels: int,
+        step: float,
+        profile: SeasonalProfile,
+        scale: ArrayLike,
+        window: int,
+        stride: int,
+    ) -> None:
+        self.num_channels = num_channels
         self.step = step
         self.profile = profile
-        self.spread = np.asarray(spread, "float64")
+        self.scale = np.asarray(scale, "float64")
         self.window = window
         self.stride = stride
-        self.points = min(
-            window, MOST_POINTS, max(4, MOST_FEATURES // channels)
+        self.num_points = min(
+            window, MAX_POINTS, max(4, MAX_FEATURES // num_channels)
         )
 
     @classmethod
-    def fit(cls, values, timestamps=None, window=64, stride=None, periods=None):
-        """Learns from a normal series.
+    def fit(
+        cls,
+        values: ArrayLike,
+        timestamps: ArrayLike | None = None,
+        window: int = 64,
+        stride: int | None = None,
+        periods: Sequence[float] | None = None,
+    ) -> "WindowFeatures":
+        """Estimate the profile and the scale of a normal series.
 
         Args:
-            values: Array `(rows, channels)` or `(rows,)`. NaN is missing;
-                so one may blot out rows that should not be learnt from.
-            timestamps: Seconds `(rows,)`, or `None`.
-            window, stride: Integers.
-            periods: Seconds, the shortest first; `None` tries a day and a
-                week, or nothing where there are no timestamps. Without
-                them a row is a second.
+            values: Array `(rows, channels)` or `(rows,)`; NaN where missing.
+                Set rows to NaN to exclude them.
+            timestamps: Seconds `(rows,)`, or `None` for rows that are one
+                second apart.
+            window, stride: Integers, as in `SeriesWindows`.
+            periods: Candidate periods in seconds, the shortest first. `None`
+                tries a day and a week if there are timestamps, and no period
+                otherwise.
 
         Returns:
             A `WindowFeatures`.
 
         Raises:
-            ValueError: If the series cannot be put on a grid, a channel has
-                no value, or no window fits.
+            ValueError: If the series cannot be resampled to a regular grid, a
+                channel has no value, or no window fits.
         """
         series = resample(values, timestamps)
         if periods is None:
@@ -85,157 +107,202 @@ class WindowFeatures:
         profile = SeasonalProfile.fit(
             series.values, series.times, series.step, periods
         )
-        rest = series.values - profile.held_out(
+        residuals = series.values - profile.cross_val_predict(
             series.values, series.times, series.step
         )
-        low, high = np.nanpercentile(rest, [25, 75], axis=0)
-        spread = (high - low) / 1.349
-        # A channel that mostly stands still, or always.
-        spread = np.where(spread > 0, spread, np.nanstd(rest, axis=0))
-        spread = np.where(spread > 0, spread, 1.0)
+        low, high = np.nanpercentile(residuals, [25, 75], axis=0)
+        scale = (high - low) / 1.349
+        # For a channel that is constant most of the time, or always.
+        scale = np.where(scale > 0, scale, np.nanstd(residuals, axis=0))
+        scale = np.where(scale > 0, scale, 1.0)
         windows = SeriesWindows(series, window, stride)
-        channels = series.values.shape[1]
+        num_channels = series.values.shape[1]
         return cls(
-            channels, series.step, profile, spread, window, windows.stride
+            num_channels, series.step, profile, scale, window, windows.stride
         )
 
-    def windows(self, values, timestamps=None, stride=None):
-        """Lays windows on a series, as a `SeriesWindows`.
+    def windows(
+        self,
+        values: ArrayLike,
+        timestamps: ArrayLike | None = None,
+        stride: int | None = None,
+    ) -> SeriesWindows:
+        """Sliding windows over a series.
 
         Args:
-            values, timestamps: As in `learn`.
-            stride: Integer; `None` is the one that was learnt with.
+            values, timestamps: As in `fit`.
+            stride: Integer; `None` is the stride of `fit`.
+
+        Returns:
+            A `SeriesWindows`.
 
         Raises:
-            ValueError: If the series has other channels or another step.
+            ValueError: If the number of channels or the step differs from
+                that of the training series.
         """
-        channels = two_dimensional(values).shape[1]
-        if channels != self.channels:
+        channels = as_matrix(values).shape[1]
+        if channels != self.num_channels:
             raise ValueError(
-                f"A series of {self.channels} channels was learnt. Received: "
-                f"{channels} channels"
+                f"The series must have {self.num_channels} channels, as the "
+                f"training series. Received: {channels} channels"
             )
         series = resample(values, timestamps, self.step)
         return SeriesWindows(series, self.window, stride or self.stride)
 
-    def training_windows(self, values, timestamps=None):
-        """The same, but for windows that overlap by about half.
+    def training_windows(
+        self, values: ArrayLike, timestamps: ArrayLike | None = None
+    ) -> SeriesWindows:
+        """Sliding windows that overlap by about half, to train a detector on.
 
-        Windows that share nearly all of their rows are nearly one, and each
-        would vouch for the other: p-values would come out too low. The stride
-        is the largest prime number up to half of a window, to meet a period
-        that is not known in all of its phases.
+        Windows that share nearly all of their rows are nearly duplicates, of
+        which each is the nearest neighbor of the other, which makes p-values
+        too small. The stride is the largest prime number up to half a window,
+        so that the windows begin at all phases of an unknown period.
+
+        Args:
+            values, timestamps: As in `fit`.
+
+        Returns:
+            A `SeriesWindows`.
         """
         stride = largest_prime(self.window // 2)
         return self.windows(values, timestamps, stride)
 
-    def features(self, windows):
-        """Features of the windows, float32 `(windows, features)`.
+    def features(self, windows: SeriesWindows) -> Array:
+        """Features of windows of a new series.
 
-        What is missing in all of a stretch counts as usual.
+        A channel that is missing in a whole segment is set to its profile.
+
+        Args:
+            windows: What `windows` returns.
+
+        Returns:
+            Float32 `(windows, features)`.
         """
-        return self.features_beside(self.profile(windows.series.times), windows)
+        return self.features_of_residuals(
+            self.profile(windows.series.times), windows
+        )
 
-    def training_features(self, windows):
-        """The same of windows of the series that was learnt, as if new.
+    def training_features(self, windows: SeriesWindows) -> Array:
+        """Features of windows of the training series, as if it were new.
 
-        The profile has seen them: beside it they would look more usual than
-        any new window, and p-values would come out too low.
+        They are computed with cross-validated values of the profile. With the
+        profile itself the training windows would deviate less than new ones,
+        which makes p-values too small.
+
+        Args:
+            windows: What `training_windows` returns for the series of `fit`.
+
+        Returns:
+            Float32 `(windows, features)`.
         """
         series = windows.series
-        usual = self.profile.held_out(series.values, series.times, series.step)
-        return self.features_beside(usual, windows)
+        profile = self.profile.cross_val_predict(
+            series.values, series.times, series.step
+        )
+        return self.features_of_residuals(profile, windows)
 
-    def features_beside(self, usual, windows):
-        """Features of what is left beside usual values `(slots, channels)`."""
-        rest = (windows.series.values - usual) / self.spread
+    def features_of_residuals(
+        self, profile: Array, windows: SeriesWindows
+    ) -> Array:
+        """Features of the deviations from a profile `(time, channels)`."""
+        residuals = (windows.series.values - profile) / self.scale
         return windows.map(
-            lambda some: window_features(some, self.points), np.nan_to_num(rest)
+            lambda batch: window_features(batch, self.num_points),
+            np.nan_to_num(residuals),
         )
 
     @property
-    def names(self):
-        """Names of the features."""
+    def feature_names(self) -> list[str]:
+        """Names of the features, channel by channel."""
         per_channel = [
-            *(f"point {n + 1} of {self.points}" for n in range(self.points)),
+            *(
+                f"point {n + 1} of {self.num_points}"
+                for n in range(self.num_points)
+            ),
             "level",
             "slope",
             "spread",
         ]
-        if self.channels == 1:
+        if self.num_channels == 1:
             return per_channel
         return [
             f"channel {channel + 1}, {name}"
-            for channel in range(self.channels)
+            for channel in range(self.num_channels)
             for name in per_channel
         ]
 
-    def get_config(self):
+    def get_config(self) -> Config:
+        """Configuration for `from_config`, which JSON can store."""
         return {
-            "channels": self.channels,
+            "num_channels": self.num_channels,
             "step": self.step,
             "profile": self.profile.get_config(),
-            "spread": self.spread.tolist(),
+            "scale": self.scale.tolist(),
             "window": self.window,
             "stride": self.stride,
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "WindowFeatures":
+        """Create from what `get_config` returns."""
         profile = SeasonalProfile(**config["profile"])
         return cls(**{**config, "profile": profile})
 
 
-def largest_prime(most):
-    """The largest prime number up to a number, or 1.
+def largest_prime(limit: int) -> int:
+    """Largest prime number up to a limit, or 1.
+
+    Example:
 
     >>> largest_prime(32), largest_prime(7), largest_prime(1)
     (31, 7, 1)
     """
-    for number in range(most, 1, -1):
+    for number in range(limit, 1, -1):
         if all(number % divisor for divisor in range(2, number)):
             return number
     return 1
 
 
-def window_features(windows, points=MOST_POINTS):
-    """Describes windows by their course, level, slope and spread.
+def window_features(windows: ArrayLike, num_points: int = MAX_POINTS) -> Array:
+    """Features of windows: piecewise means, level, slope and spread.
 
-        point_k = mean over part k of the window, of `points` even parts
+        point_k = mean over the k-th of `num_points` equal parts of the window
         level   = mean over the window
         slope   = 3 * mean over the window of r_t u_t, u from -1 to 1
         spread  = log(0.05 + standard deviation over the window)
 
-    The points are what a short code draws well or not; level and slope weigh
-    what is small but lasts, the spread what is short, such as a spike, or
-    silence.
+    The points describe the shape of the window. Level and slope respond to
+    small but lasting deviations, the spread to short ones such as a spike, and
+    to a signal that is flat.
 
     Args:
-        windows: Array `(windows, window, channels)`, of usual spread 1.
-        points: Positive integer; at most `window` are taken.
+        windows: Array `(windows, window, channels)`, of standardized values.
+        num_points: Positive integer; at most `window` points are computed.
 
     Returns:
-        Array `(windows, channels * (points + 3))`, channel by channel.
+        Array `(windows, channels * (num_points + 3))`, channel by channel.
 
-    Example, the slope of a line is half of its rise, 2, for long windows:
+    Example, a line that rises by 2. For long windows the slope is half of the
+    rise, and the spread is log(0.05 + 2 / sqrt(12)) = -0.5:
 
     >>> line = np.linspace(0, 2, 1000).reshape(1, 1000, 1)
-    >>> window_features(line, points=2).round(1).tolist()  # spread: log .6
+    >>> window_features(line, num_points=2).round(1).tolist()
     [[0.5, 1.5, 1.0, 1.0, -0.5]]
     """
     windows = np.asarray(windows, "float64")
     length = windows.shape[1]
-    points = min(points, length)
-    edges = np.linspace(0, length, points + 1).astype(int)
-    course = np.add.reduceat(windows, edges[:-1], axis=1)
-    course /= np.diff(edges)[:, None]
-    across = np.linspace(-1, 1, length)
+    num_points = min(num_points, length)
+    edges = np.linspace(0, length, num_points + 1).astype(int)
+    points = np.add.reduceat(windows, edges[:-1], axis=1)
+    points /= np.diff(edges)[:, None]
+    u = np.linspace(-1, 1, length)
     features = np.concatenate(
         [
-            course,
+            points,
             windows.mean(axis=1, keepdims=True),
-            3 * np.einsum("ntc,t->nc", windows, across)[:, None] / length,
-            np.log(LEAST_SPREAD + windows.std(axis=1, keepdims=True)),
+            3 * np.einsum("ntc,t->nc", windows, u)[:, None] / length,
+            np.log(MIN_SPREAD + windows.std(axis=1, keepdims=True)),
         ],
         axis=1,
     )

@@ -1,18 +1,21 @@
-"""Texts to learn from, in pieces, however long they are."""
+"""Text corpora of any size, read in chunks."""
 
 import codecs
 import dataclasses
 import io
 import pathlib
 import pydoc_data.topics
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from dlunits.data.tfds_store import check_host, download, find_prepared
+from dlunits.typing import Path
 
-PIECE = 1 << 20  # bytes read at a time
+CHUNK_SIZE = 1 << 20  # bytes
 
 TINY_SHAKESPEARE = "tiny_shakespeare"
 
-# What TFDS downloads, asked for before it starts.
+# What TFDS downloads; its host is contacted before a download starts.
 PROBE = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/"
     "tinyshakespeare/input.txt"
@@ -21,13 +24,13 @@ PROBE = (
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    r"""A part of a file, or of bytes in memory, read in pieces.
+    r"""Part of a text file, or of bytes in memory, read in chunks.
 
     Args:
         data: `pathlib.Path`, or bytes.
-        start, stop: Integers, the bytes that are meant.
-        as_bytes: Whether the pieces are bytes as they are, or texts whose
-            lines all end in a newline.
+        start, stop: Integers, the range of bytes.
+        as_bytes: Whether chunks are bytes. If not, they are decoded as UTF-8,
+            and all line ends become "\n".
 
     Example:
 
@@ -40,31 +43,35 @@ class Text:
     stop: int
     as_bytes: bool = False
 
-    def chunks(self):
-        """Yields the text, about a million characters at a time."""
+    def chunks(self) -> Iterator[str | bytes]:
+        """Read the text in chunks of about a million characters.
+
+        Yields:
+            Texts, or bytes if `as_bytes`.
+        """
         decoder = codecs.getincrementaldecoder("utf-8")()
         newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
-        with opened(self.data) as stream:
+        with open_stream(self.data) as stream:
             stream.seek(self.start)
-            left = self.stop - self.start
-            while left:
-                piece = stream.read(min(PIECE, left))
-                left -= len(piece)
-                if not piece:
+            remaining = self.stop - self.start
+            while remaining:
+                chunk = stream.read(min(CHUNK_SIZE, remaining))
+                remaining -= len(chunk)
+                if not chunk:
                     return
                 if not self.as_bytes:
-                    piece = newlines.decode(piece, final=not left)
-                if piece:
-                    yield piece
+                    chunk = newlines.decode(chunk, final=not remaining)
+                if chunk:
+                    yield chunk
 
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """A text to learn from and one to judge by.
+    """A training text and a validation text.
 
     Args:
-        name: Text.
-        source: One sentence for the log and the report: what was used.
+        name: Name of the corpus.
+        source: One sentence for the log and the report about the data.
         train, validation: `Text`.
     """
 
@@ -75,29 +82,34 @@ class Corpus:
 
 
 def load_corpus(
-    name="auto", *, data_dir=None, validation_fraction=0.1, as_bytes=False
-):
-    """Finds a text and cuts off its end for validation.
+    name: Path = "auto",
+    *,
+    data_dir: Path | None = None,
+    validation_fraction: float = 0.1,
+    as_bytes: bool = False,
+) -> Corpus:
+    """Load a text corpus and split off its end for validation.
 
-    - a path: a file of UTF-8 text, of any size.
-    - `"tiny_shakespeare"`: prepared by TFDS, or downloaded through it. Its
-      validation and test splits are what is judged by, a tenth of the whole.
+    - A path: a UTF-8 text file of any size.
+    - `"tiny_shakespeare"`: prepared by TFDS, or downloaded with it. Its
+      validation and test splits, a tenth of the text, are used for validation.
     - `"auto"`: tiny Shakespeare if it is prepared or can be downloaded, else
-      the text inside Python's own documentation, `pydoc_data.topics`.
+      the text of Python's own documentation, `pydoc_data.topics`.
 
     Args:
         name: As above.
         data_dir: Folder of prepared TFDS data sets.
-        validation_fraction: Float in (0, 1), share at the end of a file.
-        as_bytes: Whether any file will do, read byte by byte.
+        validation_fraction: Float in (0, 1), share of a file that is used for
+            validation.
+        as_bytes: Whether the text is read as bytes, which allows any file.
 
     Returns:
         `Corpus`.
 
     Raises:
         OSError: If there is no such file, it cannot be read, or a named data
-            set cannot be had.
-        ValueError: If a file is empty, or is no text.
+            set is not available.
+        ValueError: If a file is empty, or is not UTF-8 text.
 
     Example:
 
@@ -111,33 +123,34 @@ def load_corpus(
     """
     if name == "auto":
         try:
-            return tiny_shakespeare(data_dir, as_bytes)
+            return load_tiny_shakespeare(data_dir, as_bytes)
         except OSError as error:
             text = "\n\n".join(pydoc_data.topics.topics.values()).encode()
             source = (
-                "the text inside Python's own documentation (pydoc_data), "
-                f"since tiny Shakespeare is not at hand: {error}"
+                "the text of Python's own documentation (pydoc_data), since "
+                f"tiny Shakespeare is not available: {error}"
             )
-            return cut("pydoc", source, text, validation_fraction, as_bytes)
+            return split_corpus(
+                "pydoc", source, text, validation_fraction, as_bytes
+            )
     if name == TINY_SHAKESPEARE:
-        return tiny_shakespeare(data_dir, as_bytes)
+        return load_tiny_shakespeare(data_dir, as_bytes)
     path = pathlib.Path(name).expanduser()
     if path.is_dir():
-        raise IsADirectoryError(
-            f"{path} is a folder: a file of text is expected"
-        )
+        raise IsADirectoryError(f"{path} is a folder. Expected a text file")
     if not path.exists():
         raise FileNotFoundError(
-            f"{path}: no such file. Expected a file of text, "
-            f"{TINY_SHAKESPEARE} or auto"
+            f"{path}: no such file. Expected a text file, {TINY_SHAKESPEARE} "
+            "or auto"
         )
     if not as_bytes:
         check_text(path)
     source = f"{path}, {path.stat().st_size:,} bytes"
-    return cut(path.stem, source, path, validation_fraction, as_bytes)
+    return split_corpus(path.stem, source, path, validation_fraction, as_bytes)
 
 
-def tiny_shakespeare(data_dir, as_bytes):
+def load_tiny_shakespeare(data_dir: Path | None, as_bytes: bool) -> Corpus:
+    """Tiny Shakespeare, prepared by TFDS or downloaded with it."""
     folder = find_prepared(TINY_SHAKESPEARE, data_dir)
     if folder is None:
         check_host(PROBE)
@@ -149,30 +162,36 @@ def tiny_shakespeare(data_dir, as_bytes):
         split: b"".join(row["text"] for row in rows.as_numpy_iterator())
         for split, rows in splits.items()
     }
-    train, rest = parts["train"], parts["validation"] + parts["test"]
+    train, validation = parts["train"], parts["validation"] + parts["test"]
     return Corpus(
         TINY_SHAKESPEARE,
         f"tiny Shakespeare, prepared by TFDS in {folder}",
         Text(train, 0, len(train), as_bytes),
-        Text(rest, 0, len(rest), as_bytes),
+        Text(validation, 0, len(validation), as_bytes),
     )
 
 
-def cut(name, source, data, validation_fraction, as_bytes):
-    """The last part of it is for validation; no character is cut in two."""
+def split_corpus(
+    name: str,
+    source: str,
+    data: pathlib.Path | bytes,
+    validation_fraction: float,
+    as_bytes: bool,
+) -> Corpus:
+    """Split off the end for validation, between two characters."""
     size = len(data) if isinstance(data, bytes) else data.stat().st_size
     middle = size - int(size * validation_fraction)
-    with opened(data) as stream:
+    with open_stream(data) as stream:
         stream.seek(middle)
-        beginning = stream.read(4)
-    for byte in beginning:  # the rest of a character in UTF-8
+        following = stream.read(4)
+    for byte in following:  # continuation bytes of a UTF-8 character
         if as_bytes or byte & 0b1100_0000 != 0b1000_0000:
             break
         middle += 1
     if not 0 < middle < size:
         raise ValueError(
-            f"{name}: {size} bytes are too short a text, of which "
-            f"{validation_fraction:.0%} is kept for validation"
+            f"{name}: the text is too short: {size} bytes, of which "
+            f"{validation_fraction:.0%} are used for validation"
         )
     return Corpus(
         name,
@@ -182,35 +201,43 @@ def cut(name, source, data, validation_fraction, as_bytes):
     )
 
 
-def check_text(path):
-    """Refuses, from the first to the last byte, what is not UTF-8 text."""
+def check_text(path: pathlib.Path) -> None:
+    """Check that a whole file is UTF-8 text.
+
+    Args:
+        path: `pathlib.Path`.
+
+    Raises:
+        ValueError: If the file is empty or not UTF-8; the message names the
+            line.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     if not path.stat().st_size:
-        raise ValueError(f"{path} is empty: a text to learn from is expected")
+        raise ValueError(f"{path} is empty. Expected a text file")
     lines = 1
     with path.open("rb") as stream:
         while True:
-            piece = stream.read(PIECE)
-            if b"\0" in piece:
+            chunk = stream.read(CHUNK_SIZE)
+            if b"\0" in chunk:
                 raise ValueError(
-                    f"{path} holds bytes of 0 and so is no text, but perhaps "
-                    "UTF-16 or a program: save it as UTF-8, or read it byte "
-                    "by byte"
+                    f"{path} holds zero bytes and is not UTF-8 text, but may "
+                    "be UTF-16 or a binary file. Save it as UTF-8, or use "
+                    "bytes as tokens"
                 )
             try:
-                decoder.decode(piece, final=not piece)
+                decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
                 line = lines + error.object[: error.start].count(b"\n")
                 raise ValueError(
                     f"{path}, line {line}: is not UTF-8 (byte "
-                    f"0x{error.object[error.start]:X}): save it as UTF-8, or "
-                    "read it byte by byte"
+                    f"0x{error.object[error.start]:X}). Save it as UTF-8, or "
+                    "use bytes as tokens"
                 ) from error
-            if not piece:
+            if not chunk:
                 break
-            lines += piece.count(b"\n")
+            lines += chunk.count(b"\n")
 
 
-def opened(data):
-    """A stream of a file, or of bytes."""
+def open_stream(data: pathlib.Path | bytes) -> BinaryIO:
+    """Open a file, or bytes in memory, as a binary stream."""
     return io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")

@@ -1,20 +1,30 @@
-"""A text as numbers on the disk, so that memory does not grow with it."""
+"""Token ids of a text in a memory-mapped file."""
+
+import pathlib
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
+from dlunits.data.text.corpora import Text
+from dlunits.data.text.vocabulary import Vocabulary
+from dlunits.typing import Array
 
 
-def encode_text(text, vocabulary, path):
-    """Writes the numbers of a text's tokens and opens them as a memory map.
+def encode_text(
+    text: Text, vocabulary: Vocabulary, path: pathlib.Path
+) -> Array:
+    """Write the token ids of a text to a file and open it as a memory map.
+
+    Memory use does not grow with the length of the text.
 
     Args:
         text: `dlunits.data.text.corpora.Text`.
         vocabulary: `dlunits.data.text.vocabulary.Vocabulary`.
-        path: `pathlib.Path` of the file to make.
+        path: `pathlib.Path` of the file to write.
 
     Returns:
-        Array `(num_tokens,)`, read from the disk as needed.
+        Array `(num_tokens,)`, a `numpy.memmap`.
 
     Raises:
         OSError: If the file cannot be written.
@@ -32,29 +42,41 @@ def encode_text(text, vocabulary, path):
     [1, 2, 2, 1]
     """
     with atomic_write(path) as file:
-        for piece in whole_words(text.chunks(), vocabulary.level):
-            file.write(vocabulary.encode(piece).tobytes())
+        for chunk in align_to_lines(text.chunks(), vocabulary.token_type):
+            file.write(vocabulary.encode(chunk).tobytes())
     if not path.stat().st_size:
         return np.zeros(0, vocabulary.dtype)
     return np.memmap(path, vocabulary.dtype, "r")
 
 
-def whole_words(pieces, level):
-    r"""Moves what follows the last newline of a piece to the next one.
+def align_to_lines(
+    chunks: Iterable[str | bytes], token_type: str
+) -> Iterator[str | bytes]:
+    r"""Align chunks of text to lines, so that no word is split.
+
+    What follows the last newline of a chunk is moved to the next chunk.
+
+    Args:
+        chunks: Iterable of texts, or of bytes.
+        token_type: "character", "byte" or "word". Only chunks of words are
+            changed.
+
+    Yields:
+        Chunks whose concatenation is that of `chunks`.
 
     Example:
 
-    >>> list(whole_words(["one t", "wo\nthr", "ee"], "word"))
+    >>> list(align_to_lines(["one t", "wo\nthr", "ee"], "word"))
     ['one two\n', 'three']
     """
-    if level != "word":
-        yield from pieces
+    if token_type != "word":
+        yield from chunks
         return
     rest = ""
-    for piece in pieces:
-        whole, newline, rest_of_piece = (rest + piece).rpartition("\n")
+    for chunk in chunks:
+        lines, newline, last = (rest + chunk).rpartition("\n")
         if newline:
-            yield whole + newline
-        rest = rest_of_piece
+            yield lines + newline
+        rest = last
     if rest:
         yield rest

@@ -1,98 +1,128 @@
-"""Segments of a long sequence of tokens, in parallel streams."""
+"""Batches of consecutive segments of a long token sequence."""
+
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from dlunits.data.batches import disable_autotune
+from dlunits.typing import Array
 
 
-def segments_per_epoch(num_tokens, num_streams, steps):
-    """Whole segments of every stream; each token but the last is read once.
+def segments_per_epoch(
+    num_tokens: int, num_streams: int, segment_length: int
+) -> int:
+    """Number of whole segments in each stream.
 
     Args:
         num_tokens: Positive integer, length of the sequence.
-        num_streams: Positive integer, streams that it is laid into.
-        steps: Positive integer, tokens a segment.
+        num_streams: Positive integer, number of parallel streams that the
+            sequence is split into.
+        segment_length: Positive integer, tokens of a segment.
+
+    Returns:
+        Integer.
 
     Raises:
-        ValueError: If the sequence is too short for one segment a stream.
+        ValueError: If the sequence is too short for one segment per stream.
 
-    Example, two streams of 5 tokens, each with one to predict behind it:
+    Example, two streams of 5 tokens, each followed by one to predict:
 
-    >>> segments_per_epoch(12, num_streams=2, steps=2)
+    >>> segments_per_epoch(12, num_streams=2, segment_length=2)
     2
     """
-    segments = (num_tokens - 1) // num_streams // steps
+    segments = (num_tokens - 1) // num_streams // segment_length
     if segments < 1:
-        needed = num_streams * steps + 1
+        required = num_streams * segment_length + 1
         raise ValueError(
-            f"At least {needed:,} tokens are needed for {num_streams} streams "
-            f"of {steps}: take fewer streams or shorter segments, or a longer "
-            f"text. Received: {num_tokens:,}"
+            f"At least {required:,} tokens are required for {num_streams} "
+            f"streams of segments of {segment_length} tokens. Received: "
+            f"{num_tokens:,}. Use fewer streams, shorter segments or a longer "
+            "text"
         )
     return segments
 
 
-def training_segments(tokens, *, num_streams, steps, first_step, last_step):
-    """Yields segment after segment of all streams, pass after pass.
+def training_segments(
+    tokens: Array,
+    *,
+    num_streams: int,
+    segment_length: int,
+    first_step: int,
+    last_step: int,
+) -> Any:
+    """Consecutive segments of parallel streams, epoch after epoch.
 
-    Stream `i` begins at token `i * (num_tokens - 1) // num_streams`. The batch
-    of a step is a function of the step alone, so a resumed run reads on where
-    it was stopped.
+    Stream i begins at token `i * (num_tokens - 1) // num_streams`. A batch
+    holds one segment of every stream, and the next batch holds the segments
+    that follow, for truncated backpropagation through time. A batch depends on
+    its step alone, so a resumed run sees the batches of a run without
+    interruption.
 
     Args:
-        tokens: Integer array `(num_tokens,)`; a memory map will do.
-        num_streams: Positive integer.
-        steps: Positive integer, tokens a segment.
-        first_step: Integer, counted from 0 over the whole run.
+        tokens: Integer array `(num_tokens,)`, or a memory map.
+        num_streams: Positive integer, the batch size.
+        segment_length: Positive integer, tokens of a segment.
+        first_step: Integer, first step, counted from 0 over the whole run.
         last_step: Integer, one past the last step.
 
     Returns:
         A `tf.data.Dataset` of (tokens, next tokens), int32 `(num_streams,
-        steps)`.
+        segment_length)`.
 
-    Example, where a token is its place:
+    Example, where each token equals its position:
 
     >>> segments = training_segments(
-    ...     np.arange(9), num_streams=2, steps=2, first_step=0, last_step=3
+    ...     np.arange(9),
+    ...     num_streams=2,
+    ...     segment_length=2,
+    ...     first_step=0,
+    ...     last_step=3,
     ... )
-    >>> [now.numpy().tolist() for now, _ in segments]
+    >>> [x.numpy().tolist() for x, _ in segments]
     [[[0, 1], [4, 5]], [[2, 3], [6, 7]], [[0, 1], [4, 5]]]
     """
-    segments = segments_per_epoch(len(tokens), num_streams, steps)
+    segments = segments_per_epoch(len(tokens), num_streams, segment_length)
     begins = (len(tokens) - 1) * np.arange(num_streams) // num_streams
-    within = np.arange(steps + 1)
+    offsets = np.arange(segment_length + 1)
 
     def read(step):
-        places = begins[:, None] + step % segments * steps + within
-        return tokens[places].astype("int32")
+        segment = step % segments
+        positions = begins[:, None] + segment * segment_length + offsets
+        return tokens[positions].astype("int32")
 
     def batch(step):
-        read_on = tf.numpy_function(read, [step], tf.int32, stateful=False)
-        read_on = tf.ensure_shape(read_on, (num_streams, steps + 1))
-        return read_on[:, :-1], read_on[:, 1:]
+        segment = tf.numpy_function(read, [step], tf.int32, stateful=False)
+        segment = tf.ensure_shape(segment, (num_streams, segment_length + 1))
+        return segment[:, :-1], segment[:, 1:]
 
     dataset = tf.data.Dataset.range(first_step, last_step).map(batch)
     return disable_autotune(dataset.prefetch(4))
 
 
-def evaluation_segments(tokens, *, num_streams=1, steps=256):
-    """Yields what an evaluation reads: one pass, nothing left out.
+def evaluation_segments(
+    tokens: Array, *, num_streams: int = 1, segment_length: int = 256
+) -> Any:
+    """Consecutive segments of parallel streams for one evaluation.
 
-    The last segment is filled up; what was filled in has the weight 0.
+    Every token but the first of each stream is predicted exactly once. The
+    last segments are padded, with the weight 0.
 
     Args:
         tokens: Integer array `(num_tokens,)`, of at least `num_streams + 1`.
-        num_streams: Positive integer.
-        steps: Positive integer, tokens a segment.
+        num_streams: Positive integer, the batch size.
+        segment_length: Positive integer, tokens of a segment.
 
     Returns:
         A `tf.data.Dataset` of (tokens, next tokens, weights), `(num_streams,
-        steps)`.
+        segment_length)`.
+
+    Raises:
+        ValueError: If there are too few tokens.
 
     Example:
 
-    >>> segments = evaluation_segments(np.arange(6), num_streams=1, steps=3)
+    >>> segments = evaluation_segments(np.arange(6), segment_length=3)
     >>> [y.numpy().tolist() for _, y, _ in segments]
     [[[1, 2, 3]], [[4, 5, 0]]]
     >>> sum(float(tf.reduce_sum(weights)) for *_, weights in segments)
@@ -100,24 +130,24 @@ def evaluation_segments(tokens, *, num_streams=1, steps=256):
     """
     if len(tokens) < num_streams + 1:
         raise ValueError(
-            f"At least {num_streams + 1} tokens are needed to predict one in "
+            f"At least {num_streams + 1} tokens are required to predict one in "
             f"each of {num_streams} streams. Received: {len(tokens)}"
         )
     begins = (len(tokens) - 1) * np.arange(num_streams + 1) // num_streams
     longest = np.diff(begins).max()
-    num_segments = -(-longest // steps)
+    num_segments = -(-longest // segment_length)
 
     def batches():
         for segment in range(num_segments):
-            offset = segment * steps + np.arange(steps)
-            places = begins[:-1, None] + offset
-            within = places < begins[1:, None]
-            now = np.where(within, tokens[np.where(within, places, 0)], 0)
-            coming = tokens[np.where(within, places + 1, 0)]
-            coming = np.where(within, coming, 0)
-            yield now.astype("int32"), coming.astype("int32"), within
+            offsets = segment * segment_length + np.arange(segment_length)
+            positions = begins[:-1, None] + offsets
+            inside = positions < begins[1:, None]
+            x = np.where(inside, tokens[np.where(inside, positions, 0)], 0)
+            y = tokens[np.where(inside, positions + 1, 0)]
+            y = np.where(inside, y, 0)
+            yield x.astype("int32"), y.astype("int32"), inside
 
-    shape = (num_streams, steps)
+    shape = (num_streams, segment_length)
     dataset = tf.data.Dataset.from_generator(
         batches,
         output_signature=(

@@ -1,29 +1,34 @@
-"""Texts to numbers and back: characters, bytes or words."""
+"""Vocabularies of characters, bytes or words, and their encoding as ids."""
 
 import collections
 import dataclasses
 import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+
+from dlunits.typing import Array
 
 TOKEN_TYPES = ("character", "byte", "word")
 
 # A run of anything but spaces and ASCII punctuation, or one of these. The
-# same expression is read by Python and by RE2, which TensorFlow has.
-APART = r"\t\n\f\r !-&(-/:-@\[-\^`{-~"
-WORD = rf"[^{APART}]+|[{APART}]"
+# expression means the same to Python and to RE2, which TensorFlow uses.
+SEPARATORS = r"\t\n\f\r !-&(-/:-@\[-\^`{-~"
+WORD = rf"[^{SEPARATORS}]+|[{SEPARATORS}]"
 
-UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # the token 0
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # the token with the id 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """The tokens that a model knows, numbered from 1; 0 is any other.
+    """Mapping between tokens and ids.
+
+    Ids of known tokens start at 1; 0 is the id of all unknown tokens.
 
     Args:
-        level: "character" (a Unicode character), "byte" or "word": a word, a
-            space or a punctuation mark.
-        tokens: Tuple of bytes, UTF-8, the token of the number 1 first.
+        token_type: "character" (a Unicode character), "byte", or "word" (a
+            word, a space or a punctuation mark).
+        tokens: Tuple of tokens as UTF-8 bytes, in the order of their ids.
 
     Example:
 
@@ -34,90 +39,101 @@ class Vocabulary:
     'ho�'
     """
 
-    level: str
-    tokens: tuple
+    token_type: str
+    tokens: tuple[bytes, ...]
 
     @property
-    def size(self):
-        """Tokens and the unknown one."""
+    def size(self) -> int:
+        """Number of ids, the unknown token included."""
         return len(self.tokens) + 1
 
-    def encode(self, text):
-        """Text, or bytes of a text, to an array of integers."""
-        numbers = {token: i + 1 for i, token in enumerate(self.tokens)}
-        pieces = split(text, self.level)
-        return np.fromiter(
-            (numbers.get(piece, 0) for piece in pieces), self.dtype
-        )
-
-    def decode(self, numbers):
-        """Numbers to text; what is unknown, or no UTF-8, is U+FFFD."""
-        table = (UNKNOWN.encode(), *self.tokens)
-        return b"".join(table[n] for n in numbers).decode(errors="replace")
-
-    def unknown(self, text):
-        """The pieces of a text that are not among the tokens, in order."""
-        known = set(self.tokens)
-        pieces = dict.fromkeys(split(text, self.level))
-        return [
-            piece.decode(errors="replace")
-            for piece in pieces
-            if piece not in known
-        ]
-
     @property
-    def dtype(self):
+    def dtype(self) -> str:
+        """Data type of the ids: "uint8" if they fit, else "int32"."""
         return "uint8" if self.size <= 256 else "int32"
 
+    def encode(self, text: str | bytes) -> Array:
+        """Token ids `(num_tokens,)` of a text, or of its UTF-8 bytes."""
+        ids = {token: i + 1 for i, token in enumerate(self.tokens)}
+        tokens = split_tokens(text, self.token_type)
+        return np.fromiter((ids.get(token, 0) for token in tokens), self.dtype)
 
-def build_vocabulary(texts, level="character", max_size=None):
-    """Finds the tokens of a text.
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of token ids; unknown tokens and invalid UTF-8 become U+FFFD."""
+        table = (UNKNOWN.encode(), *self.tokens)
+        return b"".join(table[n] for n in ids).decode(errors="replace")
+
+    def unknown_tokens(self, text: str | bytes) -> list[str]:
+        """Tokens of a text that are not in the vocabulary, without repeats."""
+        known = set(self.tokens)
+        tokens = dict.fromkeys(split_tokens(text, self.token_type))
+        return [
+            token.decode(errors="replace")
+            for token in tokens
+            if token not in known
+        ]
+
+
+def build_vocabulary(
+    texts: Iterable[str | bytes],
+    token_type: str = "character",
+    max_tokens: int | None = None,
+) -> Vocabulary:
+    """Build the vocabulary of a text.
 
     Args:
-        texts: Iterable of texts, or of bytes: the pieces of one long text.
-        level: As above.
-        max_size: Positive integer, most tokens; the most frequent are kept.
-            `None` keeps all.
+        texts: Iterable of texts or of bytes, chunks of one long text.
+        token_type: "character", "byte" or "word", see `Vocabulary`.
+        max_tokens: Maximum number of tokens, the unknown token not counted;
+            the most frequent ones are kept. `None` keeps all.
 
     Returns:
-        `Vocabulary`, its tokens in the order of their bytes.
+        `Vocabulary`, its tokens sorted by their bytes.
 
     Raises:
-        ValueError: If the level is not known, or there is no text.
+        ValueError: If the token type is unknown, or the text is empty.
 
     Example:
 
     >>> build_vocabulary(["to be, or not to be"], "word").tokens
     (b' ', b',', b'be', b'not', b'or', b'to')
     """
-    if level not in TOKEN_TYPES:
+    if token_type not in TOKEN_TYPES:
         raise ValueError(
-            f"`level` must be one of {TOKEN_TYPES}. Received: {level=}"
+            f"`token_type` must be one of {', '.join(TOKEN_TYPES)}. Received: "
+            f"{token_type=}"
         )
-    counts = collections.Counter()
+    counts: collections.Counter[bytes] = collections.Counter()
     for text in texts:
-        counts.update(split(text, level))
+        counts.update(split_tokens(text, token_type))
     if not counts:
         raise ValueError(
-            "A text is expected. Received: one without a character"
+            "A vocabulary needs a text. Received: a text without a character"
         )
-    return Vocabulary(
-        level, tuple(sorted(token for token, _ in counts.most_common(max_size)))
-    )
+    tokens = sorted(token for token, _ in counts.most_common(max_tokens))
+    return Vocabulary(token_type, tuple(tokens))
 
 
-def split(text, level):
-    """Text to the list of its tokens, as bytes of UTF-8.
+def split_tokens(text: str | bytes, token_type: str) -> Sequence[bytes]:
+    """Split a text into tokens.
+
+    Args:
+        text: Text, or its UTF-8 bytes.
+        token_type: "character", "byte" or "word", see `Vocabulary`.
+
+    Returns:
+        List of tokens as UTF-8 bytes.
 
     Example:
 
-    >>> [len(split("né", level)) for level in ("character", "byte", "word")]
+    >>> token_types = ("character", "byte", "word")
+    >>> [len(split_tokens("né", token_type)) for token_type in token_types]
     [2, 3, 1]
     """
-    if level == "byte":
+    if token_type == "byte":
         data = text.encode() if isinstance(text, str) else text
         return [data[i : i + 1] for i in range(len(data))]
     if isinstance(text, bytes):
         text = text.decode()
-    pieces = text if level == "character" else re.findall(WORD, text)
-    return [piece.encode() for piece in pieces]
+    tokens = text if token_type == "character" else re.findall(WORD, text)
+    return [token.encode() for token in tokens]

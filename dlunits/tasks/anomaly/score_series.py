@@ -223,7 +223,8 @@ def rows_per_window(windows: SeriesWindows) -> Array:
     [2, 1, 0, 1, 2, 2]
     """
     grid = windows.series.grid_indices
-    rows = np.bincount(grid[grid >= 0], minlength=windows.series.bounds[-1])
+    num_steps = windows.series.segment_bounds[-1]
+    rows = np.bincount(grid[grid >= 0], minlength=num_steps)
     before = np.append(0, np.cumsum(rows))
     return before[windows.starts + windows.window] - before[windows.starts]
 

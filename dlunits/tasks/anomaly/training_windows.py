@@ -124,7 +124,7 @@ def read_training_windows(
         windows = extractor.training_windows(values, series.times)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    names = feature_names(extractor.names, list(channels)[1:])
+    names = feature_names(extractor.feature_names, list(channels)[1:])
     features = extractor.training_features(windows)
     return TrainingWindows(
         path,

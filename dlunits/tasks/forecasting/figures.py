@@ -1,37 +1,47 @@
-"""Figures of forecasts: what came, what was said, how far off by step."""
+"""Figures of forecasts: examples, errors by step, and the forecast itself."""
+
+from collections.abc import Sequence
 
 import matplotlib.dates
 import numpy as np
 from matplotlib.figure import Figure
 
 from dlunits.reporting.style import BLUE, INK, VERMILLION, WIDTH, plain
+from dlunits.typing import Array, ArrayLike
 
-MOST_CHANNELS = 4
+MAX_CHANNELS = 4
 DAY = 86_400.0
 COLORS = ("#999999", "#e69f00", BLUE, "#009e73")  # of the forecasters
 
 
-def forecast_examples(past, futures, forecast, low, high, names):
-    """Draws forecasts with their intervals beside what came.
+def forecast_examples(
+    past: Array,
+    observed: Array,
+    forecast: Array,
+    low: Array,
+    high: Array,
+    names: Sequence[str],
+) -> Figure:
+    """Plot forecasts with their intervals and the observed values.
 
     Args:
-        past: Array `(examples, window, channels)`, what was known; drawn from
-            two horizons before.
-        futures, forecast, low, high: Arrays `(examples, horizon, channels)`.
-        names: Names of the channels; the first four are drawn.
+        past: Array `(examples, window, channels)`; at most its last two
+            horizons are plotted.
+        observed, forecast, low, high: Arrays `(examples, horizon, channels)`.
+        names: Names of the channels; the first four are plotted.
 
     Returns:
-        A `matplotlib.figure.Figure` with a column an example.
+        A `matplotlib.figure.Figure` with a column for each example.
 
     Example:
 
     >>> figure = forecast_examples(
     ...     np.ones((2, 5, 1)), *np.ones((4, 2, 3, 1)), names=["speed"])
     >>> figure.get_label()
-    'Forecasts of 3 steps from 2 origins; 100 % of what came is inside.'
+    'Forecasts of 3 steps from 2 origins; interval coverage 100 %.'
     """
-    examples, horizon, channels = futures.shape
-    channels = min(channels, MOST_CHANNELS)
+    examples, horizon, channels = observed.shape
+    channels = min(channels, MAX_CHANNELS)
     figure = Figure(figsize=(WIDTH, 1.5 * channels + 0.4), layout="constrained")
     grid = figure.subplots(
         channels, examples, squeeze=False, sharex=True, sharey="row"
@@ -53,7 +63,11 @@ def forecast_examples(past, futures, forecast, low, high, names):
             )
             axes.plot(known, before, color=INK, linewidth=0.9)
             axes.plot(
-                ahead, futures[at], color=INK, linewidth=0.9, label="came"
+                ahead,
+                observed[at],
+                color=INK,
+                linewidth=0.9,
+                label="observed",
             )
             axes.plot(
                 ahead, forecast[at], color=BLUE, linewidth=1.6, label="forecast"
@@ -65,21 +79,23 @@ def forecast_examples(past, futures, forecast, low, high, names):
             if channel == channels - 1:
                 axes.set_xlabel("Steps")
     grid[0, 0].legend(frameon=False, fontsize=7)
-    inside = np.mean((futures >= low) & (futures <= high))
+    coverage = np.mean((observed >= low) & (observed <= high))
     figure.set_label(
-        f"Forecasts of {horizon} steps from {examples} origins; {inside:.0%} "
-        "of what came is inside.".replace("%", " %")
+        f"Forecasts of {horizon} steps from {examples} origins; interval "
+        f"coverage {100 * coverage:.0f} %."
     )
     return figure
 
 
-def error_by_step(quality, coverage):
-    """Draws the mean squared error, and the share inside, over the horizon.
+def error_by_step(
+    errors: dict[str, dict[str, Array]], coverage: float
+) -> Figure:
+    """Plot mean squared error and interval coverage over the horizon.
 
     Args:
-        quality: Dict of a forecaster's name to a dict of `mse` and `coverage`,
+        errors: Dict of a forecaster's name to a dict of `mse` and `coverage`,
             arrays `(horizon,)`; up to four.
-        coverage: Number, the share that intervals are made for.
+        coverage: Nominal coverage of the intervals, in (0, 1).
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -91,45 +107,54 @@ def error_by_step(quality, coverage):
     'Mean squared error by step: naive from 1 to 4.'
     """
     figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
-    errors, inside = figure.subplots(1, 2)
-    told = []
-    for (name, steps), color in zip(quality.items(), COLORS, strict=False):
+    error_axes, coverage_axes = figure.subplots(1, 2)
+    descriptions = []
+    for (name, steps), color in zip(errors.items(), COLORS, strict=False):
         ahead = np.arange(1, len(steps["mse"]) + 1)
         marker = "o" if len(ahead) <= 30 else None
         style = {"color": color, "label": name, "marker": marker}
-        errors.plot(ahead, steps["mse"], markersize=3, **style)
-        inside.plot(ahead, 100 * steps["coverage"], markersize=3, **style)
-        told.append(
+        error_axes.plot(ahead, steps["mse"], markersize=3, **style)
+        coverage_axes.plot(
+            ahead, 100 * steps["coverage"], markersize=3, **style
+        )
+        descriptions.append(
             f"{name} from {steps['mse'][0]:.3g} to {steps['mse'][-1]:.3g}"
         )
-    inside.axhline(
+    coverage_axes.axhline(
         100 * coverage,
         color=VERMILLION,
         linewidth=0.9,
         linestyle="--",
-        label="asked for",
+        label="nominal",
     )
-    errors.set(xlabel="Step", ylabel="Mean squared error", ylim=(0, None))
-    inside.set(xlabel="Step", ylabel="Inside the interval (%)")
-    for axes in (errors, inside):
+    error_axes.set(xlabel="Step", ylabel="Mean squared error", ylim=(0, None))
+    coverage_axes.set(xlabel="Step", ylabel="Interval coverage (%)")
+    for axes in (error_axes, coverage_axes):
         plain(axes)
-    inside.legend(frameon=False, fontsize=7)
-    figure.set_label(f"Mean squared error by step: {'; '.join(told)}.")
+    coverage_axes.legend(frameon=False, fontsize=7)
+    figure.set_label(f"Mean squared error by step: {'; '.join(descriptions)}.")
     return figure
 
 
-def forecast_ahead(times, values, ahead, columns, names, dates):
-    """Draws what the series did last and what is forecast to come.
+def forecast_ahead(
+    times: ArrayLike,
+    values: Array,
+    ahead: ArrayLike,
+    columns: dict[str, list],
+    names: Sequence[str],
+    dates: bool,
+) -> Figure:
+    """Plot the last rows of a series and the forecast that follows.
 
     Args:
-        times: Seconds `(rows,)`.
+        times: Seconds `(rows,)` of the last rows.
         values: Array `(rows, channels)`.
-        ahead: Seconds `(horizon,)`.
+        ahead: Seconds `(horizon,)` of the forecast.
         columns: Dict as `dlunits.tasks.forecasting.serve.forecast_table`
             returns it.
         names: Names of the channels that are forecast; the first four are
-            drawn.
-        dates: Whether times are dates.
+            plotted.
+        dates: Whether timestamps are dates.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -140,9 +165,9 @@ def forecast_ahead(times, values, ahead, columns, names, dates):
     >>> figure = forecast_ahead(
     ...     np.arange(2.0), np.ones((2, 1)), [2.0], columns, ["x"], False)
     >>> figure.get_label()
-    'The next 1 steps of x, after the last 2 that are known.'
+    'Forecast of the next 1 steps of x, after the last 2 rows.'
     """
-    names = names[:MOST_CHANNELS]
+    names = names[:MAX_CHANNELS]
     unit = DAY if dates else 1.0
     times, ahead = np.asarray(times) / unit, np.asarray(ahead) / unit
     figure = Figure(
@@ -169,7 +194,7 @@ def forecast_ahead(times, values, ahead, columns, names, dates):
             matplotlib.dates.ConciseDateFormatter(locator)
         )
     figure.set_label(
-        f"The next {len(ahead)} steps of {', '.join(names)}, after the last "
-        f"{len(times)} that are known."
+        f"Forecast of the next {len(ahead)} steps of {', '.join(names)}, after "
+        f"the last {len(times)} rows."
     )
     return figure

@@ -1,7 +1,12 @@
-"""The report of a forecaster: what it is worth, and what it says comes."""
+"""HTML report of a forecaster: forecast, backtest and training."""
+
+import pathlib
+from typing import Any
 
 import numpy as np
 
+from dlunits.data.series.forecasting_dataset import ForecastingDataset
+from dlunits.models import Forecaster
 from dlunits.reporting import figures
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.tasks.forecasting.figures import (
@@ -9,28 +14,40 @@ from dlunits.tasks.forecasting.figures import (
     forecast_ahead,
     forecast_examples,
 )
+from dlunits.tasks.forecasting.train import Backtest
+from dlunits.typing import Path
 
-EXAMPLES = 3
+NUM_EXAMPLES = 3
 
 
 def write_forecast_report(
-    path, *, model, history, task, backtest, forecast, source, command, seconds
-):
-    """Writes the backtest, some of its forecasts, and the one that counts.
+    path: Path,
+    *,
+    model: Forecaster,
+    history: dict[str, list[float]],
+    dataset: ForecastingDataset,
+    backtest: Backtest,
+    forecast: dict[str, list],
+    source: str,
+    command: str,
+    seconds: float,
+) -> pathlib.Path:
+    """Write the report of a forecaster.
 
-    The naive rows are always there, whether they are beaten or not.
+    It shows the forecast, the backtest with the naive forecasts as baselines,
+    some forecasts of the backtest, and the training curves.
 
     Args:
-        path: HTML file to write, in a folder that exists.
+        path: HTML file to write, in an existing folder.
         model: `dlunits.models.Forecaster`.
-        history: Dict of metric name to its values, one an epoch.
-        task: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
-        backtest: `dlunits.tasks.forecasting.train.Backtest`, or what has its
-            attributes.
-        forecast: Dict of what comes after the series, as
+        history: Dict of metric name to its values, one for each epoch.
+        dataset: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
+        backtest: `dlunits.tasks.forecasting.train.Backtest`.
+        forecast: Forecast from the end of the series, as
             `dlunits.tasks.forecasting.serve.forecast_table` returns it.
-        source: Text, what data it is.
-        command, seconds: The run's.
+        source: Text, the data.
+        command: Text, the command line of the run.
+        seconds: Number, duration of the run.
 
     Returns:
         `pathlib.Path` of the report.
@@ -38,16 +55,16 @@ def write_forecast_report(
     Raises:
         OSError: If the file cannot be written.
     """
-    names, targets = task.target_names, task.targets
-    places = np.linspace(0, len(backtest.origins) - 1, EXAMPLES + 1)
-    places = np.unique(places.round().astype(int))[:EXAMPLES]
-    past, _ = task.windows.arrays(backtest.origins[places])
+    names, targets = dataset.target_names, dataset.targets
+    indices = np.linspace(0, len(backtest.origins) - 1, NUM_EXAMPLES + 1)
+    indices = np.unique(indices.round().astype(int))[:NUM_EXAMPLES]
+    past, _ = dataset.windows.arrays(backtest.origins[indices])
     examples = forecast_examples(
         past[:, :, targets],
         *(
-            some[places]
-            for some in (
-                backtest.futures,
+            values[indices]
+            for values in (
+                backtest.observed,
                 backtest.forecast,
                 backtest.low,
                 backtest.high,
@@ -55,62 +72,72 @@ def write_forecast_report(
         ),
         names=names,
     )
-    series, axis = task.series, task.axis
+    series, axis = dataset.series, dataset.axis
     last = slice(-3 * model.horizon, None)
     ahead = series.times[-1] + series.step * np.arange(1, model.horizon + 1)
-    coming = forecast_ahead(
-        axis.seconds(series.times[last]),
+    forecast_figure = forecast_ahead(
+        axis.to_seconds(series.times[last]),
         series.values[last][:, targets],
-        axis.seconds(ahead),
+        axis.to_seconds(ahead),
         forecast,
         names,
-        axis.text,
+        axis.dates,
     )
-    quality = backtest.model_quality
-    naive = next(iter(backtest.quality.values()))
+    errors = backtest.model_errors
+    naive = next(iter(backtest.errors.values()))
+    summary: dict[str, Any] = {
+        "Mean squared error": f"{errors['mse'].mean():.4g}",
+        "Mean squared error, naive forecast": f"{naive['mse'].mean():.4g}",
+        "Interval coverage": f"{errors['coverage'].mean():.1%}",
+        "Nominal coverage": f"{model.coverage:.1%}",
+        "Network": model.network,
+        "Window": model.window,
+        "Horizon": model.horizon,
+        "Parameters": sum(
+            int(np.prod(w.shape)) for w in model.trainable_weights
+        ),
+    }
     return write_report(
         path,
         title=f"Forecast of {', '.join(names[:4])}"
         + (" and others" if len(names) > 4 else ""),
-        summary={
-            "Mean squared error": f"{quality['mse'].mean():.4g}",
-            "of the naive forecast": f"{naive['mse'].mean():.4g}",
-            "Inside the intervals": f"{quality['coverage'].mean():.1%}",
-            "asked for": f"{model.coverage:.1%}",
-            "Kind": model.network,
-            "Window": model.window,
-            "Horizon": model.horizon,
-            "Parameters": sum(
-                int(np.prod(w.shape)) for w in model.trainable_weights
-            ),
-        },
+        summary=summary,
         sections=[
             Section(
-                "What comes",
-                text="\n\n".join(task.told),
-                figures=[(coming, "The last rows and the forecast.")],
+                "Forecast",
+                text="\n\n".join(dataset.messages),
+                figures=[
+                    (
+                        forecast_figure,
+                        "The last rows and the forecast with its intervals.",
+                    )
+                ],
             ),
             Section(
-                "Backtest over rolling origins",
-                f"{len(backtest.origins):,} origins in the last fifth of the "
-                "series, none of which was learnt from. Errors are in spreads "
-                "of each channel where it was learnt from; the width of the "
-                "intervals is, too. Intervals of the naive forecasts are made "
-                "as the model's are.",
+                "Backtest",
+                f"Forecasts from {len(backtest.origins):,} rolling origins in "
+                "the last 20 % of the series, which is not used for training. "
+                "Errors and interval widths are in standard deviations of each "
+                "channel in the training rows. The intervals of the naive "
+                "forecasts are calibrated in the same way as those of the "
+                "model.",
                 table=backtest.table,
                 figures=[
                     (
-                        error_by_step(backtest.quality, model.coverage),
-                        "By step of the horizon.",
+                        error_by_step(backtest.errors, model.coverage),
+                        "Error and interval coverage by step of the horizon.",
                     ),
-                    (examples, "What was said, and what came."),
+                    (examples, "Example forecasts and the observed values."),
                 ],
             ),
-            Section("By step", table=backtest.by_step),
+            Section("Errors by step of the horizon", table=backtest.by_step),
             Section(
                 "Training",
                 figures=[
-                    (figures.training_curves(history), "One point an epoch.")
+                    (
+                        figures.training_curves(history),
+                        "Training and validation loss by epoch.",
+                    )
                 ],
             ),
         ],

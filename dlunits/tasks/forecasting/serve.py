@@ -1,9 +1,11 @@
-"""A forecaster as a SavedModel, and forecasts from new tables by it."""
+"""Export a forecaster as a SavedModel, and forecast new tables with it."""
 
 import csv
 import io
 import json
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,39 +14,58 @@ import tensorflow as tf
 from dlunits.atomic_files import atomic_write
 from dlunits.columns import check_columns
 from dlunits.data.series.forecast_windows import last_window
-from dlunits.data.series.forecasting_dataset import on_axis
+from dlunits.data.series.forecasting_dataset import (
+    ForecastingDataset,
+    resample_on_axis,
+)
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.time_axis import TimeAxis
+from dlunits.data.tables.table_files import TableFile
+from dlunits.models import Forecaster
 from dlunits.serving.export import export
+from dlunits.typing import Array, Path
 
 
-def export_forecaster(model, directory, *, task, data, metrics, command):
-    """Writes a SavedModel that takes `history`, the last rows of a series.
+def export_forecaster(
+    model: Forecaster,
+    directory: Path,
+    *,
+    dataset: ForecastingDataset,
+    data: str,
+    metrics: dict[str, Any],
+    command: str,
+) -> pathlib.Path:
+    """Export a SavedModel that forecasts from the last rows of a series.
 
-    Its endpoint `serving_default` takes float32 `(batch, window, channels)`
-    in the units of the series and returns `forecast`, `low` and `high`,
-    `(batch, horizon, targets)`.
+    Its endpoint `serving_default` takes `history`, float32 `(batch, window,
+    channels)` in the units of the series, and returns `forecast`, `low` and
+    `high`, float32 `(batch, horizon, targets)`.
 
     Args:
         model: Calibrated `dlunits.models.Forecaster`.
         directory: See `dlunits.serving.export.export`.
-        task: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
-        data, metrics, command: Of the model card.
+        dataset: `dlunits.data.series.forecasting_dataset.ForecastingDataset`
+            that the model was trained on.
+        data, metrics, command: Entries of the model card.
 
     Returns:
-        `pathlib.Path` of the version.
+        `pathlib.Path` of the exported version.
 
     Raises:
         OSError: If it cannot be written.
     """
-    half = keras.ops.convert_to_numpy(model.interval.half_width)
+    half_width = keras.ops.convert_to_numpy(model.interval.half_width)
 
     def endpoints(predict):
-        width = tf.constant(half)
+        width = tf.constant(half_width)
 
         def forecast(history):
-            said = tf.cast(predict(history), tf.float32)
-            return {"forecast": said, "low": said - width, "high": said + width}
+            center = tf.cast(predict(history), tf.float32)
+            return {
+                "forecast": center,
+                "low": center - width,
+                "high": center + width,
+            }
 
         shape = [None, model.window, model.num_channels]
         return {
@@ -60,10 +81,10 @@ def export_forecaster(model, directory, *, task, data, metrics, command):
         "command": command,
         "license": "Apache-2.0",
         "series": {
-            "kinds": task.kinds,
-            "targets": task.target_names,
-            "step": task.series.step,
-            "axis": task.axis.get_config(),
+            "column_types": dataset.column_types,
+            "targets": dataset.target_names,
+            "step": dataset.series.step,
+            "axis": dataset.axis.get_config(),
             "window": model.window,
             "horizon": model.horizon,
             "coverage": model.coverage,
@@ -79,98 +100,112 @@ def export_forecaster(model, directory, *, task, data, metrics, command):
     )
 
 
-def open_forecaster(folder):
-    """Loads what `export_forecaster` wrote.
+def load_forecaster(
+    folder: Path,
+) -> tuple[Callable[[Array], dict[str, Array]], dict[str, Any]]:
+    """Load what `export_forecaster` wrote.
+
+    Args:
+        folder: Folder of a SavedModel.
 
     Returns:
-        `(serve, facts)`: a function of a `(batch, window, channels)` array to
-        a dict of arrays, and the card's dict about the series.
+        `(forecast, series)`: a function from a `(batch, window, channels)`
+        array to a dict of arrays, and the entry `series` of the model card.
 
     Raises:
-        ValueError: If it is no forecaster.
+        ValueError: If the folder holds no forecaster.
     """
     folder = pathlib.Path(folder).expanduser()
     try:
         card = json.loads((folder / "model_card.json").read_text())
-        facts = card["series"]
-        missing = {"kinds", "targets", "window", "horizon", "axis"} - {*facts}
+        series = card["series"]
+        missing = {"column_types", "targets", "window", "horizon", "axis"} - {
+            *series
+        }
         if missing:
             raise KeyError(*missing)
         loaded = tf.saved_model.load(folder)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{folder}: is no SavedModel of a forecaster. Name a version's "
-            "folder, such as saved_models/forecast_eeg/1"
+            f"{folder}: is not a SavedModel of a forecaster. Name the folder "
+            "of a version, such as saved_models/forecast_eeg/1"
         ) from error
     signature = loaded.signatures["serving_default"]
 
-    def serve(history):
-        said = signature(history=tf.constant(history, tf.float32))
-        return {name: values.numpy() for name, values in said.items()}
+    def forecast(history):
+        outputs = signature(history=tf.constant(history, tf.float32))
+        return {name: values.numpy() for name, values in outputs.items()}
 
-    serve.loaded = loaded  # owns what the signature uses
-    return serve, facts
+    forecast.loaded = loaded  # keeps the variables of the signature alive
+    return forecast, series
 
 
-def forecast_table(serve, facts, table_file):
-    """Goes on from the end of a table.
+def forecast_table(
+    forecast: Callable[[Array], dict[str, Array]],
+    series: dict[str, Any],
+    table_file: TableFile,
+) -> dict[str, list]:
+    """Forecast what follows the last row of a table.
 
     Args:
-        serve, facts: What `open_forecaster` returns.
+        forecast, series: What `load_forecaster` returns.
         table_file: `dlunits.data.tables.table_files.TableFile` with the columns
-            of the training table; their order is free.
+            of the training table, in any order.
 
     Returns:
-        Dict of column name to a list: the times, and for each target its
-        forecast, and that with ` low` and ` high` behind its name.
+        Dict of column name to list: the timestamps, and for each target
+        `NAME`, `NAME low` and `NAME high`.
 
     Raises:
-        ValueError: If it cannot be gone on from: one line.
+        ValueError: If the table is unsuitable, with a one-line message.
     """
-    kinds, path = facts["kinds"], table_file.path
-    time, *_ = kinds
-    check_columns(table_file.columns, kinds, path)
-    table = read_series(table_file, kinds)
-    axis = TimeAxis(**facts["axis"])
+    column_types, path = series["column_types"], table_file.path
+    timestamp_column, *_ = column_types
+    check_columns(table_file.columns, column_types, path)
+    table = read_series(table_file, column_types)
+    axis = TimeAxis(**series["axis"])
     try:
-        series = on_axis(table.values, table.times, axis, facts["step"])
-        window = last_window(series, facts["window"])
+        resampled = resample_on_axis(
+            table.values, table.times, axis, series["step"]
+        )
+        window = last_window(resampled, series["window"])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    said = serve(window)
-    steps = series.times[-1] + series.step * np.arange(1, facts["horizon"] + 1)
-    columns = {time: axis.texts(axis.seconds(steps))}
-    for place, name in enumerate(facts["targets"]):
-        for ending, key in (
+    outputs = forecast(window)
+    steps = np.arange(1, series["horizon"] + 1)
+    times = resampled.times[-1] + resampled.step * steps
+    columns = {timestamp_column: axis.format(axis.to_seconds(times))}
+    for target, name in enumerate(series["targets"]):
+        for suffix, key in (
             ("", "forecast"),
             (" low", "low"),
             (" high", "high"),
         ):
-            columns[name + ending] = said[key][0, :, place].tolist()
+            columns[name + suffix] = outputs[key][0, :, target].tolist()
     return columns
 
 
-def check_output(path):
-    """Refuses where a forecast cannot be written, before it is made.
+def check_output(path: Path | None) -> None:
+    """Check that a forecast can be written to a file.
 
     Args:
-        path: File to write, or `None`, which is well.
+        path: Path of a file to write, or `None`, which passes.
 
     Raises:
-        ValueError: If it is no CSV file in a folder that exists.
+        ValueError: If it is not a CSV file in an existing folder.
     """
     if path is None:
         return
     path = pathlib.Path(path).expanduser()
     if path.suffix != ".csv" or not path.parent.is_dir():
         raise ValueError(
-            f"{path}: a forecast is written to a file whose name ends in .csv, "
-            "in a folder that exists. Choose another"
+            f"{path}: the forecast must be written to a file whose name ends "
+            "in .csv, in an existing folder. Choose another file"
         )
 
 
-def write_forecast(path, columns):
-    """Writes a forecast as CSV, whole or not at all.
+def write_forecast(path: Path, columns: dict[str, list]) -> pathlib.Path:
+    """Write a forecast as a CSV file, atomically.
 
     Args:
         path: File to write, `.csv`.

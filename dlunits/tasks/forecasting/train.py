@@ -1,126 +1,142 @@
-"""From a series to a forecaster, and to what it is worth beside naive ones."""
+"""Train a forecaster, and backtest it against naive forecasts."""
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
 
-from dlunits.data.series.forecasting_dataset import season_candidates
+from dlunits.data.series.forecasting_dataset import (
+    ForecastingDataset,
+    season_candidates,
+)
 from dlunits.diagnostics.naive_forecasts import (
     best_season,
-    dominant_period,
     naive_forecast,
+    dominant_period,
     seasonal_naive_forecast,
 )
 from dlunits.layers.tabular.conformal_interval import conformal_quantile
 from dlunits.metrics.forecast_errors import forecast_errors
 from dlunits.models import Forecaster
+from dlunits.training.run_directory import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array
 
-MOST_ORIGINS = 5_000  # that are judged, evenly spread over a part
+MAX_ORIGINS = 5_000  # that a part of the series is evaluated on
 
 
 @dataclasses.dataclass(frozen=True)
 class Backtest:
-    """What forecasts from rolling origins were worth.
+    """Errors of forecasts from rolling origins.
 
     Args:
-        quality: Dict of a forecaster's name to what
-            `dlunits.metrics.forecast_errors` returns.
-        origins: Integers, the first slots that were forecast.
-        futures: `(origins, horizon, targets)`, what came.
-        forecast, low, high: The model's, of the same shape.
-        season: Integer, steps.
+        errors: Dict of a forecaster's name to what
+            `dlunits.metrics.forecast_errors` returns, the model last.
+        origins: Integers `(origins,)`, the first time step of each forecast.
+        observed: `(origins, horizon, targets)`, the observed values.
+        forecast, low, high: Forecasts of the model and the ends of their
+            intervals, of the same shape.
+        season: Integer, steps of the seasonal naive forecast.
     """
 
-    quality: dict
-    origins: np.ndarray
-    futures: np.ndarray
-    forecast: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    errors: dict[str, dict[str, Array]]
+    origins: Array
+    observed: Array
+    forecast: Array
+    low: Array
+    high: Array
     season: int
 
     @property
-    def table(self):
-        """A row for each forecaster, means over the horizon."""
+    def table(self) -> list[dict[str, Any]]:
+        """One row for each forecaster, means over the horizon."""
         return [
             {
                 "forecast": name,
                 **{key: float(steps.mean()) for key, steps in by_step.items()},
             }
-            for name, by_step in self.quality.items()
+            for name, by_step in self.errors.items()
         ]
 
     @property
-    def lines(self):
+    def messages(self) -> list[str]:
         """The table as lines of text."""
         return [
-            "{forecast}: MSE {mse:.4f}, MAE {mae:.4f}, {coverage:.1%} inside "
-            "intervals {width:.2f} wide".format(**row)
+            "{forecast}: MSE {mse:.4f}, MAE {mae:.4f}, interval coverage "
+            "{coverage:.1%}, interval width {width:.2f}".format(**row)
             for row in self.table
         ]
 
     @property
-    def by_step(self):
-        """A row for some steps of the horizon, the first and the last too."""
-        horizon = self.futures.shape[1]
+    def by_step(self) -> list[dict[str, Any]]:
+        """Rows for up to eight evenly spaced steps of the horizon."""
+        horizon = self.observed.shape[1]
         steps = np.unique(np.linspace(0, horizon - 1, 8).round().astype(int))
         return [
             {"step": int(step) + 1}
             | {
                 f"{name}, {key}": float(by_step[key][step])
                 for key in ("mse", "mae")
-                for name, by_step in self.quality.items()
+                for name, by_step in self.errors.items()
             }
-            | {"coverage": float(self.model_quality["coverage"][step])}
+            | {"coverage": float(self.model_errors["coverage"][step])}
             for step in steps
         ]
 
     @property
-    def model_quality(self):
-        return list(self.quality.values())[-1]
+    def model_errors(self) -> dict[str, Array]:
+        """Errors of the model."""
+        return list(self.errors.values())[-1]
 
 
 def train_forecaster(
-    task,
-    run_directory,
+    dataset: ForecastingDataset,
+    run_directory: RunDirectory,
     *,
-    window,
-    horizon,
-    epochs,
-    batch_size,
-    learning_rate,
-    patience,
-    seed,
-    verbose="auto",
-    **options,
-):
-    """Trains on the first half of a series, and makes intervals.
+    window: int,
+    horizon: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    patience: int,
+    seed: int,
+    verbose: str | int = "auto",
+    **options: Any,
+) -> tuple[Forecaster, dict[str, list[float]]]:
+    """Train a forecaster on the training part and calibrate its intervals.
 
-    The epoch is kept that is best on the windows after it, and the intervals
-    are made of the errors on those after that. One seed gives one result.
+    The model has the weights of the epoch with the lowest validation loss.
+    Its prediction intervals are calibrated on the part after the validation
+    part. The result is reproducible for a seed.
 
     Args:
-        task: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
+        dataset: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
         run_directory: `dlunits.training.RunDirectory`.
-        window, horizon: Integers, those of the task.
-        epochs, batch_size, learning_rate, patience, seed: Of the training.
+        window, horizon: Integers, those of the dataset.
+        epochs: Integer.
+        batch_size: Integer, windows of a mini-batch.
+        learning_rate: Maximum learning rate of Adam.
+        patience: Integer, epochs without a better validation loss after which
+            training stops.
+        seed: Integer.
         verbose: As in `keras.Model.fit`.
-        **options: Of `dlunits.models.Forecaster`.
+        **options: Further arguments of `dlunits.models.Forecaster`.
 
     Returns:
-        `(model, history)`.
+        `(model, history)`, the latter a dict of metric name to its values, one
+        for each epoch.
 
     Raises:
-        ValueError: If the loss stops being finite.
+        ValueError: If the loss is not finite.
+        OSError: If a file cannot be written.
     """
     keras.utils.set_random_seed(seed)
-    windows, origins = task.windows, task.origins
+    windows, origins = dataset.windows, dataset.origins
     model = Forecaster(
-        window, horizon, len(task.channels), task.targets, **options
+        window, horizon, len(dataset.channels), dataset.targets, **options
     )
-    model.adapt(task.training_values)
+    model.adapt(dataset.training_values)
     batch_size = min(batch_size, len(origins.train))
     steps = len(origins.train) // batch_size
     schedule = warmup_cosine(
@@ -142,73 +158,89 @@ def train_forecaster(
         training,
         epochs=epochs,
         steps_per_epoch=steps,
-        validation_batches=windows.batches(some(origins.validation)),
+        validation_batches=windows.batches(
+            subsample_origins(origins.validation)
+        ),
         patience=patience,
         verbose=verbose,
     )
-    model.calibrate(*windows.arrays(some(origins.calibration)))
+    model.calibrate(*windows.arrays(subsample_origins(origins.calibration)))
     return model, history
 
 
-def some(origins):
-    """At most so many of them, from the first to the last."""
-    if len(origins) <= MOST_ORIGINS:
+def subsample_origins(origins: Array) -> Array:
+    """At most 5,000 evenly spaced origins, first and last included."""
+    if len(origins) <= MAX_ORIGINS:
         return origins
-    places = np.linspace(0, len(origins) - 1, MOST_ORIGINS).round().astype(int)
-    return origins[places]
+    indices = np.linspace(0, len(origins) - 1, MAX_ORIGINS).round().astype(int)
+    return origins[indices]
 
 
-def backtest(model, task, season=None):
-    """Forecasts from every origin of the last part, as if it were today.
+def backtest(
+    model: Forecaster,
+    dataset: ForecastingDataset,
+    season: int | None = None,
+) -> Backtest:
+    """Forecast from every origin of the test part, and measure the errors.
 
-    The naive forecasts get intervals in the same way as the model's, of their
-    own errors on the same windows.
+    The intervals of the naive forecasts are calibrated as those of the model,
+    on the errors of the naive forecasts on the same windows.
 
     Args:
         model: Calibrated `dlunits.models.Forecaster`.
-        task: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
-        season: Integer, steps of the seasonal naive forecast; `None` takes
-            the best on training windows among a day, a week and a year, where
-            times are dates, and the lag at which the series is most like
-            itself.
+        dataset: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
+        season: Integer, steps of the seasonal naive forecast. `None` selects
+            the best one on training windows: the lag of the highest
+            autocorrelation, or, if timestamps are dates, a day, a week or a
+            year.
 
     Returns:
         `Backtest`.
     """
-    windows, targets = task.windows, task.targets
-    known, then = windows.arrays(some(task.origins.calibration))
-    x, y = windows.arrays(some(task.origins.test))
-    season = season or find_season(task)
+    windows, targets = dataset.windows, dataset.targets
+    calibration_x, calibration_y = windows.arrays(
+        subsample_origins(dataset.origins.calibration)
+    )
+    origins = subsample_origins(dataset.origins.test)
+    x, y = windows.arrays(origins)
+    season = season or find_season(dataset)
 
-    def baselines(read):
-        read, horizon = read[:, :, targets], windows.horizon
+    def naive_forecasts(past):
+        past, horizon = past[:, :, targets], windows.horizon
         return {
-            "naive": naive_forecast(read, horizon),
+            "naive": naive_forecast(past, horizon),
             f"seasonal naive, {season} steps": seasonal_naive_forecast(
-                read, horizon, season
+                past, horizon, season
             ),
         }
 
-    quality, of_known = {}, baselines(known)
-    for name, forecast in baselines(x).items():
-        half = conformal_quantile(then - of_known[name], model.coverage)
-        quality[name] = forecast_errors(
-            y, forecast, task.scale, forecast - half, forecast + half
+    errors, calibration_forecasts = {}, naive_forecasts(calibration_x)
+    for name, forecast in naive_forecasts(x).items():
+        half_width = conformal_quantile(
+            calibration_y - calibration_forecasts[name], model.coverage
+        )
+        errors[name] = forecast_errors(
+            y,
+            forecast,
+            dataset.scale,
+            forecast - half_width,
+            forecast + half_width,
         )
     forecast = model.predict(x, batch_size=1024, verbose=0)
     interval = keras.ops.convert_to_numpy(model.prediction_intervals(forecast))
     low, high = interval[..., 0], interval[..., 1]
-    quality[model.network] = forecast_errors(y, forecast, task.scale, low, high)
-    return Backtest(
-        quality, some(task.origins.test), y, forecast, low, high, season
+    errors[model.network] = forecast_errors(y, forecast, dataset.scale, low, high)
+    return Backtest(errors, origins, y, forecast, low, high, season)
+
+
+def find_season(dataset: ForecastingDataset) -> int:
+    """Steps of the best seasonal naive forecast on training windows."""
+    window = dataset.windows.window
+    values = dataset.training_values[:, dataset.targets]
+    values = values[~np.isnan(values).any(axis=1)]
+    lag = dominant_period(values, window)
+    candidates = sorted({*season_candidates(dataset), *([lag] if lag else [])})
+    past, future = dataset.windows.arrays(
+        subsample_origins(dataset.origins.train)
     )
-
-
-def find_season(task):
-    window = task.windows.window
-    known = task.training_values[:, task.targets]
-    known = known[~np.isnan(known).any(axis=1)]
-    lag = dominant_period(known, window)
-    tried = sorted({*season_candidates(task), *([lag] if lag else [])})
-    read, come = task.windows.arrays(some(task.origins.train))
-    return best_season(read[:, :, task.targets], come, tried)
+    return best_season(past[:, :, dataset.targets], future, candidates)

@@ -155,7 +155,7 @@ def train_reader(
     run_directory.fit(
         model,
         functools.partial(
-            training_segments, tokens, num_streams=STREAMS, steps=SEGMENT
+            training_segments, tokens, num_streams=STREAMS, segment_length=SEGMENT
         ),
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
@@ -163,6 +163,6 @@ def train_reader(
         verbose=0,
     )
     segments = evaluation_segments(
-        validation, num_streams=STREAMS, steps=SEGMENT
+        validation, num_streams=STREAMS, segment_length=SEGMENT
     )
     return float(model.evaluate(segments, verbose=0, return_dict=True)["nats"])

@@ -1,64 +1,69 @@
-"""A served text model in Python: streams, samples, scores of files."""
+"""Generate and score texts with an exported language model."""
 
 import codecs
 import json
 import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from dlunits.data.text.corpora import Text, check_text
+from dlunits.typing import Path
 
-PIECE = 1 << 15  # bytes scored at a time
+CHUNK_SIZE = 1 << 15  # characters or bytes that are scored at once
 
 
 class TextGenerator:
-    """A language model that `dlunits.tasks.text.serve` exported.
+    """A language model exported by `dlunits.tasks.text.serve`.
 
     Args:
-        version: Path of the SavedModel.
+        version: Folder of the SavedModel.
 
     Attributes:
         card: Dict, its model card.
 
     Raises:
-        ValueError: If there is no such model in the folder.
+        ValueError: If the folder holds no exported language model.
     """
 
-    def __init__(self, version):
+    def __init__(self, version: Path) -> None:
         self.version = pathlib.Path(version).expanduser()
         card = self.version / "model_card.json"
         if not card.is_file():
             raise ValueError(
-                f"{self.version} is no exported text model: a folder such as "
-                "saved_models/text_tiny_shakespeare/1 is expected"
+                f"{self.version} is not an exported text model. Expected a "
+                "folder such as saved_models/text_tiny_shakespeare/1"
             )
-        self.card = json.loads(card.read_text())
+        self.card: dict[str, Any] = json.loads(card.read_text())
         self.signatures = tf.saved_model.load(self.version).signatures
-        if not {"start", "step", "score_on"} <= set(self.signatures):
-            raise ValueError(f"{self.version} is a model, but not one of texts")
+        if not {"start", "step", "score_next"} <= set(self.signatures):
+            raise ValueError(f"{self.version} is not a model of texts")
 
-    def unknown(self, texts):
-        """How many tokens of each text the model never saw."""
-        found = self.signatures["score"](text=tf.constant(texts))
-        return found["unknown"].numpy().tolist()
+    def count_unknown_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text that are not in the vocabulary."""
+        outputs = self.signatures["score"](text=tf.constant(texts))
+        return outputs["num_unknown"].numpy().tolist()
 
-    def stream(self, prompt, length, *, seed=0, **choice):
-        """Yields token after token of a text that goes on from a prompt.
+    def stream(
+        self, prompt: str, length: int, *, seed: int = 0, **sampling: float
+    ) -> Iterator[str]:
+        """Continue a prompt, token by token.
 
         Args:
             prompt: Text.
-            length: Integer, tokens.
+            length: Integer, number of tokens to add.
             seed: Integer.
-            **choice: `temperature`, `top_k` and `top_p`.
+            **sampling: `temperature`, `top_k` and `top_p`.
 
         Yields:
-            Texts. Bytes of one character come together.
+            Texts. Tokens that are bytes are joined to whole characters.
         """
         characters = codecs.getincrementaldecoder("utf-8")("replace")
         state = self.signatures["start"](prompt=tf.constant([prompt]))
         options = {
             "seed": tf.constant([seed], tf.int64),
-            **choice_of(**choice),
+            **sampling_options(**sampling),
         }
         for _ in range(length):
             state = self.signatures["step"](**state, **options)
@@ -66,78 +71,89 @@ class TextGenerator:
             if text := characters.decode(token):
                 yield text
 
-    def generate(self, prompts, length, *, seed=0, **choice):
-        """Goes on from several prompts at once.
+    def generate(
+        self,
+        prompts: Sequence[str],
+        length: int,
+        *,
+        seed: int = 0,
+        **sampling: float,
+    ) -> list[str]:
+        """Continue several prompts in one batch.
 
         Args:
             prompts: List of texts.
-            length: Integer, tokens to add to each.
-            seed: Integer of the first prompt; the next one has the next.
-            **choice: `temperature`, `top_k` and `top_p`.
+            length: Integer, number of tokens to add to each.
+            seed: Integer, seed of the first prompt; prompt i has `seed + i`.
+            **sampling: `temperature`, `top_k` and `top_p`.
 
         Returns:
-            List of texts, each with its prompt.
+            List of texts, each beginning with its prompt.
         """
-        found = self.signatures["generate"](
+        outputs = self.signatures["generate"](
             prompt=tf.constant(prompts),
             length=tf.constant(length),
             seed=tf.range(seed, seed + len(prompts), dtype=tf.int64),
-            **choice_of(**choice),
+            **sampling_options(**sampling),
         )
-        return [text.decode(errors="replace") for text in found["text"].numpy()]
+        texts = outputs["text"].numpy()
+        return [text.decode(errors="replace") for text in texts]
 
-    def samples(self, length=500, seed=0):
-        """Texts written from nothing, by what was done: a dict of texts."""
+    def samples(self, length: int = 500, seed: int = 0) -> dict[str, str]:
+        """Texts from an empty prompt at three temperatures, by heading."""
         return {
-            f"Written at temperature {temperature}": self.generate(
+            f"Sample at temperature {temperature}": self.generate(
                 [""], length, seed=seed, temperature=temperature
             )[0]
             for temperature in (0.5, 0.8, 1.0)
         }
 
-    def score_chunks(self, pieces):
-        """Scores one long text that comes in pieces.
+    def score(self, chunks: Iterable[str | bytes]) -> dict[str, float]:
+        """Score one long text that is read in chunks.
 
         Args:
-            pieces: Iterable of texts or bytes.
+            chunks: Iterable of texts or bytes.
 
         Returns:
-            Dict of `bits_per_character`, `characters` and `unknown`.
+            Dict of `bits_per_character`, `num_characters` and `num_unknown`.
+
+        Raises:
+            ValueError: If the text is empty.
         """
-        state, total = None, {"nats": 0.0, "characters": 0, "unknown": 0}
-        for piece in pieces:
-            for start in range(0, len(piece), PIECE):
-                text = tf.constant([piece[start : start + PIECE]])
+        state, total = None, {"nats": 0.0, "num_characters": 0, "num_unknown": 0}
+        for chunk in chunks:
+            for start in range(0, len(chunk), CHUNK_SIZE):
+                text = tf.constant([chunk[start : start + CHUNK_SIZE]])
                 if state is None:
-                    found = self.signatures["score"](text=text)
+                    outputs = self.signatures["score"](text=text)
                 else:
-                    found = self.signatures["score_on"](text=text, **state)
+                    outputs = self.signatures["score_next"](text=text, **state)
                 for key in total:
-                    total[key] += found[key].numpy()[0].item()
+                    total[key] += outputs[key].numpy()[0].item()
                 state = {
                     key: value
-                    for key, value in found.items()
-                    if key == "after" or key.startswith("state_")
+                    for key, value in outputs.items()
+                    if key == "previous_token" or key.startswith("state_")
                 }
-        if not total["characters"]:
-            raise ValueError("There is no text to score: it is empty")
-        bits = total.pop("nats") / total["characters"] / float(tf.math.log(2.0))
-        return {"bits_per_character": bits, **total}
+        if not total["num_characters"]:
+            raise ValueError("The text to score is empty")
+        nats = total.pop("nats") / total["num_characters"]
+        return {"bits_per_character": nats / float(tf.math.log(2.0)), **total}
 
 
-def read_chunks(path, level):
-    """A file in pieces, as `TextGenerator.score_chunks` takes them.
+def read_chunks(path: Path, token_type: str) -> Iterator[str | bytes]:
+    """Read a file in chunks for `TextGenerator.score`.
 
     Args:
-        path: Path of a file, of UTF-8 text if the level is not "byte".
-        level: What a token of the model is.
+        path: Path of a file, of UTF-8 text unless the tokens are bytes.
+        token_type: Token type of the model: "character", "byte" or "word".
 
     Returns:
-        Iterable of texts or bytes.
+        Iterator of texts or bytes.
 
     Raises:
-        OSError: If there is no such file.
-        ValueError: If it is empty, or no text.
+        OSError: If the file cannot be read.
+        ValueError: If the file is empty, or is not UTF-8 text.
 
     Example:
 
@@ -148,13 +164,16 @@ def read_chunks(path, level):
     to be
     """
     path = pathlib.Path(path).expanduser()
-    as_bytes = level == "byte"
+    as_bytes = token_type == "byte"
     if not as_bytes:
         check_text(path)
     return Text(path, 0, path.stat().st_size, as_bytes).chunks()
 
 
-def choice_of(temperature=1.0, top_k=0, top_p=1.0):
+def sampling_options(
+    temperature: float = 1.0, top_k: float = 0, top_p: float = 1.0
+) -> dict[str, Any]:
+    """Sampling options as tensors."""
     return {
         "temperature": tf.constant(temperature, tf.float32),
         "top_k": tf.constant(top_k, tf.int32),
@@ -162,24 +181,31 @@ def choice_of(temperature=1.0, top_k=0, top_p=1.0):
     }
 
 
-def until(texts, stop):
-    """Passes texts on until they hold `stop` together, which is left out.
+def until_stop(texts: Iterable[str], stop: str) -> Iterator[str]:
+    """Yield texts until their concatenation contains a stop text.
+
+    Args:
+        texts: Iterable of texts.
+        stop: Text, which is not yielded. An empty one never stops.
+
+    Yields:
+        Texts.
 
     Example:
 
-    >>> "".join(until(iter(["a", "b", "c", "d"]), "bc"))
+    >>> "".join(until_stop(iter(["a", "b", "c", "d"]), "bc"))
     'a'
     """
-    held = ""
+    buffer = ""
     for text in texts:
-        held += text
-        if stop and stop in held:
-            yield held.partition(stop)[0]
+        buffer += text
+        if stop and stop in buffer:
+            yield buffer.partition(stop)[0]
             return
         keep = max(
-            (n for n in range(1, len(stop)) if held.endswith(stop[:n])),
+            (n for n in range(1, len(stop)) if buffer.endswith(stop[:n])),
             default=0,
         )
-        yield held[: len(held) - keep]
-        held = held[len(held) - keep :]
-    yield held
+        yield buffer[: len(buffer) - keep]
+        buffer = buffer[len(buffer) - keep :]
+    yield buffer

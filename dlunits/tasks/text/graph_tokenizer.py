@@ -1,18 +1,22 @@
-"""Texts to tokens and back, in TensorFlow's graphs."""
+"""Tokenization inside a TensorFlow graph."""
+
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from dlunits.data.text.vocabulary import UNKNOWN, WORD
+from dlunits.data.text.vocabulary import UNKNOWN, WORD, Vocabulary
 
-BUCKETS = 2**62  # of hashes: two of a million words share one in 10 ** 7 cases
+# Hash buckets: two of a million tokens collide with a probability of 1e-7.
+NUM_BUCKETS = 2**62
 
 
 class GraphTokenizer:
-    """What `dlunits.data.text.vocabulary.Vocabulary` does, without Python.
+    """Encode and decode texts with TensorFlow operations.
 
-    A token is found by its hash among sorted hashes, so that nothing but
-    tensors is in the graph.
+    Same as `dlunits.data.text.vocabulary.Vocabulary`, inside a graph. A token
+    is looked up by its hash in a sorted table of hashes, so a SavedModel needs
+    tensors only and no lookup tables.
 
     Args:
         vocabulary: `Vocabulary`.
@@ -23,50 +27,56 @@ class GraphTokenizer:
     Example:
 
     >>> from dlunits.data.text.vocabulary import build_vocabulary
-    >>> tokens = GraphTokenizer(build_vocabulary(["hello"]))
-    >>> numbers, lengths = tokens.encode(tf.constant(["hole", "oh!"]))
-    >>> numbers.numpy().tolist(), lengths.numpy().tolist()
+    >>> tokenizer = GraphTokenizer(build_vocabulary(["hello"]))
+    >>> ids, lengths = tokenizer.encode(tf.constant(["hole", "oh!"]))
+    >>> ids.numpy().tolist(), lengths.numpy().tolist()
     ([[2, 4, 3, 1], [4, 2, 0, 0]], [4, 3])
-    >>> tokens.decode(numbers).numpy()[0]
+    >>> tokenizer.decode(ids).numpy()[0]
     b'hole'
     """
 
-    def __init__(self, vocabulary):
-        self.level = vocabulary.level
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.token_type = vocabulary.token_type
         table = np.array([UNKNOWN.encode(), *vocabulary.tokens], object)
-        hashes = tf.strings.to_hash_bucket_fast(table[1:], BUCKETS).numpy()
+        hashes = tf.strings.to_hash_bucket_fast(table[1:], NUM_BUCKETS).numpy()
         order = np.argsort(hashes)
         if len(np.unique(hashes)) < len(hashes):
             raise ValueError(
-                "Two tokens of the vocabulary have the same hash: leave out "
-                "rare ones by a smaller vocabulary"
+                "Two tokens of the vocabulary have the same hash. Use a "
+                "smaller vocabulary, without rare tokens"
             )
         self.table = tf.constant(table)
         self.hashes = tf.constant(hashes[order])
-        self.numbers = tf.constant(order.astype("int32") + 1)
+        self.ids = tf.constant(order.astype("int32") + 1)
 
-    def split(self, texts):
-        """Strings `(batch,)` -> ragged strings `(batch, tokens)`"""
-        if self.level == "byte":
+    def split(self, texts: Any) -> Any:
+        """Split strings `(batch,)` into tokens, ragged `(batch, tokens)`."""
+        if self.token_type == "byte":
             return tf.strings.bytes_split(texts)
-        if self.level == "character":
+        if self.token_type == "character":
             return tf.strings.unicode_split(texts, "UTF-8")
-        apart = tf.strings.regex_replace(texts, f"({WORD})", "\\1\0")
-        pieces = tf.strings.split(apart, "\0")
-        return tf.ragged.boolean_mask(pieces, pieces != "")
+        separated = tf.strings.regex_replace(texts, f"({WORD})", "\\1\0")
+        tokens = tf.strings.split(separated, "\0")
+        return tf.ragged.boolean_mask(tokens, tokens != "")
 
-    def encode(self, texts):
-        """Strings `(batch,)` -> numbers `(batch, longest)`, lengths"""
-        pieces = self.split(texts)
-        hashes = tf.strings.to_hash_bucket_fast(pieces.flat_values, BUCKETS)
-        place = tf.searchsorted(self.hashes, hashes)
-        place = tf.minimum(place, tf.shape(self.hashes)[0] - 1)
-        known = tf.gather(self.hashes, place) == hashes
-        numbers = tf.where(known, tf.gather(self.numbers, place), 0)
-        return pieces.with_flat_values(
-            numbers
-        ).to_tensor(), pieces.row_lengths()
+    def encode(self, texts: Any) -> tuple[Any, Any]:
+        """Token ids of strings.
 
-    def decode(self, numbers):
-        """Numbers `(batch, tokens)` -> strings `(batch,)`"""
-        return tf.strings.reduce_join(tf.gather(self.table, numbers), axis=-1)
+        Args:
+            texts: Strings `(batch,)`.
+
+        Returns:
+            `(ids, lengths)`: int32 `(batch, longest)`, padded with 0, and
+            int64 `(batch,)`.
+        """
+        tokens = self.split(texts)
+        hashes = tf.strings.to_hash_bucket_fast(tokens.flat_values, NUM_BUCKETS)
+        index = tf.searchsorted(self.hashes, hashes)
+        index = tf.minimum(index, tf.shape(self.hashes)[0] - 1)
+        known = tf.gather(self.hashes, index) == hashes
+        ids = tf.where(known, tf.gather(self.ids, index), 0)
+        return tokens.with_flat_values(ids).to_tensor(), tokens.row_lengths()
+
+    def decode(self, ids: Any) -> Any:
+        """Strings `(batch,)` of token ids `(batch, tokens)`."""
+        return tf.strings.reduce_join(tf.gather(self.table, ids), axis=-1)

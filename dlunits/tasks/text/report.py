@@ -1,23 +1,36 @@
-"""The report of a language model."""
+"""HTML report of a language model: scores, training and samples."""
 
+import pathlib
+
+from dlunits.models import RecurrentLanguageModel
 from dlunits.reporting import figures
 from dlunits.reporting.html_report import Section, write_report
+from dlunits.tasks.text.train import EncodedCorpus
+from dlunits.typing import Path
 
 
 def write_text_report(
-    path, *, model, data, history, scores, samples, command, seconds
-):
-    """Writes what a language model learnt of a text, and what it writes.
+    path: Path,
+    *,
+    model: RecurrentLanguageModel,
+    data: EncodedCorpus,
+    history: dict[str, list[float]],
+    scores: dict[str, float],
+    samples: dict[str, str],
+    command: str,
+    seconds: float,
+) -> pathlib.Path:
+    """Write the report of a language model.
 
     Args:
-        path: HTML file to write, in a folder that exists.
+        path: HTML file to write, in an existing folder.
         model: `dlunits.models.RecurrentLanguageModel`.
         data: `dlunits.tasks.text.train.EncodedCorpus`.
-        history: Dict of metric name to its values, one an epoch.
-        scores: Dict of `dlunits.tasks.text.train.evaluate_text_model`.
-        samples: Dict of a heading to a text that the model wrote.
-        command: Text, the command that made the run.
-        seconds: Number, how long training took.
+        history: Dict of metric name to its values, one for each epoch.
+        scores: What `dlunits.tasks.text.train.evaluate_text_model` returns.
+        samples: Dict of heading to generated text.
+        command: Text, the command line of the run.
+        seconds: Number, duration of the training.
 
     Returns:
         `pathlib.Path` of the report.
@@ -25,10 +38,9 @@ def write_text_report(
     Raises:
         OSError: If the file cannot be written.
     """
-    level = data.vocabulary.level
-    nats = {name: history[name] for name in ("nats", "val_nats")}
+    token_type = data.vocabulary.token_type
     curves = figures.training_curves(
-        {"loss": nats["nats"], "val_loss": nats["val_nats"]}
+        {"loss": history["nats"], "val_loss": history["val_nats"]}
     )
     epochs = [
         {
@@ -42,32 +54,32 @@ def write_text_report(
     ]
     return write_report(
         path,
-        title=f"A model of {level}s",
+        title=f"{token_type.capitalize()}-level language model",
         summary={
-            f"Nats a {level}": f"{scores['nats']:.4f}",
-            f"Bits a {level}": f"{scores['bits_per_character']:.4f}",
+            f"Nats per {token_type}": f"{scores['nats']:.4f}",
+            f"Bits per {token_type}": f"{scores['bits_per_character']:.4f}",
             "Perplexity": f"{scores['perplexity']:.3f}",
-            "Nats in windows of 256": f"{scores['window_nats']:.4f}",
-            "Nats of a 5-gram model": f"{data.floor:.4f}",
-            "Tokens trained on": len(data.train),
-            "Tokens judged by": len(data.validation),
-            "Tokens left out, since they are not in the training text": (
-                data.unknown
-            ),
-            "Vocabulary": data.vocabulary.size,
+            "Nats with windows of 256": f"{scores['window_nats']:.4f}",
+            "Nats of a 5-gram model": f"{data.n_gram_nats:.4f}",
+            "Training tokens": len(data.train),
+            "Validation tokens": len(data.validation),
+            "Unknown validation tokens, not evaluated": data.num_unknown,
+            "Vocabulary size": data.vocabulary.size,
             "Parameters": model.count_params(),
         },
         sections=[
             Section(
-                "Learning",
-                "Cross-entropy of the next token, in nats. The figures above "
-                "read the whole validation text once, with the state carried "
-                "from its beginning to its end; in windows of 256 tokens each "
-                "window begins from nothing. What counting the last four "
-                "tokens gives is the 5-gram model's.",
-                figures=[(curves, "Nats a token, training and validation.")],
+                "Training",
+                "Cross-entropy of the next token, in nats. The scores above "
+                "are those of the whole validation text, with states carried "
+                "from its beginning to its end. With windows of 256 the states "
+                "are reset every 256 tokens. The 5-gram model, which counts "
+                "the last four tokens and the next, is a baseline.",
+                figures=[
+                    (curves, f"Nats per {token_type}: training and validation.")
+                ],
             ),
-            Section("Epochs, on the validation text", table=epochs),
+            Section("Validation scores by epoch", table=epochs),
             *(Section(title, text) for title, text in samples.items()),
         ],
         command=command,

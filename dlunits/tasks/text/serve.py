@@ -1,33 +1,48 @@
-"""What a served text model answers to: prompts, steps, texts to score."""
+"""Export a language model as a SavedModel with tokenizer and sampling inside."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from dlunits.data.text.vocabulary import Vocabulary
+from dlunits.models import RecurrentLanguageModel
 from dlunits.serving.export import export
 from dlunits.tasks.text.graph_tokenizer import GraphTokenizer
-from dlunits.tasks.text.token_sampling import choose, uniform
+from dlunits.tasks.text.token_sampling import sample_token, uniform
+from dlunits.typing import Path
 
-# What is read where there is nothing to read: the first of them it knows.
-BEGINNINGS = (b"\n", b" ")
+# Token before the first one of a text: the first of these in the vocabulary.
+START_TOKENS = (b"\n", b" ")
 
 
-def export_text_model(model, directory, *, vocabulary, data, metrics, command):
-    """Exports a language model with its vocabulary, card and warm-up.
+def export_text_model(
+    model: RecurrentLanguageModel,
+    directory: Path,
+    *,
+    vocabulary: Vocabulary,
+    data: str,
+    metrics: dict[str, Any],
+    command: str,
+) -> pathlib.Path:
+    """Export a language model with its vocabulary, card and warm-up requests.
 
     Args:
         model: `dlunits.models.RecurrentLanguageModel`.
         directory: Folder in which it becomes the next version.
         vocabulary: `dlunits.data.text.vocabulary.Vocabulary` of the model.
-        data: Text, what it was trained on.
-        metrics: Dict of what was measured.
-        command: Text, the command that made it.
+        data: Text, the training data.
+        metrics: Dict of metrics.
+        command: Text, the command line of the run.
 
     Returns:
-        `pathlib.Path` of the version.
+        `pathlib.Path` of the exported version.
 
     Raises:
         OSError: If it cannot be written.
     """
-    chosen = {
+    sampling = {
         "temperature": 1.0,
         "top_k": 0,
         "top_p": 1.0,
@@ -44,48 +59,52 @@ def export_text_model(model, directory, *, vocabulary, data, metrics, command):
             "metrics": metrics,
             "command": command,
             "license": "Apache-2.0",
-            "level": vocabulary.level,
-            "tokens": len(vocabulary.tokens),
+            "token_type": vocabulary.token_type,
+            "num_tokens": len(vocabulary.tokens),
         },
         warmup={
             "start": prompt,
-            "generate": {**prompt, "length": 2, **chosen},
+            "generate": {**prompt, "length": 2, **sampling},
         },
     )
 
 
-def text_endpoints(vocabulary, state_sizes):
-    """The endpoints of a language model, for `export`.
+def text_endpoints(
+    vocabulary: Vocabulary, state_sizes: Sequence[int]
+) -> Callable[[Callable, Callable], dict[str, tuple]]:
+    """Endpoints of a language model, for `dlunits.serving.export.export`.
 
-    `generate`, also `serving_default`: `prompt` `(batch,)`, strings; `length`
-    tokens to add; `temperature`, 0 for the most probable token; `top_k`, 0 for
-    all; `top_p` in (0, 1]; `seed` `(batch,)` or `(1,)`, int64. It returns
-    `text`, the prompt and what was added, and `added`. Each prompt goes on as
-    if it were alone: the same seed, the same text.
+    `generate`, also `serving_default`, continues prompts. It takes `prompt`
+    `(batch,)`, strings; `length`, the number of tokens to add; `temperature`,
+    0 for the most probable token; `top_k`, 0 for all tokens; `top_p` in
+    (0, 1]; and `seed` `(batch,)` or `(1,)`, int64. It returns `text`, the
+    prompt with its continuation, and `added`, the continuation. The result of
+    a prompt depends on its seed and not on the other prompts of the batch.
 
-    `start` reads a `prompt` and returns `logits`, `state_1` ... and `place`, 0.
-    `step` takes these, `seed`, `temperature`, `top_k`, `top_p`, and returns
-    them for the next step, with the `token` that was drawn, a string. A loop
-    of `step` makes what `generate` makes.
+    `start` processes a `prompt` and returns `logits`, `state_1` ... and
+    `position`, 0. `step` takes these with `seed`, `temperature`, `top_k` and
+    `top_p`, and returns them for the next step, with the sampled `token`, a
+    string. A loop of `step` produces the same text as `generate`.
 
-    `score` takes `text` `(batch,)` and returns `nats`, summed over its tokens,
-    each given all before; `bits_per_character`; `characters`; and `unknown`,
-    how many tokens the model never saw: these are not in the sum. With `after`
-    and `state_1` ..., which `score` returns, `score_on` goes on in a text.
+    `score` takes `text` `(batch,)` and returns `nats`, the cross-entropy
+    summed over its tokens, each given all preceding tokens;
+    `bits_per_character`; `num_characters`; and `num_unknown`, the number of
+    unknown tokens, which are not in the sum. It also returns `previous_token`
+    and `state_1` ..., with which `score_next` scores the text that follows.
 
     Args:
         vocabulary: `dlunits.data.text.vocabulary.Vocabulary`.
-        state_sizes: Tuple of integers, the model's.
+        state_sizes: Tuple of integers, `state_sizes` of the model.
 
     Returns:
-        Function of `predict` and `advance`, the model of many steps and of
-        one, to a dict of name to `(function, signature)`.
+        Function of `predict` and `advance`, the model of many time steps and
+        of one, to a dict of endpoint name to `(function, signature)`.
     """
-    tokens = GraphTokenizer(vocabulary)
-    begin = next(
+    tokenizer = GraphTokenizer(vocabulary)
+    start_id = next(
         (
             1 + vocabulary.tokens.index(token)
-            for token in BEGINNINGS
+            for token in START_TOKENS
             if token in vocabulary.tokens
         ),
         1,
@@ -96,20 +115,20 @@ def text_endpoints(vocabulary, state_sizes):
         return [tf.zeros((batch_size, size)) for size in state_sizes]
 
     def endpoints(predict, advance):
-        def read(prompt):
-            """Strings -> logits behind each, states"""
-            numbers, lengths = tokens.encode(prompt)
-            batch_size = tf.shape(numbers)[0]
-            numbers = tf.pad(numbers, [[0, 0], [0, 1]], constant_values=begin)
+        def process(prompt):
+            """Strings -> logits after the last token of each, states"""
+            ids, lengths = tokenizer.encode(prompt)
+            batch_size = tf.shape(ids)[0]
+            ids = tf.pad(ids, [[0, 0], [0, 1]], constant_values=start_id)
             empty = tf.cast(lengths == 0, tf.int32)[:, None]
-            numbers = tf.where(empty > 0, begin, numbers)
+            ids = tf.where(empty > 0, start_id, ids)
             lengths = tf.maximum(tf.cast(lengths, tf.int32), 1)
 
             def body(t, logits, *states):
-                new = advance([numbers[:, t], *states])
+                new = advance([ids[:, t], *states])
                 inside = (t < lengths)[:, None]
-                kept = zip(new, (logits, *states), strict=True)
-                return t + 1, *(tf.where(inside, a, b) for a, b in kept)
+                pairs = zip(new, (logits, *states), strict=True)
+                return t + 1, *(tf.where(inside, a, b) for a, b in pairs)
 
             logits = tf.zeros((batch_size, vocabulary.size))
             _, logits, *states = tf.while_loop(
@@ -119,80 +138,80 @@ def text_endpoints(vocabulary, state_sizes):
             )
             return logits, states
 
-        def draw(logits, states, place, seed, temperature, top_k, top_p):
-            chance = uniform(seed, place)
-            number = choose(logits, chance, temperature, top_k, top_p)
-            logits, *states = advance([number, *states])
-            return number, logits, states
+        def sample(logits, states, position, seed, temperature, top_k, top_p):
+            u = uniform(seed, position)
+            token = sample_token(logits, u, temperature, top_k, top_p)
+            logits, *states = advance([token, *states])
+            return token, logits, states
 
         def start(prompt):
-            logits, states = read(prompt)
-            place = tf.zeros(tf.shape(prompt), tf.int64)
+            logits, states = process(prompt)
+            position = tf.zeros(tf.shape(prompt), tf.int64)
             states = dict(zip(names, states, strict=True))
-            return {"logits": logits, "place": place, **states}
+            return {"logits": logits, "position": position, **states}
 
-        def step(seed, temperature, top_k, top_p, logits, place, *states):
-            check(temperature, top_k, top_p)
-            number, logits, states = draw(
-                logits, states, place, seed, temperature, top_k, top_p
+        def step(seed, temperature, top_k, top_p, logits, position, *states):
+            check_sampling(temperature, top_k, top_p)
+            token, logits, states = sample(
+                logits, states, position, seed, temperature, top_k, top_p
             )
             return {
-                "token": tokens.decode(number[:, None]),
+                "token": tokenizer.decode(token[:, None]),
                 "logits": logits,
-                "place": place + 1,
+                "position": position + 1,
                 **dict(zip(names, states, strict=True)),
             }
 
         def generate(prompt, length, temperature, top_k, top_p, seed):
-            check(temperature, top_k, top_p)
+            check_sampling(temperature, top_k, top_p)
             tf.debugging.assert_non_negative(
                 length, "`length` must be at least 0."
             )
-            logits, states = read(prompt)
+            logits, states = process(prompt)
             seed = tf.broadcast_to(seed, tf.shape(prompt))
 
-            def body(i, drawn, logits, *states):
-                place = tf.cast(i, tf.int64)
-                number, logits, states = draw(
-                    logits, states, place, seed, temperature, top_k, top_p
+            def body(i, tokens, logits, *states):
+                position = tf.cast(i, tf.int64)
+                token, logits, states = sample(
+                    logits, states, position, seed, temperature, top_k, top_p
                 )
-                return i + 1, drawn.write(i, number), logits, *states
+                return i + 1, tokens.write(i, token), logits, *states
 
-            drawn = tf.TensorArray(tf.int32, length, element_shape=[None])
-            _, drawn, *_ = tf.while_loop(
-                lambda i, *_: i < length, body, (0, drawn, logits, *states)
+            tokens = tf.TensorArray(tf.int32, length, element_shape=[None])
+            _, tokens, *_ = tf.while_loop(
+                lambda i, *_: i < length, body, (0, tokens, logits, *states)
             )
-            numbers = tf.reshape(drawn.stack(), (length, tf.shape(prompt)[0]))
-            added = tokens.decode(tf.transpose(numbers))
+            ids = tf.reshape(tokens.stack(), (length, tf.shape(prompt)[0]))
+            added = tokenizer.decode(tf.transpose(ids))
             return {"text": prompt + added, "added": added}
 
-        def score_on(text, after, *states):
-            numbers, lengths = tokens.encode(text)
-            read_before = tf.concat([after[:, None], numbers], axis=1)
-            logits, *states = predict([read_before[:, :-1], *states])
+        def score_next(text, previous_token, *states):
+            ids, lengths = tokenizer.encode(text)
+            with_previous = tf.concat([previous_token[:, None], ids], axis=1)
+            logits, *states = predict([with_previous[:, :-1], *states])
             nats = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=numbers, logits=logits
+                labels=ids, logits=logits
             )
-            places = tf.range(tf.shape(numbers)[1])
-            inside = places < tf.cast(lengths, tf.int32)[:, None]
-            known = inside & (numbers > 0)
+            positions = tf.range(tf.shape(ids)[1])
+            inside = positions < tf.cast(lengths, tf.int32)[:, None]
+            known = inside & (ids > 0)
             nats = tf.reduce_sum(tf.where(known, nats, 0.0), axis=1)
             unknown = tf.reduce_sum(tf.cast(inside & ~known, tf.int32), axis=1)
             characters = tf.strings.length(text, "UTF8_CHAR")
-            counted = tf.cast(tf.maximum(characters, 1), tf.float32)
+            divisor = tf.cast(tf.maximum(characters, 1), tf.float32)
             return {
                 "nats": nats,
-                "bits_per_character": nats / counted / tf.math.log(2.0),
-                "characters": characters,
-                "unknown": unknown,
-                "after": read_before[:, -1],
+                "bits_per_character": nats / divisor / tf.math.log(2.0),
+                "num_characters": characters,
+                "num_unknown": unknown,
+                "previous_token": with_previous[:, -1],
                 **dict(zip(names, states, strict=True)),
             }
 
         def score(text):
             batch_size = tf.shape(text)[0]
-            after = tf.fill((batch_size,), begin)
-            return score_on(text, after, *zeros(batch_size))
+            previous_token = tf.fill((batch_size,), start_id)
+            return score_next(text, previous_token, *zeros(batch_size))
 
         strings = tf.TensorSpec([None], tf.string)
         size = vocabulary.size
@@ -200,38 +219,38 @@ def text_endpoints(vocabulary, state_sizes):
             tf.TensorSpec([None, size], tf.float32, name)
             for name, size in zip(names, state_sizes, strict=True)
         ]
-        choice = {
+        sampling = {
             "temperature": tf.TensorSpec([], tf.float32, "temperature"),
             "top_k": tf.TensorSpec([], tf.int32, "top_k"),
             "top_p": tf.TensorSpec([], tf.float32, "top_p"),
         }
         seeds = tf.TensorSpec([None], tf.int64, "seed")
-        generating = [
+        generate_signature = [
             strings,
             tf.TensorSpec([], tf.int32, "length"),
-            *choice.values(),
+            *sampling.values(),
             seeds,
         ]
         return {
-            "serving_default": (generate, generating),
-            "generate": (generate, generating),
+            "serving_default": (generate, generate_signature),
+            "generate": (generate, generate_signature),
             "start": (start, [strings]),
             "step": (
                 step,
                 [
                     seeds,
-                    *choice.values(),
+                    *sampling.values(),
                     tf.TensorSpec([None, size], tf.float32, "logits"),
-                    tf.TensorSpec([None], tf.int64, "place"),
+                    tf.TensorSpec([None], tf.int64, "position"),
                     *state_specs,
                 ],
             ),
             "score": (score, [strings]),
-            "score_on": (
-                score_on,
+            "score_next": (
+                score_next,
                 [
                     strings,
-                    tf.TensorSpec([None], tf.int32, "after"),
+                    tf.TensorSpec([None], tf.int32, "previous_token"),
                     *state_specs,
                 ],
             ),
@@ -240,8 +259,12 @@ def text_endpoints(vocabulary, state_sizes):
     return endpoints
 
 
-def check(temperature, top_k, top_p):
-    """Fails in the graph, with one line, where a number is out of range."""
+def check_sampling(temperature: Any, top_k: Any, top_p: Any) -> None:
+    """Check sampling options inside the graph.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If an option is out of range.
+    """
     tf.debugging.assert_non_negative(
         temperature, "`temperature` must be at least 0."
     )

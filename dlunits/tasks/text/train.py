@@ -1,54 +1,59 @@
-"""How a language model is trained on a text, and judged."""
+"""Train and evaluate a recurrent language model on a text."""
 
 import dataclasses
 import functools
 import hashlib
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
 
-from dlunits.data.text.encoded_text import encode_text, whole_words
+from dlunits.data.text.corpora import Corpus
+from dlunits.data.text.encoded_text import align_to_lines, encode_text
 from dlunits.data.text.text_streams import (
     evaluation_segments,
     segments_per_epoch,
     training_segments,
 )
-from dlunits.data.text.vocabulary import build_vocabulary
+from dlunits.data.text.vocabulary import Vocabulary, build_vocabulary
 from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
 from dlunits.metrics import BitsPerCharacter, Perplexity
 from dlunits.models import RecurrentLanguageModel
 from dlunits.training.gradient_norm import ClippedAdam, GradientNorm
+from dlunits.training.run_directory import RunDirectory
 from dlunits.training.truncated_bptt import TruncatedBPTT
 from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array, Path
 
-VALIDATION_STREAMS = 8  # in training; the last figure reads one
-COUNTED = 5_000_000  # tokens that the n-grams are counted in, at most
-ORDER = 5
+VALIDATION_STREAMS = 8  # during training; the final evaluation uses one
+MAX_N_GRAM_TOKENS = 5_000_000  # training tokens that n-grams are counted in
+N_GRAM_ORDER = 5
 WINDOW = 256
 
 
 @dataclasses.dataclass(frozen=True)
 class EncodedCorpus:
-    """A corpus as numbers.
+    """Token ids of a corpus.
 
     Args:
-        vocabulary: `dlunits.data.text.vocabulary.Vocabulary`.
-        train, validation: Integer arrays `(num_tokens,)`.
-        unknown: Integer, tokens of the validation text that the training text
-            does not have. They are left out, and not judged by.
-        source: Text, what was read.
+        vocabulary: `dlunits.data.text.vocabulary.Vocabulary` of the training
+            text.
+        train, validation: Integer arrays `(num_tokens,)`. Unknown tokens are
+            dropped from the validation text.
+        num_unknown: Integer, number of tokens that are dropped.
+        source: Text, the data.
     """
 
-    vocabulary: object
-    train: np.ndarray
-    validation: np.ndarray
-    unknown: int
+    vocabulary: Vocabulary
+    train: Array
+    validation: Array
+    num_unknown: int
     source: str
 
     @property
-    def fingerprint(self):
-        """Hexadecimal digits that change with any token."""
+    def fingerprint(self) -> str:
+        """Hash of vocabulary and token ids, 16 hexadecimal digits."""
         digest = hashlib.sha256(repr(self.vocabulary).encode())
         for tokens in (self.train, self.validation):
             for start in range(0, len(tokens), 1 << 20):
@@ -56,28 +61,35 @@ class EncodedCorpus:
         return digest.hexdigest()[:16]
 
     @functools.cached_property
-    def floor(self):
-        """Nats a token of a 5-gram model."""
+    def n_gram_nats(self) -> float:
+        """Cross-entropy of a 5-gram model, in nats per token."""
         return n_gram_cross_entropy(
-            self.train[:COUNTED], self.validation, ORDER
+            self.train[:MAX_N_GRAM_TOKENS], self.validation, N_GRAM_ORDER
         )
 
 
-def encode_corpus(corpus, folder, level, vocabulary_size=None):
-    """Learns the vocabulary of a corpus and writes its numbers into a folder.
+def encode_corpus(
+    corpus: Corpus,
+    folder: Path,
+    token_type: str,
+    max_tokens: int | None = None,
+) -> EncodedCorpus:
+    """Build the vocabulary of a corpus and encode its texts into files.
 
     Args:
         corpus: `dlunits.data.text.corpora.Corpus`.
-        folder: Path of a folder that exists.
-        level: "character", "byte" or "word".
-        vocabulary_size: Positive integer, or `None` for all tokens.
+        folder: Existing folder, in which `train.tokens` and
+            `validation.tokens` are written.
+        token_type: "character", "byte" or "word".
+        max_tokens: Maximum number of tokens in the vocabulary, or `None` for
+            all.
 
     Returns:
         `EncodedCorpus`.
 
     Raises:
         OSError: If a file cannot be written.
-        ValueError: If the validation text has no token that is known.
+        ValueError: If the validation text has fewer than two known tokens.
 
     Example:
 
@@ -87,11 +99,11 @@ def encode_corpus(corpus, folder, level, vocabulary_size=None):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     corpus = Corpus("abc", "three letters", *parts)
     ...     encoded = encode_corpus(corpus, folder, "character")
-    ...     print(encoded.validation.tolist(), encoded.unknown)
+    ...     print(encoded.validation.tolist(), encoded.num_unknown)
     [3, 1, 2] 1
     """
-    pieces = whole_words(corpus.train.chunks(), level)
-    vocabulary = build_vocabulary(pieces, level, vocabulary_size)
+    chunks = align_to_lines(corpus.train.chunks(), token_type)
+    vocabulary = build_vocabulary(chunks, token_type, max_tokens)
     train, validation = (
         encode_text(
             text,
@@ -106,68 +118,80 @@ def encode_corpus(corpus, folder, level, vocabulary_size=None):
     known = validation[validation > 0]
     if len(known) < 2:
         raise ValueError(
-            f"{corpus.name}: the end of the text, which is kept for "
-            "validation, has nothing in common with the rest"
+            f"{corpus.name}: the end of the text, which is used for "
+            "validation, has no token in common with the training text"
         )
-    unknown = len(validation) - len(known)
-    return EncodedCorpus(vocabulary, train, known, unknown, corpus.source)
+    num_unknown = len(validation) - len(known)
+    return EncodedCorpus(vocabulary, train, known, num_unknown, corpus.source)
 
 
 def train_text_model(
-    data,
-    run_directory,
+    data: EncodedCorpus,
+    run_directory: RunDirectory,
     *,
-    cell,
-    units,
-    num_layers,
-    dropout,
-    num_streams,
-    steps,
-    epochs,
-    learning_rate,
-    clipnorm,
-    patience,
-    seed,
-    verbose="auto",
-):
-    """Trains by truncated backpropagation through time.
+    cell: str,
+    units: int,
+    num_layers: int,
+    dropout: float,
+    num_streams: int,
+    bptt_steps: int,
+    epochs: int,
+    learning_rate: float,
+    clipnorm: float,
+    patience: int,
+    seed: int,
+    verbose: str | int = "auto",
+) -> tuple[RecurrentLanguageModel, dict[str, list[float]]]:
+    """Train a language model by truncated backpropagation through time.
 
     Args:
         data: `EncodedCorpus`.
         run_directory: `dlunits.training.RunDirectory` of the run.
-        cell, units, num_layers, dropout: See `RecurrentLanguageModel`.
-        num_streams: Positive integer, streams read in parallel.
-        steps: Positive integer, tokens between two cuts of the gradient.
-        epochs, learning_rate, clipnorm, patience, seed, verbose: Numbers.
+        cell, units, num_layers, dropout: As in
+            `dlunits.models.RecurrentLanguageModel`.
+        num_streams: Positive integer, parallel streams of the text: the batch
+            size.
+        bptt_steps: Positive integer, tokens through which the gradient is
+            propagated back.
+        epochs: Positive integer.
+        learning_rate: Maximum learning rate of Adam.
+        clipnorm: Maximum norm of the gradient.
+        patience: Positive integer, epochs without a lower validation
+            cross-entropy after which training stops.
+        seed: Integer.
+        verbose: As in `keras.Model.fit`.
 
     Returns:
         `(model, history)`: the `RecurrentLanguageModel` of the best epoch, and
-        its dict of metrics.
+        a dict of metric name to its values, one for each epoch.
 
     Raises:
         ValueError: If the text is too short, or a loss is not finite.
-        OSError: If the folder cannot be written to.
+        OSError: If a file cannot be written.
     """
     keras.utils.set_random_seed(seed)
-    segments = segments_per_epoch(len(data.train), num_streams, steps)
+    segments = segments_per_epoch(len(data.train), num_streams, bptt_steps)
     model = RecurrentLanguageModel(
         data.vocabulary.size, cell, units, num_layers, dropout
     )
     streams = min(VALIDATION_STREAMS, len(data.validation) - 1)
-    trained = TruncatedBPTT(model, num_streams, segments, streams)
+    trainer = TruncatedBPTT(model, num_streams, segments, streams)
     schedule = warmup_cosine(
         learning_rate, steps=epochs * segments, warmup_steps=segments // 2
     )
-    compile_for_text(trained, ClippedAdam(schedule, global_clipnorm=clipnorm))
+    compile_text_model(trainer, ClippedAdam(schedule, global_clipnorm=clipnorm))
     history = run_directory.fit(
-        trained,
+        trainer,
         functools.partial(
-            training_segments, data.train, num_streams=num_streams, steps=steps
+            training_segments,
+            data.train,
+            num_streams=num_streams,
+            segment_length=bptt_steps,
         ),
         epochs=epochs,
         steps_per_epoch=segments,
         validation_batches=evaluation_segments(
-            data.validation, num_streams=streams, steps=WINDOW
+            data.validation, num_streams=streams, segment_length=WINDOW
         ),
         patience=patience,
         monitor="val_nats",
@@ -177,8 +201,9 @@ def train_text_model(
     return model, history
 
 
-def compile_for_text(trained, optimizer="sgd"):
-    trained.compile(
+def compile_text_model(trainer: TruncatedBPTT, optimizer: Any = "sgd") -> None:
+    """Compile with the loss and the metrics of language models."""
+    trainer.compile(
         optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=[
@@ -191,31 +216,40 @@ def compile_for_text(trained, optimizer="sgd"):
     )
 
 
-def evaluate_text_model(model, tokens):
-    """Reads a whole text with the state carried, and in windows without.
+def evaluate_text_model(
+    model: RecurrentLanguageModel, tokens: Array
+) -> dict[str, float]:
+    """Evaluate a language model on a text, with and without carried states.
 
     Args:
-        model: `RecurrentLanguageModel`.
+        model: `dlunits.models.RecurrentLanguageModel`.
         tokens: Integer array `(num_tokens,)`.
 
     Returns:
-        Dict of `nats`, `bits_per_character` and `perplexity` a token, and of
-        `window_nats`, where each window of 256 begins from nothing.
+        Dict of `nats`, `bits_per_character` and `perplexity`, means per token
+        over the whole text with carried states, and of `window_nats`, where
+        the states are reset every 256 tokens.
     """
-    reader = TruncatedBPTT(model, num_streams=1)
-    compile_for_text(reader)
-    carried = reader.evaluate(
-        evaluation_segments(tokens, steps=WINDOW), verbose=0, return_dict=True
+    evaluator = TruncatedBPTT(model, num_streams=1)
+    compile_text_model(evaluator)
+    scores = evaluator.evaluate(
+        evaluation_segments(tokens, segment_length=WINDOW),
+        verbose=0,
+        return_dict=True,
     )
-    carried.pop("loss")
+    scores.pop("loss")
     windows = max(1, (len(tokens) - 1) // WINDOW)
-    reader = TruncatedBPTT(model, num_streams=1, num_evaluation_streams=windows)
-    compile_for_text(reader)
-    alone = reader.evaluate(
+    evaluator = TruncatedBPTT(
+        model, num_streams=1, num_evaluation_streams=windows
+    )
+    compile_text_model(evaluator)
+    window_scores = evaluator.evaluate(
         evaluation_segments(
-            tokens[: windows * WINDOW + 1], num_streams=windows, steps=WINDOW
+            tokens[: windows * WINDOW + 1],
+            num_streams=windows,
+            segment_length=WINDOW,
         ),
         verbose=0,
         return_dict=True,
     )
-    return {**carried, "window_nats": alone["nats"]}
+    return {**scores, "window_nats": window_scores["nats"]}

@@ -1,4 +1,4 @@
-"""The series that is there without a file."""
+"""The embedded example series."""
 
 import numpy as np
 

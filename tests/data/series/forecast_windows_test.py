@@ -1,4 +1,4 @@
-"""Windows and what follows, against slow loops."""
+"""Windows and horizons compared with slow loops."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from dlunits.data.series.resampling import resample
 
 
 def series_of(*lengths, channels=2):
-    """Stretches of so many rows, with holes between them."""
+    """A series of segments of these lengths, with gaps between them."""
     times = np.concatenate(
         [1000 * n + np.arange(length) for n, length in enumerate(lengths)]
     )
@@ -18,7 +18,7 @@ def series_of(*lengths, channels=2):
     return resample(values, times)
 
 
-def test_windows_and_what_follows_are_those_of_the_loop():
+def test_windows_and_horizons_match_a_loop():
     series = series_of(9, 4, 12)
     windows = ForecastWindows(series, window=4, horizon=3, targets=[1])
     expected = [
@@ -41,36 +41,36 @@ def test_windows_and_what_follows_are_those_of_the_loop():
         np.testing.assert_array_equal(tensor, array)
 
 
-def test_a_missing_value_is_in_no_window():
+def test_no_window_has_a_missing_value():
     values = np.ones((20, 2))
     values[:, 1] = np.nan
-    with pytest.raises(ValueError, match="without a hole"):
+    with pytest.raises(ValueError, match="without a gap"):
         ForecastWindows(resample(values), 4, 3)
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
-def test_nothing_that_is_forecast_is_in_two_parts(horizon):
+def test_forecasts_of_two_parts_do_not_overlap(horizon):
     windows = ForecastWindows(series_of(200), 8, horizon)
-    parts = windows.parts(min_calibration=9)
+    parts = windows.split(min_calibration=9)
     order = (parts.train, parts.validation, parts.calibration, parts.test)
     for before, after in itertools.pairwise(order):
         assert before[-1] + horizon <= after[0]
     assert len(parts.calibration) >= 9
-    assert parts.test[-1] == 200 - horizon  # the last that can be judged
+    assert parts.test[-1] == 200 - horizon  # the last with a whole horizon
 
 
-def test_the_number_of_rows_that_it_says_are_needed_is_enough():
+def test_the_required_number_of_rows_is_sufficient():
     # For n windows: 5 to train, 5, 13 and n / 5: n = 29, of 12 rows more.
     with pytest.raises(ValueError, match="need at least 41 rows") as error:
-        ForecastWindows(series_of(30), 8, 5).parts(9)
-    assert "Take a shorter window" in str(error.value)
-    parts = ForecastWindows(series_of(41), 8, 5).parts(9)
+        ForecastWindows(series_of(30), 8, 5).split(9)
+    assert "Use a shorter window" in str(error.value)
+    parts = ForecastWindows(series_of(41), 8, 5).split(9)
     assert min(map(len, (parts.train, parts.validation, parts.test))) == 1
     with pytest.raises(ValueError, match="need at least 41"):
-        ForecastWindows(series_of(40), 8, 5).parts(9)
+        ForecastWindows(series_of(40), 8, 5).split(9)
 
 
-def test_a_batch_is_the_same_wherever_a_run_begins():
+def test_a_batch_does_not_depend_on_where_a_run_begins():
     windows = ForecastWindows(series_of(40), 4, 2)
 
     def batches(first, last):
@@ -88,15 +88,15 @@ def test_a_batch_is_the_same_wherever_a_run_begins():
     for (x, y), (x_late, y_late) in zip(whole[8:], late, strict=True):
         np.testing.assert_array_equal(x, x_late)
         np.testing.assert_array_equal(y, y_late)
-    # An epoch of 7 batches has each window once at the most.
+    # An epoch of 7 batches has each window at most once.
     first_rows = [row.numpy().tobytes() for x, _ in whole[:7] for row in x]
     assert len(set(first_rows)) == 35
 
 
-def test_last_window_is_the_end_and_no_hole_is_in_it():
+def test_last_window_is_the_end_of_the_series_without_a_gap():
     series = series_of(9, 4)
     np.testing.assert_allclose(
         last_window(series, 4)[0], series.values[9:], rtol=1e-6
     )
-    with pytest.raises(ValueError, match="4 after the last hole"):
+    with pytest.raises(ValueError, match="4 rows after the last gap"):
         last_window(series, 5)

@@ -1,4 +1,4 @@
-"""From a table to a task: what is learnt, what is told, what is refused."""
+"""Loading a forecasting dataset from a table: content, messages and errors."""
 
 import numpy as np
 import pytest
@@ -30,47 +30,47 @@ def speeds(number):
     return np.random.default_rng(0).normal(size=number).round(3).tolist()
 
 
-def test_all_numbers_are_forecast_and_the_rest_is_told(tmp_path):
+def test_numeric_columns_are_forecast_and_others_are_reported(tmp_path):
     file = table(
         tmp_path, hours(80), a=speeds(80), b=speeds(80), road=["x", "y"] * 40
     )
-    task = load(file, "time", **SIZES)
-    assert task.target_names == task.channels == ["a", "b"]
-    assert "80 rows of 2 channels, one every 3600 s" in task.told[0]
-    assert task.told[-1] == "Left out: road, is no number."
-    known = task.training_values
-    np.testing.assert_allclose(task.scale, known.std(axis=0), rtol=1e-5)
-    assert len(known) == task.origins.train[-1] + 3
+    dataset = load(file, "time", **SIZES)
+    assert dataset.target_names == dataset.channels == ["a", "b"]
+    assert "80 rows of 2 channels, one every 3600 s" in dataset.messages[0]
+    assert dataset.messages[-1] == "Ignored: road, is no number."
+    known = dataset.training_values
+    np.testing.assert_allclose(dataset.scale, known.std(axis=0), rtol=1e-5)
+    assert len(known) == dataset.origins.train[-1] + 3
 
 
-def test_a_target_is_one_of_what_is_read(tmp_path):
+def test_targets_are_indices_of_the_channels(tmp_path):
     file = table(tmp_path, hours(80), a=speeds(80), b=speeds(80), c=speeds(80))
-    task = load(file, "time", targets=["b"], columns=["c"], **SIZES)
-    assert (task.channels, task.targets) == (["b", "c"], [0])
-    task = load(file, "time", targets=["b"], **SIZES)
-    assert (task.channels, task.targets) == (["a", "b", "c"], [1])
+    dataset = load(file, "time", targets=["b"], columns=["c"], **SIZES)
+    assert (dataset.channels, dataset.targets) == (["b", "c"], [0])
+    dataset = load(file, "time", targets=["b"], **SIZES)
+    assert (dataset.channels, dataset.targets) == (["a", "b", "c"], [1])
 
 
-def test_small_holes_are_bridged_and_large_ones_are_told(tmp_path):
+def test_short_gaps_are_interpolated_and_long_gaps_are_reported(tmp_path):
     times = np.delete(hours(140), [5, *range(60, 70)])
-    task = load(table(tmp_path, times, a=speeds(129)), "time", **SIZES)
-    assert task.told[1:] == [
-        "1 rows were missing and lie on a straight line.",
-        "1 hole(s) in time, which no window spans; the first from "
+    dataset = load(table(tmp_path, times, a=speeds(129)), "time", **SIZES)
+    assert dataset.messages[1:] == [
+        "1 rows were missing and were interpolated linearly.",
+        "1 gap(s) in time, which no window spans; the first from "
         "2024-01-03 11:00:00 to 2024-01-03 22:00:00.",
     ]
 
 
-def test_months_are_counted_and_their_season_is_a_year(tmp_path):
+def test_monthly_rows_are_counted_in_months_with_a_yearly_season(tmp_path):
     times = np.arange("2015-01", "2023-01", dtype="M8[M]").astype("M8[D]")
-    task = load(
+    dataset = load(
         table(tmp_path, times, a=speeds(96)), "time", window=12, horizon=2
     )
-    assert task.told == [
+    assert dataset.messages == [
         f"{tmp_path}/series.csv: 96 rows of 1 channels, one a month."
     ]
-    assert len(task.series.values) == 96
-    assert season_candidates(task) == [3, 12]
+    assert len(dataset.series.values) == 96
+    assert season_candidates(dataset) == [3, 12]
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_months_are_counted_and_their_season_is_a_year(tmp_path):
     [
         (80, {"targets": ["speed"]}, "column 'speed' is missing"),
         (80, {"columns": ["road"]}, "'road' cannot be forecast or read: it is"),
-        (80, {"targets": ["still"]}, "'still' is always 7 in the rows"),
-        (10, {"targets": ["a"]}, "need 11 rows without a hole in time"),
+        (80, {"targets": ["still"]}, "'still' is always 7 in the training"),
+        (10, {"targets": ["a"]}, "need 11 rows without a gap in time"),
         (25, {"targets": ["a"]}, "need at least 31 rows"),
     ],
 )
-def test_what_cannot_be_learnt_is_one_line(tmp_path, rows, options, message):
+def test_an_unsuitable_table_is_refused(tmp_path, rows, options, message):
     file = table(
         tmp_path,
         hours(rows),
@@ -97,7 +97,7 @@ def test_what_cannot_be_learnt_is_one_line(tmp_path, rows, options, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_hole_near_the_end_is_refused_before_training(tmp_path):
+def test_a_gap_near_the_end_is_refused_before_training(tmp_path):
     times = np.delete(hours(100), range(85, 95))
-    with pytest.raises(ValueError, match="5 after the last hole"):
+    with pytest.raises(ValueError, match="5 rows after the last gap"):
         load(table(tmp_path, times, a=speeds(90)), "time", **SIZES)

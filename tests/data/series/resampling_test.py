@@ -1,38 +1,39 @@
-"""Rows on an even grid: against a slow loop, and what is said of holes."""
+"""Resampling compared with a slow loop, and messages for unsuitable series."""
 
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from dlunits.data.series.resampling import BRIDGED, resample
+from dlunits.data.series.resampling import MAX_INTERPOLATED_STEPS, resample
 
 
-def stretches_np(times, step):
-    """Rows sorted by time, a list of row numbers for each stretch."""
-    stretches = []
+def segments_np(times, step):
+    """Row numbers of each segment, sorted by time."""
+    segments = []
     for row in sorted(range(len(times)), key=lambda row: times[row]):
         if (
-            not stretches
-            or times[row] - times[stretches[-1][-1]] > BRIDGED * step
+            not segments
+            or times[row] - times[segments[-1][-1]]
+            > MAX_INTERPOLATED_STEPS * step
         ):
-            stretches.append([])
-        stretches[-1].append(row)
-    return stretches
+            segments.append([])
+        segments[-1].append(row)
+    return segments
 
 
 def grid_np(values, times, step):
-    """Values of all slots and the slot of each row, one by one."""
+    """Values of all time steps, and the time step of each row."""
     grid, grid_indices = [], {}
-    for rows in stretches_np(times, step):
-        slots = {}
+    for rows in segments_np(times, step):
+        rows_at = {}
         for row in rows:
-            place = int(np.round((times[row] - times[rows[0]]) / step))
-            slots.setdefault(place, []).append(row)
-            grid_indices[row] = len(grid) + place
-        there = sorted(slots)
-        means = [np.mean([values[row] for row in slots[p]]) for p in there]
-        grid.extend(np.interp(range(there[-1] + 1), there, means))
+            offset = int(np.round((times[row] - times[rows[0]]) / step))
+            rows_at.setdefault(offset, []).append(row)
+            grid_indices[row] = len(grid) + offset
+        offsets = sorted(rows_at)
+        means = [np.mean([values[row] for row in rows_at[k]]) for k in offsets]
+        grid.extend(np.interp(range(offsets[-1] + 1), offsets, means))
     return grid, [grid_indices[row] for row in range(len(times))]
 
 
@@ -45,7 +46,7 @@ def grid_np(values, times, step):
     ),
     seed=st.integers(0, 99),
 )
-def test_any_order_of_late_double_and_missing_rows_is_as_in_a_loop(gaps, seed):
+def test_unordered_late_duplicate_and_missing_rows_match_a_loop(gaps, seed):
     rng = np.random.default_rng(seed)
     times = rng.permutation(np.cumsum([0, 60, 60, *gaps, 60, 60, 60]))
     values = rng.normal(size=len(times))
@@ -57,55 +58,55 @@ def test_any_order_of_late_double_and_missing_rows_is_as_in_a_loop(gaps, seed):
     np.testing.assert_allclose(series.values[:, 0], grid)
     np.testing.assert_array_equal(series.grid_indices, grid_indices)
     np.testing.assert_array_equal(
-        np.diff(series.bounds)[:, None] > 0,
-        np.ones((len(stretches_np(times, 60)), 1)),
+        np.diff(series.segment_bounds)[:, None] > 0,
+        np.ones((len(segments_np(times, 60)), 1)),
     )
 
 
-def test_an_even_series_stays_as_it_is():
+def test_a_regular_series_is_unchanged():
     values = np.random.default_rng(0).normal(size=(50, 3))
     series = resample(values, 1e9 + 300.0 * np.arange(50))
     np.testing.assert_array_equal(series.values, values)
     np.testing.assert_array_equal(series.times, 1e9 + 300.0 * np.arange(50))
-    assert (series.step, series.bounds.tolist()) == (300.0, [0, 50])
-    assert series.findings == {
+    assert (series.step, series.segment_bounds.tolist()) == (300.0, [0, 50])
+    assert series.irregularities == {
         "out_of_order": 0,
-        "repeated": 0,
-        "bridged": 0,
-        "holes": [],
+        "duplicates": 0,
+        "interpolated": 0,
+        "gaps": [],
     }
 
 
-def test_findings_count_what_was_not_even():
+def test_irregularities_are_counted():
     times = [0, 60, 120, 240, 180, 240, 420, 480, 1000, 1060]
-    found = resample(np.arange(10.0), times).findings
+    found = resample(np.arange(10.0), times).irregularities
     assert found == {
         "out_of_order": 1,  # 240, 180
-        "repeated": 1,  # 240 twice
-        "bridged": 2,  # 300 and 360
-        "holes": [(480.0, 1000.0)],
+        "duplicates": 1,  # 240 twice
+        "interpolated": 2,  # 300 and 360
+        "gaps": [(480.0, 1000.0)],
     }
 
 
-def test_rows_without_a_value_are_as_if_they_were_not_there():
+def test_rows_without_a_value_are_ignored():
     values = np.arange(12.0)
     values[4:8] = np.nan  # 3 and 8 are 5 steps apart
     series = resample(values)
     assert series.values[:, 0].tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
     assert series.grid_indices.tolist() == [0, 1, 2, 3, *[-1] * 4, 4, 5, 6, 7]
-    assert series.findings["holes"] == [(3.0, 8.0)]
+    assert series.irregularities["gaps"] == [(3.0, 8.0)]
     values[5:7] = 5, 6
     series = resample(values)
     assert series.values[:, 0].tolist() == list(range(12))
-    assert series.findings["bridged"] == 2  # 4 and 7
+    assert series.irregularities["interpolated"] == 2  # 4 and 7
 
 
-def test_rows_before_and_after_all_values_have_no_slot():
+def test_rows_before_and_after_all_values_have_no_time_step():
     series = resample([np.nan, 1, 2, 3, np.nan])
     assert series.grid_indices.tolist() == [-1, 0, 1, 2, -1]
 
 
-def test_one_missing_channel_goes_in_a_straight_line_up_to_holes():
+def test_a_missing_channel_is_interpolated_within_a_segment():
     values = np.array(
         [[0, np.nan], [0, 2], [0, np.nan], [0, np.nan], [0, 8], [0, np.nan]]
     )
@@ -118,8 +119,8 @@ def test_one_missing_channel_goes_in_a_straight_line_up_to_holes():
     )
 
 
-def test_a_step_that_was_learnt_is_kept():
-    # The median is 61, and yet the grid is even at 60.
+def test_a_given_step_is_kept():
+    # The median is 61, the step of the grid is 60.
     times = 61.0 * np.arange(100)
     series = resample(np.arange(100.0), times, step=60.0)
     assert series.step == 60
@@ -132,18 +133,24 @@ def test_a_step_that_was_learnt_is_kept():
         ([1.0], None, "at least two rows with a value. Received: 1"),
         ([np.nan, 1.0], None, "Received: 1"),
         (np.zeros((2, 2, 2)), None, r"Received: \(2, 2, 2\)"),
-        ([1, 2, np.inf], None, "an infinite one in row 3"),
-        ([1, 2, 3], [0, 1], r"each of the 3 rows.*\(2,\)"),
+        ([1, 2, np.inf], None, "an infinite value in row 3"),
+        ([1, 2, 3], [0, 1], r"shape \(3,\).*\(2,\)"),
         ([1, 2, 3], [0, np.nan, 1], "Received: none in row 2"),
-        ([1, 2, 3], [7, 7, 7], "different times. Received: all of one"),
-        ([1, 2, 3, 4, 5], [0, 1, 101, 102, 302], "40% of them|50.5 s apart"),
+        ([1, 2, 3], [7, 7, 7], "different timestamps. Received: the same"),
+        (
+            [1, 2, 3, 4, 5],
+            [0, 1, 101, 102, 302],
+            r"median of 50\.5 s",
+        ),
     ],
 )
-def test_refuses_what_is_no_series(values, timestamps, message):
+def test_unsuitable_series_are_refused(values, timestamps, message):
     with pytest.raises(ValueError, match=message):
         resample(values, timestamps)
 
 
-def test_refuses_another_step_than_was_learnt():
-    with pytest.raises(ValueError, match=r"every 60 s. Received.* 300 s apart"):
+def test_a_series_of_another_step_is_refused():
+    with pytest.raises(
+        ValueError, match=r"60 s apart\. Received: a median of 300"
+    ):
         resample(np.zeros(9), 300.0 * np.arange(9), step=60.0)

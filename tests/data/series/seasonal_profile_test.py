@@ -1,4 +1,4 @@
-"""Which season is found, and what is usual at each of its times."""
+"""Selection of a period, and medians at each of its phases."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def noise(times, scale=0.1):
     return scale * np.random.default_rng(0).normal(size=(len(times), 1))
 
 
-def test_usual_values_are_the_medians_of_the_same_hour():
+def test_the_profile_is_the_median_of_each_hour():
     times = hourly(9)
     values = np.sin(times / 7 * HOUR)[:, None] + 3 * (times % DAY)[:, None]
     values[5::31] += 1e5
@@ -37,20 +37,20 @@ def test_usual_values_are_the_medians_of_the_same_hour():
     ],
     ids=["none", "trend", "day", "week"],
 )
-def test_finds_the_period_by_itself(signal, period):
+def test_the_period_is_selected_by_cross_validation(signal, period):
     times = hourly(8 * 7)
     values = signal(times)[:, None] + noise(times)
     assert SeasonalProfile.fit(values, times, HOUR).period == period
 
 
-def test_a_day_is_not_taken_for_a_week():
-    """A weekly profile would fit as well, from fewer values a bin."""
+def test_a_daily_period_is_preferred_to_a_weekly_one():
+    """A weekly profile fits as well, but from fewer values for each bin."""
     times = hourly(10 * 7)
     values = np.sin(2 * np.pi * times / DAY)[:, None] + noise(times)
     assert SeasonalProfile.fit(values, times, HOUR).period == DAY
 
 
-def test_a_period_is_tried_only_if_there_are_two_of_it():
+def test_a_period_that_fits_less_than_twice_is_not_tried():
     times = hourly(13)
     values = 1.0 * (times % WEEK > 5 * DAY)[:, None] + noise(times)
     assert SeasonalProfile.fit(values, times, HOUR).period != WEEK
@@ -59,21 +59,21 @@ def test_a_period_is_tried_only_if_there_are_two_of_it():
 def test_a_period_of_fewer_than_four_steps_is_not_tried():
     times = DAY * np.arange(100)
     profile = SeasonalProfile.fit(noise(times), times, DAY, periods=[DAY])
-    assert (profile.period, profile.usual.shape) == (0, (1, 1))
+    assert (profile.period, profile.medians.shape) == (0, (1, 1))
 
 
-def test_fine_steps_share_bins_and_the_profile_has_no_jumps():
+def test_short_steps_share_bins_and_the_profile_is_continuous():
     times = 60.0 * np.arange(60 * 24 * 6)
     values = np.sin(2 * np.pi * times / DAY)[:, None]
     profile = SeasonalProfile.fit(values, times, 60.0, periods=[DAY])
-    assert len(profile.usual) == 336  # 4.3 minutes each
+    assert len(profile.medians) == 336  # 4.3 minutes each
     fine = profile(np.arange(0, DAY, 10.0))
     # A sine rises by at most 2 pi / day a second; medians keep that.
     assert np.abs(np.diff(fine[:, 0])).max() <= 1.2 * 10 * 2 * np.pi / DAY
     np.testing.assert_allclose(profile(times), values, atol=0.03)
 
 
-def test_missing_values_and_missing_hours_are_passed_over():
+def test_missing_values_and_missing_hours_are_ignored():
     times = hourly(20)
     values = np.stack([np.sin(2 * np.pi * times / DAY), times % DAY], axis=1)
     values[::7, 0] = np.nan
@@ -86,7 +86,7 @@ def test_missing_values_and_missing_hours_are_passed_over():
 
 
 @pytest.mark.parametrize("cycles", [2, 5])
-def test_what_is_held_out_is_the_median_of_the_other_cycles(cycles):
+def test_cross_validated_values_are_medians_of_the_other_cycles(cycles):
     times = hourly(cycles)
     values = np.sin(2 * np.pi * times / DAY)[:, None] + noise(times)
     profile = SeasonalProfile.fit(values, times, HOUR, periods=[DAY])
@@ -99,40 +99,40 @@ def test_what_is_held_out_is_the_median_of_the_other_cycles(cycles):
             if other != row
         ]
         expected[row] = np.median(others, axis=0)
-    found = profile.held_out(values, times, HOUR)
+    found = profile.cross_val_predict(values, times, HOUR)
     np.testing.assert_allclose(found, expected)
 
 
-def test_of_many_cycles_one_in_ten_is_held_out():
+def test_many_cycles_are_split_into_ten_folds():
     times = hourly(40)
     values = np.sin(2 * np.pi * times / DAY)[:, None] + noise(times)
     profile = SeasonalProfile.fit(values, times, HOUR)
     others = np.arange(40) % 10 != 3
     hour = values.reshape(40, 24)[:, 7]
-    found = profile.held_out(values, times, HOUR)[13 * 24 + 7, 0]
+    found = profile.cross_val_predict(values, times, HOUR)[13 * 24 + 7, 0]
     assert found == pytest.approx(np.median(hour[others]))
 
 
-def test_cycles_that_lack_a_channel_can_be_held_out():
-    times = hourly(11)  # day 0 and day 10 are held out together
+def test_folds_may_lack_a_channel():
+    times = hourly(11)  # day 0 and day 10 are in one fold
     wave = np.sin(2 * np.pi * times / DAY)
     values = np.stack([wave, wave], axis=1)
     values[(times // DAY) % 10 > 1, 1] = np.nan  # there on days 0, 1 and 10
     profile = SeasonalProfile.fit(values, times, HOUR)
     assert profile.period == DAY
-    assert np.isfinite(profile.held_out(values, times, HOUR)).all()
+    assert np.isfinite(profile.cross_val_predict(values, times, HOUR)).all()
 
 
-def test_a_constant_is_not_held_out():
+def test_a_constant_profile_is_not_cross_validated():
     times = hourly(3)
     values = noise(times)
     profile = SeasonalProfile.fit(values, times, HOUR)
     assert profile.period == 0
-    found = profile.held_out(values, times, HOUR)
+    found = profile.cross_val_predict(values, times, HOUR)
     np.testing.assert_array_equal(found, np.median(values))
 
 
-def test_config_brings_the_same_profile_back():
+def test_the_config_restores_the_profile():
     times = hourly(20)
     values = np.sin(2 * np.pi * times / DAY)[:, None]
     profile = SeasonalProfile.fit(values, times, HOUR)
@@ -140,7 +140,7 @@ def test_config_brings_the_same_profile_back():
     np.testing.assert_array_equal(again(times), profile(times))
 
 
-def test_refuses_a_channel_without_values():
+def test_a_channel_without_values_is_refused():
     values = np.full((50, 2), [1, np.nan])
     with pytest.raises(ValueError, match="none in channel 2 of 2"):
         SeasonalProfile.fit(values, hourly(3)[:50], HOUR)

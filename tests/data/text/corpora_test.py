@@ -1,4 +1,4 @@
-"""Corpora out of files as people have them."""
+"""Loading corpora from files of different encodings and line ends."""
 
 import tracemalloc
 
@@ -18,7 +18,7 @@ def joined(text):
     return "".join(text.chunks())
 
 
-def test_both_parts_make_the_whole_and_no_character_is_cut(tmp_path):
+def test_the_parts_make_the_whole_text_without_splitting_a_character(tmp_path):
     text = "äöü€😀" * 50
     path = write(tmp_path, text.encode())
     for fraction in (0.1, 0.15, 0.21, 0.5):
@@ -30,14 +30,14 @@ def test_both_parts_make_the_whole_and_no_character_is_cut(tmp_path):
         )
 
 
-def test_lines_end_alike_whatever_the_file_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "PIECE", 3)  # "\r" and "\n" fall apart
+def test_all_line_ends_become_newlines(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "CHUNK_SIZE", 3)  # splits "\r\n"
     path = write(tmp_path, b"a\r\nb\rc\nd\r\n" * 3)
     text = Text(path, 0, path.stat().st_size)
     assert joined(text) == "a\nb\nc\nd\n" * 3
 
 
-def test_bytes_are_left_as_they_are(tmp_path):
+def test_bytes_are_unchanged(tmp_path):
     data = bytes(range(256)) * 4
     corpus = load_corpus(write(tmp_path, data), as_bytes=True)
     assert (
@@ -49,27 +49,27 @@ def test_bytes_are_left_as_they_are(tmp_path):
     ("data", "message"),
     [
         (b"", "book.txt is empty"),
-        (b"one\ntwo\0three", "holds bytes of 0 and so is no text"),
+        (b"one\ntwo\0three", "holds zero bytes and is not UTF-8"),
         (b"one\ntwo\nthr\xe9e\n", "line 3: is not UTF-8 .byte 0xE9."),
         (b"one\ntwo\xc3", "line 2: is not UTF-8"),
-        (b"abc", "3 bytes are too short a text"),
+        (b"abc", "the text is too short: 3 bytes"),
     ],
 )
-def test_a_file_that_is_no_text_is_told_in_one_line(tmp_path, data, message):
+def test_a_file_that_is_not_text_is_a_one_line_error(tmp_path, data, message):
     with pytest.raises(ValueError, match=message) as error:
         load_corpus(write(tmp_path, data))
     assert "\n" not in str(error.value)
 
 
-def test_what_is_no_file_is_told(tmp_path):
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file"):
         load_corpus(tmp_path / "none.txt")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         load_corpus(tmp_path)
 
 
-def test_tiny_shakespeare_is_split_as_it_is_elsewhere(shared_data):
-    """Karpathy's nanoGPT: 1,003,854 and 111,540 characters."""
+def test_tiny_shakespeare_is_split_as_in_nanogpt(shared_data):
+    """1,003,854 and 111,540 characters in Karpathy's nanoGPT."""
     corpus = load_corpus("tiny_shakespeare", data_dir=shared_data / "tfds")
     train, validation = joined(corpus.train), joined(corpus.validation)
     assert (len(train), len(validation)) == (1_003_854, 111_540)
@@ -77,16 +77,16 @@ def test_tiny_shakespeare_is_split_as_it_is_elsewhere(shared_data):
     assert len(set(train)) == 65
 
 
-def test_without_any_data_there_is_pythons_documentation(tmp_path, monkeypatch):
+def test_without_data_pythons_documentation_is_used(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     corpus = load_corpus()
     assert corpus.name == "pydoc"
-    assert "since tiny Shakespeare is not at hand" in corpus.source
+    assert "since tiny Shakespeare is not available" in corpus.source
     assert len(joined(corpus.train)) > 400_000
 
 
-def test_memory_does_not_grow_with_the_file(tmp_path):
+def test_memory_use_does_not_grow_with_the_file(tmp_path):
     path = tmp_path / "long.txt"
     with path.open("wb") as file:
         for _ in range(64):

@@ -1,4 +1,4 @@
-"""Figures of forecasts: what is drawn, and what it is called."""
+"""Content and labels of the figures of forecasts."""
 
 import numpy as np
 
@@ -9,35 +9,35 @@ from dlunits.tasks.forecasting.figures import (
 )
 
 
-def test_examples_have_a_panel_a_channel_and_an_origin():
+def test_examples_have_a_panel_for_each_channel_and_origin():
     rng = np.random.default_rng(0)
-    futures, forecast = rng.normal(size=(2, 3, 4, 6))
+    observed, forecast = rng.normal(size=(2, 3, 4, 6))
     figure = forecast_examples(
         rng.normal(size=(3, 9, 6)),
-        futures,
+        observed,
         forecast,
         forecast - 9,
         forecast + 9,
         names=list("abcdef"),
     )
-    assert len(figure.axes) == 3 * 4  # of six channels four are drawn
-    assert "100 % of what came is inside" in figure.get_label()
-    past, came, said = figure.axes[0].lines[:3]
+    assert len(figure.axes) == 3 * 4  # four of six channels are plotted
+    assert "interval coverage 100 %" in figure.get_label()
+    past, truth, prediction = figure.axes[0].lines[:3]
     assert len(past.get_xdata()) == 8  # two horizons
-    np.testing.assert_array_equal(came.get_ydata(), futures[0, :, 0])
-    np.testing.assert_array_equal(said.get_ydata(), forecast[0, :, 0])
+    np.testing.assert_array_equal(truth.get_ydata(), observed[0, :, 0])
+    np.testing.assert_array_equal(prediction.get_ydata(), forecast[0, :, 0])
 
 
-def test_errors_are_drawn_from_step_to_step():
+def test_errors_and_coverage_are_plotted_by_step():
     steps = {"mse": np.array([1.0, 2.0]), "coverage": np.array([0.9, 0.8])}
     figure = error_by_step({"naive": steps, "gru": steps}, coverage=0.9)
-    errors, inside = figure.axes
+    errors, coverage = figure.axes
     assert [line.get_label() for line in errors.lines] == ["naive", "gru"]
-    np.testing.assert_array_equal(inside.lines[0].get_ydata(), [90, 80])
+    np.testing.assert_array_equal(coverage.lines[0].get_ydata(), [90, 80])
     assert "gru from 1 to 2" in figure.get_label()
 
 
-def test_what_comes_is_drawn_after_what_is_known():
+def test_the_forecast_is_plotted_after_the_last_rows():
     columns = {"t": ["3"], "x": [1.0], "x low": [0.0], "x high": [2.0]}
     figure = forecast_ahead(
         np.array([1.0, 2.0]) * 86_400,

@@ -1,4 +1,4 @@
-"""Tokens in TensorFlow's graphs against those in Python."""
+"""Tokenization in a graph compared with that in Python."""
 
 import pytest
 import tensorflow as tf
@@ -10,7 +10,7 @@ from dlunits.tasks.text.graph_tokenizer import GraphTokenizer
 
 KNOWN = "The quick brown fox, naïve; 'jumps' over (the) lazy dög-dog.\n" * 2
 VOCABULARIES = {
-    level: build_vocabulary([KNOWN], level) for level in TOKEN_TYPES
+    token_type: build_vocabulary([KNOWN], token_type) for token_type in TOKEN_TYPES
 }
 TEXTS = st.lists(
     st.text("The quick brown,;'(ö-.\n\t€😀_", max_size=12),
@@ -19,17 +19,17 @@ TEXTS = st.lists(
 )
 
 
-@pytest.mark.parametrize("level", TOKEN_TYPES)
+@pytest.mark.parametrize("token_type", TOKEN_TYPES)
 @settings(deadline=None, max_examples=60)
 @given(texts=TEXTS)
-def test_numbers_are_those_of_the_vocabulary(level, texts):
-    vocabulary = VOCABULARIES[level]
-    tokens = GraphTokenizer(vocabulary)
-    numbers, lengths = tokens.encode(tf.constant(texts))
-    for row, length, text in zip(numbers, lengths, texts, strict=True):
+def test_ids_match_the_vocabulary(token_type, texts):
+    vocabulary = VOCABULARIES[token_type]
+    tokenizer = GraphTokenizer(vocabulary)
+    ids, lengths = tokenizer.encode(tf.constant(texts))
+    for row, length, text in zip(ids, lengths, texts, strict=True):
         expected = vocabulary.encode(text).tolist()
         assert row[:length].numpy().tolist() == expected
         assert not row[length:].numpy().any()
         if all(expected):
-            [again] = tokens.decode(row[None, :length]).numpy()
-            assert again.decode() == text
+            [decoded] = tokenizer.decode(row[None, :length]).numpy()
+            assert decoded.decode() == text

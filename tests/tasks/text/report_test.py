@@ -1,4 +1,4 @@
-"""The report of a language model."""
+"""Content of the report of a language model."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from dlunits.tasks.text.report import write_text_report
 from dlunits.tasks.text.train import EncodedCorpus
 
 
-def test_report_holds_figures_epochs_and_what_was_written(tmp_path):
+def test_the_report_has_scores_epochs_and_samples(tmp_path):
     tokens = np.array([1, 2] * 50)
     data = EncodedCorpus(
         Vocabulary("character", (b"a", b"b")), tokens, tokens, 3, "two letters"
@@ -28,13 +28,13 @@ def test_report_holds_figures_epochs_and_what_was_written(tmp_path):
         data=data,
         history=history,
         scores=scores,
-        samples={"Written at temperature 1": "ab<b>ab"},
+        samples={"Sample at temperature 1": "ab<b>ab"},
         command="python apps/text_generation.py",
         seconds=12.0,
     )
     html = path.read_text()
-    for figure in ("0.6789", "0.9794", "1.972", "0.7012", f"{data.floor:.4f}"):
-        assert f">{figure}<" in html
+    for score in ("0.6789", "0.9794", "1.972", "0.7012", f"{data.n_gram_nats:.4f}"):
+        assert f">{score}<" in html
     assert "ab&lt;b&gt;ab" in html
     assert "two letters" in html
     assert "data:image" in html

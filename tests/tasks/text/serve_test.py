@@ -1,4 +1,4 @@
-"""Served language models, in a process that never imports dlunits."""
+"""Exported language models: generation, scores and errors."""
 
 import json
 import subprocess
@@ -12,7 +12,11 @@ from keras import ops
 
 from dlunits.data.text.vocabulary import build_vocabulary
 from dlunits.models import RecurrentLanguageModel
-from dlunits.tasks.text.generate import TextGenerator, read_chunks, until
+from dlunits.tasks.text.generate import (
+    TextGenerator,
+    read_chunks,
+    until_stop,
+)
 from dlunits.tasks.text.serve import export_text_model
 
 TEXT = "the quick brown fox jumps over the lazy dog.\nNaïve, isn't it?\n"
@@ -40,11 +44,11 @@ def version(model, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served(version):
+def generator(version):
     return TextGenerator(version)
 
 
-CHOICES = [
+SAMPLING = [
     {"temperature": 1.0},
     {"temperature": 0.7, "top_k": 5},
     {"temperature": 1.3, "top_p": 0.8},
@@ -52,56 +56,56 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-def test_a_loop_of_steps_writes_what_generate_writes(served, choice):
-    [whole] = served.generate(["the fox "], 30, seed=5, **choice)
-    steps = served.stream("the fox ", 30, seed=5, **choice)
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_a_loop_of_steps_equals_generate(generator, sampling):
+    [whole] = generator.generate(["the fox "], 30, seed=5, **sampling)
+    steps = generator.stream("the fox ", 30, seed=5, **sampling)
     assert "the fox " + "".join(steps) == whole
     assert len(whole) == len("the fox ") + 30
 
 
-def test_each_prompt_goes_on_as_if_it_were_alone(served):
+def test_prompts_of_a_batch_are_independent(generator):
     prompts = ["the quick brown", "", "x", "the"]
-    together = served.generate(prompts, 20, seed=7)
+    together = generator.generate(prompts, 20, seed=7)
     for i, prompt in enumerate(prompts):
-        assert served.generate([prompt], 20, seed=7 + i) == [together[i]]
+        assert generator.generate([prompt], 20, seed=7 + i) == [together[i]]
         assert together[i].startswith(prompt)
-    assert served.generate(prompts, 20, seed=8) != together
+    assert generator.generate(prompts, 20, seed=8) != together
 
 
-def test_a_prompt_the_model_never_saw_is_kept(served):
-    assert served.unknown(["€€ the", "the"]) == [2, 0]
-    [text] = served.generate(["€€"], 5)
+def test_an_unknown_prompt_is_kept(generator):
+    assert generator.count_unknown_tokens(["€€ the", "the"]) == [2, 0]
+    [text] = generator.generate(["€€"], 5)
     assert text.startswith("€€")
-    assert "�" not in text  # what is unknown is never written
+    assert "�" not in text  # the unknown token is never sampled
 
 
-def test_a_score_is_the_cross_entropy_of_the_model(model, served):
+def test_the_score_is_the_cross_entropy_of_the_model(model, served):
     text = "the lazy fox"
-    numbers = VOCABULARY.encode("\n" + text).astype("int32")[None]
+    ids = VOCABULARY.encode("\n" + text).astype("int32")[None]
     states = model.get_initial_state(1)
-    logits, *_ = model([ops.convert_to_tensor(numbers[:, :-1]), *states])
+    logits, *_ = model([ops.convert_to_tensor(ids[:, :-1]), *states])
     nats = keras.losses.sparse_categorical_crossentropy(
-        numbers[:, 1:], logits, from_logits=True
+        ids[:, 1:], logits, from_logits=True
     )
     expected = float(ops.mean(nats)) / np.log(2)
-    found = served.score_chunks([text])
+    found = generator.score([text])
     assert found["bits_per_character"] == pytest.approx(expected, rel=1e-5)
-    assert (found["characters"], found["unknown"]) == (len(text), 0)
-    in_pieces = served.score_chunks(["the ", "lazy", " fox"])
-    assert in_pieces == pytest.approx(found, rel=1e-5)
+    assert (found["num_characters"], found["num_unknown"]) == (len(text), 0)
+    in_chunks = generator.score(["the ", "lazy", " fox"])
+    assert in_chunks == pytest.approx(found, rel=1e-5)
 
 
-def test_what_is_unknown_is_counted_and_not_scored(served):
-    found = served.score_chunks(["the €fox"])
-    assert (found["characters"], found["unknown"]) == (8, 1)
+def test_unknown_tokens_are_counted_and_not_scored(generator):
+    found = generator.score(["the €fox"])
+    assert (found["num_characters"], found["num_unknown"]) == (8, 1)
     assert np.isfinite(found["bits_per_character"])
-    with pytest.raises(ValueError, match="it is empty"):
-        served.score_chunks([])
+    with pytest.raises(ValueError, match="is empty"):
+        generator.score([])
 
 
 @pytest.mark.parametrize(
-    ("choice", "message"),
+    ("sampling", "message"),
     [
         ({"temperature": -1.0}, "`temperature` must be at least 0"),
         ({"top_k": -1}, "`top_k` must be at least 0"),
@@ -109,9 +113,9 @@ def test_what_is_unknown_is_counted_and_not_scored(served):
         ({"top_p": 1.5}, "`top_p` must lie in"),
     ],
 )
-def test_a_request_out_of_range_fails_with_its_reason(served, choice, message):
+def test_sampling_options_out_of_range_are_refused(generator, sampling, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        served.generate(["the"], 3, **choice)
+        generator.generate(["the"], 3, **sampling)
 
 
 ALONE = """
@@ -128,8 +132,8 @@ print(json.dumps(found["text"].numpy()[0].decode()))
 """
 
 
-def test_the_same_seed_is_the_same_text_in_a_process_without_dlunits(
-    version, served
+def test_a_process_without_dlunits_generates_the_same_text(
+    version, generator
 ):
     process = subprocess.run(
         [sys.executable, "-c", ALONE, str(version)],
@@ -138,22 +142,22 @@ def test_the_same_seed_is_the_same_text_in_a_process_without_dlunits(
         check=True,
     )
     written = json.loads(process.stdout.splitlines()[-1])
-    assert [written] == served.generate(
+    assert [written] == generator.generate(
         ["the fox "], 25, seed=3, temperature=0.9
     )
 
 
-def test_a_stop_may_come_in_parts():
-    assert "".join(until(iter("to be or"), " be")) == "to"
-    assert "".join(until(iter("to b or"), " be")) == "to b or"
-    assert "".join(until(iter(["ab", "ab", "c"]), "abc")) == "ab"
-    assert "".join(until(iter("abc"), "")) == "abc"
+def test_a_stop_text_may_span_several_tokens():
+    assert "".join(until_stop(iter("to be or"), " be")) == "to"
+    assert "".join(until_stop(iter("to b or"), " be")) == "to b or"
+    assert "".join(until_stop(iter(["ab", "ab", "c"]), "abc")) == "ab"
+    assert "".join(until_stop(iter("abc"), "")) == "abc"
 
 
-def test_a_folder_that_is_no_text_model_is_refused(tmp_path, project):
-    with pytest.raises(ValueError, match="is no exported text model"):
+def test_a_folder_without_a_text_model_is_refused(tmp_path, project):
+    with pytest.raises(ValueError, match="is not an exported text model"):
         TextGenerator(tmp_path)
-    with pytest.raises(ValueError, match="but not one of texts"):
+    with pytest.raises(ValueError, match="is not a model of texts"):
         TextGenerator(project / "saved_models/lenet_mnist/1")
 
 

@@ -1,28 +1,27 @@
-"""Draws against probabilities, and chance against chance."""
+"""Uniform numbers, and frequencies of sampled tokens."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlunits.tasks.text.token_sampling import choose, uniform
+from dlunits.tasks.text.token_sampling import sample_token, uniform
 
-# The first number of Java's SplittableRandom-like generators: splitmix64 of
-# seed 0 gives 0xE220A8397B1DCDAF, as Vigna's reference code does.
+# First output of splitmix64 with the seed 0, as in Vigna's reference code.
 FIRST_OF_SPLITMIX64 = 0xE220A8397B1DCDAF
 
 
-def chances(seed, count):
-    places = tf.range(count, dtype=tf.int64)
-    return uniform(tf.constant(seed, tf.int64), places).numpy()
+def uniform_numbers(seed, count):
+    positions = tf.range(count, dtype=tf.int64)
+    return uniform(tf.constant(seed, tf.int64), positions).numpy()
 
 
-def test_is_splitmix64():
-    """Of seed 0, which is mixed to 0, the top 24 bits."""
-    assert chances(0, 1)[0] == (FIRST_OF_SPLITMIX64 >> 40) / 2**24
+def test_numbers_are_those_of_splitmix64():
+    """The top 24 bits for the seed 0, which the mixing function maps to 0."""
+    assert uniform_numbers(0, 1)[0] == (FIRST_OF_SPLITMIX64 >> 40) / 2**24
 
 
-def test_numbers_are_even_and_seeds_have_nothing_in_common():
-    x = np.stack([chances(seed, 20_000) for seed in (0, 1, 2, 2**40)])
+def test_numbers_are_uniform_and_seeds_are_uncorrelated():
+    x = np.stack([uniform_numbers(seed, 20_000) for seed in (0, 1, 2, 2**40)])
     assert x.min() >= 0
     assert x.max() < 1
     counts = np.stack([np.histogram(row, 20, (0, 1))[0] for row in x])
@@ -37,10 +36,11 @@ LOGITS = np.log([0.05, 0.4, 0.1, 0.25, 0.2]).astype("float32")
 
 
 def shares(count=20_000, **options):
-    choice = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, **options}
+    sampling = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, **options}
     logits = tf.constant(np.tile(LOGITS, (count, 1)))
-    drawn = choose(logits, tf.constant(chances(0, count)), **choice).numpy()
-    return np.bincount(drawn, minlength=5) / count
+    tokens = sample_token(
+        logits, tf.constant(uniform_numbers(0, count)), **sampling).numpy()
+    return np.bincount(tokens, minlength=5) / count
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def shares(count=20_000, **options):
         ({"temperature": 0.0, "top_k": 3}, [0, 1, 0, 0, 0]),
     ],
 )
-def test_tokens_are_drawn_as_often_as_asked(options, weights):
+def test_tokens_have_their_expected_frequencies(options, weights):
     expected = np.array(weights) / sum(weights)
     np.testing.assert_allclose(shares(**options), expected, atol=0.015)
     assert not shares(**options)[expected == 0].any()

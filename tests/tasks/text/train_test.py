@@ -1,4 +1,4 @@
-"""The recipe of language models on a text whose entropy is known."""
+"""Training and evaluation on a text of known entropy."""
 
 import numpy as np
 import pytest
@@ -23,13 +23,13 @@ def corpus(train, validation):
 
 
 def coins(count, seed):
-    """Pairs "aa" or "bb": every second letter says nothing new."""
+    """Pairs "aa" or "bb": every second letter is determined by the first."""
     rng = np.random.default_rng(seed)
     return "".join(letter * 2 for letter in rng.choice(["a", "b"], count))
 
 
-def test_what_can_be_known_is_learnt_and_nothing_else(tmp_path):
-    """Half a bit a letter: log(2) / 2 nats; a state must say whose turn."""
+def test_the_cross_entropy_reaches_the_entropy_of_the_text(tmp_path):
+    """Half a bit per letter, log(2) / 2 nats; the state encodes the phase."""
     data = encode_corpus(
         corpus(coins(3000, 0), coins(500, 1)), tmp_path, "character"
     )
@@ -41,7 +41,7 @@ def test_what_can_be_known_is_learnt_and_nothing_else(tmp_path):
         num_layers=1,
         dropout=0.0,
         num_streams=10,
-        steps=20,
+        bptt_steps=20,
         epochs=6,
         learning_rate=0.03,
         clipnorm=1.0,
@@ -55,11 +55,11 @@ def test_what_can_be_known_is_learnt_and_nothing_else(tmp_path):
     assert scores["bits_per_character"] == pytest.approx(0.5, abs=0.05)
     assert history["val_nats"][-1] == pytest.approx(scores["nats"], abs=0.02)
     assert history["val_nats"][0] > history["val_nats"][-1]
-    # Four letters before do not say whose turn it is: a floor above.
-    assert data.floor > scores["nats"] + 0.03
+    # Four preceding letters do not determine the phase.
+    assert data.n_gram_nats > scores["nats"] + 0.03
 
 
-def test_an_evaluation_is_the_mean_over_the_text_read_at_once():
+def test_the_evaluation_is_the_mean_over_the_whole_text():
     tokens = np.random.default_rng(0).integers(1, 6, 600)
     model = RecurrentLanguageModel(6, units=5)
 
@@ -73,20 +73,20 @@ def test_an_evaluation_is_the_mean_over_the_text_read_at_once():
 
     scores = evaluate_text_model(model, tokens)
     assert scores["nats"] == pytest.approx(nats(tokens).mean(), rel=1e-5)
-    # 600 tokens hold two windows of 256 with a token behind.
+    # 600 tokens hold two windows of 256 with a next token.
     windows = np.concatenate([nats(tokens[:257]), nats(tokens[256:513])])
     assert scores["window_nats"] == pytest.approx(windows.mean(), rel=1e-5)
 
 
-def test_what_validation_has_alone_is_left_out_and_counted(tmp_path):
+def test_unknown_validation_tokens_are_dropped_and_counted(tmp_path):
     data = encode_corpus(corpus("abcabc", "a?b!c"), tmp_path, "character")
     assert data.validation.tolist() == [1, 2, 3]
-    assert data.unknown == 2
-    with pytest.raises(ValueError, match="nothing in common"):
+    assert data.num_unknown == 2
+    with pytest.raises(ValueError, match="no token in common"):
         encode_corpus(corpus("abc", "xyz"), tmp_path, "character")
 
 
-def test_fingerprints_change_with_the_text(tmp_path):
+def test_the_fingerprint_changes_with_the_text(tmp_path):
     texts = [("abcabc", "abc"), ("abcabd", "abc"), ("abcabc", "abb")]
     prints = {
         encode_corpus(corpus(*text), tmp_path, "character").fingerprint
