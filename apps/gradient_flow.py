@@ -1,9 +1,9 @@
-"""Makes vanishing and exploding gradients visible, and what clipping does.
+"""Measures vanishing and exploding gradients of recurrent networks.
 
-An untrained simple network whose recurrent kernel is scaled; RNN, LSTM and GRU
-on the adding task at growing lags, with clipping and without; a window beside a
-recurrence on the same text. All of it is in one report. There is nothing to be
-served, so nothing is exported.
+The report shows: gradient norms of untrained networks with a scaled recurrent
+kernel; RNN, LSTM and GRU on the adding task at several lags, with and without
+gradient clipping; feed-forward windows and recurrent networks on the same text.
+No model is exported.
 
 Papers: Bengio et al., 1994, "Learning long-term dependencies with gradient
 descent is difficult", https://doi.org/10.1109/72.279181; Pascanu et al., 2013,
@@ -14,10 +14,10 @@ Usage:
     python apps/gradient_flow.py
     python apps/gradient_flow.py --lags=20,50,100,200 --epochs=40
 
-Stopped at any moment, the same command goes on after the last whole epoch.
-Expected: 2 minutes of a CPU core. At lag 10 all cells learn (RMSE .14, .07 and
-.03 for RNN, LSTM and GRU with clipping); at lag 100, after 400 steps, a part in
-10^10 of the gradient reaches the first step of the RNN, and 4 % of the GRU's.
+A stopped run resumes from its last epoch with the same command. Expected: 2
+minutes on one CPU core. At lag 10 all cells solve the task (RMSE .14, .07 and
+.03 for RNN, LSTM and GRU with clipping); at lag 100, after 400 steps, 1e-10 of
+the gradient reaches the first time step of the RNN, and 4 % that of the GRU.
 """
 
 import pathlib
@@ -29,86 +29,101 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-STEPS_AN_EPOCH = 100
+STEPS_PER_EPOCH = 100
 
 
 def define_flags():
-    _main.define_common_flags(
-        data_dir=None,
-        batch_size=32,
-        learning_rate=1e-2,
-        seed=0,
-        workdir="runs/gradient_flow_{dataset}_{epochs}_epochs_seed_{seed}",
-        max_seed=2**31 - 2,
-    )
     flags.DEFINE_string(
         "dataset",
         "auto",
-        "The text: a file, tiny_shakespeare, or auto: tiny Shakespeare if it "
-        "is at hand, else the text in Python's documentation.",
+        "Text to train on: a UTF-8 text file, tiny_shakespeare, or auto: tiny "
+        "Shakespeare if it is prepared or can be downloaded, else Python's "
+        "own documentation.",
     )
-    flags.DEFINE_list("lags", "10,30,100", "Time steps of the adding task.")
-    flags.DEFINE_integer("units", 32, "Units of a layer.", lower_bound=1)
+    flags.DEFINE_list(
+        "lags", "10,30,100", "Sequence lengths of the adding task, time steps."
+    )
     flags.DEFINE_integer(
         "epochs",
         4,
-        f"Number of epochs of {STEPS_AN_EPOCH} steps to train for.",
+        f"Number of epochs to train for, {STEPS_PER_EPOCH} gradient steps "
+        "each.",
         1,
         10**6,
     )
     flags.DEFINE_float(
-        "clipnorm", 1.0, "Largest norm where gradients are clipped.", 1e-9
+        "clipnorm",
+        1.0,
+        "Maximum norm of the gradient in the training runs with clipping.",
+        1e-9,
+    )
+    _main.define_common_flags(
+        data_dir=None,
+        units=32,
+        batch_size=32,
+        learning_rate=1e-2,
+        seed=0,
+        max_seed=2**31 - 2,
+        workdir="runs/gradient_flow_{dataset}_{epochs}_epochs_seed_{seed}",
     )
 
 
 def train_and_evaluate(
-    *, folder, run_of, corpus, lags, clipnorm, batch_size, learning_rate, **own
+    *,
+    folder,
+    identity,
+    corpus,
+    lags,
+    clipnorm,
+    batch_size,
+    learning_rate,
+    **options,
 ):
     """Returns what the report shows, a dict.
 
-    `own` are `units`, `epochs` and `seed`.
+    `options` are `units`, `epochs` and `seed`.
     """
     from dlunits.tasks.gradient_flow.runs import (
-        clipped_and_not,
+        compare_clipping,
         scaled_networks,
     )
     from dlunits.tasks.gradient_flow.window_vs_rnn import (
-        windows_and_recurrences,
+        compare_windows_and_rnns,
     )
 
-    own["steps_per_epoch"] = STEPS_AN_EPOCH
-    readers = []
-    for row in windows_and_recurrences(folder, run_of, corpus, **own):
-        readers.append(row)
-        tell(row)
-    shown = {
+    options["steps_per_epoch"] = STEPS_PER_EPOCH
+    text_models = []
+    for row in compare_windows_and_rnns(folder, identity, corpus, **options):
+        text_models.append(row)
+        print_row(row)
+    results = {
         "scaled": scaled_networks(
-            length=lags[-1], units=own["units"], seed=own["seed"]
+            length=lags[-1], units=options["units"], seed=options["seed"]
         ),
         "untrained": {},
         "trained": {},
         "runs": [],
-        "readers": readers,
+        "text_models": text_models,
     }
-    for row, before, after in clipped_and_not(
+    for row, before, after in compare_clipping(
         folder,
-        run_of,
+        identity,
         lags=lags,
         clipnorm=clipnorm,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        **own,
+        **options,
     ):
-        shown["runs"].append(row)
-        tell(row)
-        if row["lag"] == lags[-1] and row["clipped_at"]:
-            shown["untrained"] |= before
-            shown["trained"] |= after
-    return shown
+        results["runs"].append(row)
+        print_row(row)
+        if row["lag"] == lags[-1] and row["clipnorm"]:
+            results["untrained"] |= before
+            results["trained"] |= after
+    return results
 
 
-def tell(row):
-    """Prints a row of a table when it is there."""
+def print_row(row):
+    """Prints a row of a table."""
     pairs = [
         f"{k.replace('_', ' ')} {f'{v:.3g}' if isinstance(v, float) else v}"
         for k, v in row.items()
@@ -118,8 +133,8 @@ def tell(row):
 
 
 def run(dataset, data_dir, workdir, lags, **recipe):
-    """From the flags to a report, named at the end."""
-    lags = parsed(lags)
+    """Trains all networks and writes the report."""
+    lags = parse_lags(lags)
 
     from dlunits import layers
     from dlunits.data.text.corpora import load_corpus
@@ -129,38 +144,41 @@ def run(dataset, data_dir, workdir, lags, **recipe):
     start = time.monotonic()
     corpus = load_corpus(dataset, data_dir=data_dir)
     print(corpus.source, flush=True)
-    run_of = {"dataset": corpus.name, **recipe}
-    folder = pathlib.Path(format_path(workdir, run_of)).expanduser()
+    identity = {"dataset": corpus.name, **recipe}
+    folder = pathlib.Path(format_path(workdir, identity)).expanduser()
     check_writable(folder)
-    shown = train_and_evaluate(
-        folder=folder, run_of=run_of, corpus=corpus, lags=lags, **recipe
+    results = train_and_evaluate(
+        folder=folder, identity=identity, corpus=corpus, lags=lags, **recipe
     )
     lstm = layers.LSTM(8, return_sequences=True, name="lstm")
-    stack = [layers.Bidirectional(lstm, name="both"), layers.GRU(8)]
+    stack = [
+        layers.Bidirectional(lstm, name="bidirectional"),
+        layers.GRU(8, name="gru"),
+    ]
 
     from dlunits.tasks.gradient_flow.report import write_gradient_report
 
     report = write_gradient_report(
         folder / "report.html",
-        **shown,
+        **results,
         graph=unfolded_graph(stack, 4),
         command=COMMAND,
-        dataset=f"The adding task, drawn as it is needed; {corpus.source}",
+        dataset=f"The adding task, generated; {corpus.source}",
         seconds=time.monotonic() - start,
     )
     print(f"Report:        {report}")
-    print("Look at it:    open the report in a browser")
+    print("View it:       open the report in a browser")
 
 
-def parsed(texts):
-    """Texts to numbers of time steps, the fewest first."""
+def parse_lags(texts):
+    """Texts to numbers of time steps, in ascending order."""
     try:
         lags = sorted(int(text) for text in texts)
     except ValueError:
         lags = []
     if not lags or lags[0] < 2:
         raise ValueError(
-            "--lags must be numbers of at least 2, such as --lags=10,100. "
+            "--lags must be integers of at least 2, such as --lags=10,100. "
             f"Received: {','.join(texts)}"
         )
     return lags

@@ -74,9 +74,7 @@ def define_flags():
         "model. By default all tokens of the training text are known.",
         lower_bound=2,
     )
-    flags.DEFINE_enum(
-        "cell", "lstm", ["rnn", "lstm", "gru"], "Recurrent cell."
-    )
+    flags.DEFINE_enum("cell", "lstm", ["rnn", "lstm", "gru"], "Recurrent cell.")
     flags.DEFINE_integer(
         "bptt_steps",
         128,

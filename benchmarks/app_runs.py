@@ -1,4 +1,4 @@
-"""An app as a user runs it, from its flags to what its model card says."""
+"""Runs of an app as a process, and the metrics of its model card."""
 
 import json
 import pathlib
@@ -11,15 +11,16 @@ APPS = pathlib.Path(__file__).parents[1] / "apps"
 
 
 def metrics_of_run(app, *flags):
-    """Trains with an app in a folder of its own, which is then removed.
+    """Trains with an app in a temporary folder.
 
     Args:
         app: Name of the file in `apps/`.
-        flags: Texts, all but `--workdir` and `--export_dir`.
+        flags: Texts, all flags but `--workdir` and `--export_dir`.
 
     Returns:
-        `(metrics, minutes)`: the dict of the model card, and how long all of
-        it took. If the app fails, the benchmark ends with its last line.
+        `(metrics, minutes)`: the metrics of the model card, and the duration
+        of the run. If the app fails, the benchmark exits with the last line of
+        its error output.
     """
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()

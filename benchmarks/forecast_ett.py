@@ -1,19 +1,19 @@
-"""Forecasts of ETTh1, all seven channels, beside naive ones.
+"""Forecast errors on ETTh1, all seven channels, with naive baselines.
 
-Rows 1 to 8,640 of the hourly series are learnt from, the next 2,880 choose
-epoch, window, kind and regularization, and the next 2,880 are judged: every
-window whose horizon lies in them, the rows read before it may be older. Values
-are z-scored by the rows that are learnt from; the error is the mean square
-over windows, steps and channels.
+The first 8,640 rows of the hourly series are for training, the next 2,880 for
+validation (epoch, window, network and regularization), and the next 2,880 for
+test: every window whose horizon lies in the test rows; its input may be older.
+Values are standardized by the training rows. The error is the mean squared
+error over windows, steps and channels.
 
-Each of `CANDIDATES` is trained once, with the first seed; the one with the
-least error on validation windows is trained with the others. Nothing is chosen
-on test windows. Intervals are made of the errors on validation windows, which
-chose the epoch too, and so are a little narrow; the series also goes on to
-change, and the share inside is what it is.
+Each of `CANDIDATES` is trained once, with the first seed. The one with the
+lowest validation error is trained with the other seeds. Nothing is selected on
+test windows. Intervals are calibrated on validation windows, which also
+selected the epoch, so they are slightly narrow; the series is not stationary
+either, so their coverage is below nominal.
 
-Baselines: the last value; the last 24 hours again; and, as published, DLinear's
-.375 for 96 hours (Zeng et al., 2023, https://arxiv.org/abs/2205.13504).
+Baselines: the last value; the last 24 hours; and the published error of
+DLinear for 96 hours, .375 (Zeng et al., 2023, https://arxiv.org/abs/2205.13504).
 
 Data: Zhou et al., 2021, "Informer", https://arxiv.org/abs/2012.07436.
 
@@ -21,8 +21,8 @@ Usage:
     python benchmarks/forecast_ett.py [--quick] [--data_dir=FOLDER]
         [--seeds=3] [--workdir=FOLDER] [--only=linear]
 
-`--workdir` keeps the results of finished runs under a hash of their recipe:
-stopped and started again, the same command goes on where it was.
+`--workdir` stores the results of finished runs under a hash of their options:
+the same command resumes a stopped benchmark.
 """
 
 import argparse
@@ -51,7 +51,7 @@ from dlunits.tasks.forecasting.train import backtest, train_forecaster
 from dlunits.training import RunDirectory
 
 SERIES = DATA.parent / "series"
-LEARNT, CHOSEN, JUDGED = 8_640, 11_520, 14_400  # rows up to
+TRAIN_END, VALIDATION_END, TEST_END = 8_640, 11_520, 14_400  # rows
 SEASON = 24
 BOUNDS = {96: 0.375, 24: None}
 
@@ -83,46 +83,46 @@ CANDIDATES = {
 
 
 def read_series(data_dir):
-    """Rows `(17420, 7)`, z-scored by those that are learnt from."""
+    """Rows `(17420, 7)`, standardized by the training rows."""
     values = np.loadtxt(
         pathlib.Path(data_dir) / "ETTh1.csv",
         delimiter=",",
         skiprows=1,
         usecols=range(1, 8),
     )
-    known = values[:LEARNT]
-    return (values - known.mean(axis=0)) / known.std(axis=0)
+    train = values[:TRAIN_END]
+    return (values - train.mean(axis=0)) / train.std(axis=0)
 
 
-def task_of(values, window, horizon):
-    """The parts of the protocol, as a recipe of forecasts takes them."""
+def dataset_of(values, window, horizon):
+    """The protocol as a forecasting dataset."""
     windows = ForecastWindows(resample(values), window, horizon)
 
     def between(first, last):
-        own = windows.origins
-        return own[(own >= first) & (own + horizon <= last)]
+        origins = windows.origins
+        return origins[(origins >= first) & (origins + horizon <= last)]
 
-    validation = between(LEARNT, CHOSEN)
+    validation = between(TRAIN_END, VALIDATION_END)
     origins = types.SimpleNamespace(
-        train=between(0, LEARNT),
+        train=between(0, TRAIN_END),
         validation=validation,
         calibration=validation,
-        test=between(CHOSEN, JUDGED),
+        test=between(VALIDATION_END, TEST_END),
     )
     return types.SimpleNamespace(
         windows=windows,
         origins=origins,
         targets=list(range(7)),
         channels=list(range(7)),
-        training_values=values[:LEARNT],
+        training_values=values[:TRAIN_END],
         scale=np.ones(7, "float32"),
     )
 
 
 def baselines(values, horizon):
     """Mean squared errors on test windows, by name."""
-    task = task_of(values, SEASON, horizon)
-    past, future = task.windows.arrays(task.origins.test)
+    dataset = dataset_of(values, SEASON, horizon)
+    past, future = dataset.windows.arrays(dataset.origins.test)
     forecasts = {
         "naive": naive_forecast(past, horizon),
         "seasonal naive": seasonal_naive_forecast(past, horizon, SEASON),
@@ -136,22 +136,23 @@ def baselines(values, horizon):
 def run(values, horizon, recipe, seed):
     """Dict of errors on validation and on test windows, for JSON."""
     recipe = {**SHARED, **recipe, "seed": seed, "horizon": horizon}
-    task, started = task_of(values, recipe["window"], horizon), time.monotonic()
+    dataset = dataset_of(values, recipe["window"], horizon)
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         model, history = train_forecaster(
-            task, RunDirectory(folder, {}), **recipe
+            dataset, RunDirectory(folder, {}), **recipe
         )
-    judged = backtest(model, task, SEASON).model_errors
+    errors = backtest(model, dataset, SEASON).model_errors
     return {
         "validation": min(history["val_loss"]),
-        "mse": float(judged["mse"].mean()),
-        "mae": float(judged["mae"].mean()),
-        "inside": float(judged["coverage"].mean()),
+        "mse": float(errors["mse"].mean()),
+        "mae": float(errors["mae"].mean()),
+        "coverage": float(errors["coverage"].mean()),
         "minutes": (time.monotonic() - started) / 60,
     }
 
 
-def kept_run(folder, values, horizon, name, seed):
+def cached_run(folder, values, horizon, name, seed):
     recipe = CANDIDATES[name]
     key = recipe_hash(SHARED, sorted(recipe.items()))
     return kept(
@@ -160,31 +161,32 @@ def kept_run(folder, values, horizon, name, seed):
     )
 
 
-def judge(values, horizon, seeds, folder, only=""):
-    """Prints all rows of a horizon; whether its gate passed."""
+def evaluate(values, horizon, seeds, folder, only=""):
+    """Prints all results of a horizon. Returns whether its gate passed."""
     for name, error in baselines(values, horizon).items():
         print(f"H={horizon}, {name}: MSE {error:.4f}", flush=True)
     validation = {}
     for name in CANDIDATES:
         if not name.startswith(only):
             continue
-        result = kept_run(folder, values, horizon, name, 0)
+        result = cached_run(folder, values, horizon, name, 0)
         validation[name] = result["validation"]
         print(
             f"H={horizon}, {name}: validation MSE {validation[name]:.4f}, "
             f"{result['minutes']:.1f} min",
             flush=True,
         )
-    chosen = min(validation, key=validation.get)
-    print(f"H={horizon}, chosen on validation: {chosen}", flush=True)
+    selected = min(validation, key=validation.get)
+    print(f"H={horizon}, selected on validation: {selected}", flush=True)
     runs = [
-        kept_run(folder, values, horizon, chosen, seed) for seed in range(seeds)
+        cached_run(folder, values, horizon, selected, seed)
+        for seed in range(seeds)
     ]
     for seed, result in enumerate(runs):
         print(
-            "H={}, {}, seed {}: MSE {mse:.4f}, MAE {mae:.4f}, {inside:.1%} "
-            "inside intervals for 90 %, {minutes:.1f} min".format(
-                horizon, chosen, seed, **result
+            "H={}, {}, seed {}: MSE {mse:.4f}, MAE {mae:.4f}, {coverage:.1%} "
+            "coverage of 90 % intervals, {minutes:.1f} min".format(
+                horizon, selected, seed, **result
             ),
             flush=True,
         )
@@ -202,7 +204,9 @@ def judge(values, horizon, seeds, folder, only=""):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", default=SERIES, help="of ETTh1.csv")
+    parser.add_argument(
+        "--data_dir", default=SERIES, help="folder of ETTh1.csv"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--quick",
@@ -210,9 +214,13 @@ def main():
         help="the linear network at 96 hours, one seed and epoch, no gate",
     )
     parser.add_argument(
-        "--only", default="", help="candidates that begin so: linear, GRU"
+        "--only",
+        default="",
+        help="only candidates whose name begins so: linear, GRU",
     )
-    parser.add_argument("--workdir", help="existing folder that keeps results")
+    parser.add_argument(
+        "--workdir", help="existing folder in which results are stored"
+    )
     arguments = parser.parse_args()
     values = read_series(arguments.data_dir)
     if arguments.quick:
@@ -222,7 +230,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.workdir or temporary
         passed = [
-            judge(values, horizon, arguments.seeds, folder, arguments.only)
+            evaluate(values, horizon, arguments.seeds, folder, arguments.only)
             for horizon in BOUNDS
         ]
     sys.exit(not all(passed))

@@ -1,4 +1,4 @@
-"""The line on which a benchmark's claim stands or falls."""
+"""Gates: comparisons of a benchmark's result with a bound."""
 
 import operator
 
@@ -11,15 +11,19 @@ COMPARISONS = {
 
 
 def gate(name, value, comparison, bound, unit=""):
-    """Prints `gate NAME: VALUE <= BOUND -> pass|fail`, returns whether it
-    passed.
+    """Compares a result with a bound and prints the outcome.
+
+    Prints `gate NAME: VALUE <= BOUND -> pass|fail`.
 
     Args:
-        name: Text, what is claimed.
-        value: Number that was measured.
+        name: Text, the claim.
+        value: Number, the measured result.
         comparison: `"<="`, `"<"`, `">="` or `">"`.
         bound: Number.
-        unit: Text behind both numbers.
+        unit: Text that follows both numbers.
+
+    Returns:
+        Whether the comparison holds.
     """
     passed = bool(COMPARISONS[comparison](value, bound))
     print(

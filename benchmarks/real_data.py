@@ -1,4 +1,4 @@
-"""Where the data sets are that benchmarks are made on."""
+"""Folder of the prepared data sets that benchmarks use."""
 
 import os
 import pathlib

@@ -1,57 +1,67 @@
-"""A trained model out to a folder that TensorFlow Serving watches."""
+"""Export of models as versioned SavedModels for TensorFlow Serving."""
 
 import contextlib
 import errno
 import json
 import pathlib
 import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from dlunits.serving.model_card import check_card, complete_card
 from dlunits.serving.warmup import write_warmup_requests
+from dlunits.typing import Path
 
 
-def export(model, directory, *, endpoints, card, warmup=None, parts=None):
-    """Writes `model` as the next version in `directory`, whole or not at all.
+def export(
+    model: keras.Model,
+    directory: Path,
+    *,
+    endpoints: Callable[..., dict[str, tuple]],
+    card: dict[str, Any],
+    warmup: dict[str, Any] | None = None,
+    parts: dict[str, keras.Model] | None = None,
+) -> pathlib.Path:
+    """Export a model as the next version in a folder, atomically.
 
     The SavedModel, its `model_card.json` and its warm-up requests are written
-    under a name that TensorFlow Serving does not take for a version (it looks
-    at integers only), loaded once to see that they work, and then renamed to
-    the next integer. Versions are never overwritten; several processes may
-    export into one folder at the same time.
+    under a temporary name, which TensorFlow Serving ignores because it is not
+    an integer. They are loaded once as a check, and then renamed to the next
+    integer. Versions are never overwritten, and several processes can export
+    into one folder at the same time.
 
-    Besides the endpoints asked for there is always `predict`, which gives
-    what `model.predict` gives.
+    Besides the given endpoints there is always `predict`, which returns the
+    same as `model.predict`.
 
     Args:
         model: Built Keras model, on the TensorFlow or the JAX backend.
-        directory: Folder of the model, `saved_models/<name>`; it is made if
-            it is not there, and its name is the model's in the card.
-        endpoints: Function that takes `predict`, the model as a function from
-            tensor to tensor in TensorFlow, and returns a dict of endpoint
-            name to `(function, signature, *further_signatures)`, each
-            signature a list of `tf.TensorSpec`, one an argument. Servers
-            offer the first signature; in Python the endpoint takes all.
-            `serving_default` must be among the names. Functions run without
-            AutoGraph.
-        card: Dict of what only the caller knows, see
+        directory: Folder of the model, `saved_models/<name>`; it is created if
+            needed, and its name is the name of the model in the card.
+        endpoints: Function of `predict`, the model as a TensorFlow function
+            from tensor to tensor. It returns a dict of endpoint name to
+            `(function, signature, *further_signatures)`, each signature a list
+            of `tf.TensorSpec`, one for each argument. Servers offer the first
+            signature; in Python all of them can be called. The names must
+            include `serving_default`. Functions run without AutoGraph.
+        card: Dict of entries of the model card, see
             `dlunits.serving.model_card.complete_card`.
+        warmup: Dict of endpoint name to the arguments of a typical call, as a
+            list or as a dict by name. A server makes these calls before it
+            accepts requests.
         parts: Dict of name to a Keras model that is a part of `model`, such
-            as its encoder. Each becomes an endpoint of that name too, and is
-            given to `endpoints` by it, as `predict` is.
-        warmup: Dict of endpoint name to the arguments of one typical call, a
-            list or a dict by their names. A server makes these calls before it
-            takes requests.
+            as its encoder. Each part becomes an endpoint of that name, and is
+            passed to `endpoints` as a keyword argument.
 
     Returns:
         `pathlib.Path` of the new version.
 
     Raises:
         ValueError: If the endpoints or the card are incomplete.
-        OSError: If the version cannot be written: no access, a file in the
-            way, a full disk. Nothing is left behind.
+        OSError: If the version cannot be written: no permission, a file of
+            that name, a full disk. Nothing is left behind.
 
     Reference: https://www.tensorflow.org/tfx/serving/serving_config
 
@@ -85,13 +95,13 @@ def export(model, directory, *, endpoints, card, warmup=None, parts=None):
     """
     directory = pathlib.Path(directory).expanduser()
     check_card(card)
-    archive = archive_of(model, endpoints, parts or {})
+    archive = build_archive(model, endpoints, parts or {})
     with (
-        clear_errors(directory),
+        one_line_errors(directory),
         temporary_folder(directory) as folder,
     ):
         archive.write_out(folder, verbose=False)
-        loaded = tf.saved_model.load(folder)  # owns what its signatures use
+        loaded = tf.saved_model.load(folder)  # keeps its variables alive
         signatures = loaded.signatures
         if warmup is not None:
             write_warmup_requests(folder, signatures, warmup)
@@ -113,16 +123,20 @@ def export(model, directory, *, endpoints, card, warmup=None, parts=None):
                 return rename_to_new(folder, directory / str(version))
 
 
-def archive_of(model, endpoints, parts):
+def build_archive(
+    model: keras.Model,
+    endpoints: Callable[..., dict[str, tuple]],
+    parts: dict[str, keras.Model],
+) -> keras.export.ExportArchive:
+    """Archive with the endpoints of a model and its parts."""
     if not callable(endpoints):
         raise ValueError(
-            "`endpoints` must be a function that takes `predict` and returns "
-            f"the endpoints, not the endpoints. Received: {endpoints}"
+            "`endpoints` must be a function of `predict` that returns a dict "
+            f"of endpoints. Received: {endpoints}"
         )
     archive = keras.export.ExportArchive()
-    # On TensorFlow the endpoint brings its variables along, and a tracked
-    # model would have them in the file a second time; lookup tables it does
-    # not bring along.
+    # On TensorFlow an endpoint tracks its own variables but not its lookup
+    # tables. A tracked model would store the variables twice.
     if keras.backend.backend() == "tensorflow":
         tracked = [layer for layer in model.layers if not layer.variables]
     else:
@@ -136,8 +150,8 @@ def archive_of(model, endpoints, parts):
     named = endpoints(predict, **dict(zip(parts, functions, strict=True)))
     if "serving_default" not in named:
         raise ValueError(
-            "An endpoint named 'serving_default' is needed: servers call it "
-            f"where a request names none. Received: {sorted(named)}"
+            "`endpoints` must include 'serving_default', which servers call if "
+            f"a request names no endpoint. Received: {sorted(named)}"
         )
     for name, (function, *signatures) in named.items():
         traced = tf.function(function, autograph=False)
@@ -147,29 +161,30 @@ def archive_of(model, endpoints, parts):
     return archive
 
 
-def signature_of(model):
+def signature_of(model: keras.Model) -> list:
+    """Input signature of a model."""
     inputs = [tf.TensorSpec(x.shape, x.dtype) for x in model.inputs]
     return inputs if len(inputs) == 1 else [inputs]
 
 
 @contextlib.contextmanager
-def temporary_folder(directory):
-    """A folder beside the versions that no server takes for one."""
+def temporary_folder(directory: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Temporary folder beside the versions, with a name that servers ignore."""
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix=".export-", dir=directory
-    ) as outer:  # only its owner may open it; what is in it is for all
+    ) as outer:  # only its owner may read it; a subfolder has usual modes
         yield pathlib.Path(outer, "model")
 
 
-def next_version(directory):
-    """1 + the largest integer that names something in `directory`."""
+def next_version(directory: pathlib.Path) -> int:
+    """1 + the largest integer among the file names of a folder."""
     names = [path.name for path in directory.iterdir()]
     return 1 + max((int(name) for name in names if name.isdecimal()), default=0)
 
 
-def rename_to_new(folder, version):
-    """Renames, and raises FileExistsError where something is already."""
+def rename_to_new(folder: pathlib.Path, version: pathlib.Path) -> pathlib.Path:
+    """Rename a folder; raise FileExistsError if the new name is taken."""
     try:
         return folder.rename(version)
     except OSError as error:
@@ -179,8 +194,8 @@ def rename_to_new(folder, version):
 
 
 @contextlib.contextmanager
-def clear_errors(directory):
-    """One line for whatever TensorFlow and the system say when they fail."""
+def one_line_errors(directory: pathlib.Path) -> Iterator[None]:
+    """Turn errors of TensorFlow and the system into a one-line OSError."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
@@ -189,6 +204,6 @@ def clear_errors(directory):
         raise OSError(
             getattr(error, "errno", None) or errno.EIO,
             f"{reason.splitlines()[0].rpartition('; ')[2]}: the model was not "
-            "exported, versions that were there before are untouched",
+            "exported; existing versions are untouched",
             str(directory),
         ) from error

@@ -1,31 +1,37 @@
-"""The card of an exported model: what it is, from what, how good."""
+"""Model cards of exported models (Mitchell et al., 2019)."""
 
 import datetime
 import importlib.metadata
 import json
+import pathlib
 import platform
+from typing import Any
 
-NEEDED = {
-    "data": "where the training data came from",
-    "metrics": "dict of what was measured, and on what",
-    "command": "the command line that made the model",
-    "license": "under which the model may be used",
+from dlunits.data.images.image_datasets import ImageDataset
+
+REQUIRED_ENTRIES = {
+    "data": "the training data and its source",
+    "metrics": "dict of metrics, and the data they were measured on",
+    "command": "the command line of the training run",
+    "license": "the license of the model",
 }
 PACKAGES = ("dlunits", "keras", "tensorflow", "numpy")
 
 
-def image_model_card(data, metrics, command, **more):
-    """What only the caller knows of a model of images, for `export`.
+def image_model_card(
+    data: ImageDataset, metrics: dict[str, Any], command: str, **more: Any
+) -> dict[str, Any]:
+    """Entries of the model card of an image model.
 
     Args:
         data: `dlunits.data.images.image_datasets.ImageDataset` that the model
             was trained on.
-        metrics: Dict of what was measured on its test images.
-        command: Text, the command that made the model.
+        metrics: Dict of metrics on its test images.
+        command: Text, the command line of the training run.
         **more: Further entries of the card.
 
     Returns:
-        Dict.
+        Dict for the argument `card` of `dlunits.serving.export.export`.
     """
     return {
         "data": data.source,
@@ -36,37 +42,52 @@ def image_model_card(data, metrics, command, **more):
     }
 
 
-def check_card(card):
-    """Raises ValueError where `card` lacks something or is not for JSON."""
-    for key, meaning in NEEDED.items():
+def check_card(card: dict[str, Any]) -> None:
+    """Check the required entries of a model card.
+
+    Args:
+        card: Dict.
+
+    Raises:
+        ValueError: If an entry is missing, or JSON cannot store it.
+    """
+    for key, meaning in REQUIRED_ENTRIES.items():
         if key not in card:
             raise ValueError(
-                f"The model card needs {key!r}: {meaning}. "
+                f"The model card must have the entry {key!r}: {meaning}. "
                 f"Received: {sorted(card)}"
             )
     try:
         json.dumps(card, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            "The model card must hold what JSON can: strings, finite numbers, "
-            f"lists, dicts. Received: {card} ({error})"
+            "The entries of a model card must be JSON values: strings, finite "
+            f"numbers, lists, dicts. Received: {card} ({error})"
         ) from error
 
 
-def complete_card(card, *, name, version, signatures, parameters, folder):
-    """Adds what can be read off the model and the machine.
+def complete_card(
+    card: dict[str, Any],
+    *,
+    name: str,
+    version: int,
+    signatures: Any,
+    parameters: int,
+    folder: pathlib.Path,
+) -> dict[str, Any]:
+    """Add name, version, size, signatures and software versions to a card.
 
     Args:
-        card: Dict with `data`, `metrics`, `command`, `license`, and whatever
-            else a reader should know.
+        card: Dict with `data`, `metrics`, `command`, `license`, and further
+            entries for the reader.
         name: Name of the model.
         version: Integer.
         signatures: `signatures` of the loaded SavedModel.
-        parameters: Integer, how many weights the model has.
-        folder: `pathlib.Path` of the SavedModel, to measure it.
+        parameters: Integer, number of weights of the model.
+        folder: `pathlib.Path` of the SavedModel.
 
     Returns:
-        Dict for JSON. Sizes are in bytes, an unknown length in a shape is
+        Dict for JSON. Sizes are in bytes; an unknown length in a shape is
         `None`.
 
     Reference: Mitchell et al., 2019, "Model Cards for Model Reporting",
@@ -95,7 +116,8 @@ def complete_card(card, *, name, version, signatures, parameters, folder):
     }
 
 
-def describe(signature):
+def describe(signature: Any) -> dict[str, Any]:
+    """Shapes and data types of the inputs and outputs of a signature."""
     _, inputs = signature.structured_input_signature
     return {
         "inputs": {key: shape_and_dtype(spec) for key, spec in inputs.items()},
@@ -106,8 +128,10 @@ def describe(signature):
     }
 
 
-def shape_and_dtype(spec):
-    """`(None, 28, 28)` and `tf.uint8` as JSON says them.
+def shape_and_dtype(spec: Any) -> dict[str, Any]:
+    """Shape and data type of a `tf.TensorSpec` as JSON values.
+
+    Example:
 
     >>> import tensorflow as tf
     >>> shape_and_dtype(tf.TensorSpec([None, 28, 28], tf.uint8))

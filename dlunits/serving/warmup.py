@@ -1,4 +1,7 @@
-"""Requests that TensorFlow Serving makes of a model before it serves it."""
+"""Warm-up requests of TensorFlow Serving."""
+
+import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -9,21 +12,24 @@ from tensorflow_serving.apis import (
 )
 
 
-def write_warmup_requests(folder, signatures, requests):
-    """Writes `assets.extra/tf_serving_warmup_requests` into a SavedModel.
+def write_warmup_requests(
+    folder: pathlib.Path, signatures: Any, requests: dict[str, Any]
+) -> None:
+    """Write `assets.extra/tf_serving_warmup_requests` into a SavedModel.
 
-    Without them the first caller after a start or a new version waits while
-    TensorFlow prepares its kernels.
+    TensorFlow Serving makes these requests before it serves a version. Without
+    them the first request after a start is slow, because TensorFlow
+    initializes its kernels.
 
     Args:
         folder: `pathlib.Path` of the SavedModel.
-        signatures: `signatures` of the loaded SavedModel. Each request is
-            made once here, so one that fails never gets to a server.
-        requests: Dict of signature name to the arguments of one call, a list
-            or a dict by their names.
+        signatures: `signatures` of the loaded SavedModel. Each request is made
+            once as a check.
+        requests: Dict of signature name to the arguments of one call, as a
+            list or as a dict by name.
 
     Raises:
-        ValueError: If a request names no signature, or does not fit it.
+        ValueError: If there is no such signature, or a request fails.
 
     Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
     """
@@ -32,11 +38,12 @@ def write_warmup_requests(folder, signatures, requests):
     path = extra / "tf_serving_warmup_requests"
     with tf.io.TFRecordWriter(str(path)) as writer:
         for name, arguments in requests.items():
-            inputs = checked_inputs(signatures, name, arguments)
+            inputs = warmup_inputs(signatures, name, arguments)
             writer.write(prediction_log(name, inputs).SerializeToString())
 
 
-def checked_inputs(signatures, name, arguments):
+def warmup_inputs(signatures: Any, name: str, arguments: Any) -> dict[str, Any]:
+    """Arguments of a call as tensors by name, after a test call."""
     if name not in signatures:
         raise ValueError(
             "A warm-up request must be for one of the endpoints "
@@ -53,21 +60,24 @@ def checked_inputs(signatures, name, arguments):
         signatures[name](**inputs)
     except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
-            f"The warm-up request of {name!r} must be a call of it with "
-            f"{list(specs.values())}. Received arguments of shape "
-            f"{shapes_of(arguments)}, see the error above."
+            f"The warm-up request of {name!r} must be a valid call with "
+            f"{list(specs.values())}. Received: arguments of shape "
+            f"{shapes_of(arguments)}; see the error above"
         ) from error
     return inputs
 
 
-def shapes_of(arguments):
+def shapes_of(arguments: Any) -> Any:
+    """Shapes of arguments, for an error message."""
     if isinstance(arguments, dict):
         return {key: np.shape(value) for key, value in arguments.items()}
     return [np.shape(value) for value in arguments]
 
 
-def prediction_log(name, inputs):
-    """Leaves the model's name and version open: the server knows them."""
+def prediction_log(
+    name: str, inputs: dict[str, Any]
+) -> prediction_log_pb2.PredictionLog:
+    """Request as a log record, without name and version of the model."""
     request = predict_pb2.PredictRequest(
         model_spec=model_pb2.ModelSpec(signature_name=name),
         inputs={

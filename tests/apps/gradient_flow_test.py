@@ -1,4 +1,4 @@
-"""The gradient app as a process: run, run again, given bad input."""
+"""The gradient flow app: a run, a repeated run and bad input."""
 
 import csv
 import functools
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from apps.gradient_flow import parsed
+from apps.gradient_flow import parse_lags
 
 TINY = ("--lags=3", "--units=2", "--epochs=1", "--dataset=text.txt")
 RUN = "runs/gradient_flow_text_1_epochs_seed_0"
@@ -19,7 +19,7 @@ def app(run_app):
 
 @pytest.fixture(scope="module")
 def ran(app, tmp_path_factory):
-    """Folder of a run, and its process."""
+    """Folder and process of a run."""
     folder = tmp_path_factory.mktemp("ran")
     (folder / "text.txt").write_text("the cat sat on the mat. " * 3000)
     process = app(folder, *TINY)
@@ -27,10 +27,10 @@ def ran(app, tmp_path_factory):
     return folder, process
 
 
-def test_every_training_is_told_and_kept(ran):
+def test_every_training_run_is_printed_and_saved(ran):
     folder, process = ran
     rows = re.findall(
-        r"^cell (\w+), lag (\d+),( clipped at 1,)? rmse [\d.]+, gradient norm",
+        r"^cell (\w+), lag (\d+),( clipnorm 1,)? rmse [\d.]+, gradient norm",
         process.stdout,
         re.M,
     )
@@ -44,42 +44,42 @@ def test_every_training_is_told_and_kept(ran):
     assert float(row["max_gradient_norm"]) >= float(row["gradient_norm"])
 
 
-def test_report_shows_lags_clipping_the_graph_and_the_text(ran):
+def test_the_report_shows_lags_clipping_the_graph_and_the_text(ran):
     folder, process = ran
     assert f"Report:        {RUN}/report.html" in process.stdout
     page = (folder / RUN / "report.html").read_text()
-    for words in (
-        "tanh, times 1.2",
+    for text in (
+        "tanh, scale 1.2",
         "gru, untrained",
-        "First by last",
+        "First to last ratio",
         "window of 16",
         "Recurrence unfolded over 4 time step(s).",
         "text.txt",
     ):
-        assert words in page, words
+        assert text in page, text
 
 
-def test_run_again_it_trains_nothing_anew(ran, app):
+def test_a_repeated_run_trains_nothing(ran, app):
     folder, process = ran
-    kept = {
+    saved = {
         path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*/*.npz")
     }
-    assert len(kept) == 6 + 6
+    assert len(saved) == 6 + 6
     again = app(folder, *TINY)
     assert again.returncode == 0, again.stderr
     assert again.stdout == process.stdout
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert {path: path.stat().st_mtime_ns for path in saved} == saved
 
 
-def test_lags_are_sorted():
-    assert parsed(["100", "5", "20"]) == [5, 20, 100]
+def test_lags_are_parsed_and_sorted():
+    assert parse_lags(["100", "5", "20"]) == [5, 20, 100]
 
 
 OWN = "gradient_flow.py: "
 BAD = {
-    "lags that are no numbers": (
+    "lags that are not integers": (
         ["--lags=5,x"],
-        OWN + r"--lags must be numbers of at least 2.*Received: 5,x",
+        OWN + r"--lags must be integers of at least 2.*Received: 5,x",
     ),
     "a lag of one step": (["--lags=1"], OWN + r"--lags must be.*Received: 1"),
     "unknown arguments": (["text"], r"Unknown arguments: \['text'\]"),
@@ -87,13 +87,13 @@ BAD = {
     "an empty clipnorm": (["--clipnorm=0"], r"flag --clipnorm=0"),
     "a text too short": (
         ["--dataset=short.txt", "--units=1"],
-        OWN + r"At least 2,049 tokens are needed",
+        OWN + r"At least 2,049 tokens are required",
     ),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line(name, app, ran):
+def test_bad_input_is_a_one_line_error(name, app, ran):
     folder, _ = ran
     (folder / "short.txt").write_text("too short " * 150)
     flags, message = BAD[name]

@@ -207,9 +207,7 @@ def test_invalid_flags_are_one_line_and_status_1(
     )
 
 
-def test_a_text_that_is_too_short_is_refused(
-    tmp_path, monkeypatch
-):
+def test_a_text_that_is_too_short_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "book.txt").write_bytes(b"too short " * 9)
     training = {

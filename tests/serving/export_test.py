@@ -1,4 +1,4 @@
-"""Versions: whole, loadable without Keras, one after the other."""
+"""Export of versions: atomic, numbered, loadable without Keras."""
 
 import concurrent.futures
 import json
@@ -28,7 +28,7 @@ CARD = {
 
 @pytest.fixture(scope="module")
 def images():
-    """Real digits, 8x8, as gray values an image file holds."""
+    """Digits, 8x8, as gray values from 0 to 255."""
     return (load_digits().images[:20] / 16 * 255).astype("uint8")
 
 
@@ -47,30 +47,32 @@ def model():
 
 
 def endpoints(predict):
-    """Pixels of two kinds, and PNG files, with TensorFlow around the model."""
+    """Endpoints for integer pixels, float pixels and PNG files."""
 
-    def read(images):
-        ink = tf.image.convert_image_dtype(images, tf.float32)
-        scores = predict(ink[..., None])
+    def classify(images):
+        floats = tf.image.convert_image_dtype(images, tf.float32)
+        scores = predict(floats[..., None])
         return {"scores": scores, "class": tf.argmax(scores, axis=-1)}
 
     def recognize(files):
         def decode(file):
             return tf.reshape(tf.io.decode_png(file, channels=1), (8, 8))
 
-        return read(tf.map_fn(decode, files, fn_output_signature=tf.uint8))
+        return classify(tf.map_fn(decode, files, fn_output_signature=tf.uint8))
 
-    pixels, ink = (tf.TensorSpec([None, 8, 8], d) for d in ("uint8", "float32"))
+    pixels, floats = (
+        tf.TensorSpec([None, 8, 8], dtype) for dtype in ("uint8", "float32")
+    )
     files = tf.TensorSpec([None], tf.string)
     return {
-        "serving_default": (read, [pixels], [ink]),
+        "serving_default": (classify, [pixels], [floats]),
         "recognize": (recognize, [files]),
     }
 
 
 def expected_scores(model, images):
-    ink = images.astype("float32")[..., None] / 255
-    return model.predict(ink, verbose=0)
+    floats = images.astype("float32")[..., None] / 255
+    return model.predict(floats, verbose=0)
 
 
 def png(image):
@@ -94,7 +96,7 @@ files = [tf.io.encode_png(image[..., None]).numpy() for image in images]
 np.savez(
     sys.argv[3],
     pixels=loaded.serving_default(images)["scores"],
-    ink=loaded.serving_default((images / 255).astype("float32"))["scores"],
+    floats=loaded.serving_default((images / 255).astype("float32"))["scores"],
     predict=loaded.predict(images.astype("float32")[..., None] / 255),
     files=loaded.recognize(files)["scores"],
     signature=loaded.signatures["serving_default"](
@@ -104,9 +106,7 @@ np.savez(
 """
 
 
-def test_a_process_without_keras_gets_what_predict_gives(
-    model, images, tmp_path
-):
+def test_endpoints_without_keras_equal_predict(model, images, tmp_path):
     version = export(model, tmp_path / "digits", endpoints=endpoints, card=CARD)
     np.save(tmp_path / "images.npy", images)
     subprocess.run(
@@ -117,10 +117,10 @@ def test_a_process_without_keras_gets_what_predict_gives(
         cwd=tmp_path,
         check=True,
     )
-    with np.load(tmp_path / "scores.npz") as answers:
-        for name in ("pixels", "ink", "predict", "files", "signature"):
+    with np.load(tmp_path / "scores.npz") as outputs:
+        for name in ("pixels", "floats", "predict", "files", "signature"):
             np.testing.assert_allclose(
-                answers[name], expected_scores(model, images), atol=1e-6
+                outputs[name], expected_scores(model, images), atol=1e-6
             )
 
 
@@ -144,7 +144,7 @@ np.save(sys.argv[4], test.expected_scores(model, np.load(sys.argv[3])))
 """
 
 
-def test_a_model_of_the_jax_backend_is_served_by_tensorflow(images, tmp_path):
+def test_a_jax_model_is_exported_for_tensorflow(images, tmp_path):
     np.save(tmp_path / "images.npy", images)
     subprocess.run(
         [
@@ -157,16 +157,14 @@ def test_a_model_of_the_jax_backend_is_served_by_tensorflow(images, tmp_path):
     )
     loaded = tf.saved_model.load(tmp_path / "digits" / "1")
     expected = np.load(tmp_path / "scores.npy")
-    for answer in (
+    for output in (
         loaded.serving_default(images),
         loaded.recognize([png(image) for image in images]),
     ):
-        np.testing.assert_allclose(answer["scores"], expected, atol=1e-6)
+        np.testing.assert_allclose(output["scores"], expected, atol=1e-6)
 
 
-def test_concurrent_exports_get_a_version_each_and_none_is_seen_half(
-    model, tmp_path
-):
+def test_concurrent_exports_have_own_versions_and_are_atomic(model, tmp_path):
     directory = tmp_path / "digits"
 
     def export_one(_):
@@ -175,7 +173,7 @@ def test_concurrent_exports_get_a_version_each_and_none_is_seen_half(
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         running = [pool.submit(export_one, number) for number in range(4)]
         while not all(future.done() for future in running):
-            # What TensorFlow Serving does: look at the integer names.
+            # TensorFlow Serving lists the integer names.
             for version in directory.glob("[0-9]*"):
                 assert (version / "saved_model.pb").exists()
                 assert (version / "variables/variables.index").exists()
@@ -188,12 +186,12 @@ def test_concurrent_exports_get_a_version_each_and_none_is_seen_half(
         assert str(card["version"]) == path.name
 
 
-def test_counts_on_from_the_largest_integer_and_overwrites_nothing(
+def test_the_next_version_follows_the_largest_and_overwrites_nothing(
     model, tmp_path
 ):
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "saved_model.pb").write_text("older")
-    (tmp_path / "9").write_text("a file in the way")
+    (tmp_path / "9").write_text("a file of that name")
     for name in ("latest", ".20", "-30", "4.5"):  # no versions
         (tmp_path / name).mkdir()
     before = files_of(tmp_path)
@@ -202,20 +200,20 @@ def test_counts_on_from_the_largest_integer_and_overwrites_nothing(
     assert files_of(tmp_path).items() >= before.items()
 
 
-def test_servers_of_another_user_can_read_a_version(model, tmp_path):
+def test_other_users_can_read_a_version(model, tmp_path):
     version = export(model, tmp_path, endpoints=endpoints, card=CARD)
     for path in [version, *version.rglob("*")]:
         assert path.stat().st_mode & 0o444 == 0o444, path
 
 
-def test_weights_are_in_the_file_once(model, tmp_path):
-    """4 bytes a float32 weight; Keras' own `model.export` writes 8."""
+def test_weights_are_stored_once(model, tmp_path):
+    """4 bytes per float32 weight; Keras' own `model.export` writes 8."""
     version = export(model, tmp_path, endpoints=endpoints, card=CARD)
     data = version / "variables/variables.data-00000-of-00001"
     assert data.stat().st_size < 1.2 * 4 * model.count_params()
 
 
-def test_a_lookup_table_goes_along(tmp_path):
+def test_lookup_tables_are_exported(tmp_path):
     words = keras.layers.StringLookup(
         vocabulary=["no", "yes"], output_mode="one_hot"
     )
@@ -238,7 +236,7 @@ def test_a_lookup_table_goes_along(tmp_path):
     np.testing.assert_allclose(loaded.serving_default(word), model(word))
 
 
-def test_warmup_requests_are_what_the_endpoints_take(model, images, tmp_path):
+def test_warmup_requests_are_valid_calls(model, images, tmp_path):
     version = export(
         model,
         tmp_path,
@@ -250,7 +248,7 @@ def test_warmup_requests_are_what_the_endpoints_take(model, images, tmp_path):
         },
     )
     path = version / "assets.extra" / "tf_serving_warmup_requests"
-    answers = {}
+    outputs = {}
     loaded = tf.saved_model.load(version)
     for record in tf.data.TFRecordDataset(str(path)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
@@ -260,12 +258,12 @@ def test_warmup_requests_are_what_the_endpoints_take(model, images, tmp_path):
             key: tf.constant(tf.make_ndarray(value))
             for key, value in request.inputs.items()
         }
-        answers[name] = loaded.signatures[name](**inputs)["scores"]
+        outputs[name] = loaded.signatures[name](**inputs)["scores"]
     expected = expected_scores(model, images)
     np.testing.assert_allclose(
-        answers["serving_default"], expected[:2], atol=1e-6
+        outputs["serving_default"], expected[:2], atol=1e-6
     )
-    np.testing.assert_allclose(answers["recognize"], expected[:1], atol=1e-6)
+    np.testing.assert_allclose(outputs["recognize"], expected[:1], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +275,7 @@ def test_warmup_requests_are_what_the_endpoints_take(model, images, tmp_path):
         {"no_such_endpoint": [[1]]},
     ],
 )
-def test_a_warmup_request_that_fails_is_refused_and_leaves_nothing(
+def test_a_failing_warmup_request_is_refused_and_leaves_nothing(
     model, tmp_path, warmup
 ):
     with pytest.raises(ValueError, match="warm-up request"):
@@ -285,10 +283,8 @@ def test_a_warmup_request_that_fails_is_refused_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_leaves_nothing_and_the_last_version_untouched(
-    model, tmp_path
-):
-    """A limit on the size of files fails a write the way a full disk does."""
+def test_a_full_disk_leaves_existing_versions_untouched(model, tmp_path):
+    """A limit on the file size fails a write like a full disk."""
     export(model, tmp_path, endpoints=endpoints, card=CARD)
     before = files_of(tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,4 +1,4 @@
-"""What the card says is read off the model; what it lacks is refused."""
+"""Entries of model cards, and errors for missing or invalid ones."""
 
 import datetime
 import json
@@ -15,7 +15,7 @@ CARD = {
     "metrics": {"error": 0.01},
     "command": "python apps/app.py",
     "license": "Apache-2.0",
-    "recipe": "anything else a reader should know",
+    "recipe": "any further entry",
 }
 
 
@@ -31,7 +31,7 @@ def model():
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
 
 
-def test_card_describes_the_version_it_lies_in(model, tmp_path):
+def test_the_card_describes_its_version(model, tmp_path):
     version = export(model, tmp_path / "small", endpoints=endpoints, card=CARD)
     card = json.loads((version / "model_card.json").read_text())
     assert {key: card[key] for key in CARD} == CARD
@@ -55,15 +55,15 @@ def test_card_describes_the_version_it_lies_in(model, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["data", "metrics", "command", "license"])
-def test_a_card_that_lacks_something_is_refused_by_name(model, tmp_path, key):
+def test_a_card_without_a_required_entry_is_refused(model, tmp_path, key):
     card = {name: value for name, value in CARD.items() if name != key}
-    with pytest.raises(ValueError, match=f"needs '{key}'"):
+    with pytest.raises(ValueError, match=f"must have the entry '{key}'"):
         export(model, tmp_path, endpoints=endpoints, card=card)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("value", [math.nan, object()])
-def test_a_card_that_is_not_for_json_is_refused(model, tmp_path, value):
+def test_a_card_that_json_cannot_store_is_refused(model, tmp_path, value):
     card = {**CARD, "metrics": {"error": value}}
-    with pytest.raises(ValueError, match="what JSON can"):
+    with pytest.raises(ValueError, match="must be JSON values"):
         export(model, tmp_path, endpoints=endpoints, card=card)

@@ -109,7 +109,9 @@ def test_evaluation_carries_its_own_states(tokens):
     before = [ops.convert_to_numpy(s) for s in trained.training_states]
     found = [
         trained.evaluate(
-            evaluation_segments(tokens, segment_length=7), verbose=0, return_dict=True
+            evaluation_segments(tokens, segment_length=7),
+            verbose=0,
+            return_dict=True,
         )["nats"]
         for _ in range(2)
     ]

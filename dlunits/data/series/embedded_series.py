@@ -40,8 +40,11 @@ def write_eeg(folder: Path) -> pathlib.Path:
     >>> header, len(others)
     ('seconds,PG3,PG5,PG7,PG9', 799)
     """
-    package = importlib.util.find_spec("matplotlib").origin
-    data = pathlib.Path(package).parent / "mpl-data/sample_data/eeg.dat"
+    # Found without importing Matplotlib.
+    spec = importlib.util.find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("Matplotlib must be installed. Received: none")
+    data = pathlib.Path(spec.origin).parent / "mpl-data/sample_data/eeg.dat"
     values = np.fromfile(data, "float64").reshape(-1, len(CHANNELS))
     times = np.arange(len(values)) * SECONDS / len(values)
     path = pathlib.Path(folder) / "eeg.csv"

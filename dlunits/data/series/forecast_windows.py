@@ -155,8 +155,8 @@ class ForecastWindows:
             `tf.data.Dataset` of `(windows, horizons)`. The windows are
             gathered batch by batch and never in memory together.
         """
-        origins = tf.data.Dataset.from_tensor_slices(origins).batch(batch_size)
-        return batches.disable_autotune(origins.map(self.gather).prefetch(2))
+        dataset = tf.data.Dataset.from_tensor_slices(origins).batch(batch_size)
+        return batches.disable_autotune(dataset.map(self.gather).prefetch(2))
 
     def gather(self, origins: Any) -> tuple[Any, Any]:
         """Same as `arrays`, for tensors."""

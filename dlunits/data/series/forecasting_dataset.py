@@ -99,8 +99,9 @@ def load_forecasting_dataset(
     check_columns(
         table_file.columns, [timestamp_column, *targets, *columns], path
     )
-    kinds, ignored = series_column_types(
-        *infer_column_types(table_file), timestamp_column, path
+    column_types, reasons = infer_column_types(table_file)
+    column_types, ignored = series_column_types(
+        column_types, reasons, timestamp_column, path
     )
     for name in (*targets, *columns):
         if name in ignored:
@@ -110,14 +111,17 @@ def load_forecasting_dataset(
             )
     if columns:
         wanted = {timestamp_column, *targets, *columns}
-        kinds = {name: kind for name, kind in kinds.items() if name in wanted}
+        column_types = {
+            name: column_type
+            for name, column_type in column_types.items()
+            if name in wanted
+        }
         ignored = {}
-    names = list(kinds)[1:]
+    names = list(column_types)[1:]
     indices = [names.index(name) for name in targets or names]
-    table = read_series(table_file, kinds)
-    axis = TimeAxis.infer(
-        table.times, dates=kinds[timestamp_column].startswith("timestamp")
-    )
+    table = read_series(table_file, column_types)
+    dates = column_types[timestamp_column].startswith("timestamp")
+    axis = TimeAxis.infer(table.times, dates)
     try:
         series = resample_on_axis(table.values, table.times, axis)
         windows = ForecastWindows(series, window, horizon, indices)
@@ -134,7 +138,7 @@ def load_forecasting_dataset(
         *(f"Ignored: {name}, {reason}." for name, reason in ignored.items()),
     ]
     return ForecastingDataset(
-        kinds, indices, axis, series, windows, origins, scale, messages
+        column_types, indices, axis, series, windows, origins, scale, messages
     )
 
 

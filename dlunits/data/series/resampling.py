@@ -223,7 +223,9 @@ def grid_means(values: Array, indices: Array, num_steps: int) -> Array:
         sums = np.bincount(
             indices[present], column[present], minlength=num_steps
         )
-        means[:, channel] = np.where(counts, sums / np.maximum(counts, 1), None)
+        means[:, channel] = np.where(
+            counts, sums / np.maximum(counts, 1), np.nan
+        )
     return means
 
 

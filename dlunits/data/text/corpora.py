@@ -6,7 +6,7 @@ import io
 import pathlib
 import pydoc_data.topics
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from dlunits.data.tfds_store import check_host, download, find_prepared
 from dlunits.typing import Path
@@ -43,7 +43,7 @@ class Text:
     stop: int
     as_bytes: bool = False
 
-    def chunks(self) -> Iterator[str | bytes]:
+    def chunks(self) -> Iterator[Any]:
         """Read the text in chunks of about a million characters.
 
         Yields:
@@ -55,14 +55,14 @@ class Text:
             stream.seek(self.start)
             remaining = self.stop - self.start
             while remaining:
-                chunk = stream.read(min(CHUNK_SIZE, remaining))
-                remaining -= len(chunk)
-                if not chunk:
+                data = stream.read(min(CHUNK_SIZE, remaining))
+                remaining -= len(data)
+                if not data:
                     return
-                if not self.as_bytes:
-                    chunk = newlines.decode(chunk, final=not remaining)
-                if chunk:
-                    yield chunk
+                if self.as_bytes:
+                    yield data
+                elif text := newlines.decode(data, final=not remaining):
+                    yield text
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,7 @@ def encode_text(
     return np.memmap(path, vocabulary.dtype, "r")
 
 
-def align_to_lines(
-    chunks: Iterable[str | bytes], token_type: str
-) -> Iterator[str | bytes]:
+def align_to_lines(chunks: Iterable[Any], token_type: str) -> Iterator[Any]:
     r"""Align chunks of text to lines, so that no word is split.
 
     What follows the last newline of a chunk is moved to the next chunk.

@@ -61,16 +61,11 @@ def write_forecast_report(
     past, _ = dataset.windows.arrays(backtest.origins[indices])
     examples = forecast_examples(
         past[:, :, targets],
-        *(
-            values[indices]
-            for values in (
-                backtest.observed,
-                backtest.forecast,
-                backtest.low,
-                backtest.high,
-            )
-        ),
-        names=names,
+        backtest.observed[indices],
+        backtest.forecast[indices],
+        backtest.low[indices],
+        backtest.high[indices],
+        names,
     )
     series, axis = dataset.series, dataset.axis
     last = slice(-3 * model.horizon, None)

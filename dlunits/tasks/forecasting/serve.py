@@ -130,13 +130,13 @@ def load_forecaster(
             f"{folder}: is not a SavedModel of a forecaster. Name the folder "
             "of a version, such as saved_models/forecast_eeg/1"
         ) from error
-    signature = loaded.signatures["serving_default"]
 
     def forecast(history):
+        # `loaded` keeps the variables of its signatures alive.
+        signature = loaded.signatures["serving_default"]
         outputs = signature(history=tf.constant(history, tf.float32))
         return {name: values.numpy() for name, values in outputs.items()}
 
-    forecast.loaded = loaded  # keeps the variables of the signature alive
     return forecast, series
 
 

@@ -1,12 +1,18 @@
-"""The report of gradients that vanish, explode and are clipped."""
+"""HTML report about vanishing, exploding and clipped gradients."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from dlunits.diagnostics.unfolded_graph import UnfoldedGraph
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.reporting.style import INK, WIDTH, plain
+from dlunits.typing import ArrayLike, Path
 
-# Okabe and Ito's, and how the line is drawn, for those who see no colors.
+# Colors of Okabe and Ito with line styles, for all kinds of color vision.
 LINES = [
     ("#0072b2", "-"),
     ("#d55e00", "--"),
@@ -15,16 +21,16 @@ LINES = [
     ("#e69f00", "-"),
     ("#56b4e9", "--"),
 ]
-SMALLEST = 1e-20  # what float32 has lost is not drawn
+MIN_NORM = 1e-20  # smaller norms are not plotted: float32 underflows
 
 
-def norms_by_lag(norms, title=""):
-    """Draws gradient norms over the lag, the steps to the end of a sequence.
+def norms_by_lag(norms: dict[str, ArrayLike], title: str = "") -> Figure:
+    """Plot gradient norms over the lag, the steps before the last time step.
 
     Args:
-        norms: Dict of name to numbers `(time,)`, as
-            `dlunits.diagnostics.gradient_flow` gives them.
-        title: Text above.
+        norms: Dict of name to norms `(time,)`, as
+            `dlunits.diagnostics.gradient_flow` returns them.
+        title: Title of the figure.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -38,42 +44,49 @@ def norms_by_lag(norms, title=""):
     'Gradient norm by lag. rnn: 1 at lag 0, 0.01 at lag 2.'
     """
     if not norms:
-        raise ValueError("Norms of one layer at least are needed.")
+        raise ValueError(
+            "`norms` must have the norms of at least one layer. Received: {}"
+        )
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()
-    told = []
+    descriptions = []
     for i, (name, values) in enumerate(norms.items()):
         values = np.asarray(values, "float64")[::-1]
         color, style = LINES[i % len(LINES)]
-        seen = np.where(values > SMALLEST, values, np.nan)
-        axes.plot(seen, color=color, linestyle=style, linewidth=1.6, label=name)
-        told.append(
+        plotted = np.where(values > MIN_NORM, values, np.nan)
+        axes.plot(
+            plotted, color=color, linestyle=style, linewidth=1.6, label=name
+        )
+        descriptions.append(
             f"{name}: {values[0]:.3g} at lag 0, "
             f"{values[-1]:.3g} at lag {len(values) - 1}"
         )
     axes.set_yscale("log")
-    axes.set_xlabel("Lag: time steps before the end")
+    axes.set_xlabel("Lag: time steps before the last one")
     axes.set_ylabel("Norm of dL/dh")
     axes.set_title(title, fontsize=9, color=INK)
     axes.legend(frameon=False, fontsize=8)
     plain(axes)
-    figure.set_label(f"Gradient norm by lag. {'; '.join(told)}.")
+    figure.set_label(f"Gradient norm by lag. {'; '.join(descriptions)}.")
     return figure
 
 
-def flow_rows(norms, lags=(0, 1, 5, 10, 20, 50, 100, 200)):
-    """Norms as a table: one row a layer, one column a lag that all have.
+def norms_table(
+    norms: dict[str, Any],
+    lags: Sequence[int] = (0, 1, 5, 10, 20, 50, 100, 200),
+) -> tuple[list[str], list[list]]:
+    """Table of gradient norms with a row per layer and a column per lag.
 
     Args:
-        norms: As above.
-        lags: Integers.
+        norms: As in `norms_by_lag`.
+        lags: Integers; lags that are too long for a layer are left out.
 
     Returns:
-        Pair of header and rows for `Section`.
+        `(header, rows)` for `dlunits.reporting.html_report.Section`.
 
     Example:
 
-    >>> flow_rows({"rnn": [0.01, 0.1, 1.0]}, lags=[0, 2, 9])
+    >>> norms_table({"rnn": [0.01, 0.1, 1.0]}, lags=[0, 2, 9])
     (['Layer', 'Lag 0', 'Lag 2'], [['rnn', 1.0, 0.01]])
     """
     shortest = min(map(len, norms.values()))
@@ -88,33 +101,33 @@ def flow_rows(norms, lags=(0, 1, 5, 10, 20, 50, 100, 200)):
 
 
 def write_gradient_report(
-    path,
+    path: Path,
     *,
-    scaled,
-    untrained,
-    trained,
-    runs,
-    readers,
-    graph,
-    command,
-    dataset,
-    seconds,
-):
-    """Writes what became of the gradient on its way back through time.
+    scaled: dict[str, Any],
+    untrained: dict[str, Any],
+    trained: dict[str, Any],
+    runs: list[dict[str, Any]],
+    text_models: list[dict[str, Any]],
+    graph: UnfoldedGraph,
+    command: str,
+    dataset: str,
+    seconds: float,
+) -> pathlib.Path:
+    """Write the report about gradients of recurrent networks.
 
     Args:
-        path: HTML file to write, in a folder that exists.
-        scaled: Dict of a name to the norms of an untrained simple network
-            whose recurrent kernel was scaled.
-        untrained: Dict of cell to the norms before training, at the longest
-            lag.
-        trained: The same after training.
-        runs: List of dicts, one a training on the adding task.
-        readers: List of dicts, one a model of the text.
+        path: HTML file to write, in an existing folder.
+        scaled: Dict of name to gradient norms `(time,)` of untrained simple
+            recurrent networks with a scaled recurrent kernel.
+        untrained: Dict of cell to gradient norms before training, at the
+            longest lag.
+        trained: Dict of cell to gradient norms after training.
+        runs: List of dicts, one for each training run on the adding task.
+        text_models: List of dicts, one for each model of the text.
         graph: `dlunits.diagnostics.UnfoldedGraph`.
-        command: Text, the command that made the run.
-        dataset: Text, the data really used.
-        seconds: Number, how long it took.
+        command: Text, the command line of the run.
+        dataset: Text, the data.
+        seconds: Number, duration of the run.
 
     Returns:
         `pathlib.Path` of the report.
@@ -125,59 +138,64 @@ def write_gradient_report(
     best = min(runs, key=lambda run: run["rmse"])
     return write_report(
         path,
-        title="Gradients through time",
+        title="Gradient flow in recurrent networks",
         summary={
-            "Trainings": len(runs),
+            "Training runs": len(runs),
             "Longest lag": max(run["lag"] for run in runs),
-            "Best RMSE": f"{best['rmse']:.3f} ({best['cell']})",
+            "Lowest RMSE": f"{best['rmse']:.3f} ({best['cell']})",
         },
         sections=[
             Section(
-                "The recurrence, unfolded",
-                "What is differentiated: a network as deep as the sequence is "
-                "long, with the same weights W and U in every column. The "
-                "gradient passes U once a step.",
-                figures=[(graph.svg, "An LSTM both ways under a GRU.")],
+                "Unfolded graph",
+                "Backpropagation through time differentiates the unfolded "
+                "network, which is as deep as the sequence is long and has the "
+                "same weights W and U at every time step. The gradient is "
+                "multiplied by U once per step.",
+                figures=[(graph.svg, "A bidirectional LSTM below a GRU.")],
             ),
             Section(
-                "Vanishing and exploding",
-                "A simple network before training, its recurrent kernel an "
-                "orthogonal matrix times a number. Without a bend in the "
-                "activation, the norm at lag k is that number to the power k; "
-                "tanh, whose slope is below 1, makes it smaller.",
-                table=flow_rows(scaled),
-                figures=[(norms_by_lag(scaled), "Every line is a network.")],
+                "Vanishing and exploding gradients",
+                "Untrained simple recurrent networks whose recurrent kernel is "
+                "an orthogonal matrix times a scale. With a linear activation "
+                "the norm at lag k is the scale to the power k; tanh, whose "
+                "derivative is at most 1, makes it smaller.",
+                table=norms_table(scaled),
+                figures=[
+                    (norms_by_lag(scaled), "Gradient norm of each network.")
+                ],
             ),
             Section(
-                "Before and after training on the adding task",
-                "The sum of two marked numbers is asked for at the end, so a "
-                "number marked early must be kept for as long as the lag.",
-                table=flow_rows(
+                "Gradients before and after training on the adding task",
+                "The target is the sum of two marked numbers at the end of the "
+                "sequence, so the first number must be remembered over the "
+                "lag.",
+                table=norms_table(
                     {f"{name}, untrained": n for name, n in untrained.items()}
                     | {f"{name}, trained": n for name, n in trained.items()}
                 ),
                 figures=[
-                    (norms_by_lag(untrained, "untrained"), "First weights."),
+                    (norms_by_lag(untrained, "untrained"), "Before training."),
                     (norms_by_lag(trained, "trained"), "After training."),
                 ],
             ),
             Section(
-                "Clipping on and off",
-                "RMSE is that on sequences not trained on; always answering 1 "
-                "gives 0.408. The norms are those of the whole gradient before "
-                "clipping, the mean over the last epoch and the largest of "
-                "all. First by last is the norm of dL/dh at the first time "
-                "step over that at the last, after training: how much of the "
-                "gradient comes through.",
+                "Gradient clipping",
+                "Training on the adding task with and without clipping. RMSE "
+                "is that of test sequences; always predicting 1 has an RMSE of "
+                "0.408. Norms are those of the whole gradient before clipping: "
+                "the mean over the last epoch, and the maximum over the run. "
+                "The ratio of first to last is the norm of dL/dh at the first "
+                "time step divided by that at the last, after training.",
                 table=runs,
             ),
             Section(
-                "A window or a recurrence",
-                "The same text, the same characters trained on. A feed-forward "
-                "network sees a window of characters; a recurrent network sees "
-                "all from the beginning of its segment of 64. Nats a character "
-                "of the validation text, the fewer the better.",
-                table=readers,
+                "Feed-forward window and recurrent network",
+                "Models of the next character, trained on the same text. A "
+                "feed-forward network sees a window of characters; a recurrent "
+                "network sees all characters since the beginning of its "
+                "segment of 64. The score is the cross-entropy on the "
+                "validation text; lower is better.",
+                table=text_models,
             ),
         ],
         command=command,

@@ -1,6 +1,9 @@
-"""Trainings that show what becomes of the gradient on its way back."""
+"""Gradient norms of untrained and trained recurrent networks."""
 
 import itertools
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
@@ -13,17 +16,18 @@ from dlunits.tasks.gradient_flow.train import (
     train_on_adding,
 )
 from dlunits.training.run_directory import RunDirectory
+from dlunits.typing import Array
 
-MEASURED = 64  # sequences that gradients are measured on
-TESTED = 1000
+NUM_GRADIENT_EXAMPLES = 64
+NUM_TEST_EXAMPLES = 1000
 SCALES = (0.8, 1.0, 1.2)
 
 
-def scaled_networks(*, length, units, seed):
-    """Measures untrained networks whose recurrent kernel is scaled.
+def scaled_networks(*, length: int, units: int, seed: int) -> dict[str, Array]:
+    """Gradient norms of untrained networks with scaled recurrent kernels.
 
-    The kernel is an orthogonal matrix times a number s, so without a bend in
-    the activation the norm of dL/dh is s^k at lag k, times that at lag 0.
+    The recurrent kernel is an orthogonal matrix times a scale s. With a linear
+    activation the norm of dL/dh at lag k is s^k times that at lag 0.
 
     Args:
         length: Integer, time steps of the adding task.
@@ -31,11 +35,13 @@ def scaled_networks(*, length, units, seed):
         seed: Integer.
 
     Returns:
-        Dict of a name, such as "tanh, times 0.8", to norms `(time,)`.
+        Dict of name, such as "tanh, scale 0.8", to norms `(time,)`.
     """
     from dlunits.data.series.adding_task import adding_examples
 
-    examples = adding_examples(MEASURED, length=length, seed=seed + 1)
+    examples = adding_examples(
+        NUM_GRADIENT_EXAMPLES, length=length, seed=seed + 1
+    )
     norms = {}
     for activation, scale in itertools.product(("linear", "tanh"), SCALES):
         kernel = keras.initializers.Orthogonal(gain=scale, seed=seed)
@@ -44,54 +50,68 @@ def scaled_networks(*, length, units, seed):
         )
         keras.utils.set_random_seed(seed)
         model = keras.Sequential([rnn, keras.layers.Dense(1)])
-        model.compile(loss="mae")  # its slope is 1, whatever the answer
-        [found] = gradient_flow(model, *examples).values()
-        norms[f"{activation}, times {scale}"] = found
+        model.compile(loss="mae")  # its derivative is 1 or -1
+        [layer_norms] = gradient_flow(model, *examples).values()
+        norms[f"{activation}, scale {scale}"] = layer_norms
     return norms
 
 
-def clipped_and_not(folder, run_of, *, lags, clipnorm, units, seed, **recipe):
-    """Trains every cell at every lag, with clipping and without.
+def compare_clipping(
+    folder: pathlib.Path,
+    identity: dict[str, Any],
+    *,
+    lags: Sequence[int],
+    clipnorm: float,
+    units: int,
+    seed: int,
+    **recipe: Any,
+) -> Iterator[tuple[dict[str, Any], dict[str, Array], dict[str, Array]]]:
+    """Train every cell at every lag, with and without gradient clipping.
 
     Args:
-        folder: `pathlib.Path`, in which every training gets its own.
-        run_of: Dict of what the results depend on.
+        folder: `pathlib.Path`; each training run has a subfolder.
+        identity: Dict of options that the results depend on, see
+            `dlunits.training.RunDirectory`.
         lags: Integers, lengths of the adding task.
-        clipnorm: Positive number.
+        clipnorm: Positive number, maximum norm of the gradient.
         units: Positive integer.
         seed: Integer.
-        recipe: Further arguments of `train_on_adding`.
+        **recipe: Further arguments of `train_on_adding`.
 
     Yields:
-        `(row, before, after)`: a dict for a table, and the gradient's norms
-        before and after training, cell -> `(time,)`.
+        `(row, before, after)`: a dict for a table, and the gradient norms
+        before and after training, dicts of cell to `(time,)`.
     """
     from dlunits.data.series.adding_task import adding_examples
 
     for lag, cell, bound in itertools.product(lags, CELLS, (clipnorm, None)):
-        measured = adding_examples(MEASURED, length=lag, seed=seed + 1)
-        tested = adding_examples(TESTED, length=lag, seed=seed + 2)
+        gradient_examples = adding_examples(
+            NUM_GRADIENT_EXAMPLES, length=lag, seed=seed + 1
+        )
+        test_examples = adding_examples(
+            NUM_TEST_EXAMPLES, length=lag, seed=seed + 2
+        )
         keras.utils.set_random_seed(seed)  # as in training
         untrained = adding_model(cell, units)
         untrained.compile(loss="mse")
         name = f"{cell}_lag_{lag}_{'clipped' if bound else 'unclipped'}"
         model, history = train_on_adding(
             cell,
-            RunDirectory(folder / name, {**run_of, "name": name}),
+            RunDirectory(folder / name, {**identity, "name": name}),
             length=lag,
             units=units,
             clipnorm=bound,
             seed=seed,
             **recipe,
         )
-        after = gradient_flow(model, *measured)
+        after = gradient_flow(model, *gradient_examples)
         row = {
             "cell": cell,
             "lag": lag,
-            "clipped_at": bound,
-            "rmse": adding_error(model, tested),
+            "clipnorm": bound,
+            "rmse": adding_error(model, test_examples),
             "gradient_norm": history["gradient_norm"][-1],
-            "largest": max(history["max_gradient_norm"]),
-            "first_by_last": float(after[cell][0] / after[cell][-1]),
+            "max_gradient_norm": max(history["max_gradient_norm"]),
+            "first_to_last_ratio": float(after[cell][0] / after[cell][-1]),
         }
-        yield row, gradient_flow(untrained, *measured), after
+        yield row, gradient_flow(untrained, *gradient_examples), after

@@ -1,26 +1,30 @@
-"""How a recurrent network is trained on the adding task."""
+"""Train a recurrent network on the adding task."""
 
 import functools
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from dlunits.layers import GRU, LSTM, SimpleRNN
 from dlunits.training.gradient_norm import ClippedAdam, GradientNorm
+from dlunits.training.run_directory import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array
 
 CELLS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 
-def adding_model(cell, units=32):
-    """A recurrent layer of that name, and the sum read off its last state.
+def adding_model(cell: str, units: int = 32) -> keras.Model:
+    """A recurrent layer, and a linear layer on its last state.
 
     Args:
         cell: "rnn", "lstm" or "gru".
         units: Positive integer.
 
     Returns:
-        Keras model, `(batch, time, 2)` to `(batch, 1)`, for any time.
+        Keras model from `(batch, time, 2)` to `(batch, 1)`, for any number of
+        time steps.
 
     Example:
 
@@ -37,50 +41,50 @@ def adding_model(cell, units=32):
 
 
 def train_on_adding(
-    cell,
-    run_directory,
+    cell: str,
+    run_directory: RunDirectory,
     *,
-    length,
-    units=32,
-    epochs=10,
-    steps_per_epoch=800,
-    batch_size=32,
-    learning_rate=1e-2,
-    clipnorm=1.0,
-    shortest=None,
-    seed=0,
-    callbacks=(),
-    verbose=0,
-):
-    """Trains on sequences of one length, or up to one, each seen once.
+    length: int,
+    units: int = 32,
+    epochs: int = 10,
+    steps_per_epoch: int = 800,
+    batch_size: int = 32,
+    learning_rate: float = 1e-2,
+    clipnorm: float | None = 1.0,
+    min_length: int | None = None,
+    seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: str | int = 0,
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    """Train on the adding task. No sequence is seen twice.
 
-    The mean squared error is minimised by Adam, whose step size rises and
-    falls along a cosine to 0. The norm of the gradient before clipping is in
-    the history.
+    Adam minimizes the mean squared error, with a linear warm-up and a cosine
+    decay of the learning rate. The history has the norm of the gradient before
+    clipping.
 
     Args:
         cell: "rnn", "lstm" or "gru".
         run_directory: `dlunits.training.RunDirectory` of the run.
-        length: Integer, time steps of a sequence.
+        length: Integer, maximum number of time steps of a sequence.
         units: Positive integer.
-        epochs: Positive integer, rows of the history.
-        steps_per_epoch: Positive integer, mini-batches an epoch.
-        batch_size: Positive integer, sequences a step.
-        learning_rate: Number, Adam's largest step size.
-        clipnorm: Positive number, the largest norm of the gradient, or `None`.
-        shortest: Integer, the fewest time steps of a batch, see
-            `dlunits.data.series.adding_task.adding_batches`; `None` has all of
-            one length.
-        seed: Integer, decides the sequences and the first weights.
+        epochs: Positive integer.
+        steps_per_epoch: Positive integer, mini-batches of an epoch.
+        batch_size: Positive integer, sequences of a mini-batch.
+        learning_rate: Maximum learning rate of Adam.
+        clipnorm: Positive number, the maximum norm of the gradient, or `None`.
+        min_length: Integer, minimum number of time steps, see
+            `dlunits.data.series.adding_task.adding_batches`; `None` gives all
+            sequences the same length.
+        seed: Integer, seed of the sequences and of the initial weights.
         callbacks: Further Keras callbacks.
         verbose: As in `keras.Model.fit`.
 
     Returns:
         `(model, history)`, the latter a dict of metric name to its values, one
-        an epoch.
+        for each epoch.
 
     Raises:
-        ValueError: If the loss stops being finite.
+        ValueError: If the loss is not finite.
         OSError: If a file cannot be written.
     """
     from dlunits.data.series.adding_task import adding_batches
@@ -95,7 +99,7 @@ def train_on_adding(
         functools.partial(
             adding_batches,
             length=length,
-            shortest=shortest,
+            min_length=min_length,
             batch_size=batch_size,
             seed=seed,
         ),
@@ -107,8 +111,8 @@ def train_on_adding(
     return model, history
 
 
-def adding_error(model, examples):
-    """Root mean squared error on sequences and sums.
+def adding_error(model: keras.Model, examples: tuple[Array, Array]) -> float:
+    """Root mean squared error on sequences of the adding task.
 
     Args:
         model: Keras model.
@@ -118,7 +122,7 @@ def adding_error(model, examples):
     Returns:
         Float.
 
-    Example, of a model that always answers 1:
+    Example, a model that always predicts 1:
 
     >>> model = adding_model("rnn")
     >>> weights = [0 * weight for weight in model.get_weights()]
@@ -127,5 +131,5 @@ def adding_error(model, examples):
     0.5
     """
     sequences, sums = examples
-    answers = model.predict(sequences, batch_size=500, verbose=0)
-    return float(np.sqrt(np.mean((answers - sums) ** 2)))
+    predictions = model.predict(sequences, batch_size=500, verbose=0)
+    return float(np.sqrt(np.mean((predictions - sums) ** 2)))

@@ -1,25 +1,36 @@
-"""Two ways to read a text: through a window, and by a recurrence."""
+"""Compare feed-forward windows and recurrent networks as language models."""
 
 import functools
+import pathlib
 import zlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 from keras import layers
 
+from dlunits.data.text.corpora import Corpus
 from dlunits.tasks.gradient_flow.train import CELLS
 from dlunits.training.gradient_norm import ClippedAdam, GradientNorm
 from dlunits.training.run_directory import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array
 
-STREAMS, SEGMENT = 32, 64  # of a mini-batch: 2,048 characters
+NUM_STREAMS, SEGMENT_LENGTH = 32, 64  # a mini-batch of 2,048 characters
 WINDOWS = (1, 4, 16)  # characters
 
 
-def reader(vocabulary_size, *, window=None, cell=None, units=64):
-    """A model of the next token, which sees a window or all that was before.
+def next_token_model(
+    vocabulary_size: int,
+    *,
+    window: int | None = None,
+    cell: str | None = None,
+    units: int = 64,
+) -> keras.Model:
+    """Model of the next token, from a window or by a recurrent layer.
 
-    A feed-forward network with a window of n tokens is the same network at
-    every place, which is a convolution that looks back only:
+    A feed-forward network over a window of n tokens, applied at every
+    position, is a causal convolution:
 
         h_t = relu(W [x_{t-n+1}; ...; x_t] + b)      window=n
         h_t = cell(x_t, h_{t-1})                     cell="rnn", "lstm", "gru"
@@ -30,25 +41,25 @@ def reader(vocabulary_size, *, window=None, cell=None, units=64):
     https://doi.org/10.1207/s15516709cog1402_1.
 
     Args:
-        vocabulary_size: Integer, at least 2.
-        window: Positive integer, tokens that it sees; or `None`.
+        vocabulary_size: Integer of at least 2.
+        window: Positive integer, tokens of the window; or `None`.
         cell: "rnn", "lstm" or "gru"; or `None`.
         units: Positive integer.
 
     Returns:
-        Keras model, `(batch, time)` to logits `(batch, time, tokens)`.
+        Keras model from `(batch, time)` to logits `(batch, time, tokens)`.
 
     Raises:
-        ValueError: If not one of `window` and `cell` is given.
+        ValueError: If not exactly one of `window` and `cell` is given.
 
     Example:
 
-    >>> reader(10, window=3, units=4).output_shape
+    >>> next_token_model(10, window=3, units=4).output_shape
     (None, None, 10)
     """
     if (window is None) == (cell is None):
         raise ValueError(
-            "Either `window` or `cell` must be given. Received: "
+            "Exactly one of `window` and `cell` must be given. Received: "
             f"{window=}, {cell=}"
         )
     if cell:
@@ -67,14 +78,22 @@ def reader(vocabulary_size, *, window=None, cell=None, units=64):
     )
 
 
-def windows_and_recurrences(
-    folder, run_of, corpus, *, units, seed, epochs, steps_per_epoch
-):
-    """Trains models of both kinds on the same characters.
+def compare_windows_and_rnns(
+    folder: pathlib.Path,
+    identity: dict[str, Any],
+    corpus: Corpus,
+    *,
+    units: int,
+    seed: int,
+    epochs: int,
+    steps_per_epoch: int,
+) -> Iterator[dict[str, Any]]:
+    """Train window models and recurrent networks on the same characters.
 
     Args:
-        folder: `pathlib.Path`, in which every training gets its own.
-        run_of: Dict of what the results depend on.
+        folder: `pathlib.Path`; each training run has a subfolder.
+        identity: Dict of options that the results depend on, see
+            `dlunits.training.RunDirectory`.
         corpus: `dlunits.data.text.corpora.Corpus`.
         units: Positive integer.
         seed: Integer.
@@ -82,26 +101,28 @@ def windows_and_recurrences(
         steps_per_epoch: Positive integer, mini-batches of 2,048 characters.
 
     Yields:
-        Dicts for a table, one a model.
+        Dicts for a table, one for each model.
     """
     from dlunits.data.text.vocabulary import build_vocabulary
 
     vocabulary = build_vocabulary(corpus.train.chunks())
-    texts = [
+    train, validation = (
         vocabulary.encode("".join(text.chunks()))
         for text in (corpus.train, corpus.validation)
-    ]
-    run_of = {**run_of, "text": [zlib.crc32(text) for text in texts]}
+    )
+    checksums = [zlib.crc32(tokens.tobytes()) for tokens in (train, validation)]
+    identity = {**identity, "text": checksums}
     models = {f"window of {n}": {"window": n} for n in WINDOWS}
-    for name, kind in (models | {c: {"cell": c} for c in CELLS}).items():
+    for name, options in (models | {c: {"cell": c} for c in CELLS}).items():
         keras.utils.set_random_seed(seed)
-        model = reader(vocabulary.size, units=units, **kind)
+        model = next_token_model(vocabulary.size, units=units, **options)
         run_directory = RunDirectory(
-            folder / name.replace(" ", "_"), {**run_of, "name": name}
+            folder / name.replace(" ", "_"), {**identity, "name": name}
         )
-        nats = train_reader(
+        nats = train_next_token_model(
             model,
-            *texts,
+            train,
+            validation,
             run_directory,
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
@@ -109,30 +130,36 @@ def windows_and_recurrences(
         yield {
             "model": name,
             "parameters": model.count_params(),
-            "nats_a_character": nats,
+            "nats_per_character": nats,
         }
 
 
-def train_reader(
-    model, tokens, validation, run_directory, *, epochs, steps_per_epoch
-):
-    """Trains a reader and judges it by nats a token of the validation text.
+def train_next_token_model(
+    model: keras.Model,
+    tokens: Array,
+    validation: Array,
+    run_directory: RunDirectory,
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+) -> float:
+    """Train a model, and evaluate its cross-entropy on the validation text.
 
-    Every segment of 64 tokens is read as if nothing had been before it.
+    The states of recurrent layers are reset before every segment of 64 tokens.
 
     Args:
-        model: What `reader` returned.
-        tokens: Integers, the training text.
-        validation: Integers, the validation text.
+        model: What `next_token_model` returns.
+        tokens: Integers `(num_tokens,)`, the training text.
+        validation: Integers `(num_tokens,)`, the validation text.
         run_directory: `dlunits.training.RunDirectory` of the run.
         epochs: Positive integer.
         steps_per_epoch: Positive integer, mini-batches of 2,048 tokens.
 
     Returns:
-        Float, the nats.
+        Float, nats per token.
 
     Raises:
-        ValueError: If a text is too short, or the loss stops being finite.
+        ValueError: If a text is too short, or the loss is not finite.
         OSError: If a file cannot be written.
     """
     from dlunits.data.text.text_streams import (
@@ -145,7 +172,7 @@ def train_reader(
     model.compile(
         ClippedAdam(schedule, global_clipnorm=1.0),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        # Unlike the loss, it leaves out what a last segment is filled with.
+        # Unlike the loss, it ignores the padding of the last segment.
         weighted_metrics=[
             keras.metrics.SparseCategoricalCrossentropy(
                 name="nats", from_logits=True
@@ -155,7 +182,10 @@ def train_reader(
     run_directory.fit(
         model,
         functools.partial(
-            training_segments, tokens, num_streams=STREAMS, segment_length=SEGMENT
+            training_segments,
+            tokens,
+            num_streams=NUM_STREAMS,
+            segment_length=SEGMENT_LENGTH,
         ),
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
@@ -163,6 +193,6 @@ def train_reader(
         verbose=0,
     )
     segments = evaluation_segments(
-        validation, num_streams=STREAMS, segment_length=SEGMENT
+        validation, num_streams=NUM_STREAMS, segment_length=SEGMENT_LENGTH
     )
     return float(model.evaluate(segments, verbose=0, return_dict=True)["nats"])

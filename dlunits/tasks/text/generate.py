@@ -120,7 +120,10 @@ class TextGenerator:
         Raises:
             ValueError: If the text is empty.
         """
-        state, total = None, {"nats": 0.0, "num_characters": 0, "num_unknown": 0}
+        state, total = (
+            None,
+            {"nats": 0.0, "num_characters": 0, "num_unknown": 0},
+        )
         for chunk in chunks:
             for start in range(0, len(chunk), CHUNK_SIZE):
                 text = tf.constant([chunk[start : start + CHUNK_SIZE]])
@@ -141,7 +144,7 @@ class TextGenerator:
         return {"bits_per_character": nats / float(tf.math.log(2.0)), **total}
 
 
-def read_chunks(path: Path, token_type: str) -> Iterator[str | bytes]:
+def read_chunks(path: Path, token_type: str) -> Iterator[Any]:
     """Read a file in chunks for `TextGenerator.score`.
 
     Args:

@@ -1,4 +1,4 @@
-"""Export a language model as a SavedModel with tokenizer and sampling inside."""
+"""Export a language model, its tokenizer and sampling as a SavedModel."""
 
 import pathlib
 from collections.abc import Callable, Sequence

@@ -7,7 +7,6 @@ import pathlib
 from typing import Any
 
 import keras
-import numpy as np
 
 from dlunits.data.text.corpora import Corpus
 from dlunits.data.text.encoded_text import align_to_lines, encode_text

@@ -5,7 +5,7 @@ import pytest
 
 from dlunits.data.text import corpora
 from dlunits.data.text.corpora import Text
-from dlunits.data.text.encoded_text import encode_text, align_to_lines
+from dlunits.data.text.encoded_text import align_to_lines, encode_text
 from dlunits.data.text.vocabulary import TOKEN_TYPES, build_vocabulary
 
 
@@ -16,7 +16,9 @@ def test_the_file_holds_the_ids_of_the_whole_text(
     monkeypatch.setattr(corpora, "CHUNK_SIZE", 7)
     whole = "Ein Wort, zwei Wörter:\nviele Wörter.\n" * 5
     text = Text(whole.encode(), 0, len(whole.encode()))
-    vocabulary = build_vocabulary(align_to_lines(text.chunks(), token_type), token_type)
+    vocabulary = build_vocabulary(
+        align_to_lines(text.chunks(), token_type), token_type
+    )
     ids = encode_text(text, vocabulary, tmp_path / "text.tokens")
     assert isinstance(ids, np.memmap)
     np.testing.assert_array_equal(ids, vocabulary.encode(whole))

@@ -1,4 +1,4 @@
-"""The gradient figures and report, read back."""
+"""Content of the figures, table and report of gradient norms."""
 
 import base64
 import re
@@ -9,15 +9,15 @@ import pytest
 
 from dlunits.diagnostics.unfolded_graph import unfolded_graph
 from dlunits.tasks.gradient_flow.report import (
-    flow_rows,
     norms_by_lag,
+    norms_table,
     write_gradient_report,
 )
 
 NORMS = {"rnn": np.array([0.0, 0.01, 0.1]), "lstm": np.array([0.2, 0.3, 0.4])}
 
 
-def test_the_last_time_step_has_the_lag_0():
+def test_the_last_time_step_has_lag_0():
     figure = norms_by_lag(NORMS)
     [axes] = figure.axes
     rnn, lstm = axes.lines
@@ -27,21 +27,21 @@ def test_the_last_time_step_has_the_lag_0():
     np.testing.assert_allclose(rnn.get_ydata(), [0.1, 0.01, np.nan])
     assert axes.get_yscale() == "log"
     assert "rnn: 0.1 at lag 0, 0 at lag 2" in figure.get_label()
-    with pytest.raises(ValueError, match="one layer at least"):
+    with pytest.raises(ValueError, match="at least one layer"):
         norms_by_lag({})
 
 
-def test_the_table_has_the_lags_that_all_layers_have():
-    header, rows = flow_rows({**NORMS, "gru": np.ones(9)}, lags=(0, 2, 3))
+def test_the_table_has_the_lags_of_all_layers():
+    header, rows = norms_table({**NORMS, "gru": np.ones(9)}, lags=(0, 2, 3))
     assert header == ["Layer", "Lag 0", "Lag 2"]
     assert rows[:2] == [["rnn", 0.1, 0.0], ["lstm", 0.4, 0.2]]
 
 
-def test_report_holds_tables_figures_and_the_unfolded_graph(tmp_path):
+def test_the_report_has_tables_figures_and_the_unfolded_graph(tmp_path):
     graph = unfolded_graph(keras.layers.GRU(2), steps=3)
     runs = [
-        {"cell": "rnn", "lag": 10, "clipped_at": 1.0, "rmse": 0.4},
-        {"cell": "gru", "lag": 100, "clipped_at": None, "rmse": 0.0123},
+        {"cell": "rnn", "lag": 10, "clipnorm": 1.0, "rmse": 0.4},
+        {"cell": "gru", "lag": 100, "clipnorm": None, "rmse": 0.0123},
     ]
     path = write_gradient_report(
         tmp_path / "report.html",
@@ -49,7 +49,7 @@ def test_report_holds_tables_figures_and_the_unfolded_graph(tmp_path):
         untrained=NORMS,
         trained=NORMS,
         runs=runs,
-        readers=[{"model": "window of 4", "nats_a_character": 2.5}],
+        text_models=[{"model": "window of 4", "nats_per_character": 2.5}],
         graph=graph,
         command="python app.py",
         dataset="a text",
@@ -57,7 +57,7 @@ def test_report_holds_tables_figures_and_the_unfolded_graph(tmp_path):
     )
     page = path.read_text()
     assert "0.012 (gru)" in page
-    assert "Nats a character" in page
+    assert "Nats per character" in page
     assert "lstm, untrained" in page
     assert "lstm, trained" in page
     assert base64.b64encode(graph.svg.encode()).decode() in page

@@ -1,4 +1,4 @@
-"""The adding recipe: what it builds, that it learns, and its history."""
+"""Model, training and history of the adding task."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ from dlunits.training import RunDirectory
 
 
 @pytest.mark.parametrize(("cell", "gates"), [("rnn", 1), ("lstm", 4)])
-def test_models_have_the_parameters_of_their_gates(cell, gates):
+def test_the_number_of_parameters_matches_the_gates(cell, gates):
     model = adding_model(cell, units=5)
     assert model.count_params() == gates * 5 * (2 + 5 + 1) + 5 + 1
     assert model.predict(np.zeros((3, 7, 2)), verbose=0).shape == (3, 1)
 
 
-def test_short_lags_are_learnt_and_norms_are_in_the_history(tmp_path):
+def test_a_short_lag_is_solved_and_norms_are_in_the_history(tmp_path):
     model, history = train_on_adding(
         "gru",
         RunDirectory(tmp_path, {}),

@@ -10,7 +10,8 @@ from dlunits.tasks.text.graph_tokenizer import GraphTokenizer
 
 KNOWN = "The quick brown fox, naïve; 'jumps' over (the) lazy dög-dog.\n" * 2
 VOCABULARIES = {
-    token_type: build_vocabulary([KNOWN], token_type) for token_type in TOKEN_TYPES
+    token_type: build_vocabulary([KNOWN], token_type)
+    for token_type in TOKEN_TYPES
 }
 TEXTS = st.lists(
     st.text("The quick brown,;'(ö-.\n\t€😀_", max_size=12),

@@ -33,7 +33,13 @@ def test_the_report_has_scores_epochs_and_samples(tmp_path):
         seconds=12.0,
     )
     html = path.read_text()
-    for score in ("0.6789", "0.9794", "1.972", "0.7012", f"{data.n_gram_nats:.4f}"):
+    for score in (
+        "0.6789",
+        "0.9794",
+        "1.972",
+        "0.7012",
+        f"{data.n_gram_nats:.4f}",
+    ):
         assert f">{score}<" in html
     assert "ab&lt;b&gt;ab" in html
     assert "two letters" in html

@@ -80,7 +80,7 @@ def test_an_unknown_prompt_is_kept(generator):
     assert "�" not in text  # the unknown token is never sampled
 
 
-def test_the_score_is_the_cross_entropy_of_the_model(model, served):
+def test_the_score_is_the_cross_entropy_of_the_model(model, generator):
     text = "the lazy fox"
     ids = VOCABULARY.encode("\n" + text).astype("int32")[None]
     states = model.get_initial_state(1)
@@ -113,7 +113,7 @@ def test_unknown_tokens_are_counted_and_not_scored(generator):
         ({"top_p": 1.5}, "`top_p` must lie in"),
     ],
 )
-def test_sampling_options_out_of_range_are_refused(generator, sampling, message):
+def test_options_out_of_range_are_refused(generator, sampling, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         generator.generate(["the"], 3, **sampling)
 
@@ -132,9 +132,7 @@ print(json.dumps(found["text"].numpy()[0].decode()))
 """
 
 
-def test_a_process_without_dlunits_generates_the_same_text(
-    version, generator
-):
+def test_a_process_without_dlunits_generates_the_same_text(version, generator):
     process = subprocess.run(
         [sys.executable, "-c", ALONE, str(version)],
         capture_output=True,

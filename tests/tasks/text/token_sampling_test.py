@@ -39,7 +39,8 @@ def shares(count=20_000, **options):
     sampling = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, **options}
     logits = tf.constant(np.tile(LOGITS, (count, 1)))
     tokens = sample_token(
-        logits, tf.constant(uniform_numbers(0, count)), **sampling).numpy()
+        logits, tf.constant(uniform_numbers(0, count)), **sampling
+    ).numpy()
     return np.bincount(tokens, minlength=5) / count
 
 
