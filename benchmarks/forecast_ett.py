@@ -216,11 +216,9 @@ def main():
     parser.add_argument(
         "--only",
         default="",
-        help="only candidates whose name begins so: linear, GRU",
+        help="prefix of the candidates to run: linear, GRU",
     )
-    parser.add_argument(
-        "--workdir", help="existing folder in which results are stored"
-    )
+    parser.add_argument("--workdir", help="existing folder of stored results")
     arguments = parser.parse_args()
     values = read_series(arguments.data_dir)
     if arguments.quick:

@@ -25,7 +25,7 @@ def export(
     warmup: dict[str, Any] | None = None,
     parts: dict[str, keras.Model] | None = None,
 ) -> pathlib.Path:
-    """Export a model as the next version in a folder, atomically.
+    """Exports a model as the next version in a folder, atomically.
 
     The SavedModel, its `model_card.json` and its warm-up requests are written
     under a temporary name, which TensorFlow Serving ignores because it is not
@@ -184,7 +184,7 @@ def next_version(directory: pathlib.Path) -> int:
 
 
 def rename_to_new(folder: pathlib.Path, version: pathlib.Path) -> pathlib.Path:
-    """Rename a folder; raise FileExistsError if the new name is taken."""
+    """Renames a folder; raises FileExistsError if the new name is taken."""
     try:
         return folder.rename(version)
     except OSError as error:
@@ -195,7 +195,7 @@ def rename_to_new(folder: pathlib.Path, version: pathlib.Path) -> pathlib.Path:
 
 @contextlib.contextmanager
 def one_line_errors(directory: pathlib.Path) -> Iterator[None]:
-    """Turn errors of TensorFlow and the system into a one-line OSError."""
+    """Turns errors of TensorFlow and the system into a one-line OSError."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:

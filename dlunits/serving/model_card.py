@@ -43,7 +43,7 @@ def image_model_card(
 
 
 def check_card(card: dict[str, Any]) -> None:
-    """Check the required entries of a model card.
+    """Checks the required entries of a model card.
 
     Args:
         card: Dict.
@@ -75,7 +75,7 @@ def complete_card(
     parameters: int,
     folder: pathlib.Path,
 ) -> dict[str, Any]:
-    """Add name, version, size, signatures and software versions to a card.
+    """Adds name, version, size, signatures and software versions to a card.
 
     Args:
         card: Dict with `data`, `metrics`, `command`, `license`, and further

@@ -15,7 +15,7 @@ from tensorflow_serving.apis import (
 def write_warmup_requests(
     folder: pathlib.Path, signatures: Any, requests: dict[str, Any]
 ) -> None:
-    """Write `assets.extra/tf_serving_warmup_requests` into a SavedModel.
+    """Writes `assets.extra/tf_serving_warmup_requests` into a SavedModel.
 
     TensorFlow Serving makes these requests before it serves a version. Without
     them the first request after a start is slow, because TensorFlow

@@ -266,7 +266,7 @@ OTHERS = {
 }
 # Valid calls.
 MANY_TO_ONE = (
-    "--train=good.csv --target=load --network=gru --units=4 --segment=6"
+    "--train=good.csv --target=load --network=gru --units=4 --segment_length=6"
 )
 EMBEDDED = ""
 

@@ -17,7 +17,7 @@ SOURCE = (
 
 
 def write_eeg(folder: Path) -> pathlib.Path:
-    """Write Matplotlib's electroencephalogram as a CSV file.
+    """Writes Matplotlib's electroencephalogram as a CSV file.
 
     The column `seconds` holds the time; `PG3`, `PG5`, `PG7` and `PG9` are
     electrodes. A seizure begins during the recording, so the variance is

@@ -92,7 +92,7 @@ class ForecastWindows:
             )
 
     def split(self, min_calibration: int = 1) -> ForecastOrigins:
-        """Split the origins by time: 50 % training, 15 %, 15 % and 20 % test.
+        """Splits the origins by time: 50 % training, 15 %, 15 % and 20 % test.
 
         Origins at the end of a part whose horizon overlaps the next part are
         dropped.

@@ -1,4 +1,4 @@
-"""Read a table as a series, and split it into windows to train a forecaster."""
+"""Datasets for forecasting: a series from a table, split by time."""
 
 import dataclasses
 import hashlib
@@ -77,7 +77,7 @@ def load_forecasting_dataset(
     horizon: int,
     min_calibration: int = 1,
 ) -> ForecastingDataset:
-    """Read a series from a table and split it by time.
+    """Reads a series from a table and splits it by time.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -148,7 +148,7 @@ def resample_on_axis(
     axis: TimeAxis,
     step: float | None = None,
 ) -> ResampledSeries:
-    """Resample a series to a regular grid of seconds or of months.
+    """Resamples a series to a regular grid of seconds or of months.
 
     Args:
         values: Array `(rows, channels)`.

@@ -44,7 +44,7 @@ def resample(
     timestamps: ArrayLike | None = None,
     step: float | None = None,
 ) -> ResampledSeries:
-    """Resample a series to a regular time grid.
+    """Resamples a series to a regular time grid.
 
     Rows may come late, twice, in the wrong order or not at all. They are
     sorted by time and split into segments wherever two consecutive rows are
@@ -133,7 +133,7 @@ def resample(
 
 
 def as_matrix(values: ArrayLike) -> Array:
-    """Convert a series to a float64 matrix.
+    """Converts a series to a float64 matrix.
 
     Args:
         values: Array `(rows, channels)` or `(rows,)`; NaN where missing.
@@ -230,7 +230,7 @@ def grid_means(values: Array, indices: Array, num_steps: int) -> Array:
 
 
 def interpolate(values: Array, bounds: Array) -> None:
-    """Interpolate missing values linearly within each segment, in place.
+    """Interpolates missing values linearly within each segment, in place.
 
     At the ends of a segment the nearest value is repeated.
     """

@@ -53,7 +53,7 @@ class SeasonalProfile:
         step: float,
         periods: Sequence[float] = (DAY, WEEK),
     ) -> "SeasonalProfile":
-        """Estimate the profile of a series.
+        """Estimates the profile of a series.
 
         Args:
             values: Array `(time, channels)`; NaN where missing.

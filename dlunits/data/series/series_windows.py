@@ -101,7 +101,7 @@ class SeriesWindows:
         function: Callable[[Array], ArrayLike],
         array: Array | None = None,
     ) -> Array:
-        """Apply a function to all windows, batch by batch.
+        """Applies a function to all windows, batch by batch.
 
         Args:
             function: Callable from `(batch, window, ...)` to
@@ -121,7 +121,7 @@ class SeriesWindows:
         return np.concatenate(results)
 
     def to_rows(self, values: ArrayLike, look_ahead: bool = True) -> Array:
-        """Map one number for each window to one number for each row.
+        """Maps one number for each window to one number for each row.
 
         With look-ahead a row gets the mean over all windows that cover it.
         Without it, a row gets the number of the last window that ends at or

@@ -10,7 +10,7 @@ MONTH_TOLERANCE = 0.1  # deviation from a whole number of months, in months
 
 
 class TimeAxis:
-    """Convert timestamps to numbers with constant differences, and back.
+    """Converts timestamps to numbers with constant differences, and back.
 
     Monthly rows are 28 to 31 days apart, so they do not lie on a regular grid
     of seconds. They are counted in months instead:
@@ -86,7 +86,7 @@ class TimeAxis:
         return np.round(first + (numbers - whole) * length)
 
     def format(self, seconds: ArrayLike) -> list[str]:
-        """Format timestamps for a table.
+        """Formats timestamps for a table.
 
         Args:
             seconds: Seconds since 1970 `(rows,)`.

@@ -14,7 +14,7 @@ MIN_SPREAD = 0.05  # added to standard deviations before the logarithm
 
 
 class WindowFeatures:
-    """Deseasonalize and scale a series, and compute features of its windows.
+    """Deseasonalizes and scales a series, and computes features of its windows.
 
     Each value is replaced by its deviation from a seasonal profile, divided by
     the usual scale of that deviation:
@@ -82,7 +82,7 @@ class WindowFeatures:
         stride: int | None = None,
         periods: Sequence[float] | None = None,
     ) -> "WindowFeatures":
-        """Estimate the profile and the scale of a normal series.
+        """Estimates the profile and the scale of a normal series.
 
         Args:
             values: Array `(rows, channels)` or `(rows,)`; NaN where missing.

@@ -44,7 +44,7 @@ class Text:
     as_bytes: bool = False
 
     def chunks(self) -> Iterator[Any]:
-        """Read the text in chunks of about a million characters.
+        """Reads the text in chunks of about a million characters.
 
         Yields:
             Texts, or bytes if `as_bytes`.
@@ -88,7 +88,7 @@ def load_corpus(
     validation_fraction: float = 0.1,
     as_bytes: bool = False,
 ) -> Corpus:
-    """Load a text corpus and split off its end for validation.
+    """Loads a text corpus and splits off its end for validation.
 
     - A path: a UTF-8 text file of any size.
     - `"tiny_shakespeare"`: prepared by TFDS, or downloaded with it. Its
@@ -202,7 +202,7 @@ def split_corpus(
 
 
 def check_text(path: pathlib.Path) -> None:
-    """Check that a whole file is UTF-8 text.
+    """Checks that a whole file is UTF-8 text.
 
     Args:
         path: `pathlib.Path`.
@@ -239,5 +239,5 @@ def check_text(path: pathlib.Path) -> None:
 
 
 def open_stream(data: pathlib.Path | bytes) -> BinaryIO:
-    """Open a file, or bytes in memory, as a binary stream."""
+    """Opens a file, or bytes in memory, as a binary stream."""
     return io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")

@@ -15,7 +15,7 @@ from dlunits.typing import Array
 def encode_text(
     text: Text, vocabulary: Vocabulary, path: pathlib.Path
 ) -> Array:
-    """Write the token ids of a text to a file and open it as a memory map.
+    """Writes the token ids of a text to a file and opens it as a memory map.
 
     Memory use does not grow with the length of the text.
 
@@ -51,7 +51,7 @@ def encode_text(
 
 
 def align_to_lines(chunks: Iterable[Any], token_type: str) -> Iterator[Any]:
-    r"""Align chunks of text to lines, so that no word is split.
+    r"""Aligns chunks of text to lines, so that no word is split.
 
     What follows the last newline of a chunk is moved to the next chunk.
 

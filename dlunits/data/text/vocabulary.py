@@ -79,7 +79,7 @@ def build_vocabulary(
     token_type: str = "character",
     max_tokens: int | None = None,
 ) -> Vocabulary:
-    """Build the vocabulary of a text.
+    """Builds the vocabulary of a text.
 
     Args:
         texts: Iterable of texts or of bytes, chunks of one long text.
@@ -115,7 +115,7 @@ def build_vocabulary(
 
 
 def split_tokens(text: str | bytes, token_type: str) -> Sequence[bytes]:
-    """Split a text into tokens.
+    """Splits a text into tokens.
 
     Args:
         text: Text, or its UTF-8 bytes.

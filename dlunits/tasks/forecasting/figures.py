@@ -22,7 +22,7 @@ def forecast_examples(
     high: Array,
     names: Sequence[str],
 ) -> Figure:
-    """Plot forecasts with their intervals and the observed values.
+    """Plots forecasts with their intervals and the observed values.
 
     Args:
         past: Array `(examples, window, channels)`; at most its last two
@@ -90,7 +90,7 @@ def forecast_examples(
 def error_by_step(
     errors: dict[str, dict[str, Array]], coverage: float
 ) -> Figure:
-    """Plot mean squared error and interval coverage over the horizon.
+    """Plots mean squared error and interval coverage over the horizon.
 
     Args:
         errors: Dict of a forecaster's name to a dict of `mse` and `coverage`,
@@ -144,7 +144,7 @@ def forecast_ahead(
     names: Sequence[str],
     dates: bool,
 ) -> Figure:
-    """Plot the last rows of a series and the forecast that follows.
+    """Plots the last rows of a series and the forecast that follows.
 
     Args:
         times: Seconds `(rows,)` of the last rows.

@@ -32,7 +32,7 @@ def write_forecast_report(
     command: str,
     seconds: float,
 ) -> pathlib.Path:
-    """Write the report of a forecaster.
+    """Writes the report of a forecaster.
 
     It shows the forecast, the backtest with the naive forecasts as baselines,
     some forecasts of the backtest, and the training curves.

@@ -1,4 +1,4 @@
-"""Export a forecaster as a SavedModel, and forecast new tables with it."""
+"""Export of forecasters as SavedModels, and forecasts of new tables."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ def export_forecaster(
     metrics: dict[str, Any],
     command: str,
 ) -> pathlib.Path:
-    """Export a SavedModel that forecasts from the last rows of a series.
+    """Exports a SavedModel that forecasts from the last rows of a series.
 
     Its endpoint `serving_default` takes `history`, float32 `(batch, window,
     channels)` in the units of the series, and returns `forecast`, `low` and
@@ -103,7 +103,7 @@ def export_forecaster(
 def load_forecaster(
     folder: Path,
 ) -> tuple[Callable[[Array], dict[str, Array]], dict[str, Any]]:
-    """Load what `export_forecaster` wrote.
+    """Loads what `export_forecaster` wrote.
 
     Args:
         folder: Folder of a SavedModel.
@@ -145,7 +145,7 @@ def forecast_table(
     series: dict[str, Any],
     table_file: TableFile,
 ) -> dict[str, list]:
-    """Forecast what follows the last row of a table.
+    """Forecasts what follows the last row of a table.
 
     Args:
         forecast, series: What `load_forecaster` returns.
@@ -186,7 +186,7 @@ def forecast_table(
 
 
 def check_output(path: Path | None) -> None:
-    """Check that a forecast can be written to a file.
+    """Checks that a forecast can be written to a file.
 
     Args:
         path: Path of a file to write, or `None`, which passes.
@@ -205,7 +205,7 @@ def check_output(path: Path | None) -> None:
 
 
 def write_forecast(path: Path, columns: dict[str, list]) -> pathlib.Path:
-    """Write a forecast as a CSV file, atomically.
+    """Writes a forecast as a CSV file, atomically.
 
     Args:
         path: File to write, `.csv`.

@@ -1,4 +1,4 @@
-"""Train a forecaster, and backtest it against naive forecasts."""
+"""Training of forecasters, and backtests with naive baselines."""
 
 import dataclasses
 from typing import Any
@@ -12,8 +12,8 @@ from dlunits.data.series.forecasting_dataset import (
 )
 from dlunits.diagnostics.naive_forecasts import (
     best_season,
-    naive_forecast,
     dominant_period,
+    naive_forecast,
     seasonal_naive_forecast,
 )
 from dlunits.layers.tabular.conformal_interval import conformal_quantile
@@ -104,7 +104,7 @@ def train_forecaster(
     verbose: str | int = "auto",
     **options: Any,
 ) -> tuple[Forecaster, dict[str, list[float]]]:
-    """Train a forecaster on the training part and calibrate its intervals.
+    """Trains a forecaster on the training part and calibrates its intervals.
 
     The model has the weights of the epoch with the lowest validation loss.
     Its prediction intervals are calibrated on the part after the validation
@@ -181,7 +181,7 @@ def backtest(
     dataset: ForecastingDataset,
     season: int | None = None,
 ) -> Backtest:
-    """Forecast from every origin of the test part, and measure the errors.
+    """Forecasts from every origin of the test part, and measures the errors.
 
     The intervals of the naive forecasts are calibrated as those of the model,
     on the errors of the naive forecasts on the same windows.
@@ -229,7 +229,9 @@ def backtest(
     forecast = model.predict(x, batch_size=1024, verbose=0)
     interval = keras.ops.convert_to_numpy(model.prediction_intervals(forecast))
     low, high = interval[..., 0], interval[..., 1]
-    errors[model.network] = forecast_errors(y, forecast, dataset.scale, low, high)
+    errors[model.network] = forecast_errors(
+        y, forecast, dataset.scale, low, high
+    )
     return Backtest(errors, origins, y, forecast, low, high, season)
 
 

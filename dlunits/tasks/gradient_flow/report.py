@@ -25,7 +25,7 @@ MIN_NORM = 1e-20  # smaller norms are not plotted: float32 underflows
 
 
 def norms_by_lag(norms: dict[str, ArrayLike], title: str = "") -> Figure:
-    """Plot gradient norms over the lag, the steps before the last time step.
+    """Plots gradient norms over the lag, the steps before the last time step.
 
     Args:
         norms: Dict of name to norms `(time,)`, as
@@ -113,7 +113,7 @@ def write_gradient_report(
     dataset: str,
     seconds: float,
 ) -> pathlib.Path:
-    """Write the report about gradients of recurrent networks.
+    """Writes the report about gradients of recurrent networks.
 
     Args:
         path: HTML file to write, in an existing folder.

@@ -66,7 +66,7 @@ def compare_clipping(
     seed: int,
     **recipe: Any,
 ) -> Iterator[tuple[dict[str, Any], dict[str, Array], dict[str, Array]]]:
-    """Train every cell at every lag, with and without gradient clipping.
+    """Trains every cell at every lag, with and without gradient clipping.
 
     Args:
         folder: `pathlib.Path`; each training run has a subfolder.

@@ -1,4 +1,4 @@
-"""Train a recurrent network on the adding task."""
+"""Training of recurrent networks on the adding task."""
 
 import functools
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def train_on_adding(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: str | int = 0,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
-    """Train on the adding task. No sequence is seen twice.
+    """Trains on the adding task. No sequence is seen twice.
 
     Adam minimizes the mean squared error, with a linear warm-up and a cosine
     decay of the learning rate. The history has the norm of the gradient before

@@ -1,4 +1,4 @@
-"""Compare feed-forward windows and recurrent networks as language models."""
+"""Comparison of feed-forward windows and recurrent language models."""
 
 import functools
 import pathlib
@@ -88,7 +88,7 @@ def compare_windows_and_rnns(
     epochs: int,
     steps_per_epoch: int,
 ) -> Iterator[dict[str, Any]]:
-    """Train window models and recurrent networks on the same characters.
+    """Trains window models and recurrent networks on the same characters.
 
     Args:
         folder: `pathlib.Path`; each training run has a subfolder.
@@ -143,7 +143,7 @@ def train_next_token_model(
     epochs: int,
     steps_per_epoch: int,
 ) -> float:
-    """Train a model, and evaluate its cross-entropy on the validation text.
+    """Trains a model, and evaluates its cross-entropy on the validation text.
 
     The states of recurrent layers are reset before every segment of 64 tokens.
 

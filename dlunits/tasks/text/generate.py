@@ -1,4 +1,4 @@
-"""Generate and score texts with an exported language model."""
+"""Generation and scoring of texts with an exported language model."""
 
 import codecs
 import json
@@ -48,7 +48,7 @@ class TextGenerator:
     def stream(
         self, prompt: str, length: int, *, seed: int = 0, **sampling: float
     ) -> Iterator[str]:
-        """Continue a prompt, token by token.
+        """Continues a prompt, token by token.
 
         Args:
             prompt: Text.
@@ -79,7 +79,7 @@ class TextGenerator:
         seed: int = 0,
         **sampling: float,
     ) -> list[str]:
-        """Continue several prompts in one batch.
+        """Continues several prompts in one batch.
 
         Args:
             prompts: List of texts.
@@ -109,7 +109,7 @@ class TextGenerator:
         }
 
     def score(self, chunks: Iterable[str | bytes]) -> dict[str, float]:
-        """Score one long text that is read in chunks.
+        """Scores one long text that is read in chunks.
 
         Args:
             chunks: Iterable of texts or bytes.
@@ -145,7 +145,7 @@ class TextGenerator:
 
 
 def read_chunks(path: Path, token_type: str) -> Iterator[Any]:
-    """Read a file in chunks for `TextGenerator.score`.
+    """Reads a file in chunks for `TextGenerator.score`.
 
     Args:
         path: Path of a file, of UTF-8 text unless the tokens are bytes.
@@ -185,7 +185,7 @@ def sampling_options(
 
 
 def until_stop(texts: Iterable[str], stop: str) -> Iterator[str]:
-    """Yield texts until their concatenation contains a stop text.
+    """Yields texts until their concatenation contains a stop text.
 
     Args:
         texts: Iterable of texts.

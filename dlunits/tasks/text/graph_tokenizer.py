@@ -12,7 +12,7 @@ NUM_BUCKETS = 2**62
 
 
 class GraphTokenizer:
-    """Encode and decode texts with TensorFlow operations.
+    """Encodes and decodes texts with TensorFlow operations.
 
     Same as `dlunits.data.text.vocabulary.Vocabulary`, inside a graph. A token
     is looked up by its hash in a sorted table of hashes, so a SavedModel needs
@@ -50,7 +50,7 @@ class GraphTokenizer:
         self.ids = tf.constant(order.astype("int32") + 1)
 
     def split(self, texts: Any) -> Any:
-        """Split strings `(batch,)` into tokens, ragged `(batch, tokens)`."""
+        """Splits strings `(batch,)` into tokens, ragged `(batch, tokens)`."""
         if self.token_type == "byte":
             return tf.strings.bytes_split(texts)
         if self.token_type == "character":

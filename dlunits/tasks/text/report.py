@@ -20,7 +20,7 @@ def write_text_report(
     command: str,
     seconds: float,
 ) -> pathlib.Path:
-    """Write the report of a language model.
+    """Writes the report of a language model.
 
     Args:
         path: HTML file to write, in an existing folder.

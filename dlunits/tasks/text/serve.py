@@ -1,4 +1,4 @@
-"""Export a language model, its tokenizer and sampling as a SavedModel."""
+"""Export of language models with tokenizer and sampling as SavedModels."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ def export_text_model(
     metrics: dict[str, Any],
     command: str,
 ) -> pathlib.Path:
-    """Export a language model with its vocabulary, card and warm-up requests.
+    """Exports a language model with its vocabulary, card and warm-up requests.
 
     Args:
         model: `dlunits.models.RecurrentLanguageModel`.
@@ -260,7 +260,7 @@ def text_endpoints(
 
 
 def check_sampling(temperature: Any, top_k: Any, top_p: Any) -> None:
-    """Check sampling options inside the graph.
+    """Checks sampling options inside the graph.
 
     Raises:
         tf.errors.InvalidArgumentError: If an option is out of range.

@@ -68,7 +68,7 @@ def mix(x: Any) -> Any:
 def sample_token(
     logits: Any, u: Any, temperature: Any, top_k: Any, top_p: Any
 ) -> Any:
-    """Sample a token with temperature, top-k and top-p (nucleus) sampling.
+    """Samples a token with temperature, top-k and top-p (nucleus) sampling.
 
         p     = softmax(logits / temperature), sorted in descending order
         kept  : the first `top_k` tokens whose predecessors sum to less than

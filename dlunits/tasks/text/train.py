@@ -1,4 +1,4 @@
-"""Train and evaluate a recurrent language model on a text."""
+"""Training and evaluation of recurrent language models on a text."""
 
 import dataclasses
 import functools
@@ -73,7 +73,7 @@ def encode_corpus(
     token_type: str,
     max_tokens: int | None = None,
 ) -> EncodedCorpus:
-    """Build the vocabulary of a corpus and encode its texts into files.
+    """Builds the vocabulary of a corpus and encodes its texts into files.
 
     Args:
         corpus: `dlunits.data.text.corpora.Corpus`.
@@ -141,7 +141,7 @@ def train_text_model(
     seed: int,
     verbose: str | int = "auto",
 ) -> tuple[RecurrentLanguageModel, dict[str, list[float]]]:
-    """Train a language model by truncated backpropagation through time.
+    """Trains a language model by truncated backpropagation through time.
 
     Args:
         data: `EncodedCorpus`.
@@ -201,7 +201,7 @@ def train_text_model(
 
 
 def compile_text_model(trainer: TruncatedBPTT, optimizer: Any = "sgd") -> None:
-    """Compile with the loss and the metrics of language models."""
+    """Compiles with the loss and the metrics of language models."""
     trainer.compile(
         optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -218,7 +218,7 @@ def compile_text_model(trainer: TruncatedBPTT, optimizer: Any = "sgd") -> None:
 def evaluate_text_model(
     model: RecurrentLanguageModel, tokens: Array
 ) -> dict[str, float]:
-    """Evaluate a language model on a text, with and without carried states.
+    """Evaluates a language model on a text, with and without carried states.
 
     Args:
         model: `dlunits.models.RecurrentLanguageModel`.

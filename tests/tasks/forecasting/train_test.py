@@ -151,7 +151,9 @@ def test_the_served_forecast_is_that_of_the_model(trained, tmp_path):
     expected = model.predict(x, verbose=0)
     np.testing.assert_allclose(served["forecast"], expected, rtol=1e-5)
     interval = np.stack([served["low"], served["high"]], axis=-1)
-    np.testing.assert_allclose(interval, model.prediction_intervals(expected), rtol=1e-5)
+    np.testing.assert_allclose(
+        interval, model.prediction_intervals(expected), rtol=1e-5
+    )
 
 
 def test_the_report_has_every_row_and_figure(trained, tmp_path):
