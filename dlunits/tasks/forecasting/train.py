@@ -64,7 +64,7 @@ class Backtest:
         """The table as lines of text."""
         return [
             "{forecast}: MSE {mse:.4f}, MAE {mae:.4f}, interval coverage "
-            "{coverage:.1%}, interval width {width:.2f}".format(**row)
+            "{coverage:.1%}, interval width {interval_width:.2f}".format(**row)
             for row in self.table
         ]
 
