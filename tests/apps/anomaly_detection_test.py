@@ -487,7 +487,7 @@ BAD_TABLES = {
     ),
     "scored before": (
         swap("nothing", "p_value"),
-        r"new\.csv: has a column 'p_value' already",
+        r"new\.csv: already has a column 'p_value'",
     ),
 }
 
@@ -513,12 +513,12 @@ def test_a_bad_table_is_refused_in_one_line_and_nothing_is_written(
     [
         ({"delimiter": ";"}, r"new\.csv, line 1: is one cell.*but 8 with ','"),
         ({"delimiter": ";;"}, "must be one character"),
-        ({"encoding": "utf-9"}, "'utf-9' is not known"),
+        ({"encoding": "utf-9"}, "'utf-9' is unknown"),
         ({"label_column": "stat"}, r"column 'stat' is missing.*'state'"),
         ({"score": "none.csv"}, r"none\.csv: no such file"),
         ({"score": "cut.parquet"}, r"cut\.parquet: is a damaged Parquet"),
         ({"output": "new.csv"}, "is the table that is read"),
-        ({"output": "scored.xlsx"}, "must end in"),
+        ({"output": "scored.xlsx"}, "extension of a scored table must be"),
         ({"output": "none/scored.csv"}, r"scored\.csv: cannot be written"),
         ({"output": ""}, "--score=TABLE and --output=TABLE"),
         ({"score": None}, "--score=TABLE and --output=TABLE"),

@@ -20,7 +20,7 @@ def path(tmp_path):
 @pytest.mark.parametrize(
     ("output", "label", "message"),
     [
-        ("scored.xlsx", None, "must end in"),
+        ("scored.xlsx", None, "extension of a scored table must be"),
         ("new.csv", None, "is the table that is read"),
         ("none/scored.csv", None, r"none/scored\.csv: cannot be written"),
         ("folder.csv", None, "is a folder"),
@@ -38,7 +38,7 @@ def test_what_would_fail_after_training_is_refused(
 
 def test_a_scored_table_is_refused(path, tmp_path):
     path.write_text("anomaly_score\n1.5\n")
-    with pytest.raises(ValueError, match=r"new\.csv: has a column 'anom"):
+    with pytest.raises(ValueError, match=r"new\.csv: already has a column 'anom"):
         open_tables(InputTables(None, path), tmp_path / "again.csv")
 
 
