@@ -38,7 +38,7 @@ def test_what_would_fail_after_training_is_refused(
 
 def test_a_scored_table_is_refused(path, tmp_path):
     path.write_text("anomaly_score\n1.5\n")
-    with pytest.raises(ValueError, match=r"new\.csv: already has a column 'anom"):
+    with pytest.raises(ValueError, match=r"new\.csv: already has a column 'an"):
         open_tables(InputTables(None, path), tmp_path / "again.csv")
 
 
