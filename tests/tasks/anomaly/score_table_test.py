@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from dlunits.columns import TableChunk, open_table, read_columns
+from dlunits.columns import TableChunk, read_columns
 from dlunits.data.tables import table_files
+from dlunits.data.tables.table_files import open_table
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.models import AnomalyDetector
 from dlunits.tasks.anomaly import score_table as score_table_module
