@@ -34,7 +34,7 @@ class ProgressTable(TableFile):
     description: str = ""
 
     def chunks(self, rows: int | None = None) -> Iterator[TableChunk]:
-        """Read the table from the start, see `TableFile.chunks`."""
+        """Reads the table from the start, see `TableFile.chunks`."""
         total = self.max_rows
         with self.progress(
             total=total, desc=self.description, unit=" rows"

@@ -24,7 +24,7 @@ def open_tables(
     encoding: str | None = None,
     decimal: str | None = None,
 ) -> tuple[TableFile | None, TableFile | None]:
-    """Open the tables of a run and check that the scored table can be written.
+    """Opens the tables of a run and checks the path of the scored table.
 
     Args:
         inputs: Paths of the tables. At least one of them must have the label
@@ -61,7 +61,7 @@ def open_tables(
 
 
 def check_output(table_file: TableFile, output: pathlib.Path) -> None:
-    """Check that the scored table can be written to a path.
+    """Checks that the scored table can be written to a path.
 
     Args:
         table_file: The table to score.

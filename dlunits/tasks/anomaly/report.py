@@ -31,7 +31,7 @@ def write_anomaly_report(
     command: str,
     seconds: float | None = None,
 ) -> pathlib.Path:
-    """Write the report of a detector and of the table that it scored.
+    """Writes the report of a detector and of the table that it scored.
 
     Sections: distribution of scores and p-values with the threshold; the most
     anomalous rows with the columns that explain them; with labels, ROC and

@@ -103,7 +103,7 @@ class SeriesScorer(TableScorer):
         return {}, scores, explanation
 
     def finish(self, table_file: TableFile) -> None:
-        """Complete the statistics after the last chunk."""
+        """Completes the statistics after the last chunk."""
         self.top = self.top_windows()
         super().finish(table_file)
         self.series = {

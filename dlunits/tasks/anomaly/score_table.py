@@ -97,7 +97,7 @@ class TableScorer:
         self.labeled_chunks: list[tuple[Array, Array, Array]] = []
 
     def __call__(self, chunk: TableChunk) -> dict[str, Array]:
-        """Score a chunk and update the statistics.
+        """Scores a chunk and updates the statistics.
 
         Args:
             chunk: Consecutive rows of the table.
@@ -141,7 +141,7 @@ class TableScorer:
         flags: Array,
         explanation: dict[str, Array],
     ) -> None:
-        """Add the scores of a chunk to the counts, the sample and the top."""
+        """Adds the scores of a chunk to the counts, the sample and the top."""
         num_rows = chunk.table.num_rows
         scored = {
             "row": chunk.first_row + np.arange(num_rows),
@@ -173,7 +173,7 @@ class TableScorer:
         }
 
     def finish(self, table_file: TableFile) -> None:
-        """Complete the statistics after the last chunk.
+        """Completes the statistics after the last chunk.
 
         Args:
             table_file: The table that was scored.
@@ -244,7 +244,7 @@ class TableScorer:
 def load_detector(
     version: Path, false_alarm_rate: float | None = None
 ) -> tuple[ServedDetector, float]:
-    """Load an exported detector and check its false-alarm rate.
+    """Loads an exported detector and checks its false-alarm rate.
 
     Args:
         version: Folder of the SavedModel.
@@ -277,7 +277,7 @@ def score_table(
     output: Path,
     progress: ProgressBar | None = None,
 ) -> None:
-    """Write a table with its anomaly scores, and finish the scorer.
+    """Writes a table with its anomaly scores, and finishes the scorer.
 
     Args:
         scorer: Scorer of the table.

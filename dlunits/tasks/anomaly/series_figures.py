@@ -222,7 +222,7 @@ def mark(
     opacity: float,
     label: str,
 ) -> None:
-    """Color the intervals within half a step of a flagged row."""
+    """Colors the intervals within half a step of a flagged row."""
     if not flags.any():
         return
     marked = np.zeros(len(edges) - 1, bool)

@@ -219,7 +219,7 @@ def check_sources(
     label_column: str | None,
     normal_class: str | None,
 ) -> None:
-    """Check that paths, data set and labels do not exclude each other.
+    """Checks that paths, data set and labels do not exclude each other.
 
     Raises:
         ValueError: If one path is a folder and the other is not, or a source
@@ -252,7 +252,7 @@ def is_folder(path: Path) -> bool:
 def read_images(
     folder: Path, image_size: int, progress: ProgressBar | None
 ) -> AnomalyImages:
-    """Read the images of a folder, with a progress bar.
+    """Reads the images of a folder, with a progress bar.
 
     Args:
         folder: Folder of images.
@@ -281,7 +281,7 @@ def write_image_table(
     images: AnomalyImages,
     feature_extractor: Callable[[Array], Array],
 ) -> pathlib.Path:
-    """Write a Parquet file with the name, label and features of each image.
+    """Writes a Parquet file with the name, label and features of each image.
 
     Args:
         path: File to write.

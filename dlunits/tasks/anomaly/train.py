@@ -81,7 +81,7 @@ def train_detector(
     verbose: int = 0,
     **options: Any,
 ) -> TrainedDetector:
-    """Train an anomaly detector on the normal rows of a table.
+    """Trains an anomaly detector on the normal rows of a table.
 
     With a column of timestamps the rows are a time series, and the detector
     is trained on its windows.
@@ -132,7 +132,7 @@ def train_detector(
 def fit_detector(
     rows: TrainingRows, *, verbose: int = 0, **options: Any
 ) -> AnomalyDetector:
-    """Fit a detector to rows in memory.
+    """Fits a detector to rows in memory.
 
     Args:
         rows: Training rows or windows.
@@ -157,7 +157,7 @@ def fit_detector(
 
 
 def check_num_rows(rows: TrainingRows, detector: AnomalyDetector) -> None:
-    """Check that enough rows are left for calibration.
+    """Checks that enough rows are left for calibration.
 
     With n calibration rows the smallest p-value is 1 / (1 + n). A false-alarm
     rate below it would flag no row at all.

@@ -108,7 +108,7 @@ def sample_training_rows(
     seed: int = 0,
     progress: ProgressBar | None = None,
 ) -> TrainingRows:
-    """Infer the column types of a table and sample its normal rows.
+    """Infers the column types of a table and samples its normal rows.
 
     The file is read twice. The sample holds at most 100,000 rows and 20
     million cells, each row with the same probability.

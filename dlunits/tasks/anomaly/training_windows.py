@@ -76,7 +76,7 @@ def read_training_windows(
     keep_anomalies: bool = False,
     progress: ProgressBar | None = None,
 ) -> TrainingWindows:
-    """Read a time series and compute the features of its windows.
+    """Reads a time series and computes the features of its windows.
 
     The series is read whole. Numbers and booleans are its channels. Rows that
     are labeled as anomalies count as missing values.
