@@ -141,7 +141,7 @@ def test_a_missing_model_is_refused_in_one_line(project, tmp_path):
     process = run(project, f"--model={tmp_path}", "zero.png", cwd=tmp_path)
 
     assert process.returncode == 1
-    assert f"No SavedModel in --model={tmp_path}" in process.stderr
+    assert f"No SavedModel in {tmp_path}" in process.stderr
     assert "Traceback" not in process.stderr
 
 
@@ -150,4 +150,7 @@ def test_a_damaged_model_is_refused_in_one_line(project, tmp_path):
     process = run(project, f"--model={tmp_path}", "any.png")
     assert process.returncode == 1
     assert "Traceback" not in process.stderr
-    assert f"--model={tmp_path} is damaged" in process.stderr.splitlines()[-1]
+    assert (
+        f"The SavedModel in {tmp_path} is damaged"
+        in process.stderr.splitlines()[-1]
+    )

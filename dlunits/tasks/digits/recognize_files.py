@@ -35,16 +35,18 @@ def load_digit_classifier(folder: Path) -> Any:
     """
     folder = pathlib.Path(folder).expanduser()
     if not (folder / "saved_model.pb").is_file():
-        raise ValueError(f"No SavedModel in --model={folder}")
+        raise ValueError(f"No SavedModel in {folder}")
     try:
         model = tf.saved_model.load(str(folder))
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"--model={folder} is damaged: {reason}") from None
+        raise ValueError(
+            f"The SavedModel in {folder} is damaged: {reason}"
+        ) from None
     if not hasattr(model, "recognize"):
         raise ValueError(
-            f"--model={folder} does not recognize digits: choose a model of "
-            "apps/lenet_mnist.py that was trained on digits"
+            f"The SavedModel in {folder} does not recognize digits: choose one "
+            "that apps/lenet_mnist.py exported for digits"
         )
     return model
 

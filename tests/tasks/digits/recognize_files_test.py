@@ -63,5 +63,5 @@ def test_without_a_digit_the_model_is_not_called(tmp_path):
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="No SavedModel in --model="):
+    with pytest.raises(ValueError, match="No SavedModel in"):
         load_digit_classifier(tmp_path)
