@@ -100,7 +100,7 @@ def test_the_summary_is_that_of_the_trained_one(page, results):
     assert summary == {
         "Code": "overcomplete",  # 60 units for 7 * 7 pixels
         "Latent dimensions": "60 for 49 pixels",
-        "Mean squared error": f"{metrics['error']:.4g}",
+        "Mean squared error": f"{metrics['mse']:.4g}",
         "Bits per pixel": f"{metrics['bits_per_pixel']:.4g}",
         "Linear probe": f"{100 * metrics['linear_probe']:.1f}%",
         "Parameters": "3,049",  # 49 * 60 + 60 + 49, the kernel tied

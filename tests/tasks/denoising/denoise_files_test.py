@@ -98,7 +98,7 @@ def test_existing_files_are_replaced_only_if_allowed(tmp_path, output):
     file = save(tmp_path / "a.png", pixels(5, 5))
     other = save(output / "a.png", 0 * pixels(5, 5))
     [(_, _, problem)] = denoise_files(identity, [file], output)
-    assert "which was there before" in problem
+    assert "which exists" in problem
     assert read(other).max() == 0
     [(_, _, problem)] = denoise_files(identity, [file], output, overwrite=True)
     assert problem is None
@@ -120,7 +120,7 @@ def test_an_image_never_replaces_itself(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
     before = file.read_bytes()
     [(_, _, problem)] = denoise_files(half, [file], tmp_path, overwrite=True)
-    assert "an image to clean" in problem
+    assert "an input file" in problem
     assert file.read_bytes() == before
 
 
@@ -182,7 +182,7 @@ def test_input_files_are_never_replaced(tmp_path):
 
     for _, target, problem in results:
         assert target == second
-        assert "an image to clean" in problem
+        assert "an input file" in problem
     np.testing.assert_array_equal(read(second), before)
 
 

@@ -91,8 +91,8 @@ def test_one_image_does_not_change_the_scale_of_another(served):
     ("images", "message"),
     [
         (np.full((28, 28), np.nan, "float32"), "from 0 to 1, or from 0 to"),
-        (np.full((28, 28), -0.25, "float32"), r"from, to:\] \[-0.25\]"),
-        (np.full((28, 28), 256.0, "float32"), r"from, to:\] \[256\]"),
+        (np.full((28, 28), -0.25, "float32"), r"maximum:\] \[-0.25\]"),
+        (np.full((28, 28), 256.0, "float32"), r"maximum:\] \[256\]"),
         (np.zeros(28, "float32"), r"must have the shape .* Received:\] \[28\]"),
         (np.zeros((1, 0, 5, 1), "float32"), "no axis may be empty"),
     ],
