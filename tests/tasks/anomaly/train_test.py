@@ -64,7 +64,7 @@ def test_with_one_fold_a_quarter_of_the_rows_is_for_calibration(
 ):
     """90 - 67 = 23, of which 1 / 24 = 0.0417 is the least p-value."""
     rows = sample_training_rows(table, label_column="state")
-    options = {"num_folds": 1, "steps": 5, "false_alarm_rate": rate}
+    options = {"num_folds": 1, "train_steps": 5, "false_alarm_rate": rate}
     if message is None:
         detector = fit_detector(rows, **options)
         assert detector.num_calibration_rows == 23
@@ -96,7 +96,7 @@ def test_very_few_rows_are_refused_at_any_rate(table):
 
 def test_errors_of_the_detector_name_the_file(table, monkeypatch):
     rows = sample_training_rows(table)
-    monkeypatch.setattr("dlunits.models.anomaly.table_schema.MOST_COLUMNS", 1)
+    monkeypatch.setattr("dlunits.models.anomaly.table_schema.MAX_COLUMNS", 1)
     with pytest.raises(ValueError, match=r"normal\.csv: A table must have"):
         fit_detector(rows)
 
