@@ -1,27 +1,43 @@
-"""Feature maps of a real image."""
+"""Feature maps of convolutional layers for one image."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from dlunits.reporting.style import INK, TIMES, WIDTH, draw_image, frame
+from dlunits.reporting.style import (
+    TEXT_COLOR,
+    TIMES,
+    WIDTH,
+    frame_axes,
+    show_image,
+)
+from dlunits.typing import Array, ArrayLike
 
-COLUMNS = 8  # maps on a line
+COLUMNS = 8  # maps in a row
 
 
-def feature_maps(model, image, layer_names, most=16):
-    """Shows what convolution layers make of one image, a row a layer.
+def feature_maps(
+    model: keras.Model,
+    image: ArrayLike,
+    layer_names: Sequence[str],
+    max_maps: int = 16,
+) -> Figure:
+    """Plots the feature maps of convolutional layers for one image.
 
     Args:
         model: Functional or built `Sequential` Keras model.
-        image: Array of the model's input shape without the batch; a channel
-            axis of length 1 may be missing.
-        layer_names: Names of layers whose output is a stack of maps.
-        most: Positive integer, the most maps a layer shows.
+        image: Array of the model's input shape without the batch axis; a
+            channel axis of length 1 may be missing.
+        layer_names: Names of layers with an output `(batch, height, width,
+            maps)`.
+        max_maps: Positive integer, maximum number of maps per layer.
 
     Returns:
-        A `matplotlib.figure.Figure`: the image, and each layer's first maps
-        on a scale of its own, symmetric about 0.
+        A `matplotlib.figure.Figure` of the image and the first maps of each
+        layer. Each layer has its own color scale, symmetric about 0.
 
     Raises:
         ValueError: If there is no such layer, or its output is not
@@ -36,8 +52,8 @@ def feature_maps(model, image, layer_names, most=16):
     'Feature maps. c1: 2 maps, 6 \N{MULTIPLICATION SIGN} 6.'
     """
     stacks = layer_outputs(model, image, layer_names)
-    lines = [-(-min(maps.shape[-1], most) // COLUMNS) for maps in stacks]
-    # Inches: square maps, a title over each layer, the image at the left.
+    lines = [-(-min(maps.shape[-1], max_maps) // COLUMNS) for maps in stacks]
+    # Inches: square maps, a title above each layer, the image on the left.
     heights = [0.68 * count + 0.28 for count in lines]
     figure = Figure(
         figsize=(WIDTH, max(sum(heights), 1.4)), layout="constrained"
@@ -45,7 +61,7 @@ def feature_maps(model, image, layer_names, most=16):
     figure.get_layout_engine().set(wspace=0.01, hspace=0.01)
     left, right = figure.subfigures(1, 2, width_ratios=[1, 5.2])
     input_axes = left.subplots()
-    draw_image(input_axes, np.asarray(image))
+    show_image(input_axes, np.asarray(image))
     input_axes.set_anchor("N")
     title(input_axes, "input")
     bands = right.subfigures(len(stacks), 1, height_ratios=heights)
@@ -57,11 +73,11 @@ def feature_maps(model, image, layer_names, most=16):
         for axes in grid.flat:
             axes.axis("off")
         for axes, values in zip(
-            grid.ravel(), np.moveaxis(maps[..., :most], -1, 0), strict=False
+            grid.ravel(), np.moveaxis(maps[..., :max_maps], -1, 0), strict=False
         ):
             drawn = axes.imshow(values, "RdBu_r", vmin=-limit, vmax=limit)
-            frame(axes)
-        title(grid[0, 0], describe(name, maps, most))
+            frame_axes(axes)
+        title(grid[0, 0], describe(name, maps, max_maps))
         bar = band.colorbar(
             drawn,
             ax=grid,
@@ -72,29 +88,33 @@ def feature_maps(model, image, layer_names, most=16):
             aspect=8 * count,
         )
         bar.outline.set_visible(False)
-        bar.ax.tick_params(colors=INK, labelsize=7, length=2, width=0.6)
+        bar.ax.tick_params(colors=TEXT_COLOR, labelsize=7, length=2, width=0.6)
     names = [
-        describe(name, maps, most)
+        describe(name, maps, max_maps)
         for name, maps in zip(layer_names, stacks, strict=True)
     ]
     figure.set_label(f"Feature maps. {'; '.join(names)}.")
     return figure
 
 
-def title(axes, text):
+def title(axes: Any, text: str) -> None:
+    """Sets the title of a layer."""
     axes.set_title(
-        text, loc="left", fontsize=8, color=INK, pad=4, parse_math=False
+        text, loc="left", fontsize=8, color=TEXT_COLOR, pad=4, parse_math=False
     )
 
 
-def describe(name, maps, most):
+def describe(name: str, maps: Array, max_maps: int) -> str:
+    """Number and size of the maps of a layer."""
     height, width, number = maps.shape
-    first = f"first {most} of " if number > most else ""
+    first = f"first {max_maps} of " if number > max_maps else ""
     return f"{name}: {first}{number} maps, {height}{TIMES}{width}"
 
 
-def layer_outputs(model, image, layer_names):
-    """Maps of each layer for the image, `(height, width, maps)` each."""
+def layer_outputs(
+    model: keras.Model, image: ArrayLike, layer_names: Sequence[str]
+) -> list[Array]:
+    """Feature maps of each layer for an image, `(height, width, maps)` each."""
     layers = [model.get_layer(name) for name in layer_names]
     for layer in layers:
         if len(layer.output.shape) != 4:
@@ -105,7 +125,7 @@ def layer_outputs(model, image, layer_names):
             )
     extractor = keras.Model(model.inputs, [layer.output for layer in layers])
     batch = np.reshape(image, (1, *model.inputs[0].shape[1:]))
-    # Keras gives one output bare and several as a list.
+    # Keras returns a single output as a tensor and several as a list.
     outputs = keras.tree.flatten(
         extractor([batch.astype("float32")], training=False)
     )

@@ -13,12 +13,12 @@ from matplotlib.ticker import MaxNLocator
 from dlunits.reporting.feature_maps import feature_maps as feature_maps
 from dlunits.reporting.style import (
     BLUE,
-    INK,
-    PALE,
+    LIGHT_GRAY,
+    TEXT_COLOR,
     VERMILLION,
     WIDTH,
-    draw_image,
-    plain,
+    show_image,
+    style_axes,
 )
 
 
@@ -79,13 +79,13 @@ def training_curves(history, monitor="val_loss"):
         if best is not None:
             axes.axvline(
                 best,
-                color=INK,
+                color=TEXT_COLOR,
                 linewidth=0.9,
                 linestyle=(0, (4, 3)),
                 label=f"best epoch by {monitor}: {best}",
                 zorder=0,
             )
-        plain(axes)
+        style_axes(axes)
     all_axes[0].legend(frameon=False, fontsize=8)
     figure.set_label(
         f"Training curves, {len(epochs)} epoch(s)"
@@ -140,7 +140,7 @@ def confusion_matrix(labels, predictions, class_names):
     side = float(np.clip(0.42 * size, 2.4, 12))
     figure = Figure(figsize=(side + 1.8, side + 0.9), layout="constrained")
     axes = figure.subplots()
-    axes.set_facecolor(PALE)  # shows where the diagonal is masked
+    axes.set_facecolor(LIGHT_GRAY)  # shows where the diagonal is masked
     axes.imshow(
         np.ma.masked_where(right, counts), cmap="Oranges", vmin=0, vmax=most
     )
@@ -154,7 +154,7 @@ def confusion_matrix(labels, predictions, class_names):
             f"{count:,}",
             ha="center",
             va="center",
-            color="white" if dark else INK,
+            color="white" if dark else TEXT_COLOR,
             fontsize=7 if count >= 1000 else 8,
             fontweight="bold" if row == column else "normal",
         )
@@ -176,8 +176,8 @@ def confusion_matrix(labels, predictions, class_names):
         ],
     )
     recall.set_ylabel("Recall", labelpad=2)
-    plain(axes, spines=False)
-    plain(recall, spines=False)
+    style_axes(axes, spines=False)
+    style_axes(recall, spines=False)
     figure.set_label(
         f"Confusion matrix of {size} classes: {np.trace(counts):,} of "
         f"{len(labels):,} examples are on the diagonal."
@@ -236,14 +236,14 @@ def confident_errors(images, labels, scores, class_names, count=24):
     for axes in all_axes:
         axes.axis("off")
     for axes, index in zip(all_axes, shown, strict=False):
-        draw_image(axes, images[index])
+        show_image(axes, images[index])
         axes.set_title(
             class_names[labels[index]]
             + ("\n→ " if long_names else " → ")
             + f"{class_names[predictions[index]]}\n"
             + f"{100 * confidence[index]:.1f} %",
             fontsize=8,
-            color=INK,
+            color=TEXT_COLOR,
             pad=3,
             parse_math=False,
         )
@@ -276,5 +276,5 @@ def check_classes(name, classes, class_names):
 def sentence(text):
     """A figure that has only something to say."""
     figure = Figure(figsize=(WIDTH, 0.6), label=text)
-    figure.text(0.5, 0.5, text, ha="center", va="center", color=INK)
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=TEXT_COLOR)
     return figure

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from dlunits.reporting.style import WIDTH, plain
+from dlunits.reporting.style import WIDTH, style_axes
 
 GAP = 2  # pixels between the images of a mosaic
 SHOWN = 10  # images in a row
@@ -54,7 +54,7 @@ def image_rows(rows):
     middles = GAP + height / 2 + np.arange(len(rows)) * (height + GAP)
     axes.set_yticks(middles, rows, parse_math=False)
     axes.set_xticks([])
-    plain(axes, spines=False)
+    style_axes(axes, spines=False)
     figure.set_label(f"Rows of {columns} images: {', '.join(rows)}.")
     return figure
 

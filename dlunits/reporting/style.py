@@ -1,11 +1,15 @@
-"""What the figures have in common: ink, width, axes and images."""
+"""Shared style of figures: colors, width, axes and images."""
 
-# Okabe and Ito's colors: told apart with every kind of color vision.
+from typing import Any
+
+from dlunits.typing import Array
+
+# Colors of Okabe and Ito, distinguishable with all kinds of color vision.
 BLUE = "#0072b2"
 VERMILLION = "#d55e00"
-INK = "#333333"
-PALE = "#e8eaed"
-# Okabe and Ito's colors; beyond eight curves the dashes tell them apart.
+TEXT_COLOR = "#333333"
+LIGHT_GRAY = "#e8eaed"
+# Colors of Okabe and Ito; more than eight curves differ by their dashes.
 CURVE_COLORS = (
     "#000000",
     "#0072b2",
@@ -17,32 +21,32 @@ CURVE_COLORS = (
     "#999999",
 )
 CURVE_DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
-WIDTH = 7.2  # inches, the width of a report's column
+WIDTH = 7.2  # inches, the width of the text of a report
 TIMES = " \N{MULTIPLICATION SIGN} "
 
 
-def plain(axes, spines=True):
-    """Takes from the axes what carries no data."""
+def style_axes(axes: Any, spines: bool = True) -> None:
+    """Applies the style of reports to axes: no upper and right spine."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_visible(spines)
-    axes.spines[["left", "bottom"]].set_color(INK)
+    axes.spines[["left", "bottom"]].set_color(TEXT_COLOR)
     axes.tick_params(
-        colors=INK, labelsize=8, length=3 if spines else 0, width=0.6
+        colors=TEXT_COLOR, labelsize=8, length=3 if spines else 0, width=0.6
     )
     for axis in (axes.xaxis, axes.yaxis):
-        axis.label.set(color=INK, fontsize=9)
+        axis.label.set(color=TEXT_COLOR, fontsize=9)
 
 
-def frame(axes):
-    """Leaves a thin frame around an image."""
+def frame_axes(axes: Any) -> None:
+    """Draws a thin frame around an image, without ticks."""
     axes.axis("on")
     axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(color=INK, linewidth=0.4)
+    axes.spines[:].set(color=TEXT_COLOR, linewidth=0.4)
 
 
-def draw_image(axes, image):
-    """Draws `(height, width)` dark on light, or `(height, width, 3)`."""
+def show_image(axes: Any, image: Array) -> None:
+    """Plots an image: `(height, width)` in inverted gray, or RGB."""
     if image.ndim == 3 and image.shape[-1] == 1:
         image = image[..., 0]
     axes.imshow(image, "gray_r")
-    frame(axes)
+    frame_axes(axes)

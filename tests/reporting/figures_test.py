@@ -197,7 +197,7 @@ def test_feature_maps_say_how_many_they_leave_out():
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Conv2D(20, 3, name="c")]
     )
-    figure = feature_maps(model, np.zeros((8, 8)), ["c"], most=5)
+    figure = feature_maps(model, np.zeros((8, 8)), ["c"], max_maps=5)
     assert len(images(figure)) == 1 + 5
     assert "c: first 5 of 20 maps" in figure.get_label()
 

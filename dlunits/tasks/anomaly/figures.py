@@ -7,7 +7,14 @@ import numpy as np
 import sklearn.metrics
 from matplotlib.figure import Figure
 
-from dlunits.reporting.style import BLUE, INK, PALE, VERMILLION, WIDTH, plain
+from dlunits.reporting.style import (
+    BLUE,
+    LIGHT_GRAY,
+    TEXT_COLOR,
+    VERMILLION,
+    WIDTH,
+    style_axes,
+)
 from dlunits.typing import ArrayLike
 
 BINS = 60
@@ -57,27 +64,29 @@ def score_distribution(
         counts, _ = np.histogram(np.minimum(x, high), bins)
         shares = 100 * counts / len(x)
         if name == CALIBRATION:
-            style: dict[str, Any] = {"color": INK, "linestyle": ":"}
+            style: dict[str, Any] = {"color": TEXT_COLOR, "linestyle": ":"}
         else:
             style = {"color": next(colors)}
             axes.stairs(shares, bins, alpha=0.15, fill=True, **style)
         axes.stairs(shares, bins, linewidth=1.4, label=name, **style)
     if threshold is not None:
-        axes.axvline(threshold, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.axvline(
+            threshold, color=TEXT_COLOR, linewidth=0.9, linestyle=(0, (4, 3))
+        )
         axes.annotate(
             " threshold",
             (threshold, 1),
             xycoords=("data", "axes fraction"),
             va="top",
             fontsize=8,
-            color=INK,
+            color=TEXT_COLOR,
         )
     axes.set_xlabel("Anomaly score (the last bin includes all higher scores)")
     axes.set_ylabel("Share of rows, %")
     axes.set_yscale("symlog", linthresh=1)
     axes.set_yticks([0, 1, 3, 10, 30, 100], ["0", "1", "3", "10", "30", "100"])
     axes.legend(frameon=False, fontsize=8)
-    plain(axes)
+    style_axes(axes)
     label = f"Distribution of the scores of {' and '.join(arrays)}."
     if threshold is not None:
         above = ", ".join(
@@ -118,7 +127,7 @@ def p_value_distribution(
         axes.stairs(shares, bins, color=color, linewidth=1.4, label=name)
     axes.axhline(
         5,
-        color=INK,
+        color=TEXT_COLOR,
         linewidth=0.9,
         linestyle=(0, (4, 3)),
         label="uniform (normal rows)",
@@ -126,7 +135,7 @@ def p_value_distribution(
     axes.set_xlabel("p-value")
     axes.set_ylabel("Share of rows, %")
     axes.legend(frameon=False, fontsize=8)
-    plain(axes)
+    style_axes(axes)
     below = ", ".join(
         f"{100 * (p <= false_alarm_rate).mean():.1f} % of {name}"
         for name, p in arrays.items()
@@ -178,9 +187,9 @@ def detection_curves(
     if at is not None and at[0] is not None and at[1] is not None:
         roc.plot(100 * at[0], 100 * at[1], "o", color=VERMILLION)
         roc.plot([], [], "o", color=VERMILLION, label="threshold")
-    roc.plot([0, 100], [0, 100], color=PALE, zorder=0)
+    roc.plot([0, 100], [0, 100], color=LIGHT_GRAY, zorder=0)
     share = 100 * float(np.asarray(labels).mean())
-    precision.plot([0, 100], [share, share], color=PALE, zorder=0)
+    precision.plot([0, 100], [share, share], color=LIGHT_GRAY, zorder=0)
     roc.set(xlabel="False-alarm rate, %", ylabel="Recall, %")
     precision.set(
         xlabel="Recall, %",
@@ -188,8 +197,8 @@ def detection_curves(
         ylim=(0, 103),
     )
     roc.legend(frameon=False, fontsize=8)
-    plain(roc)
-    plain(precision)
+    style_axes(roc)
+    style_axes(precision)
     figure.set_label(
         f"ROC and precision-recall curves; AUC of {', '.join(areas)}."
     )

@@ -8,7 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlunits.metrics.range_precision_recall import contiguous_ranges
-from dlunits.reporting.style import BLUE, INK, VERMILLION, WIDTH, plain
+from dlunits.reporting.style import (
+    BLUE,
+    TEXT_COLOR,
+    VERMILLION,
+    WIDTH,
+    style_axes,
+)
 from dlunits.typing import Array, ArrayLike
 
 NUM_INTERVALS = 720  # about the width of the figure in pixels
@@ -105,14 +111,14 @@ def scored_series(
         mark(axes, edges, times, alarms, VERMILLION, 0.4, "alarm")
         axes.plot(
             *envelope(times, column, edges),
-            color=INK if axes is all_axes[-1] else BLUE,
+            color=TEXT_COLOR if axes is all_axes[-1] else BLUE,
             linewidth=0.7,
             marker="." if rows <= MAX_ROWS_WITH_MARKERS else None,
             markersize=3,
         )
         axes.set_ylabel(name, parse_math=False)
         axes.margins(x=0.01)
-        plain(axes)
+        style_axes(axes)
     if threshold is not None:
         all_axes[-1].axhline(
             threshold,

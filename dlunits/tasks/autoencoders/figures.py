@@ -13,10 +13,10 @@ from dlunits.reporting.image_grid import mosaic
 from dlunits.reporting.style import (
     CURVE_COLORS,
     CURVE_DASHES,
-    INK,
-    PALE,
+    LIGHT_GRAY,
+    TEXT_COLOR,
     WIDTH,
-    plain,
+    style_axes,
 )
 from dlunits.typing import ArrayLike
 
@@ -70,7 +70,7 @@ def filters(
         layout="constrained",
     )
     axes = figure.subplots()
-    axes.set_facecolor(PALE)
+    axes.set_facecolor(LIGHT_GRAY)
     axes.imshow(image, "RdBu_r", vmin=-1, vmax=1, interpolation="none")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
@@ -115,7 +115,7 @@ def latent_maps(
     for axes in panels:
         axes.axis("off")
     for axes, (name, points) in zip(panels, maps.items(), strict=False):
-        axes.set_title(name, fontsize=9, color=INK, parse_math=False)
+        axes.set_title(name, fontsize=9, color=TEXT_COLOR, parse_math=False)
         for label, class_name in enumerate(class_names):
             members = np.asarray(points)[labels == label]
             if len(members) == 0:
@@ -132,7 +132,7 @@ def latent_maps(
                 ha="center",
                 va="center",
                 fontsize=8,
-                color=INK,
+                color=TEXT_COLOR,
                 parse_math=False,
                 bbox={
                     "facecolor": "white",
@@ -191,7 +191,7 @@ def rate_distortion_curves(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("Bits per pixel")
     axes.set_ylabel("PSNR (dB)")
-    plain(axes)
+    style_axes(axes)
     legend = axes.legend(
         frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
     )

@@ -6,7 +6,13 @@ import matplotlib.dates
 import numpy as np
 from matplotlib.figure import Figure
 
-from dlunits.reporting.style import BLUE, INK, VERMILLION, WIDTH, plain
+from dlunits.reporting.style import (
+    BLUE,
+    TEXT_COLOR,
+    VERMILLION,
+    WIDTH,
+    style_axes,
+)
 from dlunits.typing import Array, ArrayLike
 
 MAX_CHANNELS = 4
@@ -61,19 +67,19 @@ def forecast_examples(
                 linewidth=0,
                 label="interval",
             )
-            axes.plot(known, before, color=INK, linewidth=0.9)
+            axes.plot(known, before, color=TEXT_COLOR, linewidth=0.9)
             axes.plot(
                 ahead,
                 observed[at],
-                color=INK,
+                color=TEXT_COLOR,
                 linewidth=0.9,
                 label="observed",
             )
             axes.plot(
                 ahead, forecast[at], color=BLUE, linewidth=1.6, label="forecast"
             )
-            axes.axvline(0.5, color=INK, linewidth=0.5, linestyle=":")
-            plain(axes)
+            axes.axvline(0.5, color=TEXT_COLOR, linewidth=0.5, linestyle=":")
+            style_axes(axes)
             if example == 0:
                 axes.set_ylabel(names[channel])
             if channel == channels - 1:
@@ -130,7 +136,7 @@ def error_by_step(
     error_axes.set(xlabel="Step", ylabel="Mean squared error", ylim=(0, None))
     coverage_axes.set(xlabel="Step", ylabel="Interval coverage (%)")
     for axes in (error_axes, coverage_axes):
-        plain(axes)
+        style_axes(axes)
     coverage_axes.legend(frameon=False, fontsize=7)
     figure.set_label(f"Mean squared error by step: {'; '.join(descriptions)}.")
     return figure
@@ -183,10 +189,10 @@ def forecast_ahead(
             alpha=0.2,
             linewidth=0,
         )
-        axes.plot(times, known, color=INK, linewidth=0.9)
+        axes.plot(times, known, color=TEXT_COLOR, linewidth=0.9)
         axes.plot(ahead, columns[name], color=BLUE, linewidth=1.6)
         axes.set_ylabel(name)
-        plain(axes)
+        style_axes(axes)
     if dates:
         locator = matplotlib.dates.AutoDateLocator()
         all_axes[-1].xaxis.set_major_locator(locator)

@@ -13,7 +13,12 @@ from dlunits.diagnostics import layer_table
 from dlunits.models import GAN
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.reporting.image_grid import image_rows
-from dlunits.reporting.style import CURVE_COLORS, CURVE_DASHES, WIDTH, plain
+from dlunits.reporting.style import (
+    CURVE_COLORS,
+    CURVE_DASHES,
+    WIDTH,
+    style_axes,
+)
 from dlunits.typing import Path
 
 NUM_COLUMNS = 10  # images per row, without classes
@@ -219,7 +224,7 @@ def curves(history: Mapping[str, list[float]]) -> Figure:
             )
         axes.set_ylabel(title)
         axes.legend(frameon=False, fontsize="small")
-        plain(axes)
+        style_axes(axes)
     all_axes[-1].set_xlabel("Epoch")
     plotted = [name for names in panels.values() for name in names]
     count = len(history[plotted[0]])

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dlunits.diagnostics.unfolded_graph import UnfoldedGraph
 from dlunits.reporting.html_report import Section, write_report
-from dlunits.reporting.style import INK, WIDTH, plain
+from dlunits.reporting.style import TEXT_COLOR, WIDTH, style_axes
 from dlunits.typing import ArrayLike, Path
 
 # Colors of Okabe and Ito with line styles, for all kinds of color vision.
@@ -64,9 +64,9 @@ def norms_by_lag(norms: dict[str, ArrayLike], title: str = "") -> Figure:
     axes.set_yscale("log")
     axes.set_xlabel("Lag: time steps before the last one")
     axes.set_ylabel("Norm of dL/dh")
-    axes.set_title(title, fontsize=9, color=INK)
+    axes.set_title(title, fontsize=9, color=TEXT_COLOR)
     axes.legend(frameon=False, fontsize=8)
-    plain(axes)
+    style_axes(axes)
     figure.set_label(f"Gradient norm by lag. {'; '.join(descriptions)}.")
     return figure
 
