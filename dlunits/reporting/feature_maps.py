@@ -55,7 +55,8 @@ def feature_maps(
     lines = [-(-min(maps.shape[-1], max_maps) // COLUMNS) for maps in stacks]
     # Inches: square maps, a title above each layer, the image on the left.
     heights = [0.68 * count + 0.28 for count in lines]
-    figure = Figure(
+    # Matplotlib's annotations of subfigures and layout engines are incomplete.
+    figure: Any = Figure(
         figsize=(WIDTH, max(sum(heights), 1.4)), layout="constrained"
     )
     figure.get_layout_engine().set(wspace=0.01, hspace=0.01)

@@ -1,9 +1,11 @@
-"""Figures of a run: each function draws one and returns it.
+"""Training curves, confusion matrix and most confident errors.
 
-They are plain `matplotlib.figure.Figure` objects with no window and no global
-state. Each carries a sentence for readers who cannot see it as its label
-(`figure.get_label()`), which `html_report` uses as the alternative text.
+Each function returns a `matplotlib.figure.Figure` without a window or global
+state. Its label, `figure.get_label()`, describes it in a sentence, which
+`html_report` uses as the alternative text.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import sklearn.metrics
@@ -20,18 +22,21 @@ from dlunits.reporting.style import (
     show_image,
     style_axes,
 )
+from dlunits.typing import ArrayLike
 
 
-def training_curves(history, monitor="val_loss"):
-    """Draws loss and accuracy, training and validation, over the epochs.
+def training_curves(
+    history: dict[str, list[float]], monitor: str = "val_loss"
+) -> Figure:
+    """Plots training and validation loss and accuracy by epoch.
 
     Args:
-        history: Dict of equally long lists of numbers, one entry an epoch,
-            as `keras.callbacks.History.history`: `loss` and, where there are
-            any, `val_loss`, `accuracy` in [0, 1] and `val_accuracy`.
-        monitor: Key of the score that early stopping watches. Its best epoch
-            (the highest accuracy, the lowest of anything else) is marked if
-            `history` has it.
+        history: Dict of equally long lists, one entry for each epoch, as
+            `keras.callbacks.History.history`: `loss`, and optionally
+            `val_loss`, `accuracy` in [0, 1] and `val_accuracy`.
+        monitor: Key of the metric that early stopping monitors. Its best epoch
+            (the highest accuracy, the lowest value of other metrics) is marked
+            if `history` has it.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -94,8 +99,8 @@ def training_curves(history, monitor="val_loss"):
     return figure
 
 
-def best_epoch(history, monitor):
-    """Number of the epoch with the best finite score, `None` without one."""
+def best_epoch(history: dict[str, list[float]], monitor: str) -> int | None:
+    """Number of the epoch with the best finite metric, or `None`."""
     scores = np.asarray(history.get(monitor, ()), "float64")
     if not np.isfinite(scores).any():
         return None
@@ -104,12 +109,13 @@ def best_epoch(history, monitor):
     return int(np.nanargmin(scores)) + 1
 
 
-def confusion_matrix(labels, predictions, class_names):
-    """Draws how often each class is taken for each other class.
+def confusion_matrix(
+    labels: ArrayLike, predictions: ArrayLike, class_names: Sequence[str]
+) -> Figure:
+    """Plots a confusion matrix with the recall of each class.
 
-    Only the mistakes are colored, by their count, so that they stay visible
-    beside a diagonal a hundred times larger. Recall is the part of a class
-    that is found.
+    Only errors are colored, by their count, so that they are visible beside a
+    much larger diagonal.
 
     Args:
         labels: Integers `(examples,)`, the true classes.
@@ -135,19 +141,22 @@ def confusion_matrix(labels, predictions, class_names):
         labels, predictions, labels=range(size)
     )
     right = np.eye(size, dtype=bool)
-    most = max(counts[~right].max(initial=0), 1)
+    max_errors = max(counts[~right].max(initial=0), 1)
 
     side = float(np.clip(0.42 * size, 2.4, 12))
     figure = Figure(figsize=(side + 1.8, side + 0.9), layout="constrained")
     axes = figure.subplots()
     axes.set_facecolor(LIGHT_GRAY)  # shows where the diagonal is masked
     axes.imshow(
-        np.ma.masked_where(right, counts), cmap="Oranges", vmin=0, vmax=most
+        np.ma.masked_where(right, counts),
+        cmap="Oranges",
+        vmin=0,
+        vmax=max_errors,
     )
     # Beyond 30 classes the numbers would be too small to read.
     for row, column in np.argwhere(counts) if size <= 30 else ():
         count = counts[row, column]
-        dark = row != column and count > 0.6 * most
+        dark = row != column and count > 0.6 * max_errors
         axes.text(
             column,
             row,
@@ -185,20 +194,26 @@ def confusion_matrix(labels, predictions, class_names):
     return figure
 
 
-def confident_errors(images, labels, scores, class_names, count=24):
-    """Shows the wrongly classified images of the highest confidence.
+def confident_errors(
+    images: ArrayLike,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    class_names: Sequence[str],
+    max_images: int = 24,
+) -> Figure:
+    """Plots the misclassified images with the highest confidence.
 
     Args:
         images: Array `(examples, height, width)`, with or without 1 or 3
-            channels; gray values are drawn dark on light, colors as they are
-            (uint8, or floats in [0, 1]).
+            channels; gray values are plotted inverted, colors unchanged (uint8,
+            or floats in [0, 1]).
         labels: Integers `(examples,)`, the true classes.
         scores: Array `(examples, classes)`, probabilities.
         class_names: Names of classes 0, 1, ...
-        count: Positive integer, the most images to show.
+        max_images: Positive integer, maximum number of images.
 
     Returns:
-        A `matplotlib.figure.Figure`. Without errors it says so.
+        A `matplotlib.figure.Figure`. Without errors it is a sentence.
 
     Raises:
         ValueError: If lengths differ or a class has no name.
@@ -209,7 +224,7 @@ def confident_errors(images, labels, scores, class_names, count=24):
     >>> confident_errors(
     ...     np.zeros((2, 8, 8)), [1, 1], scores, ["a", "b"]
     ... ).get_label()
-    'The 1 most confident of 1 errors, first b taken for a (90.0 %).'
+    'The 1 most confident of 1 errors; the first is b predicted as a (90.0 %).'
     """
     images, labels = np.asarray(images), np.asarray(labels)
     scores = np.asarray(scores)
@@ -224,8 +239,10 @@ def confident_errors(images, labels, scores, class_names, count=24):
     confidence = scores.max(axis=1)
     wrong = np.flatnonzero(predictions != labels)
     if len(wrong) == 0:
-        return sentence(f"No errors: all {len(labels):,} images are right.")
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+        return sentence(
+            f"No errors: all {len(labels):,} images are classified correctly."
+        )
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:max_images]
 
     columns = 8
     rows = -(-len(shown) // columns)
@@ -249,15 +266,21 @@ def confident_errors(images, labels, scores, class_names, count=24):
         )
     first = shown[0]
     figure.set_label(
-        f"The {len(shown)} most confident of {len(wrong):,} errors, first "
-        f"{class_names[labels[first]]} taken for "
+        f"The {len(shown)} most confident of {len(wrong):,} errors; the first "
+        f"is {class_names[labels[first]]} predicted as "
         f"{class_names[predictions[first]]} ({100 * confidence[first]:.1f} %)."
     )
     return figure
 
 
-def check_classes(name, classes, class_names):
-    """Refuses class numbers without a name."""
+def check_classes(
+    name: str, classes: ArrayLike, class_names: Sequence[str]
+) -> None:
+    """Checks that classes are integers with a name.
+
+    Raises:
+        ValueError: If not.
+    """
     classes = np.asarray(classes)
     if classes.ndim != 1 or not np.issubdtype(classes.dtype, np.integer):
         raise ValueError(
@@ -268,13 +291,13 @@ def check_classes(name, classes, class_names):
         class_names
     ):
         raise ValueError(
-            f"`{name}` must be numbers of the {len(class_names)} named "
-            f"classes. Received: {classes.min()} to {classes.max()}"
+            f"`{name}` must be from 0 to {len(class_names) - 1}, the indices "
+            f"of the class names. Received: {classes.min()} to {classes.max()}"
         )
 
 
-def sentence(text):
-    """A figure that has only something to say."""
+def sentence(text: str) -> Figure:
+    """Figure with a sentence instead of a plot."""
     figure = Figure(figsize=(WIDTH, 0.6), label=text)
     figure.text(0.5, 0.5, text, ha="center", va="center", color=TEXT_COLOR)
     return figure

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing else."""
+"""Self-contained HTML reports."""
 
 import base64
 import dataclasses
@@ -12,6 +12,8 @@ import os
 import pathlib
 import platform
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import jinja2
 import keras
@@ -20,24 +22,25 @@ from matplotlib.image import AxesImage
 
 from dlunits.atomic_files import atomic_write
 from dlunits.reporting.style import TIMES
+from dlunits.typing import Path
 
 PACKAGES = ("dlunits", "keras", "tensorflow", "jax", "torch", "numpy")
-LARGEST_SVG = 300_000  # bytes
+MAX_SVG_SIZE = 300_000  # bytes
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A heading with what stands under it.
+    """Section of a report: heading, text, table and figures.
 
     Args:
         title: Text of the heading.
-        text: Text whose paragraphs are parted by empty lines.
+        text: Text; empty lines separate its paragraphs.
         table: List of dicts with the same keys, which become the column
-            headings (`output_shape` reads "Output shape"); or a pair
-            `(header, rows)`. The first column names the rows.
-        figures: Pairs `(figure, caption)` of a `matplotlib.figure.Figure`, or
-            the text of an SVG drawing, and a text. The figure's label or the
-            drawing's title, if it has one, is read to those who cannot see it.
+            headings (`output_shape` becomes "Output shape"); or a pair
+            `(header, rows)`. The first column is the heading of each row.
+        figures: Pairs `(figure, caption)`. A figure is a
+            `matplotlib.figure.Figure` or the text of an SVG file. The label of
+            the figure, or the title of the SVG, is its alternative text.
     """
 
     title: str
@@ -47,29 +50,35 @@ class Section:
 
 
 def write_report(
-    path, *, title, summary, sections, command, dataset, seconds=None
-):
-    """Writes a self-contained HTML file about a run.
+    path: Path,
+    *,
+    title: str,
+    summary: dict[str, Any],
+    sections: Sequence[Section],
+    command: str,
+    dataset: str,
+    seconds: float | None = None,
+) -> pathlib.Path:
+    """Writes a self-contained HTML report of a run, atomically.
 
-    It loads nothing from anywhere, every text is escaped, and the file
-    appears complete or not at all: a report that was there before stays until
-    the new one is written.
+    The file loads nothing from the network, and all texts are escaped. An
+    existing report is replaced only when the new one is complete.
 
     Args:
-        path: File to write, in a folder that exists.
-        title: Text of the page's title.
-        summary: Dict of the key figures, name to text or number.
+        path: File to write, in an existing folder.
+        title: Title of the report.
+        summary: Dict of key figures, name to text or number.
         sections: List of `Section`.
-        command: Text, the command that made the run.
-        dataset: Text, the data really used.
-        seconds: Number, how long the run took.
+        command: Text, the command line of the run.
+        dataset: Text, the data.
+        seconds: Number, duration of the run.
 
     Returns:
         `pathlib.Path` of the report.
 
     Raises:
         OSError: If the file cannot be written.
-        ValueError: If a table's rows are not as long as its header.
+        ValueError: If a row of a table is not as long as its header.
 
     Example:
 
@@ -90,11 +99,9 @@ def write_report(
     path = pathlib.Path(path)
     facts = {"Data": dataset}
     if seconds is not None:
-        facts["Time"] = duration(seconds)
+        facts["Duration"] = duration(seconds)
     facts |= {
-        "Written": datetime.datetime.now()
-        .astimezone()
-        .isoformat(" ", "seconds"),
+        "Date": datetime.datetime.now().astimezone().isoformat(" ", "seconds"),
         "Machine": f"{platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} CPU cores",
         "Keras backend": keras.config.backend(),
@@ -124,13 +131,13 @@ def write_report(
     return path
 
 
-def versions():
-    """Reads the versions of Python and of the installed packages that count.
+def versions() -> dict[str, str]:
+    """Versions of Python and of the main installed packages.
 
-    It imports none of them.
+    The packages are not imported.
 
     Returns:
-        A dict, package name to version.
+        Dict of package name to version.
 
     Example:
 
@@ -146,7 +153,8 @@ def versions():
     return found
 
 
-def template():
+def template() -> jinja2.Template:
+    """Template of reports."""
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -160,8 +168,8 @@ def template():
     )
 
 
-def cell(value):
-    """Text of a table's cell: 61706 -> 61,706 and (28, 28, 6) with crosses."""
+def cell(value: Any) -> str:
+    """Text of a table cell: 61706 as 61,706, and (28, 28, 6) as 28 x 28 x 6."""
     if value is None:
         return ""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
@@ -169,13 +177,13 @@ def cell(value):
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return f"{value:.4g}"
     if isinstance(value, tuple):
-        # Spaces that do not break keep the shape on one line.
+        # No-break spaces keep the shape on one line.
         return TIMES.join(map(str, value)).replace(" ", "\N{NO-BREAK SPACE}")
     return str(value)
 
 
-def columns_and_rows(table):
-    """Header, rows and the columns that hold numbers alone."""
+def columns_and_rows(table: list | tuple) -> dict[str, Any] | None:
+    """Header, rows and indices of numeric columns of a table."""
     if not table:
         return None
     if isinstance(table, tuple):
@@ -186,7 +194,7 @@ def columns_and_rows(table):
     for row in rows:
         if len(row) != len(header):
             raise ValueError(
-                f"A table's rows must have one cell for each of its columns, "
+                f"The rows of a table must have one cell for each column of "
                 f"{list(header)}. Received: {row}"
             )
     numeric = [
@@ -197,20 +205,21 @@ def columns_and_rows(table):
     return {"header": header, "rows": rows, "numeric": numeric}
 
 
-def embed(figure, caption):
-    """The figure as a data URI: images and very many marks as PNG."""
+def embed(figure: Any, caption: str) -> dict[str, Any]:
+    """Figure as a data URI: SVG, or PNG for several images or large files."""
     if isinstance(figure, str):
-        return embed_drawing(figure, caption)
-    kind, data = "svg+xml", b""
+        return embed_svg(figure, caption)
+    file_format, data = "svg+xml", b""
     images = len(figure.findobj(AxesImage))
     if images <= 1:
         with matplotlib.rc_context({"svg.hashsalt": "dlunits"}):
-            data = drawn(figure, "svg", metadata={"Date": None})
-    if images > 1 or len(data) > LARGEST_SVG:
-        kind, data = "png", drawn(figure, "png", dpi=192)
-    width, height = figure.get_size_inches() * 96  # CSS pixels an inch
+            data = render(figure, "svg", metadata={"Date": None})
+    if images > 1 or len(data) > MAX_SVG_SIZE:
+        file_format, data = "png", render(figure, "png", dpi=192)
+    width, height = figure.get_size_inches() * 96  # CSS pixels per inch
     return {
-        "source": f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
+        "source": f"data:image/{file_format};base64,"
+        + base64.b64encode(data).decode(),
         "alt": figure.get_label() or caption,
         "caption": caption,
         "width": round(width),
@@ -218,11 +227,11 @@ def embed(figure, caption):
     }
 
 
-def embed_drawing(svg, caption):
-    """The text of an SVG drawing, whose size stands in its first element."""
-    root, inside = re.search(r"(<svg[^>]*>)(.*)", svg, re.S).groups()
+def embed_svg(svg: str, caption: str) -> dict[str, Any]:
+    """Text of an SVG file as a data URI, with the size of its root element."""
+    root, inside = svg[svg.index("<svg") :].split(">", maxsplit=1)
     width, height = (
-        float(re.search(rf'\b{name}="([\d.]+)', root).group(1))
+        float(re.findall(rf'\b{name}="([\d.]+)', root)[0])
         for name in ("width", "height")
     )
     title = re.match(r"\s*<title>(.+?)</title>", inside)
@@ -236,14 +245,15 @@ def embed_drawing(svg, caption):
     }
 
 
-def drawn(figure, file_format, **options):
+def render(figure: Any, file_format: str, **options: Any) -> bytes:
+    """Figure as the bytes of a file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=file_format, **options)
     return buffer.getvalue()
 
 
-def duration(seconds):
-    """312.4 -> 5 min 12 s"""
+def duration(seconds: float) -> str:
+    """Formats a duration: 312.4 as "5 min 12 s"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

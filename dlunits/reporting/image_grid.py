@@ -1,29 +1,34 @@
-"""Grids of images: rows with names, and one large image out of many."""
+"""Grids of images: labeled rows, and mosaics."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from dlunits.reporting.style import WIDTH, style_axes
+from dlunits.typing import Array, ArrayLike
 
 GAP = 2  # pixels between the images of a mosaic
-SHOWN = 10  # images in a row
+MAX_COLUMNS = 10  # images of a row
 
 
-def first_of_each(labels):
-    """Places of the first image of each class, as many as a row shows.
+def first_index_per_class(labels: ArrayLike) -> Array:
+    """Index of the first image of each class, for at most 10 classes.
 
-    >>> first_of_each([1, 1, 0, 4]).tolist()  # of class 0, 1 and 4
+    Example:
+
+    >>> first_index_per_class([1, 1, 0, 4]).tolist()  # of class 0, 1 and 4
     [2, 0, 3]
     """
-    return np.unique(labels, return_index=True)[1][:SHOWN]
+    return np.unique(labels, return_index=True)[1][:MAX_COLUMNS]
 
 
-def image_rows(rows):
-    """Draws rows of images under one another, each with its name.
+def image_rows(rows: Mapping[str, Array]) -> Figure:
+    """Plots labeled rows of images below each other.
 
     Args:
         rows: Dict of name to array `(images, height, width, 1)` in [0, 1],
-            equally long, drawn dark on light.
+            equally long; 1 is plotted black.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -40,7 +45,7 @@ def image_rows(rows):
     shapes = {np.shape(images) for images in rows.values()}
     if len(shapes) != 1 or 0 in min(shapes):
         raise ValueError(
-            "`rows` must be equally many images of one shape in each row. "
+            "`rows` must have equally many images of one shape in each row. "
             f"Received: shapes {sorted(shapes)}"
         )
     [(columns, height, *_)] = shapes
@@ -59,8 +64,16 @@ def image_rows(rows):
     return figure
 
 
-def mosaic(lines, background):
-    """Arrays (images, height, width), one a line -> one large image."""
+def mosaic(lines: Sequence[Array], background: float) -> Array:
+    """Combines images into one, a row of images for each array.
+
+    Args:
+        lines: List of arrays `(images, height, width)`, one for each row.
+        background: Value between the images.
+
+    Returns:
+        Float32 `(total_height, total_width)`.
+    """
     height, width = lines[0].shape[1:]
     columns = max(map(len, lines))
     canvas = np.full(

@@ -1,4 +1,4 @@
-"""What the figures show, read back from what was drawn."""
+"""Content of training curves, confusion matrices, errors and feature maps."""
 
 import keras
 import numpy as np
@@ -56,7 +56,7 @@ def convolution_np(image, kernel, bias):
     return maps
 
 
-def test_curves_show_each_epoch_of_the_history():
+def test_curves_have_every_epoch_of_the_history():
     loss, accuracy = training_curves(HISTORY).axes
 
     np.testing.assert_allclose(
@@ -72,18 +72,18 @@ def test_curves_show_each_epoch_of_the_history():
 @pytest.mark.parametrize(
     ("monitor", "epoch"), [("val_loss", 2), ("val_accuracy", 4)]
 )
-def test_curves_mark_the_best_epoch_of_the_watched_score(monitor, epoch):
+def test_curves_mark_the_best_epoch_of_the_monitored_metric(monitor, epoch):
     axes = training_curves(HISTORY, monitor).axes[0]
     marked = lines(axes)[f"best epoch by {monitor}: {epoch}"]
     assert marked[0, 0] == epoch
 
 
-def test_curves_pass_over_epochs_whose_loss_is_no_number():
+def test_curves_ignore_epochs_with_a_nan_loss():
     history = {"loss": [1.0, 2.0, np.nan], "val_loss": [np.nan, 3.0, np.nan]}
     assert "at epoch 2" in training_curves(history).get_label()
 
 
-def test_curves_need_no_validation_and_one_epoch_is_enough():
+def test_curves_of_one_epoch_without_validation():
     figure = training_curves({"loss": [1.0], "learning_rate": [0.1]})
     figure.draw_without_rendering()
     assert list(lines(figure.axes[0])) == ["training"]
@@ -91,12 +91,12 @@ def test_curves_need_no_validation_and_one_epoch_is_enough():
 
 
 @pytest.mark.parametrize("history", [{}, {"loss": []}, {"accuracy": [1]}])
-def test_curves_refuse_a_history_without_epochs(history):
+def test_a_history_without_epochs_is_refused(history):
     with pytest.raises(ValueError, match=r"under 'loss'\. Received: keys"):
         training_curves(history)
 
 
-def test_confusion_matrix_writes_every_count_that_is_not_zero():
+def test_the_confusion_matrix_has_every_nonzero_count():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 2000)
     predictions = np.where(
@@ -114,14 +114,14 @@ def test_confusion_matrix_writes_every_count_that_is_not_zero():
     )
 
 
-def test_confusion_matrix_colors_mistakes_and_masks_the_diagonal():
+def test_the_confusion_matrix_colors_errors_and_masks_the_diagonal():
     axes = confusion_matrix([0, 0, 0, 1], [0, 0, 1, 1], ["a", "b"]).axes[0]
     shown = axes.images[0].get_array()
     assert shown.mask.tolist() == [[True, False], [False, True]]
-    assert axes.images[0].get_clim() == (0, 1)  # one mistake at the most
+    assert axes.images[0].get_clim() == (0, 1)  # at most one error
 
 
-def test_confusion_matrix_gives_recall_and_says_where_there_is_none():
+def test_the_confusion_matrix_has_the_recall_of_each_class():
     figure = confusion_matrix([0, 0, 0], [0, 0, 1], ["a", "b"])
     figure.draw_without_rendering()
     [recall] = figure.axes[0].child_axes
@@ -129,7 +129,7 @@ def test_confusion_matrix_gives_recall_and_says_where_there_is_none():
     assert shown == ["66.7 %", "none"]  # 2 of 3, and no example of b
 
 
-def test_class_names_are_text_and_never_formulas():
+def test_class_names_are_not_parsed_as_formulas():
     names = ["$x^$", r"$\frac$", "a_long_name"]
     scores = np.eye(3)[[1, 1, 2]]
     for figure in [
@@ -139,7 +139,7 @@ def test_class_names_are_text_and_never_formulas():
         figure.draw_without_rendering()
 
 
-def test_errors_come_with_the_most_confident_first():
+def test_errors_are_sorted_by_confidence():
     digits = load_digits()
     images, labels = digits.images[:5], digits.target[:5]  # 0 1 2 3 4
     scores = np.full((5, 10), 0.0)
@@ -148,7 +148,7 @@ def test_errors_come_with_the_most_confident_first():
     ):
         scores[row, taken] = confidence
 
-    figure = confident_errors(images, labels, scores, DIGITS, count=2)
+    figure = confident_errors(images, labels, scores, DIGITS, max_images=2)
     shown = [axes for axes in figure.axes if axes.images]
     assert [axes.get_title() for axes in shown] == [
         "2 → 3\n90.0 %",
@@ -167,15 +167,17 @@ def test_errors_may_have_channels():
         assert figure.axes[0].images[0].get_size() == (8, 9)
 
 
-def test_without_errors_a_sentence_says_so():
+def test_without_errors_the_figure_is_a_sentence():
     figure = confident_errors(
         np.zeros((2, 8, 8)), [0, 1], np.eye(2), ["a", "b"]
     )
     [text] = figure.texts
-    assert text.get_text() == "No errors: all 2 images are right."
+    assert (
+        text.get_text() == "No errors: all 2 images are classified correctly."
+    )
 
 
-def test_feature_maps_are_those_of_a_slow_convolution_of_a_real_digit():
+def test_feature_maps_match_a_slow_convolution():
     image = load_digits().images[0][..., None] / 16
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Conv2D(6, 3, name="c1")]
@@ -193,7 +195,7 @@ def test_feature_maps_are_those_of_a_slow_convolution_of_a_real_digit():
         assert low == -high  # white is 0
 
 
-def test_feature_maps_say_how_many_they_leave_out():
+def test_the_label_has_the_number_of_omitted_maps():
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), keras.layers.Conv2D(20, 3, name="c")]
     )
@@ -202,7 +204,7 @@ def test_feature_maps_say_how_many_they_leave_out():
     assert "c: first 5 of 20 maps" in figure.get_label()
 
 
-def test_feature_maps_refuse_layers_without_maps():
+def test_layers_without_maps_are_refused():
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
@@ -220,19 +222,19 @@ def test_feature_maps_refuse_layers_without_maps():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 2], "2 named classes. Received: 0 to 2"),
+        ([0, 2], "must be from 0 to 1, the indices.*Received: 0 to 2"),
         ([0, -1], "Received: -1 to 0"),
         ([0.0, 1.0], "vector of integers. Received: float64"),
         ([[0], [1]], r"Received: int64 of shape \(2, 1\)"),
     ],
 )
-def test_refuses_classes_that_have_no_name(labels, message):
+def test_classes_without_a_name_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         confusion_matrix(labels, [0, 1], ["a", "b"])
     with pytest.raises(ValueError, match=message):
         confident_errors(np.zeros((2, 4, 4)), labels, np.eye(2), ["a", "b"])
 
 
-def test_refuses_images_and_labels_that_are_not_pairs():
+def test_images_and_labels_must_be_equally_many():
     with pytest.raises(ValueError, match=r"equally long.*1, 2 and 2"):
         confident_errors(np.zeros((1, 4, 4)), [0, 1], np.eye(2), ["a", "b"])

@@ -1,4 +1,4 @@
-"""Reports read back with a parser, as a browser reads them."""
+"""Content of HTML reports, read with a parser."""
 
 import base64
 import html.parser
@@ -73,7 +73,7 @@ def decoded(source):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A whole report about real digits, and its path."""
+    """A complete report about digits, and its path."""
     data = load_digits()
     x, labels = data.data / 16, data.target
     classifier = LogisticRegression(C=0.01).fit(x[:900], labels[:900])
@@ -124,7 +124,7 @@ def page(tmp_path_factory):
     return Page(path), path
 
 
-def test_asks_nothing_of_the_network(page):
+def test_a_report_loads_nothing_from_the_network(page):
     page, _ = page
     for tag, attributes in page.tags:
         assert tag not in ("script", "iframe", "object", "embed", "base")
@@ -138,7 +138,7 @@ def test_asks_nothing_of_the_network(page):
     assert policy["content"].startswith("default-src 'none';")
 
 
-def test_embeds_every_figure_whole_and_for_every_reader(page):
+def test_figures_are_embedded_with_alternative_texts(page):
     page, path = page
     images = page.attributes("img")
     assert len(images) == 4
@@ -148,7 +148,7 @@ def test_embeds_every_figure_whole_and_for_every_reader(page):
         kinds.append(kind)
         if kind == "png":
             width, height = PIL.Image.open(io.BytesIO(data)).size
-            # 192 dots an inch are two a CSS pixel
+            # 192 dots per inch are two per CSS pixel
             assert abs(width - 2 * int(image["width"])) <= 2
             assert abs(height - 2 * int(image["height"])) <= 2
         else:
@@ -157,12 +157,12 @@ def test_embeds_every_figure_whole_and_for_every_reader(page):
                     if name.endswith("href"):
                         assert value.startswith(("#", "data:"))
         assert len(image["alt"]) > 20
-    # curves and counts are lines and letters, the others grids of images
+    # curves and the matrix are vector graphics, image grids are PNG
     assert kinds == ["svg+xml", "svg+xml", "png", "png"]
     assert path.stat().st_size < 1_500_000
 
 
-def test_reads_as_a_document(page):
+def test_a_report_is_a_structured_document(page):
     page, _ = page
     assert page.attributes("html") == [{"lang": "en"}]
     assert page.texts["title"] == ["A run"]
@@ -170,7 +170,7 @@ def test_reads_as_a_document(page):
         "Training",
         "Errors",
         "Layers",
-        "How this was made",
+        "Run details",
     ]
     assert page.texts["p"] == ["First.", "Second."]
     assert all(th["scope"] in ("row", "col") for th in page.attributes("th"))
@@ -181,7 +181,7 @@ def test_reads_as_a_document(page):
     assert len(ids) == len(set(ids))
 
 
-def test_aligns_numbers_and_names_columns_after_keys(page):
+def test_columns_are_named_after_keys_and_numbers_aligned(page):
     page, _ = page
     header = page.texts["th"][:3]
     assert header == ["Layer", "Output shape", "Parameters"]
@@ -193,7 +193,7 @@ def test_aligns_numbers_and_names_columns_after_keys(page):
     assert f"20{times}20{times}6" in page.texts["td"]
 
 
-def test_shows_hostile_text_and_does_not_run_it(tmp_path):
+def test_hostile_text_is_escaped(tmp_path):
     hostile = "<script>alert('x')</script>\"><img src=//evil.example>"
     figure = small_figure()
     figure.set_label(hostile)
@@ -218,13 +218,13 @@ def test_shows_hostile_text_and_does_not_run_it(tmp_path):
         assert "".join(page.texts[tag]).count(hostile) >= 1, tag
 
 
-def test_uses_the_caption_where_a_figure_has_no_label(tmp_path):
+def test_the_caption_is_the_alternative_text_without_a_label(tmp_path):
     section = Section("s", figures=[(small_figure(), "Two points.")])
     page = Page(write(tmp_path / "report.html", section))
     assert page.attributes("img")[0]["alt"] == "Two points."
 
 
-def test_same_run_gives_the_same_image(tmp_path):
+def test_figures_are_reproducible(tmp_path):
     sources = [
         Page(
             write(
@@ -237,24 +237,24 @@ def test_same_run_gives_the_same_image(tmp_path):
     assert sources[0] == sources[1]
 
 
-def test_keeps_the_old_report_when_a_figure_cannot_be_drawn(tmp_path):
+def test_an_invalid_figure_leaves_the_old_report(tmp_path):
     path = write(tmp_path / "report.html")
     before = path.read_bytes()
     broken = small_figure()
-    broken.text(0, 0, r"$\frac{$")  # fails when it is drawn
+    broken.text(0, 0, r"$\frac{$")  # fails when it is rendered
     with pytest.raises(ValueError, match="frac"):
         write(path, Section("s", figures=[(broken, "c")]), title="New")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_keeps_the_old_report_when_the_disk_takes_no_more(tmp_path):
+def test_a_full_disk_leaves_the_old_report(tmp_path):
     path = write(tmp_path / "report.html")
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"untouched.*report\.html"):
+        with pytest.raises(OSError, match=r"left the old one unchanged.*report\.html"):
             write(path, title="New")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -263,7 +263,7 @@ def test_keeps_the_old_report_when_the_disk_takes_no_more(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["missing/report.html", "file/report.html"])
-def test_says_in_one_line_where_it_could_not_write(tmp_path, place):
+def test_a_path_that_cannot_be_written_is_a_one_line_error(tmp_path, place):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(
         OSError, match=r"could not write.*report\.html"
@@ -272,31 +272,31 @@ def test_says_in_one_line_where_it_could_not_write(tmp_path, place):
     assert "\n" not in str(caught.value)
 
 
-def test_leaves_nothing_behind_where_the_target_is_a_folder(tmp_path):
+def test_a_folder_as_path_is_refused_and_leaves_nothing(tmp_path):
     (tmp_path / "report.html").mkdir()
     with pytest.raises(IsADirectoryError, match=r"report\.html"):
         write(tmp_path / "report.html")
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_refuses_a_ragged_table(tmp_path):
+def test_a_ragged_table_is_refused(tmp_path):
     section = Section("s", table=(["a", "b"], [[1, 2], [3]]))
     with pytest.raises(ValueError, match=r"one cell.*Received: \[3\]"):
         write(tmp_path / "report.html", section)
     assert not list(tmp_path.iterdir())
 
 
-def test_writes_names_that_are_no_unicode(tmp_path):
+def test_names_that_are_not_unicode_are_escaped(tmp_path):
     path = write(tmp_path / "report.html", dataset="caf\udce9")  # from argv
     assert r"caf\udce9" in Page(path).texts["td"]
 
 
-def test_versions_are_those_of_the_packages_in_use():
+def test_versions_are_those_of_the_installed_packages():
     assert versions()["keras"] == keras.__version__
     assert versions()["numpy"] == np.__version__
 
 
-def test_a_drawing_is_embedded_as_it_is_in_its_own_size(tmp_path):
+def test_an_svg_is_embedded_unchanged_in_its_size(tmp_path):
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="120" height="80.4">'
         "{}<g><title>not this</title></g></svg>"

@@ -1,4 +1,4 @@
-"""Where the images of a grid stand, read back from what was drawn."""
+"""Positions of the images of a grid."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def images(seed, count=4, height=5, width=6):
     return rng.uniform(size=(count, height, width, 1)).astype("float32")
 
 
-def test_rows_of_images_stand_where_their_names_do():
+def test_rows_are_aligned_with_their_names():
     rows = {"original": images(0), "linear": images(1), "$pca": images(2)}
     figure = image_rows(rows)
     image = shown(figure)
@@ -35,10 +35,10 @@ def test_rows_of_images_stand_where_their_names_do():
     assert [text.get_text() for text in axes.get_yticklabels()] == list(rows)
     for line, place in enumerate(axes.get_yticks()):
         assert 2 + line * 7 <= place <= 7 + line * 7
-    figure.draw_without_rendering()  # "$" is no formula
+    figure.draw_without_rendering()  # "$" is not parsed as a formula
 
 
-def test_rows_are_drawn_on_one_scale_whatever_is_in_them():
+def test_the_color_scale_does_not_depend_on_the_values():
     figure = image_rows({"beyond": 3 * images(0) - 1})
     [image] = figure.axes[0].images
     assert image.get_clim() == (0, 1)
@@ -52,6 +52,6 @@ def test_rows_are_drawn_on_one_scale_whatever_is_in_them():
         {},
     ],
 )
-def test_rows_must_be_of_equally_many_images(rows):
+def test_rows_must_have_equally_many_images(rows):
     with pytest.raises(ValueError, match=r"equally many.*Received: shapes"):
         image_rows(rows)

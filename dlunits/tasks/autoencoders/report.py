@@ -12,7 +12,11 @@ from dlunits.diagnostics import layer_table
 from dlunits.models import Autoencoder
 from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
-from dlunits.reporting.image_grid import SHOWN, first_of_each, image_rows
+from dlunits.reporting.image_grid import (
+    MAX_COLUMNS,
+    first_index_per_class,
+    image_rows,
+)
 from dlunits.tasks.autoencoders.evaluate import (
     latent_map_labels,
     sample_images,
@@ -202,7 +206,7 @@ def first_images(data: ImageDataset) -> dict[str, Array]:
     images, labels = data.test
     return {
         data.class_names[labels[index]]: images[index] / np.float32(255)
-        for index in first_of_each(labels)
+        for index in first_index_per_class(labels)
     }
 
 
@@ -224,7 +228,7 @@ def interpolate(
     lines = {}
     for a, b in zip(names[::2], names[1::2], strict=False):
         start, end = model.encode(np.stack([examples[a], examples[b]]))
-        line = np.linspace(start, end, SHOWN, dtype="float32")
+        line = np.linspace(start, end, MAX_COLUMNS, dtype="float32")
         lines[f"{a} to {b}"] = model.decode(line)
     return lines
 
@@ -232,12 +236,12 @@ def interpolate(
 def samples(model: Autoencoder, data: ImageDataset, seed: int) -> Array:
     """Decodes random codes, `(10, height, width, 1)`."""
     if hasattr(model, "sample"):
-        return model.sample(SHOWN, seed=seed)
+        return model.sample(MAX_COLUMNS, seed=seed)
     images, _ = sample_images(data.train, 2000, seed)
     code = model.encode(images, batch_size=1000)
     mean = code.mean(axis=0)
     # Random sums of the deviations have the covariance of the codes.
-    weights = np.random.default_rng(seed).normal(size=(SHOWN, len(code)))
+    weights = np.random.default_rng(seed).normal(size=(MAX_COLUMNS, len(code)))
     deviations = np.tensordot(weights, code - mean, axes=1)
     random_codes = mean + deviations / math.sqrt(len(code))
     return model.decode(random_codes.astype("float32"))

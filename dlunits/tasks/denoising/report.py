@@ -15,7 +15,7 @@ from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.reporting.image_grid import (
     SHOWN,
-    first_of_each,
+    first_index_per_class,
     image_rows,
 )
 from dlunits.typing import Array, Path
@@ -87,7 +87,7 @@ def write_denoising_report(
                 "Examples",
                 figures=[
                     (
-                        plot_images(rows, first_of_each(labels)),
+                        plot_images(rows, first_index_per_class(labels)),
                         "First test image of each class.",
                     ),
                     (

@@ -103,7 +103,7 @@ def test_sections_come_in_order(tmp_path):
         "Detection quality",
         "Training",
         "Columns",
-        "How this was made",
+        "Run details",
     ]
     assert "<h1>Anomaly detection: pump</h1>" in html
     assert "1 min 23 s" in html
@@ -163,14 +163,14 @@ def test_without_labels_or_a_table_their_sections_are_omitted(tmp_path):
         "Anomaly scores and p-values",
         "Most anomalous rows",
         "Columns",
-        "How this was made",
+        "Run details",
     ]
     assert "Calibration rows" not in numbers(unlabeled)
     assert "calibration rows" not in unlabeled and "threshold" not in unlabeled
     assert headings(report(tmp_path)) == [
         "Training",
         "Columns",
-        "How this was made",
+        "Run details",
     ]
 
 

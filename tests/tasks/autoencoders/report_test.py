@@ -123,7 +123,7 @@ def test_the_sections_are_in_order(page):
         "Few labels",
         "Encoder",
         "Decoder",
-        "How this was made",
+        "Run details",
     ]
     assert "1 min 15 s" in html
     assert "apps/autoencoder_mnist.py --autoencoder=wide" in html

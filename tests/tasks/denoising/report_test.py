@@ -79,7 +79,7 @@ def test_the_sections_are_in_order(report):
         "Training",
         "Encoder",
         "Decoder",
-        "How this was made",
+        "Run details",
     ]
 
 

@@ -105,7 +105,7 @@ def test_the_sections_are_in_order(report):
         "Test errors",
         "Feature maps",
         "Layers",
-        "How this was made",
+        "Run details",
     ]
 
 
