@@ -5,7 +5,7 @@ state. Its label, `figure.get_label()`, describes it in a sentence, which
 `html_report` uses as the alternative text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sklearn.metrics
@@ -26,7 +26,7 @@ from dlunits.typing import ArrayLike
 
 
 def training_curves(
-    history: dict[str, list[float]], monitor: str = "val_loss"
+    history: Mapping[str, Sequence[float]], monitor: str = "val_loss"
 ) -> Figure:
     """Plots training and validation loss and accuracy by epoch.
 
@@ -99,7 +99,9 @@ def training_curves(
     return figure
 
 
-def best_epoch(history: dict[str, list[float]], monitor: str) -> int | None:
+def best_epoch(
+    history: Mapping[str, Sequence[float]], monitor: str
+) -> int | None:
     """Number of the epoch with the best finite metric, or `None`."""
     scores = np.asarray(history.get(monitor, ()), "float64")
     if not np.isfinite(scores).any():

@@ -5,7 +5,7 @@ import contextlib
 import pathlib
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import BinaryIO, TypeAlias
+from typing import IO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -150,7 +150,7 @@ class ParquetWriter:
 
     def __init__(
         self,
-        stream: BinaryIO,
+        stream: IO[bytes],
         table_file: TableFile,
         table: pa.Table,
         new: Columns,
@@ -177,7 +177,7 @@ class CsvWriter:
 
     def __init__(
         self,
-        stream: BinaryIO,
+        stream: IO[bytes],
         table_file: TableFile,
         table: pa.Table,
         new: Columns,

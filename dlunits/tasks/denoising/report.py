@@ -14,7 +14,7 @@ from dlunits.metrics import image_quality
 from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.reporting.image_grid import (
-    SHOWN,
+    MAX_COLUMNS,
     first_index_per_class,
     image_rows,
 )
@@ -63,7 +63,7 @@ def write_denoising_report(
     }
     *_, denoiser = qualities.values()
     rows = {"clean": clean, **results}
-    worst = np.argsort(denoiser["psnr"], kind="stable")[:SHOWN]
+    worst = np.argsort(denoiser["psnr"], kind="stable")[:MAX_COLUMNS]
     return write_report(
         path,
         title=f"Denoising {data.name}",

@@ -65,6 +65,8 @@ def accuracy_table(
 def validation_accuracy(history: Mapping[str, list[float]]) -> float:
     """Validation accuracy of the epoch with the smallest validation loss."""
     best = figures.best_epoch(history, "val_loss")
+    if best is None:
+        raise ValueError("No validation loss of the history is finite.")
     return history["val_accuracy"][best - 1]
 
 
