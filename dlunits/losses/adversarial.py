@@ -154,6 +154,7 @@ def check_adversarial_loss(
 
 
 def cross_entropy(r: Tensor, f: Tensor, s: float) -> Tensor:
+    """Discriminator loss `minimax` and `non_saturating`."""
     real_loss = (1 - s) * ops.softplus(-r)
     if s:
         real_loss += s * ops.softplus(r)
@@ -161,15 +162,18 @@ def cross_entropy(r: Tensor, f: Tensor, s: float) -> Tensor:
 
 
 def least_squares(r: Tensor, f: Tensor, s: float) -> Tensor:
+    """Discriminator loss `least_squares`."""
     real_loss = ops.square(r - (1 - s))
     return (ops.mean(real_loss) + ops.mean(ops.square(f))) / 2
 
 
 def hinge(r: Tensor, f: Tensor, s: float) -> Tensor:
+    """Discriminator loss `hinge`; s is not used."""
     return ops.mean(ops.relu(1 - r)) + ops.mean(ops.relu(1 + f))
 
 
 def wasserstein(r: Tensor, f: Tensor, s: float) -> Tensor:
+    """Discriminator loss `wasserstein`; s is not used."""
     return ops.mean(f) - ops.mean(r)
 
 
