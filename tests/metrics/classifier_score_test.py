@@ -84,7 +84,7 @@ def test_takes_probabilities_in_half_precision():
     [
         (np.zeros((40, 3)), {}, "a row from 0 to 0 with the sum 0"),
         ([[2.0, -1.0]] * 40, {}, "a row from -1 to 2 with the sum 1"),
-        ([[0.5, 0.6]] * 40, {}, "take the softmax of logits.*sum 1.1"),
+        ([[0.5, 0.6]] * 40, {}, "use the softmax of logits.*sum 1.1"),
         ([[np.nan, 1.0]] * 40, {}, "`probabilities`.*infinity in row 0"),
         ([0.5] * 40, {}, r"Received: an array of shape \(40,\)"),
         ([[0.5, 0.5]] * 19, {}, "at least 20 rows .*Received: 19"),

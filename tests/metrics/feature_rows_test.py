@@ -29,7 +29,7 @@ def test_a_table_is_not_copied():
 
 @pytest.mark.parametrize("shape", [(4,), (4, 2, 2), (4, 0), ()])
 def test_rejects_arrays_that_are_no_tables(shape):
-    with pytest.raises(ValueError, match="flatten what has more axes"):
+    with pytest.raises(ValueError, match="flatten arrays with more axes"):
         feature_table(np.zeros(shape), "real")
 
 
