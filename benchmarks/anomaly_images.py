@@ -41,7 +41,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from gates import gate
-from kept_results import kept
+from json_cache import cached_json
 from real_data import DATA
 from row_detectors import isolation_forest, neighbors, pca_error
 from sklearn.metrics import roc_auc_score
@@ -103,7 +103,7 @@ def run_once(dataset, splits, columns, normal, seed, folder):
         auc = run(splits, columns, normal, seed)
         return auc, time.monotonic() - start
 
-    auc, seconds = kept(path, measure)
+    auc, seconds = cached_json(path, measure)
     print(
         f"{dataset}, class {normal}, seed {seed}: {line(auc)}, {seconds:.0f} s",
         flush=True,

@@ -37,7 +37,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import keras
 import numpy as np
 from gates import gate
-from kept_results import kept, recipe_hash
+from json_cache import cached_json, recipe_hash
 from keras import layers, ops
 from real_data import DATA
 
@@ -160,7 +160,7 @@ def run_once(row, seed, data, epochs, folder):
     )
     before, after = epochs
     name = f"{row}_{before}_{after}_seed_{seed}_{recipe}.json"
-    results = kept(
+    results = cached_json(
         pathlib.Path(folder, name),
         lambda: run(row, seed, data, *epochs, folder),
     )

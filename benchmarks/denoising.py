@@ -32,7 +32,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from app_runs import APPS, metrics_of_run
 from gates import gate
-from kept_results import kept, recipe_hash
+from json_cache import cached_json, recipe_hash
 from real_data import DATA
 
 from dlunits.models import denoising_autoencoder
@@ -87,7 +87,7 @@ def run_once(dataset, noise, flags, data_dir, seed, folder):
         )
         return {name: metrics[name] for name in RESULTS}, minutes
 
-    means, minutes = kept(pathlib.Path(folder, f"{name}.json"), measure)
+    means, minutes = cached_json(pathlib.Path(folder, f"{name}.json"), measure)
     print(
         f"{dataset}, {noise}, seed {seed}: {line(means)}, {minutes:.1f} min",
         flush=True,

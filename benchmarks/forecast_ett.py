@@ -38,7 +38,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from gates import gate
-from kept_results import kept, recipe_hash
+from json_cache import cached_json, recipe_hash
 from real_data import DATA
 
 from dlunits.data.series.forecast_windows import ForecastWindows
@@ -155,7 +155,7 @@ def run(values, horizon, recipe, seed):
 def cached_run(folder, values, horizon, name, seed):
     recipe = CANDIDATES[name]
     key = recipe_hash(SHARED, sorted(recipe.items()))
-    return kept(
+    return cached_json(
         pathlib.Path(folder, f"ett_{horizon}_{seed}_{key}.json"),
         lambda: run(values, horizon, recipe, seed),
     )

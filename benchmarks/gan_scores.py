@@ -34,7 +34,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import keras
 import numpy as np
 from gates import gate
-from kept_results import kept, recipe_hash
+from json_cache import cached_json, recipe_hash
 from real_data import DATA
 
 from dlunits.data import batches
@@ -186,7 +186,7 @@ def judge(dataset, arguments, folder):
                 f"{dataset}_{name}_{epochs}_seed_{seed}_"
                 f"{real.classifier.checksum}_{RECIPE}.json",
             )
-            measured = kept(path, functools.partial(measure, seed=seed))
+            measured = cached_json(path, functools.partial(measure, seed=seed))
             show(f"{dataset}, {name}, seed {seed}", measured)
             results[name].append(measured)
     if arguments.quick:

@@ -24,7 +24,7 @@ import tempfile
 
 from app_runs import APPS, metrics_of_run
 from gates import gate
-from kept_results import kept, recipe_hash
+from json_cache import cached_json, recipe_hash
 from real_data import DATA
 
 # Row -> flags of the app, and the bound on the mean test accuracy, if any.
@@ -65,7 +65,7 @@ def evaluate(arguments, folder):
         name = recipe_hash(flags, *(path.read_text() for path in sources))
         accuracies = []
         for seed in range(seeds):
-            accuracy, minutes, used = kept(
+            accuracy, minutes, used = cached_json(
                 pathlib.Path(folder, f"{name}_seed_{seed}.json"),
                 functools.partial(train, flags, arguments.data_dir, seed),
             )

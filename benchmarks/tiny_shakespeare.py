@@ -26,7 +26,7 @@ import tempfile
 
 from app_runs import metrics_of_run
 from gates import gate
-from kept_results import kept, recipe_hash
+from json_cache import cached_json, recipe_hash
 from real_data import DATA
 
 # Row -> flags besides the defaults, upper bounds of nats and minutes.
@@ -51,7 +51,7 @@ def evaluate(row, flags, bounds, seeds, arguments, folder):
     runs = []
     for seed in range(seeds):
         name = f"{row}_seed_{seed}_{recipe_hash(flags)}.json".replace(" ", "_")
-        metrics, minutes = kept(
+        metrics, minutes = cached_json(
             pathlib.Path(folder, name),
             lambda seed=seed: metrics_of_run(
                 "text_generation.py",

@@ -1,4 +1,4 @@
-"""Benchmarks run nothing twice, and nothing once that became another."""
+"""Cached results of benchmarks, and their dependence on the options."""
 
 import importlib
 
@@ -12,15 +12,15 @@ def benchmark(project, monkeypatch):
     return importlib.import_module
 
 
-def test_what_is_kept_is_not_measured_again(benchmark, tmp_path):
-    kept = benchmark("kept_results").kept
+def test_a_cached_result_is_not_computed_again(benchmark, tmp_path):
+    cached_json = benchmark("json_cache").cached_json
     path = tmp_path / "result.json"
-    assert kept(path, lambda: [1, 2.5]) == [1, 2.5]
-    assert kept(path, lambda: 1 / 0) == [1, 2.5]
+    assert cached_json(path, lambda: [1, 2.5]) == [1, 2.5]
+    assert cached_json(path, lambda: 1 / 0) == [1, 2.5]
 
 
 def test_another_recipe_has_another_hash(benchmark):
-    recipe_hash = benchmark("kept_results").recipe_hash
+    recipe_hash = benchmark("json_cache").recipe_hash
     hashes = {recipe_hash({"rate": rate}, 5) for rate in (0.1, 0.2, 0.1)}
     assert len(hashes) == 2
     assert {len(text) for text in hashes} == {8}
