@@ -190,7 +190,7 @@ def test_invalid_outputs_are_rejected(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             write_scored(file, tmp_path / output, score)
-    with pytest.raises(ValueError, match="'a' already"):
+    with pytest.raises(ValueError, match="already has a column 'a'"):
         check_new_columns(file, ["a", "b"])
     with pytest.raises(OSError, match="could not write this file"):
         write_scored(file, tmp_path / "none" / "a.csv", number_rows)
