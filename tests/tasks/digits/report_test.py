@@ -95,7 +95,7 @@ def test_the_figures_are_curves_confusion_errors_and_maps(report, run):
     assert "c1: 4 maps, 14" in maps  # (32 - 5) // 2 + 1
     assert "c3: 8 maps, 5" in maps  # (14 - 5) // 2 + 1
     name = run["data"].class_names[run["data"].test[1][0]]
-    assert f"The first test image: {name}." in html
+    assert f"First test image: {name}." in html
 
 
 def test_the_sections_are_in_order(report):

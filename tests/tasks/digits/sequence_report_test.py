@@ -113,7 +113,7 @@ def test_the_report_has_the_table_and_curves_of_each_cell(report):
     ]
     for cell in HISTORIES:
         assert f'<th scope="row">{cell}</th>' in html
-        assert f"{cell}: one point an epoch." in html
+        assert f"{cell}: one point per epoch." in html
     assert "<h1>Sequences of rows: rnn, gru on digits</h1>" in html
     assert summary["Test images"] == "300"
     assert "python apps/x.py --cell=all" in html
