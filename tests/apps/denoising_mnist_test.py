@@ -111,7 +111,7 @@ def test_report_and_model_card_have_the_printed_quality(trained):
     assert card["noise"] == "gaussian, level 0.5"
     assert "denoising_mnist.py --dataset=digits" in html
     assert "scikit-learn&#39;s 1,797 handwritten digits" in html
-    assert re.search(r"Time</th><td>[\d.]+ (s|min)", html)
+    assert re.search(r"Duration</th><td>[\d.]+ (s|min)", html)
 
 
 def test_images_are_denoised_after_training(trained):

@@ -100,7 +100,7 @@ def test_the_report_has_all_figures_and_facts(trained):
     assert f"lenet_mnist.py --epochs={EPOCHS}" in html
     for package in ("python", "keras", "tensorflow", "numpy"):
         assert re.search(rf"{package} \d+\.\d+", html), package
-    assert re.search(r"Time</th><td>[\d.]+ (s|min)", html)
+    assert re.search(r"Duration</th><td>[\d.]+ (s|min)", html)
 
 
 def test_the_model_card_has_the_test_error(trained):
