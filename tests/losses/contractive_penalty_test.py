@@ -203,7 +203,7 @@ NOT_CLOSED = {
 @pytest.mark.parametrize("why", NOT_CLOSED)
 def test_rejects_the_closed_form_where_there_is_none(why):
     x = np.ones((2, 4), "float32")
-    message = rf"take 'hutchinson' for this one. Received: .*{why}"
+    message = rf"use method='hutchinson' for this one. Received: .*{why}"
     with pytest.raises(ValueError, match=message):
         contractive_penalty(NOT_CLOSED[why](), x, "closed_form")
 

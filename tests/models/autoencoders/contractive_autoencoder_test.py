@@ -151,7 +151,7 @@ def test_rejects_a_weight_that_is_not_positive(weight):
 
 
 def test_rejects_a_closed_form_that_does_not_exist():
-    message = "take 'hutchinson' for this one. Received: 2 dense layers"
+    message = "use method='hutchinson' for this one. Received: 2 dense layers"
     with pytest.raises(ValueError, match=message):
         contractive(units=(5,), method="closed_form")
 
