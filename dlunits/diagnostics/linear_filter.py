@@ -22,6 +22,13 @@ class LinearFilter:
         matrix: Array `(pixels, pixels)`.
         noisy_mean: Array `(pixels,)`, mean noisy image.
         clean_mean: Array `(pixels,)`, mean clean image.
+
+    Example, images of one pixel:
+
+    >>> linear = LinearFilter(np.array([[0.5]]), np.zeros(1), np.array([0.2]))
+    >>> clean = linear(np.full((1, 1, 1, 1), 0.8))
+    >>> round(float(clean[0, 0, 0, 0]), 3)  # 0.5 * (0.8 - 0) + 0.2
+    0.6
     """
 
     matrix: Array

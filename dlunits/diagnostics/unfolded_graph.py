@@ -60,6 +60,12 @@ class UnfoldedGraph:
     Attributes:
         dot: String in the DOT language, for `dot -Tpdf graph.dot`.
         svg: String, a drawing as SVG.
+
+    Example, two time steps of h_t = cell(x_t, h_{t-1}):
+
+    >>> graph = unfolded_graph(keras.layers.GRU(8), num_steps=2)
+    >>> len(graph.nodes), len(graph.edges)  # x1 x2 h0 h1 h2 y2; 2 W, 2 U, y2
+    (6, 5)
     """
 
     nodes: tuple[Node, ...]

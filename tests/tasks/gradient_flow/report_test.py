@@ -38,7 +38,7 @@ def test_the_table_has_the_lags_of_all_layers():
 
 
 def test_the_report_has_tables_figures_and_the_unfolded_graph(tmp_path):
-    graph = unfolded_graph(keras.layers.GRU(2), steps=3)
+    graph = unfolded_graph(keras.layers.GRU(2), num_steps=3)
     runs = [
         {"cell": "rnn", "lag": 10, "clipnorm": 1.0, "rmse": 0.4},
         {"cell": "gru", "lag": 100, "clipnorm": None, "rmse": 0.0123},
