@@ -209,8 +209,8 @@ def check_labels(labels: Array, num_classes: int) -> None:
     known = np.isin(labels, np.arange(num_classes))
     if not known.all():
         raise ValueError(
-            "Every label must be an integer from 0 to `num_classes` - 1 = "
-            f"{num_classes - 1}. Received: {np.sum(~known)} others of "
+            f"Every label must be an integer from 0 to {num_classes - 1} = "
+            f"`num_classes` - 1. Received: {np.sum(~known)} others of "
             f"{known.size}, such as {np.asarray(labels)[~known][0]}"
         )
 
