@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image, ImageDraw
 
 PROJECT = pathlib.Path(__file__).parents[2]
 PAGES = [
@@ -46,11 +47,11 @@ def app_commands(page):
     for block in blocks(page, "console"):
         text = block["text"].replace("\\\n", " ")
         for line in text.splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:1] == ["python"] and words[1].startswith("apps/"):
-                yield [pathlib.Path(words[1]).stem, *words[2:]]
-            elif words[:1] == ["dlunits"]:
-                yield words[1:]
+            if line.startswith(("python apps/", "dlunits ")):
+                program, *words = shlex.split(line, comments=True)
+                if program == "python":
+                    words[0] = pathlib.Path(words[0]).stem
+                yield words
 
 
 COMMANDS = [
@@ -83,10 +84,29 @@ def test_blocks_say_their_language(page):
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pathlib.Path("saved_models").symlink_to(PROJECT / "saved_models")
+    paper = Image.new("L", (60, 60), "white")
+    ImageDraw.Draw(paper).line((30, 10, 30, 50), "black", 6)  # a one
+    paper.save("photo.jpg")
     namespace = {}
     for block in blocks(page, "python"):
         if not block["reason"]:
             exec(compile(block["text"], page, "exec"), namespace)  # noqa: S102
+
+
+# Commands that other tests run: `make` by CI, `pip` by tests/packaging_test.py.
+TESTED_COMMANDS = ("python apps/", "dlunits ", "make ", "pip install .")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_of_other_commands_say_why_no_test_runs_them(page):
+    unmarked = [
+        line
+        for block in blocks(page, "console")
+        if not block["reason"]
+        for line in block["text"].replace("\\\n", " ").splitlines()
+        if line and not line.startswith((*TESTED_COMMANDS, "#"))
+    ]
+    assert not unmarked, "Add `<!-- not run: REASON -->` before the block."
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
