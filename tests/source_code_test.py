@@ -143,6 +143,35 @@ def every_test_is_collected(root):
                 )
 
 
+def public_functions_are_annotated(root):
+    for path in python_files(root, "dlunits/**/*.py"):
+        tree = parse(root / path)
+        classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
+        for parent in (tree, *classes):
+            for node in parent.body:
+                if not isinstance(node, ast.FunctionDef):
+                    continue
+                private = node.name.startswith("_") and node.name != "__init__"
+                arguments = [
+                    *node.args.posonlyargs,
+                    *node.args.args,
+                    *node.args.kwonlyargs,
+                ]
+                missing = [
+                    argument.arg
+                    for argument in arguments
+                    if argument.annotation is None
+                    and argument.arg not in ("self", "cls")
+                ]
+                if node.returns is None and node.name != "__init__":
+                    missing.append("return")
+                if missing and not private:
+                    yield (
+                        f"{path}:{node.lineno}: annotate {node.name}: "
+                        f"{', '.join(missing)}."
+                    )
+
+
 def tasks_have_their_files(root):
     for path in sorted(root.glob("dlunits/tasks/*/__init__.py")):
         for name in ("train.py", "report.py"):
@@ -157,6 +186,7 @@ RULES = {
     packages_list_what_they_export: ("dlunits/layers/__init__.py", "x = 1"),
     modules_have_tests: ("dlunits/layers/a.py", ""),
     every_test_is_collected: ("tests/a.py", "def test_it():\n    pass"),
+    public_functions_are_annotated: ("dlunits/a.py", "def f(x):\n    pass"),
     tasks_have_their_files: ("dlunits/tasks/a/__init__.py", ""),
 }
 
@@ -216,6 +246,10 @@ SAVED_BY_NAME = (
 )
 
 
+# Bases of classes that are registered themselves.
+ABSTRACT = {"GANTraining", "GradientNormMixin"}
+
+
 def keras_classes():
     """Classes of the package that a saved Keras model refers to by name."""
     for module in pkgutil.walk_packages(dlunits.__path__, "dlunits."):
@@ -226,6 +260,7 @@ def keras_classes():
                 inspect.isclass(item)
                 and issubclass(item, SAVED_BY_NAME)
                 and item.__module__ == module.name
+                and item.__name__ not in ABSTRACT
             ):
                 yield item
 
