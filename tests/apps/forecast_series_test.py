@@ -223,7 +223,7 @@ CALLS = """
 import pathlib
 import sys
 
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], f"{sys.argv[1]}/apps"]
 from apps import forecast_series as app
 
 app.define_flags()
