@@ -224,16 +224,18 @@ import pathlib
 import sys
 
 sys.path[:0] = [sys.argv[1], f"{sys.argv[1]}/apps"]
+import _main
 from apps import forecast_series as app
 
+FLAGS = _main.FLAGS
 app.define_flags()
-names = [f.name for f in app.FLAGS.get_key_flags_for_module(app.__name__)]
+names = [f.name for f in FLAGS.get_key_flags_for_module(app.__name__)]
 for line in pathlib.Path("calls.txt").read_text().splitlines():
     for name in names:
-        app.FLAGS[name].unparse()
-    app.FLAGS(["app", *line.split()])
+        FLAGS[name].unparse()
+    FLAGS(["app", *line.split()])
     try:
-        app.run(**{name: app.FLAGS[name].value for name in names})
+        app.run(**{name: FLAGS[name].value for name in names})
     except (OSError, ValueError) as error:
         print("result:", error)
     else:
