@@ -1,5 +1,6 @@
 """The entry point that the apps share, in an app of a few lines."""
 
+import os
 import re
 import subprocess
 import sys
@@ -56,9 +57,14 @@ def app(project, tmp_path_factory):
     refusing = APP.replace("POSITIONAL", "None").replace(", files", "")
     (folder / "refusing.py").write_text(refusing)
 
+    # JAX sets this variable when it is imported, in the process of the tests.
+    environment = {**os.environ}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+
     def run(*flags, name="taking.py"):
         return subprocess.run(
             [sys.executable, folder / name, *flags],
+            env=environment,
             capture_output=True,
             text=True,
         )

@@ -94,7 +94,7 @@ def test_the_penalty_reduces_gradients_of_the_discriminator(gan):
 
 def test_first_loss_is_that_of_its_first_examples(gan):
     model, other = gan(), gan()
-    z = keras.random.normal((gan.batch, gan.latent), seed=other.seeds)
+    z = keras.random.normal((gan.batch, gan.latent), seed=other.seed_generator)
     examples = gan.real[: gan.batch], other.generator(z)
     outputs = [other.discriminator(x) for x in examples]
 

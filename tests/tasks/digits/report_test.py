@@ -141,7 +141,7 @@ def test_a_report_without_errors_says_so(run, tmp_path):
     )
     assert summary["Test error"] == "0.00%"
     assert "300 of 300 examples are on the diagonal" in images[1]
-    assert images[2] == "No errors: all 300 images are right."
+    assert images[2] == "No errors: all 300 images are classified correctly."
 
 
 def test_a_report_without_correct_predictions_shows_the_first_errors(
@@ -155,7 +155,10 @@ def test_a_report_without_correct_predictions_shows_the_first_errors(
     assert "0 of 300 examples are on the diagonal" in images[1]
     assert "24 most confident of 300 errors" in images[2]
     first = labels[0]  # all are as confident, so the order stays
-    assert f"first {first} taken for {(first + 1) % 10} (100.0 %)" in images[2]
+    assert (
+        f"first is {first} predicted as {(first + 1) % 10} (100.0 %)"
+        in images[2]
+    )
 
 
 def test_class_names_are_shown_verbatim(run, tmp_path):
@@ -171,7 +174,7 @@ def test_class_names_are_shown_verbatim(run, tmp_path):
         scores=scores_for(np.ones(300, int)),
     )
     assert "<h1>Sequential on &lt;signs&gt;</h1>" in html
-    assert "taken for &lt;b&gt;" in images[2]
+    assert "predicted as &lt;b&gt;" in images[2]
     assert "<b>" not in html
 
 
