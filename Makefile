@@ -13,7 +13,9 @@ CONSTRAINTS ?= constraints.txt
 # What is written once for every Keras backend, and is tested again on JAX.
 ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 	dlunits/losses dlunits/models dlunits/regularizers dlunits/diagnostics \
-	dlunits/metrics dlunits/scan.py tests/metrics tests/scan_test.py \
+	dlunits/metrics/bits_per_character.py dlunits/metrics/perplexity.py \
+	dlunits/scan.py tests/metrics/bits_per_character_test.py \
+	tests/metrics/perplexity_test.py tests/scan_test.py \
 	tests/conformance_test.py tests/activations_test.py tests/autodiff_test.py \
 	tests/layers tests/losses tests/models tests/regularizers \
 	tests/diagnostics tests/training/gradient_norm_test.py \
@@ -32,8 +34,10 @@ test: .venv/test.installed
 	$(PYTEST)
 	KERAS_BACKEND=jax $(PYTEST) -m "not one_backend" $(ANY_BACKEND)
 
+# Left out: tests that train models or start processes.
 check: lint
-	$(PYTEST) -m "not slow" --ignore=tests/apps --ignore=tests/benchmarks
+	$(PYTEST) $(addprefix --ignore=tests/,apps benchmarks docs layers/rnn models \
+		serving tasks training conformance_test.py packaging_test.py)
 
 lint: .venv/test.installed
 	$(BIN)/ruff check .
