@@ -63,7 +63,7 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     "model": (
         flags.DEFINE_string,
         "Folder of a SavedModel that this app exported, to use instead of "
-        "training.",
+        "training: saved_models/NAME/1.",
         {},
     ),
     "units": (
@@ -86,6 +86,22 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "Maximum norm of the gradient over all weights; larger gradients are "
         "scaled down to it.",
         {"lower_bound": 0},
+    ),
+    "delimiter": (
+        flags.DEFINE_string,
+        "Delimiter of CSV files, one character; inferred by default.",
+        {},
+    ),
+    "encoding": (
+        flags.DEFINE_string,
+        "Encoding of CSV files, such as utf-8; inferred by default.",
+        {},
+    ),
+    "decimal": (
+        flags.DEFINE_string,
+        "Decimal separator of CSV files, a point or a comma; inferred by "
+        "default.",
+        {},
     ),
     "patience": (
         flags.DEFINE_integer,
@@ -175,12 +191,9 @@ def refuse_beside(
     Raises:
         ValueError: If `flag` and one of `idle` are given.
     """
-    found = [f"--{name}" for name in sorted(idle) if name in given]
+    found = set(idle) & set(given)
     if flag in given and found:
-        verb = "has" if len(found) == 1 else "have"
-        raise ValueError(
-            f"{', '.join(found)} {verb} no effect beside --{flag}: {reason}"
-        )
+        raise ValueError(f"{no_effect(found)} beside --{flag}: {reason}")
 
 
 def refuse_without(
@@ -196,13 +209,20 @@ def refuse_without(
     Raises:
         ValueError: If one of `idle` is given and none of `needed`.
     """
-    found = [f"--{name}" for name in sorted(idle) if name in given]
+    found = set(idle) & set(given)
     if found and not set(needed) & set(given):
-        verb = "has" if len(found) == 1 else "have"
         options = " or ".join(f"--{name}" for name in needed)
-        raise ValueError(
-            f"{', '.join(found)} {verb} no effect without {options}"
-        )
+        raise ValueError(f"{no_effect(found)} without {options}")
+
+
+def no_effect(names: Collection[str]) -> str:
+    """Beginning of a message about flags.
+
+    >>> no_effect(["seed"]), no_effect({"window", "epochs"})
+    ('--seed has no effect', '--epochs, --window have no effect')
+    """
+    listed = ", ".join(f"--{name}" for name in sorted(names))
+    return f"{listed} {'has' if len(names) == 1 else 'have'} no effect"
 
 
 def choose_program(
@@ -287,7 +307,7 @@ def run_app(
         if onednn:
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         if hasattr(sys.stdout, "reconfigure"):
-            # Whoever reads a pipe or a log file sees progress at once.
+            # Progress appears at once in a pipe or a log file.
             sys.stdout.reconfigure(line_buffering=True)
         own = FLAGS.get_key_flags_for_module(sys.argv[0])
         values: dict[str, Any] = {flag.name: flag.value for flag in own}

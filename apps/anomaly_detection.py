@@ -43,7 +43,14 @@ TRAINING_FLAGS = (
 
 
 def define_flags():
-    _main.define_common_flags(data_dir=None, seed=0)
+    _main.define_common_flags(
+        data_dir=None,
+        model=None,
+        delimiter=None,
+        encoding=None,
+        decimal=None,
+        seed=0,
+    )
     flags.DEFINE_string(
         "workdir",
         "runs/anomaly_{dataset}",
@@ -74,12 +81,6 @@ def define_flags():
         "File for the scored table: .csv, .tsv, .txt or .parquet.",
     )
     flags.DEFINE_string(
-        "model",
-        None,
-        "Folder of a SavedModel version to score with, instead of training a "
-        "detector: saved_models/NAME/1.",
-    )
-    flags.DEFINE_string(
         "dataset",
         "wdbc",
         "Data set without --train: wdbc (embedded, 569 breast tumors, benign "
@@ -104,21 +105,6 @@ def define_flags():
         "Label of normal rows in --label_column, or normal class of a data "
         "set of images. All other labels are anomalies.",
     )
-    flags.DEFINE_string(
-        "delimiter",
-        None,
-        "Delimiter of CSV files, one character. Inferred by default.",
-    )
-    flags.DEFINE_string(
-        "encoding",
-        None,
-        "Encoding of CSV files, utf-8 for example. Inferred by default.",
-    )
-    flags.DEFINE_string(
-        "decimal",
-        None,
-        "Decimal sign of CSV files, a point or a comma. Inferred by default.",
-    )
     flags.DEFINE_float(
         "false_alarm_rate",
         None,
@@ -141,7 +127,7 @@ def define_flags():
         [],
         "NAME=TYPE sets the type of a column: number, boolean, timestamp, "
         "timestamp_day_first, category or ignored. By default types are "
-        "inferred",
+        "inferred.",
     )
     flags.DEFINE_enum(
         "autoencoder",

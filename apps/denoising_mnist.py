@@ -32,6 +32,7 @@ def define_flags():
     _main.define_common_flags(
         dataset="auto",
         data_dir=None,
+        model=None,
         epochs=8,
         batch_size=64,
         learning_rate=4e-3,
@@ -54,11 +55,6 @@ def define_flags():
         "Standard deviation of gaussian noise; otherwise fraction of corrupted "
         "pixels.",
         lower_bound=0,
-    )
-    flags.DEFINE_string(
-        "model",
-        None,
-        "Folder of a SavedModel that denoises --input; nothing is trained.",
     )
     flags.DEFINE_multi_string(
         "input",

@@ -29,12 +29,7 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-CSV_FLAGS = {
-    "delimiter": "Delimiter of CSV files, one character; inferred by default.",
-    "encoding": "Encoding of CSV files, such as utf-8; inferred by default.",
-    "decimal": "Decimal separator of CSV files, a point or a comma; inferred "
-    "by default.",
-}
+CSV_FLAGS = ("delimiter", "encoding", "decimal")
 
 PROGRAMS = {
     "train": {
@@ -84,8 +79,6 @@ def define_flags():
         "CSV file to write the forecast to, with the ends of the prediction "
         "intervals. Without it --train writes forecast.csv in --workdir.",
     )
-    for name, text in CSV_FLAGS.items():
-        flags.DEFINE_string(name, None, text)
     flags.DEFINE_integer(
         "horizon", 16, "Number of rows to forecast.", lower_bound=1
     )
@@ -138,6 +131,7 @@ def define_flags():
         lower_bound=1,
     )
     _main.define_common_flags(
+        **dict.fromkeys(CSV_FLAGS),
         model=None,
         units=64,
         dropout=0.2,

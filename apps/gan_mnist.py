@@ -29,6 +29,7 @@ def define_flags():
     _main.define_common_flags(
         dataset="auto",
         data_dir=None,
+        model=None,
         epochs=10,
         batch_size=128,
         learning_rate=2e-3,
@@ -69,11 +70,6 @@ def define_flags():
         False,
         "After training, compare the test errors of LeNet-5 with few labels, "
         "with and without generated images. Requires --conditional.",
-    )
-    flags.DEFINE_string(
-        "model",
-        None,
-        "Folder of one version of a SavedModel of this app, for --generate.",
     )
     flags.DEFINE_integer(
         "generate",

@@ -32,6 +32,9 @@ def define_flags():
     _main.define_common_flags(
         dataset="auto",
         data_dir=None,
+        units=128,
+        num_layers=1,
+        dropout=0.2,
         epochs=8,
         batch_size=128,
         learning_rate=3e-3,
@@ -49,22 +52,9 @@ def define_flags():
         "subfolder of --workdir.",
     )
     flags.DEFINE_bool(
-        "bidirectional", False, "Process the rows in both directions."
-    )
-    flags.DEFINE_integer(
-        "units",
-        128,
-        "Number of units of a recurrent layer, per direction.",
-        lower_bound=1,
-    )
-    flags.DEFINE_integer("num_layers", 1, "Number of recurrent layers.", 1, 100)
-    flags.DEFINE_float(
-        "dropout",
-        0.2,
-        "Dropout rate: fraction of the outputs of a layer that are set to 0 in "
-        "training.",
-        0,
-        0.99,
+        "bidirectional",
+        False,
+        "Process the rows in both directions, with --units units each.",
     )
     flags.DEFINE_bool(
         "augment",

@@ -37,7 +37,8 @@ ROWS = {
 
 MAX_MINUTES_PER_SEED = 6  # of one core
 
-RECIPE = APPS.parent / "dlunits/tasks/digits/train_sequence_classifier.py"
+DIGITS = APPS.parent / "dlunits/tasks/digits"
+RECIPE = (DIGITS / "train_sequence_classifier.py", DIGITS / "fit_classifier.py")
 
 
 def train(flags, data_dir, seed):
@@ -58,7 +59,7 @@ def train(flags, data_dir, seed):
 def evaluate(arguments, folder):
     """Runs all rows and seeds, and returns whether all gates passed."""
     seeds = 1 if arguments.quick else arguments.seeds
-    sources = (APPS / "sequence_digits.py", RECIPE)
+    sources = (APPS / "sequence_digits.py", *RECIPE)
     passed, longest = True, 0.0
     for row, (flags, bound) in ROWS.items():
         flags = [*flags, "--epochs=1"] if arguments.quick else flags

@@ -28,6 +28,7 @@ CATCH_ALL_NAMES = {"utils", "util", "common", "helpers", "base", "misc"}
 TESTED_WITH = {
     **dict.fromkeys(
         [
+            "dlunits/layers/rnn/gated_equations.py",
             "dlunits/layers/rnn/gru_cell.py",
             "dlunits/layers/rnn/lstm_cell.py",
             "dlunits/layers/rnn/simple_rnn_cell.py",
@@ -49,7 +50,11 @@ TESTED_WITH = {
     ),
     "dlunits/reporting/feature_maps.py": "tests/reporting/figures_test.py",
     "dlunits/reporting/style.py": "tests/reporting/figures_test.py",
+    "dlunits/serving/load.py": "tests/tasks/digits/recognize_files_test.py",
     "dlunits/serving/warmup.py": "tests/serving/export_test.py",
+    "dlunits/tasks/digits/fit_classifier.py": (
+        "tests/tasks/digits/train_test.py"
+    ),
     "dlunits/tasks/forecasting/report.py": (
         "tests/tasks/forecasting/train_test.py"
     ),

@@ -106,6 +106,15 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
     return num_images // batch_size
 
 
+def num_repeats(num_images: int, min_images: int) -> int:
+    """Number of times that a small data set is repeated in an epoch.
+
+    >>> num_repeats(1_372, 10_000), num_repeats(55_000, 10_000)
+    (7, 1)
+    """
+    return max(1, min_images // num_images)
+
+
 def evaluation_batches(
     images: Array,
     labels: ArrayLike,

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.docs.pages_test import app_commands
+from tests.docs.pages_test import app_commands, draw_one
 
 # Flags that make a command of the README short. The last of equal flags counts.
 SHORT = {
@@ -35,9 +34,7 @@ def inputs(tmp_path_factory):
     """A folder with the files that the commands of the README name."""
     folder = tmp_path_factory.mktemp("readme")
     rng = np.random.default_rng(0)
-    digit = np.zeros((60, 60), "uint8")
-    digit[10:50, 27:33] = 255  # a one
-    Image.fromarray(255 - digit).save(folder / "photo.jpg")
+    draw_one(folder / "photo.jpg")
     for name in ("normal", "new"):
         rows = [f"{x:.3f},{x * 2:.3f}" for x in rng.normal(size=200)]
         (folder / f"{name}.csv").write_text("\n".join(["a,b", *rows]) + "\n")

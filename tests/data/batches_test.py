@@ -6,7 +6,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlunits.data.batches import evaluation_batches, training_batches
+from dlunits.data.batches import (
+    evaluation_batches,
+    num_repeats,
+    training_batches,
+)
 
 
 def numbered(count):
@@ -170,3 +174,9 @@ def test_autotuning_is_off():
     assert tf.data.Dataset.range(1).options().autotune.enabled is not False
     assert training.options().autotune.enabled is False
     assert evaluation(4, 2).options().autotune.enabled is False
+
+
+def test_small_data_sets_are_repeated():
+    assert num_repeats(10_000, 10_000) == 1
+    assert num_repeats(10_001, 10_000) == 1
+    assert num_repeats(320, 10_000) == 31  # 31 * 320 = 9,920

@@ -45,7 +45,7 @@ def proxy(monkeypatch):
     def serve(answer):
         def accept():
             connection, _ = server.accept()
-            # Whoever asked may have hung up.
+            # The client may have closed the connection.
             with connection, contextlib.suppress(OSError):
                 answer(connection)
 

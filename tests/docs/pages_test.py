@@ -33,6 +33,13 @@ def read(page):
     return (PROJECT / page).read_text(encoding="utf-8")
 
 
+def draw_one(path):
+    """Saves a photo of the digit 1."""
+    paper = Image.new("L", (60, 60), "white")
+    ImageDraw.Draw(paper).line((30, 10, 30, 50), "black", 6)
+    paper.save(path)
+
+
 def blocks(page, *languages):
     """Matches of the fenced blocks of a page in one of the languages."""
     return [
@@ -84,9 +91,7 @@ def test_blocks_say_their_language(page):
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pathlib.Path("saved_models").symlink_to(PROJECT / "saved_models")
-    paper = Image.new("L", (60, 60), "white")
-    ImageDraw.Draw(paper).line((30, 10, 30, 50), "black", 6)  # a one
-    paper.save("photo.jpg")
+    draw_one(tmp_path / "photo.jpg")
     namespace = {}
     for block in blocks(page, "python"):
         if not block["reason"]:

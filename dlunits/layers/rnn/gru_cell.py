@@ -1,12 +1,12 @@
 """One time step of a gated recurrent unit (GRU)."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 from keras import ops
 
-from dlunits.activations import derivative_from_output
+from dlunits.layers.rnn.gated_equations import GatedEquations
 from dlunits.layers.rnn.recurrent_kernel import (
     ProjectionGradients,
     RecurrentKernel,
@@ -123,7 +123,7 @@ class ResetBeforeResiduals(NamedTuple):
     n: Tensor
 
 
-class ResetAfterEquations:
+class ResetAfterEquations(GatedEquations):
     """Equations of a GRU with `reset_after=True`, and their gradients.
 
     Forward: the equations of `GRUCell`, with the input projection
@@ -161,17 +161,6 @@ class ResetAfterEquations:
     Residuals = ResetAfterResiduals
     Gradients = ProjectionGradients
 
-    def __init__(
-        self,
-        activation: Callable[[Tensor], Tensor],
-        recurrent_activation: Callable[[Tensor], Tensor],
-    ):
-        self.phi = activation
-        self.sigma = recurrent_activation
-        # phi' and sigma' as functions of the values of phi and sigma.
-        self.d_phi: Any = derivative_from_output(activation)
-        self.d_sigma: Any = derivative_from_output(recurrent_activation)
-
     def forward(
         self, a: Tensor, state: GRUState, recurrent: RecurrentKernel
     ) -> tuple[GRUState, ResetAfterResiduals]:
@@ -203,18 +192,8 @@ class ResetAfterEquations:
         d_h_prev = d_h * z + recurrent.state_gradient(d_u)
         return GRUState(d_h_prev), ProjectionGradients(d_a, d_u)
 
-    def recurrent_kernel_gradient(
-        self,
-        d_projection: ProjectionGradients,
-        h_prev: Tensor,
-        residuals: ResetAfterResiduals,
-        recurrent: RecurrentKernel,
-    ) -> Tensor:
-        """Gradient with respect to U, from all time steps at once."""
-        return recurrent.kernel_gradient(h_prev, d_projection.u)
 
-
-class ResetBeforeEquations:
+class ResetBeforeEquations(GatedEquations):
     """Equations of a GRU with `reset_after=False`, and their gradients.
 
     Forward: the equations of `GRUCell`, with the input projection
@@ -251,17 +230,6 @@ class ResetBeforeEquations:
     State = GRUState
     Residuals = ResetBeforeResiduals
     Gradients = SharedProjectionGradient
-
-    def __init__(
-        self,
-        activation: Callable[[Tensor], Tensor],
-        recurrent_activation: Callable[[Tensor], Tensor],
-    ):
-        self.phi = activation
-        self.sigma = recurrent_activation
-        # phi' and sigma' as functions of the values of phi and sigma.
-        self.d_phi: Any = derivative_from_output(activation)
-        self.d_sigma: Any = derivative_from_output(recurrent_activation)
 
     def forward(
         self, a: Tensor, state: GRUState, recurrent: RecurrentKernel

@@ -1,12 +1,12 @@
 """One time step of a long short-term memory (LSTM)."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 from keras import ops
 
-from dlunits.activations import derivative_from_output
+from dlunits.layers.rnn.gated_equations import GatedEquations
 from dlunits.layers.rnn.recurrent_kernel import (
     RecurrentKernel,
     SharedProjectionGradient,
@@ -101,7 +101,7 @@ class LSTMResiduals(NamedTuple):
     c_prev: Tensor
 
 
-class LSTMEquations:
+class LSTMEquations(GatedEquations):
     """Equations of an LSTM at one time step, and their gradients.
 
     Forward: the equations of `LSTMCell`, with the input projection
@@ -142,17 +142,6 @@ class LSTMEquations:
     Residuals = LSTMResiduals
     Gradients = SharedProjectionGradient
 
-    def __init__(
-        self,
-        activation: Callable[[Tensor], Tensor],
-        recurrent_activation: Callable[[Tensor], Tensor],
-    ):
-        self.phi = activation
-        self.sigma = recurrent_activation
-        # phi' and sigma' as functions of the values of phi and sigma.
-        self.d_phi: Any = derivative_from_output(activation)
-        self.d_sigma: Any = derivative_from_output(recurrent_activation)
-
     def forward(
         self, a: Tensor, state: LSTMState, recurrent: RecurrentKernel
     ) -> tuple[LSTMState, LSTMResiduals]:
@@ -187,13 +176,3 @@ class LSTMEquations:
         d_h_prev = recurrent.state_gradient(d_a)
         d_c_prev = d_c * f
         return LSTMState(d_h_prev, d_c_prev), SharedProjectionGradient(d_a)
-
-    def recurrent_kernel_gradient(
-        self,
-        d_projection: SharedProjectionGradient,
-        h_prev: Tensor,
-        residuals: LSTMResiduals,
-        recurrent: RecurrentKernel,
-    ) -> Tensor:
-        """Gradient with respect to U, from all time steps at once."""
-        return recurrent.kernel_gradient(h_prev, d_projection.u)

@@ -12,6 +12,7 @@ from dlunits.data.images.image_files import (
     read_image,
     write_image,
 )
+from dlunits.serving.load import load_saved_model
 from dlunits.typing import Array, Path, Tensor
 
 
@@ -38,15 +39,7 @@ def load_denoiser(folder: Path) -> Callable[[Tensor], dict[str, Tensor]]:
     ]
     if versions and not (folder / "saved_model.pb").is_file():
         folder = max(versions, key=lambda path: int(path.name))
-    if not (folder / "saved_model.pb").is_file():
-        raise ValueError(f"No SavedModel in {folder}")
-    try:
-        model = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"The SavedModel in {folder} is damaged: {reason}"
-        ) from None
+    model = load_saved_model(folder)
     endpoint = getattr(model, "denoise", None)
     outputs = [
         function.structured_outputs

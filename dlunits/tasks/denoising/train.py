@@ -75,7 +75,7 @@ def train_denoiser(
     images = data.train[0]
     options = corruption_options(noise, noise_level, seed)
     steps = batches.steps_per_epoch(len(images), batch_size)
-    steps *= num_repeats(len(images), IMAGES_PER_EPOCH)
+    steps *= batches.num_repeats(len(images), IMAGES_PER_EPOCH)
     keras.utils.set_random_seed(seed)
     model = denoising_autoencoder(images.shape[1:])
     return model, fit_denoising(
@@ -124,7 +124,7 @@ def denoised_test_images(
             images,
             batch_size=batch_size,
             first_step=0,
-            last_step=num_repeats(len(images), IMAGES_PER_FIT) * steps,
+            last_step=batches.num_repeats(len(images), IMAGES_PER_FIT) * steps,
             **options,
         )
     )
@@ -161,12 +161,3 @@ def check_noise_level(noise: str, noise_level: float) -> None:
         raise ValueError(
             f"`noise_level` is out of range for {noise} noise: {error}"
         ) from error
-
-
-def num_repeats(num_images: int, min_images: int) -> int:
-    """Number of repetitions of a data set with few images.
-
-    >>> num_repeats(1_372, 10_000), num_repeats(55_000, 10_000)
-    (7, 1)
-    """
-    return max(1, min_images // num_images)

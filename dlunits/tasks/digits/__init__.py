@@ -1,6 +1,7 @@
 """Handwritten digit recognition."""
 
 __all__ = [
+    "fit_classifier",
     "recognize_files",
     "report",
     "sequence_report",

@@ -14,6 +14,7 @@ from dlunits.data.images.handwriting import (
     limit_size,
 )
 from dlunits.data.images.image_files import read_image, to_pillow
+from dlunits.serving.load import load_saved_model
 from dlunits.typing import Array, Path
 
 MAX_MEGAPIXELS = 40
@@ -33,16 +34,7 @@ def load_digit_classifier(folder: Path) -> Any:
         ValueError: If there is no SavedModel, it is damaged, or it does not
             recognize digits.
     """
-    folder = pathlib.Path(folder).expanduser()
-    if not (folder / "saved_model.pb").is_file():
-        raise ValueError(f"No SavedModel in {folder}")
-    try:
-        model = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"The SavedModel in {folder} is damaged: {reason}"
-        ) from None
+    model = load_saved_model(folder)
     if not hasattr(model, "recognize"):
         raise ValueError(
             f"The SavedModel in {folder} does not recognize digits: choose one "

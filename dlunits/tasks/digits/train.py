@@ -1,18 +1,14 @@
 """Training of LeNet-5 on images of 28x28 pixels."""
 
-import functools
 from typing import Any
 
 import keras
 
+from dlunits.data.images.augmentation import RandomAffine, pad_to_32x32
 from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import LeNet5
+from dlunits.tasks.digits.fit_classifier import fit_classifier, predict_images
 from dlunits.training.run_directory import RunDirectory
-from dlunits.training.warmup_cosine import warmup_cosine
-
-# With augmentation, an epoch of a smaller data set goes over its images
-# several times, with new distortions each time.
-IMAGES_PER_EPOCH = 20_000
 
 
 def train_lenet(
@@ -61,37 +57,19 @@ def train_lenet(
             or the loss becomes infinite or NaN.
         OSError: If a file cannot be written.
     """
-    from dlunits.data import batches
-    from dlunits.data.images.augmentation import RandomAffine, pad_to_32x32
-
     keras.utils.set_random_seed(seed)
     model = LeNet5(len(data.class_names), variant, input_shape=(32, 32, 1))
-    steps = batches.steps_per_epoch(len(data.train[0]), batch_size)
-    if augment:
-        steps *= max(1, IMAGES_PER_EPOCH // len(data.train[0]))
-    schedule = warmup_cosine(
-        learning_rate, steps=epochs * steps, warmup_steps=steps
-    )
-    model.compile(
-        keras.optimizers.Adam(schedule),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    history = run_directory.fit(
+    history = fit_classifier(
         model,
-        functools.partial(
-            batches.training_batches,
-            *data.train,
-            batch_size=batch_size,
-            seed=seed,
-            prepare=RandomAffine() if augment else lambda x, _: pad_to_32x32(x),
-        ),
+        data,
+        run_directory,
+        prepare=pad_to_32x32,
+        augment=RandomAffine() if augment else None,
         epochs=epochs,
-        steps_per_epoch=steps,
-        validation_batches=batches.evaluation_batches(
-            *data.validation, prepare=pad_to_32x32
-        ),
+        batch_size=batch_size,
+        learning_rate=learning_rate,
         patience=patience,
+        seed=seed,
     )
     return model, history
 
@@ -115,9 +93,4 @@ def predict_lenet(model: LeNet5, images: Any, verbose: Any = "auto") -> Any:
     >>> predict_lenet(model, images, verbose=0).shape
     (3, 10)
     """
-    from dlunits.data import batches
-    from dlunits.data.images.augmentation import pad_to_32x32
-
-    labels = [0] * len(images)  # not used
-    batched = batches.evaluation_batches(images, labels, prepare=pad_to_32x32)
-    return model.predict(batched, verbose=verbose)
+    return predict_images(model, images, pad_to_32x32, verbose)

@@ -1,19 +1,14 @@
 """Training of a recurrent classifier of sequences of image rows."""
 
-import functools
 from collections.abc import Callable
 
 import keras
 
 from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import RecurrentModel
+from dlunits.tasks.digits.fit_classifier import fit_classifier, predict_images
 from dlunits.training.run_directory import RunDirectory
-from dlunits.training.warmup_cosine import warmup_cosine
 from dlunits.typing import Array, Tensor
-
-# With augmentation, an epoch of a smaller data set goes over its images
-# several times, with new distortions each time.
-IMAGES_PER_EPOCH = 20_000
 
 GLOBAL_CLIPNORM = 1.0
 
@@ -75,8 +70,6 @@ def train_sequence_classifier(
             becomes infinite or NaN.
         OSError: If a file cannot be written.
     """
-    from dlunits.data import batches
-
     keras.utils.set_random_seed(seed)
     model = RecurrentModel(
         "many_to_one",
@@ -88,32 +81,18 @@ def train_sequence_classifier(
         dropout=dropout,
         output_activation="softmax",
     )
-    steps = batches.steps_per_epoch(len(data.train[0]), batch_size)
-    if augment:
-        steps *= max(1, IMAGES_PER_EPOCH // len(data.train[0]))
-    schedule = warmup_cosine(
-        learning_rate, steps=epochs * steps, warmup_steps=steps
-    )
-    model.compile(
-        keras.optimizers.Adam(schedule, global_clipnorm=GLOBAL_CLIPNORM),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    history = run_directory.fit(
+    history = fit_classifier(
         model,
-        functools.partial(
-            batches.training_batches,
-            *data.train,
-            batch_size=batch_size,
-            seed=seed,
-            prepare=augment_rows() if augment else lambda x, _: to_rows(x),
-        ),
+        data,
+        run_directory,
+        prepare=to_rows,
+        augment=augment_rows() if augment else None,
         epochs=epochs,
-        steps_per_epoch=steps,
-        validation_batches=batches.evaluation_batches(
-            *data.validation, prepare=to_rows
-        ),
+        batch_size=batch_size,
+        learning_rate=learning_rate,
         patience=patience,
+        seed=seed,
+        global_clipnorm=GLOBAL_CLIPNORM,
     )
     return model, history
 
@@ -137,11 +116,7 @@ def predict_rows(model: keras.Model, images: Array) -> Array:
     >>> round(float(predict_rows(mean, images)[1, 27]), 3)  # 51 / 255
     0.2
     """
-    from dlunits.data import batches
-
-    labels = [0] * len(images)  # not used
-    batched = batches.evaluation_batches(images, labels, prepare=to_rows)
-    return model.predict(batched, verbose=0)
+    return predict_images(model, images, to_rows, verbose=0)
 
 
 def to_rows(images: Tensor) -> Tensor:

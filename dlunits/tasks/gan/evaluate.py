@@ -43,7 +43,7 @@ def train_feature_classifier(
     images, labels = data.train
     batch_size = min(batch_size, len(images))
     steps = batches.steps_per_epoch(len(images), batch_size)
-    steps *= max(1, MIN_IMAGES_PER_EPOCH // len(images))
+    steps *= batches.num_repeats(len(images), MIN_IMAGES_PER_EPOCH)
     schedule = warmup_cosine(
         learning_rate, steps=epochs * steps, warmup_steps=steps // 4
     )

@@ -79,7 +79,7 @@ def train_gan(
         seed=seed,
     )
     steps = batches.steps_per_epoch(len(images), batch_size)
-    steps *= max(1, IMAGES_PER_EPOCH // len(images))
+    steps *= batches.num_repeats(len(images), IMAGES_PER_EPOCH)
     optimizers = [
         keras.optimizers.Adam(
             warmup_cosine(

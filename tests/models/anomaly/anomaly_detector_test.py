@@ -173,9 +173,12 @@ def test_an_unknown_category_is_anomalous_where_a_missing_one_is_not():
     new = {"speed": [0.1] * 3, "road": ["dry", None, "flooded"]}
     usual, missing, unknown = detector.p_value(new)
     assert min(usual, missing) > 0.2 and unknown < 0.02
-    told = detector.explain(new, top=1)
-    assert told["column"][2, 0] == "road" and told["seen"][2, 0] == "flooded"
-    assert told["expected"][2, 0] in ("dry", "wet", "missing")
+    explanation = detector.explain(new, top=1)
+    assert (
+        explanation["column"][2, 0] == "road"
+        and explanation["seen"][2, 0] == "flooded"
+    )
+    assert explanation["expected"][2, 0] in ("dry", "wet", "missing")
 
 
 @pytest.mark.one_backend

@@ -31,19 +31,19 @@ def found(share):
 def test_the_columns_that_differ_most_come_first(known):
     assert known.columns == ("on", "speed", "road")
     share = [[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [0, 0, 1]]
-    told = explain_rows(known, TABLE, known.inputs(TABLE), found(share), 2)
-    assert told["column"].tolist() == [
+    explained = explain_rows(known, TABLE, known.inputs(TABLE), found(share), 2)
+    assert explained["column"].tolist() == [
         ["speed", "road"],
         ["on", "road"],
         ["road", "on"],
     ]
-    assert told["share"].tolist() == [[0.7, 0.2], [0.5, 0.4], [1, 0]]
-    assert told["expected"].tolist() == [
+    assert explained["share"].tolist() == [[0.7, 0.2], [0.5, 0.4], [1, 0]]
+    assert explained["expected"].tolist() == [
         ["2", "wet"],
         ["true", "wet"],
         ["wet", "true"],
     ]
-    assert told["seen"].tolist() == [
+    assert explained["seen"].tolist() == [
         ["1.5", "dry"],
         ["false", "wet"],
         ["dry", "true"],
@@ -52,17 +52,17 @@ def test_the_columns_that_differ_most_come_first(known):
 
 def test_there_are_no_more_columns_than_the_table_has(known):
     share = found([[0.2, 0.3, 0.5]] * 3)
-    told = explain_rows(known, TABLE, known.inputs(TABLE), share, 9)
-    assert told["column"].shape == (3, 3)
+    explained = explain_rows(known, TABLE, known.inputs(TABLE), share, 9)
+    assert explained["column"].shape == (3, 3)
 
 
 def test_missing_and_unknown_values_are_named(known):
     table = {**TABLE, "road": ["icy", None, ""], "on": [True, None, False]}
     differences = found([[0.3, 0.3, 0.4]] * 3)
     differences["category_ids"][:] = 0
-    told = explain_rows(known, table, known.inputs(table), differences, 3)
+    explained = explain_rows(known, table, known.inputs(table), differences, 3)
     of_column = {
-        name: told["seen"][told["column"] == name].tolist()
+        name: explained["seen"][explained["column"] == name].tolist()
         for name in known.columns
     }
     assert of_column == {
@@ -70,7 +70,7 @@ def test_missing_and_unknown_values_are_named(known):
         "on": ["true", "missing", "false"],
         "speed": ["1.5", "2.5", "missing"],
     }
-    assert told["expected"][:, 0].tolist() == ["another value"] * 3
+    assert explained["expected"][:, 0].tolist() == ["another value"] * 3
 
 
 def test_a_missing_value_may_be_expected():
@@ -80,6 +80,6 @@ def test_a_missing_value_may_be_expected():
         "share": np.ones((3, 1)),
         "category_ids": np.array([[0], [1], [2]]),
     }
-    told = explain_rows(known, table, known.inputs(table), differences, 1)
-    expected = told["expected"][:, 0].tolist()
+    explained = explain_rows(known, table, known.inputs(table), differences, 1)
+    expected = explained["expected"][:, 0].tolist()
     assert expected == ["another value", "missing", "dry"]

@@ -8,7 +8,6 @@ import pytest
 from dlunits.data.images import image_datasets
 from dlunits.tasks.denoising.train import (
     denoised_test_images,
-    num_repeats,
     train_denoiser,
 )
 from dlunits.training import RunDirectory
@@ -47,12 +46,6 @@ def test_each_type_of_noise_corrupts_as_documented(few, noise, black):
     assert np.mean(noisy[gray] == 1) == pytest.approx(0.5 - black, abs=0.02)
     kept = np.isclose(noisy[gray], clean[gray], atol=1e-6)
     assert kept.mean() == pytest.approx(0.5, abs=0.02)
-
-
-def test_small_data_sets_are_repeated():
-    assert num_repeats(10_000, 10_000) == 1
-    assert num_repeats(10_001, 10_000) == 1
-    assert num_repeats(320, 10_000) == 31  # 31 * 320 = 9,920
 
 
 @pytest.mark.parametrize(
