@@ -22,6 +22,8 @@ import pytest
 
 import dlunits
 
+SOURCE_FOLDERS = ("apps", "benchmarks", "dlunits", "saved_models", "tests")
+
 CATCH_ALL_NAMES = {"utils", "util", "common", "helpers", "base", "misc"}
 
 # Modules that are tested by the tests of another module.
@@ -87,7 +89,9 @@ def parse(path):
 
 
 def names_say_what_a_file_holds(root):
-    for path in python_files(root, "*/**/*.py"):
+    for path in python_files(
+        root, *(f"{folder}/**/*.py" for folder in SOURCE_FOLDERS)
+    ):
         for name in CATCH_ALL_NAMES.intersection(path.with_suffix("").parts):
             yield f"{path}:1: {name!r} is a catch-all: name the concept."
 
