@@ -233,7 +233,7 @@ def train_and_score(
         data=source,
         command=COMMAND,
         metrics={},
-        describe=inputs.feature_extractor,
+        feature_extractor=inputs.feature_extractor,
         **rows.card,
     )
     print(f"SavedModel:    {version}")

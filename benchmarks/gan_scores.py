@@ -137,7 +137,7 @@ RECIPE = recipe_hash(
 
 
 def load_classifier(data, folder, epochs):
-    path = pathlib.Path(folder, f"judge_{data.name}_{epochs}.weights.h5")
+    path = pathlib.Path(folder, f"classifier_{data.name}_{epochs}.weights.h5")
     if path.exists():
         network = LeNet5(len(data.class_names))
         network.load_weights(path)
@@ -154,7 +154,7 @@ def show(row, measured):
     print(f"{row}: {numbers}", flush=True)
 
 
-def judge(dataset, arguments, folder):
+def run_benchmark(dataset, arguments, folder):
     """Whether all bounds hold on one data set."""
     data = image_datasets.load(dataset, data_dir=arguments.data_dir)
     epochs = 1 if arguments.quick else EPOCHS
@@ -234,7 +234,7 @@ def main():
     names = [arguments.only] if arguments.only else ["mnist", "fashion_mnist"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.workdir or temporary
-        passed = [judge(name, arguments, folder) for name in names]
+        passed = [run_benchmark(name, arguments, folder) for name in names]
     sys.exit(not all(passed))
 
 

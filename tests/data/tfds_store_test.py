@@ -32,7 +32,7 @@ def no_data(monkeypatch, tmp_path):
 
 @pytest.fixture
 def proxy(monkeypatch):
-    """Calls `answer(connection)` for whoever asks through the HTTP proxy."""
+    """Calls `answer(connection)` for clients of the HTTP proxy."""
     for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     server = socket.create_server(("127.0.0.1", 0))

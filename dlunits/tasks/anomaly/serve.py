@@ -37,7 +37,7 @@ def export_detector(
     data: str,
     metrics: Mapping[str, Any],
     command: str,
-    describe: keras.Model | None = None,
+    feature_extractor: keras.Model | None = None,
     **card: Any,
 ) -> pathlib.Path:
     """Exports a detector as a SavedModel with model card and warm-up requests.
@@ -66,7 +66,7 @@ def export_detector(
         data: Description of the training data.
         metrics: Dict from metric name to value, for the model card.
         command: Command line of the training.
-        describe: Model from images to the columns, such as
+        feature_extractor: Model from images to the columns, such as
             `dlunits.models.anomaly.image_features.image_features`, or `None`.
         **card: Further entries of the model card.
 
@@ -85,21 +85,21 @@ def export_detector(
     }
     parts = {"attribution": attribution}
     warmup = {"serving_default": example, "explain": example}
-    if describe is not None:
-        parts["describe"] = describe
-        card["image_shape"] = describe.input_shape[1:]
+    if feature_extractor is not None:
+        parts["feature_extractor"] = feature_extractor
+        card["image_shape"] = feature_extractor.input_shape[1:]
         warmup["score_images"] = [np.zeros((1, *card["image_shape"]))]
 
     def endpoints(
         predict: Callable[[Any], Any],
         attribution: Callable[[Any], Any],
-        describe: Callable[[Tensor], Tensor] | None = None,
+        feature_extractor: Callable[[Tensor], Tensor] | None = None,
     ) -> dict[str, tuple[Any, ...]]:
         rate = detector.false_alarm_rate
         found = detector_endpoints(predict, attribution, schema, rate)
-        if describe is not None:
+        if feature_extractor is not None:
             shape = card["image_shape"]
-            found |= image_endpoints(predict, describe, shape, rate)
+            found |= image_endpoints(predict, feature_extractor, shape, rate)
         return found
 
     return export(
@@ -213,7 +213,7 @@ def as_argument(inputs: Mapping[str, Tensor]) -> Any:
 
 def image_endpoints(
     predict: Callable[[Any], Any],
-    describe: Callable[[Tensor], Tensor],
+    feature_extractor: Callable[[Tensor], Tensor],
     shape: tuple[int, ...],
     false_alarm_rate: float,
 ) -> dict[str, tuple[Any, ...]]:
@@ -221,7 +221,7 @@ def image_endpoints(
 
     Args:
         predict: Function of the columns: the model of the detector.
-        describe: Function from images, float32 in [0, 1], to columns.
+        feature_extractor: Function from images, float32 in [0, 1], to columns.
         shape: `(height, width, channels)` of an image.
         false_alarm_rate: Images with a p-value of at most this are anomalous.
 
@@ -230,7 +230,7 @@ def image_endpoints(
     """
 
     def score_images(images: Tensor) -> dict[str, Tensor]:
-        found = predict(describe(parse_images(images, shape)))
+        found = predict(feature_extractor(parse_images(images, shape)))
         return {**found, "is_anomaly": found["p_value"] <= false_alarm_rate}
 
     specs = (
@@ -316,10 +316,11 @@ class ServedDetector:
             )
         return self.card["image_shape"][0]
 
-    def describe(self, images: Array) -> Array:
+    def extract_features(self, images: Array) -> Array:
         """Computes the columns of images, float32 in [0, 1]."""
         return in_batches(
-            lambda batch: self.model.describe(tf.constant(batch)), images
+            lambda batch: self.model.feature_extractor(tf.constant(batch)),
+            images,
         )
 
 

@@ -172,7 +172,7 @@ def find_input_tables(
     extract: Any = None
     model = None
     if detector is not None:
-        extract, image_size = detector.describe, detector.image_size
+        extract, image_size = detector.extract_features, detector.image_size
     train_images: AnomalyImages | None
     score_images: AnomalyImages | None
     if any(paths):

@@ -53,7 +53,7 @@ def export_text_model(
         model,
         directory,
         endpoints=text_endpoints(vocabulary, model.state_sizes),
-        parts={"advance": model.step_model()},
+        parts={"step_model": model.step_model()},
         card={
             "data": data,
             "metrics": metrics,
@@ -97,7 +97,7 @@ def text_endpoints(
         state_sizes: Tuple of integers, `state_sizes` of the model.
 
     Returns:
-        Function of `predict` and `advance`, the model of many time steps and
+        Function of `predict` and `step_model`, the model of many time steps and
         of one, to a dict of endpoint name to `(function, signature)`.
     """
     tokenizer = GraphTokenizer(vocabulary)
@@ -114,7 +114,7 @@ def text_endpoints(
     def zeros(batch_size):
         return [tf.zeros((batch_size, size)) for size in state_sizes]
 
-    def endpoints(predict, advance):
+    def endpoints(predict, step_model):
         def process(prompt):
             """Strings -> logits after the last token of each, states"""
             ids, lengths = tokenizer.encode(prompt)
@@ -125,7 +125,7 @@ def text_endpoints(
             lengths = tf.maximum(tf.cast(lengths, tf.int32), 1)
 
             def body(t, logits, *states):
-                new = advance([ids[:, t], *states])
+                new = step_model([ids[:, t], *states])
                 inside = (t < lengths)[:, None]
                 pairs = zip(new, (logits, *states), strict=True)
                 return t + 1, *(tf.where(inside, a, b) for a, b in pairs)
@@ -141,7 +141,7 @@ def text_endpoints(
         def sample(logits, states, position, seed, temperature, top_k, top_p):
             u = uniform(seed, position)
             token = sample_token(logits, u, temperature, top_k, top_p)
-            logits, *states = advance([token, *states])
+            logits, *states = step_model([token, *states])
             return token, logits, states
 
         def start(prompt):

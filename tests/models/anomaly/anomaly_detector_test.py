@@ -20,7 +20,7 @@ def normal_rows(count, seed=0):
     return curve + 0.1 * generator.normal(size=curve.shape)
 
 
-def strange_rows(count, seed=1):
+def anomalous_rows(count, seed=1):
     """Every column as usual, but not together."""
     generator = np.random.default_rng(seed)
     return generator.permuted(normal_rows(count, seed), axis=0)
@@ -31,14 +31,14 @@ def detector():
     return AnomalyDetector(train_steps=300).fit(normal_rows(300))
 
 
-def auc(detector, normal, strange):
-    scores = detector.score(np.concatenate([normal, strange]))
-    labels = np.repeat([0, 1], [len(normal), len(strange)])
+def auc(detector, normal, anomalies):
+    scores = detector.score(np.concatenate([normal, anomalies]))
+    labels = np.repeat([0, 1], [len(normal), len(anomalies)])
     return roc_auc_score(labels, scores)
 
 
 def test_it_detects_unusual_combinations_of_usual_values(detector):
-    assert auc(detector, normal_rows(300, 2), strange_rows(300)) > 0.95
+    assert auc(detector, normal_rows(300, 2), anomalous_rows(300)) > 0.95
 
 
 @pytest.mark.parametrize("autoencoder", AUTOENCODERS)
@@ -46,7 +46,7 @@ def test_every_type_of_autoencoder_detects_anomalies(autoencoder):
     detector = AnomalyDetector(autoencoder, train_steps=100).fit(
         normal_rows(200)
     )
-    assert auc(detector, normal_rows(200, 2), strange_rows(200)) > 0.9
+    assert auc(detector, normal_rows(200, 2), anomalous_rows(200)) > 0.9
 
 
 def test_p_values_count_calibration_rows_with_a_higher_score(detector):
@@ -68,7 +68,7 @@ def test_the_false_alarm_rate_holds(num_folds):
     for rate in (0.02, 0.1):
         alarms = detector.predict(normal_rows(4000, 2), rate).mean()
         # Standard deviations of the 1,000 or 250 rows that calibrate, and of
-        # the 4,000 that are judged.
+        # the 4,000 that are scored.
         known = detector.num_calibration_rows
         deviation = np.sqrt(rate * (1 - rate) * (1 / known + 1 / 4000))
         assert abs(alarms - rate) < 3 * deviation
@@ -154,12 +154,12 @@ def test_a_table_with_columns_of_all_types():
     normal = {name: column[:4].copy() for name, column in table.items()}
     normal["load"][:] = load[:4]
     assert not detector.predict(normal).all()
-    strange = {name: np.repeat(c[:1], 4) for name, c in normal.items()}
-    strange["heat"][0] = -30.0
-    strange["mode"][1] = "burning"
-    strange["heat"][2] = np.nan
-    strange["time"][3] = np.datetime64("2024-01-03T20:00")
-    assert detector.predict(strange).all()
+    anomalies = {name: np.repeat(c[:1], 4) for name, c in normal.items()}
+    anomalies["heat"][0] = -30.0
+    anomalies["mode"][1] = "burning"
+    anomalies["heat"][2] = np.nan
+    anomalies["time"][3] = np.datetime64("2024-01-03T20:00")
+    assert detector.predict(anomalies).all()
 
 
 @pytest.mark.one_backend
@@ -218,7 +218,7 @@ np.save(sys.argv[3], AnomalyDetector.load(sys.argv[1]).score(rows))
 
 
 def test_a_fresh_process_scores_the_same(detector, tmp_path):
-    rows, paths = strange_rows(50), ("model.keras", "rows.npy", "scores.npy")
+    rows, paths = anomalous_rows(50), ("model.keras", "rows.npy", "scores.npy")
     model, saved, scores = (str(tmp_path / name) for name in paths)
     detector.save(model)
     np.save(saved, rows)
@@ -311,14 +311,14 @@ def test_explain_names_the_unusual_columns():
         "time": "timestamp",
     }
     detector = AnomalyDetector(train_steps=20).fit(table, types)
-    strange = {
+    anomalies = {
         "speed": np.array([101.5, 900]),
         "load": np.array([50, np.nan]),
         "road": np.array(["dry", "icy"]),
         "on": np.array([1.0, 1.0]),
         "time": 1_704_067_200 + np.array([3600.0, 7260.0]),
     }
-    found = detector.explain(strange, top=5)
+    found = detector.explain(anomalies, top=5)
     assert found["column"].shape == (2, 5)
     assert found["column"][0, 0] == "load" and found["column"][1, 0] == "speed"
     assert found["share"][0, 0] > 0.9

@@ -44,7 +44,7 @@ def rows(count, seed=0):
     }
 
 
-STRANGE = {
+ANOMALIES = {
     "speed (m/s)": np.array([900.0, 101.5]),
     "Last": np.array([0.1, np.nan]),
     "last": np.array([0.2, 0.3]),
@@ -97,7 +97,7 @@ def request(version, table):
     }
 
 
-@pytest.mark.parametrize("table", [rows(50, 1), STRANGE])
+@pytest.mark.parametrize("table", [rows(50, 1), ANOMALIES])
 def test_score_equals_that_of_the_detector(
     version, signatures, detector, table
 ):
@@ -110,7 +110,7 @@ def test_score_equals_that_of_the_detector(
     )
 
 
-@pytest.mark.parametrize("table", [rows(50, 1), STRANGE])
+@pytest.mark.parametrize("table", [rows(50, 1), ANOMALIES])
 def test_explain_equals_that_of_the_detector(
     version, signatures, detector, table
 ):
@@ -123,7 +123,7 @@ def test_explain_equals_that_of_the_detector(
 
 
 def test_the_unusual_column_is_named(signatures, version):
-    answer = signatures["explain"](**request(version, STRANGE))
+    answer = signatures["explain"](**request(version, ANOMALIES))
     assert answer["column"][0, 0].numpy() == b"speed (m/s)"
     assert answer["seen"][0, 0].numpy() == b"900"
 
@@ -135,7 +135,7 @@ def test_the_loaded_detector_gives_the_same(served, detector):
             served.score_rows(table)[key], values, atol=1e-6, rtol=1e-5
         )
     assert (
-        served.explain(STRANGE)["seen"] == detector.explain(STRANGE)["seen"]
+        served.explain(ANOMALIES)["seen"] == detector.explain(ANOMALIES)["seen"]
     ).all()
     assert served.table_schema == detector.table_schema
 
@@ -175,10 +175,10 @@ def test_a_process_without_this_package_scores_the_same(
     )
 
 
-def test_images_are_described_and_scored(tmp_path):
-    describe = image_features((12, 12, 1), num_columns=4)
+def test_features_are_extracted_from_images_and_scored(tmp_path):
+    feature_extractor = image_features((12, 12, 1), num_columns=4)
     images = np.random.default_rng(0).integers(0, 256, (60, 12, 12, 1), "uint8")
-    columns = describe.predict(images / np.float32(255), verbose=0)
+    columns = feature_extractor.predict(images / np.float32(255), verbose=0)
     detector = AnomalyDetector(train_steps=5, num_folds=2).fit(columns)
     version = export_detector(
         detector,
@@ -186,7 +186,7 @@ def test_images_are_described_and_scored(tmp_path):
         data="noise",
         metrics={},
         command="app",
-        describe=describe,
+        feature_extractor=feature_extractor,
     )
     loaded = tf.saved_model.load(version)
     for batch in (images, images / np.float32(255), images[..., 0]):

@@ -57,9 +57,9 @@ def test_a_row_holds_the_features_of_its_image(example):
     columns = read(example.score)
     rows = np.stack([columns[f"number_{i}"] for i in range(1, 129)], axis=1)
     images = example.images.astype("float32") / 255
-    describe = image_features((28, 28, 1))
+    feature_extractor = image_features((28, 28, 1))
     np.testing.assert_allclose(
-        rows, describe.predict(images, verbose=0), atol=1e-5
+        rows, feature_extractor.predict(images, verbose=0), atol=1e-5
     )
 
 

@@ -142,7 +142,7 @@ def test_the_auc_is_the_fraction_of_correctly_ordered_pairs(
         for x in (images, turned)
     )
     in_order = (other[:, None] > upright).mean()
-    assert in_order > 0.7  # what was learnt is not what is turned
+    assert in_order > 0.7  # rotated images are reconstructed worse
     assert metrics["anomaly_auc"] == pytest.approx(in_order, abs=1e-4)
 
 
