@@ -55,6 +55,12 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "Number of examples per gradient step.",
         {"lower_bound": 1},
     ),
+    "steps_per_epoch": (
+        flags.DEFINE_integer,
+        "Gradient steps per epoch, for a quick trial. By default an epoch is "
+        "a pass over the training examples; small data sets are repeated.",
+        {"lower_bound": 1, "upper_bound": 10**6},
+    ),
     "learning_rate": (
         flags.DEFINE_float,
         "Maximum learning rate of the Adam optimizer.",

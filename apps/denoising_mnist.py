@@ -34,6 +34,7 @@ def define_flags():
         data_dir=None,
         model=None,
         epochs=8,
+        steps_per_epoch=None,
         batch_size=64,
         learning_rate=4e-3,
         patience=20,

@@ -31,6 +31,7 @@ def define_flags():
         data_dir=None,
         model=None,
         epochs=10,
+        steps_per_epoch=None,
         batch_size=128,
         learning_rate=2e-3,
         seed=0,
@@ -103,7 +104,10 @@ def train_and_evaluate(*, data, run_directory, augment_classifier, **recipe):
 
     model, history = train_gan(data, run_directory, **recipe)
     print("Evaluation", flush=True)
-    real = RealImages(train_feature_classifier(data, seed=recipe["seed"]), data)
+    classifier = train_feature_classifier(
+        data, seed=recipe["seed"], steps_per_epoch=recipe["steps_per_epoch"]
+    )
+    real = RealImages(classifier, data)
     count, labels = len(real.test), None
     if recipe["conditional"]:
         labels = [index % model.num_classes for index in range(count)]

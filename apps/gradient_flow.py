@@ -29,8 +29,6 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-STEPS_PER_EPOCH = 100
-
 
 def define_flags():
     flags.DEFINE_string(
@@ -43,14 +41,6 @@ def define_flags():
     flags.DEFINE_list(
         "lags", "10,30,100", "Sequence lengths of the adding task, time steps."
     )
-    flags.DEFINE_integer(
-        "epochs",
-        4,
-        f"Number of epochs to train for, {STEPS_PER_EPOCH} gradient steps "
-        "each.",
-        1,
-        10**6,
-    )
     flags.DEFINE_float(
         "clipnorm",
         1.0,
@@ -59,6 +49,8 @@ def define_flags():
     )
     _main.define_common_flags(
         data_dir=None,
+        epochs=4,
+        steps_per_epoch=100,
         units=32,
         batch_size=32,
         learning_rate=1e-2,
@@ -91,7 +83,6 @@ def train_and_evaluate(
         compare_windows_and_rnns,
     )
 
-    options["steps_per_epoch"] = STEPS_PER_EPOCH
     text_models = []
     for row in compare_windows_and_rnns(folder, identity, corpus, **options):
         text_models.append(row)

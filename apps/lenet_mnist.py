@@ -26,6 +26,7 @@ def define_flags():
         dataset="auto",
         data_dir=None,
         epochs=60,
+        steps_per_epoch=None,
         batch_size=128,
         learning_rate=2e-3,
         patience=20,

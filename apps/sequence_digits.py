@@ -36,6 +36,7 @@ def define_flags():
         num_layers=1,
         dropout=0.2,
         epochs=8,
+        steps_per_epoch=None,
         batch_size=128,
         learning_rate=3e-3,
         patience=20,

@@ -86,8 +86,19 @@ def shuffle_key(seed: int, epoch: Tensor) -> Tensor:
     )
 
 
-def steps_per_epoch(num_images: int, batch_size: int) -> int:
+def steps_per_epoch(
+    num_images: int, batch_size: int, min_images: int = 0
+) -> int:
     """Number of full mini-batches in one epoch.
+
+    Args:
+        num_images: Number of training images.
+        batch_size: Number of images per step.
+        min_images: Approximate minimum number of images in an epoch: a smaller
+            data set is repeated as often as it fits in.
+
+    Returns:
+        Number of steps.
 
     Raises:
         ValueError: If there are fewer images than one batch needs.
@@ -96,6 +107,8 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
 
     >>> steps_per_epoch(60_000, batch_size=128)  # 96 images are left out
     468
+    >>> steps_per_epoch(1_372, batch_size=128, min_images=10_000)  # 7 times 10
+    70
     """
     if batch_size > num_images:
         raise ValueError(
@@ -103,16 +116,8 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
             f"Received: {num_images} training images; choose a smaller batch "
             f"size than {batch_size=}"
         )
-    return num_images // batch_size
-
-
-def num_repeats(num_images: int, min_images: int) -> int:
-    """Number of times that a small data set is repeated in an epoch.
-
-    >>> num_repeats(1_372, 10_000), num_repeats(55_000, 10_000)
-    (7, 1)
-    """
-    return max(1, min_images // num_images)
+    num_repeats = max(1, min_images // num_images)
+    return num_images // batch_size * num_repeats
 
 
 def evaluation_batches(

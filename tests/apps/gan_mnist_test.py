@@ -36,6 +36,7 @@ def flags(images, loss="non_saturating"):
         "--conditional",
         "--batch_size=60",
         "--epochs=2",
+        "--steps_per_epoch=10",
         "--workdir=run",
         "--export_dir=model",
     )

@@ -8,7 +8,13 @@ import pytest
 
 from apps.gradient_flow import parse_lags
 
-TINY = ("--lags=3", "--units=2", "--epochs=1", "--dataset=text.txt")
+TINY = (
+    "--lags=3",
+    "--units=2",
+    "--epochs=1",
+    "--steps_per_epoch=10",
+    "--dataset=text.txt",
+)
 RUN = "runs/gradient_flow_text_1_epochs_seed_0"
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 EPOCHS = 6
+FLAGS = ("--steps_per_epoch=40", f"--epochs={EPOCHS}")
 RUN = f"runs/lenet_digits_modern_{EPOCHS}_epochs_seed_0"
 MODELS = "saved_models/lenet_digits_modern"
 
@@ -29,7 +30,7 @@ def app(run_app):
 def trained(app, tmp_path_factory):
     """Folder of an uninterrupted run, and its process."""
     folder = tmp_path_factory.mktemp("trained")
-    process = app(folder, f"--epochs={EPOCHS}")
+    process = app(folder, *FLAGS)
     assert process.returncode == 0, process.stderr
     return folder, process
 
@@ -97,7 +98,7 @@ def test_the_report_has_all_figures_and_facts(trained):
     # C1: a kernel of 5 fits 28 times into a field of 32.
     assert re.search(r"c1</th>.*32.*5.*28", html)
     assert "scikit-learn&#39;s 1,797 handwritten digits" in html
-    assert f"lenet_mnist.py --epochs={EPOCHS}" in html
+    assert f"lenet_mnist.py {' '.join(FLAGS)}" in html
     for package in ("python", "keras", "tensorflow", "numpy"):
         assert re.search(rf"{package} \d+\.\d+", html), package
     assert re.search(r"Duration</th><td>[\d.]+ (s|min)", html)
@@ -164,7 +165,7 @@ def test_the_saved_model_has_that_accuracy_without_dlunits(
 def test_a_finished_run_is_exported_again_without_training(trained, app):
     folder, process = trained
     before = (folder / RUN / "checkpoint.npz").stat().st_mtime_ns
-    again = app(folder, f"--epochs={EPOCHS}")
+    again = app(folder, *FLAGS)
 
     assert again.returncode == 0, again.stderr
     assert "Epoch" not in again.stdout
@@ -190,7 +191,7 @@ def test_a_run_killed_at_random_ends_like_an_uninterrupted_one(
         [
             sys.executable,
             project / "apps/lenet_mnist.py",
-            f"--epochs={EPOCHS}",
+            *FLAGS,
         ],
         cwd=tmp_path,
         env=offline,
@@ -212,7 +213,7 @@ def test_a_run_killed_at_random_ends_like_an_uninterrupted_one(
     assert 2 <= epochs_in(tmp_path / RUN) < EPOCHS
     assert not (tmp_path / MODELS / "1").exists()
 
-    resumed = app(tmp_path, f"--epochs={EPOCHS}")
+    resumed = app(tmp_path, *FLAGS)
     assert resumed.returncode == 0, resumed.stderr
     assert "Epoch 2/" not in resumed.stdout  # it did not start anew
     assert last_lines(resumed) == last_lines(process)
@@ -229,7 +230,12 @@ def test_an_interrupt_reports_that_the_run_can_resume(
     project, offline, tmp_path
 ):
     with subprocess.Popen(
-        [sys.executable, project / "apps/lenet_mnist.py", "--epochs=1000"],
+        [
+            sys.executable,
+            project / "apps/lenet_mnist.py",
+            *FLAGS,
+            "--epochs=1000",
+        ],
         cwd=tmp_path,
         env=offline,
         stdout=subprocess.DEVNULL,
@@ -262,8 +268,7 @@ def wait_for(find, seconds=200):
 
 # Bad input
 
-# Without distortions an epoch is 10 steps.
-QUICK = ("--dataset=digits", "--noaugment", "--epochs=1")
+QUICK = ("--dataset=digits", "--steps_per_epoch=2", "--epochs=1")
 OWN = "lenet_mnist.py: "
 
 # What is wrong -> the flags, and the message on stderr.
@@ -300,7 +305,7 @@ BAD = {
         OWN + r".*'file'",
     ),
     "checkpoint of another model": (
-        [f"--epochs={EPOCHS}", f"--workdir={RUN}", "--variant=1998"],
+        [*FLAGS, f"--workdir={RUN}", "--variant=1998"],
         OWN + rf"{RUN} holds the checkpoint of another run: variant was "
         "'modern' and is now '1998'",
     ),
@@ -322,7 +327,7 @@ BAD = {
         OWN + r".*File too large.*checkpoint\.npz",
     ),
     "full disk at the report": (
-        [f"--epochs={EPOCHS}"],
+        [*FLAGS],
         OWN + r".*File too large.*report\.html",
     ),
 }

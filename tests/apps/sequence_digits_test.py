@@ -14,7 +14,12 @@ import pytest
 from apps.sequence_digits import CELLS, run
 
 EPOCHS = 2
-SMALL = (f"--epochs={EPOCHS}", "--units=24", "--learning_rate=0.01")
+SMALL = (
+    f"--epochs={EPOCHS}",
+    "--steps_per_epoch=80",
+    "--units=24",
+    "--learning_rate=0.01",
+)
 NAME = "sequence_digits_{}_unidirectional"
 RUN = f"runs/{NAME}_{EPOCHS}_epochs_seed_0"
 MODELS = f"saved_models/{NAME}"

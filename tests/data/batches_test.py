@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dlunits.data.batches import (
     evaluation_batches,
-    num_repeats,
+    steps_per_epoch,
     training_batches,
 )
 
@@ -177,6 +177,6 @@ def test_autotuning_is_off():
 
 
 def test_small_data_sets_are_repeated():
-    assert num_repeats(10_000, 10_000) == 1
-    assert num_repeats(10_001, 10_000) == 1
-    assert num_repeats(320, 10_000) == 31  # 31 * 320 = 9,920
+    assert steps_per_epoch(10_000, 32, 10_000) == 312
+    assert steps_per_epoch(10_001, 32, 10_000) == 312
+    assert steps_per_epoch(320, 32, 10_000) == 31 * 10  # 31 * 320 = 9,920

@@ -34,6 +34,7 @@ def train_denoiser(
     noise: str = "gaussian",
     noise_level: float = 0.5,
     epochs: int = 8,
+    steps_per_epoch: int | None = None,
     batch_size: int = 64,
     learning_rate: float = 4e-3,
     patience: int | None = None,
@@ -56,6 +57,7 @@ def train_denoiser(
             or fraction of corrupted pixels.
         epochs: Number of epochs. An epoch has at least about 10,000 images:
             smaller data sets are repeated.
+        steps_per_epoch: Number of steps of an epoch, in place of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         patience: Number of epochs without a better validation loss after
@@ -74,8 +76,10 @@ def train_denoiser(
     """
     images = data.train[0]
     options = corruption_options(noise, noise_level, seed)
-    steps = batches.steps_per_epoch(len(images), batch_size)
-    steps *= batches.num_repeats(len(images), IMAGES_PER_EPOCH)
+    full_pass = batches.steps_per_epoch(
+        len(images), batch_size, IMAGES_PER_EPOCH
+    )
+    steps = steps_per_epoch or full_pass
     keras.utils.set_random_seed(seed)
     model = denoising_autoencoder(images.shape[1:])
     return model, fit_denoising(
@@ -118,13 +122,13 @@ def denoised_test_images(
     images = data.train[0]
     options = corruption_options(noise, noise_level, seed)
     batch_size = min(500, len(images))
-    steps = batches.steps_per_epoch(len(images), batch_size)
+    steps = batches.steps_per_epoch(len(images), batch_size, IMAGES_PER_FIT)
     linear = fit_linear_filter(
         corruption.denoising_batches(
             images,
             batch_size=batch_size,
             first_step=0,
-            last_step=batches.num_repeats(len(images), IMAGES_PER_FIT) * steps,
+            last_step=steps,
             **options,
         )
     )

@@ -26,6 +26,7 @@ def fit_classifier(
     prepare: Callable[[Tensor], Tensor],
     augment: Callable[[Tensor, Tensor], Tensor] | None,
     epochs: int,
+    steps_per_epoch: int | None,
     batch_size: int,
     learning_rate: float,
     patience: int | None,
@@ -46,6 +47,8 @@ def fit_classifier(
             of the model, or `None` to use `prepare`. With it, an epoch is at
             least about 20,000 images: smaller data sets are repeated.
         epochs: Number of epochs.
+        steps_per_epoch: Number of steps of an epoch; `None` for a pass over
+            the images.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         patience: Number of epochs without a better validation loss after
@@ -62,9 +65,10 @@ def fit_classifier(
         OSError: If a file cannot be written.
     """
     images = data.train[0]
-    steps = batches.steps_per_epoch(len(images), batch_size)
-    if augment:
-        steps *= batches.num_repeats(len(images), IMAGES_PER_EPOCH)
+    full_pass = batches.steps_per_epoch(
+        len(images), batch_size, IMAGES_PER_EPOCH if augment else 0
+    )
+    steps = steps_per_epoch or full_pass
     schedule = warmup_cosine(
         learning_rate, steps=epochs * steps, warmup_steps=steps
     )

@@ -17,6 +17,7 @@ def train_lenet(
     *,
     variant: str = "modern",
     epochs: int,
+    steps_per_epoch: int | None = None,
     batch_size: int = 128,
     learning_rate: float = 2e-3,
     augment: bool = True,
@@ -39,6 +40,7 @@ def train_lenet(
         variant: `"modern"` or `"1998"`, see `dlunits.models.LeNet5`.
         epochs: Number of epochs. With `augment`, an epoch is at least about
             20,000 images: smaller data sets are repeated.
+        steps_per_epoch: Number of steps of an epoch, in place of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         augment: Whether to distort the training images.
@@ -66,6 +68,7 @@ def train_lenet(
         prepare=pad_to_32x32,
         augment=RandomAffine() if augment else None,
         epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
         batch_size=batch_size,
         learning_rate=learning_rate,
         patience=patience,

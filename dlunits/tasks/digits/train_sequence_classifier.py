@@ -23,6 +23,7 @@ def train_sequence_classifier(
     num_layers: int = 1,
     dropout: float = 0.2,
     epochs: int,
+    steps_per_epoch: int | None = None,
     batch_size: int = 128,
     learning_rate: float = 3e-3,
     augment: bool = True,
@@ -53,6 +54,7 @@ def train_sequence_classifier(
         dropout: Dropout rate, see `dlunits.models.RecurrentModel`.
         epochs: Number of epochs. With `augment`, an epoch has at least about
             20,000 images: smaller data sets are repeated.
+        steps_per_epoch: Number of steps of an epoch, in place of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         augment: Whether to distort the training images.
@@ -88,6 +90,7 @@ def train_sequence_classifier(
         prepare=to_rows,
         augment=augment_rows() if augment else None,
         epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
         batch_size=batch_size,
         learning_rate=learning_rate,
         patience=patience,

@@ -13,13 +13,14 @@ from dlunits.models import LeNet5
 from dlunits.training.warmup_cosine import warmup_cosine
 from dlunits.typing import Array, ArrayLike
 
-MIN_IMAGES_PER_EPOCH = 20_000  # smaller data sets are repeated in an epoch
+IMAGES_PER_EPOCH = 20_000  # smaller data sets are repeated in an epoch
 
 
 def train_feature_classifier(
     data: ImageDataset,
     *,
     epochs: int = 5,
+    steps_per_epoch: int | None = None,
     batch_size: int = 128,
     learning_rate: float = 2e-3,
     seed: int = 0,
@@ -28,7 +29,9 @@ def train_feature_classifier(
 
     Args:
         data: Data set of which the training split is used.
-        epochs: Number of epochs.
+        epochs: Number of epochs. An epoch has at least about 20,000 images:
+            smaller data sets are repeated.
+        steps_per_epoch: Number of steps of an epoch, in place of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         seed: Seed of the initial weights and the order.
@@ -42,8 +45,10 @@ def train_feature_classifier(
     network = LeNet5(len(data.class_names))
     images, labels = data.train
     batch_size = min(batch_size, len(images))
-    steps = batches.steps_per_epoch(len(images), batch_size)
-    steps *= batches.num_repeats(len(images), MIN_IMAGES_PER_EPOCH)
+    full_pass = batches.steps_per_epoch(
+        len(images), batch_size, IMAGES_PER_EPOCH
+    )
+    steps = steps_per_epoch or full_pass
     schedule = warmup_cosine(
         learning_rate, steps=epochs * steps, warmup_steps=steps // 4
     )

@@ -31,6 +31,7 @@ def train_gan(
     latent_dim: int = 64,
     label_smoothing: float = 0.0,
     epochs: int,
+    steps_per_epoch: int | None = None,
     batch_size: int = 128,
     learning_rate: float = 2e-3,
     seed: int = 0,
@@ -51,6 +52,7 @@ def train_gan(
             is 1 - this value, in [0, 1).
         epochs: Number of epochs. An epoch has at least about 20,000 images:
             smaller data sets are repeated.
+        steps_per_epoch: Number of steps of an epoch, in place of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of both Adam optimizers.
         seed: Seed of the initial weights, the order and the latent vectors.
@@ -78,8 +80,10 @@ def train_gan(
         discriminator_steps=discriminator_steps,
         seed=seed,
     )
-    steps = batches.steps_per_epoch(len(images), batch_size)
-    steps *= batches.num_repeats(len(images), IMAGES_PER_EPOCH)
+    full_pass = batches.steps_per_epoch(
+        len(images), batch_size, IMAGES_PER_EPOCH
+    )
+    steps = steps_per_epoch or full_pass
     optimizers = [
         keras.optimizers.Adam(
             warmup_cosine(
