@@ -18,6 +18,7 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, NoReturn
@@ -221,6 +222,35 @@ def refuse_without(
         raise ValueError(f"{no_effect(found)} without {options}")
 
 
+def check_output(suffixes: Collection[str], inputs: Iterable[str]) -> None:
+    """Refuses an `--output` that would replace a file of the user.
+
+    Args:
+        suffixes: Suffixes of the files that the app writes, such as ".csv".
+        inputs: Names of the flags of the files that the app reads.
+
+    Raises:
+        ValueError: If the suffix of `--output` is another one, or if it is one
+            of the input files.
+    """
+    output = FLAGS["output"].value
+    if output is None:
+        return
+    path = pathlib.Path(output).expanduser()
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(
+            f"--output must end in {' or '.join(suffixes)}. Received: {output}"
+        )
+    for name in inputs:
+        value = FLAGS[name].value
+        given = pathlib.Path(value).expanduser() if value else None
+        if given and given.exists() and path.exists() and path.samefile(given):
+            raise ValueError(
+                f"--output would replace the file of --{name}: choose another "
+                f"file. Received: {output}"
+            )
+
+
 def no_effect(names: Collection[str]) -> str:
     """Beginning of a message about flags.
 
@@ -286,7 +316,9 @@ def run_app(
 ) -> None:
     """Parses the command line, runs an app, and exits.
 
-    `OSError` and `ValueError` become one line on stderr and exit status 1.
+    `OSError` and `ValueError` become one line on stderr and exit status 1. A
+    reader of the standard output that ends early, as in `| head`, ends the app
+    without a message, with the exit status of a broken pipe.
 
     Args:
         define_flags: Defines the flags of the app.
@@ -312,6 +344,7 @@ def run_app(
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(tf_log_level))
         if onednn:
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        open_closed_streams()
         if hasattr(sys.stdout, "reconfigure"):
             # Progress appears at once in a pipe or a log file.
             sys.stdout.reconfigure(line_buffering=True)
@@ -327,7 +360,13 @@ def run_app(
                 )
             if check_flags:
                 check_flags({flag.name for flag in own if flag.present})
-            sys.exit(run(**values))
+            status = run(**values)
+            sys.stdout.flush()
+            sys.exit(status)
+        except BrokenPipeError:
+            # Python flushes the standard output at exit, which would fail.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         except (OSError, ValueError) as error:
             fail(error)
         except KeyboardInterrupt:
@@ -344,6 +383,15 @@ def run_app(
             r"python apps/(\w+)\.py", r"dlunits \1", script.__doc__ or ""
         )
     app.run(main, flags_parser=parse_flags)
+
+
+def open_closed_streams() -> None:
+    """Replaces standard streams that the caller closed, as with `>&-`."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            stream = pathlib.Path(os.devnull).open(mode)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def parse_flags(arguments: list[str]) -> list[str]:

@@ -169,6 +169,7 @@ def define_flags():
 
 def check_flags(given):
     """Refuses flags that exclude each other or have no effect."""
+    _main.check_output([".csv", ".tsv", ".txt", ".parquet"], ["train", "score"])
     sources, results = {"train", "model"} & given, {"score", "output"} & given
     if len(sources) == 2 or (results and not sources):
         raise ValueError("Expected one of --train=TABLE and --model=FOLDER")

@@ -147,6 +147,7 @@ def define_flags():
 
 def check_flags(given):
     """Refuses flags that cannot be combined."""
+    _main.check_output([".csv"], ["train", "history"])
     if _main.choose_program(given, PROGRAMS) == "model":
         if not {"history", "output"} <= given:
             raise ValueError("--model needs --history=TABLE and --output=CSV")

@@ -89,7 +89,7 @@ def define_flags():
     flags.DEFINE_string(
         "output",
         "grid.png",
-        "PNG file in which --generate saves a grid of the images.",
+        "PNG or JPEG file in which --generate saves a grid of the images.",
     )
 
 
@@ -202,6 +202,7 @@ def run(model, generate, label, output, **recipe):
 
 def check_flags(given):
     """Refuses flags that have no effect beside others."""
+    _main.check_output([".png", ".jpg", ".jpeg"], [])
     _main.refuse_without(given, ["model"], ["generate"])
     _main.refuse_without(given, ["generate"], ["model", "label", "output"])
     idle = given - {"model", "generate", "seed", "label", "output"}

@@ -5,11 +5,16 @@ import errno
 import glob
 import os
 import pathlib
+import platform
+import stat
 import time
 from collections.abc import Iterator
 from typing import IO
 
-# Seconds after which a temporary file is removed. A day.
+# Name of this computer in names of temporary files.
+HOST = platform.node().replace(".", "-") or "localhost"
+
+# Seconds after which the temporary file of another computer is removed: a day.
 STALE_AFTER = 24 * 60 * 60
 
 
@@ -21,8 +26,11 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     synced to the disk. The file is then renamed, and the folder is synced. At
     any time, even after `kill -9` or a power failure, `path` is the old file
     or the complete new one. If an exception is raised, `path` is unchanged
-    and the temporary file is removed. A temporary file that a killed process
-    left is removed by the next write to `path` that is a day later.
+    and the temporary file is removed. The next write to `path` removes the
+    temporary file that a killed process left.
+
+    A replaced file keeps its permissions. If `path` is a symbolic link, its
+    target is replaced.
 
     Args:
         path: Path of the file. Its folder must exist.
@@ -32,7 +40,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     Raises:
         OSError: If the file cannot be written, for example because the disk
-            is full.
+            is full, or if `path` is a folder or a device.
 
     Reference: SQLite, "Atomic Commit In SQLite",
     https://www.sqlite.org/atomiccommit.html, on why the folder is synced.
@@ -49,11 +57,15 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     False
     42
     """
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    path = pathlib.Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.unfinished")
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise OSError(errno.EINVAL, "Not a regular file")
         _remove_stale_files(path)
         with temporary.open("wb") as file:
+            if path.exists():
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -73,12 +85,34 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 def _remove_stale_files(path: pathlib.Path) -> None:
     """Removes temporary files of killed processes."""
-    pattern = f".{glob.escape(path.name)}.*.unfinished"
-    for temporary in path.parent.glob(pattern):
+    for temporary in path.parent.glob(
+        f".{glob.escape(path.name)}.*.unfinished"
+    ):
         # Another process may remove it first.
         with contextlib.suppress(FileNotFoundError):
-            if temporary.stat().st_mtime < time.time() - STALE_AFTER:
+            if is_abandoned(temporary):
                 temporary.unlink()
+
+
+def is_abandoned(path: pathlib.Path) -> bool:
+    """Whether the process that writes a temporary file or folder has ended.
+
+    Args:
+        path: Path whose name contains `.HOST.PID.`, with the name of the
+            computer and the number of the process.
+
+    Returns:
+        Whether that process does not run, or the path is a day old.
+    """
+    *_, host, process, _ = path.name.rsplit(".", 3)
+    if host == HOST and process.isdecimal():
+        try:
+            os.kill(int(process), 0)  # signal 0 only checks for existence
+        except ProcessLookupError:
+            return True
+        except OSError:  # it exists, and is of another user
+            pass
+    return path.stat().st_mtime < time.time() - STALE_AFTER
 
 
 def _sync_folder(folder: pathlib.Path) -> None:

@@ -4,12 +4,13 @@ import os
 import pathlib
 import resource
 import signal
+import stat
 import subprocess
 import sys
 
 import pytest
 
-from dlunits.atomic_files import STALE_AFTER, atomic_write
+from dlunits.atomic_files import HOST, STALE_AFTER, atomic_write
 
 # Runs the module alone: importing `dlunits` takes seconds.
 KILLED = """
@@ -62,14 +63,51 @@ def test_a_killed_process_leaves_the_old_file_and_a_temporary_one(old, project):
     assert old.read_text() == "old"
     [temporary] = old.parent.glob(".*")
 
-    with atomic_write(old) as file:  # another process may still write
-        file.write(b"newer")
-    assert temporary.exists()
-    os.utime(temporary, (0, temporary.stat().st_mtime - 2 * STALE_AFTER))
     with atomic_write(old) as file:
-        file.write(b"newest")
-    assert old.read_text() == "newest"
-    assert file_names(old.parent) == [old.name]
+        file.write(b"newer")
+    assert not temporary.exists()
+    assert old.read_text() == "newer"
+
+
+@pytest.mark.parametrize(
+    "writer", [f"{HOST}.{os.getppid()}", "another-computer.1"]
+)
+def test_temporary_files_of_running_processes_are_kept_for_a_day(old, writer):
+    temporary = old.with_name(f".{old.name}.{writer}.unfinished")
+    temporary.write_text("half")
+    for age, expected in ((0, True), (2 * STALE_AFTER, False)):
+        os.utime(temporary, (0, temporary.stat().st_mtime - age))
+        with atomic_write(old) as file:
+            file.write(b"new")
+        assert temporary.exists() == expected
+
+
+def test_a_replaced_file_keeps_its_permissions(old):
+    old.chmod(0o600)
+    with atomic_write(old) as file:
+        file.write(b"new")
+    assert stat.S_IMODE(old.stat().st_mode) == 0o600
+
+
+def test_the_target_of_a_symbolic_link_is_replaced(old, tmp_path):
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "folder/link.txt"
+    link.symlink_to("../" + old.name)
+    with atomic_write(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert old.read_text() == "new"
+    assert file_names(link.parent) == [link.name]
+
+
+def test_a_device_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        pytest.raises(OSError, match="Not a regular file: could not write"),
+        atomic_write(tmp_path / "pipe"),
+    ):
+        pass
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_the_error_of_a_full_disk_names_the_file(old, tmp_path):

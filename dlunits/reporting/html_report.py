@@ -19,6 +19,7 @@ import jinja2
 import keras
 import matplotlib
 from matplotlib.image import AxesImage
+from matplotlib.text import Text
 
 from dlunits.atomic_files import atomic_write
 from dlunits.reporting.style import TIMES
@@ -209,6 +210,7 @@ def embed(figure: Any, caption: str) -> dict[str, Any]:
     """Figure as a data URI: SVG, or PNG for several images or large files."""
     if isinstance(figure, str):
         return embed_svg(figure, caption)
+    draw_text_literally(figure)
     file_format, data = "svg+xml", b""
     images = len(figure.findobj(AxesImage))
     if images <= 1:
@@ -225,6 +227,23 @@ def embed(figure: Any, caption: str) -> dict[str, Any]:
         "width": round(width),
         "height": round(height),
     }
+
+
+def draw_text_literally(figure: Any) -> None:
+    """Turns off mathematical notation, since names may contain dollar signs.
+
+    The tick labels of logarithmic axes keep it.
+    """
+    powers = {
+        label
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        if axis.get_scale() != "linear"
+        for label in axis.get_ticklabels(which="both")
+    }
+    for text in figure.findobj(Text):
+        if text not in powers:
+            text.set_parse_math(False)
 
 
 def embed_svg(svg: str, caption: str) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import json
+import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from dlunits.atomic_files import HOST, is_abandoned
 from dlunits.serving.model_card import check_card, complete_card
 from dlunits.serving.warmup import write_warmup_requests
 from dlunits.typing import Path
@@ -171,8 +174,11 @@ def signature_of(model: keras.Model) -> list:
 def temporary_folder(directory: pathlib.Path) -> Iterator[pathlib.Path]:
     """Temporary folder beside the versions, with a name that servers ignore."""
     directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.glob(".export.*"):
+        if is_abandoned(old):  # of a killed process
+            shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(
-        prefix=".export-", dir=directory
+        prefix=f".export.{HOST}.{os.getpid()}.", dir=directory
     ) as outer:  # only its owner may read it; a subfolder has usual modes
         yield pathlib.Path(outer, "model")
 

@@ -19,6 +19,7 @@ from dlunits.training.checkpoint import (
 )
 from dlunits.training.early_stopping import EarlyStopping
 from dlunits.training.finite_loss import FiniteLoss
+from dlunits.training.run_lock import lock_run
 from dlunits.training.tensorboard import SummaryWriter
 from dlunits.typing import Array, Path
 
@@ -33,7 +34,9 @@ class RunDirectory:
 
     A run is identified by `run`, the backend and the arguments of `fit`,
     including the number of epochs, on which a learning-rate schedule depends.
-    A folder that holds the checkpoint of another run is rejected.
+    A folder that holds the checkpoint of another run is rejected, and so is
+    one that another process trains in. The folder is locked as long as the
+    object exists.
 
     Args:
         path: Folder; created if it does not exist.
@@ -49,7 +52,8 @@ class RunDirectory:
             runs up to their last checkpoint.
 
     Raises:
-        OSError: If the folder cannot be created or is not writable.
+        OSError: If the folder cannot be created, is not writable, or is in use
+            by another process.
         ValueError: If it holds the checkpoint of another run.
 
     Example:
@@ -81,6 +85,7 @@ class RunDirectory:
         self.run = {**run, "backend": keras.backend.backend()}
         self.seconds = 0.0
         check_writable(self.path)
+        self.lock = lock_run(self.path)
         if self.checkpoint.exists():
             state = read_state(self.checkpoint)
             self.seconds = state["seconds"]
@@ -303,10 +308,12 @@ def check_same_run(
 ) -> None:
     """Raises a `ValueError` if a checkpoint is of another run."""
     run = json.loads(json.dumps(run))
+    changed = [name for name in run if saved.get(name) != run[name]]
+    # A setting that the checkpoint lacks was added to the app later.
+    known = [name for name in changed if name in saved]
     differing = [
         f"{name} was {saved.get(name)!r} and is now {run[name]!r}"
-        for name in run
-        if saved.get(name) != run[name]
+        for name in known or changed
     ]
     if differing:
         raise ValueError(

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 
@@ -20,13 +22,16 @@ from absl import flags
 def define_flags():
     _main.define_common_flags(epochs=3, seed=0, max_seed=9)
     flags.DEFINE_string("fails", "", "What to raise.")
+    flags.DEFINE_string("output", None, "Result.")
+    flags.DEFINE_string("train", None, "Input.")
 
 
 def check_flags(given):
+    _main.check_output([".csv", ".txt"], ["train"])
     _main.refuse_beside(given, "fails", ["epochs"], "nothing is trained")
 
 
-def run(epochs, seed, fails, files):
+def run(epochs, seed, fails, output, train, files):
     if fails:
         raise {"value": ValueError, "os": OSError, "stop": KeyboardInterrupt}[
             fails
@@ -61,10 +66,12 @@ def app(project, tmp_path_factory):
     environment = {**os.environ}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
 
-    def run(*flags, name="taking.py"):
+    def run(*flags, name="taking.py", redirect="{}", cwd=None):
+        command = shlex.join([sys.executable, str(folder / name), *flags])
         return subprocess.run(
-            [sys.executable, folder / name, *flags],
+            ["bash", "-o", "pipefail", "-c", redirect.format(command)],
             env=environment,
+            cwd=cwd,
             capture_output=True,
             text=True,
         )
@@ -116,6 +123,43 @@ def test_a_mistake_is_one_line_and_exit_status_1(app, flags):
     assert process.returncode == 1
     assert process.stdout == ""
     assert process.stderr == f"taking.py: {REFUSED[flags]}\n"
+
+
+OUTPUTS = {
+    "thesis.docx": "--output must end in .csv or .txt. Received: thesis.docx",
+    "link.csv": (
+        "--output would replace the file of --train: choose another file. "
+        "Received: link.csv"
+    ),
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_an_output_that_replaces_other_data_is_refused(app, output, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b")
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    process = app("--train=rows.csv", f"--output={output}", cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr == f"taking.py: {OUTPUTS[output]}\n"
+
+
+def test_a_new_output_and_an_older_one_are_accepted(app, tmp_path):
+    (tmp_path / "old.csv").touch()
+    for output in ("new.txt", "old.csv"):
+        process = app(f"--output={output}", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+
+
+def test_a_reader_that_ends_early_ends_the_app_without_a_message(app):
+    # Far more than a pipe holds.
+    process = app("x" * 100_000, redirect="{} | head -c 1")
+    assert process.returncode == 128 + signal.SIGPIPE
+    assert process.stderr == ""
+
+
+def test_a_closed_standard_output_is_no_error(app):
+    process = app("--seed=4", redirect="{} >&-")
+    assert (process.returncode, process.stderr) == (4, "")
 
 
 def test_positional_arguments_are_refused_where_an_app_takes_none(app):

@@ -10,7 +10,7 @@ from dlunits.autodiff import vjp
 from dlunits.diagnostics.gradient_flow import GradientFlow, gradient_flow
 
 KINDS = ("SimpleRNN", "LSTM", "GRU")
-ROOMS = {"dlunits": dlunits.layers, "keras": keras.layers}
+LIBRARIES = {"dlunits": dlunits.layers, "keras": keras.layers}
 BATCH, TIME, FEATURES, UNITS = 3, 4, 2, 5
 
 
@@ -67,10 +67,14 @@ def norm_by_cutting(layer, above, x, y, t):
 
 
 @pytest.mark.parametrize("return_sequences", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("room", ROOMS)
-def test_norms_match_a_layer_that_is_split_in_two(room, kind, return_sequences):
-    layer = getattr(ROOMS[room], kind)(
+@pytest.mark.parametrize(
+    ("library", "kind"),
+    [*(("dlunits", kind) for kind in KINDS), ("keras", "LSTM")],
+)
+def test_norms_match_a_layer_that_is_split_in_two(
+    library, kind, return_sequences
+):
+    layer = getattr(LIBRARIES[library], kind)(
         UNITS, return_sequences=return_sequences, name="layer"
     )
     dense = keras.layers.Dense(1)

@@ -16,7 +16,13 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from dlunits.reporting import figures
-from dlunits.reporting.html_report import Section, versions, write_report
+from dlunits.reporting.html_report import (
+    Section,
+    draw_text_literally,
+    render,
+    versions,
+    write_report,
+)
 
 
 class Page(html.parser.HTMLParser):
@@ -237,11 +243,27 @@ def test_figures_are_reproducible(tmp_path):
     assert sources[0] == sources[1]
 
 
+def test_dollar_signs_of_names_are_not_mathematics():
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    left.set(xlabel="price_$_per_$", title="$a_$", xticks=[0, 1])
+    left.set_xticklabels(["$1_$", "$2_$"])
+    left.legend([left.plot([1, 2])[0]], ["$b_$"])
+    right.plot([1, 1000])
+    right.set_yscale("log")
+    draw_text_literally(figure)
+    # Matplotlib writes text as paths, and the text itself as a comment.
+    drawn = re.findall("<!-- (.*?) -->", render(figure, "svg").decode())
+    assert {"price_$_per_$", "$a_$", "$b_$", "$1_$", "$2_$"} <= set(drawn)
+    assert any("10^{2}" in text for text in drawn)  # as a power
+
+
 def test_an_invalid_figure_leaves_the_old_report(tmp_path):
     path = write(tmp_path / "report.html")
     before = path.read_bytes()
     broken = small_figure()
-    broken.text(0, 0, r"$\frac{$")  # fails when it is rendered
+    broken.axes[0].set_yscale("log")
+    broken.axes[0].yaxis.set_major_formatter("{x:frac}")  # fails when drawn
     with pytest.raises(ValueError, match="frac"):
         write(path, Section("s", figures=[(broken, "c")]), title="New")
     assert path.read_bytes() == before

@@ -61,7 +61,7 @@ def test_a_kill_during_a_write_leaves_a_complete_checkpoint(tmp_path):
         time.sleep(random.uniform(0, 0.2))  # noqa: S311
         process.kill()
         process.wait()
-        halves = len(list(tmp_path.glob(".checkpoint.npz.*")))
+        halves += len(list(tmp_path.glob(".checkpoint.npz.*")))
 
         number = read_state(path)["number"]
         with np.load(path) as arrays:  # checks the CRC of each array

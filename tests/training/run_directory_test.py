@@ -215,6 +215,8 @@ def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name for path in tmp_path.iterdir()} == {
+        ".run.lock",
+        ".run.owner",
         "checkpoint.npz",
         "history.csv",
         "logs",

@@ -336,7 +336,8 @@ def write_image(path: Path, image: DecodedImage) -> None:
 
     Args:
         path: Path of the file, in a folder that exists. An existing file is
-            replaced.
+            replaced. With the suffix `.jpg` or `.jpeg` it is a JPEG file,
+            without alpha.
         image: Image to write.
 
     Raises:
@@ -348,7 +349,14 @@ def write_image(path: Path, image: DecodedImage) -> None:
 
             file.write(tf.io.encode_png(image.pixels).numpy())
             return
-        to_pillow(image.pixels).save(file, "PNG", icc_profile=image.profile)
+        pillow_image = to_pillow(image.pixels)
+        if pathlib.Path(path).suffix.lower() in (".jpg", ".jpeg"):
+            gray = pillow_image.mode in ("L", "LA")
+            pillow_image.convert("L" if gray else "RGB").save(
+                file, "JPEG", quality=95, icc_profile=image.profile
+            )
+        else:
+            pillow_image.save(file, "PNG", icc_profile=image.profile)
 
 
 def find_image_files(paths: Iterable[Path]) -> list[pathlib.Path]:

@@ -11,15 +11,19 @@ VOCABULARY, SIZE, UNITS, BATCH, TIME = 6, 3, 4, 3, 5
 LAYERS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 every_type = pytest.mark.parametrize("name", LAYERS)
-every_option = pytest.mark.parametrize(
-    "options",
+# The options do not depend on the type of the layer.
+types_and_options = pytest.mark.parametrize(
+    ("name", "options"),
     [
-        {},
-        {"return_sequences": True},
-        {"return_sequences": True, "return_state": True},
-        {"go_backwards": True},
-        {"unroll": True},
-        {"recurrent_dropout": 0.5, "seed": 0},
+        ("rnn", {}),
+        ("lstm", {}),
+        ("gru", {}),
+        ("rnn", {"return_sequences": True}),
+        ("lstm", {"return_sequences": True, "return_state": True}),
+        ("gru", {"go_backwards": True}),
+        ("rnn", {"unroll": True}),
+        ("lstm", {"recurrent_dropout": 0.5, "seed": 0}),
+        ("gru", {"recurrent_dropout": 0.5, "seed": 0}),
     ],
     ids=str,
 )
@@ -67,8 +71,7 @@ def assert_same(models, tokens):
         np.testing.assert_allclose(one, other, atol=2e-6)
 
 
-@every_type
-@every_option
+@types_and_options
 def test_outputs_and_training_equal_those_of_the_two_layers(
     name, options, tokens
 ):
