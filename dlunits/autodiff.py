@@ -202,10 +202,13 @@ def gradients(
 def custom_gradient(
     forward: Callable[..., tuple[tuple[Tensor, ...], Any]],
     backward: Callable[[Any, tuple[Tensor, ...]], tuple[Tensor | None, ...]],
+    compiled: tuple[Callable[..., Any], Callable[..., Any]] | None = None,
 ) -> Callable[..., tuple[Tensor, ...]]:
     """Function with an explicit gradient.
 
-    On backends other than TensorFlow and JAX the gradient is that of automatic
+    Gradients of any order and forward mode are available: derivatives of the
+    gradient are those of automatic differentiation of `backward`. On backends
+    other than TensorFlow and JAX the gradient is that of automatic
     differentiation.
 
     Args:
@@ -214,7 +217,12 @@ def custom_gradient(
             needs. It must not use tensors from an enclosing scope.
         backward: Function of `residuals` and of the tuple of gradients with
             respect to the outputs, to the tuple of gradients with respect to
-            the arguments, `None` for no gradient.
+            the arguments, `None` for no gradient. It must be linear in the
+            gradients.
+        compiled: Pair of the same two functions compiled by XLA, on
+            TensorFlow. They compute outputs and gradient; the gradient of the
+            gradient is that of `forward` and `backward`, as TensorFlow cannot
+            differentiate a compiled loop. Forward mode is an error.
 
     Returns:
         Function of the arguments of `forward` to its outputs.
@@ -247,8 +255,117 @@ def custom_gradient(
     elif name == "tensorflow":
         import tensorflow as tf
 
-        function = tf.custom_gradient(outputs_and_gradient)
+        function = tf.custom_gradient(
+            outputs_and_gradient
+            if compiled is None
+            else compiled_outputs_and_gradient(forward, backward, *compiled)
+        )
     return lambda *arguments: function(*map(ops.convert_to_tensor, arguments))
+
+
+def compiled_outputs_and_gradient(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    compiled_forward: Callable[..., Any],
+    compiled_backward: Callable[..., Any],
+) -> Callable[..., Any]:
+    """Function for `tf.custom_gradient` that runs compiled functions.
+
+    See `custom_gradient` for the arguments. No `tf.GradientTape` watches the
+    arguments of the compiled functions: TensorFlow would add to the outputs of
+    a watched function what its gradient needs, which XLA cannot return from a
+    loop.
+
+    Example, a square with the gradient 2 x, differentiated twice:
+
+    >>> import tensorflow as tf
+    >>> pair = (
+    ...     lambda x: ((x * x,), (x,)),
+    ...     lambda residuals, gradients: (2 * residuals[0] * gradients[0],),
+    ... )
+    >>> compiled = [tf.function(f, jit_compile=True) for f in pair]
+    >>> square = custom_gradient(*pair, compiled)
+    >>> slope = lambda x: vjp(lambda x: square(x)[0], x)[1]([1.0])
+    >>> float(slope([3.0])[0]), float(vjp(slope, [3.0])[1]([1.0])[0])
+    (6.0, 2.0)
+    """
+    import tensorflow as tf
+
+    def unwatched(structure):
+        return keras.tree.map_structure(
+            lambda x: tf.stop_gradient(
+                tf.raw_ops.PreventGradient(
+                    input=x,
+                    message="Forward-mode differentiation of a function that "
+                    "XLA compiles is not implemented: use reverse mode, or "
+                    "call layers with `training=False`.",
+                )
+                if x.dtype.is_floating
+                else x
+            ),
+            structure,
+        )
+
+    def differentiate(function, arguments, d_results):
+        """Gradient of a function with respect to its arguments."""
+        with tf.GradientTape() as tape:
+            tape.watch([x for x in arguments if x.dtype.is_floating])
+            results = function(*arguments)
+        return tape.gradient(results, arguments, d_results)
+
+    def outputs_and_gradient(*arguments):
+        outputs, residuals = compiled_forward(*unwatched(arguments))
+
+        # In a gradient of the gradient, the residuals depend on the arguments.
+        @tf.custom_gradient
+        def residuals_of(*arguments):
+            def gradient(*d_residuals):
+                return differentiate(
+                    lambda *x: keras.tree.flatten(forward(*x)[1]),
+                    arguments,
+                    d_residuals,
+                )
+
+            return keras.tree.flatten(unwatched(residuals)), gradient
+
+        residuals = keras.tree.pack_sequence_as(
+            residuals, residuals_of(*arguments)
+        )
+
+        def gradient(*d_outputs):
+            inputs = (residuals, d_outputs)
+
+            def gradients_of(function, tensors):
+                gradients = function(
+                    *keras.tree.pack_sequence_as(inputs, list(tensors))
+                )
+                return gradients, [g for g in gradients if g is not None]
+
+            @tf.custom_gradient
+            def d_arguments(*tensors):
+                gradients, connected = gradients_of(
+                    compiled_backward, unwatched(tensors)
+                )
+                has_gradient[:] = [g is not None for g in gradients]
+
+                def gradient(*d_gradients):
+                    return differentiate(
+                        lambda *x: gradients_of(backward, x)[1],
+                        tensors,
+                        d_gradients,
+                    )
+
+                return connected, gradient
+
+            has_gradient: list[bool] = []
+            gradients = iter(d_arguments(*keras.tree.flatten(inputs)))
+            return tuple(
+                next(gradients) if has else None for has in has_gradient
+            )
+
+        return outputs, gradient
+
+    return outputs_and_gradient
 
 
 def backend() -> str:

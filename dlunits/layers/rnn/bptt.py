@@ -39,8 +39,10 @@ class BackpropagationThroughTime:
     recurrent projection U h_{t-1} + b'.
 
     On TensorFlow XLA compiles both loops in training, and the mini-batch is
-    split into shards that run in parallel on the CPU cores. A model whose
-    batches have many lengths is compiled once per length.
+    split into shards that run in parallel on the CPU cores. Loops over batches
+    whose number of time steps is unknown when the graph is traced, because it
+    differs from batch to batch, are not compiled: XLA would compile them once
+    per length.
 
     A layer implements `equations()`, which returns an object with
 

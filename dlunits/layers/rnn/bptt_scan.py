@@ -1,7 +1,7 @@
 """Recurrence over time with a gradient by backpropagation through time."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -56,15 +56,7 @@ class BPTTScan:
     ):
         self.equations = equations
         self.scan = functools.partial(scan, unroll=unroll)
-        self.run_forward, self.run_backward = self.forward, self.backward
-        if compiled and not unroll and is_tracing_tensorflow():
-            import tensorflow as tf
-
-            compile_by_xla = functools.partial(
-                tf.function, autograph=False, jit_compile=True
-            )
-            self.run_forward = compile_by_xla(self.forward)
-            self.run_backward = compile_by_xla(self.backward)
+        self.compiled = compiled and not unroll and is_tracing_tensorflow()
 
     def __call__(
         self,
@@ -84,19 +76,19 @@ class BPTTScan:
         constants = {k: v for k, v in constants.items() if v is not None}
         arguments = (inputs, constants)
 
-        def forward(*tensors):
+        def forward(run, *tensors):
             inputs, constants = keras.tree.pack_sequence_as(
                 arguments, list(tensors)
             )
-            h, last, residuals = self.run_forward(**inputs, constants=constants)
+            h, last, residuals = run(**inputs, constants=constants)
             initial_h, *_ = inputs["state"]
             h_prev = ops.concatenate([initial_h[None], h[:-1]], axis=0)
             return (h, *last), (constants, h_prev, residuals)
 
-        def backward(kept, gradients):
+        def backward(run, kept, gradients):
             constants, h_prev, residuals = kept
             d_h, *d_last = gradients
-            d_state, d_projection = self.run_backward(
+            d_state, d_projection = run(
                 d_h, d_last, h_prev, residuals, constants
             )
             residuals = self.equations.Residuals(*residuals)
@@ -112,7 +104,19 @@ class BPTTScan:
             d_inputs = {"a": d_projection.a, "state": d_state}
             return tuple(keras.tree.flatten((d_inputs, d_constants)))
 
-        h, *last = custom_gradient(forward, backward)(
+        loops = (
+            functools.partial(forward, self.forward),
+            functools.partial(backward, self.backward),
+        )
+        compiled = None
+        # A loop over an unknown number of time steps would be compiled anew
+        # for each number.
+        if self.compiled and a.shape[0] is not None:
+            compiled = (
+                functools.partial(forward, compile_by_xla(self.forward)),
+                functools.partial(backward, compile_by_xla(self.backward)),
+            )
+        h, *last = custom_gradient(*loops, compiled)(
             *keras.tree.flatten(arguments)
         )
         return h, last
@@ -217,6 +221,13 @@ def select(
         return tuple(values)
     pairs = zip(values, others, strict=True)
     return tuple(ops.where(*mask, value, other) for value, other in pairs)
+
+
+def compile_by_xla(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the function compiled by XLA, on TensorFlow."""
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False, jit_compile=True)
 
 
 def is_tracing_tensorflow() -> bool:

@@ -14,7 +14,7 @@ from dlunits.layers import (
     SimpleRNN,
     SimpleRNNCell,
 )
-from dlunits.layers.rnn import bptt
+from dlunits.layers.rnn import bptt, bptt_scan
 
 BATCH, TIME, FEATURES, UNITS = 3, 6, 5, 4
 
@@ -37,6 +37,10 @@ MASKS = {
 }
 every_type = pytest.mark.parametrize(
     "name", ["rnn", "lstm", "gru", "gru-published"]
+)
+on_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="XLA compiles the loops on TensorFlow only.",
 )
 every_mask = pytest.mark.parametrize("mask", MASKS)
 
@@ -323,6 +327,90 @@ def test_training_in_half_precision_is_close_to_single(name, x, rng):
     check_equal(
         trained([half], x, y), trained([single], x, y), rtol=0.1, atol=0.03
     )
+
+
+def two_gradients(layer, x, persistent=False):
+    """Gradients of two numbers by two tapes or by a persistent one."""
+    import tensorflow as tf
+
+    variables = layer.trainable_variables
+    with (
+        tf.GradientTape(persistent) as tape,
+        tf.GradientTape() as other,
+    ):
+        h = layer(x, training=True)
+        first, second = tf.reduce_sum(h**2), tf.reduce_sum(tf.sin(h))
+    other = tape if persistent else other
+    return [
+        *tape.gradient(first, variables),
+        *other.gradient(second, variables),
+    ]
+
+
+def gradient_of_penalty(layer, x):
+    """Gradient of a gradient penalty, as in a WGAN-GP."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            h = layer(x, training=True)
+        penalty = tf.reduce_sum(inner.gradient(h, x) ** 2)
+    return outer.gradient(penalty, layer.trainable_variables)
+
+
+@on_tensorflow
+@every_type
+def test_compiled_loops_can_be_differentiated_as_those_of_keras(name, x):
+    import tensorflow as tf
+
+    @tf.function
+    def derivatives(layer, x):
+        return (
+            two_gradients(layer, x),
+            two_gradients(layer, x, persistent=True),
+            gradient_of_penalty(layer, x),
+        )
+
+    ours, stock = (
+        derivatives(layer, tf.constant(x)) for layer in pair(name, x)
+    )
+    check_equal(ours, stock, rtol=1e-4, atol=1e-5)
+
+
+@on_tensorflow
+def test_forward_mode_through_a_compiled_loop_is_refused(x):
+    import tensorflow as tf
+
+    layer, _ = pair("rnn", x)
+
+    @tf.function
+    def tangent(x):
+        with tf.autodiff.ForwardAccumulator(x, x) as accumulator:
+            h = layer(x, training=True)
+        return accumulator.jvp(h)
+
+    with pytest.raises(Exception, match="use reverse mode"):
+        tangent(tf.constant(x))
+
+
+@on_tensorflow
+def test_no_loop_is_compiled_for_sequences_of_unknown_length(x, monkeypatch):
+    import tensorflow as tf
+
+    def compile_by_xla(function):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(bptt_scan, "compile_by_xla", compile_by_xla)
+    layer, _ = pair("lstm", x)
+
+    def function_of(length):
+        spec = tf.TensorSpec((None, length, FEATURES))
+        return tf.function(lambda x: layer(x, training=True), [spec])
+
+    check_equal(function_of(None)(x), layer(x), atol=1e-6)
+    with pytest.raises(AssertionError, match="compiled"):
+        function_of(TIME)(x)
 
 
 def test_other_activations_run_in_the_loop_of_keras(x):
