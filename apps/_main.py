@@ -14,13 +14,14 @@ Either way it runs as the main script and its folder is the first entry of
 library are imported here: `--help` answers without loading Keras.
 """
 
+import math
 import os
 import pathlib
 import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
@@ -54,7 +55,7 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     "batch_size": (
         flags.DEFINE_integer,
         "Number of examples per gradient step.",
-        {"lower_bound": 1},
+        {"lower_bound": 1, "upper_bound": 10**6},
     ),
     "steps_per_epoch": (
         flags.DEFINE_integer,
@@ -76,7 +77,7 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     "units": (
         flags.DEFINE_integer,
         "Number of units of each hidden layer.",
-        {"lower_bound": 1},
+        {"lower_bound": 1, "upper_bound": 10**4},
     ),
     "num_layers": (
         flags.DEFINE_integer,
@@ -114,7 +115,7 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         flags.DEFINE_integer,
         "Number of epochs without a better validation loss after which "
         "training stops.",
-        {"lower_bound": 1},
+        {"lower_bound": 1, "upper_bound": 10**6},
     ),
     "seed": (
         flags.DEFINE_integer,
@@ -222,28 +223,31 @@ def refuse_without(
         raise ValueError(f"{no_effect(found)} without {options}")
 
 
-def check_output(suffixes: Collection[str], inputs: Iterable[str]) -> None:
+def check_output(
+    output: str | None,
+    suffixes: Collection[str],
+    inputs: Mapping[str, str | None],
+) -> None:
     """Refuses an `--output` that would replace a file of the user.
 
     Args:
+        output: Path of the file to write, or `None`, which passes.
         suffixes: Suffixes of the files that the app writes, such as ".csv".
-        inputs: Names of the flags of the files that the app reads.
+        inputs: Paths of the files that the app reads, by the name of the flag.
 
     Raises:
-        ValueError: If the suffix of `--output` is another one, or if it is one
-            of the input files.
+        ValueError: If `output` has another suffix, or is one of the input
+            files.
     """
-    output = FLAGS["output"].value
     if output is None:
         return
-    path = pathlib.Path(output).expanduser()
+    path = pathlib.Path(os.path.expanduser(output))  # noqa: PTH111
     if path.suffix.lower() not in suffixes:
         raise ValueError(
             f"--output must end in {' or '.join(suffixes)}. Received: {output}"
         )
-    for name in inputs:
-        value = FLAGS[name].value
-        given = pathlib.Path(value).expanduser() if value else None
+    for name, value in inputs.items():
+        given = value and pathlib.Path(os.path.expanduser(value))  # noqa: PTH111
         if given and given.exists() and path.exists() and path.samefile(given):
             raise ValueError(
                 f"--output would replace the file of --{name}: choose another "
@@ -309,6 +313,8 @@ def run_app(
     *,
     check_flags: Callable[[set[str]], None] | None = None,
     positional: str | None = None,
+    output_suffixes: Collection[str] = (),
+    input_flags: Collection[str] = (),
     resumes: bool = False,
     onednn: bool = False,
     log_warnings: bool = True,
@@ -328,6 +334,10 @@ def run_app(
             and raises `ValueError` if they do not go together.
         positional: Argument of `run` that takes the list of positional
             arguments. By default they are refused.
+        output_suffixes: Suffixes of the file `--output`, such as ".csv"; empty
+            if the app has no such flag.
+        input_flags: Names of the flags of input files, which `--output` must
+            not replace.
         resumes: Whether the same command, given again, continues what was
             interrupted; the message after Ctrl-C says so.
         onednn: Whether TensorFlow uses oneDNN, see
@@ -358,6 +368,10 @@ def run_app(
                     f"Unknown arguments: {argv[1:]}. Options are flags, "
                     "--NAME=VALUE; --help lists them"
                 )
+            check_finite(own)
+            if output_suffixes:
+                inputs = {name: values[name] for name in input_flags}
+                check_output(values["output"], output_suffixes, inputs)
             if check_flags:
                 check_flags({flag.name for flag in own if flag.present})
             status = run(**values)
@@ -383,6 +397,22 @@ def run_app(
             r"python apps/(\w+)\.py", r"dlunits \1", script.__doc__ or ""
         )
     app.run(main, flags_parser=parse_flags)
+
+
+def check_finite(given: Iterable[flags.Flag]) -> None:
+    """Refuses NaN and infinity, which no bound of a flag excludes.
+
+    Args:
+        given: Flags, with their values.
+
+    Raises:
+        ValueError: If a value is not finite.
+    """
+    for flag in given:
+        if isinstance(flag.value, float) and not math.isfinite(flag.value):
+            raise ValueError(
+                f"--{flag.name} must be a finite number. Received: {flag.value}"
+            )
 
 
 def open_closed_streams() -> None:

@@ -169,7 +169,6 @@ def define_flags():
 
 def check_flags(given):
     """Refuses flags that exclude each other or have no effect."""
-    _main.check_output([".csv", ".tsv", ".txt", ".parquet"], ["train", "score"])
     sources, results = {"train", "model"} & given, {"score", "output"} & given
     if len(sources) == 2 or (results and not sources):
         raise ValueError("Expected one of --train=TABLE and --model=FOLDER")
@@ -363,4 +362,10 @@ def run(
 
 
 if __name__ == "__main__":
-    _main.run_app(define_flags, run, check_flags=check_flags)
+    _main.run_app(
+        define_flags,
+        run,
+        check_flags=check_flags,
+        output_suffixes=[".csv", ".tsv", ".txt", ".parquet"],
+        input_flags=["train", "score"],
+    )

@@ -16,8 +16,6 @@ Expected: 7 to 9 s per epoch of an overcomplete type on MNIST with one CPU
 thread.
 """
 
-import pathlib
-
 from absl import flags
 
 import _main
@@ -136,6 +134,7 @@ def run(
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.models import pca_autoencoder
+    from dlunits.paths import expand_user
     from dlunits.reporting.text_table import format_table
     from dlunits.tasks.autoencoders.report import write_autoencoder_report
     from dlunits.tasks.autoencoders.serve import export_autoencoder
@@ -149,7 +148,7 @@ def run(
 
     def path_of(template, autoencoder):
         names = {"dataset": data.name, "autoencoder": autoencoder, **recipe}
-        return pathlib.Path(format_path(template, names)).expanduser()
+        return expand_user(format_path(template, names))
 
     # All folders are checked before the first model is trained.
     names, top = [autoencoder], path_of(workdir, autoencoder)

@@ -15,7 +15,6 @@ others are denoised, and the exit status is 1.
 Expected: 21.1 dB on MNIST in 8 epochs, 6 minutes of a core; linear filter 17.7.
 """
 
-import pathlib
 import shlex
 import sys
 
@@ -144,13 +143,14 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
 
 def denoise(model, files, output, invert, overwrite):
     """Denoises image files, and returns whether all succeeded."""
+    from dlunits.paths import expand_user
     from dlunits.tasks.denoising.denoise_files import (
         denoise_files,
         load_denoiser,
     )
 
     denoiser = load_denoiser(model)
-    done, folder = 0, pathlib.Path(output).expanduser()
+    done, folder = 0, expand_user(output)
     for file, target, problem in denoise_files(
         denoiser, files, folder, invert=invert, overwrite=overwrite
     ):

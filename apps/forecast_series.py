@@ -147,7 +147,6 @@ def define_flags():
 
 def check_flags(given):
     """Refuses flags that cannot be combined."""
-    _main.check_output([".csv"], ["train", "history"])
     if _main.choose_program(given, PROGRAMS) == "model":
         if not {"history", "output"} <= given:
             raise ValueError("--model needs --history=TABLE and --output=CSV")
@@ -201,13 +200,14 @@ def train_and_report(
     from dlunits.data.series.forecasting_dataset import load_forecasting_dataset
     from dlunits.data.tables.table_files import open_table
     from dlunits.layers.tabular.conformal_interval import min_examples
+    from dlunits.paths import expand_user
     from dlunits.tasks.forecasting import serve
     from dlunits.tasks.forecasting.report import write_forecast_report
     from dlunits.training import RunDirectory, check_writable, format_path
 
     name = pathlib.Path(train).stem if train else "eeg"
     names = {"name": name, **recipe}
-    folder = pathlib.Path(format_path(workdir, names)).expanduser()
+    folder = expand_user(format_path(workdir, names))
     serve.check_output(output)
     check_writable(folder)
     table = open_table(train or write_eeg(folder), **dialect)
@@ -279,4 +279,11 @@ def run(model, history, delimiter, encoding, decimal, **options):
 
 
 if __name__ == "__main__":
-    _main.run_app(define_flags, run, check_flags=check_flags, resumes=True)
+    _main.run_app(
+        define_flags,
+        run,
+        check_flags=check_flags,
+        output_suffixes=[".csv"],
+        input_flags=["train", "history"],
+        resumes=True,
+    )

@@ -13,7 +13,6 @@ Expected on MNIST: after 10 epochs a Frechet distance of 0.29, with
 --conditional 0.17, where real images have 0.10; 8 minutes of one CPU thread.
 """
 
-import pathlib
 import shlex
 
 from absl import flags
@@ -130,6 +129,7 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     """Trains, writes the report, exports; prints the paths of the results."""
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
+    from dlunits.paths import expand_user
     from dlunits.tasks.gan.report import metric_table, write_gan_report
     from dlunits.tasks.gan.serve import export_gan
     from dlunits.tasks.gan.train import write_gif
@@ -145,7 +145,7 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
     conditioning = "conditional" if conditional else "unconditional"
     names = {"dataset": data.name, "conditioning": conditioning, **recipe}
-    export_dir = pathlib.Path(format_path(export_dir, names)).expanduser()
+    export_dir = expand_user(format_path(export_dir, names))
     config = {"data": data.fingerprint, **recipe}
     run_directory = RunDirectory(format_path(workdir, names), config)
     check_writable(export_dir)
@@ -202,7 +202,6 @@ def run(model, generate, label, output, **recipe):
 
 def check_flags(given):
     """Refuses flags that have no effect beside others."""
-    _main.check_output([".png", ".jpg", ".jpeg"], [])
     _main.refuse_without(given, ["model"], ["generate"])
     _main.refuse_without(given, ["generate"], ["model", "label", "output"])
     idle = given - {"model", "generate", "seed", "label", "output"}
@@ -214,6 +213,7 @@ if __name__ == "__main__":
         define_flags,
         run,
         check_flags=check_flags,
+        output_suffixes=[".png", ".jpg", ".jpeg"],
         resumes=True,
         onednn=True,
         log_warnings=False,

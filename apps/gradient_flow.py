@@ -20,7 +20,6 @@ minutes on one CPU core. At lag 10 all cells solve the task (RMSE .14, .07 and
 the gradient reaches the first time step of the RNN, and 4 % that of the GRU.
 """
 
-import pathlib
 import time
 
 from absl import flags
@@ -130,13 +129,14 @@ def run(dataset, data_dir, workdir, lags, **recipe):
     from dlunits import layers
     from dlunits.data.text.corpora import load_corpus
     from dlunits.diagnostics import unfolded_graph
+    from dlunits.paths import expand_user
     from dlunits.training import check_writable, format_path
 
     start = time.monotonic()
     corpus = load_corpus(dataset, data_dir=data_dir)
     print(corpus.source, flush=True)
     identity = {"dataset": corpus.name, **recipe}
-    folder = pathlib.Path(format_path(workdir, identity)).expanduser()
+    folder = expand_user(format_path(workdir, identity))
     check_writable(folder)
     results = train_and_evaluate(
         folder=folder, identity=identity, corpus=corpus, lags=lags, **recipe

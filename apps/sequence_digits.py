@@ -16,7 +16,6 @@ Expected: 99.2 % test accuracy on MNIST with the LSTM after 8 epochs, 2 minutes
 of name CPU core.
 """
 
-import pathlib
 import shlex
 
 from absl import flags
@@ -105,6 +104,7 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     """Trains, writes the report, exports; prints the paths of the results."""
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
+    from dlunits.paths import expand_user
     from dlunits.reporting.text_table import format_table
     from dlunits.tasks.digits.sequence_report import (
         accuracy_table,
@@ -122,7 +122,7 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     def path_of(template, cell):
         names = {"dataset": data.name, "cell": cell, "directions": directions}
         path = format_path(template, {**names, **recipe})
-        return pathlib.Path(path).expanduser()
+        return expand_user(path)
 
     # All folders are checked before the first model is trained.
     cells, top = [cell], path_of(workdir, cell)

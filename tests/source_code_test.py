@@ -52,7 +52,6 @@ TESTED_WITH = {
     ),
     "dlunits/reporting/feature_maps.py": "tests/reporting/figures_test.py",
     "dlunits/reporting/style.py": "tests/reporting/figures_test.py",
-    "dlunits/serving/load.py": "tests/tasks/digits/recognize_files_test.py",
     "dlunits/serving/warmup.py": "tests/serving/export_test.py",
     "dlunits/tasks/digits/fit_classifier.py": (
         "tests/tasks/digits/train_test.py"

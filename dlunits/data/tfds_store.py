@@ -5,6 +5,7 @@ a network, its download fails after minutes of retries; therefore the host must
 first answer a request within `PROBE_SECONDS`.
 """
 
+import contextlib
 import os
 import pathlib
 import queue
@@ -12,6 +13,7 @@ import re
 import threading
 import urllib.parse
 
+from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 PROBE_SECONDS = 2.0
@@ -19,12 +21,12 @@ PROBE_SECONDS = 2.0
 
 def data_directories(data_dir: Path | None = None) -> list[pathlib.Path]:
     """Folders to search: `data_dir`, `$TFDS_DATA_DIR`, the default of TFDS."""
-    places = [
-        data_dir,
-        os.environ.get("TFDS_DATA_DIR"),
-        pathlib.Path("~", "tensorflow_datasets"),
-    ]
-    return [pathlib.Path(place).expanduser() for place in places if place]
+    given = [data_dir, os.environ.get("TFDS_DATA_DIR")]
+    places = [expand_user(place) for place in given if place]
+    # Some containers run with a user id that has no home directory.
+    with contextlib.suppress(ValueError):
+        places.append(expand_user("~/tensorflow_datasets"))
+    return places
 
 
 def find_prepared(
@@ -50,7 +52,7 @@ def find_prepared(
     True
     """
     if data_dir is not None:
-        _list(pathlib.Path(data_dir).expanduser())
+        _list(expand_user(data_dir))
     for directory in data_directories(data_dir):
         try:
             versions = [

@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from dlunits.atomic_files import HOST, is_abandoned
+from dlunits.paths import expand_user
 from dlunits.serving.model_card import check_card, complete_card
 from dlunits.serving.warmup import write_warmup_requests
 from dlunits.typing import Path
@@ -96,7 +97,7 @@ def export(
     >>> loaded.serving_default(tf.constant([[20, 22]]))["sum"].numpy().item()
     42.0
     """
-    directory = pathlib.Path(directory).expanduser()
+    directory = expand_user(directory)
     check_card(card)
     archive = build_archive(model, endpoints, parts or {})
     with (

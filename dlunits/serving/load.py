@@ -1,11 +1,22 @@
 """Loading of SavedModels."""
 
-import pathlib
 from typing import Any
 
 import tensorflow as tf
 
+from dlunits.paths import expand_user
 from dlunits.typing import Path
+
+# What TensorFlow raises for files that are cut off, changed or missing.
+LOADING_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    RuntimeError,
+    tf.errors.OpError,
+)
 
 
 def load_saved_model(folder: Path) -> Any:
@@ -20,13 +31,16 @@ def load_saved_model(folder: Path) -> Any:
     Raises:
         ValueError: If there is no SavedModel, or it is damaged.
     """
-    folder = pathlib.Path(folder).expanduser()
+    folder = expand_user(folder)
     if not (folder / "saved_model.pb").is_file():
-        raise ValueError(f"No SavedModel in {folder}")
+        raise ValueError(
+            f"No SavedModel in {folder}: choose a folder "
+            "saved_models/<name>/<integer>"
+        )
     try:
         model = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
+    except LOADING_ERRORS as error:
+        reason = " ".join(str(error).splitlines()[:1])
         raise ValueError(
             f"The SavedModel in {folder} is damaged: {reason}"
         ) from None

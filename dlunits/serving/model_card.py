@@ -5,9 +5,11 @@ import importlib.metadata
 import json
 import pathlib
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.typing import Path
 
 REQUIRED_ENTRIES = {
     "data": "the training data and its source",
@@ -16,6 +18,7 @@ REQUIRED_ENTRIES = {
     "license": "the license of the model",
 }
 PACKAGES = ("dlunits", "keras", "tensorflow", "numpy")
+MAX_CARD_SIZE = 16 * 2**20  # bytes
 
 
 def image_model_card(
@@ -64,6 +67,48 @@ def check_card(card: dict[str, Any]) -> None:
             "The entries of a model card must be JSON values: strings, finite "
             f"numbers, lists, dicts. Received: {card} ({error})"
         ) from error
+
+
+def read_card(folder: Path, entries: Mapping[str, type]) -> dict[str, Any]:
+    """Reads the model card of an exported model, and checks its entries.
+
+    Args:
+        folder: Folder of the SavedModel.
+        entries: Types of the entries that are needed, by their names.
+
+    Returns:
+        The card, a dict.
+
+    Raises:
+        ValueError: If there is no card, it is damaged, or an entry is missing
+            or has another type.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "model_card.json").write_text('{"num_rows": 3}')
+    >>> read_card(folder, {"num_rows": int})
+    {'num_rows': 3}
+    """
+    path = pathlib.Path(folder, "model_card.json")
+    try:
+        if path.stat().st_size > MAX_CARD_SIZE:
+            raise ValueError(f"it is larger than {MAX_CARD_SIZE} bytes")
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict):
+            raise ValueError(f"expected a JSON object, received {type(card)}")
+        for name, expected in entries.items():
+            if not isinstance(card.get(name), expected):
+                raise ValueError(
+                    f"the entry {name!r} must be of type {expected.__name__}"
+                )
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is not the model card of such a model, or is damaged: "
+            f"{error}. Export the model again, or choose another folder"
+        ) from None
+    return card
 
 
 def complete_card(

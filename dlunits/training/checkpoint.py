@@ -3,6 +3,7 @@
 import contextlib
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,19 @@ import numpy as np
 
 from dlunits.atomic_files import atomic_write
 from dlunits.typing import Array, Path
+
+# Errors of NumPy, zipfile and JSON for damaged files. A changed header may ask
+# for terabytes.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    json.JSONDecodeError,
+)
 
 
 def save_checkpoint(
@@ -118,8 +132,11 @@ def open_checkpoint(path: Path) -> Iterator[tuple[dict[str, Any], Any]]:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("not an .npz file, or truncated")
         with np.load(path, allow_pickle=False) as arrays:
-            yield json.loads(arrays["text"].item()), arrays
-    except (zipfile.BadZipFile, KeyError) as error:
+            text = json.loads(arrays["text"].item())
+            if not {"state", "signature"} <= set(text):
+                raise KeyError("state, signature")
+            yield text, arrays
+    except DAMAGED as error:
         raise ValueError(
             f"{path} is not a checkpoint of dlunits or is damaged ({error}): "
             "delete it, or use another run directory"

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from dlunits.atomic_files import atomic_write
+from dlunits.paths import expand_user
 from dlunits.training.checkpoint import (
     load_checkpoint,
     read_state,
@@ -78,7 +79,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        self.path = pathlib.Path(path).expanduser()
+        self.path = expand_user(path)
         self.checkpoint = self.path / "checkpoint.npz"
         self.history = self.path / "history.csv"
         self.logs = self.path / "logs"
@@ -270,7 +271,7 @@ def check_writable(path: Path) -> None:
     Raises:
         OSError: If the folder cannot be created or is not writable.
     """
-    path = pathlib.Path(path).expanduser()
+    path = expand_user(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path) as file:

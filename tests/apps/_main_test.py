@@ -24,14 +24,14 @@ def define_flags():
     flags.DEFINE_string("fails", "", "What to raise.")
     flags.DEFINE_string("output", None, "Result.")
     flags.DEFINE_string("train", None, "Input.")
+    flags.DEFINE_float("rate", 1.0, "A number.", 0)
 
 
 def check_flags(given):
-    _main.check_output([".csv", ".txt"], ["train"])
     _main.refuse_beside(given, "fails", ["epochs"], "nothing is trained")
 
 
-def run(epochs, seed, fails, output, train, files):
+def run(epochs, seed, fails, output, train, rate, files):
     if fails:
         raise {"value": ValueError, "os": OSError, "stop": KeyboardInterrupt}[
             fails
@@ -47,6 +47,8 @@ if __name__ == "__main__":
         run,
         check_flags=check_flags,
         positional=POSITIONAL,
+        output_suffixes=[".csv", ".txt"],
+        input_flags=["train"],
         resumes=True,
     )
 '''
@@ -110,6 +112,8 @@ REFUSED = {
         "flag --epochs=0: 0 is not an integer in the range [1, 1000000]; "
         "--help lists the flags"
     ),
+    ("--rate=nan",): "--rate must be a finite number. Received: nan",
+    ("--rate=inf",): "--rate must be a finite number. Received: inf",
     ("--seed=10",): (
         "flag --seed=10: 10 is not an integer in the range [0, 9]; "
         "--help lists the flags"

@@ -116,7 +116,7 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(
             "--conditional, --epochs have no effect beside --generate: "
             "nothing is trained",
         ),
-        (("--generate=4", "--model=nothing"), "nothing is not a SavedModel"),
+        (("--generate=4", "--model=nothing"), "No SavedModel in nothing"),
         (("--augment_classifier",), "add --conditional"),
         (("--dataset=nowhere",), "nowhere"),
     ],

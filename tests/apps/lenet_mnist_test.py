@@ -277,7 +277,10 @@ BAD = {
         ["--epochs=-1"],
         r"flag --epochs=-1: .*range \[1, 1000000\]",
     ),
-    "empty batches": (["--batch_size=0"], r"flag --batch_size=0: .*positive"),
+    "empty batches": (
+        ["--batch_size=0"],
+        r"flag --batch_size=0: .*range \[1, 1000000\]",
+    ),
     "unknown variant": (["--variant=1997"], r"--variant=1997: .*modern\|1998"),
     "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
     "unknown dataset": (

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from dlunits.serving.export import export
+from dlunits.serving.model_card import MAX_CARD_SIZE, read_card
 
 CARD = {
     "data": "none",
@@ -67,3 +68,41 @@ def test_a_card_that_json_cannot_store_is_refused(model, tmp_path, value):
     card = {**CARD, "metrics": {"error": value}}
     with pytest.raises(ValueError, match="must be JSON values"):
         export(model, tmp_path, endpoints=endpoints, card=card)
+
+
+# Text of a card -> part of the message.
+DAMAGED_CARDS = {
+    "": "Expecting value",
+    "[1]": "expected a JSON object",
+    "null": "expected a JSON object",
+    "7": "expected a JSON object",
+    '"text"': "expected a JSON object",
+    '{"columns": {': "Expecting property name",
+    "{}": "'columns' must be of type dict",
+    '{"columns": [1]}': "'columns' must be of type dict",
+    '{"columns": null}': "'columns' must be of type dict",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED_CARDS)
+def test_a_damaged_card_is_a_one_line_error(text, tmp_path):
+    (tmp_path / "model_card.json").write_text(text)
+    with pytest.raises(ValueError, match=DAMAGED_CARDS[text]) as caught:
+        read_card(tmp_path, {"columns": dict})
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path / "model_card.json") in str(caught.value)
+
+
+def test_deep_and_large_cards_are_refused(tmp_path):
+    path = tmp_path / "model_card.json"
+    path.write_text('{"columns": ' + "[" * 100_000)
+    with pytest.raises(ValueError, match="recursion"):
+        read_card(tmp_path, {})
+    path.write_text(" " * (MAX_CARD_SIZE + 1))
+    with pytest.raises(ValueError, match="larger than"):
+        read_card(tmp_path, {})
+
+
+def test_a_missing_card_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="No such file"):
+        read_card(tmp_path, {})

@@ -1,11 +1,13 @@
 """Checkpoints: kill -9, other models, damaged files."""
 
+import io
 import os
 import pathlib
 import random
 import subprocess
 import sys
 import time
+import zipfile
 
 import keras
 import numpy as np
@@ -137,3 +139,45 @@ def test_rejects_a_model_without_optimizer(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="must be built and compiled"):
         save_checkpoint(tmp_path / "c.npz", model, {})
+
+
+def npy_header(shape):
+    """A NumPy file without its data, of any size."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
+    return file.getvalue()
+
+
+# Text of a checkpoint -> part of the message.
+DAMAGED_TEXTS = {
+    "null": "not iterable",
+    "[1, 2]": "state, signature",
+    "{}": "state, signature",
+    "[" * 100_000: "recursion",
+    "{": "Expecting property name",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED_TEXTS, ids=lambda text: text[:6])
+def test_a_damaged_text_is_a_one_line_error(text, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    np.savez(path, text=np.array(text))
+    with pytest.raises(ValueError, match=DAMAGED_TEXTS[text]) as caught:
+        read_state(path)
+    assert "\n" not in str(caught.value)
+    assert f"{path} is not a checkpoint" in str(caught.value)
+
+
+def test_an_array_of_terabytes_is_refused(tmp_path):
+    path, model = tmp_path / "checkpoint.npz", build_model()
+    save_checkpoint(path, model, {})
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    parts["model/0.npy"] = npy_header((2, 10**12))
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in parts.items():
+            file.writestr(name, data)
+    with pytest.raises(ValueError, match=r"Unable to allocate 7\.\d+ TiB"):
+        load_checkpoint(path, model)

@@ -1,7 +1,6 @@
 """Images for anomaly detection: normal ones to train on, all to score."""
 
 import dataclasses
-import pathlib
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +9,7 @@ from dlunits.data.images import image_datasets
 from dlunits.data.images.image_files import read_gray_image
 from dlunits.data.images.image_folder import list_visible
 from dlunits.data.tables.anomaly_labels import NORMAL
+from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 MIN_IMAGE_SIZE = 8
@@ -95,7 +95,7 @@ def load_image_folder(
     >>> images.images.shape, images.names, images.labels.tolist()
     ((2, 32, 32, 1), ['good/1.png', 'scratched/1.png'], [False, True])
     """
-    folder = pathlib.Path(folder).expanduser()
+    folder = expand_user(folder)
     if image_size < MIN_IMAGE_SIZE:
         raise ValueError(
             f"`image_size` must be at least {MIN_IMAGE_SIZE} pixels. Received: "

@@ -16,6 +16,7 @@ from dlunits.data.tfds_store import (
     find_prepared,
     read_prepared,
 )
+from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 # Images and labels.
@@ -334,7 +335,7 @@ def _embedded() -> Source:
 
 
 def _folder(path: Path) -> Source:
-    folder = pathlib.Path(path).expanduser()
+    folder = expand_user(path)
     if not str(path) or not folder.is_dir():
         raise ValueError(
             f"`dataset` must be one of {', '.join(DATASETS)}, or the path of "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
+from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 if TYPE_CHECKING:
@@ -378,7 +379,7 @@ def find_image_files(paths: Iterable[Path]) -> list[pathlib.Path]:
     >>> find_image_files(["b.png", "a.png", "b.png"])
     [PosixPath('b.png'), PosixPath('a.png')]
     """
-    expanded = [pathlib.Path(path).expanduser() for path in paths]
+    expanded = [expand_user(path) for path in paths]
     files: dict[pathlib.Path, None] = {}
     for path in expanded:
         if path.is_dir():

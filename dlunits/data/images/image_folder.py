@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from dlunits.data.images.image_files import read_gray_image
+from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 IMAGE_SIZE = 28  # pixels
@@ -44,7 +45,7 @@ def read_image_folder(folder: Path) -> tuple[Array, Array, tuple[str, ...]]:
     >>> class_names, labels.tolist(), images.max(axis=(1, 2, 3)).tolist()
     (('cat', 'dog'), [0, 1], [10, 200])
     """
-    folder = pathlib.Path(folder).expanduser()
+    folder = expand_user(folder)
     class_folders = [path for path in list_visible(folder) if path.is_dir()]
     if len(class_folders) < 2:
         raise ValueError(

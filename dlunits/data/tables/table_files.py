@@ -11,6 +11,7 @@ import pyarrow.parquet
 
 from dlunits.columns import ChunkedTable, TableChunk
 from dlunits.data.tables import csv_dialect, csv_rows
+from dlunits.paths import expand_user
 from dlunits.typing import Path
 
 CHUNK_CELLS = 1_000_000
@@ -151,7 +152,7 @@ def open_table(
     ...     print(chunk.table.to_pydict())
     {'time': ['007', '008'], 'speed': ['1,5', 'NA']}
     """
-    path = pathlib.Path(path).expanduser()
+    path = expand_user(path)
     check_options(delimiter, decimal)
     try:
         if path.is_dir():

@@ -16,6 +16,7 @@ from dlunits.atomic_files import atomic_write
 from dlunits.columns import TableChunk
 from dlunits.columns.column_values import ColumnTypeError, as_text
 from dlunits.data.tables.table_files import TableFile
+from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 Columns: TypeAlias = dict[str, pa.Array]
@@ -73,7 +74,7 @@ def write_scored(
     008;2,5;3
     <BLANKLINE>
     """
-    path = pathlib.Path(output_path).expanduser()
+    path = expand_user(output_path)
     make_writer = writer_class(table_file, path)
     writer, rows = None, 0
     with atomic_write(path) as stream, contextlib.ExitStack() as stack:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from dlunits.data.tfds_store import check_host, download, find_prepared
+from dlunits.paths import expand_user
 from dlunits.typing import Path
 
 CHUNK_SIZE = 1 << 20  # bytes
@@ -135,7 +136,7 @@ def load_corpus(
             )
     if name == TINY_SHAKESPEARE:
         return load_tiny_shakespeare(data_dir, as_bytes)
-    path = pathlib.Path(name).expanduser()
+    path = expand_user(name)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder. Expected a text file")
     if not path.exists():

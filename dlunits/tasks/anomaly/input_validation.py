@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dlunits.columns import check_columns
 from dlunits.data.tables.table_files import TableFile, open_table
 from dlunits.data.tables.table_writer import check_new_columns, writer_class
+from dlunits.paths import expand_user
 from dlunits.tasks.anomaly.score_table import NEW_COLUMNS
 from dlunits.tasks.anomaly.sources import InputTables
 from dlunits.typing import Path
@@ -52,7 +53,7 @@ def open_tables(
     )
     if score:
         check_new_columns(score, NEW_COLUMNS)
-        check_output(score, pathlib.Path(output).expanduser())
+        check_output(score, expand_user(output))
     tables = [table for table in (train, score) if table]
     label = inputs.label_column
     if label and not any(label in table.columns for table in tables):

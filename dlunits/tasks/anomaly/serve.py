@@ -14,9 +14,11 @@ from dlunits.columns.table_chunks import Table
 from dlunits.models import AnomalyDetector, TableSchema
 from dlunits.models.anomaly.anomaly_score import in_batches
 from dlunits.models.anomaly.row_explanation import explain_rows
+from dlunits.paths import expand_user
 from dlunits.serving.export import export
 from dlunits.serving.image_requests import parse_images
-from dlunits.serving.model_card import check_card
+from dlunits.serving.load import load_saved_model
+from dlunits.serving.model_card import check_card, read_card
 from dlunits.tasks.anomaly.requests import (
     DTYPES,
     argument_names,
@@ -26,6 +28,12 @@ from dlunits.tasks.anomaly.requests import (
 )
 from dlunits.typing import Array, Path, Tensor
 
+# Entries of the model card that are needed to score, and their types.
+CARD_ENTRIES = {
+    "columns": dict,
+    "false_alarm_rate": float,
+    "num_calibration_rows": int,
+}
 EXPLAINED = 3  # columns of a row
 MAX_CARD_SCORES = 1_000  # calibration scores in the model card
 
@@ -259,13 +267,13 @@ class ServedDetector:
     """
 
     def __init__(self, version: Path) -> None:
-        version = pathlib.Path(version).expanduser()
+        version = expand_user(version)
         try:
-            self.card = json.loads((version / "model_card.json").read_text())
+            self.card = read_card(version, CARD_ENTRIES)
             self.table_schema = TableSchema.from_config(self.card["columns"])
             self.false_alarm_rate = self.card["false_alarm_rate"]
-            self.model = tf.saved_model.load(version)
-        except (OSError, KeyError, ValueError) as error:
+            self.model = load_saved_model(version)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
                 f"{version}: is not the folder of an exported anomaly "
                 f"detector ({type(error).__name__}: {error}). Give a version, "

@@ -18,6 +18,7 @@ from dlunits.data.images.image_classes import (
 )
 from dlunits.data.tables import embedded_tables
 from dlunits.models.anomaly.image_features import image_features
+from dlunits.paths import expand_user
 from dlunits.reporting.progress import ProgressBar
 from dlunits.training.run_directory import check_writable, format_path
 from dlunits.typing import Array, Path
@@ -94,7 +95,7 @@ def make_run_folders(
         name = f"{version.parent.name}_{version.stem}_{scored}"
     name = name.removeprefix("anomaly_")
     folder, export_folder = (
-        pathlib.Path(format_path(path, {"dataset": name})).expanduser()
+        expand_user(format_path(path, {"dataset": name}))
         for path in (workdir, export_dir)
     )
     check_writable(folder)
@@ -246,7 +247,7 @@ def check_sources(
 
 def is_folder(path: Path) -> bool:
     """Whether the path is an existing folder."""
-    return pathlib.Path(path).expanduser().is_dir()
+    return expand_user(path).is_dir()
 
 
 def read_images(

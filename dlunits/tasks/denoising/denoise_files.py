@@ -12,6 +12,7 @@ from dlunits.data.images.image_files import (
     read_image,
     write_image,
 )
+from dlunits.paths import expand_user
 from dlunits.serving.load import load_saved_model
 from dlunits.typing import Array, Path, Tensor
 
@@ -31,7 +32,7 @@ def load_denoiser(folder: Path) -> Callable[[Tensor], dict[str, Tensor]]:
         ValueError: If there is no SavedModel, it is damaged, or it has no such
             endpoint.
     """
-    folder = pathlib.Path(folder).expanduser()
+    folder = expand_user(folder)
     versions = [
         path
         for path in (folder.iterdir() if folder.is_dir() else ())

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -22,8 +21,21 @@ from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.tables.table_files import TableFile
 from dlunits.models import Forecaster
+from dlunits.paths import expand_user
 from dlunits.serving.export import export
+from dlunits.serving.load import load_saved_model
+from dlunits.serving.model_card import read_card
 from dlunits.typing import Array, Path
+
+# Entries of `series` in the model card, and their types.
+SERIES_ENTRIES = {
+    "axis": dict,
+    "column_types": dict,
+    "horizon": int,
+    "targets": list,
+    "window": int,
+}
+MAX_STEPS = 1_000_000  # of window and horizon
 
 
 def export_forecaster(
@@ -115,20 +127,22 @@ def load_forecaster(
     Raises:
         ValueError: If the folder holds no forecaster.
     """
-    folder = pathlib.Path(folder).expanduser()
+    folder = expand_user(folder)
     try:
-        card = json.loads((folder / "model_card.json").read_text())
-        series = card["series"]
-        missing = {"column_types", "targets", "window", "horizon", "axis"} - {
-            *series
-        }
-        if missing:
-            raise KeyError(*missing)
-        loaded = tf.saved_model.load(folder)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        series = read_card(folder, {"series": dict})["series"]
+        for name, expected in SERIES_ENTRIES.items():
+            if not isinstance(series.get(name), expected):
+                raise ValueError(
+                    f"the entry {name!r} of 'series' in the model card must be "
+                    f"of type {expected.__name__}"
+                )
+        if not max(series["window"], series["horizon"]) <= MAX_STEPS:
+            raise ValueError(f"more than {MAX_STEPS} time steps")
+        loaded = load_saved_model(folder)
+    except ValueError as error:
         raise ValueError(
-            f"{folder}: is not a SavedModel of a forecaster. Name the folder "
-            "of a version, such as saved_models/forecast_eeg/1"
+            f"{folder}: is not a SavedModel of a forecaster ({error}). Name "
+            "the folder of a version, such as saved_models/forecast_eeg/1"
         ) from error
 
     def forecast(history):
@@ -196,7 +210,7 @@ def check_output(path: Path | None) -> None:
     """
     if path is None:
         return
-    path = pathlib.Path(path).expanduser()
+    path = expand_user(path)
     if path.suffix != ".csv" or not path.parent.is_dir():
         raise ValueError(
             f"{path}: the forecast must be written to a file whose name ends "
@@ -217,7 +231,7 @@ def write_forecast(path: Path, columns: dict[str, list]) -> pathlib.Path:
     Raises:
         OSError: If it cannot be written.
     """
-    path = pathlib.Path(path).expanduser()
+    path = expand_user(path)
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         table = csv.writer(text, lineterminator="\n")

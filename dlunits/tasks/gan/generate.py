@@ -1,10 +1,11 @@
 """Image generation with a SavedModel."""
 
-import pathlib
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from dlunits.paths import expand_user
+from dlunits.serving.load import load_saved_model
 from dlunits.typing import Array, Path
 
 
@@ -22,16 +23,11 @@ def load_generator(version: Path) -> Callable[..., Array]:
         are out of range.
 
     Raises:
-        OSError: If there is no SavedModel.
-        ValueError: If it does not generate images.
+        ValueError: If there is no SavedModel, it is damaged, or it does not
+            generate images.
     """
-    version = pathlib.Path(version).expanduser()
-    if not (version / "saved_model.pb").exists():
-        raise OSError(
-            f"{version} is not a SavedModel: choose a folder "
-            "saved_models/<name>/<integer>"
-        )
-    loaded = tf.saved_model.load(version)
+    version = expand_user(version)
+    loaded = load_saved_model(version)
     if "generate" not in loaded.signatures:
         raise ValueError(
             f"{version} does not generate images. Its endpoints are "

@@ -16,7 +16,7 @@ CARD = {
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
-    with pytest.raises(OSError, match="is not a SavedModel: choose a folder"):
+    with pytest.raises(ValueError, match="No SavedModel in"):
         load_generator(tmp_path)
 
 
