@@ -206,10 +206,10 @@ def custom_gradient(
 ) -> Callable[..., tuple[Tensor, ...]]:
     """Function with an explicit gradient.
 
-    Gradients of any order and forward mode are available: derivatives of the
-    gradient are those of automatic differentiation of `backward`. On backends
-    other than TensorFlow and JAX the gradient is that of automatic
-    differentiation.
+    The gradient can be differentiated again: its derivatives are those of
+    automatic differentiation of `backward`. On JAX, forward mode (`jax.jvp`,
+    `jax.jacfwd`) is an error. On backends other than TensorFlow and JAX the
+    gradient is that of automatic differentiation.
 
     Args:
         forward: Function of tensors to `(outputs, residuals)`: a tuple of
