@@ -84,6 +84,9 @@ class RunDirectory:
         self.history = self.path / "history.csv"
         self.logs = self.path / "logs"
         self.run = {**run, "backend": keras.backend.backend()}
+        if self.run.get("steps_per_epoch") is None:
+            # The checkpoint holds the number of steps that `fit` is given.
+            self.run.pop("steps_per_epoch", None)
         self.seconds = 0.0
         check_writable(self.path)
         self.lock = lock_run(self.path)

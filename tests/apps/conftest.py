@@ -106,11 +106,17 @@ def assert_refused():
 
 @pytest.fixture(scope="session")
 def contents():
-    """Reads all files below a folder into a dict of bytes by path."""
+    """Reads all files below a folder into a dict of bytes by path.
+
+    The files of the lock of a run directory are left out.
+    """
 
     def read(folder):
-        files = (path for path in folder.rglob("*") if path.is_file())
-        return {path: path.read_bytes() for path in files}
+        return {
+            path: path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and not path.name.startswith(".run.")
+        }
 
     return read
 

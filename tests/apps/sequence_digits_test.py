@@ -16,7 +16,6 @@ from apps.sequence_digits import CELLS, run
 EPOCHS = 2
 SMALL = (
     f"--epochs={EPOCHS}",
-    "--steps_per_epoch=80",
     "--units=24",
     "--learning_rate=0.01",
 )
