@@ -59,8 +59,8 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     ),
     "steps_per_epoch": (
         flags.DEFINE_integer,
-        "Gradient steps per epoch, for a quick trial. By default an epoch is "
-        "a pass over the training examples; small data sets are repeated.",
+        "Number of gradient steps per epoch. If it is not set, an epoch is a "
+        "pass over the training examples, and small data sets are repeated.",
         {"lower_bound": 1, "upper_bound": 10**6},
     ),
     "learning_rate": (

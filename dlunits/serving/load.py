@@ -38,10 +38,9 @@ def load_saved_model(folder: Path) -> Any:
             "saved_models/<name>/<integer>"
         )
     try:
-        model = tf.saved_model.load(str(folder))
+        return tf.saved_model.load(str(folder))
     except LOADING_ERRORS as error:
-        reason = " ".join(str(error).splitlines()[:1])
+        reason = str(error).partition("\n")[0]
         raise ValueError(
             f"The SavedModel in {folder} is damaged: {reason}"
         ) from None
-    return model

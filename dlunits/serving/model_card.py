@@ -98,17 +98,32 @@ def read_card(folder: Path, entries: Mapping[str, type]) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(card, dict):
             raise ValueError(f"expected a JSON object, received {type(card)}")
-        for name, expected in entries.items():
-            if not isinstance(card.get(name), expected):
-                raise ValueError(
-                    f"the entry {name!r} must be of type {expected.__name__}"
-                )
+        check_entry_types(card, entries)
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is not the model card of such a model, or is damaged: "
             f"{error}. Export the model again, or choose another folder"
         ) from None
     return card
+
+
+def check_entry_types(
+    card: Mapping[str, Any], entries: Mapping[str, type]
+) -> None:
+    """Checks that a dict has entries of certain types.
+
+    Args:
+        card: Dict read from JSON.
+        entries: Types of the entries that are needed, by their names.
+
+    Raises:
+        ValueError: If an entry is missing or has another type.
+    """
+    for name, expected in entries.items():
+        if not isinstance(card.get(name), expected):
+            raise ValueError(
+                f"the entry {name!r} must be of type {expected.__name__}"
+            )
 
 
 def complete_card(

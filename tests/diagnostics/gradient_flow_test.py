@@ -67,10 +67,8 @@ def norm_by_cutting(layer, above, x, y, t):
 
 
 @pytest.mark.parametrize("return_sequences", [True, False])
-@pytest.mark.parametrize(
-    ("library", "kind"),
-    [*(("dlunits", kind) for kind in KINDS), ("keras", "LSTM")],
-)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_norms_match_a_layer_that_is_split_in_two(
     library, kind, return_sequences
 ):

@@ -85,6 +85,7 @@ def load_image_folder(
 
     Example:
 
+    >>> import pathlib
     >>> import tempfile
     >>> from PIL import Image
     >>> folder = pathlib.Path(tempfile.mkdtemp())

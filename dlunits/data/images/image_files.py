@@ -333,12 +333,12 @@ def write_image(path: Path, image: DecodedImage) -> None:
     """Writes a PNG file with the depth, alpha and profile of the image.
 
     The file is replaced atomically. The profile is written with 8 bits per
-    value only.
+    value only. An image of 8 bits is written as a JPEG file without alpha if
+    the suffix of the path is `.jpg` or `.jpeg`.
 
     Args:
         path: Path of the file, in a folder that exists. An existing file is
-            replaced. With the suffix `.jpg` or `.jpeg` it is a JPEG file,
-            without alpha.
+            replaced.
         image: Image to write.
 
     Raises:

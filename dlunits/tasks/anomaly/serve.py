@@ -145,7 +145,7 @@ def update_metrics(version: Path, metrics: Mapping[str, Any]) -> None:
         OSError: If the model card cannot be written.
     """
     path = pathlib.Path(version, "model_card.json")
-    card = json.loads(path.read_text()) | {"metrics": metrics}
+    card = read_card(path.parent, {}) | {"metrics": metrics}
     check_card(card)
     with atomic_write(path) as file:
         file.write((json.dumps(card, indent=2) + "\n").encode())

@@ -24,7 +24,7 @@ from dlunits.models import Forecaster
 from dlunits.paths import expand_user
 from dlunits.serving.export import export
 from dlunits.serving.load import load_saved_model
-from dlunits.serving.model_card import read_card
+from dlunits.serving.model_card import check_entry_types, read_card
 from dlunits.typing import Array, Path
 
 # Entries of `series` in the model card, and their types.
@@ -130,14 +130,11 @@ def load_forecaster(
     folder = expand_user(folder)
     try:
         series = read_card(folder, {"series": dict})["series"]
-        for name, expected in SERIES_ENTRIES.items():
-            if not isinstance(series.get(name), expected):
-                raise ValueError(
-                    f"the entry {name!r} of 'series' in the model card must be "
-                    f"of type {expected.__name__}"
-                )
-        if not max(series["window"], series["horizon"]) <= MAX_STEPS:
-            raise ValueError(f"more than {MAX_STEPS} time steps")
+        check_entry_types(series, SERIES_ENTRIES)
+        if max(series["window"], series["horizon"]) > MAX_STEPS:
+            raise ValueError(
+                f"'window' and 'horizon' must be at most {MAX_STEPS:,}"
+            )
         loaded = load_saved_model(folder)
     except ValueError as error:
         raise ValueError(

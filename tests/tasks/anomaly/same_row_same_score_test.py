@@ -37,10 +37,10 @@ def missing(value=None):
 
 numbers = st.one_of(
     st.sampled_from([(" 1.5 ", 1.5), ("+7", 7.0), ("1e3", 1e3), (".5", 0.5)]),
-    # TensorFlow rounds subnormal numbers, below 2**-126, to 0.
-    st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False).map(
-        lambda x: (repr(x), x)
-    ),
+    st.floats(-1e30, 1e30)
+    # TensorFlow rounds subnormal float32 numbers to 0.
+    .filter(lambda x: x == 0 or abs(x) >= 2.0**-126)
+    .map(lambda x: (repr(x), x)),
     st.integers(-99, 99).map(lambda x: (str(x), float(x))),
     missing(),
 )
@@ -251,7 +251,7 @@ def assert_same(found, expected, source):
             assert seen == of_column[name], (source, name)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=40)
 @given(rows=rows, decimal=st.sampled_from([".", ","]))
 def test_the_same_row_has_the_same_score_from_every_source(
     rows, decimal, detector, served, folder
