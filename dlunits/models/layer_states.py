@@ -103,7 +103,9 @@ def trainable_if_unfrozen(model: keras.Model) -> list[keras.Variable]:
     flags = [(layer, layer.trainable) for _, layer, _ in walk(model)]
     if all(trainable for _, trainable in flags):
         return model.trainable_variables
-    model.trainable = True
+    # All of them: a model that is trainable itself unfreezes no layer.
+    for layer, _ in flags:
+        layer.trainable = True
     variables = model.trainable_variables
     for layer, trainable in flags:  # outer layers first
         layer.trainable = trainable

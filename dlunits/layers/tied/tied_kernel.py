@@ -151,12 +151,12 @@ class TiedKernel(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: Config) -> "TiedKernel":
         name = config["tied_to"]["config"]["name"]
-        tied_to = SOURCES.get({}).get(name)
-        if tied_to is not None:
-            return cls(**{**config, "tied_to": tied_to})
+        sources = SOURCES.get(None)
+        if sources and name in sources:
+            return cls(**{**config, "tied_to": sources[name]})
         tied_to = keras.saving.deserialize_keras_object(config["tied_to"])
         layer = cls(**{**config, "tied_to": tied_to})
-        layer.may_be_untied = True
+        layer.may_be_untied = sources is None
         return layer
 
 
