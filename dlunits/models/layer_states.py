@@ -25,8 +25,7 @@ def layer_states(model: keras.Model) -> Config:
 
     Returns:
         Dict with the entry `"layer_states"`, empty if no layer is frozen or
-        quantized. The entry maps the path of a layer to the values that
-        differ from those of a new model.
+        quantized. The entry maps the path of such a layer to its state.
 
     Example. Path "1" is the second layer:
 
@@ -40,10 +39,10 @@ def layer_states(model: keras.Model) -> Config:
     {'layer_states': {'1': {'trainable': False}}}
     """
     states = {}
-    for path, layer, parent in walk(model):
+    for path, layer in walk(model):
         state: Config = {}
-        if layer.trainable != (parent is None or parent.trainable):
-            state["trainable"] = layer.trainable
+        if not layer.trainable:
+            state["trainable"] = False
         if quantization_mode(layer):
             state["quantization_mode"] = quantization_mode(layer)
             state["quantization_config"] = keras.saving.serialize_keras_object(
@@ -68,7 +67,7 @@ def model_from_config(model_class: type[Model], config: Config) -> Model:
     states = config.pop(KEY, {})
     model = model_class(**config)
     # Outer layers first: setting `trainable` sets it in all inner layers.
-    for path, layer, _ in list(walk(model)) if states else ():
+    for path, layer in list(walk(model)) if states else ():
         state = states.get(path, {})
         mode = state.get("quantization_mode")
         if mode and not quantization_mode(layer):
@@ -76,8 +75,7 @@ def model_from_config(model_class: type[Model], config: Config) -> Model:
                 state["quantization_config"]
             )
             layer.quantize(mode, config=quantization_config)
-        if "trainable" in state:
-            layer.trainable = state["trainable"]
+        layer.trainable = state.get("trainable", True)
     return model
 
 
@@ -100,7 +98,7 @@ def trainable_if_unfrozen(model: keras.Model) -> list[keras.Variable]:
     >>> len(model.trainable_variables), len(trainable_if_unfrozen(model))
     (0, 2)
     """
-    flags = [(layer, layer.trainable) for _, layer, _ in walk(model)]
+    flags = [(layer, layer.trainable) for _, layer in walk(model)]
     if all(trainable for _, trainable in flags):
         return model.trainable_variables
     # All of them: a model that is trainable itself unfreezes no layer.
@@ -112,26 +110,24 @@ def trainable_if_unfrozen(model: keras.Model) -> list[keras.Variable]:
     return variables
 
 
-def walk(
-    model: keras.Model,
-) -> Iterator[tuple[str, keras.layers.Layer, keras.layers.Layer | None]]:
-    """Yields `(path, layer, parent)` of a model and of all layers in it.
+def walk(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yields `(path, layer)` of a model and of all layers in it, outer first.
 
     Paths are made of positions: names that Keras chooses differ between two
     models with the same arguments.
     """
     visited = set()
 
-    def visit(layer: Any, path: str, parent: Any) -> Iterator[Any]:
+    def visit(layer: Any, path: str) -> Iterator[Any]:
         if id(layer) in visited:
             return
         visited.add(id(layer))
-        yield path, layer, parent
+        yield path, layer
         for index, child in enumerate(children(layer)):
             inner = f"{path}/{index}" if path else str(index)
-            yield from visit(child, inner, layer)
+            yield from visit(child, inner)
 
-    return visit(model, "", None)
+    return visit(model, "")
 
 
 def children(layer: Any) -> list[keras.layers.Layer]:

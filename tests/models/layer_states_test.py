@@ -22,7 +22,7 @@ def test_layers_are_frozen_one_by_one_and_all_together():
         layer.trainable for layer in model.layers
     ]
     assert layer_states(again) == layer_states(model)
-    # As in Keras, a model that is frozen trains none of its layers.
+    # As in Keras, a frozen model trains none of its layers.
     assert again.trainable_weights == []
 
 

@@ -92,8 +92,7 @@ class GANTraining(keras.Model):
             **kwargs,
         )
         self.compile_options = kwargs
-        # As in every Keras model, `trainable` counts when it is compiled. Keras
-        # does not track the variables in a namespace.
+        # Keras does not track the variables in a namespace.
         self.optimized = types.SimpleNamespace(
             generator=self.generator.trainable_variables,
             discriminator=self.discriminator.trainable_variables,
@@ -271,7 +270,8 @@ class GANTraining(keras.Model):
             The auxiliary outputs.
         """
         optimizer = getattr(self.optimizer, name)
-        variables = getattr(self.optimized, name)
+        optimized = getattr(self.optimized, name)
+        variables = [v for v in optimized if v.trainable]
         if not variables:
             return loss()[1]
         # Gradients are summed over replicas.
@@ -288,7 +288,7 @@ class GANTraining(keras.Model):
             sum(ops.sum(ops.square(ops.cast(g, "float32"))) for g in grads)
         )
         self.trackers[f"{name}_gradient_norm"].update_state(norm / scale)
-        apply_gradients(optimizer, grads, variables)
+        apply_gradients(optimizer, grads, variables, optimized)
         return auxiliary
 
     def update_ema_weights(self) -> None:
@@ -376,20 +376,32 @@ def apply_gradients(
     optimizer: keras.optimizers.Optimizer,
     grads: list[Tensor],
     variables: list[keras.Variable],
+    optimized: list[keras.Variable],
 ) -> None:
-    """Applies gradients; on JAX through the optimizer's stateless API."""
+    """Applies gradients; on JAX through the optimizer's stateless API.
+
+    Args:
+        optimizer: Optimizer that was built for `optimized`.
+        grads: Gradients of `variables`.
+        variables: Variables to update, those of `optimized` that are not
+            frozen.
+        optimized: Variables of the optimizer.
+    """
     if backend() == "tensorflow":
         optimizer.apply(grads, variables)
         return
     state = optimizer.variables
-    results = optimizer.stateless_apply(
+    known = {id(v): grad for v, grad in zip(variables, grads, strict=True)}
+    values, state_values = optimizer.stateless_apply(
         [variable.value for variable in state],
-        grads,
-        [variable.value for variable in variables],
+        [known.get(id(v), ops.zeros(v.shape, v.dtype)) for v in optimized],
+        [variable.value for variable in optimized],
     )
-    for group, values in zip((variables, state), results, strict=True):
-        for variable, value in zip(group, values, strict=True):
+    for variable, value in zip(optimized, values, strict=True):
+        if id(variable) in known:
             variable.assign(value)
+    for variable, value in zip(state, state_values, strict=True):
+        variable.assign(value)
 
 
 def num_replicas() -> int:

@@ -363,9 +363,9 @@ def test_the_model_is_exported_quantized_and_loaded(detector, tmp_path):
         import tensorflow as tf
 
         model.export(tmp_path / "exported", verbose=False)
-        served = tf.saved_model.load(tmp_path / "exported").serve
+        loaded = tf.saved_model.load(tmp_path / "exported")
         np.testing.assert_allclose(
-            served({"numbers": x})["p_value"],
+            loaded.serve({"numbers": x})["p_value"],
             model({"numbers": x})["p_value"],
             rtol=1e-5,
         )
