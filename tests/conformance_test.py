@@ -10,6 +10,9 @@ from keras import ops
 
 import dlunits
 
+# A tied layer that is copied alone has a kernel of its own, and says so.
+pytestmark = pytest.mark.filterwarnings("ignore:The copied layer")
+
 
 def dense_layer(num_inputs, units):
     layer = keras.layers.Dense(units, activation="tanh")
@@ -341,6 +344,26 @@ WITHOUT_GRADIENT = {
 }
 
 every_unit = pytest.mark.parametrize("name", CATALOG)
+# One entry of each public class: the others have the same parts.
+every_class = pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in CATALOG
+        if name
+        not in {
+            "Forecaster-gru",
+            "Forecaster-lstm",
+            "LeNet5-1998",
+            "RecurrentModel-encoder-decoder",
+            "RecurrentModel-many_to_one",
+            "RecurrentModel-one_to_many",
+            "RecurrentModel-one_to_one",
+            "convolutional_autoencoder",
+            "dense_variational_autoencoder",
+        }
+    ],
+)
 every_regularizer = pytest.mark.parametrize("name", REGULARIZERS)
 
 
@@ -404,18 +427,18 @@ def test_a_keras_file_holds_weights_and_architecture(name, tmp_path):
     model.save(tmp_path / "unit.keras")
     again = keras.saving.load_model(tmp_path / "unit.keras", safe_mode=True)
     np.testing.assert_array_equal(
-        again.predict(x, verbose=0), model.predict(x, verbose=0)
+        *map(ops.convert_to_numpy, (again(x), model(x)))
     )
 
 
 @every_unit
 def test_a_saved_model_gives_the_results_of_predict(name, tmp_path):
     tf = pytest.importorskip("tensorflow", reason="SavedModel is TensorFlow's.")
-    model, x = model_of(name), example(name)
+    model, x = bare_model(name), example(name)
     model.export(tmp_path / "unit", verbose=False)
     loaded = tf.saved_model.load(tmp_path / "unit")
     np.testing.assert_allclose(
-        loaded.serve(x), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6
+        loaded.serve(x), ops.convert_to_numpy(model(x)), rtol=1e-5, atol=1e-6
     )
 
 
@@ -454,7 +477,7 @@ def test_one_training_step_changes_every_trainable_weight(name):
     model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.SGD(0.1), "mse")
     before = [ops.convert_to_numpy(w).copy() for w in model.trainable_weights]
-    target = np.ones_like(model.predict(x, verbose=0))
+    target = np.ones_like(ops.convert_to_numpy(model(x)))
     losses = model.fit(x, target, verbose=0).history["loss"]
     assert np.isfinite(losses).all()
     for weight, old in zip(model.trainable_weights, before, strict=True):
@@ -470,6 +493,170 @@ def test_the_result_of_an_example_does_not_depend_on_the_batch(name):
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+# In programs of others: frozen, quantized, copied, differentiated twice
+
+# Keras clones the layers between inputs and outputs: not that of the intervals
+# of a forecast, and not the tie of two kernels, of which the clone warns.
+NOT_CLONED = {
+    "Forecaster",
+    "dense_autoencoder",
+    "convolutional_autoencoder-tied",
+}
+NOT_QUANTIZED = "ignore:Layer .* does not have a `quantize` method"
+
+
+def bare_model(name):
+    """The model of the catalog, or the layer as a model of its own."""
+    unit = make(name)
+    if isinstance(unit, keras.Model):
+        return unit
+    inputs = keras.Input(CATALOG[name][1])
+    hidden = keras.layers.Dense(inputs.shape[-1], "sigmoid")(inputs)
+    outputs = unit(inputs if name in WITHOUT_GRADIENT else hidden)
+    return keras.Model(inputs, outputs)
+
+
+def train_once(model, x):
+    """One step of gradient descent, or of a model's own training."""
+    if isinstance(model, dlunits.models.GAN):
+        model.train_on_batch(generated := model(x))
+        return generated
+    if isinstance(model, dlunits.models.VariationalAutoencoder):
+        return model.train_on_batch(x)
+    return model.train_on_batch(x, ops.zeros_like(model(x)))
+
+
+def compile_eagerly(model):
+    if isinstance(model, dlunits.models.GAN):
+        model.compile("adam", "adam", run_eagerly=True)
+    elif isinstance(model, dlunits.models.VariationalAutoencoder):
+        model.compile("adam", run_eagerly=True)
+    else:
+        model.compile("adam", "mse", run_eagerly=True)
+
+
+def freeze_a_layer(model):
+    """Freezes the first layer with weights, and returns it."""
+    if isinstance(model, dlunits.models.GAN):
+        return freeze_a_layer(model.generator)
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            return freeze_a_layer(layer)
+        if layer.trainable_weights:
+            layer.trainable = False
+            return layer
+    raise AssertionError("no layer has weights")
+
+
+def copies(variables):
+    return [ops.convert_to_numpy(variable).copy() for variable in variables]
+
+
+def assert_all_equal(received, expected):
+    for one, other in zip(received, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@every_class
+def test_a_frozen_model_is_saved_loaded_and_trained_on(name, tmp_path):
+    if not bare_model(name).trainable_weights:
+        pytest.skip("It has no weights to freeze.")
+    keras.utils.set_random_seed(0)
+    model, x = bare_model(name), example(name)
+    frozen = freeze_a_layer(model)
+    before, count = copies(frozen.weights), len(model.weights)
+    compile_eagerly(model)
+    if model.trainable_weights:
+        train_once(model, x)
+    model.save(tmp_path / "unit.keras")
+    again = keras.saving.load_model(tmp_path / "unit.keras")
+    assert len(again.trainable_weights) == len(model.trainable_weights)
+    assert_all_equal(copies(again.weights), copies(model.weights))
+    assert_all_equal(
+        copies(again.optimizer.variables), copies(model.optimizer.variables)
+    )
+    trained = copies(again.weights)
+    if again.trainable_weights:
+        train_once(again, x)
+        after = copies(again.weights)
+        assert any(
+            not np.array_equal(*pair)
+            for pair in zip(after, trained, strict=True)
+        )
+    assert len(again.weights) == count
+    for old in before:  # the frozen weights are still there
+        assert any(np.array_equal(old, new) for new in copies(again.weights))
+
+
+@pytest.mark.filterwarnings(NOT_QUANTIZED)
+@every_class
+def test_a_quantized_model_is_saved_loaded_and_called(name, tmp_path):
+    model, x = bare_model(name), example(name)
+    model.quantize("int8")
+    expected = ops.convert_to_numpy(model(x))
+    model.save(tmp_path / "unit.keras")
+    again = keras.saving.load_model(tmp_path / "unit.keras")
+    np.testing.assert_allclose(again(x), expected, rtol=1e-5, atol=1e-6)
+
+
+@every_class
+def test_a_copy_has_the_same_architecture(name):
+    model, x = bare_model(name), example(name)
+    again = type(model).from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(again(x), model(x), rtol=1e-5, atol=1e-6)
+    if name not in NOT_CLONED:
+        again = keras.models.clone_model(model)
+        again.set_weights(model.get_weights())
+        np.testing.assert_allclose(again(x), model(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["dense_autoencoder", "convolutional_autoencoder-tied"]
+)
+def test_a_clone_that_is_not_tied_warns(name):
+    with pytest.warns(UserWarning, match=r"is not tied: .*\.from_config"):
+        keras.models.clone_model(make(name))
+
+
+def squared_gradient_norm(model):
+    """Function from x to ||d sum(model(x)^2) / dx||^2 and its gradient."""
+    if keras.config.backend() == "jax":
+        import jax
+
+        def output(x):
+            return ops.sum(ops.square(model(x, training=True)))
+
+        def norm(x):
+            return ops.sum(ops.square(jax.grad(output)(x)))
+
+        return jax.value_and_grad(norm)
+    import tensorflow as tf
+
+    @tf.function
+    def norm_and_gradient(x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                output = ops.sum(ops.square(model(x, training=True)))
+            norm = ops.sum(ops.square(inner.gradient(output, x)))
+        return norm, outer.gradient(norm, x)
+
+    return norm_and_gradient
+
+
+@every_class
+def test_the_gradient_of_the_gradient_is_finite(name):
+    if name in {"ConformalPValue", "EmbeddingRNN"}:
+        pytest.skip(WITHOUT_GRADIENT[name])
+    keras.utils.set_random_seed(0)
+    x = ops.convert_to_tensor(example(name))
+    norm, gradient = squared_gradient_norm(bare_model(name))(x)
+    assert np.isfinite(norm)
+    assert np.isfinite(ops.convert_to_numpy(gradient)).all()
 
 
 # Regularizers and losses

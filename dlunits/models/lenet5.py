@@ -7,6 +7,7 @@ from keras import layers
 
 from dlunits.activations import scaled_tanh
 from dlunits.layers import EuclideanRBF, PartialConv2D, TrainableSubsampling
+from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.typing import Config, Tensor
 
 # Maps of S2 that each map of C3 is connected to: LeCun et al., 1998, table I.
@@ -144,13 +145,14 @@ class LeNet5(keras.Model):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
+            **layer_states(self),
         }
 
     @classmethod
     def from_config(
         cls, config: Config, custom_objects: Config | None = None
     ) -> "LeNet5":
-        return cls(**config)
+        return model_from_config(cls, config)
 
 
 def modern_layers(field: Tensor, num_classes: int, dtype: Any) -> Tensor:

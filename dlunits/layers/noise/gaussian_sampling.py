@@ -41,7 +41,8 @@ class GaussianSampling(keras.layers.Layer):
     Output shape: `(batch, ..., size)`.
 
     Raises:
-        ValueError: If the last axis of the input has an odd or unknown length.
+        ValueError: If the input is not one tensor, or its last axis has an odd
+            or unknown length.
 
     Example:
 
@@ -57,10 +58,14 @@ class GaussianSampling(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: Shape) -> None:
-        if input_shape[-1] is None or input_shape[-1] % 2:
+        size = input_shape[-1] if input_shape else None
+        if not isinstance(size, int) or size % 2:
             raise ValueError(
-                "The last axis of the input must hold means followed by as "
-                f"many logarithms of variances. Received: {input_shape=}"
+                "The input must be one tensor (batch, ..., 2 * size), whose "
+                "last axis holds means followed by as many logarithms of "
+                "variances. For two tensors, call the layer with "
+                "`keras.ops.concatenate([mean, log_variance], axis=-1)`. "
+                f"Received: {input_shape=}"
             )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -73,6 +78,7 @@ class GaussianSampling(keras.layers.Layer):
         return reparameterize(mean, log_variance, noise)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self.build(input_shape)  # raises for other shapes
         *others, size = input_shape
         return (*others, size and size // 2)
 

@@ -23,12 +23,19 @@ from dlunits.models.anomaly.autoencoder_ensemble import check_autoencoder
 from dlunits.models.anomaly.column_attribution import ColumnAttribution
 from dlunits.models.anomaly.row_explanation import explain_rows
 from dlunits.models.anomaly.table_schema import TableSchema
+from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.typing import Array, Config, Path, Tensor
 
 MAX_TRAINING_ROWS = 100_000
 MAX_REFERENCES = 2_000  # rows that the densities are estimated from
 MAX_CALIBRATION_ROWS = 20_000
 MIN_ROWS = 20
+
+COLUMN_DTYPES = {
+    "numbers": "float32",
+    "timestamps": "float64",  # single precision would be off by a minute
+    "category_ids": "int32",
+}
 
 # With one fold: rows before the first share train, those up to the second
 # scale the score, and the others calibrate.
@@ -453,6 +460,31 @@ class AnomalyModel(keras.Model):
             "p_value": self.conformal(scores),
         }
 
+    def export(
+        self,
+        filepath: Path,
+        format: str = "tf_saved_model",
+        **kwargs: Any,
+    ) -> None:
+        """Exports the model, whose input is a dict of columns.
+
+        Args:
+            filepath: Folder or file to write.
+            format: As in `keras.Model.export`.
+            **kwargs: Keyword arguments of `keras.Model.export`.
+        """
+        signature = {
+            key: keras.InputSpec(
+                shape=(None, count),
+                dtype=COLUMN_DTYPES[key],
+                name=key,
+            )
+            for key, count in self.encoding.num_columns.items()
+            if count
+        }
+        options = {"input_signature": [signature], **kwargs}
+        super().export(filepath, format=format, **options)
+
     def get_config(self) -> Config:
         serialize = keras.saving.serialize_keras_object
         return {
@@ -461,12 +493,13 @@ class AnomalyModel(keras.Model):
             "num_references": self.num_references,
             "num_calibration_rows": self.num_calibration_rows,
             "name": self.name,
+            **layer_states(self),
         }
 
     @classmethod
     def from_config(cls, config: Config) -> "AnomalyModel":
         deserialize = keras.saving.deserialize_keras_object
         objects = ("detector", "table_schema")
-        return cls(
-            **config | {key: deserialize(config[key]) for key in objects}
+        return model_from_config(
+            cls, config | {key: deserialize(config[key]) for key in objects}
         )

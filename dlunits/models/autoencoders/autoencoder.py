@@ -5,8 +5,13 @@ from typing import Any
 
 import keras
 
-from dlunits.layers.tied.tied_kernel import TiedKernel
+from dlunits.layers.tied.tied_kernel import (
+    TiedKernel,
+    has_float_kernel,
+    tied_to_layers,
+)
 from dlunits.models.autoencoders.layer_graph import iterate_layers, producer
+from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.typing import Array, Config, Shape, Tensor
 
 
@@ -159,44 +164,22 @@ class Autoencoder(keras.Model):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
+            **layer_states(self),
         }
 
     @classmethod
     def from_config(
         cls, config: Config, custom_objects: Config | None = None
     ) -> "Autoencoder":
-        config = dict(config)
-        encoder, decoder = (
-            keras.saving.deserialize_keras_object(
-                config.pop(part), custom_objects
-            )
-            for part in ("encoder", "decoder")
+        encoder = keras.saving.deserialize_keras_object(
+            config["encoder"], custom_objects
         )
-        return cls(encoder, restore_ties(decoder, encoder), **config)
-
-
-def restore_ties(decoder: keras.Model, encoder: keras.Model) -> keras.Model:
-    """Ties a decoder from a config to the layers of its encoder.
-
-    The config of a tied layer contains a copy of the layer it is tied to. It
-    is replaced by the encoder's layer of the same name.
-    """
-    named = {layer.name: layer for layer in iterate_layers(encoder)}
-
-    def source(layer: TiedKernel) -> keras.layers.Layer:
-        return named.get(layer.tied_to.name, layer.tied_to)
-
-    if all(source(layer) is layer.tied_to for layer in tied_layers(decoder)):
-        return decoder
-
-    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if isinstance(layer, TiedKernel):
-            return layer.copy_tied_to(source(layer))
-        return type(layer).from_config(layer.get_config())
-
-    return keras.models.clone_model(
-        decoder, clone_function=clone, recursive=True
-    )
+        with tied_to_layers(iterate_layers(encoder)):
+            decoder = keras.saving.deserialize_keras_object(
+                config["decoder"], custom_objects
+            )
+        parts = {"encoder": encoder, "decoder": decoder}
+        return model_from_config(cls, {**config, **parts})
 
 
 def tied_layers(model: keras.Model) -> list[TiedKernel]:
@@ -209,12 +192,14 @@ def tied_layers(model: keras.Model) -> list[TiedKernel]:
 
 
 def check_ties(decoder: keras.Model, encoder: keras.Model) -> None:
-    """Raises a `ValueError` if `restore_ties` could not restore a tie."""
+    """Raises a `ValueError` if `from_config` could not restore a tie."""
     layers = list(iterate_layers(encoder))
     for tied in tied_layers(decoder):
         source = tied.tied_to
         named = {id(layer) for layer in layers if layer.name == source.name}
-        shared = any(weight is tied.kernel for weight in encoder.weights)
+        shared = not has_float_kernel(source) or any(
+            weight is tied.kernel for weight in encoder.weights
+        )
         if named != ({id(source)} if shared else set()):
             raise ValueError(
                 "A layer that the decoder is tied to must be a layer of the "

@@ -17,6 +17,8 @@ from dlunits.models.autoencoders.importance_weighted_likelihood import (
 from dlunits.models.autoencoders.layer_graph import producer
 from dlunits.typing import Array, ArrayLike, Config, Tensor
 
+RANGE_TOLERANCE = 1e-3  # of rounded pixels
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class VariationalAutoencoder(Autoencoder):
@@ -52,7 +54,9 @@ class VariationalAutoencoder(Autoencoder):
 
     `fit(x)` needs no targets and `compile` takes no loss. With a Bernoulli
     likelihood, x must lie in [0, 1]: divide gray levels of 0 to 255 by 255.
-    The range is not checked; for larger values the loss has no lower bound.
+    For larger values the loss has no lower bound, so `fit` and `evaluate`
+    check the range of arrays, and `fit` checks after each epoch that the loss
+    is finite.
 
     Reference: Kingma and Welling, 2014, "Auto-encoding variational Bayes",
     https://arxiv.org/abs/1312.6114; for `beta`, Higgins et al., 2017,
@@ -151,6 +155,57 @@ class VariationalAutoencoder(Autoencoder):
             "reconstruction_loss"
         )
         self.kl_loss_tracker = keras.metrics.Mean("kl_loss")
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        """Trains as `keras.Model.fit`, with checks of the range and the loss.
+
+        Raises:
+            ValueError: If the likelihood is Bernoulli and an array has values
+                outside [0, 1], or if the loss is not finite.
+        """
+        self.check_range(x, y)
+        callbacks = kwargs.pop("callbacks", None) or []
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            check = keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: self.check_loss(logs)
+            )
+            callbacks = [*keras.tree.flatten(callbacks), check]
+        return super().fit(x, y, callbacks=callbacks, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        """Evaluates as `keras.Model.evaluate`, and checks the range first."""
+        self.check_range(x, y)
+        return super().evaluate(x, y, **kwargs)
+
+    def check_range(self, *arrays: Any) -> None:
+        """Raises a `ValueError` for pixels outside [0, 1] of a Bernoulli."""
+        for array in arrays:
+            if self.likelihood != "bernoulli" or not isinstance(
+                array, np.ndarray
+            ):
+                continue
+            low, high = array.min(initial=0), array.max(initial=0)
+            if not (low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE):
+                raise ValueError(
+                    "With likelihood='bernoulli' all values must be in [0, 1]: "
+                    "divide gray levels of 0 to 255 by 255, or use "
+                    "likelihood='gaussian'. Received: values from "
+                    f"{low} to {high}"
+                )
+
+    def check_loss(self, logs: Any) -> None:
+        """Raises a `ValueError` if the loss of an epoch is not finite."""
+        loss = float((logs or {}).get("loss", 0))
+        if not math.isfinite(loss):
+            hint = (
+                "x must be in [0, 1]"
+                if (self.likelihood == "bernoulli")
+                else "x must be finite and of about unit scale"
+            )
+            raise ValueError(
+                f"The loss is not finite: {hint}. Scale the data, or lower "
+                f"the learning rate. Received: {loss=}"
+            )
 
     def call(
         self, inputs: Tensor, training: bool | None = None, mask: Any = None

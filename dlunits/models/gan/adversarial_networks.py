@@ -59,6 +59,16 @@ def shapes_of(tensors: Sequence[Tensor]) -> list[Shape]:
     return [tuple(tensor.shape[1:]) for tensor in tensors]
 
 
+def check_labels_shape(shape: Shape) -> None:
+    """Raises a `ValueError` if labels are not one integer per example."""
+    if len(shape) != 1 and tuple(shape[1:]) != (1,):
+        raise ValueError(
+            "Labels must be integers of shape (batch,), one class per example; "
+            "for one-hot labels, pass `labels.argmax(axis=-1)`. Received: "
+            f"labels of shape {tuple(shape)}"
+        )
+
+
 def check_labels(labels: Array, num_classes: int) -> None:
     """Raises a `ValueError` if a label is not in [0, num_classes)."""
     wrong = labels[(labels < 0) | (labels >= num_classes)]

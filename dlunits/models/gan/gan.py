@@ -1,5 +1,6 @@
 """Generative adversarial network, plain or conditional."""
 
+import types
 from typing import Any
 
 import keras
@@ -10,10 +11,12 @@ from dlunits.losses.adversarial import check_adversarial_loss
 from dlunits.models.gan.adversarial_networks import (
     check_counts,
     check_labels,
+    check_labels_shape,
     check_networks,
 )
 from dlunits.models.gan.gan_training import TEST_METRICS, GANTraining
-from dlunits.typing import Array, ArrayLike, Config, Shape, Tensor
+from dlunits.models.layer_states import trainable_if_unfrozen
+from dlunits.typing import Array, ArrayLike, Config, Path, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -144,6 +147,9 @@ class GAN(GANTraining):
         self.ema_momentum = ema_momentum
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        averaged = trainable_if_unfrozen(generator)
+        # Keras does not track the variables in a namespace.
+        self.averaged = types.SimpleNamespace(weights=averaged)
         self.ema_weights = [
             self.add_weight(
                 name=f"ema_{index}",
@@ -154,11 +160,9 @@ class GAN(GANTraining):
                 trainable=False,
                 aggregation="mean",
             )
-            for index, weight in enumerate(generator.trainable_variables)
+            for index, weight in enumerate(averaged)
         ]
-        for ema_weight, weight in zip(
-            self.ema_weights, generator.trainable_variables, strict=True
-        ):
+        for weight, ema_weight in self.ema_pairs():
             ema_weight.assign(ops.convert_to_numpy(weight).astype("float32"))
         names = [
             *TEST_METRICS,
@@ -176,21 +180,54 @@ class GAN(GANTraining):
         return list(self.trackers.values())
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        ema_weights = [
-            ops.cast(ema_weight, weight.dtype)
-            for ema_weight, weight in zip(
-                self.ema_weights,
+        values = {
+            id(weight): ops.cast(ema_weight, weight.dtype)
+            for weight, ema_weight in self.ema_pairs()
+        }
+        trainable, non_trainable = (
+            [values.get(id(variable), variable) for variable in variables]
+            for variables in (
                 self.generator.trainable_variables,
-                strict=True,
+                self.generator.non_trainable_variables,
             )
-        ]
+        )
         examples, _ = self.generator.stateless_call(
-            ema_weights,
-            self.generator.non_trainable_variables,
-            inputs,
-            training=False,
+            trainable, non_trainable, inputs, training=False
         )
         return examples
+
+    def ema_pairs(self) -> list[tuple[keras.Variable, keras.Variable]]:
+        """Pairs of a weight of the generator and its moving average.
+
+        Quantized weights have no moving average.
+        """
+        current = {id(weight) for weight in self.generator.weights}
+        pairs = zip(self.averaged.weights, self.ema_weights, strict=True)
+        return [pair for pair in pairs if id(pair[0]) in current]
+
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """Quantizes both networks as `keras.Model.quantize`.
+
+        The weights of the generator become their moving average first.
+        """
+        for weight, ema_weight in self.ema_pairs():
+            weight.assign(ops.cast(ema_weight, weight.dtype))
+        super().quantize(*args, **kwargs)
+
+    def export(
+        self,
+        filepath: Path,
+        format: str = "tf_saved_model",
+        **kwargs: Any,
+    ) -> None:
+        """Exports the generator with the moving average of its weights.
+
+        Args:
+            filepath: Folder or file to write.
+            format: As in `keras.Model.export`.
+            **kwargs: Keyword arguments of `keras.Model.export`.
+        """
+        self.ema_generator().export(filepath, format=format, **kwargs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.generator.compute_output_shape(input_shape)
@@ -230,6 +267,10 @@ class GAN(GANTraining):
         if self.num_classes is not None:
             if labels is None:
                 labels = np.arange(num_samples) % self.num_classes
+            labels = np.asarray(labels)
+            if labels.ndim:
+                check_labels_shape(labels.shape)
+                labels = labels.ravel()
             labels = np.broadcast_to(labels, (num_samples,)).astype("int32")
             check_labels(labels, self.num_classes)
             inputs = [z, labels]
@@ -247,10 +288,8 @@ class GAN(GANTraining):
             Keras model with the inputs of the generator, for export.
         """
         copy = keras.models.clone_model(self.generator)
-        copy.set_weights(self.generator.get_weights())
-        weights = zip(copy.trainable_variables, self.ema_weights, strict=True)
-        for weight, ema_weight in weights:
-            weight.assign(ops.cast(ema_weight, weight.dtype))
+        values = {id(weight): ema for weight, ema in self.ema_pairs()}
+        copy.set_weights([values.get(id(w), w) for w in self.generator.weights])
         return copy
 
     def seed_states(self) -> list[keras.Variable]:
@@ -259,7 +298,9 @@ class GAN(GANTraining):
         return [v for v in self.variables if id(v) not in saved]
 
     def save_own_variables(self, store: Any) -> None:
-        super().save_own_variables(store)
+        # Not those of weights that were quantized after training.
+        for index, (_, ema_weight) in enumerate(self.ema_pairs()):
+            store[str(index)] = ops.convert_to_numpy(ema_weight)
         for index, state in enumerate(self.seed_states()):
             store[f"seed_{index}"] = ops.convert_to_numpy(state)
 

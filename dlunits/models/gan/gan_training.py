@@ -1,5 +1,6 @@
 """Alternating training of a generator and a discriminator."""
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,14 @@ from dlunits import losses
 from dlunits.autodiff import backend, gradients
 from dlunits.losses.adversarial import decision_threshold
 from dlunits.losses.r1_penalty import output_and_r1_penalty
-from dlunits.models.gan.adversarial_networks import check_labels
+from dlunits.models.gan.adversarial_networks import (
+    check_labels,
+    check_labels_shape,
+)
 from dlunits.models.gan.two_optimizers import TwoOptimizers
 from dlunits.typing import Config, Tensor
+
+COMPILE_OPTIONS = {"jit_compile", "run_eagerly", "steps_per_execution"}
 
 # Metrics of `evaluate`; `fit` adds the gradients.
 TEST_METRICS = (
@@ -64,7 +70,18 @@ class GANTraining(keras.Model):
                 each is wrapped in its own `LossScaleOptimizer`.
             **kwargs: `jit_compile`, `run_eagerly` and `steps_per_execution`
                 of `keras.Model.compile`.
+
+        Raises:
+            ValueError: If there is another argument, such as `optimizer`.
         """
+        unknown = sorted(kwargs.keys() - COMPILE_OPTIONS)
+        if unknown:
+            raise ValueError(
+                "`GAN.compile` takes `generator_optimizer` and "
+                "`discriminator_optimizer`, one for each network, and "
+                f"{sorted(COMPILE_OPTIONS)}. The loss is an argument of `GAN`. "
+                f"Received: {', '.join(unknown)}"
+            )
         optimizers = [
             self.prepare_optimizer(optimizer)
             for optimizer in (generator_optimizer, discriminator_optimizer)
@@ -75,9 +92,13 @@ class GANTraining(keras.Model):
             **kwargs,
         )
         self.compile_options = kwargs
+        # Keras does not track the variables in a namespace.
+        self.optimized = types.SimpleNamespace(
+            generator=self.generator.trainable_variables,
+            discriminator=self.discriminator.trainable_variables,
+        )
         self.optimizer.build_both(
-            self.generator.trainable_variables,
-            self.discriminator.trainable_variables,
+            self.optimized.generator, self.optimized.discriminator
         )
 
     def prepare_optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:
@@ -110,6 +131,7 @@ class GANTraining(keras.Model):
     def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
         """Trains as `keras.Model.fit`, and checks labels in an array first."""
         if self.num_classes is not None and isinstance(y, np.ndarray):
+            check_labels_shape(y.shape)
             check_labels(y.ravel(), self.num_classes)
         return super().fit(x, y, **kwargs)
 
@@ -198,9 +220,7 @@ class GANTraining(keras.Model):
             )
             return value + self.penalty * penalty, (value, *outputs, penalty)
 
-        value, *outputs, penalty = self.minimize(
-            "discriminator", self.discriminator, loss
-        )
+        value, *outputs, penalty = self.minimize("discriminator", loss)
         self.update_discriminator_metrics(value, *outputs)
         if self.penalty:
             self.trackers["gradient_penalty"].update_state(penalty)
@@ -231,27 +251,29 @@ class GANTraining(keras.Model):
             value = losses.generator_loss(self.adversarial_loss, outputs)
             return value, value
 
-        value = self.minimize("generator", self.generator, loss)
+        value = self.minimize("generator", loss)
         self.trackers["generator_loss"].update_state(value)
 
     def minimize(
         self,
         name: str,
-        network: keras.Model,
         loss: Callable[[], tuple[Tensor, Any]],
     ) -> Any:
         """Takes one optimizer step of a network and records the gradient norm.
 
         Args:
-            name: `"generator"` or `"discriminator"`.
-            network: The network, whose trainable variables are updated.
+            name: `"generator"` or `"discriminator"`, the network whose
+                trainable variables are updated.
             loss: Function that returns `(loss, auxiliary outputs)`.
 
         Returns:
             The auxiliary outputs.
         """
         optimizer = getattr(self.optimizer, name)
-        variables = network.trainable_variables
+        optimized = getattr(self.optimized, name)
+        variables = [v for v in optimized if v.trainable]
+        if not variables:
+            return loss()[1]
         # Gradients are summed over replicas.
         scale = optimizer.scale_loss(ops.ones(())) / num_replicas()
 
@@ -266,7 +288,7 @@ class GANTraining(keras.Model):
             sum(ops.sum(ops.square(ops.cast(g, "float32"))) for g in grads)
         )
         self.trackers[f"{name}_gradient_norm"].update_state(norm / scale)
-        apply_gradients(optimizer, grads, variables)
+        apply_gradients(optimizer, grads, variables, optimized)
         return auxiliary
 
     def update_ema_weights(self) -> None:
@@ -277,10 +299,7 @@ class GANTraining(keras.Model):
         """
         steps = ops.cast(self.optimizer.generator.iterations, "float32")
         momentum = ops.minimum(self.ema_momentum, (1 + steps) / (10 + steps))
-        pairs = zip(
-            self.ema_weights, self.generator.trainable_variables, strict=True
-        )
-        for ema_weight, weight in pairs:
+        for weight, ema_weight in self.ema_pairs():
             change = ops.cast(weight, "float32") - ema_weight
             ema_weight.assign(ema_weight + (1 - momentum) * change)
 
@@ -333,6 +352,7 @@ class GANTraining(keras.Model):
                 "A conditional GAN needs labels: call fit(x, labels). "
                 "Received: x without labels"
             )
+        check_labels_shape(y.shape)
         return x, ops.cast(ops.reshape(y, (-1,)), "int32")
 
     def sample_z(self, batch_size: Any, seed: Any) -> Tensor:
@@ -356,20 +376,32 @@ def apply_gradients(
     optimizer: keras.optimizers.Optimizer,
     grads: list[Tensor],
     variables: list[keras.Variable],
+    optimized: list[keras.Variable],
 ) -> None:
-    """Applies gradients; on JAX through the optimizer's stateless API."""
+    """Applies gradients; on JAX through the optimizer's stateless API.
+
+    Args:
+        optimizer: Optimizer that was built for `optimized`.
+        grads: Gradients of `variables`.
+        variables: Variables to update, those of `optimized` that are not
+            frozen.
+        optimized: Variables of the optimizer.
+    """
     if backend() == "tensorflow":
         optimizer.apply(grads, variables)
         return
     state = optimizer.variables
-    results = optimizer.stateless_apply(
+    known = {id(v): grad for v, grad in zip(variables, grads, strict=True)}
+    values, state_values = optimizer.stateless_apply(
         [variable.value for variable in state],
-        grads,
-        [variable.value for variable in variables],
+        [known.get(id(v), ops.zeros(v.shape, v.dtype)) for v in optimized],
+        [variable.value for variable in optimized],
     )
-    for group, values in zip((variables, state), results, strict=True):
-        for variable, value in zip(group, values, strict=True):
+    for variable, value in zip(optimized, values, strict=True):
+        if id(variable) in known:
             variable.assign(value)
+    for variable, value in zip(state, state_values, strict=True):
+        variable.assign(value)
 
 
 def num_replicas() -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 from dlunits.layers import ConformalInterval
+from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.models.sequences.reversible_instance_normalization import (
     ReversibleInstanceNormalization,
     denormalize,
@@ -229,7 +230,14 @@ class Forecaster(keras.Model):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
+            **layer_states(self),
         }
+
+    @classmethod
+    def from_config(
+        cls, config: Config, custom_objects: Config | None = None
+    ) -> "Forecaster":
+        return model_from_config(cls, config)
 
 
 def check_arguments(

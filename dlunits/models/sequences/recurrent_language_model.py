@@ -6,6 +6,7 @@ import keras
 from keras import layers, ops
 
 from dlunits.layers import EmbeddingRNN
+from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.models.sequences.recurrent_model import CELLS
 from dlunits.typing import Config, Shape, Tensor
 
@@ -176,13 +177,14 @@ class RecurrentLanguageModel(keras.Model):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
+            **layer_states(self),
         }
 
     @classmethod
     def from_config(
         cls, config: Config, custom_objects: Config | None = None
     ) -> "RecurrentLanguageModel":
-        return cls(**config)
+        return model_from_config(cls, config)
 
 
 @keras.saving.register_keras_serializable(package="dlunits")

@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from dlunits.layers import GRU, LSTM, Bidirectional, SimpleRNN
+from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.typing import Config, Shape, Tensor
 
 TOPOLOGIES = ("one_to_one", "one_to_many", "many_to_one", "many_to_many")
@@ -200,13 +201,14 @@ class RecurrentModel(keras.Model):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
+            **layer_states(self),
         }
 
     @classmethod
     def from_config(
         cls, config: Config, custom_objects: Config | None = None
     ) -> "RecurrentModel":
-        return cls(**config)
+        return model_from_config(cls, config)
 
 
 def recurrent_layer(

@@ -71,3 +71,9 @@ def test_rejects_an_odd_or_unknown_last_axis():
     unknown = keras.Input((None,))
     with pytest.raises(ValueError, match=r"input_shape=\(None, None\)"):
         GaussianSampling()(unknown)
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 2)])
+def test_two_tensors_are_refused(shape):
+    with pytest.raises(ValueError, match=r"must be one tensor .*concatenate"):
+        GaussianSampling()([np.zeros(shape), np.zeros(shape)])

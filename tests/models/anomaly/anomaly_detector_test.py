@@ -342,3 +342,38 @@ def test_explain_names_the_unusual_columns():
     assert of_columns[1]["road"] == ("dry", "icy")
     assert of_columns[0]["on"] == ("true", "true")
     assert of_columns[1]["time"][1] == "Mon 02:01"
+
+
+def test_a_second_fit_replaces_the_first_one(tmp_path):
+    detector = AnomalyDetector(train_steps=1, units=4, latent_dim=2)
+    sizes = []
+    for _ in range(2):
+        detector.fit(normal_rows(60))
+        detector.save(tmp_path / "detector.keras")
+        sizes.append((tmp_path / "detector.keras").stat().st_size)
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+def test_the_model_is_exported_quantized_and_loaded(detector, tmp_path):
+    x = np.zeros((2, 4), "float32")
+    detector.save(tmp_path / "detector.keras")
+    model = AnomalyDetector.load(tmp_path / "detector.keras").model
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        model.export(tmp_path / "exported", verbose=False)
+        loaded = tf.saved_model.load(tmp_path / "exported")
+        np.testing.assert_allclose(
+            loaded.serve({"numbers": x})["p_value"],
+            model({"numbers": x})["p_value"],
+            rtol=1e-5,
+        )
+    model.quantize("int8")
+    model.save(tmp_path / "quantized.keras")
+    again = keras.models.load_model(tmp_path / "quantized.keras")
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(again({"numbers": x})["anomaly_score"]),
+        keras.ops.convert_to_numpy(model({"numbers": x})["anomaly_score"]),
+        rtol=1e-5,
+    )

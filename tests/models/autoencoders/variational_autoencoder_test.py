@@ -391,3 +391,20 @@ def test_rejects_invalid_arguments_of_interpolate():
         model.interpolate(np.zeros((4, 3)), np.zeros((3, 4)))
     with pytest.raises(ValueError, match="steps=1"):
         model.interpolate(np.zeros((4, 3)), np.zeros((4, 3)), steps=1)
+
+
+def test_gray_levels_up_to_255_are_refused():
+    model = dense_variational_autoencoder((2,), 1, units=())
+    model.compile()
+    x = np.array([[0, 255]], "uint8")
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"divide gray levels .* 0 to 255"):
+            method(x, verbose=0)
+
+
+def test_a_loss_that_is_not_finite_says_why():
+    model = dense_variational_autoencoder((2,), 1, units=())
+    model.compile(run_eagerly=True)
+    x = ops.convert_to_tensor([[np.inf, 0.0]])  # not an array
+    with pytest.raises(ValueError, match="not finite: x must be in"):
+        model.fit(x, verbose=0)

@@ -81,6 +81,42 @@ def test_a_conditional_gan_generates_all_classes_in_turn_by_default(gan):
     np.testing.assert_array_equal(model.generate(6, 0), alone)
 
 
+def test_a_frozen_generator_keeps_its_weights_and_its_moving_average(
+    gan, tmp_path
+):
+    model = gan()
+    model.generator.trainable = False
+    before = model.generate(2, seed=0)
+    weights = model.generator.get_weights()
+    gan.fit(model)
+    assert_equal(model.generator.get_weights(), weights)
+    np.testing.assert_allclose(model.generate(2, seed=0), before, atol=1e-6)
+    model.compile()  # as in Keras: optimizers without the frozen variables
+    gan.fit(model)
+    assert_equal(model.generator.get_weights(), weights)
+    model.save(tmp_path / "gan.keras")
+    again = keras.saving.load_model(tmp_path / "gan.keras")
+    assert not again.generator.trainable
+    assert again.discriminator.trainable
+    assert_equal(again.get_weights(), model.get_weights())
+
+
+def test_one_hot_labels_are_refused(gan):
+    model = gan(num_classes=gan.classes)
+    one_hot = np.eye(gan.classes, dtype="int32")
+    with pytest.raises(ValueError, match=r"argmax.* Received: .*\(4, 4\)"):
+        model.generate(4, labels=one_hot)
+    with pytest.raises(ValueError, match=r"argmax.* Received: .*\(4, 4\)"):
+        model.fit(gan.real[:4], one_hot)
+    with pytest.raises(ValueError, match=r"argmax"):  # of a data set
+        model.unpack((gan.real[:4], keras.ops.convert_to_tensor(one_hot)))
+
+
+def test_compile_names_its_arguments(gan):
+    with pytest.raises(ValueError, match="takes `generator_optimizer` and"):
+        gan().compile(optimizer="adam")
+
+
 def test_rejects_invalid_counts_and_labels(gan):
     with pytest.raises(ValueError, match="`num_samples` must be at least 1"):
         gan().generate(0)
