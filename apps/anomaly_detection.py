@@ -49,6 +49,7 @@ def define_flags():
         delimiter=None,
         encoding=None,
         decimal=None,
+        escape_formulas=False,
         seed=0,
     )
     flags.DEFINE_string(
@@ -199,6 +200,7 @@ def train_and_score(
     progress,
     autoencoder,
     train_steps,
+    escape_formulas,
     **options,
 ):
     """Trains and exports a detector, and scores a table if there is one.
@@ -240,7 +242,14 @@ def train_and_score(
     scorer = baselines = None
     if score:
         scorer = score_file(
-            inputs, score, output, detector, rate, rows.card, progress
+            inputs,
+            score,
+            output,
+            detector,
+            rate,
+            rows.card,
+            progress,
+            escape_formulas,
         )
         update_metrics(version, scorer.metrics)
         if scorer.has_both_labels:
@@ -250,7 +259,9 @@ def train_and_score(
     return version, scorer, baselines, summary
 
 
-def score_file(inputs, score, output, detector, rate, card, progress):
+def score_file(
+    inputs, score, output, detector, rate, card, progress, escape_formulas
+):
     """Writes the scored table, and returns its `TableScorer`."""
     from dlunits.tasks.anomaly.score_series import make_scorer
     from dlunits.tasks.anomaly.score_table import score_table
@@ -258,7 +269,7 @@ def score_file(inputs, score, output, detector, rate, card, progress):
     scorer = make_scorer(
         detector, rate, score, card, inputs.label_column, inputs.normal_class
     )
-    score_table(scorer, score, output, progress)
+    score_table(scorer, score, output, progress, escape_formulas)
     print(*scorer.messages, f"Scored table:  {output}", sep="\n")
     return scorer
 
@@ -281,6 +292,7 @@ def run(
     image_size,
     column_type,
     seed,
+    escape_formulas,
     **options,
 ):
     """Writes a scored table, a report and, unless `model`, a SavedModel."""
@@ -329,7 +341,14 @@ def run(
         version, baselines = model, None
         summary = DetectorSummary.of_served(detector, f"model {model}")
         scorer = score_file(
-            inputs, score, output, detector, rate, detector.card, progress
+            inputs,
+            score,
+            output,
+            detector,
+            rate,
+            detector.card,
+            progress,
+            escape_formulas,
         )
     else:
         version, scorer, baselines, summary = train_and_score(
@@ -342,6 +361,7 @@ def run(
             progress=progress,
             column_types={**inputs.column_types, **column_types},
             seed=seed,
+            escape_formulas=escape_formulas,
             **options,
         )
     report = write_anomaly_report(
