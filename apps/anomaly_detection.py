@@ -309,6 +309,7 @@ def run(
         find_input_tables,
         make_run_folders,
     )
+    from dlunits.training import lock_run
 
     column_types = parse_column_types(column_type)
     progress = stream_progress(sys.stderr)
@@ -318,67 +319,74 @@ def run(
     name, folder, export_dir = make_run_folders(
         train or dataset, score, model, workdir, export_dir
     )
-    inputs = find_input_tables(
-        train,
-        score,
-        folder,
-        detector=detector,
-        dataset=dataset,
-        label_column=label_column,
-        normal_class=normal_class,
-        image_size=image_size,
-        data_dir=data_dir,
-        seed=seed,
-        progress=progress,
-    )
-    for message in inputs.messages:
-        print(message)
-    output = output or folder / "scored.csv"
-    train, score = open_tables(
-        inputs, output, delimiter=delimiter, encoding=encoding, decimal=decimal
-    )
-    if model:
-        version, baselines = model, None
-        summary = DetectorSummary.of_served(detector, f"model {model}")
-        scorer = score_file(
-            inputs,
+    with lock_run(folder):
+        inputs = find_input_tables(
+            train,
             score,
-            output,
-            detector,
-            rate,
-            detector.card,
-            progress,
-            escape_formulas,
-        )
-    else:
-        version, scorer, baselines, summary = train_and_score(
-            inputs=inputs,
-            train=train,
-            score=score,
-            output=output,
-            export_dir=export_dir,
-            rate=rate,
-            progress=progress,
-            column_types={**inputs.column_types, **column_types},
+            folder,
+            detector=detector,
+            dataset=dataset,
+            label_column=label_column,
+            normal_class=normal_class,
+            image_size=image_size,
+            data_dir=data_dir,
             seed=seed,
-            escape_formulas=escape_formulas,
-            **options,
+            progress=progress,
         )
-    report = write_anomaly_report(
-        folder / "report.html",
-        name=name,
-        false_alarm_rate=rate,
-        summary=summary,
-        scorer=scorer,
-        baselines=baselines,
-        images=inputs.images,
-        command=COMMAND,
-        seconds=time.monotonic() - started,
-    )
-    use = shlex.join([f"--model={version}", "--score=TABLE", "--output=NEW"])
-    print(f"Report:        {report}")
-    print(f"Use it:        {_main.program('anomaly_detection')} {use}")
-    return 1 if inputs.num_unreadable else 0
+        for message in inputs.messages:
+            print(message)
+        output = output or folder / "scored.csv"
+        train, score = open_tables(
+            inputs,
+            output,
+            delimiter=delimiter,
+            encoding=encoding,
+            decimal=decimal,
+        )
+        if model:
+            version, baselines = model, None
+            summary = DetectorSummary.of_served(detector, f"model {model}")
+            scorer = score_file(
+                inputs,
+                score,
+                output,
+                detector,
+                rate,
+                detector.card,
+                progress,
+                escape_formulas,
+            )
+        else:
+            version, scorer, baselines, summary = train_and_score(
+                inputs=inputs,
+                train=train,
+                score=score,
+                output=output,
+                export_dir=export_dir,
+                rate=rate,
+                progress=progress,
+                column_types={**inputs.column_types, **column_types},
+                seed=seed,
+                escape_formulas=escape_formulas,
+                **options,
+            )
+        report = write_anomaly_report(
+            folder / "report.html",
+            name=name,
+            false_alarm_rate=rate,
+            summary=summary,
+            scorer=scorer,
+            baselines=baselines,
+            images=inputs.images,
+            command=COMMAND,
+            seconds=time.monotonic() - started,
+        )
+        use = shlex.join(
+            [f"--model={version}", "--score=TABLE", "--output=NEW"]
+        )
+        print(f"Report:        {report}")
+        print(f"Use it:        {_main.program('anomaly_detection')} {use}")
+        return 1 if inputs.num_unreadable else 0
 
 
 if __name__ == "__main__":

@@ -205,13 +205,19 @@ def train_and_report(
     from dlunits.paths import expand_user
     from dlunits.tasks.forecasting import serve
     from dlunits.tasks.forecasting.report import write_forecast_report
-    from dlunits.training import RunDirectory, check_writable, format_path
+    from dlunits.training import (
+        RunDirectory,
+        check_writable,
+        format_path,
+        lock_run,
+    )
 
     name = pathlib.Path(train).stem if train else "eeg"
     names = {"name": name, **recipe}
     folder = expand_user(format_path(workdir, names))
     serve.check_output(output)
     check_writable(folder)
+    lock = lock_run(folder)
     table = open_table(train or write_eeg(folder), **dialect)
     source = [] if train else [SOURCE]
     dataset = load_forecasting_dataset(
@@ -230,6 +236,7 @@ def train_and_report(
         **recipe,
     }
     run_directory = RunDirectory(folder, identity)
+    del lock  # the run directory holds it
     check_writable(export_dir := format_path(export_dir, names))
     result = train_and_evaluate(
         dataset=dataset, run_directory=run_directory, **recipe
