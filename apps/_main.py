@@ -95,6 +95,12 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "scaled down to it.",
         {"lower_bound": 0},
     ),
+    "escape_formulas": (
+        flags.DEFINE_bool,
+        "Write a ' before names and cells of CSV that a spreadsheet would take "
+        "for formulas: those that begin with =, +, - or @ and are no numbers.",
+        {},
+    ),
     "delimiter": (
         flags.DEFINE_string,
         "Delimiter of CSV files, one character; inferred by default.",
@@ -356,8 +362,11 @@ def run_app(
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         open_closed_streams()
         if hasattr(sys.stdout, "reconfigure"):
-            # Progress appears at once in a pipe or a log file.
-            sys.stdout.reconfigure(line_buffering=True)
+            # Progress appears at once in a pipe or a log file. Names that the
+            # encoding of the terminal lacks are escaped, as on stderr.
+            sys.stdout.reconfigure(
+                line_buffering=True, errors="backslashreplace"
+            )
         own = FLAGS.get_key_flags_for_module(sys.argv[0])
         values: dict[str, Any] = {flag.name: flag.value for flag in own}
         if positional:

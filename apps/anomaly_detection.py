@@ -49,6 +49,7 @@ def define_flags():
         delimiter=None,
         encoding=None,
         decimal=None,
+        escape_formulas=False,
         seed=0,
     )
     flags.DEFINE_string(
@@ -199,6 +200,7 @@ def train_and_score(
     progress,
     autoencoder,
     train_steps,
+    escape_formulas,
     **options,
 ):
     """Trains and exports a detector, and scores a table if there is one.
@@ -240,7 +242,14 @@ def train_and_score(
     scorer = baselines = None
     if score:
         scorer = score_file(
-            inputs, score, output, detector, rate, rows.card, progress
+            inputs,
+            score,
+            output,
+            detector,
+            rate,
+            rows.card,
+            progress,
+            escape_formulas,
         )
         update_metrics(version, scorer.metrics)
         if scorer.has_both_labels:
@@ -250,7 +259,9 @@ def train_and_score(
     return version, scorer, baselines, summary
 
 
-def score_file(inputs, score, output, detector, rate, card, progress):
+def score_file(
+    inputs, score, output, detector, rate, card, progress, escape_formulas
+):
     """Writes the scored table, and returns its `TableScorer`."""
     from dlunits.tasks.anomaly.score_series import make_scorer
     from dlunits.tasks.anomaly.score_table import score_table
@@ -258,7 +269,7 @@ def score_file(inputs, score, output, detector, rate, card, progress):
     scorer = make_scorer(
         detector, rate, score, card, inputs.label_column, inputs.normal_class
     )
-    score_table(scorer, score, output, progress)
+    score_table(scorer, score, output, progress, escape_formulas)
     print(*scorer.messages, f"Scored table:  {output}", sep="\n")
     return scorer
 
@@ -281,6 +292,7 @@ def run(
     image_size,
     column_type,
     seed,
+    escape_formulas,
     **options,
 ):
     """Writes a scored table, a report and, unless `model`, a SavedModel."""
@@ -297,6 +309,7 @@ def run(
         find_input_tables,
         make_run_folders,
     )
+    from dlunits.training import lock_run
 
     column_types = parse_column_types(column_type)
     progress = stream_progress(sys.stderr)
@@ -306,59 +319,74 @@ def run(
     name, folder, export_dir = make_run_folders(
         train or dataset, score, model, workdir, export_dir
     )
-    inputs = find_input_tables(
-        train,
-        score,
-        folder,
-        detector=detector,
-        dataset=dataset,
-        label_column=label_column,
-        normal_class=normal_class,
-        image_size=image_size,
-        data_dir=data_dir,
-        seed=seed,
-        progress=progress,
-    )
-    for message in inputs.messages:
-        print(message)
-    output = output or folder / "scored.csv"
-    train, score = open_tables(
-        inputs, output, delimiter=delimiter, encoding=encoding, decimal=decimal
-    )
-    if model:
-        version, baselines = model, None
-        summary = DetectorSummary.of_served(detector, f"model {model}")
-        scorer = score_file(
-            inputs, score, output, detector, rate, detector.card, progress
-        )
-    else:
-        version, scorer, baselines, summary = train_and_score(
-            inputs=inputs,
-            train=train,
-            score=score,
-            output=output,
-            export_dir=export_dir,
-            rate=rate,
-            progress=progress,
-            column_types={**inputs.column_types, **column_types},
+    with lock_run(folder):
+        inputs = find_input_tables(
+            train,
+            score,
+            folder,
+            detector=detector,
+            dataset=dataset,
+            label_column=label_column,
+            normal_class=normal_class,
+            image_size=image_size,
+            data_dir=data_dir,
             seed=seed,
-            **options,
+            progress=progress,
         )
-    report = write_anomaly_report(
-        folder / "report.html",
-        name=name,
-        false_alarm_rate=rate,
-        summary=summary,
-        scorer=scorer,
-        baselines=baselines,
-        images=inputs.images,
-        command=COMMAND,
-        seconds=time.monotonic() - started,
-    )
-    use = shlex.join([f"--model={version}", "--score=TABLE", "--output=NEW"])
-    print(f"Report:        {report}")
-    print(f"Use it:        {_main.program('anomaly_detection')} {use}")
-    return 1 if inputs.num_unreadable else 0
+        for message in inputs.messages:
+            print(message)
+        output = output or folder / "scored.csv"
+        train, score = open_tables(
+            inputs,
+            output,
+            delimiter=delimiter,
+            encoding=encoding,
+            decimal=decimal,
+        )
+        if model:
+            version, baselines = model, None
+            summary = DetectorSummary.of_served(detector, f"model {model}")
+            scorer = score_file(
+                inputs,
+                score,
+                output,
+                detector,
+                rate,
+                detector.card,
+                progress,
+                escape_formulas,
+            )
+        else:
+            version, scorer, baselines, summary = train_and_score(
+                inputs=inputs,
+                train=train,
+                score=score,
+                output=output,
+                export_dir=export_dir,
+                rate=rate,
+                progress=progress,
+                column_types={**inputs.column_types, **column_types},
+                seed=seed,
+                escape_formulas=escape_formulas,
+                **options,
+            )
+        report = write_anomaly_report(
+            folder / "report.html",
+            name=name,
+            false_alarm_rate=rate,
+            summary=summary,
+            scorer=scorer,
+            baselines=baselines,
+            images=inputs.images,
+            command=COMMAND,
+            seconds=time.monotonic() - started,
+        )
+        use = shlex.join(
+            [f"--model={version}", "--score=TABLE", "--output=NEW"]
+        )
+        print(f"Report:        {report}")
+        print(f"Use it:        {_main.program('anomaly_detection')} {use}")
+        return 1 if inputs.num_unreadable else 0
 
 
 if __name__ == "__main__":

@@ -37,9 +37,9 @@ PROGRAMS = {
         *("horizon", "window", "network", "channels", "normalization"),
         *("units", "segment_length", "dropout", "coverage", "season"),
         *("epochs", "batch_size", "learning_rate", "patience", "seed"),
-        *("workdir", "export_dir", *CSV_FLAGS),
+        *("workdir", "export_dir", "escape_formulas", *CSV_FLAGS),
     },
-    "model": {"model", "history", "output", *CSV_FLAGS},
+    "model": {"model", "history", "output", "escape_formulas", *CSV_FLAGS},
 }
 
 
@@ -132,6 +132,7 @@ def define_flags():
     )
     _main.define_common_flags(
         **dict.fromkeys(CSV_FLAGS),
+        escape_formulas=False,
         model=None,
         units=64,
         dropout=0.2,
@@ -193,6 +194,7 @@ def train_and_report(
     export_dir,
     output,
     dialect,
+    escape_formulas,
     **recipe,
 ):
     """Trains on a table; writes a forecast, a report and a SavedModel."""
@@ -203,13 +205,19 @@ def train_and_report(
     from dlunits.paths import expand_user
     from dlunits.tasks.forecasting import serve
     from dlunits.tasks.forecasting.report import write_forecast_report
-    from dlunits.training import RunDirectory, check_writable, format_path
+    from dlunits.training import (
+        RunDirectory,
+        check_writable,
+        format_path,
+        lock_run,
+    )
 
     name = pathlib.Path(train).stem if train else "eeg"
     names = {"name": name, **recipe}
     folder = expand_user(format_path(workdir, names))
     serve.check_output(output)
     check_writable(folder)
+    lock = lock_run(folder)
     table = open_table(train or write_eeg(folder), **dialect)
     source = [] if train else [SOURCE]
     dataset = load_forecasting_dataset(
@@ -228,6 +236,7 @@ def train_and_report(
         **recipe,
     }
     run_directory = RunDirectory(folder, identity)
+    del lock  # the run directory holds it
     check_writable(export_dir := format_path(export_dir, names))
     result = train_and_evaluate(
         dataset=dataset, run_directory=run_directory, **recipe
@@ -243,7 +252,11 @@ def train_and_report(
         metrics={row.pop("forecast"): row for row in backtest.table},
     )
     columns = serve.forecast_table(*serve.load_forecaster(version), table)
-    output = serve.write_forecast(output or folder / "forecast.csv", columns)
+    output = serve.write_forecast(
+        output or folder / "forecast.csv",
+        columns,
+        escape_formulas=escape_formulas,
+    )
     report = write_forecast_report(
         folder / "report.html",
         **result,
@@ -259,7 +272,7 @@ def train_and_report(
     print(f"Use it:        {_main.program('forecast_series')} {use}")
 
 
-def forecast_with_model(model, history, output, dialect):
+def forecast_with_model(model, history, output, dialect, escape_formulas):
     """Forecasts what follows a table with a SavedModel."""
     from dlunits.data.tables.table_files import open_table
     from dlunits.tasks.forecasting import serve
@@ -267,14 +280,23 @@ def forecast_with_model(model, history, output, dialect):
     serve.check_output(output)
     forecaster = serve.load_forecaster(model)
     columns = serve.forecast_table(*forecaster, open_table(history, **dialect))
-    print(f"Forecast:      {serve.write_forecast(output, columns)}")
+    output = serve.write_forecast(
+        output, columns, escape_formulas=escape_formulas
+    )
+    print(f"Forecast:      {output}")
 
 
 def run(model, history, delimiter, encoding, decimal, **options):
     """Trains, or forecasts with a model if there is one."""
     dialect = {"delimiter": delimiter, "encoding": encoding, "decimal": decimal}
     if model:
-        return forecast_with_model(model, history, options["output"], dialect)
+        return forecast_with_model(
+            model,
+            history,
+            options["output"],
+            dialect,
+            options["escape_formulas"],
+        )
     return train_and_report(dialect=dialect, **options)
 
 

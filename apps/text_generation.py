@@ -169,12 +169,18 @@ def train_and_report(
 ):
     """Trains on a text; writes a report and a SavedModel."""
     from dlunits.data.text.corpora import load_corpus
+    from dlunits.paths import expand_user
     from dlunits.tasks.text.train import (
         encode_corpus,
         evaluate_text_model,
         train_text_model,
     )
-    from dlunits.training import RunDirectory, check_writable, format_path
+    from dlunits.training import (
+        RunDirectory,
+        check_writable,
+        format_path,
+        lock_run,
+    )
 
     corpus = load_corpus(
         train, data_dir=data_dir, as_bytes=token_type == "byte"
@@ -186,9 +192,11 @@ def train_and_report(
     workdir = format_path(workdir, names)
     for folder in (export_dir, workdir):
         check_writable(folder)
+    lock = lock_run(expand_user(workdir))
     data = encode_corpus(corpus, workdir, token_type, vocabulary_size)
     identity = {"data": data.fingerprint, "token_type": token_type, **recipe}
     run_directory = RunDirectory(workdir, identity)
+    del lock  # the run directory holds it
     print(
         f"5-gram model: {data.n_gram_nats:.4f} nats per {token_type}",
         flush=True,

@@ -1,6 +1,7 @@
 """Paths that users give."""
 
 import pathlib
+import stat
 
 from dlunits.typing import Path
 
@@ -35,3 +36,34 @@ def expand_user(path: Path) -> pathlib.Path:
             f"The home directory of {path.parts[0]!r} is not known: give the "
             "path without '~'"
         ) from None
+
+
+def check_regular(path: pathlib.Path) -> None:
+    """Refuses pipes, sockets and devices, which cannot be read twice.
+
+    Reading a pipe that nobody writes to would never end. Files that do not
+    exist pass, and so do folders: they have errors of their own.
+
+    Args:
+        path: Path of a file to read.
+
+    Raises:
+        ValueError: If it is a pipe, a socket or a device. The message is one
+            clause without the path.
+
+    Example:
+
+    >>> check_regular(pathlib.Path("/dev/null"))
+    Traceback (most recent call last):
+        ...
+    ValueError: is a pipe or a device, which cannot be read twice: save ...
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError(
+            "is a pipe or a device, which cannot be read twice: save its "
+            "contents to a file"
+        )

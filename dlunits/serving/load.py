@@ -38,6 +38,9 @@ def load_saved_model(folder: Path) -> Any:
             "saved_models/<name>/<integer>"
         )
     try:
+        if (folder / "fingerprint.pb").exists():
+            # Loading would print a traceback for a damaged one, and go on.
+            tf.saved_model.experimental.read_fingerprint(str(folder))
         return tf.saved_model.load(str(folder))
     except LOADING_ERRORS as error:
         reason = str(error).partition("\n")[0]

@@ -7,6 +7,7 @@ from dlunits.training.run_directory import (
     check_writable,
     format_path,
 )
+from dlunits.training.run_lock import lock_run
 from dlunits.training.truncated_bptt import TruncatedBPTT
 from dlunits.training.warmup_cosine import warmup_cosine
 
@@ -18,6 +19,7 @@ __all__ = [
     "check_writable",
     "fine_tune",
     "format_path",
+    "lock_run",
     "pretrain_layerwise",
     "warmup_cosine",
 ]

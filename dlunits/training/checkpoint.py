@@ -104,15 +104,34 @@ def load_checkpoint(
     with open_checkpoint(path) as (text, arrays):
         groups = variables_of(model)
         check_signature(path, text["signature"], signature(model))
-        values = dict(arrays)  # reads all before the first is assigned
-    for group, variables in groups.items():
-        for index, variable in enumerate(variables):
-            # NumPy reads bfloat16 back as raw bytes.
-            dtype = keras.ops.convert_to_numpy(variable).dtype
-            variable.assign(values[f"{group}/{index}"].view(dtype))
-    num_best = sum(name.startswith("best/") for name in values)
-    best_weights = [values[f"best/{index}"] for index in range(num_best)]
-    return text["state"], best_weights or None
+        # Reads and checks all arrays before the first is assigned.
+        values = [
+            (variable, read_array(arrays, f"{group}/{index}", variable))
+            for group, variables in groups.items()
+            for index, variable in enumerate(variables)
+        ]
+        best_weights = None
+        if any(name.startswith("best/") for name in arrays):
+            best_weights = [
+                read_array(arrays, f"best/{index}", variable)
+                for index, variable in enumerate(model.weights)
+            ]
+    for variable, value in values:
+        variable.assign(value)
+    return text["state"], best_weights
+
+
+def read_array(arrays: Any, name: str, variable: keras.Variable) -> Array:
+    """Reads an array of a checkpoint for a variable."""
+    expected = keras.ops.convert_to_numpy(variable)
+    value = arrays[name]
+    if value.dtype.kind == "V":  # NumPy reads bfloat16 back as raw bytes
+        value = value.view(expected.dtype)
+    if value.shape != expected.shape:
+        raise LookupError(
+            f"{name} has the shape {value.shape} instead of {expected.shape}"
+        )
+    return value
 
 
 def read_state(path: Path) -> dict[str, Any]:

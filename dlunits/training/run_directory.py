@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import pathlib
 import tempfile
 import time
@@ -23,6 +24,15 @@ from dlunits.training.finite_loss import FiniteLoss
 from dlunits.training.run_lock import lock_run
 from dlunits.training.tensorboard import SummaryWriter
 from dlunits.typing import Array, Path
+
+# Entries of the state of a checkpoint, and their types.
+STATE_ENTRIES: dict[str, tuple[type, ...]] = {
+    "run": (dict,),
+    "rows": (list,),
+    "finished": (bool,),
+    "seconds": (int, float),
+    "early_stopping": (dict, type(None)),
+}
 
 
 class RunDirectory:
@@ -91,7 +101,7 @@ class RunDirectory:
         check_writable(self.path)
         self.lock = lock_run(self.path)
         if self.checkpoint.exists():
-            state = read_state(self.checkpoint)
+            state = read_run_state(self.checkpoint)
             self.seconds = state["seconds"]
             check_same_run(self.path, state["run"], self.run)
 
@@ -158,7 +168,9 @@ class RunDirectory:
                 )
             )
         if self.checkpoint.exists():
-            check_same_run(self.path, read_state(self.checkpoint)["run"], run)
+            check_same_run(
+                self.path, read_run_state(self.checkpoint)["run"], run
+            )
             state, best_weights = load_checkpoint(self.checkpoint, model)
             rows, finished = state["rows"], state["finished"]
             for callback in stopping:
@@ -244,6 +256,51 @@ class SaveCheckpoint(keras.callbacks.Callback):
             best_weights=stopping and stopping.best_weights,
         )
         write_history(run_directory.history, self.rows)
+
+
+def read_run_state(path: pathlib.Path) -> dict[str, Any]:
+    """Reads the state of a checkpoint of `SaveCheckpoint`, and checks it.
+
+    Raises:
+        ValueError: If the file is not such a checkpoint.
+    """
+    state = read_state(path)
+    entries = state if isinstance(state, dict) else {}
+    types = {name: type(entries.get(name)) for name in STATE_ENTRIES}
+    rows = entries.get("rows")
+    if (
+        any(types[name] not in STATE_ENTRIES[name] for name in types)
+        or not rows
+        or not all(is_history_row(row) for row in rows)
+        or len({tuple(row) for row in rows}) > 1
+        or not math.isfinite(entries["seconds"])
+        or not is_stopping_state(entries["early_stopping"])
+    ):
+        raise ValueError(
+            f"{path} is not a checkpoint of a training run, or is damaged: "
+            "delete it, or use another run directory"
+        )
+    return entries
+
+
+def is_history_row(row: Any) -> bool:
+    """Whether a value of a checkpoint is a dict of numbers with an epoch."""
+    return (
+        isinstance(row, dict)
+        and "epoch" in row
+        and all(type(value) in (int, float) for value in row.values())
+    )
+
+
+def is_stopping_state(state: dict[str, Any] | None) -> bool:
+    """Whether a value of a checkpoint is a state of `EarlyStopping`."""
+    if state is None:
+        return True
+    return (
+        type(state.get("best")) in (int, float, type(None))
+        and type(state.get("best_epoch", "")) in (int, type(None))
+        and type(state.get("wait")) is int
+    )
 
 
 def restore_final_weights(

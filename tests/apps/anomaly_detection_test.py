@@ -34,6 +34,7 @@ from dlunits.tasks.anomaly.score_table import (
     score_table,
 )
 from dlunits.tasks.anomaly.serve import ServedDetector
+from dlunits.training import lock_run
 
 HEADER = ("time", "speed", "power", "on", "road", "constant", "nothing")
 FLAGS = ("--train=normal.csv", "--label_column=state", "--train_steps=100")
@@ -736,3 +737,12 @@ def test_an_interrupted_run_ends_with_one_line(endless, tmp_path):
     assert endless.wait() == 1
     *_, last = (tmp_path / "errors.txt").read_text().splitlines()
     assert last == "anomaly_detection.py: stopped"
+
+
+def test_a_workdir_in_use_is_refused(run_app, tmp_path, assert_refused):
+    (tmp_path / "run").mkdir()
+    lock = lock_run(tmp_path / "run")
+    process = run_app("anomaly_detection.py", tmp_path, "--workdir=run")
+    assert_refused(process, "in use by another run", "anomaly_detection.py: ")
+    assert lock.is_locked
+    assert not list((tmp_path / "run").glob("report*"))

@@ -56,6 +56,15 @@ def test_a_damaged_model_is_a_one_line_error(saved, name, damage, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_damaged_fingerprint_is_refused(saved, tmp_path):
+    """TensorFlow logs a traceback and goes on."""
+    folder = shutil.copytree(saved, tmp_path / "1")
+    cut(folder / "fingerprint.pb")
+    with pytest.raises(ValueError, match="is damaged") as caught:
+        load_saved_model(folder)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "name", ["saved_model.pb", "variables/variables.index"]
 )

@@ -102,6 +102,27 @@ def test_restores_bfloat16_weights(tmp_path):
     np.testing.assert_equal(after, before)
 
 
+@pytest.mark.parametrize("name", ["model/0", "best/0"])
+@pytest.mark.parametrize("change", ["missing", "shape"])
+def test_a_changed_array_is_refused_before_the_model_changes(
+    tmp_path, name, change
+):
+    model = build_model()
+    path = tmp_path / "c.npz"
+    save_checkpoint(path, model, {}, model.get_weights())
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    array = arrays.pop(name)
+    if change == "shape":
+        arrays[name] = array[1:]
+    np.savez(path, **arrays)
+    other = build_model()
+    before = other.get_weights()
+    with pytest.raises(ValueError, match="is damaged"):
+        load_checkpoint(path, other)
+    np.testing.assert_equal(other.get_weights(), before)
+
+
 def test_rejects_the_checkpoint_of_another_model_before_it_changes(tmp_path):
     save_checkpoint(tmp_path / "c.npz", build_model(units=3), {})
     model = build_model(units=4)

@@ -117,6 +117,33 @@ def test_a_finished_run_is_not_trained_again(tmp_path, flags):
     assert same == history
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seconds", None),
+        ("seconds", float("nan")),
+        ("run", []),
+        ("rows", []),
+        ("rows", [{"loss": 1.0}]),
+        ("rows", [{"epoch": 1, "loss": "x"}]),
+        ("finished", 1),
+        ("early_stopping", {"wait": 1}),
+    ],
+)
+def test_a_checkpoint_with_a_changed_entry_is_refused(tmp_path, name, value):
+    state = {
+        "run": {},
+        "rows": [{"epoch": 1, "loss": 0.5}],
+        "finished": False,
+        "seconds": 1.0,
+        "early_stopping": None,
+    }
+    text = json.dumps({"state": state | {name: value}, "signature": []})
+    np.savez(tmp_path / "checkpoint.npz", text=np.array(text))
+    with pytest.raises(ValueError, match="is damaged: delete it"):
+        RunDirectory(tmp_path, {})
+
+
 def test_history_and_summaries_have_one_point_per_epoch(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         digits_run.train(tmp_path, epochs=3, callbacks=[StopAt(2)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
-from dlunits.paths import expand_user
+from dlunits.paths import check_regular, expand_user
 from dlunits.typing import Array, Path
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_MEGAPIXELS = 64.0
 # What Pillow itself accepts before it reports a decompression bomb.
 PILLOW_MEGAPIXELS = 178.9
+MIN_SIDE = 28  # pixels
 ORIENTATION = 0x0112  # EXIF tag
 PNG_BIT_DEPTH = 24  # place of the byte in the header of a PNG file
 
@@ -165,6 +166,7 @@ def read_image(
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None  # checked here, before pixels are decoded
     try:
+        check_regular(path)
         if path.stat().st_size == 0:
             raise ValueError("is empty")
         with Image.open(path) as image:
@@ -193,8 +195,13 @@ def read_image(
 
 
 def check_size(image: "Image.Image", max_megapixels: float) -> None:
-    """Raises ValueError for images that are too large to decode."""
-    megapixels = image.width * image.height / 1e6
+    """Raises ValueError for images that are too large to decode.
+
+    A side counts as `MIN_SIDE` pixels at least: models pad images to the size
+    that they were trained on.
+    """
+    height, width = max(image.height, MIN_SIDE), max(image.width, MIN_SIDE)
+    megapixels = height * width / 1e6
     if megapixels > max_megapixels:
         raise ValueError(
             f"has {megapixels:.1f} megapixels, at most {max_megapixels:g} are "

@@ -142,11 +142,12 @@ def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int]:
             encoding, guessed = marked, False
     encoding = encoding or "utf-8"
     try:
+        "a".encode(encoding)  # refuses rot13, hex and the like
         name = codecs.lookup(encoding).name
-    except LookupError:
+    except (LookupError, ValueError):
         raise ValueError(
-            f": encoding {encoding!r} is unknown. Give the name of a Python "
-            "codec, utf-8, cp1252 or utf-16 for example."
+            f": encoding {encoding!r} is no encoding of text. Give the name "
+            "of a Python codec, utf-8, cp1252 or utf-16 for example."
         ) from None
     utf8 = name in ("utf-8", "utf-8-sig")
     decoder = codecs.getincrementaldecoder(name)(

@@ -11,7 +11,7 @@ import pyarrow.parquet
 
 from dlunits.columns import ChunkedTable, TableChunk
 from dlunits.data.tables import csv_dialect, csv_rows
-from dlunits.paths import expand_user
+from dlunits.paths import check_regular, expand_user
 from dlunits.typing import Path
 
 CHUNK_CELLS = 1_000_000
@@ -157,6 +157,10 @@ def open_table(
     try:
         if path.is_dir():
             raise ValueError(": is a folder. Name one CSV or Parquet file.")
+        try:
+            check_regular(path)
+        except ValueError as error:
+            raise ValueError(f": {error}.") from None
         with csv_dialect.open_bytes(path) as stream:
             start = stream.read(16)
         if start[:4] == b"PAR1":

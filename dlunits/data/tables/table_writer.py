@@ -21,11 +21,16 @@ from dlunits.typing import Array, Path
 
 Columns: TypeAlias = dict[str, pa.Array]
 
+FORMULA = r"^[=+\-@\t\r]"
+NUMBER = r"^[-+]?(\d[\d.,]*|[.,]\d+)([eE][-+]?\d+)?$"
+
 
 def write_scored(
     table_file: TableFile,
     output_path: Path,
     score_chunk: Callable[[TableChunk], Mapping[str, Array]],
+    *,
+    escape_formulas: bool = False,
 ) -> int:
     r"""Writes a copy of a table with further columns at the right.
 
@@ -48,6 +53,8 @@ def write_scored(
             dict from the names of the new columns to arrays `(rows,)` of
             numbers, booleans or strings, the same names and types each time.
             NaN and `None` become missing values.
+        escape_formulas: Whether names and cells of CSV that a spreadsheet
+            would take for formulas get a leading `'`, see `escaped`.
 
     Returns:
         Number of rows.
@@ -81,7 +88,9 @@ def write_scored(
         for chunk in table_file.chunks():
             new = new_columns(table_file, chunk, score_chunk(chunk))
             if writer is None:
-                writer = make_writer(stream, table_file, chunk.table, new)
+                writer = make_writer(
+                    stream, table_file, chunk.table, new, escape_formulas
+                )
                 stack.callback(writer.close)
             writer.write(chunk.table, new)
             rows += chunk.table.num_rows
@@ -155,8 +164,9 @@ class ParquetWriter:
         table_file: TableFile,
         table: pa.Table,
         new: Columns,
+        escape_formulas: bool,
     ) -> None:
-        del table_file
+        del table_file, escape_formulas
         schema = with_columns(table, new).schema
         self.writer = pa.parquet.ParquetWriter(stream, schema)
 
@@ -182,8 +192,10 @@ class CsvWriter:
         table_file: TableFile,
         table: pa.Table,
         new: Columns,
+        escape_formulas: bool,
     ) -> None:
         self.stream = stream
+        self.escape_formulas = escape_formulas
         self.path = table_file.path
         dialect = table_file.dialect
         self.decimal = dialect.decimal if dialect else "."
@@ -216,6 +228,8 @@ class CsvWriter:
         )
 
     def write_lines(self, columns: list[pa.Array]) -> None:
+        if self.escape_formulas:
+            columns = [escaped(column) for column in columns]
         cells = [quoted(column, self.delimiter) for column in columns]
         lines = pc.binary_join_element_wise(
             *cells,
@@ -251,6 +265,29 @@ def number_cells(column: pa.Array, decimal: str) -> pa.Array:
     if decimal == "," and pa.types.is_floating(column.type):
         cells = pc.replace_substring(cells, ".", ",")
     return cells
+
+
+def escaped(cells: pa.Array) -> pa.Array:
+    """Puts `'` before texts that a spreadsheet would take for formulas.
+
+    These begin with `=`, `+`, `-`, `@`, a tab or a carriage return. Numbers
+    stay as they are.
+
+    Reference: OWASP, "CSV Injection",
+    https://owasp.org/www-community/attacks/CSV_Injection
+
+    Example:
+
+    >>> escaped(pa.array(["=1+1", "-1.5", "-x", "a=b"])).to_pylist()
+    ["'=1+1", '-1.5', "'-x", 'a=b']
+    """
+    formula = pc.and_not(
+        pc.match_substring_regex(cells, FORMULA),
+        pc.match_substring_regex(cells, NUMBER),
+    )
+    return pc.if_else(
+        formula, pc.binary_join_element_wise("'", cells, ""), cells
+    )
 
 
 def quoted(cells: pa.Array, delimiter: str) -> pa.Array:

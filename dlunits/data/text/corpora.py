@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from dlunits.data.tfds_store import check_host, download, find_prepared
-from dlunits.paths import expand_user
+from dlunits.paths import check_regular, expand_user
 from dlunits.typing import Path
 
 CHUNK_SIZE = 1 << 20  # bytes
@@ -144,6 +144,10 @@ def load_corpus(
             f"{path}: no such file. Expected a text file, {TINY_SHAKESPEARE} "
             "or auto"
         )
+    try:
+        check_regular(path)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
     if not as_bytes:
         check_text(path)
     source = f"{path}, {path.stat().st_size:,} bytes"

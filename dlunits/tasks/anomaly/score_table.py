@@ -276,6 +276,7 @@ def score_table(
     table_file: TableFile,
     output: Path,
     progress: ProgressBar | None = None,
+    escape_formulas: bool = False,
 ) -> None:
     """Writes a table with its anomaly scores, and finishes the scorer.
 
@@ -286,13 +287,20 @@ def score_table(
             `dlunits.data.tables.table_writer.write_scored`.
         progress: Function that creates a progress bar over rows, see
             `dlunits.reporting.progress.with_progress`, or `None`.
+        escape_formulas: Whether texts that a spreadsheet would take for
+            formulas get a leading `'`, in CSV.
 
     Raises:
         ValueError: If the table cannot be read or scored. An existing output
             file stays unchanged.
         OSError: If the output cannot be written.
     """
-    write_scored(with_progress(table_file, progress, "Scoring"), output, scorer)
+    write_scored(
+        with_progress(table_file, progress, "Scoring"),
+        output,
+        scorer,
+        escape_formulas=escape_formulas,
+    )
     scorer.finish(table_file)
 
 

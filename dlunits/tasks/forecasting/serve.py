@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from dlunits.atomic_files import atomic_write
@@ -20,6 +21,7 @@ from dlunits.data.series.forecasting_dataset import (
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.tables.table_files import TableFile
+from dlunits.data.tables.table_writer import escaped
 from dlunits.models import Forecaster
 from dlunits.paths import expand_user
 from dlunits.serving.export import export
@@ -215,12 +217,16 @@ def check_output(path: Path | None) -> None:
         )
 
 
-def write_forecast(path: Path, columns: dict[str, list]) -> pathlib.Path:
+def write_forecast(
+    path: Path, columns: dict[str, list], *, escape_formulas: bool = False
+) -> pathlib.Path:
     """Writes a forecast as a CSV file, atomically.
 
     Args:
         path: File to write, `.csv`.
         columns: What `forecast_table` returns.
+        escape_formulas: Whether names that a spreadsheet would take for
+            formulas get a leading `'`.
 
     Returns:
         `pathlib.Path` of the file.
@@ -232,7 +238,9 @@ def write_forecast(path: Path, columns: dict[str, list]) -> pathlib.Path:
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         table = csv.writer(text, lineterminator="\n")
-        table.writerow(columns)
+        names = pa.array(list(columns))
+        names = escaped(names) if escape_formulas else names
+        table.writerow(names.to_pylist())
         for time, *values in zip(*columns.values(), strict=True):
             table.writerow([time, *(f"{value:.7g}" for value in values)])
         text.detach()

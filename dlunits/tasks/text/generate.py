@@ -1,17 +1,19 @@
 """Generation and scoring of texts with an exported language model."""
 
 import codecs
-import json
-import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from dlunits.data.text.corpora import Text, check_text
+from dlunits.paths import check_regular, expand_user
+from dlunits.serving.load import load_saved_model
+from dlunits.serving.model_card import read_card
 from dlunits.typing import Path
 
 CHUNK_SIZE = 1 << 15  # characters or bytes that are scored at once
+ENDPOINTS = {"generate", "score", "score_next", "start", "step"}
 
 
 class TextGenerator:
@@ -28,17 +30,23 @@ class TextGenerator:
     """
 
     def __init__(self, version: Path) -> None:
-        self.version = pathlib.Path(version).expanduser()
-        card = self.version / "model_card.json"
-        if not card.is_file():
-            raise ValueError(
-                f"{self.version} is not an exported text model. Expected a "
-                "folder such as saved_models/text_tiny_shakespeare/1"
+        self.version = expand_user(version)
+        try:
+            self.card: dict[str, Any] = read_card(
+                self.version, {"token_type": str}
             )
-        self.card: dict[str, Any] = json.loads(card.read_text())
-        self.signatures = tf.saved_model.load(self.version).signatures
-        if not {"start", "step", "score_next"} <= set(self.signatures):
-            raise ValueError(f"{self.version} is not a model of texts")
+            self.signatures = load_saved_model(self.version).signatures
+        except ValueError as error:
+            raise ValueError(
+                f"{self.version} is not an exported text model ({error}). "
+                "Expected a folder such as saved_models/text_tiny_shakespeare/1"
+            ) from None
+        missing = ENDPOINTS - set(self.signatures)
+        if missing:
+            raise ValueError(
+                f"{self.version} is not an exported text model: it lacks the "
+                f"endpoints {sorted(missing)}"
+            )
 
     def count_unknown_tokens(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text that are not in the vocabulary."""
@@ -160,13 +168,17 @@ def read_chunks(path: Path, token_type: str) -> Iterator[Any]:
 
     Example:
 
-    >>> import tempfile
+    >>> import pathlib, tempfile
     >>> with tempfile.NamedTemporaryFile() as file:
     ...     _ = pathlib.Path(file.name).write_text("to be")
     ...     print(*read_chunks(file.name, "character"))
     to be
     """
-    path = pathlib.Path(path).expanduser()
+    path = expand_user(path)
+    try:
+        check_regular(path)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
     as_bytes = token_type == "byte"
     if not as_bytes:
         check_text(path)

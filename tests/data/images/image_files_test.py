@@ -207,6 +207,13 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path):
         assert "\n" not in str(error.value)
 
 
+def test_a_thin_image_counts_with_the_size_that_models_pad_it_to(tmp_path):
+    path = tmp_path / "thin.tiff"
+    Image.new("L", (1, 3_000_000)).save(path)  # 3 megapixels, 84 with 28 wide
+    with pytest.raises(ValueError, match=r"has 84\.0 megapixels"):
+        read_image(path)
+
+
 def test_colors_of_another_shape_or_not_finite_are_refused():
     image = DecodedImage(pixels(2, 2, 2))
     with pytest.raises(ValueError, match="not finite"):

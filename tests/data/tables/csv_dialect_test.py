@@ -65,8 +65,9 @@ def test_an_encoding_that_is_given_is_checked(write):
     path = write("a,b\né,1\n", "cp1252")
     with pytest.raises(ValueError, match="line 2: byte 0xE9 is not UTF-8"):
         infer_dialect(path, encoding="utf-8")
-    with pytest.raises(ValueError, match="'klingon' is unknown"):
-        infer_dialect(path, encoding="klingon")
+    for codec in ("klingon", "rot13", "hex", "undefined"):
+        with pytest.raises(ValueError, match=f"'{codec}' is no encoding"):
+            infer_dialect(path, encoding=codec)
     assert infer_dialect(path, encoding="latin-1").encoding == "latin-1"
 
 

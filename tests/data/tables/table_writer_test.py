@@ -19,6 +19,17 @@ from dlunits.data.tables.table_writer import check_new_columns, write_scored
 CELL = st.text("aZ09 äößñ,;|\t\"'\n\r.-=", max_size=6)
 
 
+def test_formulas_are_escaped_on_demand_and_numbers_are_not(tmp_path):
+    path, output = tmp_path / "new.csv", tmp_path / "scored.csv"
+    path.write_text("@a,b\n=1+1,-1.5\n+x,+3\n-cmd,-1e-5\nx,-2+cmd()\n")
+    write_scored(open_table(path), output, number_rows, escape_formulas=True)
+    assert output.read_text() == (
+        "'@a,b,row\n'=1+1,-1.5,0\n'+x,+3,1\n'-cmd,-1e-5,2\nx,'-2+cmd(),3\n"
+    )
+    write_scored(open_table(path), output, number_rows)
+    assert output.read_text().startswith("@a,b,row\n=1+1,-1.5,0\n")
+
+
 def number_rows(chunk):
     first = chunk.first_row
     return {"row": np.arange(first, first + chunk.table.num_rows)}

@@ -23,6 +23,13 @@ def test_a_forecast_has_one_row_for_each_step(tmp_path):
     assert path.read_text() == "time,x\n1,0.5\n2,0.3333333\n"
 
 
+def test_names_that_are_formulas_are_escaped_on_demand(tmp_path):
+    columns = {"time": ["1"], "=1+1": [-0.5]}
+    path = write_forecast(tmp_path / "x.csv", columns, escape_formulas=True)
+    assert path.read_text() == "time,'=1+1\n1,-0.5\n"
+    assert write_forecast(path, columns).read_text() == "time,=1+1\n1,-0.5\n"
+
+
 @pytest.mark.parametrize("name", ["x.parquet", "gone/x.csv", "x"])
 def test_an_output_that_cannot_be_written_is_refused(tmp_path, name):
     check_output(None)

@@ -155,8 +155,11 @@ def test_a_stop_text_may_span_several_tokens():
 def test_a_folder_without_a_text_model_is_refused(tmp_path, project):
     with pytest.raises(ValueError, match="is not an exported text model"):
         TextGenerator(tmp_path)
-    with pytest.raises(ValueError, match="is not a model of texts"):
+    with pytest.raises(ValueError, match="is not an exported text model"):
         TextGenerator(project / "saved_models/lenet_mnist/1")
+    (tmp_path / "model_card.json").write_text('["token_type"]')
+    with pytest.raises(ValueError, match="expected a JSON object"):
+        TextGenerator(tmp_path)
 
 
 def test_a_file_to_score_is_checked(tmp_path):
