@@ -8,7 +8,8 @@ Usage:
     python apps/gan_mnist.py --dataset=fashion_mnist --loss=hinge
     python apps/gan_mnist.py --model=saved_models/gan_mnist/1 --generate=64
 
---steps_per_epoch also sets the steps of the classifier that measures the quality.
+--steps_per_epoch is also the number of steps of the classifier that measures
+the quality.
 After an interruption the same command resumes after the last finished epoch.
 Expected on MNIST: after 10 epochs a Frechet distance of 0.29, with
 --conditional 0.17, where real images have 0.10; 8 minutes of one CPU thread.

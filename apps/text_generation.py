@@ -9,12 +9,14 @@ Usage:
     python apps/text_generation.py --generate --model=saved_models/NAME/1 \
         --prompt="To be" --length=500 --temperature=0.8
     python apps/text_generation.py --score=FILE --model=saved_models/NAME/1
+    python apps/text_generation.py --train=old.txt --encoding=cp1252
 
 --train is the default: without flags the app trains on tiny Shakespeare, or on
 Python's own documentation. A stopped run resumes from its last epoch with the
 same command.
 """
 
+import io
 import shlex
 import sys
 
@@ -31,16 +33,16 @@ SAMPLING_FLAGS = (
 
 PROGRAMS = {
     "train": {
-        *("train", "data_dir", "token_type", "vocabulary_size"),
+        *("train", "data_dir", "encoding", "token_type", "vocabulary_size"),
         *("cell", "units", "num_layers", "dropout", "bptt_steps", "clipnorm"),
         *("batch_size", "epochs", "learning_rate", "patience", "seed"),
         *("workdir", "export_dir"),
     },
     "generate": {
-        *("generate", "model", "prompt", "interactive", "seed"),
+        *("generate", "model", "prompt", "interactive", "encoding", "seed"),
         *SAMPLING_FLAGS,
     },
-    "score": {"score", "model"},
+    "score": {"score", "model", "encoding"},
 }
 
 
@@ -48,9 +50,9 @@ def define_flags():
     flags.DEFINE_string(
         "train",
         "auto",
-        "Text to train on: a UTF-8 text file, tiny_shakespeare, or auto: tiny "
-        "Shakespeare if it is prepared or can be downloaded, else Python's "
-        "own documentation.",
+        "Text to train on: a text file, /dev/stdin, tiny_shakespeare, or auto: "
+        "tiny Shakespeare if it is prepared or can be downloaded, else "
+        "Python's own documentation.",
     )
     flags.DEFINE_bool(
         "generate", False, "Continue --prompt with the language model --model."
@@ -58,8 +60,16 @@ def define_flags():
     flags.DEFINE_string(
         "score",
         None,
-        "File whose bits per character under the language model --model are "
-        "computed.",
+        "File, or /dev/stdin, whose bits per character under the language "
+        "model --model are computed. An unknown token costs the cross-entropy "
+        "of the token that stands for all unknown ones.",
+    )
+    flags.DEFINE_string(
+        "encoding",
+        None,
+        "Encoding of the file of --train or --score, or of prompts that "
+        "--interactive reads from a pipe, such as cp1252 or utf-16. Default: "
+        "that of the byte-order mark, else UTF-8.",
     )
     flags.DEFINE_enum(
         "token_type",
@@ -81,7 +91,12 @@ def define_flags():
         "Number of tokens through which the gradient is propagated back.",
         lower_bound=1,
     )
-    flags.DEFINE_string("prompt", "", "Text that is continued.")
+    flags.DEFINE_string(
+        "prompt",
+        "",
+        "Text that is continued; by default a text is generated from its "
+        "beginning.",
+    )
     flags.DEFINE_bool(
         "interactive",
         False,
@@ -140,7 +155,7 @@ def define_flags():
         patience=5,
         seed=0,
         max_seed=2**31 - 1,
-        workdir="runs/text_{dataset}_{cell}_seed_{seed}",
+        workdir="runs/text_{dataset}_{cell}_{epochs}_epochs_seed_{seed}",
         export_dir="saved_models/text_{dataset}",
     )
 
@@ -155,11 +170,14 @@ def check_flags(given):
     _main.refuse_beside(
         given, "interactive", ["prompt"], "prompts are read from the terminal"
     )
+    if program == "generate":
+        _main.refuse_without(given, ["interactive"], ["encoding"])
 
 
 def train_and_report(
     train,
     data_dir,
+    encoding,
     token_type,
     vocabulary_size,
     workdir,
@@ -183,7 +201,10 @@ def train_and_report(
     )
 
     corpus = load_corpus(
-        train, data_dir=data_dir, as_bytes=token_type == "byte"
+        train,
+        data_dir=data_dir,
+        as_bytes=token_type == "byte",
+        encoding=encoding,
     )
     print(corpus.source, flush=True)
     recipe = {**recipe, "num_streams": batch_size}
@@ -246,20 +267,25 @@ def print_samples(
             raise ValueError(f"{message}. Use --unknown=keep to keep them")
         print(f"text_generation.py: {message}", file=sys.stderr)
     for number in range(num_samples):
-        print(prompt, end="")
+        print(generator.normalize(prompt), end="")
         texts = generator.stream(prompt, length, seed=seed + number, **sampling)
         for text in until_stop(texts, stop):
             print(text, end="", flush=True)
         print()
 
 
-def generate_text(model, prompt, interactive, **options):
+def generate_text(model, prompt, interactive, encoding, **options):
     """Continues a prompt, or prompts from the terminal until it ends."""
     from dlunits.tasks.text.generate import TextGenerator
 
     generator = TextGenerator(model)
     if not interactive:
         return print_samples(generator, prompt, **options)
+    if not sys.stdin.isatty():
+        # All line ends end a prompt, and a byte-order mark is not part of one.
+        sys.stdin = io.TextIOWrapper(
+            sys.stdin.buffer, encoding or "utf-8-sig", newline=None
+        )
     while True:
         try:
             print_samples(generator, input("Prompt: "), **options)
@@ -267,26 +293,30 @@ def generate_text(model, prompt, interactive, **options):
             return None
 
 
-def score_text(model, path):
+def score_text(model, path, encoding):
     """Prints the bits per character of a file."""
     from dlunits.tasks.text.generate import TextGenerator, read_chunks
 
     generator = TextGenerator(model)
-    scores = generator.score(read_chunks(path, generator.card["token_type"]))
+    token_type = generator.card["token_type"]
+    scores = generator.score(read_chunks(path, token_type, encoding))
     print(f"Bits per character: {scores['bits_per_character']:.4f}")
     print(f"Characters:         {scores['num_characters']}")
-    print(f"Unknown tokens:     {scores['num_unknown']}")
+    print(
+        f"Unknown {token_type}s:".ljust(20) + f"{scores['num_unknown']}, each "
+        "scored with the probability of the unknown token"
+    )
 
 
-def run(generate, score, model, prompt, interactive, **values):
+def run(generate, score, model, prompt, interactive, encoding, **values):
     """Trains, generates or scores."""
     options = {name: values.pop(name) for name in SAMPLING_FLAGS}
     if score:
-        return score_text(model, score)
+        return score_text(model, score, encoding)
     if generate:
         options["seed"] = values["seed"]
-        return generate_text(model, prompt, interactive, **options)
-    return train_and_report(**values)
+        return generate_text(model, prompt, interactive, encoding, **options)
+    return train_and_report(encoding=encoding, **values)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ FLAGS = (
     "--dropout=0.1",
     "--learning_rate=0.01",
 )
-RUN, MODELS = "runs/text_book_lstm_seed_0", "saved_models/text_book"
+RUN = "runs/text_book_lstm_4_epochs_seed_0"
+MODELS = "saved_models/text_book"
 
 # 8,400 characters in which every word is one of a few.
 BOOK = "\r\n".join(
@@ -119,6 +120,7 @@ GENERATE = {
     "prompt": "",
     "interactive": False,
     "score": None,
+    "encoding": None,
     "length": 500,
     "stop": "",
     "num_samples": 1,
@@ -128,6 +130,33 @@ GENERATE = {
     "top_p": 1.0,
     "seed": 0,
 }
+
+
+SCORE = GENERATE | {"generate": False}
+
+
+def tiny_training(text, **changed):
+    """Arguments of `run` for a small model."""
+    training = {
+        "train": text,
+        "model": None,
+        "data_dir": None,
+        "token_type": "character",
+        "vocabulary_size": None,
+        "workdir": "runs/text_{dataset}_{cell}_{epochs}_epochs_seed_{seed}",
+        "export_dir": "models",
+        "batch_size": 8,
+        "cell": "gru",
+        "units": 8,
+        "num_layers": 1,
+        "dropout": 0.0,
+        "bptt_steps": 40,
+        "epochs": 1,
+        "learning_rate": 0.01,
+        "clipnorm": 1.0,
+        "patience": 5,
+    }
+    return GENERATE | {"generate": False} | training | changed
 
 
 def test_prompts_are_continued_and_files_are_scored(app, trained, capsys):
@@ -162,7 +191,67 @@ def test_a_file_is_scored(app, trained):
     bits, characters, unknown = process.stdout.splitlines()
     assert 0 < float(bits.removeprefix("Bits per character: ")) < 1.5
     assert characters.split() == ["Characters:", f"{len(BOOK) - 342}"]
-    assert unknown.split() == ["Unknown", "tokens:", "0"]
+    assert unknown.startswith("Unknown characters: 0, each scored with the pr")
+
+
+def test_unknown_characters_make_a_text_less_probable(trained, capsys):
+    folder, _ = trained
+    bits = {}
+    for name, text in {
+        "same": BOOK,
+        "other": "床前明月光疑是地上霜" * 9,
+    }.items():
+        path = folder / f"{name}.txt"
+        path.write_text(text, "utf-8-sig")
+        run(model=folder / MODELS / "1", **SCORE | {"score": str(path)})
+        score, characters, unknown = capsys.readouterr().out.splitlines()
+        bits[name] = float(score.split()[-1])
+    assert characters.split()[-1] == "90"
+    assert unknown.startswith("Unknown characters: 90,")
+    assert bits["other"] > 2 * bits["same"]
+
+
+def test_encodings_and_pipes_are_scored_alike(app, trained):
+    folder, _ = trained
+    use = functools.partial(app, folder, f"--model={MODELS}/1")
+    expected = use("--score=book.txt").stdout
+    assert use("--score=/dev/stdin", stdin=BOOK).stdout == expected
+    (folder / "coded.txt").write_bytes(BOOK.encode("utf-16-be"))
+    coded = use("--score=coded.txt", "--encoding=utf-16-be")
+    assert coded.stdout == expected
+
+
+@pytest.mark.parametrize("prompt", ["", "\ufeff"])
+def test_a_text_is_generated_from_its_beginning(trained, prompt, capsys):
+    folder, _ = trained
+    options = {"length": 30, "prompt": prompt}
+    run(model=folder / MODELS / "1", **GENERATE | options)
+    output = capsys.readouterr()
+    assert len(output.out) == 31
+    assert output.err == ""
+
+
+def test_line_ends_and_empty_lines_of_a_pipe_are_not_part_of_prompts(
+    app, trained
+):
+    folder, _ = trained
+    use = functools.partial(
+        app, folder, f"--model={MODELS}/1", "--generate", "--interactive"
+    )
+    process = use("--length=9", stdin="\ufeffthe dog\r\n\r\nthe cat\n")
+    assert process.returncode == 0, process.stderr
+    assert "\r" not in process.stdout
+    assert "vocabulary" not in process.stderr
+    assert process.stdout.count("Prompt: ") == 4
+    assert process.stdout.startswith("Prompt: the dog")
+
+
+def test_a_diverged_run_is_a_one_line_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(with_book(tmp_path))
+    with pytest.raises(ValueError, match="Reduce the learning rate") as error:
+        run(**tiny_training("book.txt", learning_rate=1e5, clipnorm=1e9))
+    assert len(str(error.value)) < 200
+    assert not list(tmp_path.rglob("saved_model.pb"))
 
 
 def test_prompts_are_read_from_the_terminal(app, trained):
@@ -210,26 +299,8 @@ def test_invalid_flags_are_one_line_and_status_1(
 def test_a_text_that_is_too_short_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "book.txt").write_bytes(b"too short " * 9)
-    training = {
-        "train": "book.txt",
-        "data_dir": None,
-        "token_type": "character",
-        "vocabulary_size": None,
-        "workdir": "run",
-        "export_dir": "models",
-        "batch_size": 64,
-        "cell": "lstm",
-        "units": 512,
-        "num_layers": 1,
-        "dropout": 0.5,
-        "bptt_steps": 128,
-        "epochs": 20,
-        "learning_rate": 4e-3,
-        "clipnorm": 1.0,
-        "patience": 5,
-    }
     with pytest.raises(ValueError, match="At least 8,193 tokens are") as error:
-        run(model=None, **GENERATE | training | {"generate": False})
+        run(**tiny_training("book.txt", batch_size=64, bptt_steps=128))
     assert "\n" not in str(error.value)
     assert not list(tmp_path.rglob("*.pb"))
 
@@ -247,6 +318,10 @@ def test_a_prompt_with_unknown_tokens_can_be_refused(trained):
         (("--generate", "--score=x"), "Expected one of --generate, --score"),
         (("--generate",), "--generate needs --model=FOLDER"),
         (("--score=x",), "--score needs --model=FOLDER"),
+        (
+            ("--generate", "--model=x", "--encoding=cp1252"),
+            "--encoding has no effect without --interactive",
+        ),
         (("--interactive",), "it belongs to --generate"),
         (
             ("--generate", "--model=x", "--epochs=3"),

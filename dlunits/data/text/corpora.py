@@ -3,18 +3,23 @@
 import codecs
 import dataclasses
 import io
+import itertools
 import pathlib
 import pydoc_data.topics
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from dlunits.data.tfds_store import check_host, download, find_prepared
-from dlunits.paths import check_regular, expand_user
-from dlunits.typing import Path
+from dlunits.paths import expand_user
+from dlunits.typing import Array, Path
 
 CHUNK_SIZE = 1 << 20  # bytes
 
 TINY_SHAKESPEARE = "tiny_shakespeare"
+
+MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # byte-order mark at the start of a text
 
 # What TFDS downloads; its host is contacted before a download starts.
 PROBE = (
@@ -31,7 +36,7 @@ class Text:
         data: `pathlib.Path`, or bytes.
         start, stop: Integers, the range of bytes.
         as_bytes: Whether chunks are bytes. If not, they are decoded as UTF-8,
-            and all line ends become "\n".
+            and all line ends become "\n". See `read_text` for others.
 
     Example:
 
@@ -50,8 +55,17 @@ class Text:
         Yields:
             Texts, or bytes if `as_bytes`.
         """
+        if self.as_bytes:
+            yield from self.raw_chunks()
+            return
         decoder = codecs.getincrementaldecoder("utf-8")()
         newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
+        for data in itertools.chain(self.raw_chunks(), [b""]):
+            if text := newlines.decode(data, final=not data):
+                yield text
+
+    def raw_chunks(self) -> Iterator[bytes]:
+        """Reads the bytes of the text in chunks of about a million."""
         with open_stream(self.data) as stream:
             stream.seek(self.start)
             remaining = self.stop - self.start
@@ -60,10 +74,7 @@ class Text:
                 remaining -= len(data)
                 if not data:
                     return
-                if self.as_bytes:
-                    yield data
-                elif text := newlines.decode(data, final=not remaining):
-                    yield text
+                yield data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +99,11 @@ def load_corpus(
     data_dir: Path | None = None,
     validation_fraction: float = 0.1,
     as_bytes: bool = False,
+    encoding: str | None = None,
 ) -> Corpus:
     """Loads a text corpus and splits off its end for validation.
 
-    - A path: a UTF-8 text file of any size.
+    - A path: a text file or a pipe, see `read_text`.
     - `"tiny_shakespeare"`: prepared by TFDS, or downloaded with it. Its
       validation and test splits, a tenth of the text, are used for validation.
     - `"auto"`: tiny Shakespeare if it is prepared or can be downloaded, else
@@ -103,6 +115,7 @@ def load_corpus(
         validation_fraction: Float in (0, 1), share of a file that is used for
             validation.
         as_bytes: Whether the text is read as bytes, which allows any file.
+        encoding: Encoding of a file, as in `read_text`.
 
     Returns:
         `Corpus`.
@@ -110,7 +123,7 @@ def load_corpus(
     Raises:
         OSError: If there is no such file, it cannot be read, or a named data
             set is not available.
-        ValueError: If a file is empty, or is not UTF-8 text.
+        ValueError: If a file is empty, or is not text of this encoding.
 
     Example:
 
@@ -122,6 +135,11 @@ def load_corpus(
     ...     print(*corpus.train.chunks(), *corpus.validation.chunks())
     abcdefgh ij
     """
+    if encoding is not None and name in ("auto", TINY_SHAKESPEARE):
+        raise ValueError(
+            f"The encoding of {name} is known. Expected no other. Received: "
+            f"{encoding!r}"
+        )
     if name == "auto":
         try:
             return load_tiny_shakespeare(data_dir, as_bytes)
@@ -131,27 +149,19 @@ def load_corpus(
                 "the text of Python's own documentation (pydoc_data), since "
                 f"tiny Shakespeare is not available: {error}"
             )
-            return split_corpus(
-                "pydoc", source, text, validation_fraction, as_bytes
-            )
+            whole = Text(text, 0, len(text), as_bytes)
+            return split_corpus("pydoc", source, whole, validation_fraction)
     if name == TINY_SHAKESPEARE:
         return load_tiny_shakespeare(data_dir, as_bytes)
     path = expand_user(name)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder. Expected a text file")
     if not path.exists():
         raise FileNotFoundError(
             f"{path}: no such file. Expected a text file, {TINY_SHAKESPEARE} "
             "or auto"
         )
-    try:
-        check_regular(path)
-    except ValueError as error:
-        raise ValueError(f"{path} {error}") from None
-    if not as_bytes:
-        check_text(path)
-    source = f"{path}, {path.stat().st_size:,} bytes"
-    return split_corpus(path.stem, source, path, validation_fraction, as_bytes)
+    whole = read_text(path, encoding, as_bytes=as_bytes)
+    source = f"{path}, {whole.stop - whole.start:,} bytes"
+    return split_corpus(path.stem, source, whole, validation_fraction)
 
 
 def load_tiny_shakespeare(data_dir: Path | None, as_bytes: bool) -> Corpus:
@@ -177,23 +187,15 @@ def load_tiny_shakespeare(data_dir: Path | None, as_bytes: bool) -> Corpus:
 
 
 def split_corpus(
-    name: str,
-    source: str,
-    data: pathlib.Path | bytes,
-    validation_fraction: float,
-    as_bytes: bool,
+    name: str, source: str, text: Text, validation_fraction: float
 ) -> Corpus:
-    """Split off the end for validation, between two characters."""
-    size = len(data) if isinstance(data, bytes) else data.stat().st_size
-    middle = size - int(size * validation_fraction)
-    with open_stream(data) as stream:
-        stream.seek(middle)
-        following = stream.read(4)
-    for byte in following:  # continuation bytes of a UTF-8 character
-        if as_bytes or byte & 0b1100_0000 != 0b1000_0000:
-            break
-        middle += 1
-    if not 0 < middle < size:
+    """Splits off the end for validation, between two characters or lines."""
+    size = text.stop - text.start
+    if text.as_bytes:
+        middle = text.stop - int(size * validation_fraction)
+    else:
+        middle = split_position(text, validation_fraction)
+    if not text.start < middle < text.stop:
         raise ValueError(
             f"{name}: the text is too short: {size} bytes, of which "
             f"{validation_fraction:.0%} are used for validation"
@@ -201,46 +203,247 @@ def split_corpus(
     return Corpus(
         name,
         source,
-        Text(data, 0, middle, as_bytes),
-        Text(data, middle, size, as_bytes),
+        dataclasses.replace(text, stop=middle),
+        dataclasses.replace(text, start=middle),
     )
 
 
-def check_text(path: pathlib.Path) -> None:
-    """Checks that a whole file is UTF-8 text.
+def split_position(text: Text, validation_fraction: float) -> int:
+    r"""Position in bytes at which the end of a text is split off.
+
+    It is between two characters, and the same character whether line ends are
+    "\n" or "\r\n".
 
     Args:
-        path: `pathlib.Path`.
+        text: `Text`.
+        validation_fraction: Float in (0, 1), share of the end.
+
+    Returns:
+        Integer, at least `text.start` and at most `text.stop`.
+
+    Example:
+
+    >>> [split_position(Text(b, 0, len(b)), 0.5) for b in (b"a\nb", b"a\r\nb")]
+    [2, 3]
+    """
+    size = sum(int(kept.sum()) for kept in kept_bytes(text))
+    remaining = size - int(size * validation_fraction)
+    middle = text.start
+    for kept in kept_bytes(text):
+        if (count := int(kept.sum())) > remaining:
+            total = np.cumsum(kept, dtype="int32")
+            wanted = np.int32(remaining)
+            middle += int(np.searchsorted(total, wanted, side="right"))
+            break
+        remaining -= count
+        middle += len(kept)
+    with open_stream(text.data) as stream:
+        stream.seek(middle)
+        following = stream.read(4)
+    for byte in following:  # continuation bytes of a UTF-8 character
+        if byte & 0b1100_0000 != 0b1000_0000:
+            break
+        middle += 1
+    return middle
+
+
+def kept_bytes(text: Text) -> Iterator[Array]:
+    r"""Whether bytes count: all but a "\n" after a "\r".
+
+    Args:
+        text: `Text`.
+
+    Yields:
+        Boolean arrays, one for each chunk of the bytes of the text.
+    """
+    previous = b"\0"
+    for chunk in text.raw_chunks():
+        data = np.frombuffer(previous + chunk, np.uint8)
+        yield ~((data[1:] == ord("\n")) & (data[:-1] == ord("\r")))
+        previous = chunk[-1:]
+
+
+def read_text(
+    path: Path, encoding: str | None = None, *, as_bytes: bool = False
+) -> Text:
+    """Opens a text file and checks it.
+
+    A file of UTF-8 text, or of bytes, is read in chunks when it is used. Text
+    of another encoding and the content of a pipe, such as `/dev/stdin`, are
+    read at once and kept in memory. A byte-order mark is not part of the text.
+
+    Args:
+        path: Path of a file or a pipe.
+        encoding: Name of a Python codec. Default: that of the byte-order mark
+            (UTF-8, UTF-16 or UTF-32), else UTF-8.
+        as_bytes: Whether the text is read as bytes, which allows any file. It
+            is then kept as it is.
+
+    Returns:
+        `Text`.
 
     Raises:
-        ValueError: If the file is empty or not UTF-8; the message names the
-            line.
+        OSError: If there is no such file, or it cannot be read.
+        ValueError: If it is empty or not text of this encoding; the message
+            names the line.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     _ = pathlib.Path(file.name).write_text("na\u00efve", "utf-16")
+    ...     print(*read_text(file.name).chunks())
+    na\u00efve
     """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    if not path.stat().st_size:
+    check_encoding(encoding, as_bytes)
+    path = expand_user(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder. Expected a text file")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file. Expected a text file")
+    data: pathlib.Path | bytes = path
+    if path.is_fifo():
+        data = path.read_bytes()  # a pipe can be read only once
+    elif not path.is_file():
+        raise ValueError(f"{path} is neither a file nor a pipe")
+    start, size = 0, size_of(data)
+    if not as_bytes:
+        with open_stream(data) as stream:
+            first = stream.read(4)
+        name = codecs.lookup(encoding or marked_encoding(first)).name
+        if not name.startswith("utf-8"):
+            data = decode(path, data, name).removeprefix(MARK).encode()
+            size = size_of(data)
+        elif first.startswith(codecs.BOM_UTF8):
+            start = len(codecs.BOM_UTF8)
+    if start == size:
         raise ValueError(f"{path} is empty. Expected a text file")
+    text = Text(data, start, size, as_bytes)
+    if not as_bytes:
+        check_text(path, text)
+    return text
+
+
+def check_encoding(encoding: str | None, as_bytes: bool) -> None:
+    """Refuses unknown encodings, codecs that are none, and any of bytes."""
+    if encoding is None:
+        return
+    if as_bytes:
+        raise ValueError(
+            "An encoding has no effect where bytes are tokens. Received: "
+            f"{encoding!r}"
+        )
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError):
+        raise ValueError(
+            f"The encoding {encoding!r} is unknown. Expected the name of a "
+            "Python text codec, such as utf-8, utf-16 or cp1252"
+        ) from None
+
+
+def marked_encoding(data: bytes) -> str:
+    """Encoding by the byte-order mark of a text; without one, UTF-8.
+
+    Args:
+        data: First four bytes of the text.
+
+    Returns:
+        Name of a Python codec.
+
+    Example:
+
+    >>> marked_encoding("a".encode("utf-16")), marked_encoding(b"a")
+    ('utf-16', 'utf-8')
+    """
+    marks = {  # that of UTF-32 begins with that of UTF-16
+        "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+        "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    }
+    for name, starts in marks.items():
+        if data.startswith(starts):
+            return name
+    return "utf-8"
+
+
+def decode(path: pathlib.Path, data: pathlib.Path | bytes, name: str) -> str:
+    """Decodes a whole text.
+
+    Args:
+        path: `pathlib.Path`, for the message.
+        data: `pathlib.Path`, or bytes.
+        name: Name of a Python codec.
+
+    Returns:
+        Text.
+
+    Raises:
+        ValueError: If the text is not of this encoding.
+    """
+    data = data if isinstance(data, bytes) else data.read_bytes()
+    try:
+        return data.decode(name)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: is not {name} (byte 0x{data[error.start]:X} at byte "
+            f"{error.start:,}). Give another encoding, or use bytes as tokens"
+        ) from None
+
+
+def normalize_text(text: str) -> str:
+    r"""Removes a byte-order mark and turns all line ends into newlines.
+
+    Args:
+        text: Text.
+
+    Returns:
+        Text.
+
+    Example:
+
+    >>> normalize_text("\ufeffone\r\ntwo\rthree")
+    'one\ntwo\nthree'
+    """
+    text = text.removeprefix(MARK)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def check_text(path: pathlib.Path, text: Text) -> None:
+    """Checks that a whole text is UTF-8.
+
+    Args:
+        path: `pathlib.Path`, for messages.
+        text: `Text`.
+
+    Raises:
+        ValueError: If it is not UTF-8; the message names the line.
+    """
+    advice = (
+        "Save it as UTF-8, give its encoding (cp1252, utf-16), or use bytes as "
+        "tokens"
+    )
+    decoder = codecs.getincrementaldecoder("utf-8")()
     lines = 1
-    with path.open("rb") as stream:
-        while True:
-            chunk = stream.read(CHUNK_SIZE)
-            if b"\0" in chunk:
-                raise ValueError(
-                    f"{path} holds zero bytes and is not UTF-8 text, but may "
-                    "be UTF-16 or a binary file. Save it as UTF-8, or use "
-                    "bytes as tokens"
-                )
-            try:
-                decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                line = lines + error.object[: error.start].count(b"\n")
-                raise ValueError(
-                    f"{path}, line {line}: is not UTF-8 (byte "
-                    f"0x{error.object[error.start]:X}). Save it as UTF-8, or "
-                    "use bytes as tokens"
-                ) from error
-            if not chunk:
-                break
-            lines += chunk.count(b"\n")
+    for chunk in itertools.chain(text.raw_chunks(), [b""]):
+        if b"\0" in chunk:
+            raise ValueError(
+                f"{path} holds zero bytes and is not UTF-8 text, but may "
+                f"be UTF-16 or a binary file. {advice}"
+            )
+        try:
+            decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            line = lines + error.object[: error.start].count(b"\n")
+            raise ValueError(
+                f"{path}, line {line}: is not UTF-8 (byte "
+                f"0x{error.object[error.start]:X}). {advice}"
+            ) from error
+        lines += chunk.count(b"\n")
+
+
+def size_of(data: pathlib.Path | bytes) -> int:
+    """Number of bytes of a file, or of bytes in memory."""
+    return len(data) if isinstance(data, bytes) else data.stat().st_size
 
 
 def open_stream(data: pathlib.Path | bytes) -> BinaryIO:

@@ -8,7 +8,7 @@ import numpy as np
 
 from dlunits.atomic_files import atomic_write
 from dlunits.data.text.corpora import Text
-from dlunits.data.text.vocabulary import Vocabulary
+from dlunits.data.text.vocabulary import SEPARATOR_CHARACTERS, Vocabulary
 from dlunits.typing import Array
 
 
@@ -43,17 +43,17 @@ def encode_text(
     [1, 2, 2, 1]
     """
     with atomic_write(path) as file:
-        for chunk in align_to_lines(text.chunks(), vocabulary.token_type):
+        for chunk in align_to_words(text.chunks(), vocabulary.token_type):
             file.write(vocabulary.encode(chunk).tobytes())
     if not path.stat().st_size:
         return np.zeros(0, vocabulary.dtype)
     return np.memmap(path, vocabulary.dtype, "r")
 
 
-def align_to_lines(chunks: Iterable[Any], token_type: str) -> Iterator[Any]:
-    r"""Aligns chunks of text to lines, so that no word is split.
+def align_to_words(chunks: Iterable[Any], token_type: str) -> Iterator[Any]:
+    """Aligns chunks of text to words, so that no word is split.
 
-    What follows the last newline of a chunk is moved to the next chunk.
+    The unfinished word at the end of a chunk is moved to the next chunk.
 
     Args:
         chunks: Iterable of texts, or of bytes.
@@ -65,17 +65,18 @@ def align_to_lines(chunks: Iterable[Any], token_type: str) -> Iterator[Any]:
 
     Example:
 
-    >>> list(align_to_lines(["one t", "wo\nthr", "ee"], "word"))
-    ['one two\n', 'three']
+    >>> list(align_to_words(["one t", "wo, thr", "ee"], "word"))
+    ['one ', 'two, ', 'three']
     """
     if token_type != "word":
         yield from chunks
         return
-    rest = ""
+    unfinished: list[str] = []
     for chunk in chunks:
-        lines, newline, last = (rest + chunk).rpartition("\n")
-        if newline:
-            yield lines + newline
-        rest = last
-    if rest:
+        end = 1 + max(map(chunk.rfind, SEPARATOR_CHARACTERS))
+        unfinished.append(chunk[:end] if end else chunk)
+        if end:
+            yield "".join(unfinished)
+            unfinished = [chunk[end:]]
+    if rest := "".join(unfinished):
         yield rest

@@ -15,6 +15,7 @@ TOKEN_TYPES = ("character", "byte", "word")
 # expression means the same to Python and to RE2, which TensorFlow uses.
 SEPARATORS = r"\t\n\f\r !-&(-/:-@\[-\^`{-~"
 WORD = rf"[^{SEPARATORS}]+|[{SEPARATORS}]"
+SEPARATOR_CHARACTERS = re.findall(f"[{SEPARATORS}]", bytes(range(128)).decode())
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # the token with the id 0
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from dlunits.data.text.corpora import Text, check_text
-from dlunits.paths import check_regular, expand_user
+from dlunits.data.text.corpora import normalize_text, read_text
+from dlunits.data.text.encoded_text import align_to_words
+from dlunits.paths import expand_user
 from dlunits.serving.load import load_saved_model
 from dlunits.serving.model_card import read_card
 from dlunits.typing import Path
@@ -48,8 +49,22 @@ class TextGenerator:
                 f"endpoints {sorted(missing)}"
             )
 
+    def normalize(self, text: str) -> str:
+        r"""Text as the model was trained on it.
+
+        Args:
+            text: Text.
+
+        Returns:
+            The text without a byte-order mark and with line ends "\n"; bytes
+            as tokens are kept as they are.
+        """
+        byte_level = self.card["token_type"] == "byte"
+        return text if byte_level else normalize_text(text)
+
     def count_unknown_tokens(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text that are not in the vocabulary."""
+        texts = [self.normalize(text) for text in texts]
         outputs = self.signatures["score"](text=tf.constant(texts))
         return outputs["num_unknown"].numpy().tolist()
 
@@ -68,6 +83,7 @@ class TextGenerator:
             Texts. Tokens that are bytes are joined to whole characters.
         """
         characters = codecs.getincrementaldecoder("utf-8")("replace")
+        prompt = self.normalize(prompt)
         state = self.signatures["start"](prompt=tf.constant([prompt]))
         options = {
             "seed": tf.constant([seed], tf.int64),
@@ -96,8 +112,9 @@ class TextGenerator:
             **sampling: `temperature`, `top_k` and `top_p`.
 
         Returns:
-            List of texts, each beginning with its prompt.
+            List of texts, each beginning with its prompt, normalized.
         """
+        prompts = [self.normalize(prompt) for prompt in prompts]
         outputs = self.signatures["generate"](
             prompt=tf.constant(prompts),
             length=tf.constant(length),
@@ -119,52 +136,61 @@ class TextGenerator:
     def score(self, chunks: Iterable[str | bytes]) -> dict[str, float]:
         """Scores one long text that is read in chunks.
 
+        An unknown token costs the cross-entropy of the token that stands for
+        all unknown ones, so that no part of a text is free.
+
         Args:
             chunks: Iterable of texts or bytes.
 
         Returns:
-            Dict of `bits_per_character`, `num_characters` and `num_unknown`.
+            Dict of `bits_per_character`, `num_characters` and `num_unknown`,
+            the number of unknown tokens.
 
         Raises:
             ValueError: If the text is empty.
         """
-        state, total = (
-            None,
-            {"nats": 0.0, "num_characters": 0, "num_unknown": 0},
-        )
-        for chunk in chunks:
-            for start in range(0, len(chunk), CHUNK_SIZE):
-                text = tf.constant([chunk[start : start + CHUNK_SIZE]])
-                if state is None:
-                    outputs = self.signatures["score"](text=text)
-                else:
-                    outputs = self.signatures["score_next"](text=text, **state)
-                for key in total:
-                    total[key] += outputs[key].numpy()[0].item()
-                state = {
-                    key: value
-                    for key, value in outputs.items()
-                    if key == "previous_token" or key.startswith("state_")
-                }
+        state: dict[str, Any] = {}
+        total = {"nats": 0.0, "num_characters": 0, "num_unknown": 0}
+        pieces = align_to_words(cut(chunks), self.card["token_type"])
+        for piece in pieces:
+            endpoint = self.signatures["score_next" if state else "score"]
+            outputs = endpoint(text=tf.constant([piece]), **state)
+            for key in total:
+                total[key] += outputs[key].numpy()[0].item()
+            state = {
+                key: value
+                for key, value in outputs.items()
+                if key == "previous_token" or key.startswith("state_")
+            }
         if not total["num_characters"]:
             raise ValueError("The text to score is empty")
         nats = total.pop("nats") / total["num_characters"]
         return {"bits_per_character": nats / float(tf.math.log(2.0)), **total}
 
 
-def read_chunks(path: Path, token_type: str) -> Iterator[Any]:
+def cut(chunks: Iterable[Any]) -> Iterator[Any]:
+    """Cuts texts or bytes into pieces that are small enough to score."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), CHUNK_SIZE):
+            yield chunk[start : start + CHUNK_SIZE]
+
+
+def read_chunks(
+    path: Path, token_type: str, encoding: str | None = None
+) -> Iterator[Any]:
     """Reads a file in chunks for `TextGenerator.score`.
 
     Args:
-        path: Path of a file, of UTF-8 text unless the tokens are bytes.
+        path: Path of a file or pipe, of text unless the tokens are bytes.
         token_type: Token type of the model: "character", "byte" or "word".
+        encoding: As in `dlunits.data.text.corpora.read_text`.
 
     Returns:
         Iterator of texts or bytes.
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If the file is empty, or is not UTF-8 text.
+        ValueError: If the file is empty, or is not text of this encoding.
 
     Example:
 
@@ -174,15 +200,7 @@ def read_chunks(path: Path, token_type: str) -> Iterator[Any]:
     ...     print(*read_chunks(file.name, "character"))
     to be
     """
-    path = expand_user(path)
-    try:
-        check_regular(path)
-    except ValueError as error:
-        raise ValueError(f"{path} {error}") from None
-    as_bytes = token_type == "byte"
-    if not as_bytes:
-        check_text(path)
-    return Text(path, 0, path.stat().st_size, as_bytes).chunks()
+    return read_text(path, encoding, as_bytes=token_type == "byte").chunks()
 
 
 def sampling_options(

@@ -89,8 +89,11 @@ def text_endpoints(
     `score` takes `text` `(batch,)` and returns `nats`, the cross-entropy
     summed over its tokens, each given all preceding tokens;
     `bits_per_character`; `num_characters`; and `num_unknown`, the number of
-    unknown tokens, which are not in the sum. It also returns `previous_token`
-    and `state_1` ..., with which `score_next` scores the text that follows.
+    unknown tokens. An unknown token costs the cross-entropy of the token with
+    the id 0, which stands for all of them. It also returns `previous_token`
+    and `state_1` ..., with which `score_next` scores the text that follows;
+    in a batch they are those of the texts with the most tokens only, since
+    shorter ones are padded.
 
     Args:
         vocabulary: `dlunits.data.text.vocabulary.Vocabulary`.
@@ -177,33 +180,46 @@ def text_endpoints(
                 )
                 return i + 1, tokens.write(i, token), logits, *states
 
-            tokens = tf.TensorArray(tf.int32, length, element_shape=[None])
+            # One element more than is used: an empty array has no shape.
+            batch_size = tf.shape(prompt)[0]
+            tokens = tf.TensorArray(
+                tf.int32, length + 1, element_shape=[None]
+            ).write(length, tf.zeros((batch_size,), tf.int32))
             _, tokens, *_ = tf.while_loop(
                 lambda i, *_: i < length, body, (0, tokens, logits, *states)
             )
-            ids = tf.reshape(tokens.stack(), (length, tf.shape(prompt)[0]))
+            ids = tf.reshape(tokens.stack()[:length], (length, batch_size))
             added = tokenizer.decode(tf.transpose(ids))
             return {"text": prompt + added, "added": added}
 
         def score_next(text, previous_token, *states):
             ids, lengths = tokenizer.encode(text)
             with_previous = tf.concat([previous_token[:, None], ids], axis=1)
-            logits, *states = predict([with_previous[:, :-1], *states])
-            nats = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=ids, logits=logits
+
+            def cross_entropy():
+                logits, *new = predict([with_previous[:, :-1], *states])
+                nats = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    labels=ids, logits=logits
+                )
+                return nats, *new
+
+            # A model cannot be called with a sequence of length 0.
+            nats, *states = tf.cond(
+                tf.shape(ids)[1] > 0,
+                cross_entropy,
+                lambda: (tf.zeros(tf.shape(ids)), *states),
             )
             positions = tf.range(tf.shape(ids)[1])
             inside = positions < tf.cast(lengths, tf.int32)[:, None]
-            known = inside & (ids > 0)
-            nats = tf.reduce_sum(tf.where(known, nats, 0.0), axis=1)
-            unknown = tf.reduce_sum(tf.cast(inside & ~known, tf.int32), axis=1)
+            nats = tf.reduce_sum(tf.where(inside, nats, 0.0), axis=1)
+            unknown = inside & (ids == 0)
             characters = tf.strings.length(text, "UTF8_CHAR")
             divisor = tf.cast(tf.maximum(characters, 1), tf.float32)
             return {
                 "nats": nats,
                 "bits_per_character": nats / divisor / tf.math.log(2.0),
                 "num_characters": characters,
-                "num_unknown": unknown,
+                "num_unknown": tf.reduce_sum(tf.cast(unknown, tf.int32), 1),
                 "previous_token": with_previous[:, -1],
                 **dict(zip(names, states, strict=True)),
             }

@@ -3,13 +3,14 @@
 import dataclasses
 import functools
 import hashlib
+import math
 import pathlib
 from typing import Any
 
 import keras
 
 from dlunits.data.text.corpora import Corpus
-from dlunits.data.text.encoded_text import align_to_lines, encode_text
+from dlunits.data.text.encoded_text import align_to_words, encode_text
 from dlunits.data.text.text_streams import (
     evaluation_segments,
     segments_per_epoch,
@@ -101,7 +102,7 @@ def encode_corpus(
     ...     print(encoded.validation.tolist(), encoded.num_unknown)
     [3, 1, 2] 1
     """
-    chunks = align_to_lines(corpus.train.chunks(), token_type)
+    chunks = align_to_words(corpus.train.chunks(), token_type)
     vocabulary = build_vocabulary(chunks, token_type, max_tokens)
     train, validation = (
         encode_text(
@@ -228,6 +229,10 @@ def evaluate_text_model(
         Dict of `nats`, `bits_per_character` and `perplexity`, means per token
         over the whole text with carried states, and of `window_nats`, where
         the states are reset every 256 tokens.
+
+    Raises:
+        ValueError: If a score is not finite, as after a training that
+            diverged.
     """
     evaluator = TruncatedBPTT(model, num_streams=1)
     compile_text_model(evaluator)
@@ -251,4 +256,11 @@ def evaluate_text_model(
         verbose=0,
         return_dict=True,
     )
-    return {**scores, "window_nats": window_scores["nats"]}
+    scores = {**scores, "window_nats": window_scores["nats"]}
+    for name, value in scores.items():
+        if not math.isfinite(value):
+            raise ValueError(
+                f"The training diverged: {name} is {value} on the validation "
+                f"text, and nats {scores['nats']:.6g}. Reduce the learning rate"
+            )
+    return scores

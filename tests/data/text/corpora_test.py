@@ -1,11 +1,14 @@
 """Loading corpora from files of different encodings and line ends."""
 
+import os
+import threading
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from dlunits.data.text import corpora
-from dlunits.data.text.corpora import Text, load_corpus
+from dlunits.data.text.corpora import Text, load_corpus, read_text
 
 
 def write(tmp_path, data):
@@ -37,6 +40,90 @@ def test_all_line_ends_become_newlines(tmp_path, monkeypatch):
     assert joined(text) == "a\nb\nc\nd\n" * 3
 
 
+PLAIN = "Zwölf Boxkämpfer jagen Viktor,\nquer über den Deich.\n" * 9
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("written", "encoding"),
+    [
+        ("utf-8", None),
+        ("utf-8-sig", None),
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", None),
+        ("utf-16", "utf-16-le"),
+        ("utf-32", None),
+        ("utf-16-be", "utf-16-be"),
+        ("cp1252", "cp1252"),
+    ],
+)
+def test_encodings_and_line_ends_make_no_difference(
+    line_end, written, encoding, tmp_path, monkeypatch
+):
+    expected = load_corpus(write(tmp_path, PLAIN.encode()))
+    data = PLAIN.replace("\n", line_end).encode(written)
+    folder = tmp_path / "other"
+    folder.mkdir()
+    path = write(folder, data)
+    for chunk_size in (5, 1000):
+        monkeypatch.setattr(corpora, "CHUNK_SIZE", chunk_size)
+        corpus = load_corpus(path, encoding=encoding)
+        assert joined(corpus.train) == joined(expected.train)
+        assert joined(corpus.validation) == joined(expected.validation)
+
+
+def test_a_line_end_of_two_characters_is_not_split(tmp_path):
+    path = write(tmp_path, b"ab\r\n" * 20)
+    for fraction in np.arange(0.02, 1, 0.02):
+        corpus = load_corpus(path, validation_fraction=fraction)
+        text = joined(corpus.train) + joined(corpus.validation)
+        assert text == "ab\n" * 20
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    for as_bytes, expected in ((False, "a\nb\n"), (True, b"a\r\nb\r\n")):
+        writer = threading.Thread(
+            target=path.write_bytes, args=(b"a\r\nb\r\n",)
+        )
+        writer.start()
+        text = read_text(path, as_bytes=as_bytes)
+        writer.join()
+        for _ in range(2):
+            assert list(text.chunks()) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "as_bytes", "message"),
+    [
+        ("rot13", False, "The encoding 'rot13' is unknown"),
+        ("", False, "The encoding '' is unknown"),
+        ("utf-99", False, "The encoding 'utf-99' is unknown"),
+        ("utf-8", True, "An encoding has no effect where bytes are tokens"),
+        ("ascii", False, "book.txt: is not ascii .byte 0xC3 at byte 1."),
+        ("utf-16", False, "book.txt: is not utf-16"),
+    ],
+)
+def test_an_encoding_that_does_not_fit_is_refused(
+    encoding, as_bytes, message, tmp_path
+):
+    path = write(tmp_path, "xöy".encode() + b"z")
+    with pytest.raises(ValueError, match=message) as error:
+        load_corpus(path, encoding=encoding, as_bytes=as_bytes)
+    assert "\n" not in str(error.value)
+
+
+def test_an_encoding_of_a_named_corpus_is_refused():
+    with pytest.raises(ValueError, match="The encoding of auto is known"):
+        load_corpus(encoding="cp1252")
+
+
+def test_a_device_is_refused():
+    with pytest.raises(ValueError, match="is neither a file nor a pipe"):
+        read_text("/dev/zero")
+
+
 def test_bytes_are_unchanged(tmp_path):
     data = bytes(range(256)) * 4
     corpus = load_corpus(write(tmp_path, data), as_bytes=True)
@@ -49,6 +136,8 @@ def test_bytes_are_unchanged(tmp_path):
     ("data", "message"),
     [
         (b"", "book.txt is empty"),
+        (b"\xef\xbb\xbf", "book.txt is empty"),
+        (b"\xff\xfe", "book.txt is empty"),
         (b"one\ntwo\0three", "holds zero bytes and is not UTF-8"),
         (b"one\ntwo\nthr\xe9e\n", "line 3: is not UTF-8 .byte 0xE9."),
         (b"one\ntwo\xc3", "line 2: is not UTF-8"),

@@ -1,6 +1,7 @@
 """Exported language models: generation, scores and errors."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from keras import ops
 
 from dlunits.data.text.vocabulary import build_vocabulary
 from dlunits.models import RecurrentLanguageModel
+from dlunits.tasks.text import generate
 from dlunits.tasks.text.generate import (
     TextGenerator,
     read_chunks,
@@ -96,12 +98,76 @@ def test_the_score_is_the_cross_entropy_of_the_model(model, generator):
     assert in_chunks == pytest.approx(found, rel=1e-5)
 
 
-def test_unknown_tokens_are_counted_and_not_scored(generator):
-    found = generator.score(["the €fox"])
+def test_an_unknown_token_costs_its_own_cross_entropy(model, generator):
+    text = "the €fox"
+    ids = VOCABULARY.encode("\n" + text).astype("int32")[None]
+    assert ids[0, 5] == 0  # "€", the unknown token
+    states = model.get_initial_state(1)
+    logits, *_ = model([ops.convert_to_tensor(ids[:, :-1]), *states])
+    nats = keras.losses.sparse_categorical_crossentropy(
+        ids[:, 1:], logits, from_logits=True
+    )
+    found = generator.score([text])
     assert (found["num_characters"], found["num_unknown"]) == (8, 1)
-    assert np.isfinite(found["bits_per_character"])
+    assert found["bits_per_character"] == pytest.approx(
+        float(ops.mean(nats)) / np.log(2), rel=1e-5
+    )
     with pytest.raises(ValueError, match="is empty"):
         generator.score([])
+
+
+def test_a_text_without_known_tokens_is_not_free(generator):
+    found = generator.score(["€" * 10])
+    assert found["num_unknown"] == 10
+    assert found["bits_per_character"] > 1
+
+
+def test_an_empty_text_has_no_unknown_tokens_and_no_nats(generator):
+    assert generator.count_unknown_tokens([""]) == [0]
+    assert generator.count_unknown_tokens(["", "€"]) == [0, 1]
+    whole = generator.score(["the ", "fox"])
+    assert generator.score(["the ", "", "fox"]) == whole
+    assert "".join(generator.stream("", 5)) == generator.generate([""], 5)[0]
+
+
+def test_a_length_of_0_adds_nothing(generator):
+    assert generator.generate(["the fox", ""], 0) == ["the fox", ""]
+
+
+@pytest.fixture(scope="module")
+def word_generator(tmp_path_factory):
+    vocabulary = build_vocabulary([TEXT], "word")
+    keras.utils.set_random_seed(0)
+    return TextGenerator(
+        export_text_model(
+            RecurrentLanguageModel(vocabulary.size, units=4),
+            tmp_path_factory.mktemp("saved") / "words",
+            vocabulary=vocabulary,
+            data="a sentence",
+            metrics={"nats": 1.0},
+            command="pytest",
+        )
+    )
+
+
+def test_words_are_not_split_where_a_text_is_cut(word_generator, monkeypatch):
+    text = "the quick brown fox jumps over the lazy dog. " * 3
+    whole = word_generator.score([text])
+    assert whole["num_unknown"] == 0
+    monkeypatch.setattr(generate, "CHUNK_SIZE", 7)
+    pieces = [text[i : i + 11] for i in range(0, len(text), 11)]
+    for chunks in ([text], pieces):
+        assert word_generator.score(chunks) == pytest.approx(whole, rel=1e-5)
+
+
+def test_line_ends_and_byte_order_marks_of_prompts_are_those_of_training(
+    generator,
+):
+    expected = generator.generate(["the\nfox"], 5)
+    for prompt in ("the\r\nfox", "the\rfox", "\ufeffthe\nfox"):
+        assert generator.count_unknown_tokens([prompt]) == [0]
+        assert generator.generate([prompt], 5) == expected
+        assert "".join(generator.stream(prompt, 5)) == expected[0][7:]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +226,17 @@ def test_a_folder_without_a_text_model_is_refused(tmp_path, project):
     (tmp_path / "model_card.json").write_text('["token_type"]')
     with pytest.raises(ValueError, match="expected a JSON object"):
         TextGenerator(tmp_path)
+
+
+def test_a_damaged_card_or_model_is_refused(version, tmp_path):
+    folder = tmp_path / "1"
+    shutil.copytree(version, folder)
+    (folder / "model_card.json").write_text('{"token_type": null}')
+    with pytest.raises(ValueError, match="'token_type' must be of type str"):
+        TextGenerator(folder)
+    (folder / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"The SavedModel in .* is damaged"):
+        TextGenerator(folder)
 
 
 def test_a_file_to_score_is_checked(tmp_path):
