@@ -141,7 +141,8 @@ def define_flags():
         learning_rate=3e-3,
         patience=10,
         seed=0,
-        workdir="runs/forecast_{name}_{network}_{window}_{horizon}_seed_{seed}",
+        workdir="runs/forecast_{name}_{network}_{window}_{horizon}_"
+        "{epochs}_epochs_seed_{seed}",
         export_dir="saved_models/forecast_{name}",
     )
 

@@ -184,6 +184,7 @@ DEFAULTS = {
     "delimiter": None,
     "encoding": None,
     "decimal": None,
+    "escape_formulas": False,
     "autoencoder": "denoising",
     "timestamp_column": None,
     "window": 16,

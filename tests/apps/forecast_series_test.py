@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 TINY = ("--window=12", "--horizon=4", "--epochs=2", "--network=linear")
-RUN = "runs/forecast_load_linear_12_4_seed_0"
+RUN = "runs/forecast_load_linear_12_4_2_epochs_seed_0"
 MODELS = "saved_models/forecast_load"
 
 
@@ -324,7 +324,7 @@ def test_a_recurrent_network_forecasts_one_column_from_all(called):
     folder, _, results = called
     assert results[MANY_TO_ONE] == "no error"
     [first, *_] = rows_of(
-        folder / "runs/forecast_good_gru_12_4_seed_0/forecast.csv"
+        folder / "runs/forecast_good_gru_12_4_2_epochs_seed_0/forecast.csv"
     )
     assert list(first) == ["time", "load", "load low", "load high"]
     card = folder / "saved_models/forecast_good/1/model_card.json"
@@ -336,7 +336,7 @@ def test_without_a_table_the_embedded_series_is_used(called):
     folder, process, results = called
     assert results[EMBEDDED] == "no error"
     assert "Matplotlib's example of an electroencephalogram" in process.stdout
-    html = folder / "runs/forecast_eeg_linear_12_4_seed_0/report.html"
+    html = folder / "runs/forecast_eeg_linear_12_4_2_epochs_seed_0/report.html"
     assert "electroencephalogram" in html.read_text()
     card = folder / "saved_models/forecast_eeg/1/model_card.json"
     card = json.loads(card.read_text())

@@ -4,8 +4,10 @@ import codecs
 import dataclasses
 import io
 import itertools
+import os
 import pathlib
 import pydoc_data.topics
+import select
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -16,6 +18,7 @@ from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 CHUNK_SIZE = 1 << 20  # bytes
+PIPE_TIMEOUT = 30  # seconds
 
 TINY_SHAKESPEARE = "tiny_shakespeare"
 
@@ -303,7 +306,7 @@ def read_text(
         raise FileNotFoundError(f"{path}: no such file. Expected a text file")
     data: pathlib.Path | bytes = path
     if path.is_fifo():
-        data = path.read_bytes()  # a pipe can be read only once
+        data = read_pipe(path)
     elif not path.is_file():
         raise ValueError(f"{path} is neither a file nor a pipe")
     start, size = 0, size_of(data)
@@ -322,6 +325,32 @@ def read_text(
     if not as_bytes:
         check_text(path, text)
     return text
+
+
+def read_pipe(path: pathlib.Path) -> bytes:
+    """Content of a pipe, which can be read only once.
+
+    Args:
+        path: Path of a named pipe, or of one such as `/dev/stdin`.
+
+    Raises:
+        TimeoutError: If no process opens the pipe to write within
+            `PIPE_TIMEOUT` seconds. A process that did may take any time.
+    """
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(pipe, "rb") as stream:
+        readable, _, _ = select.select([stream], [], [], PIPE_TIMEOUT)
+        try:
+            start = os.read(pipe, CHUNK_SIZE)
+        except BlockingIOError:  # it is open to write, and still empty
+            start = b""
+        else:
+            if not readable and not start:
+                raise TimeoutError(
+                    f"{path} is a pipe that no process writes to"
+                )
+        os.set_blocking(pipe, True)
+        return start + stream.read()
 
 
 def check_encoding(encoding: str | None, as_bytes: bool) -> None:

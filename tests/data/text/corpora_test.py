@@ -1,6 +1,7 @@
 """Loading corpora from files of different encodings and line ends."""
 
 import os
+import subprocess
 import threading
 import tracemalloc
 
@@ -92,6 +93,23 @@ def test_a_pipe_is_read_once(tmp_path):
         writer.join()
         for _ in range(2):
             assert list(text.chunks()) == [expected]
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "PIPE_TIMEOUT", 0.1)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(TimeoutError, match="pipe that no process writes to"):
+        read_text(path)
+
+
+def test_a_slow_writer_may_take_longer_than_the_timeout(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "PIPE_TIMEOUT", 0.1)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    command = f"exec > {path}; sleep 0.4; echo late"
+    with subprocess.Popen(["sh", "-c", command]):
+        assert list(read_text(path).chunks()) == ["late\n"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,149 @@
+"""Starts two runs of an app at once in the same run directory.
+
+The two differ in their seed. One must be refused with a message that names the
+other, which must end with the model that it trains when it is alone.
+
+Usage:
+    python benchmarks/two_runs.py [--pairs=20]
+
+Expected: 20 of 20 pairs have one refused run and nothing mixed; 5 minutes on 2
+CPU cores.
+"""
+
+import argparse
+import os
+import pathlib
+import random
+import sys
+import tempfile
+import time
+
+import numpy as np
+from bad_inputs import (
+    MODELS,
+    TEMPORARY,
+    preload,
+    set_environment,
+    start,
+    write_inputs,
+)
+from gates import gate
+
+SEEDS = 1, 2
+REFUSED = "is in use by another run, process "
+MAX_DELAY = 3.0  # seconds between the two starts
+
+
+def run(
+    app: str, folder: pathlib.Path, seeds: tuple[int, ...], delay: float = 0.0
+) -> dict[int, tuple[int, str]]:
+    """Runs an app once for each seed, at the same time.
+
+    Args:
+        app: Name of the app.
+        folder: Folder to make, with the run directory and the exported model.
+        seeds: Seeds of the runs.
+        delay: Seconds between two starts.
+
+    Returns:
+        Exit status and standard error of each run, by seed.
+    """
+    children = {}
+    for seed in seeds:
+        place = folder / str(seed)
+        place.mkdir(parents=True)
+        write_inputs(place, random.Random(0))  # noqa: S311
+        flags = ("--export_dir=../model", "--workdir=../run", f"--seed={seed}")
+        children[seed] = start(app, place, (*MODELS[app][0], *flags))
+        time.sleep(delay)
+    return {
+        seed: (
+            os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]),
+            (folder / f"{seed}.streams/2").read_text(),
+        )
+        for seed, child in children.items()
+    }
+
+
+def weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
+    """Variables of the exported model of a run."""
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(
+        str(folder / "model/1/variables/variables")
+    )
+    return {
+        name: reader.get_tensor(name)
+        for name in reader.get_variable_to_shape_map()
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
+
+
+def find_fault(
+    pair: pathlib.Path,
+    alone: dict[int, pathlib.Path],
+    results: dict[int, tuple[int, str]],
+) -> str:
+    """What is wrong with a pair of runs; empty if nothing is.
+
+    Args:
+        pair: Folder of the pair.
+        alone: Folders of runs of the same seeds without another run.
+        results: Result of `run` for the pair.
+    """
+    finished = [seed for seed, (status, _) in results.items() if status == 0]
+    if len(finished) != 1:
+        return f"{len(finished)} runs ended with status 0"
+    [refused] = results.keys() - finished
+    if REFUSED not in results[refused][1]:
+        return f"message: {results[refused][1].strip()[-200:]}"
+    versions = [path.name for path in (pair / "model").iterdir()]
+    if versions != ["1"]:
+        return f"the exported versions are {versions}"
+    left = [p.name for p in pair.rglob("*") if TEMPORARY.search(p.name)]
+    if left:
+        return f"left over: {left}"
+    found, expected = weights(pair), weights(alone[finished[0]])
+    if found.keys() != expected.keys() or any(
+        not np.array_equal(found[name], expected[name]) for name in found
+    ):
+        return f"the model is not the one of seed {finished[0]}"
+    return ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=20, help="pairs of runs")
+    options = parser.parse_args()
+    rng = random.Random(0)  # noqa: S311
+    preload()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        set_environment(folder)
+        alone = {
+            app: {seed: folder / f"alone/{app}/{seed}" for seed in SEEDS}
+            for app in MODELS
+        }
+        for app, folders in alone.items():
+            for seed, place in folders.items():
+                [(status, stderr)] = run(app, place, (seed,)).values()
+                if status:
+                    sys.exit(stderr)
+        pairs = []
+        for number in range(options.pairs):
+            app = list(MODELS)[number % len(MODELS)]
+            delay = rng.choice([0.0, rng.uniform(0, MAX_DELAY)])
+            place = folder / f"pairs/{number}"
+            pairs.append((app, delay, place, run(app, place, SEEDS, delay)))
+        num_faults = 0
+        # TensorFlow may not run before a fork: the models are read at the end.
+        for app, delay, place, results in pairs:
+            fault = find_fault(place, alone[app], results)
+            print(f"{app}, {delay:.1f} s apart: {fault or 'one was refused'}")
+            num_faults += bool(fault)
+    passed = gate(f"faults of {options.pairs} pairs", num_faults, "<=", 0)
+    return int(not passed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
