@@ -146,8 +146,8 @@ def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int]:
         name = codecs.lookup(encoding).name
     except (LookupError, ValueError):
         raise ValueError(
-            f": encoding {encoding!r} is no encoding of text. Give the name "
-            "of a Python codec, utf-8, cp1252 or utf-16 for example."
+            f": the encoding {encoding!r} is unknown. Expected the name of a "
+            "Python text codec, such as utf-8, utf-16 or cp1252"
         ) from None
     utf8 = name in ("utf-8", "utf-8-sig")
     decoder = codecs.getincrementaldecoder(name)(

@@ -66,7 +66,7 @@ def test_an_encoding_that_is_given_is_checked(write):
     with pytest.raises(ValueError, match="line 2: byte 0xE9 is not UTF-8"):
         infer_dialect(path, encoding="utf-8")
     for codec in ("klingon", "rot13", "hex", "undefined"):
-        with pytest.raises(ValueError, match=f"'{codec}' is no encoding"):
+        with pytest.raises(ValueError, match=f"'{codec}' is unknown"):
             infer_dialect(path, encoding=codec)
     assert infer_dialect(path, encoding="latin-1").encoding == "latin-1"
 

@@ -231,9 +231,12 @@ def test_a_folder_without_a_text_model_is_refused(tmp_path, project):
 def test_a_damaged_card_or_model_is_refused(version, tmp_path):
     folder = tmp_path / "1"
     shutil.copytree(version, folder)
-    (folder / "model_card.json").write_text('{"token_type": null}')
+    card = folder / "model_card.json"
+    good = card.read_text()
+    card.write_text('{"token_type": null}')
     with pytest.raises(ValueError, match="'token_type' must be of type str"):
         TextGenerator(folder)
+    card.write_text(good)
     (folder / "saved_model.pb").write_bytes(b"")
     with pytest.raises(ValueError, match=r"The SavedModel in .* is damaged"):
         TextGenerator(folder)
