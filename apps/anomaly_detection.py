@@ -236,6 +236,7 @@ def train_and_score(
         command=COMMAND,
         metrics={},
         feature_extractor=inputs.feature_extractor,
+        significant_bits=inputs.significant_bits,
         **rows.card,
     )
     print(f"SavedModel:    {version}")

@@ -143,6 +143,7 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
 
 def denoise(model, files, output, invert, overwrite):
     """Denoises image files, and returns whether all succeeded."""
+    from dlunits.data.images.image_files import describe_bits
     from dlunits.paths import expand_user
     from dlunits.tasks.denoising.denoise_files import (
         denoise_files,
@@ -151,14 +152,17 @@ def denoise(model, files, output, invert, overwrite):
 
     denoiser = load_denoiser(model)
     done, folder = 0, expand_user(output)
-    for file, target, problem in denoise_files(
+    for result in denoise_files(
         denoiser, files, folder, invert=invert, overwrite=overwrite
     ):
-        if problem:
-            print(f"{file}: {problem}", file=sys.stderr, flush=True)
+        if result.problem:
+            line = f"{result.file}: {result.problem}"
+            print(line, file=sys.stderr, flush=True)
         else:
             done += 1
-            print(f"{file} -> {target}", flush=True)
+            bits = describe_bits(result.significant_bits)
+            line = f"{result.file} -> {result.target}"
+            print(f"{line} ({bits})" if bits else line, flush=True)
     print(f"Denoised:      {done} of {len(files)}")
     return done == len(files)
 

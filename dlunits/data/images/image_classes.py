@@ -6,8 +6,11 @@ from collections.abc import Callable
 import numpy as np
 
 from dlunits.data.images import image_datasets
-from dlunits.data.images.image_files import read_gray_image
-from dlunits.data.images.image_folder import list_visible
+from dlunits.data.images.image_files import (
+    describe_bits,
+    list_visible,
+    read_gray_images,
+)
 from dlunits.data.tables.anomaly_labels import NORMAL
 from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
@@ -25,6 +28,9 @@ class AnomalyImages:
         labels: Booleans `(num_images,)`, true for an anomaly, or `None`.
         source: Where the images come from, for messages and reports.
         problems: One line per file that cannot be read.
+        significant_bits: Significant bits of the files of 16 bits of a folder,
+            see `dlunits.data.images.image_files.find_significant_bits`, or
+            `None`.
     """
 
     images: Array
@@ -32,6 +38,7 @@ class AnomalyImages:
     labels: Array | None
     source: str
     problems: tuple[str, ...] = ()
+    significant_bits: int | None = None
 
     def normal(self) -> "AnomalyImages":
         """The images without those labeled as anomalies, and without labels.
@@ -60,6 +67,7 @@ def load_image_folder(
     folder: Path,
     image_size: int,
     progress: Callable[[int, int], object] = lambda done, total: None,
+    significant_bits: int | None = None,
 ) -> AnomalyImages:
     """Reads the images of a folder as square gray images.
 
@@ -74,6 +82,8 @@ def load_image_folder(
             kept, see `dlunits.data.images.image_files.read_gray_image`.
         progress: Called after each file with the number of files read so far
             and the number of all files.
+        significant_bits: As in `dlunits.data.images.image_files.read_image`;
+            default: as many as the files hold.
 
     Returns:
         `AnomalyImages`. Files that cannot be read are left out and listed in
@@ -114,32 +124,29 @@ def load_image_folder(
     labeled = bool(folders)
     if labeled:
         files = [file for each in folders for file in list_visible(each)]
-    images: list[Array] = []
-    names: list[str] = []
-    problems: list[str] = []
-    for done, file in enumerate(files, 1):
-        try:
-            images.append(read_gray_image(file, image_size))
-            names.append(file.relative_to(folder).as_posix())
-        except ValueError as error:
-            problems.append(f"{file}: {error}")
-        progress(done, len(files))
-    if not images:
+    found = read_gray_images(files, image_size, significant_bits, progress)
+    problems = [f"{file}: {why}" for file, why in found.problems.items()]
+    if not found.images:
         raise ValueError(
             f"{folder} contains no image that can be read. Expected image "
             "files, or subfolders of them."
             + (f" First of {len(problems)}: {problems[0]}" if problems else "")
         )
+    names = [file.relative_to(folder).as_posix() for file in found.files]
+    source = f"{folder}: {len(found.images):,} images"
+    if bits := describe_bits(found.significant_bits):
+        source += f", {bits}"
     labels = None
     if labeled:
         words = [name.partition("/")[0].lower() for name in names]
         labels = np.array([word not in NORMAL for word in words])
     return AnomalyImages(
-        np.stack(images),
+        np.stack(found.images),
         names,
         labels,
-        f"{folder}: {len(images):,} images",
+        source,
         tuple(problems),
+        found.significant_bits,
     )
 
 

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from dlunits.data.images.image_folder import read_image_folder
+from dlunits.data.images.image_files import describe_bits
+from dlunits.data.images.image_folder import ImageFolder, read_image_folder
 from dlunits.data.tfds_store import (
     check_host,
     data_directories,
@@ -57,6 +58,9 @@ class ImageDataset:
             where it comes from and, after an automatic choice, why.
         class_names: Name of each class.
         train, validation, test: Splits.
+        significant_bits: Significant bits of the files of 16 bits of a folder,
+            see `dlunits.data.images.image_files.find_significant_bits`, or
+            `None`.
     """
 
     name: str
@@ -66,6 +70,7 @@ class ImageDataset:
     train: Split
     validation: Split
     test: Split
+    significant_bits: int | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -133,13 +138,17 @@ def load(
     if seed < 0:
         raise ValueError(f"`seed` must not be negative. Received: {seed=}")
 
+    significant_bits = None
     name, why = _choose(data_dir) if dataset == "auto" else (dataset, "")
     if name in TITLES:
         source, splits, class_names = _published(name, data_dir)
     elif name == "digits":
         source, splits, class_names = _embedded()
     else:
-        source, splits, class_names = _folder(name)
+        source, folder = _folder(name)
+        splits = {"train": (folder.images, folder.labels)}
+        class_names = folder.class_names
+        significant_bits = folder.significant_bits
         name = pathlib.Path(name).resolve().name
 
     train, test = splits["train"], splits.get("test")
@@ -153,7 +162,12 @@ def load(
     parts = train, validation, test
     handwriting = name == "mnist" or source.startswith("scikit-learn")
     return ImageDataset(
-        name, handwriting, f"{source}{why}.", class_names, *parts
+        name,
+        handwriting,
+        f"{source}{why}.",
+        class_names,
+        *parts,
+        significant_bits=significant_bits,
     )
 
 
@@ -334,7 +348,7 @@ def _embedded() -> Source:
     return source, {"train": (images, labels.astype("int32"))}, class_names
 
 
-def _folder(path: Path) -> Source:
+def _folder(path: Path) -> tuple[str, ImageFolder]:
     folder = expand_user(path)
     if not str(path) or not folder.is_dir():
         raise ValueError(
@@ -342,9 +356,11 @@ def _folder(path: Path) -> Source:
             "a folder with one subfolder of images per class. Received: "
             f"dataset={str(path)!r}"
         )
-    images, labels, class_names = read_image_folder(folder)
+    found = read_image_folder(folder)
     source = (
-        f"{len(images):,} images of {len(class_names)} classes in "
+        f"{len(found.images):,} images of {len(found.class_names)} classes in "
         f"{folder.resolve()}, as gray 28x28"
     )
-    return source, {"train": (images, labels)}, class_names
+    if bits := describe_bits(found.significant_bits):
+        source += f"; {bits}"
+    return source, found

@@ -1,8 +1,10 @@
 """Image files in all common formats and color modes, read with Pillow."""
 
+import contextlib
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +21,26 @@ MAX_MEGAPIXELS = 64.0
 PILLOW_MEGAPIXELS = 178.9
 MIN_SIDE = 28  # pixels
 ORIENTATION = 0x0112  # EXIF tag
+BITS_PER_SAMPLE = 258  # TIFF tag
+MAX_SAMPLE_VALUE = 281  # TIFF tag
 PNG_BIT_DEPTH = 24  # place of the byte in the header of a PNG file
+# Depths of cameras and scanners, whose values are stored in 16 bits.
+DEPTHS = (8, 10, 12, 14, 16)
+# Smallest maximum of floats that do not lie between 0 and 1. The range of
+# floats with a smaller one is not known.
+MIN_FLOAT_MAXIMUM = 64
+# Formats whose further images are other versions of the first one: previews of
+# some phones, and layers.
+SINGLE_IMAGE_FORMATS = ("MPO", "PSD")
+# Written by file managers.
+SYSTEM_FILES = {
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "Icon\r",
+    "__MACOSX",
+}
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,16 +51,33 @@ class DecodedImage:
         pixels: uint8 or uint16 array `(height, width, channels)`. The channels
             are gray, gray and alpha, RGB, or RGB and alpha.
         profile: ICC color profile that the file contains, or `None`.
+        significant_bits: Number of bits that the colors use: 8 for uint8, and
+            8 to 16 for uint16; `None` for all bits of the type. White is
+            `2**significant_bits - 1`. The alpha channel uses all bits.
 
     Example:
 
     >>> image = DecodedImage(np.array([[[51, 255]]], "uint8"))
     >>> image.has_alpha, image.colors.shape, f"{image.colors.item():.1f}"
     (True, (1, 1, 1), '0.2')
+    >>> scan = DecodedImage(np.array([[[819]]], "uint16"), significant_bits=12)
+    >>> f"{scan.colors.item():.1f}", scan.to_uint8().item()  # of 4,095
+    ('0.2', 51)
     """
 
     pixels: Array
     profile: bytes | None = None
+    significant_bits: int | None = None
+
+    @property
+    def bits(self) -> int:
+        """Number of bits that the colors use."""
+        return self.significant_bits or 8 * self.pixels.dtype.itemsize
+
+    @property
+    def white(self) -> int:
+        """Value of the brightest color."""
+        return 2**self.bits - 1
 
     @property
     def has_alpha(self) -> bool:
@@ -50,7 +88,7 @@ class DecodedImage:
     def colors(self) -> Array:
         """Channels without alpha: float32 `(height, width, 1 or 3)`, 0 to 1."""
         colors = self.pixels[..., :-1] if self.has_alpha else self.pixels
-        return colors.astype("float32") / np.iinfo(colors.dtype).max
+        return colors.astype("float32") / self.white
 
     @property
     def alpha(self) -> Array | None:
@@ -58,11 +96,11 @@ class DecodedImage:
         return self.pixels[..., -1:] if self.has_alpha else None
 
     def replace_colors(self, colors: Array) -> "DecodedImage":
-        """Image with other colors, and the same depth, alpha and profile.
+        """Image with other colors, and the same scale, alpha and profile.
 
         Args:
             colors: Floats of the shape of `self.colors`. They are rounded to
-                the depth of the image; values outside [0, 1] become 0 or 1.
+                the scale of the image; values outside [0, 1] become 0 or 1.
 
         Raises:
             ValueError: If a value is NaN or infinite, or the shape differs.
@@ -76,16 +114,20 @@ class DecodedImage:
                 f"`colors` must have the shape {expected}. Received: "
                 f"{colors.shape}"
             )
-        dtype = self.pixels.dtype
-        pixels = np.round(np.clip(colors, 0, 1) * np.iinfo(dtype).max)
-        pixels = np.concatenate([pixels.astype(dtype), *alpha], axis=-1)
+        pixels = np.round(np.clip(colors, 0, 1) * self.white)
+        pixels = np.concatenate(
+            [pixels.astype(self.pixels.dtype), *alpha], axis=-1
+        )
         return dataclasses.replace(self, pixels=pixels)
 
     def to_uint8(self) -> Array:
-        """Pixels with 8 bits per value: the upper 8 of 16."""
+        """Pixels with 8 bits per value: the upper 8 significant bits."""
         if self.pixels.dtype == "uint8":
             return self.pixels
-        return (self.pixels >> 8).astype("uint8")
+        pixels = self.pixels >> (self.bits - 8)
+        if self.has_alpha:
+            pixels[..., -1] = self.pixels[..., -1] >> 8
+        return pixels.astype("uint8")
 
     def to_gray(self) -> Array:
         """Luminance (ITU-R BT.601) over a white background.
@@ -114,9 +156,10 @@ def read_image(
     path: Path,
     *,
     max_bits: int = 16,
+    significant_bits: int | None = None,
     gray: bool = False,
     min_size: int | None = None,
-    first_frame: bool = False,
+    page: int | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> DecodedImage:
     """Reads an image file in any format and color mode that Pillow knows.
@@ -128,27 +171,34 @@ def read_image(
     - Palettes, CMYK, YCbCr and the like become RGB; black and white becomes
       gray.
     - 16 bits per value are kept. Integers of 32 bits must lie between 0 and
-      65,535, floats between 0 and 1; both become 16 bits.
+      65,535; floats must lie between 0 and 1, or have a maximum from 64 to
+      65,535. Both become 16 bits.
+    - Files of 16 bits with 8, 10, 12 or 14 significant bits are recognized, see
+      `find_significant_bits`.
+    - HEIC files are read if the package `pillow-heif` is installed.
 
     Args:
         path: Path of the file.
         max_bits: 16 to keep the depth of the file, or 8 to read all files with
-            8 bits per value, the upper 8 of 16.
+            8 bits per value, the upper 8 significant bits.
+        significant_bits: Number of significant bits of files of 16 bits that
+            do not say it. Default: as many as the file holds.
         gray: Whether only `DecodedImage.to_gray` is needed. Then only the
             luminance of JPEG files is decoded, which is faster.
         min_size: JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size,
             as long as no side becomes shorter than this, in pixels. Default:
             full size.
-        first_frame: Whether to read the first image of a file that contains
-            several, such as an animated GIF. By default it is refused.
+        page: Number of the image, from 0, of a file that contains several,
+            such as a scan with several pages or an animation, see
+            `count_pages`. By default such files are refused.
         max_megapixels: Larger images are refused before they are decoded.
 
     Returns:
         `DecodedImage`.
 
     Raises:
-        ValueError: If the file cannot be read. The message is one line without
-            the path.
+        ValueError: If the file cannot be read, or `significant_bits` is none
+            of 8, 10, 12, 14 and 16. The message is one line without the path.
 
     Example:
 
@@ -160,38 +210,161 @@ def read_image(
     >>> image.pixels.shape, image.pixels[0, 0].tolist()
     ((3, 4, 3), [0, 255, 255])
     """
-    from PIL import Image
-
     path = pathlib.Path(path)
+    if significant_bits not in (None, *DEPTHS):
+        raise ValueError(
+            f"`significant_bits` must be one of {', '.join(map(str, DEPTHS))}. "
+            f"Received: {significant_bits}"
+        )
+    with open_image(path) as image:
+        if page is None:
+            check_single(image)
+        elif page:
+            image.seek(page)
+        check_size(image, max_megapixels)
+        if gray or min_size:
+            image.draft(
+                "L" if gray else None,
+                (min_size, min_size) if min_size else None,
+            )
+        decoded, _ = decode(image, path, significant_bits, max_bits)
+    if max_bits > 8:
+        return decoded
+    return DecodedImage(decoded.to_uint8(), decoded.profile)
+
+
+def count_pages(path: Path) -> int:
+    """Number of images in a file: pages of a scan, frames of an animation.
+
+    Args:
+        path: Path of an image file.
+
+    Returns:
+        1 or more.
+
+    Raises:
+        ValueError: If the file cannot be read, as in `read_image`.
+    """
+    with open_image(pathlib.Path(path)) as image:
+        return num_images(image)
+
+
+def find_significant_bits(paths: Iterable[Path]) -> int | None:
+    """Significant bits of image files that belong together.
+
+    Cameras and scanners store 10, 12 or 14 bits in files of 16 bits. How many
+    is taken from the file if it says so: the chunk `sBIT` of PNG, or the TIFF
+    tag `BitsPerSample`. All other files of 16 bits get the smallest of 8, 10,
+    12, 14 and 16 bits that holds the maximum of all of them (or the TIFF tag
+    `MaxSampleValue`), so that the values of different files are comparable.
+
+    Args:
+        paths: Image files.
+
+    Returns:
+        Number of bits, for the argument `significant_bits` of `read_image`, or
+        `None` if no file needs it. Files that cannot be read are left out.
+
+    Example:
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name, value in ("dark", 900), ("bright", 4_000):
+    ...     pixels = np.full((3, 4), value, "uint16")
+    ...     Image.fromarray(pixels).save(folder / f"{name}.png")
+    >>> find_significant_bits(folder.iterdir())  # 4,000 <= 4,095 = 2^12 - 1
+    12
+    """
+    found = []
+    for path in map(pathlib.Path, paths):
+        try:
+            with open_image(path) as image:
+                if is_deep(image, path):
+                    check_size(image, MAX_MEGAPIXELS)
+                    decoded, declared = decode(image, path)
+                    found += [] if declared else [decoded.bits]
+        except ValueError:
+            continue
+    return max(found, default=None)
+
+
+def describe_bits(significant_bits: int | None) -> str:
+    """Clause about the scale of files of 16 bits, or an empty text.
+
+    >>> describe_bits(12)
+    'values of 12 bits in files of 16: white is 4,095'
+    >>> describe_bits(None), describe_bits(16)
+    ('', '')
+    """
+    if significant_bits in (None, 16):
+        return ""
+    return (
+        f"values of {significant_bits} bits in files of 16: white is "
+        f"{2**significant_bits - 1:,}"
+    )
+
+
+@contextlib.contextmanager
+def open_image(path: pathlib.Path) -> Iterator["Image.Image"]:
+    """Opens an image file; all errors become ValueErrors of one line."""
+    from PIL import Image, ImageFile
+
+    register_heic()
     limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None  # checked here, before pixels are decoded
+    Image.MAX_IMAGE_PIXELS = None  # `check_size`, before pixels are decoded
     try:
         check_regular(path)
         if path.stat().st_size == 0:
             raise ValueError("is empty")
         with Image.open(path) as image:
-            check_size(image, max_megapixels)
-            if not first_frame:
-                check_frames(image)
-            if gray or min_size:
-                image.draft(
-                    "L" if gray else None,
-                    (min_size, min_size) if min_size else None,
+            # EPS is drawn by Ghostscript; the others have no decoder.
+            if image.format == "EPS" or isinstance(
+                image, ImageFile.StubImageFile
+            ):
+                raise ValueError(
+                    f"has the format {image.format}, which is not an image of "
+                    "pixels: save it as PNG"
                 )
-            pixels = decode_pixels(image, path, max_bits)
-            return DecodedImage(pixels, color_profile(image))
+            yield image
     except ValueError:
         raise
     except Image.UnidentifiedImageError:
-        raise ValueError(
-            "is not an image, or has a format that Pillow does not know"
-        ) from None
+        raise ValueError(describe_unknown(path)) from None
     except Exception as error:  # Pillow's decoders raise many types
         reason = getattr(error, "strerror", None) or f"is damaged: {error}"
         reason = reason.splitlines()[0]
         raise ValueError(reason[0].lower() + reason[1:]) from None
     finally:
         Image.MAX_IMAGE_PIXELS = limit
+
+
+@functools.cache
+def register_heic() -> None:
+    """Lets Pillow read HEIC files, if the package `pillow-heif` is there."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return
+    register_heif_opener()
+
+
+def describe_unknown(path: pathlib.Path) -> str:
+    """Why a file is not an image, in one line, and what to do."""
+    if is_system_file(path):
+        return "was written by a file manager and is not an image"
+    with path.open("rb") as file:
+        head = file.read(1024)
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
+        return (
+            "is a HEIC image: install the package pillow-heif, which reads "
+            "them, or convert it to JPEG"
+        )
+    if head.startswith(b"%PDF"):
+        return "is a PDF document: save its pages as PNG"
+    if b"<svg" in head:
+        return "is an SVG drawing: save it as PNG"
+    return "is not an image, or has a format that Pillow does not know"
 
 
 def check_size(image: "Image.Image", max_megapixels: float) -> None:
@@ -209,39 +382,89 @@ def check_size(image: "Image.Image", max_megapixels: float) -> None:
         )
 
 
-def check_frames(image: "Image.Image") -> None:
+def num_images(image: "Image.Image") -> int:
+    """Number of the images in an opened file, 1 for previews and layers."""
+    if image.format in SINGLE_IMAGE_FORMATS:
+        return 1
+    return getattr(image, "n_frames", 1)
+
+
+def check_single(image: "Image.Image") -> None:
     """Raises ValueError for files that contain several images."""
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # the format of some phones
+    if num_images(image) > 1:
         raise ValueError(
-            f"contains {frames} images: save each as a file of its own"
+            f"contains {num_images(image)} images: save each as a file of its "
+            "own"
         )
 
 
-def decode_pixels(
-    image: "Image.Image", path: pathlib.Path, max_bits: int
-) -> Array:
-    """Pixels `(height, width, channels)` of an opened image, upright."""
+# Decoding
+
+
+def is_deep(image: "Image.Image", path: pathlib.Path) -> bool:
+    """Whether an opened file has more than 8 bits that can be kept."""
+    return is_deep_gray(image) or (
+        image.format == "PNG" and png_bit_depth(path) == 16
+    )
+
+
+def is_deep_gray(image: "Image.Image") -> bool:
+    """Whether Pillow decodes an opened file with more than 8 bits."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def decode(
+    image: "Image.Image",
+    path: pathlib.Path,
+    significant_bits: int | None = None,
+    max_bits: int = 16,
+) -> tuple[DecodedImage, bool]:
+    """Decodes an opened image, upright.
+
+    Returns the image, and whether its scale is certain: it has 8 bits, or the
+    file says how many bits are significant.
+    """
     from PIL import ImageOps
 
-    deep_gray = image.mode in ("I", "F") or image.mode.startswith("I;16")
-    if deep_gray:
+    profile = color_profile(image)
+    if not is_deep(image, path):
         upright = ImageOps.exif_transpose(image)
-        pixels = to_16_bits(np.asarray(upright))[..., None]
-        return pixels if max_bits > 8 else (pixels >> 8).astype("uint8")
-    if max_bits > 8:
-        if image.format == "PNG" and png_bit_depth(path) == 16:
-            return decode_deep_png(image, path)
-        bits = max(getattr(image, "tag_v2", {}).get(258, (8,)))
-        if bits > 8:
-            raise ValueError(
-                f"has colors of {bits} bits in a {image.format} file: save it "
-                "as PNG"
-            )
-    upright = ImageOps.exif_transpose(image)
-    mode = "L" if upright.mode in ("1", "L", "LA", "La") else "RGB"
-    mode += "A" * upright.has_transparency_data
-    return np.atleast_3d(np.asarray(upright.convert(mode)))
+        mode = "L" if upright.mode in ("1", "L", "LA", "La") else "RGB"
+        mode += "A" * upright.has_transparency_data
+        pixels = np.atleast_3d(np.asarray(upright.convert(mode)))
+        check_lost_bits(image, pixels, max_bits)
+        return DecodedImage(pixels, profile), True
+    if is_deep_gray(image):
+        values = np.asarray(ImageOps.exif_transpose(image))[..., None]
+    else:
+        values = decode_deep_png(image, path)
+    if values.dtype.kind == "f" and values.max() <= 1:
+        return DecodedImage(to_16_bits(values, 1), profile), True
+    values = to_16_bits(values, 65_535)
+    colors = values[..., :-1] if values.shape[-1] in (2, 4) else values
+    maximum = int(colors.max())
+    if bits := declared_bits(image, path, maximum):
+        return DecodedImage(values, profile, bits), True
+    tag = tiff_tag(image, MAX_SAMPLE_VALUE, 0)
+    held = max(maximum, tag if tag < 2**16 else 0)
+    bits = significant_bits or smallest_depth(held)
+    check_bits(maximum, bits)
+    return DecodedImage(values, profile, bits), False
+
+
+def check_lost_bits(image: "Image.Image", pixels: Array, max_bits: int) -> None:
+    """Checks that the upper 8 bits, which Pillow keeps of colors, are enough.
+
+    Raises:
+        ValueError: If more than 8 bits are wanted, or values of 10 or 12 bits
+            have lost theirs.
+    """
+    bits = tiff_tag(image, BITS_PER_SAMPLE, 8)
+    if bits > 8 and (max_bits > 8 or pixels.max() < MIN_FLOAT_MAXIMUM):
+        raise ValueError(
+            f"has colors of {bits} bits in a {image.format} file: save it as "
+            "PNG"
+        )
 
 
 def decode_deep_png(image: "Image.Image", path: pathlib.Path) -> Array:
@@ -253,6 +476,8 @@ def decode_deep_png(image: "Image.Image", path: pathlib.Path) -> Array:
     import tensorflow as tf
     from PIL import Image, ImageOps
 
+    if image.tell():
+        raise ValueError("is an animation with 16 bits: save it with 8 bits")
     pixels = tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy()
     height, width, channels = pixels.shape
     order = np.arange(height * width, dtype="int32").reshape(height, width)
@@ -262,25 +487,91 @@ def decode_deep_png(image: "Image.Image", path: pathlib.Path) -> Array:
     return pixels.reshape(-1, channels)[order]
 
 
+def to_16_bits(values: Array, white: int) -> Array:
+    """Numbers from 0 to `white`, which is 1 or 65,535, as uint16.
+
+    >>> to_16_bits(np.array([0.0, 0.25, 1.0]), 1).tolist()
+    [0, 16384, 65535]
+    """
+    if not ((values >= 0) & (values <= white)).all() or (
+        values.dtype.kind == "f" and 1 < values.max() < MIN_FLOAT_MAXIMUM
+    ):  # also if NaN
+        expected = "between 0 and 65,535"
+        if values.dtype.kind == "f":
+            expected = (
+                "between 0 and 1, nor between 0 and 65,535 with a maximum of "
+                f"at least {MIN_FLOAT_MAXIMUM}"
+            )
+        raise ValueError(
+            f"has pixels that do not lie {expected}: {values.min():g} to "
+            f"{values.max():g}"
+        )
+    return np.round(values * (65_535 / white)).astype("uint16")
+
+
+# Significant bits
+
+
+def tiff_tag(image: "Image.Image", tag: int, default: int) -> int:
+    """Value of a TIFF tag of an opened file, the largest of several."""
+    return int(np.max(getattr(image, "tag_v2", {}).get(tag, default)))
+
+
+def smallest_depth(maximum: int) -> int:
+    """Smallest depth of cameras and scanners that holds a value.
+
+    >>> smallest_depth(255), smallest_depth(256), smallest_depth(3_520)
+    (8, 10, 12)
+    """
+    return next(depth for depth in DEPTHS if maximum < 2**depth)
+
+
+def check_bits(maximum: int, significant_bits: int) -> None:
+    """Raises ValueError for values that need more bits."""
+    if maximum >= 2**significant_bits:
+        raise ValueError(
+            f"has values up to {maximum:,}. Expected at most "
+            f"{2**significant_bits - 1:,}, {significant_bits} bits, as in the "
+            "images that it belongs to"
+        )
+
+
+def declared_bits(
+    image: "Image.Image", path: pathlib.Path, maximum: int
+) -> int | None:
+    """Significant bits that a file of 16 bits declares, or `None`.
+
+    The specification of PNG wants the values of `sBIT` bits to be scaled to 16
+    bits. Not all programs do so: values that fit in `sBIT` bits are not scaled.
+    """
+    if image.format == "PNG":
+        bits = max(png_chunk(path, b"sBIT")[:3], default=0)
+        if not 8 <= bits <= 16:
+            return None
+        return bits if maximum < 2**bits else 16
+    if image.format == "TIFF":
+        bits = tiff_tag(image, BITS_PER_SAMPLE, 16)
+        return bits if 8 < bits < 16 else None
+    # Pillow scales the values of PGM files to 16 bits.
+    return 16 if image.format == "PPM" else None
+
+
 def png_bit_depth(path: pathlib.Path) -> int:
     """Bits per value of a PNG file, from its header."""
     with path.open("rb") as file:
         return file.read(PNG_BIT_DEPTH + 1)[PNG_BIT_DEPTH]
 
 
-def to_16_bits(values: Array) -> Array:
-    """Integers from 0 to 65,535, or floats from 0 to 1, as uint16.
-
-    >>> to_16_bits(np.array([0.0, 0.25, 1.0])).tolist()
-    [0, 16384, 65535]
-    """
-    maximum = 1 if values.dtype.kind == "f" else 65_535
-    if not ((values >= 0) & (values <= maximum)).all():  # also if NaN
-        raise ValueError(
-            f"has pixels that do not lie between 0 and {maximum:,}: "
-            f"{values.min()} to {values.max()}"
-        )
-    return np.round(values * (65_535 / maximum)).astype("uint16")
+def png_chunk(path: pathlib.Path, name: bytes) -> bytes:
+    """Data of a chunk before the pixels of a PNG file; empty without it."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+            size = int.from_bytes(head[:4])
+            if head[4:] == name:
+                return file.read(size)
+            file.seek(size + 4, 1)
+    return b""
 
 
 def color_profile(image: "Image.Image") -> bytes | None:
@@ -299,7 +590,9 @@ def to_pillow(pixels: Array) -> "Image.Image":
     )
 
 
-def read_gray_image(path: Path, image_size: int) -> Array:
+def read_gray_image(
+    path: Path, image_size: int, significant_bits: int | None = None
+) -> Array:
     """Reads an image file as a square gray image.
 
     Color becomes luminance and transparency becomes white, see
@@ -310,6 +603,7 @@ def read_gray_image(path: Path, image_size: int) -> Array:
     Args:
         path: Path of the file.
         image_size: Height and width of the result, in pixels.
+        significant_bits: As in `read_image`.
 
     Returns:
         uint8 array `(image_size, image_size, 1)`.
@@ -318,22 +612,94 @@ def read_gray_image(path: Path, image_size: int) -> Array:
         ValueError: If the file cannot be read. The message is one line without
             the path.
     """
+    return resize_gray(
+        read_image(
+            path,
+            max_bits=8,
+            significant_bits=significant_bits,
+            gray=True,
+            min_size=2 * image_size,
+            max_megapixels=PILLOW_MEGAPIXELS,
+        ),
+        image_size,
+    )
+
+
+def resize_gray(image: DecodedImage, image_size: int) -> Array:
+    """Square gray image of an image, as `read_gray_image` describes it."""
     from PIL import Image, ImageOps
 
-    pixels = read_image(
-        path,
-        max_bits=8,
-        gray=True,
-        min_size=2 * image_size,
-        first_frame=True,
-        max_megapixels=PILLOW_MEGAPIXELS,
-    ).to_gray()
+    pixels = image.to_gray()
     border = [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
     background = int(np.median(np.concatenate(border)))
     resized = ImageOps.pad(
         Image.fromarray(pixels), (image_size, image_size), color=background
     )
     return np.asarray(resized)[..., None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GrayImages:
+    """Square gray images of files, and the files that cannot be read.
+
+    Args:
+        images: List of uint8 arrays `(image_size, image_size, 1)`.
+        files: File of each image.
+        problems: Dict from file to the reason why it cannot be read.
+        significant_bits: Significant bits of the files of 16 bits, see
+            `find_significant_bits`, or `None`.
+    """
+
+    images: list[Array]
+    files: list[pathlib.Path]
+    problems: dict[pathlib.Path, str]
+    significant_bits: int | None
+
+
+def read_gray_images(
+    paths: Iterable[Path],
+    image_size: int,
+    significant_bits: int | None = None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> GrayImages:
+    """Reads image files that belong together as square gray images.
+
+    Args:
+        paths: Image files.
+        image_size: Height and width of the images, in pixels.
+        significant_bits: As in `read_image`. Default: see
+            `find_significant_bits`.
+        progress: Called after each file with the number of files read so far
+            and the number of all files.
+
+    Returns:
+        `GrayImages`.
+
+    Example:
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> Image.new("L", (50, 40), 99).save(folder / "a.png")
+    >>> _ = (folder / "b.png").write_text("no image")
+    >>> found = read_gray_images(sorted(folder.iterdir()), image_size=28)
+    >>> found.images[0].shape, [file.name for file in found.problems]
+    ((28, 28, 1), ['b.png'])
+    """
+    every = [pathlib.Path(path) for path in paths]
+    if significant_bits is None:
+        significant_bits = find_significant_bits(every)
+    found = GrayImages([], [], {}, significant_bits)
+    for done, file in enumerate(every, 1):
+        try:
+            image = read_gray_image(file, image_size, significant_bits)
+        except ValueError as error:
+            found.problems[file] = str(error)
+        else:
+            found.images.append(image)
+            found.files.append(file)
+        progress(done, len(every))
+    return found
 
 
 def write_image(path: Path, image: DecodedImage) -> None:
@@ -367,13 +733,27 @@ def write_image(path: Path, image: DecodedImage) -> None:
             pillow_image.save(file, "PNG", icc_profile=image.profile)
 
 
+def is_system_file(path: pathlib.Path) -> bool:
+    """Whether a file or folder is hidden, or was written by a file manager.
+
+    >>> [is_system_file(pathlib.Path(name)) for name in ("Thumbs.db", "a.png")]
+    [True, False]
+    """
+    return path.name.startswith(".") or path.name in SYSTEM_FILES
+
+
+def list_visible(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Sorted entries of a folder without hidden and system files."""
+    return sorted(p for p in folder.iterdir() if not is_system_file(p))
+
+
 def find_image_files(paths: Iterable[Path]) -> list[pathlib.Path]:
     """Lists files, and the files in folders.
 
     Args:
         paths: Files and folders. A folder stands for its files, sorted by
-            name, without hidden files and subfolders. Paths that do not exist
-            are kept.
+            name, without hidden files, those of file managers and subfolders.
+            Paths that do not exist are kept.
 
     Returns:
         Paths of files without duplicates.
@@ -390,8 +770,8 @@ def find_image_files(paths: Iterable[Path]) -> list[pathlib.Path]:
     files: dict[pathlib.Path, None] = {}
     for path in expanded:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file())
-            files |= {p: None for p in inside if not p.name.startswith(".")}
+            inside = list_visible(path)
+            files |= {p: None for p in inside if p.is_file()}
         else:
             files[path] = None
     if not files:

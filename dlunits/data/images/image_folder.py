@@ -1,37 +1,59 @@
 """Image classification data sets: a folder with one subfolder per class."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
 
-from dlunits.data.images.image_files import read_gray_image
+from dlunits.data.images.image_files import (
+    list_visible,
+    read_gray_images,
+)
 from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 IMAGE_SIZE = 28  # pixels
-SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # written by file managers
+MAX_NAMED = 100  # unreadable files that a message names
 
 
-def read_image_folder(folder: Path) -> tuple[Array, Array, tuple[str, ...]]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageFolder:
+    """Images of a folder with one subfolder per class.
+
+    Args:
+        images: uint8 `(n, 28, 28, 1)`.
+        labels: int32 `(n,)`, indices into `class_names`.
+        class_names: Names of the subfolders.
+        significant_bits: Significant bits of the files of 16 bits, see
+            `dlunits.data.images.image_files.find_significant_bits`, or `None`.
+    """
+
+    images: Array
+    labels: Array
+    class_names: tuple[str, ...]
+    significant_bits: int | None
+
+
+def read_image_folder(folder: Path) -> ImageFolder:
     """Reads a folder that has one subfolder of images per class.
 
     The classes are the subfolders, sorted by name as text: `"10"` comes before
     `"2"`. The images of a class are its files, sorted by name. Hidden files
-    and folders are ignored. Each image becomes gray, with 28x28 pixels, see
-    `dlunits.data.images.image_files.read_gray_image`.
+    and folders and those of file managers are ignored. Each image becomes gray,
+    with 28x28 pixels, see
+    `dlunits.data.images.image_files.read_gray_images`.
 
     Args:
         folder: Path of the folder.
 
     Returns:
-        `(images, labels, class_names)`: uint8 `(n, 28, 28, 1)`, int32 `(n,)`,
-        and the names of the subfolders.
+        `ImageFolder`.
 
     Raises:
         ValueError: If there are fewer than two subfolders, or one without
             images.
         OSError: If a folder or an image cannot be read; the message contains
-            its path.
+            the paths of all such images.
 
     Example:
 
@@ -41,9 +63,11 @@ def read_image_folder(folder: Path) -> tuple[Array, Array, tuple[str, ...]]:
     >>> for name, gray in ("cat", 10), ("dog", 200):
     ...     (folder / name).mkdir()
     ...     Image.new("L", (50, 40), gray).save(folder / name / "1.png")
-    >>> images, labels, class_names = read_image_folder(folder)
-    >>> class_names, labels.tolist(), images.max(axis=(1, 2, 3)).tolist()
-    (('cat', 'dog'), [0, 1], [10, 200])
+    >>> found = read_image_folder(folder)
+    >>> found.class_names, found.labels.tolist()
+    (('cat', 'dog'), [0, 1])
+    >>> found.images.max(axis=(1, 2, 3)).tolist()
+    [10, 200]
     """
     folder = expand_user(folder)
     class_folders = [path for path in list_visible(folder) if path.is_dir()]
@@ -53,44 +77,52 @@ def read_image_folder(folder: Path) -> tuple[Array, Array, tuple[str, ...]]:
             f"least two classes. Received: {folder} with the subfolders "
             f"{[path.name for path in class_folders]}"
         )
-    images: list[Array] = []
+    files: list[pathlib.Path] = []
     labels: list[int] = []
     for label, class_folder in enumerate(class_folders):
-        files = list_visible(class_folder)
-        if not files:
+        inside = list_visible(class_folder)
+        if not inside:
             raise ValueError(
                 "Every class folder must contain at least one image. Received: "
                 f"{class_folder}, which is empty. Add images or delete it."
             )
-        images.extend(map(read_class_image, files))
-        labels.extend([label] * len(files))
-    return (
-        np.stack(images),
+        files.extend(inside)
+        labels.extend([label] * len(inside))
+    check_files(files)
+    found = read_gray_images(files, IMAGE_SIZE)
+    check_readable(found.problems)
+    return ImageFolder(
+        np.stack(found.images),
         np.array(labels, "int32"),
         tuple(path.name for path in class_folders),
+        found.significant_bits,
     )
 
 
-def read_class_image(path: pathlib.Path) -> Array:
-    """Reads a file of a class folder, `(28, 28, 1)`."""
-    if path.is_dir():
-        raise IsADirectoryError(
-            "A class folder must contain image files only. Received: the "
-            f"folder {path}. Choose the folder right above the class folders."
+def check_files(paths: list[pathlib.Path]) -> None:
+    """Raises IsADirectoryError for a folder in a class folder."""
+    for path in paths:
+        if path.is_dir():
+            raise IsADirectoryError(
+                "A class folder must contain image files only. Received: the "
+                f"folder {path}. Choose the folder right above the class "
+                "folders."
+            )
+
+
+def check_readable(problems: dict[pathlib.Path, str]) -> None:
+    """Raises OSError with the names of all files that cannot be read."""
+    if not problems:
+        return
+    named = [f"{path} ({reason})" for path, reason in problems.items()]
+    more = len(named) - MAX_NAMED
+    raise OSError(
+        "A class folder must contain readable images only. Received: "
+        + "; ".join(named[:MAX_NAMED])
+        + (f"; and {more:,} more" if more > 0 else "")
+        + (
+            ". Repair or delete that file."
+            if len(named) == 1
+            else ". Repair or delete these files."
         )
-    try:
-        return read_gray_image(path, IMAGE_SIZE)
-    except ValueError as error:
-        raise OSError(
-            "A class folder must contain readable images only. Received: "
-            f"{path} ({error}). Repair or delete that file."
-        ) from error
-
-
-def list_visible(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Sorted entries of a folder without hidden and system files."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".") and path.name not in SYSTEM_FILES
     )

@@ -44,6 +44,9 @@ class InputTables:
         images: Images that the rows of `score` describe, uint8
             `(rows, height, width, 1)`, or `None`.
         feature_extractor: Keras model from images to the columns, or `None`.
+        significant_bits: Significant bits of image files of 16 bits, for the
+            model card, see
+            `dlunits.data.images.image_files.find_significant_bits`, or `None`.
     """
 
     train: Path | None
@@ -55,6 +58,7 @@ class InputTables:
     num_unreadable: int = 0
     images: Array | None = None
     feature_extractor: Any = None
+    significant_bits: int | None = None
 
 
 def make_run_folders(
@@ -171,17 +175,21 @@ def find_input_tables(
     if any(paths) and not any(path and is_folder(path) for path in paths):
         return InputTables(train, score, label_column, normal_class)
     extract: Any = None
-    model = None
+    model = significant_bits = None
     if detector is not None:
         extract, image_size = detector.extract_features, detector.image_size
-    train_images: AnomalyImages | None
-    score_images: AnomalyImages | None
+        significant_bits = detector.card.get("significant_bits")
+    train_images: AnomalyImages | None = None
+    score_images: AnomalyImages | None = None
     if any(paths):
-        train_images, score_images = (
-            read_images(path, image_size, progress) if path else None
-            for path in paths
-        )
-        train_images = train_images.normal() if train_images else None
+        if train:
+            read = read_images(train, image_size, progress)
+            train_images = read.normal()
+            significant_bits = read.significant_bits
+        if score:
+            score_images = read_images(
+                score, image_size, progress, significant_bits
+            )
     else:
         train_images, score_images = load_one_class(
             dataset, str(normal_class), data_dir
@@ -211,6 +219,7 @@ def find_input_tables(
         num_unreadable=len(unreadable),
         images=score_images.images if score_images else None,
         feature_extractor=model,
+        significant_bits=significant_bits,
     )
 
 
@@ -251,7 +260,10 @@ def is_folder(path: Path) -> bool:
 
 
 def read_images(
-    folder: Path, image_size: int, progress: ProgressBar | None
+    folder: Path,
+    image_size: int,
+    progress: ProgressBar | None,
+    significant_bits: int | None = None,
 ) -> AnomalyImages:
     """Reads the images of a folder, with a progress bar.
 
@@ -259,6 +271,7 @@ def read_images(
         folder: Folder of images.
         image_size: Height and width in pixels to which they are resized.
         progress: Function that creates the bar, or `None`.
+        significant_bits: As in `load_image_folder`.
 
     Returns:
         The images.
@@ -266,15 +279,21 @@ def read_images(
     Raises:
         ValueError: If the folder has no image that can be read.
     """
+    read = functools.partial(
+        load_image_folder,
+        folder,
+        image_size,
+        significant_bits=significant_bits,
+    )
     if progress is None:
-        return load_image_folder(folder, image_size)
+        return read()
     with progress(total=None, desc="Reading images", unit=" images") as bar:
 
         def update(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        return load_image_folder(folder, image_size, update)
+        return read(update)
 
 
 def write_image_table(

@@ -2,19 +2,38 @@
 
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from dlunits.data.images.image_files import (
     DecodedImage,
+    find_significant_bits,
     read_image,
     write_image,
 )
 from dlunits.paths import expand_user
 from dlunits.serving.load import load_saved_model
 from dlunits.typing import Array, Path, Tensor
+
+
+class DenoisedFile(NamedTuple):
+    """Result of an image file.
+
+    Attributes:
+        file: Path of the input.
+        target: Path of the result.
+        problem: One line on why there is no result, or `None`.
+        significant_bits: Significant bits of a file of 16 bits, at whose scale
+            the result is written, or `None`; see
+            `dlunits.data.images.image_files.find_significant_bits`.
+    """
+
+    file: pathlib.Path
+    target: pathlib.Path
+    problem: str | None
+    significant_bits: int | None = None
 
 
 def load_denoiser(folder: Path) -> Callable[[Tensor], dict[str, Tensor]]:
@@ -61,11 +80,12 @@ def denoise_files(
     *,
     invert: bool = False,
     overwrite: bool = False,
-) -> Iterator[tuple[pathlib.Path, pathlib.Path, str | None]]:
+) -> Iterator[DenoisedFile]:
     """Denoises image files and writes the results as PNG files.
 
-    `photo.jpg` becomes `photo.png`, with the same size, depth and transparency
-    and with its EXIF orientation applied. Files that cannot be denoised are
+    `photo.jpg` becomes `photo.png`, with the same size, scale and transparency
+    and with its EXIF orientation applied. Files of 16 bits in one folder have
+    the same number of significant bits. Files that cannot be denoised are
     reported, and the next file follows.
 
     Args:
@@ -78,8 +98,7 @@ def denoise_files(
             of this call, are never replaced.
 
     Yields:
-        `(file, target, problem)`: the paths of the input and of the result,
-        and `None`, or one line on why there is no result.
+        `DenoisedFile` of each file.
 
     Example: a model that returns its input.
 
@@ -94,26 +113,30 @@ def denoise_files(
     ...     [folder / "good.png", folder / "bad.png"],
     ...     folder / "results",
     ... )
-    >>> [problem for file, target, problem in results]
+    >>> [result.problem for result in results]
     [None, 'is not an image, or has a format that Pillow does not know']
     """
     files = list(files)
     written: dict[pathlib.Path, pathlib.Path] = {}
     inputs = {file.resolve() for file in files}
+    bits = {
+        parent: find_significant_bits(f for f in files if f.parent == parent)
+        for parent in {file.parent for file in files}
+    }
     for file in files:
         target = folder / f"{file.stem}.png"
         try:
             check_target(target, inputs, written, overwrite)
-            image = read_image(file)
+            image = read_image(file, significant_bits=bits[file.parent])
             write_image(target, denoise_image(denoise, image, invert))
         except (OSError, ValueError) as error:
-            yield file, target, str(error)
+            yield DenoisedFile(file, target, str(error))
         except (tf.errors.OpError, MemoryError) as error:
             reason = (str(error) or "out of memory").splitlines()[0]
-            yield file, target, f"cannot be denoised: {reason}"
+            yield DenoisedFile(file, target, f"cannot be denoised: {reason}")
         else:
             written[target] = file
-            yield file, target, None
+            yield DenoisedFile(file, target, None, image.significant_bits)
 
 
 def check_target(

@@ -112,7 +112,7 @@ def read_page(path: pathlib.Path) -> Array:
         path,
         max_bits=8,
         min_size=MIN_SIZE,
-        first_frame=True,
+        page=0,
         max_megapixels=MAX_MEGAPIXELS,
     )
     height, width, _ = image.pixels.shape

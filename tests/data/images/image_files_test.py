@@ -10,7 +10,9 @@ from PIL import Image, ImageOps
 
 from dlunits.data.images.image_files import (
     DecodedImage,
+    count_pages,
     find_image_files,
+    find_significant_bits,
     read_gray_image,
     read_image,
     write_image,
@@ -139,9 +141,7 @@ def test_sixteen_bits_become_their_upper_eight(channels, tmp_path):
     before = pixels(5, 7, channels, dtype="uint16")
     path = png(tmp_path / "a.png", before)
     image = read_image(path, max_bits=8)
-    # Pillow has no mode for 16 bits with gray and alpha, and opens it as RGBA.
-    expected = before[..., [0, 0, 0, 1]] if channels == 2 else before
-    np.testing.assert_array_equal(image.pixels, expected >> 8)
+    np.testing.assert_array_equal(image.pixels, before >> 8)
     np.testing.assert_array_equal(read_image(path).to_uint8(), before >> 8)
 
 
@@ -194,7 +194,7 @@ def bad_files(folder):
         "deep.png": "is damaged",
         "huge.png": "has 70.0 megapixels, at most 64",
         "nan.tiff": "do not lie between 0 and 1",
-        "bright.tiff": "do not lie between 0 and 1: 0.5 to 7.5",
+        "bright.tiff": "do not lie between 0 and 1, nor .*: 0.5 to 7.5",
         "film.gif": "contains 2 images",
         "missing.png": "no such file",
     }
@@ -243,13 +243,142 @@ def test_colors_outside_the_range_are_clipped(tmp_path):
     ]
 
 
-def test_only_the_first_frame_is_read_where_that_is_asked_for(tmp_path):
-    first, second = pixels(4, 4), 255 - pixels(4, 4)
-    frames = [Image.fromarray(frame) for frame in (first, second)]
-    path = tmp_path / "film.tiff"
+@pytest.mark.parametrize("suffix", ["tiff", "gif", "png", "webp"])
+def test_each_page_of_a_file_can_be_read(suffix, tmp_path):
+    pages = [np.full((4, 4), gray, "uint8") for gray in (250, 100, 10)]
+    frames = [Image.fromarray(page) for page in pages]
+    path = tmp_path / f"pages.{suffix}"
     frames[0].save(path, save_all=True, append_images=frames[1:])
-    image = read_image(path, first_frame=True)
-    np.testing.assert_array_equal(image.pixels[..., 0], first)
+    assert count_pages(path) == 3
+    for number, page in enumerate(pages):
+        image = read_image(path, page=number)
+        np.testing.assert_allclose(image.to_gray(), page, atol=2)
+    with pytest.raises(ValueError, match="contains 3 images: save each"):
+        read_image(path)
+
+
+# Significant bits
+
+
+def png_with_significant_bits(path, array, bits):
+    """Writes a gray PNG of 16 bits with the chunk sBIT."""
+    data = png(path, array[..., None]).read_bytes()
+    chunk = b"sBIT" + bytes([bits])
+    checksum = struct.pack(">I", zlib.crc32(chunk))
+    end = 8 + 12 + 13  # signature and IHDR
+    data = data[:end] + b"\0\0\0\1" + chunk + checksum + data[end:]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_a_file_has_the_fewest_bits_that_hold_its_maximum(
+    bits, suffix, tmp_path
+):
+    white = 2**bits - 1
+    before = np.array([[0, white // 2, white]], "uint16")
+    image = read_image(save(tmp_path / f"a.{suffix}", before))
+    assert (image.bits, image.pixels.dtype) == (bits, "uint16")
+    np.testing.assert_allclose(image.colors[0, :, 0], before[0] / white)
+    assert image.to_uint8()[0, :, 0].tolist() == [0, 127, 255]
+    # Written at the same scale.
+    write_image(tmp_path / "b.png", image.replace_colors(image.colors))
+    written = np.asarray(Image.open(tmp_path / "b.png"))
+    np.testing.assert_array_equal(written, before)
+
+
+def test_colors_of_twelve_bits_keep_their_scale(tmp_path):
+    before = pixels(5, 7, 4, dtype="uint16")
+    before[..., :3] >>= 4
+    image = read_image(png(tmp_path / "a.png", before))
+    assert image.bits == 12
+    np.testing.assert_allclose(image.colors, before[..., :3] / 4095)
+    shallow = before >> np.array([4, 4, 4, 8], "uint16")
+    np.testing.assert_array_equal(image.to_uint8(), shallow)
+
+
+def test_a_file_that_says_its_bits_is_believed(tmp_path):
+    dark = np.array([[0, 700]], "uint16")  # would be 10 bits
+    path = png_with_significant_bits(tmp_path / "a.png", dark, 12)
+    assert read_image(path).bits == 12
+    # As the specification of PNG wants it: scaled to 16 bits.
+    scaled = np.array([[0, 0xFFF0]], "uint16")
+    path = png_with_significant_bits(tmp_path / "b.png", scaled, 12)
+    assert read_image(path).bits == 16
+    path = save(tmp_path / "c.tiff", dark, tiffinfo={281: 4095})
+    assert read_image(path).bits == 12
+
+
+def test_files_that_belong_together_have_one_scale(tmp_path):
+    paths = [
+        save(tmp_path / f"{maximum}.png", np.array([[0, maximum]], "uint16"))
+        for maximum in (200, 900, 4000)
+    ]
+    paths.append(save(tmp_path / "eight.png", pixels(4, 4)))
+    paths.append(tmp_path / "missing.png")
+    assert find_significant_bits(paths) == 12
+    assert find_significant_bits(paths[3:]) is None
+    image = read_image(paths[0], significant_bits=12)
+    np.testing.assert_allclose(image.colors[0, :, 0], [0, 200 / 4095])
+    with pytest.raises(ValueError, match=r"up to 4,000.* at most 1,023"):
+        read_image(paths[2], significant_bits=10)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_integers_and_floats_of_32_bits_are_read_by_their_maximum(
+    dtype, tmp_path
+):
+    before = np.array([[0, 1000, 4000]], dtype)
+    image = read_image(save(tmp_path / "a.tiff", before))
+    assert image.bits == 12
+    np.testing.assert_allclose(image.colors[0, :, 0], before[0] / 4095)
+
+
+def test_colors_whose_lower_bits_are_lost_are_refused(tmp_path):
+    # Pillow keeps the upper 8 of 16 bits of colors in TIFF files, and cannot
+    # write such files: values of 12 bits, little-endian, without compression.
+    values = (pixels(4, 5, 3, dtype="uint16") >> 4).astype("<u2")
+    tags = {  # tag -> (type, count, value)
+        256: (4, 1, 5),  # width
+        257: (4, 1, 4),  # height
+        258: (3, 3, 8),  # bits per sample: at byte 8
+        259: (3, 1, 1),  # not compressed
+        262: (3, 1, 2),  # RGB
+        273: (4, 1, 128),  # the pixels: at byte 128
+        277: (3, 1, 3),  # samples per pixel
+        279: (4, 1, values.nbytes),
+    }
+    data = b"II*\0" + struct.pack("<I3HH", 14, 16, 16, 16, len(tags))
+    for tag, entry in tags.items():
+        data += struct.pack("<HHII", tag, *entry)
+    data = (data + bytes(4)).ljust(128, b"\0") + values.tobytes()
+    (tmp_path / "a.tiff").write_bytes(data)
+    for options in ({}, {"max_bits": 8}):
+        with pytest.raises(ValueError, match="colors of 16 bits in a TIFF"):
+            read_image(tmp_path / "a.tiff", **options)
+
+
+# Files that are no images
+
+
+def test_formats_that_cannot_be_read_are_named(tmp_path):
+    heic = b"\0\0\0\x18ftypheic" + bytes(100)
+    contents = {
+        "photo.heic": (heic, "HEIC image: .*pillow-heif.* convert it to JPEG"),
+        "page.pdf": (b"%PDF-1.7", "PDF document: save its pages as PNG"),
+        "logo.svg": (b"<svg xmlns=''/>", "SVG drawing: save it as PNG"),
+        "Thumbs.db": (b"\xd0\xcf\x11\xe0", "written by a file manager"),
+        "._a.png": (b"\0\5\x16\7", "written by a file manager"),
+        "plot.eps": (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n",
+            "format EPS, which is not an image of pixels: save it as PNG",
+        ),
+    }
+    for name, (content, message) in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            read_image(tmp_path / name)
 
 
 def test_a_large_jpeg_is_decoded_at_a_smaller_size(tmp_path):
@@ -331,7 +460,8 @@ def test_gray_images_are_turned_upright(orientation, tmp_path):
 
 
 def test_finds_files_and_files_of_folders_once(tmp_path):
-    for name in ("b.png", "a.jpg", ".hidden", "in/c.png"):
+    names = ("b.png", "a.jpg", ".hidden", "Thumbs.db", "in/c.png")
+    for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = find_image_files(
@@ -373,3 +503,11 @@ def test_all_color_modes_give_the_same_image_at_full_depth(color_modes):
         assert image.has_alpha == ("alpha" in name or "transp" in name), name
         gray = image.to_gray().astype(int)
         assert np.abs(gray - picture).max() <= error, name
+
+
+def test_heic_photos_are_read_with_pillow_heif(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    before = np.full((40, 30, 3), (200, 100, 50), "uint8")
+    image = read_image(save(tmp_path / "photo.heic", before, quality=100))
+    np.testing.assert_allclose(image.pixels, before, atol=4)

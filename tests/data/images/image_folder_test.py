@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlunits.data.images.image_folder import (
-    read_class_image,
-    read_image_folder,
-)
+from dlunits.data.images.image_files import read_gray_image
+from dlunits.data.images.image_folder import read_image_folder
+
+
+def read_class_image(path):
+    return read_gray_image(path, 28)
 
 
 @pytest.fixture
@@ -41,12 +43,12 @@ def test_classes_and_files_come_in_the_order_of_their_names(tmp_path):
             image = Image.new("L", (9, 9), gray)
             image.save(tmp_path / name / f"{i}.png")
 
-    images, labels, class_names = read_image_folder(tmp_path)
+    found = read_image_folder(tmp_path)
 
-    assert class_names == ("10", "a", "b")
-    assert images[:, 0, 0, 0].tolist() == [50, 10, 20, 30, 40]
-    assert labels.tolist() == [0, 1, 1, 2, 2]
-    assert (images.dtype, labels.dtype) == ("uint8", "int32")
+    assert found.class_names == ("10", "a", "b")
+    assert found.images[:, 0, 0, 0].tolist() == [50, 10, 20, 30, 40]
+    assert found.labels.tolist() == [0, 1, 1, 2, 2]
+    assert (found.images.dtype, found.labels.dtype) == ("uint8", "int32")
 
 
 def test_hidden_and_system_files_are_ignored(tmp_path, image):
@@ -55,11 +57,14 @@ def test_hidden_and_system_files_are_ignored(tmp_path, image):
     (folder / "README.txt").write_text("beside the class folders")
     (folder / "a" / ".DS_Store").write_text("no image")
     (folder / "a" / "Thumbs.db").write_text("no image")
+    (folder / "__MACOSX").mkdir()  # of archives that macOS packs
+    (folder / "__MACOSX" / "._a").write_text("no image")
+    (folder / "b" / "__MACOSX").mkdir()
 
-    images, _, class_names = read_image_folder(folder)
+    found = read_image_folder(folder)
 
-    assert class_names == ("a", "b")
-    assert len(images) == 4
+    assert found.class_names == ("a", "b")
+    assert len(found.images) == 4
 
 
 def test_a_photo_is_turned_upright_as_its_exif_tag_says(tmp_path, image):
@@ -142,8 +147,36 @@ def test_the_message_contains_the_path_of_a_truncated_image(
     Image.fromarray(image).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
-    with pytest.raises(OSError, match=rf"Received: \S*digit\.{suffix} \("):
+    with pytest.raises(ValueError, match=r"is damaged|is not an image"):
         read_class_image(path)
+
+
+def test_all_files_that_cannot_be_read_are_named_at_once(tmp_path, image):
+    folder = two_classes(tmp_path, image)
+    (folder / "a" / "3.png").write_bytes(b"no image")
+    (folder / "b" / "0.png").touch()
+    frames = [Image.fromarray(frame) for frame in (image, 255 - image)]
+    frames[0].save(folder / "b/4.gif", save_all=True, append_images=frames[1:])
+
+    with pytest.raises(
+        OSError,
+        match=r"a/3\.png \(is not an image, .*\); \S*b/0\.png \(is empty\); "
+        r"\S*b/4\.gif \(contains 2 images: .*\)\. Repair or delete these files",
+    ):
+        read_image_folder(folder)
+
+
+def test_values_of_twelve_bits_are_read_as_those_of_eight(tmp_path, image):
+    folder = two_classes(tmp_path, image)
+    scan = image.astype("uint16") * 16  # 0 ... 4,080 of 4,095
+    Image.fromarray(scan).save(folder / "a" / "3.png")
+    Image.fromarray(scan // 4).save(folder / "b" / "3.png")  # a darker one
+
+    found = read_image_folder(folder)
+
+    assert found.significant_bits == 12
+    np.testing.assert_array_equal(found.images[2, ..., 0], image)
+    np.testing.assert_array_equal(found.images[5, ..., 0], image // 4)
 
 
 def test_floats_between_0_and_1_are_read(tmp_path):
@@ -156,7 +189,7 @@ def test_floats_between_0_and_1_are_read(tmp_path):
 def test_floats_of_an_unknown_range_are_refused(tmp_path):
     Image.fromarray(np.full((9, 9), 7, "float32")).save(tmp_path / "float.tif")
 
-    with pytest.raises(OSError, match=r"float\.tif \(has pixels that do not"):
+    with pytest.raises(ValueError, match="has pixels that do not lie between"):
         read_class_image(tmp_path / "float.tif")
 
 
@@ -189,8 +222,8 @@ def test_all_color_modes_give_the_same_image_of_a_class(color_modes, tmp_path):
     shutil.copytree(folder, tmp_path / "modes")
     (tmp_path / "plain").mkdir()
     Image.fromarray(picture).save(tmp_path / "plain/picture.png")
-    images, labels, _ = read_image_folder(tmp_path)
-    *modes, plain = images.astype(int)
-    assert labels.tolist() == [0] * len(errors) + [1]
+    found = read_image_folder(tmp_path)
+    *modes, plain = found.images.astype(int)
+    assert found.labels.tolist() == [0] * len(errors) + [1]
     for name, image in zip(sorted(errors), modes, strict=True):
         assert np.abs(image - plain).max() <= errors[name] + 1, name

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import types
 
 import numpy as np
 import pyarrow.parquet
@@ -92,6 +93,34 @@ def test_image_folders_become_tables_and_normal_images_are_trained_on(tmp_path):
     assert tables.feature_extractor.input_shape == (None, 16, 16, 1)
     assert tables.num_unreadable == 1
     assert "broken.png" in tables.messages[-1]
+
+
+def test_images_to_score_have_the_scale_of_the_training_images(tmp_path):
+    def save_deep(path, value):
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((9, 9), value, "uint16")).save(path)
+
+    for value in (1_000, 4_000):  # 12 bits
+        save_deep(tmp_path / f"known/{value}.png", value)
+    for value in (800, 5_000):  # 10 bits, and more than 12
+        save_deep(tmp_path / f"new/{value}.png", value)
+    tables = find_input_tables(
+        tmp_path / "known", tmp_path / "new", tmp_path, image_size=16
+    )
+    assert tables.significant_bits == 12
+    assert np.all(tables.images == 800 >> 4)
+    assert "values of 12 bits" in tables.messages[0]
+    assert "5000.png: has values up to 5,000" in tables.messages[-1]
+
+    detector = types.SimpleNamespace(
+        image_size=16,
+        card={"significant_bits": tables.significant_bits},
+        extract_features=lambda images: images.reshape(len(images), -1),
+    )
+    again = find_input_tables(
+        None, tmp_path / "new", tmp_path, detector=detector
+    )
+    np.testing.assert_array_equal(again.images, tables.images)
 
 
 def test_a_training_folder_with_anomalies_only_is_refused(tmp_path):

@@ -43,8 +43,8 @@ def output(tmp_path):
 def test_colors_are_denoised_and_alpha_is_kept(shape, tmp_path, output):
     before = pixels(*shape)
     file = save(tmp_path / "a.tiff", before)
-    [(_, target, problem)] = denoise_files(half, [file], output)
-    assert problem is None
+    [(_, target, problem, bits)] = denoise_files(half, [file], output)
+    assert problem is bits is None
     assert target == output / "a.png"
     colors = before[..., :3] if len(shape) == 3 else before
     expected = np.round(colors / 2)
@@ -75,7 +75,7 @@ def test_inverted_images_are_denoised_as_negatives(tmp_path, output):
     """255 - (255 - x) / 2: white stays white."""
     before = pixels(30, 40)
     file = save(tmp_path / "a.png", before)
-    [(_, target, _)] = denoise_files(half, [file], output, invert=True)
+    [(_, target, *_)] = denoise_files(half, [file], output, invert=True)
     expected = 255 - (255 - before.astype(float)) / 2
     np.testing.assert_allclose(read(target), expected, atol=1)
 
@@ -86,8 +86,8 @@ def test_bad_files_are_reported_and_the_others_denoised(tmp_path, output):
     bad.write_text("no image")
     files = [good[0], bad, tmp_path / "gone.png", good[1]]
     results = list(denoise_files(identity, files, output))
-    assert [file for file, _, _ in results] == files
-    problems = [problem for *_, problem in results]
+    assert [result.file for result in results] == files
+    problems = [result.problem for result in results]
     assert problems[0] is problems[3] is None
     assert problems[1].startswith("is not an image")
     assert problems[2].startswith("no such file")
@@ -97,10 +97,12 @@ def test_bad_files_are_reported_and_the_others_denoised(tmp_path, output):
 def test_existing_files_are_replaced_only_if_allowed(tmp_path, output):
     file = save(tmp_path / "a.png", pixels(5, 5))
     other = save(output / "a.png", 0 * pixels(5, 5))
-    [(_, _, problem)] = denoise_files(identity, [file], output)
+    [(_, _, problem, _)] = denoise_files(identity, [file], output)
     assert "which exists" in problem
     assert read(other).max() == 0
-    [(_, _, problem)] = denoise_files(identity, [file], output, overwrite=True)
+    [(_, _, problem, _)] = denoise_files(
+        identity, [file], output, overwrite=True
+    )
     assert problem is None
     np.testing.assert_array_equal(read(other), read(file))
 
@@ -111,24 +113,43 @@ def test_images_of_the_same_name_do_not_replace_each_other(tmp_path, output):
         for n, folder in enumerate("xy", 1)
     ]
     results = list(denoise_files(identity, files, output, overwrite=True))
-    assert results[0][2] is None
-    assert f"the result of {files[0]}" in results[1][2]
+    assert results[0].problem is None
+    assert f"the result of {files[0]}" in results[1].problem
     np.testing.assert_array_equal(read(output / "a.png"), read(files[0]))
 
 
 def test_an_image_never_replaces_itself(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
     before = file.read_bytes()
-    [(_, _, problem)] = denoise_files(half, [file], tmp_path, overwrite=True)
+    [(_, _, problem, _)] = denoise_files(half, [file], tmp_path, overwrite=True)
     assert "an input file" in problem
     assert file.read_bytes() == before
 
 
 def test_an_unwritable_folder_is_reported_per_file(tmp_path):
     file = save(tmp_path / "a.png", pixels(5, 5))
-    [(_, _, problem)] = denoise_files(identity, [file], tmp_path / "gone")
+    [(_, _, problem, _)] = denoise_files(identity, [file], tmp_path / "gone")
     assert "No such file or directory: could not write" in problem
     assert problem.endswith(f"'{tmp_path}/gone/a.png'")
+
+
+def test_values_of_twelve_bits_keep_their_scale(tmp_path, output):
+    before = pixels(30, 40).astype("uint16") * 16  # 0 ... 4,064
+    dark = before // 16  # would be 8 bits alone
+    files = [save(tmp_path / "a.png", before), save(tmp_path / "b.png", dark)]
+    seen = []
+
+    def model(images):
+        seen.append(images.numpy())
+        return half(images)
+
+    results = list(denoise_files(model, files, output))
+    assert [result.significant_bits for result in results] == [12, 12]
+    np.testing.assert_allclose(seen[0][0], before / 4095, rtol=1e-6)
+    for result, values in zip(results, (before, dark), strict=True):
+        after = read(result.target)
+        assert after.dtype == "uint16"
+        np.testing.assert_allclose(after, values / 2, atol=1)
 
 
 # The model
@@ -180,7 +201,7 @@ def test_input_files_are_never_replaced(tmp_path):
 
     results = denoise_files(half, [first, second], tmp_path, overwrite=True)
 
-    for _, target, problem in results:
+    for _, target, problem, _ in results:
         assert target == second
         assert "an input file" in problem
     np.testing.assert_array_equal(read(second), before)
@@ -197,7 +218,7 @@ def test_out_of_memory_in_one_image_does_not_stop_the_others(tmp_path, output):
             raise tf.errors.ResourceExhaustedError(None, None, "OOM\nat node")
         return {"denoised": images}
 
-    (_, _, problem), (_, target, none) = denoise_files(
+    (_, _, problem, _), (_, target, none, _) = denoise_files(
         narrow, [wide, small], output
     )
 
@@ -211,7 +232,7 @@ def test_all_color_modes_are_read_and_written(color_modes, output):
     for name, error in errors.items():
         target = output / name
         target.mkdir()
-        [(_, written, problem)] = denoise_files(
+        [(_, written, problem, _)] = denoise_files(
             identity, [folder / name], target
         )
         assert problem is None, name
