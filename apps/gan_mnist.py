@@ -132,6 +132,7 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.paths import expand_user
+    from dlunits.reporting.text_table import format_table
     from dlunits.tasks.gan.report import metric_table, write_gan_report
     from dlunits.tasks.gan.serve import export_gan
     from dlunits.tasks.gan.train import write_gif
@@ -174,8 +175,9 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
         metrics=trained["metrics"]["generated"],
         command=COMMAND,
     )
-    for row in metric_table(trained["metrics"]):
-        print(", ".join(f"{name} {value}" for name, value in row.items()))
+    table = metric_table(trained["metrics"])
+    rows = [list(row.values()) for row in table]
+    print(f"\n{format_table(list(table[0]), rows)}\n")
     print(f"Report:     {report}")
     print(f"Animation:  {animation}")
     print(f"SavedModel: {version}")

@@ -2,6 +2,7 @@
 
 __all__ = [
     "feature_maps",
+    "figure_text",
     "figures",
     "html_report",
     "image_grid",

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dlunits.reporting.feature_maps import feature_maps as feature_maps
+from dlunits.reporting.figure_text import shorten_names
 from dlunits.reporting.style import (
     BLUE,
     LIGHT_GRAY,
@@ -23,6 +24,10 @@ from dlunits.reporting.style import (
     style_axes,
 )
 from dlunits.typing import ArrayLike
+
+CHARACTER_WIDTH = 0.07  # inches, of tick labels
+MAX_NAME_LENGTH = 24  # characters of a class on an axis
+MAX_TITLE_LENGTH = 10  # characters of a class above an image
 
 
 def training_curves(
@@ -145,8 +150,14 @@ def confusion_matrix(
     right = np.eye(size, dtype=bool)
     max_errors = max(counts[~right].max(initial=0), 1)
 
+    names = shorten_names(class_names, MAX_NAME_LENGTH)
+    longest = max(map(len, names))
     side = float(np.clip(0.42 * size, 2.4, 12))
-    figure = Figure(figsize=(side + 1.8, side + 0.9), layout="constrained")
+    room = CHARACTER_WIDTH * max(longest - 2, 0)  # for the tick labels
+    figure = Figure(
+        figsize=(side + 1.8 + room, side + 0.9 + room * (longest > 3)),
+        layout="constrained",
+    )
     axes = figure.subplots()
     axes.set_facecolor(LIGHT_GRAY)  # shows where the diagonal is masked
     axes.imshow(
@@ -171,11 +182,11 @@ def confusion_matrix(
         )
     axes.set_xticks(
         range(size),
-        class_names,
+        names,
         parse_math=False,
-        rotation=0 if max(map(len, class_names)) <= 3 else 90,
+        rotation=0 if longest <= 3 else 90,
     )
-    axes.set_yticks(range(size), class_names, parse_math=False)
+    axes.set_yticks(range(size), names, parse_math=False)
     axes.set_xlabel("Predicted class")
     axes.set_ylabel("True class")
     recall = axes.secondary_yaxis("right")
@@ -207,8 +218,7 @@ def confident_errors(
 
     Args:
         images: Array `(examples, height, width)`, with or without 1 or 3
-            channels; gray values are plotted inverted, colors unchanged (uint8,
-            or floats in [0, 1]).
+            channels (uint8, or floats in [0, 1]).
         labels: Integers `(examples,)`, the true classes.
         scores: Array `(examples, classes)`, probabilities.
         class_names: Names of classes 0, 1, ...
@@ -248,7 +258,8 @@ def confident_errors(
 
     columns = 8
     rows = -(-len(shown) // columns)
-    long_names = max(map(len, class_names)) > 4
+    names = shorten_names(class_names, MAX_TITLE_LENGTH)
+    long_names = max(map(len, names)) > 4
     height = (1.45 if long_names else 1.3) * rows
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -257,9 +268,9 @@ def confident_errors(
     for axes, index in zip(all_axes, shown, strict=False):
         show_image(axes, images[index])
         axes.set_title(
-            class_names[labels[index]]
+            names[labels[index]]
             + ("\n→ " if long_names else " → ")
-            + f"{class_names[predictions[index]]}\n"
+            + f"{names[predictions[index]]}\n"
             + f"{100 * confidence[index]:.1f} %",
             fontsize=8,
             color=TEXT_COLOR,

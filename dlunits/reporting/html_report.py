@@ -22,6 +22,7 @@ from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
 from dlunits.atomic_files import atomic_write
+from dlunits.reporting.figure_text import number_undrawable_names
 from dlunits.reporting.style import TIMES
 from dlunits.typing import Path
 
@@ -190,7 +191,7 @@ def columns_and_rows(table: list | tuple) -> dict[str, Any] | None:
     if isinstance(table, tuple):
         header, rows = table
     else:
-        header = [name.replace("_", " ").capitalize() for name in table[0]]
+        header = [heading(name) for name in table[0]]
         rows = [list(row.values()) for row in table]
     for row in rows:
         if len(row) != len(header):
@@ -206,10 +207,23 @@ def columns_and_rows(table: list | tuple) -> dict[str, Any] | None:
     return {"header": header, "rows": rows, "numeric": numeric}
 
 
+def heading(key: str) -> str:
+    """Column heading of a key; capital letters stay.
+
+    >>> heading("output_shape"), heading("PSNR (dB)")
+    ('Output shape', 'PSNR (dB)')
+    """
+    words = key.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
 def embed(figure: Any, caption: str) -> dict[str, Any]:
     """Figure as a data URI: SVG, or PNG for several images or large files."""
     if isinstance(figure, str):
         return embed_svg(figure, caption)
+    if numbered := number_undrawable_names(figure):
+        listed = ", ".join(f"{no} {name}" for no, name in numbered.items())
+        caption = f"{caption} Numbered names: {listed}.".strip()
     draw_text_literally(figure)
     file_format, data = "svg+xml", b""
     images = len(figure.findobj(AxesImage))

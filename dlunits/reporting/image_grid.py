@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from dlunits.reporting.figure_text import shorten_names
 from dlunits.reporting.style import WIDTH, style_axes
 from dlunits.typing import Array, ArrayLike
 
 GAP = 2  # pixels between the images of a mosaic
 MAX_COLUMNS = 10  # images of a row
+MAX_NAME_LENGTH = 18  # characters of the name of a row
 
 
 def first_index_per_class(labels: ArrayLike) -> Array:
@@ -27,8 +29,8 @@ def image_rows(rows: Mapping[str, Array]) -> Figure:
     """Plots labeled rows of images below each other.
 
     Args:
-        rows: Dict of name to array `(images, height, width, 1)` in [0, 1],
-            equally long; 1 is plotted black.
+        rows: Dict of name to array `(images, height, width, 1)`, gray from 0
+            to 1, equally long.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -49,15 +51,16 @@ def image_rows(rows: Mapping[str, Array]) -> Figure:
             f"Received: shapes {sorted(shapes)}"
         )
     [(columns, height, *_)] = shapes
-    image = mosaic([images[..., 0] for images in rows.values()], background=0.2)
+    image = mosaic([images[..., 0] for images in rows.values()], background=0.8)
     figure = Figure(
         figsize=(WIDTH, WIDTH * 0.83 * image.shape[0] / image.shape[1] + 0.1),
         layout="constrained",
     )
     axes = figure.subplots()
-    axes.imshow(image, "gray_r", vmin=0, vmax=1, interpolation="none")
+    axes.imshow(image, "gray", vmin=0, vmax=1, interpolation="none")
     middles = GAP + height / 2 + np.arange(len(rows)) * (height + GAP)
-    axes.set_yticks(middles, rows, parse_math=False)
+    names = shorten_names(list(rows), MAX_NAME_LENGTH)
+    axes.set_yticks(middles, names, parse_math=False)
     axes.set_xticks([])
     style_axes(axes, spines=False)
     figure.set_label(f"Rows of {columns} images: {', '.join(rows)}.")

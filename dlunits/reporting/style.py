@@ -45,8 +45,15 @@ def frame_axes(axes: Any) -> None:
 
 
 def show_image(axes: Any, image: Array) -> None:
-    """Plots an image: `(height, width)` in inverted gray, or RGB."""
+    """Plots an image, `(height, width)` or `(height, width, 1 or 3)`.
+
+    Integers are gray from 0 to 255, floats from 0 to 1. Other values are
+    scaled, the minimum to black and the maximum to white.
+    """
     if image.ndim == 3 and image.shape[-1] == 1:
         image = image[..., 0]
-    axes.imshow(image, "gray_r")
+    white = 255 if image.dtype.kind in "iu" else 1
+    fixed = image.size and image.min() >= 0 and image.max() <= white
+    limits = {"vmin": 0, "vmax": white} if fixed else {}
+    axes.imshow(image, "gray", **limits)
     frame_axes(axes)

@@ -158,6 +158,15 @@ def test_errors_are_sorted_by_confidence():
     assert "2 most confident of 3 errors" in figure.get_label()
 
 
+def test_images_are_shown_as_they_are():
+    image = np.array([[10, 200]], "uint8")
+    for shown, limits in ((image, (0, 255)), (image / 255, (0, 1))):
+        figure = confident_errors(shown[None], [0], [[0, 1]], ["a", "b"])
+        drawn = figure.axes[0].images[0]
+        assert drawn.get_clim() == limits
+        assert drawn.cmap.name == "gray"  # 0 is black
+
+
 def test_errors_may_have_channels():
     scores = np.eye(2)[[1, 1]]
     for channels in (1, 3):

@@ -23,6 +23,7 @@ from dlunits.reporting.html_report import (
     versions,
     write_report,
 )
+from dlunits.reporting.image_grid import image_rows
 
 
 class Page(html.parser.HTMLParser):
@@ -185,6 +186,36 @@ def test_a_report_is_a_structured_document(page):
     assert keras.config.backend() in page.texts["td"]
     ids = [tag["id"] for _, tag in page.tags if "id" in tag]
     assert len(ids) == len(set(ids))
+
+
+def test_names_that_no_font_has_are_numbered_and_listed_in_the_caption(
+    tmp_path,
+):
+    names = ["猫", "кошка", "חתול", "very long name of a class " * 3, "$x^$"]
+    labels = np.arange(5)
+    scores = np.eye(5)[[1, 0, 3, 2, 2]]
+    images = np.zeros((5, 8, 8), "uint8")
+    drawn = [
+        figures.confusion_matrix(labels, scores.argmax(1), names),
+        figures.confident_errors(images, labels, scores, names),
+        image_rows(dict.fromkeys(names, images[:2, ..., None])),
+    ]
+    # Warnings are errors: of missing glyphs, and of axes that collapse.
+    page = Page(
+        write(
+            tmp_path / "report.html",
+            Section("A", figures=[(figure, "Caption.") for figure in drawn]),
+        )
+    )
+    captions = page.texts["figcaption"]
+    assert captions[0] == "Caption. Numbered names: [1] 猫, [2] חתול."
+    for caption in captions:
+        assert "猫" in caption and "חתול" in caption and "кошка" not in caption
+    for image in page.attributes("img"):
+        assert 400 < int(image["width"]) < 760
+    matrix = drawn[0].axes[0]
+    shown = [label.get_text() for label in matrix.get_yticklabels()]
+    assert shown == ["[1]", "кошка", "[2]", "very long na… of a class", "$x^$"]
 
 
 def test_columns_are_named_after_keys_and_numbers_aligned(page):

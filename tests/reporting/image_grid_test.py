@@ -42,6 +42,7 @@ def test_the_color_scale_does_not_depend_on_the_values():
     figure = image_rows({"beyond": 3 * images(0) - 1})
     [image] = figure.axes[0].images
     assert image.get_clim() == (0, 1)
+    assert image.cmap.name == "gray"  # 0 is black
 
 
 @pytest.mark.parametrize(

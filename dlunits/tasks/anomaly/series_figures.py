@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlunits.metrics.range_precision_recall import contiguous_ranges
+from dlunits.reporting.figure_text import shorten_names
 from dlunits.reporting.style import (
     BLUE,
     TEXT_COLOR,
@@ -19,6 +20,7 @@ from dlunits.typing import Array, ArrayLike
 
 NUM_INTERVALS = 720  # about the width of the figure in pixels
 MAX_CHANNELS = 4
+MAX_NAME_LENGTH = 18  # characters of the name of a channel
 MAX_ROWS_WITH_MARKERS = 100
 LABELED = "#c9c9c9"
 DAY = 86_400.0  # seconds
@@ -105,7 +107,10 @@ def scored_series(
     all_axes = figure.subplots(len(drawn) + 1, sharex=True)
     edges = np.linspace(times[0], times[-1], NUM_INTERVALS + 1)
     for axes, column, name in zip(
-        all_axes, [*drawn, scores], [*names, "Anomaly score"], strict=True
+        all_axes,
+        [*drawn, scores],
+        shorten_names([*names, "Anomaly score"], MAX_NAME_LENGTH),
+        strict=True,
     ):
         mark(axes, edges, times, labels, LABELED, 0.5, "labeled")
         mark(axes, edges, times, alarms, VERMILLION, 0.4, "alarm")

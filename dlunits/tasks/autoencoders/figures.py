@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from dlunits.reporting.figure_text import shorten_names
 from dlunits.reporting.image_grid import mosaic
 from dlunits.reporting.style import (
     CURVE_COLORS,
@@ -21,6 +22,7 @@ from dlunits.reporting.style import (
 from dlunits.typing import ArrayLike
 
 MARKERS = "osD^vPX*"
+MAX_NAME_LENGTH = 14  # characters of a class in a map
 
 
 def filters(
@@ -112,11 +114,12 @@ def latent_maps(
     )
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     colors = colormaps["tab10" if len(class_names) <= 10 else "nipy_spectral"]
+    names = shorten_names(class_names, MAX_NAME_LENGTH)
     for axes in panels:
         axes.axis("off")
     for axes, (name, points) in zip(panels, maps.items(), strict=False):
         axes.set_title(name, fontsize=9, color=TEXT_COLOR, parse_math=False)
-        for label, class_name in enumerate(class_names):
+        for label, class_name in enumerate(names):
             members = np.asarray(points)[labels == label]
             if len(members) == 0:
                 continue

@@ -10,6 +10,7 @@ import numpy as np
 from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.diagnostics import layer_table
 from dlunits.models import Autoencoder
+from dlunits.reporting.figure_text import shorten_names
 from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.reporting.image_grid import (
@@ -32,6 +33,8 @@ from dlunits.tasks.autoencoders.tables import (
     tables,
 )
 from dlunits.typing import Array, Path
+
+MAX_NAME_LENGTH = 7  # characters of a class beside an interpolation
 
 
 def write_autoencoder_report(
@@ -224,11 +227,13 @@ def interpolate(
     Returns:
         Dict from `"NAME to NAME"` to images `(10, height, width, 1)`.
     """
-    names = list(examples)
+    names = shorten_names(list(examples), MAX_NAME_LENGTH)
+    images = list(examples.values())
     lines = {}
-    for a, b in zip(names[::2], names[1::2], strict=False):
-        start, end = model.encode(np.stack([examples[a], examples[b]]))
+    for first in range(0, len(names) - 1, 2):
+        start, end = model.encode(np.stack(images[first : first + 2]))
         line = np.linspace(start, end, MAX_COLUMNS, dtype="float32")
+        a, b = names[first : first + 2]
         lines[f"{a} to {b}"] = model.decode(line)
     return lines
 

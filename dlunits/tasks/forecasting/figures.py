@@ -6,6 +6,7 @@ import matplotlib.dates
 import numpy as np
 from matplotlib.figure import Figure
 
+from dlunits.reporting.figure_text import shorten_names
 from dlunits.reporting.style import (
     BLUE,
     TEXT_COLOR,
@@ -16,6 +17,7 @@ from dlunits.reporting.style import (
 from dlunits.typing import Array, ArrayLike
 
 MAX_CHANNELS = 4
+MAX_NAME_LENGTH = 18  # characters of the name of a channel
 DAY = 86_400.0
 COLORS = ("#999999", "#e69f00", BLUE, "#009e73")  # of the forecasters
 
@@ -48,6 +50,7 @@ def forecast_examples(
     """
     examples, horizon, channels = observed.shape
     channels = min(channels, MAX_CHANNELS)
+    labels = shorten_names(names, MAX_NAME_LENGTH)
     figure = Figure(figsize=(WIDTH, 1.5 * channels + 0.4), layout="constrained")
     grid = figure.subplots(
         channels, examples, squeeze=False, sharex=True, sharey="row"
@@ -81,7 +84,7 @@ def forecast_examples(
             axes.axvline(0.5, color=TEXT_COLOR, linewidth=0.5, linestyle=":")
             style_axes(axes)
             if example == 0:
-                axes.set_ylabel(names[channel])
+                axes.set_ylabel(labels[channel])
             if channel == channels - 1:
                 axes.set_xlabel("Steps")
     grid[0, 0].legend(frameon=False, fontsize=7)
@@ -180,7 +183,10 @@ def forecast_ahead(
         figsize=(WIDTH, 1.5 * len(names) + 0.4), layout="constrained"
     )
     all_axes = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
-    for axes, name, known in zip(all_axes, names, values.T, strict=False):
+    labels = shorten_names(names, MAX_NAME_LENGTH)
+    for axes, name, label, known in zip(
+        all_axes, names, labels, values.T, strict=False
+    ):
         axes.fill_between(
             ahead,
             columns[f"{name} low"],
@@ -191,7 +197,7 @@ def forecast_ahead(
         )
         axes.plot(times, known, color=TEXT_COLOR, linewidth=0.9)
         axes.plot(ahead, columns[name], color=BLUE, linewidth=1.6)
-        axes.set_ylabel(name)
+        axes.set_ylabel(label)
         style_axes(axes)
     if dates:
         locator = matplotlib.dates.AutoDateLocator()

@@ -142,43 +142,40 @@ def write_gan_report(
 def metric_table(
     metrics: Mapping[str, Mapping[str, float]],
 ) -> list[dict[str, Any]]:
-    """Table of metrics with one row per set of images.
+    """Table of metrics with one column per set of images.
 
     Args:
-        metrics: Dict from the name of the row to its metrics.
+        metrics: Dict from the name of the column to its metrics.
 
     Returns:
-        One dict per row; metrics that are not known are empty.
+        One dict per metric; values that are not known are `None`.
 
     Example:
 
-    >>> table = metric_table({"real": {"frechet": 1.234, "covered": 10.0}})
-    >>> table[0]["Frechet distance"], table[0]["Classes covered"]
-    (1.234, 10)
+    >>> metric_table({"real": {"frechet": 1.234, "covered": 10.0}})[0]
+    {'metric': 'Frechet distance', 'real': 1.234}
     """
-    names = [
-        name for name in METRICS if any(name in row for row in metrics.values())
-    ]
     return [
         {
-            "images": images,
+            "metric": text,
             **{
-                METRICS[name]: rounded(row.get(name, math.nan))
-                for name in names
+                images: rounded(values.get(name, math.nan))
+                for images, values in metrics.items()
             },
         }
-        for images, row in metrics.items()
+        for name, text in METRICS.items()
+        if any(name in values for values in metrics.values())
     ]
 
 
-def rounded(value: float) -> float | str:
-    """Rounds to four decimals; integers stay, NaN becomes empty.
+def rounded(value: float) -> float | None:
+    """Rounds to four decimals; integers stay, NaN becomes `None`.
 
     >>> rounded(10.0), rounded(0.123456), rounded(float("nan"))
-    (10, 0.1235, '')
+    (10, 0.1235, None)
     """
     if math.isnan(value):
-        return ""
+        return None
     return int(value) if value == int(value) else round(value, 4)
 
 

@@ -53,6 +53,8 @@ def test_the_summary_has_the_key_figures(report):
 
 
 def test_the_table_has_one_row_per_result(report):
+    header = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', report)[:4]
+    assert header[:2] == ["Images", "PSNR (dB)"] and header[3] == "SSIM"
     table = report.partition("</table>")[0]
     rows = re.findall(
         r'<th scope="row">(.*?)</th><td class="number">([\d.]+)<', table
