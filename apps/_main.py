@@ -54,7 +54,8 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     ),
     "batch_size": (
         flags.DEFINE_integer,
-        "Number of examples per gradient step.",
+        "Number of examples per gradient step, at most the number of training "
+        "examples.",
         {"lower_bound": 1, "upper_bound": 10**6},
     ),
     "steps_per_epoch": (
@@ -159,6 +160,25 @@ def define_common_flags(
         if name == "seed" and max_seed is not None:
             bounds = {**bounds, "upper_bound": max_seed}
         define(name, default, text, **bounds)
+
+
+def limit_batch_size(batch_size: int, num_images: int) -> int:
+    """Limits the batch size to the number of training images, with a line.
+
+    Args:
+        batch_size: Value of `--batch_size`.
+        num_images: Number of training images.
+
+    Returns:
+        The smaller of both.
+    """
+    if batch_size > num_images:
+        print(
+            f"The batch size is {num_images}, the number of training images, "
+            f"in place of {batch_size}.",
+            flush=True,
+        )
+    return min(batch_size, num_images)
 
 
 def is_installed() -> bool:

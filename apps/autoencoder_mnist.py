@@ -131,7 +131,6 @@ def run(
 
     `recipe` is passed on to `train_autoencoder`.
     """
-    from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.models import pca_autoencoder
     from dlunits.paths import expand_user
@@ -144,7 +143,9 @@ def run(
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
-    batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
+    recipe["batch_size"] = _main.limit_batch_size(
+        recipe["batch_size"], len(data.train[0])
+    )
 
     def path_of(template, autoencoder):
         names = {"dataset": data.name, "autoencoder": autoencoder, **recipe}

@@ -103,6 +103,9 @@ def train(dataset, data_dir, workdir, export_dir, **recipe):
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
+    recipe["batch_size"] = _main.limit_batch_size(
+        recipe["batch_size"], len(data.train[0])
+    )
     config = {"dataset": data.name, "data": data.fingerprint, **recipe}
     export_dir = format_path(export_dir, config)
     run_directory = RunDirectory(format_path(workdir, config), config)

@@ -129,7 +129,6 @@ def train_and_evaluate(*, data, run_directory, augment_classifier, **recipe):
 
 def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
     """Trains, writes the report, exports; prints the paths of the results."""
-    from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.paths import expand_user
     from dlunits.reporting.text_table import format_table
@@ -145,7 +144,9 @@ def train(dataset, data_dir, workdir, export_dir, augment_classifier, **recipe):
         )
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
-    batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
+    recipe["batch_size"] = _main.limit_batch_size(
+        recipe["batch_size"], len(data.train[0])
+    )
     conditioning = "conditional" if conditional else "unconditional"
     names = {"dataset": data.name, "conditioning": conditioning, **recipe}
     export_dir = expand_user(format_path(export_dir, names))

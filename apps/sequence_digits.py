@@ -102,7 +102,6 @@ def export(directory, *, result, data):
 
 def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     """Trains, writes the report, exports; prints the paths of the results."""
-    from dlunits.data import batches
     from dlunits.data.images import image_datasets
     from dlunits.paths import expand_user
     from dlunits.reporting.text_table import format_table
@@ -114,7 +113,9 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
-    batches.steps_per_epoch(len(data.train[0]), recipe["batch_size"])
+    recipe["batch_size"] = _main.limit_batch_size(
+        recipe["batch_size"], len(data.train[0])
+    )
     directions = (
         "bidirectional" if recipe["bidirectional"] else "unidirectional"
     )
