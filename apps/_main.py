@@ -72,7 +72,8 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     "model": (
         flags.DEFINE_string,
         "Folder of a SavedModel that this app exported, to use instead of "
-        "training: saved_models/NAME/1.",
+        "training: saved_models/NAME/1, or saved_models/NAME for the latest "
+        "version.",
         {},
     ),
     "units": (

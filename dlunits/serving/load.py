@@ -1,5 +1,6 @@
 """Loading of SavedModels."""
 
+import pathlib
 from typing import Any
 
 import tensorflow as tf
@@ -19,11 +20,38 @@ LOADING_ERRORS = (
 )
 
 
+def find_version(folder: Path) -> pathlib.Path:
+    """Folder of the latest version of an exported model.
+
+    Args:
+        folder: Folder of a version, `saved_models/<name>/<integer>`, or of a
+            model, `saved_models/<name>`.
+
+    Returns:
+        The folder of a version as it is; that of a model with its largest
+        integer.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for version in ("9", "10"):
+    ...     (folder / version).mkdir()
+    >>> find_version(folder).name, find_version(folder / "9").name
+    ('10', '9')
+    """
+    folder = expand_user(folder)
+    if not folder.is_dir() or (folder / "saved_model.pb").exists():
+        return folder
+    versions = [path for path in folder.iterdir() if path.name.isdecimal()]
+    return max(versions, key=lambda path: int(path.name), default=folder)
+
+
 def load_saved_model(folder: Path) -> Any:
     """Loads a SavedModel, with one-line errors.
 
     Args:
-        folder: Folder of one version, `saved_models/<name>/<integer>`.
+        folder: Folder of a version or of a model, see `find_version`.
 
     Returns:
         What `tf.saved_model.load` returns.
@@ -31,11 +59,11 @@ def load_saved_model(folder: Path) -> Any:
     Raises:
         ValueError: If there is no SavedModel, or it is damaged.
     """
-    folder = expand_user(folder)
+    folder = find_version(folder)
     if not (folder / "saved_model.pb").is_file():
         raise ValueError(
-            f"No SavedModel in {folder}: choose a folder "
-            "saved_models/<name>/<integer>"
+            f"No SavedModel in {folder}: choose a folder saved_models/<name>, "
+            "or one of its versions, saved_models/<name>/<integer>"
         )
     try:
         if (folder / "fingerprint.pb").exists():

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from dlunits.serving.load import load_saved_model
+from dlunits.serving.load import find_version, load_saved_model
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,13 @@ def saved(tmp_path_factory):
 
 def test_a_complete_model_is_loaded(saved):
     assert float(load_saved_model(saved).weights[1]) == 7
+
+
+def test_the_latest_version_of_a_model_is_loaded(saved):
+    assert find_version(saved) == saved
+    assert find_version(saved.parent) == saved
+    (saved.parent / "notes").mkdir()
+    assert float(load_saved_model(saved.parent).weights[1]) == 7
 
 
 def cut(path):

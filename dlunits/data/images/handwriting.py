@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from dlunits.data.images.encoded_size import check_encoded_size
 from dlunits.typing import Tensor
 
 IMAGE_SIZE = 28  # height and width of an MNIST image
 DIGIT_SIZE = 20  # longer side of the digit in it, pixels
 CENTER = 14  # row and column of the digit's center of mass
+MAX_MEGAPIXELS = 40  # larger encoded images are not decoded
 MAX_SIZE = 512  # longer side of a page that is processed, pixels
 GRID_SIZE = 32  # cells per side of the grid on which the paper is estimated
 NEIGHBORHOOD = 19  # cells of the local mean that a cell is compared with
@@ -98,10 +100,12 @@ def decode_digits(encoded: Tensor) -> ExtractedDigits:
         `ExtractedDigits`.
 
     Raises:
-        tf.errors.InvalidArgumentError: If a string is not such a file.
+        tf.errors.InvalidArgumentError: If a string is not such a file, or the
+            image has more than 40 megapixels.
     """
 
     def decode(contents: Tensor) -> ExtractedDigits:
+        contents = check_encoded_size(contents, MAX_MEGAPIXELS)
         page = tf.io.decode_image(contents, expand_animations=False)
         found = extract_digits(limit_size(page)[None])
         return ExtractedDigits(*(part[0] for part in found))

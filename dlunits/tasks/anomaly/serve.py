@@ -14,10 +14,9 @@ from dlunits.columns.table_chunks import Table
 from dlunits.models import AnomalyDetector, TableSchema
 from dlunits.models.anomaly.anomaly_score import in_batches
 from dlunits.models.anomaly.row_explanation import explain_rows
-from dlunits.paths import expand_user
 from dlunits.serving.export import export
 from dlunits.serving.image_requests import parse_images
-from dlunits.serving.load import load_saved_model
+from dlunits.serving.load import find_version, load_saved_model
 from dlunits.serving.model_card import check_card, read_card
 from dlunits.tasks.anomaly.requests import (
     DTYPES,
@@ -254,7 +253,8 @@ class ServedDetector:
     `score_rows` and `explain` return what those of `AnomalyDetector` do.
 
     Args:
-        version: Folder of the SavedModel, the result of `export_detector`.
+        version: Folder of the SavedModel, the result of `export_detector`, or
+            of its versions, of which the latest is loaded.
 
     Attributes:
         table_schema: `dlunits.models.TableSchema` of the training table.
@@ -267,7 +267,7 @@ class ServedDetector:
     """
 
     def __init__(self, version: Path) -> None:
-        version = expand_user(version)
+        version = find_version(version)
         try:
             self.card = read_card(version, CARD_ENTRIES)
             self.table_schema = TableSchema.from_config(self.card["columns"])

@@ -20,6 +20,7 @@ from dlunits.data.tables import embedded_tables
 from dlunits.models.anomaly.image_features import image_features
 from dlunits.paths import expand_user
 from dlunits.reporting.progress import ProgressBar
+from dlunits.serving.load import find_version
 from dlunits.training.run_directory import check_writable, format_path
 from dlunits.typing import Array, Path
 
@@ -94,7 +95,7 @@ def make_run_folders(
     """
     name = pathlib.Path(source).stem
     if model:
-        version = pathlib.Path(model)
+        version = find_version(model)
         scored = pathlib.Path(score or "").stem
         name = f"{version.parent.name}_{version.stem}_{scored}"
     name = name.removeprefix("anomaly_")

@@ -13,8 +13,7 @@ from dlunits.data.images.image_files import (
     read_image,
     write_image,
 )
-from dlunits.paths import expand_user
-from dlunits.serving.load import load_saved_model
+from dlunits.serving.load import find_version, load_saved_model
 from dlunits.typing import Array, Path, Tensor
 
 
@@ -51,14 +50,7 @@ def load_denoiser(folder: Path) -> Callable[[Tensor], dict[str, Tensor]]:
         ValueError: If there is no SavedModel, it is damaged, or it has no such
             endpoint.
     """
-    folder = expand_user(folder)
-    versions = [
-        path
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.name.isdecimal()
-    ]
-    if versions and not (folder / "saved_model.pb").is_file():
-        folder = max(versions, key=lambda path: int(path.name))
+    folder = find_version(folder)
     model = load_saved_model(folder)
     endpoint = getattr(model, "denoise", None)
     outputs = [

@@ -25,7 +25,7 @@ from dlunits.data.tables.table_writer import escaped
 from dlunits.models import Forecaster
 from dlunits.paths import expand_user
 from dlunits.serving.export import export
-from dlunits.serving.load import load_saved_model
+from dlunits.serving.load import find_version, load_saved_model
 from dlunits.serving.model_card import check_entry_types, read_card
 from dlunits.typing import Array, Path
 
@@ -120,7 +120,8 @@ def load_forecaster(
     """Loads what `export_forecaster` wrote.
 
     Args:
-        folder: Folder of a SavedModel.
+        folder: Folder of a SavedModel, or of its versions, of which the latest
+            is loaded.
 
     Returns:
         `(forecast, series)`: a function from a `(batch, window, channels)`
@@ -129,7 +130,7 @@ def load_forecaster(
     Raises:
         ValueError: If the folder holds no forecaster.
     """
-    folder = expand_user(folder)
+    folder = find_version(folder)
     try:
         series = read_card(folder, {"series": dict})["series"]
         check_entry_types(series, SERIES_ENTRIES)

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from dlunits.paths import expand_user
-from dlunits.serving.load import load_saved_model
+from dlunits.serving.load import find_version, load_saved_model
 from dlunits.typing import Array, Path
 
 
@@ -13,8 +12,9 @@ def load_generator(version: Path) -> Callable[..., Array]:
     """Loads the endpoint `generate` of a SavedModel.
 
     Args:
-        version: Folder of one version, `saved_models/<name>/<integer>`, see
-            `dlunits.tasks.gan.serve.export_gan`.
+        version: Folder of the SavedModel, see
+            `dlunits.tasks.gan.serve.export_gan`, or of its versions, of which
+            the latest is loaded.
 
     Returns:
         Function `generate(count, seed, label=-1)` to images `(count, height,
@@ -26,7 +26,7 @@ def load_generator(version: Path) -> Callable[..., Array]:
         ValueError: If there is no SavedModel, it is damaged, or it does not
             generate images.
     """
-    version = expand_user(version)
+    version = find_version(version)
     loaded = load_saved_model(version)
     if "generate" not in loaded.signatures:
         raise ValueError(

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from dlunits.data.text.corpora import normalize_text, read_text
 from dlunits.data.text.encoded_text import align_to_words
-from dlunits.paths import expand_user
-from dlunits.serving.load import load_saved_model
+from dlunits.serving.load import find_version, load_saved_model
 from dlunits.serving.model_card import read_card
 from dlunits.typing import Path
 
@@ -21,7 +20,8 @@ class TextGenerator:
     """A language model exported by `dlunits.tasks.text.serve`.
 
     Args:
-        version: Folder of the SavedModel.
+        version: Folder of the SavedModel, or of its versions, of which the
+            latest is loaded.
 
     Attributes:
         card: Dict, its model card.
@@ -31,7 +31,7 @@ class TextGenerator:
     """
 
     def __init__(self, version: Path) -> None:
-        self.version = expand_user(version)
+        self.version = find_version(version)
         try:
             self.card: dict[str, Any] = read_card(
                 self.version, {"token_type": str}

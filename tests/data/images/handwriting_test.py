@@ -220,6 +220,10 @@ def test_image_files_give_the_same_as_their_pixels():
 def test_files_that_are_not_images_are_refused():
     with pytest.raises(tf.errors.InvalidArgumentError, match="image"):
         decode_digits(tf.constant([b"hello"]))
+    huge = bytearray(tf.io.encode_png(np.zeros((2, 2, 1), "uint8")).numpy())
+    huge[16:24] = np.array([12_000, 12_000], ">u4").tobytes()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="40 megapixels"):
+        decode_digits(tf.constant([bytes(huge)]))
 
 
 find_on_any = tf.function(
