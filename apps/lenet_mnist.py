@@ -102,10 +102,9 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     print(f"Test accuracy: {accuracy:.4f}")
     print(f"Report:        {report}")
     print(f"SavedModel:    {version}")
-    if data.handwriting:
-        model = shlex.quote(f"--model={version}")
-        reader = _main.program("recognize_digits")
-        print(f"Use it:        {reader} {model} IMAGE...")
+    model = shlex.quote(f"--model={version}")
+    reader = _main.program("recognize_digits")
+    print(f"Use it:        {reader} {model} IMAGE...")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Recognizes handwritten digits in photos and scans, one digit per image.
+r"""Recognizes handwritten digits in photos and scans, one digit per image.
 
 Reads all common image files, of any size: photos of phones, scans, PNG with
 transparency; dark digits on light paper or light on dark.
@@ -6,6 +6,11 @@ transparency; dark digits on light paper or light on dark.
 Usage:
     python apps/recognize_digits.py photo.jpg scan.png
     python apps/recognize_digits.py --json *.jpg
+    python apps/recognize_digits.py --model=saved_models/lenet_FOLDER_modern \
+        photo.jpg
+
+With the model of a folder of images, the answer is one of its classes. Each
+page of a file with several images is answered.
 
 Prints one line per file with the digit and the model's confidence in it. Files
 that cannot be read are listed on stderr with the reason; the others are still
@@ -32,16 +37,25 @@ def define_flags():
     flags.DEFINE_string(
         "model",
         str(SHIPPED),
-        "SavedModel that classifies digits: one version's folder, exported by "
-        "lenet_mnist or sequence_digits.",
+        "Folder of a SavedModel that lenet_mnist or sequence_digits exported: "
+        "saved_models/NAME/1, or saved_models/NAME for the latest version. A "
+        "model of a folder of images answers with its classes.",
     )
+
+
+def place(result):
+    """File, and page if the file contains several images."""
+    page = f", page {result['page']}" if "page" in result else ""
+    return f"{result['file']}{page}"
 
 
 def format_line(result):
     scores = result["scores"]
-    first, second = sorted(range(len(scores)), key=lambda k: -scores[k])[:2]
+    if isinstance(scores, list):
+        scores = dict(enumerate(scores))
+    first, second = sorted(scores, key=lambda name: -scores[name])[:2]
     return (
-        f"{result['file']}: {first} ({scores[first]:.1%}; "
+        f"{place(result)}: {first} ({scores[first]:.1%}; "
         f"next {second}, {scores[second]:.1%})"
     )
 
@@ -50,17 +64,24 @@ def run(json, model, paths):
     """Prints the digit in each image file, and returns the exit status."""
     if not paths:
         raise ValueError("Expected at least one image file. Received none")
+    from dlunits.tasks.digits.classify_files import (
+        classify_files,
+        has_own_classes,
+    )
     from dlunits.tasks.digits.recognize_files import (
         load_digit_classifier,
         recognize_files,
     )
 
-    results = recognize_files(load_digit_classifier(model), paths)
+    if has_own_classes(model):
+        results = classify_files(model, paths)
+    else:
+        results = recognize_files(load_digit_classifier(model), paths)
     if json:
         print(dumps(results, indent=1))
     for result in results:
         if "error" in result:
-            print(f"{result['file']}: {result['error']}", file=sys.stderr)
+            print(f"{place(result)}: {result['error']}", file=sys.stderr)
         elif not json:
             print(format_line(result))
     return int(any("error" in result for result in results))

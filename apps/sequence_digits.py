@@ -150,10 +150,9 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
     for name, result in results.items():
         version = export(path_of(export_dir, name), result=result, data=data)
         print(f"SavedModel: {version}", flush=True)
-    if data.handwriting:
-        model = shlex.quote(f"--model={version}")
-        reader = _main.program("recognize_digits")
-        print(f"Use it:     {reader} {model} IMAGE...")
+    model = shlex.quote(f"--model={version}")
+    reader = _main.program("recognize_digits")
+    print(f"Use it:     {reader} {model} IMAGE...")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def image_model_card(
     """
     return {
         "data": data.source,
+        "significant_bits": data.significant_bits,
         **more,
         "metrics": {"test_images": len(data.test[1]), **metrics},
         "command": command,

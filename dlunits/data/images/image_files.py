@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ MAX_MEGAPIXELS = 64.0
 # What Pillow itself accepts before it reports a decompression bomb.
 PILLOW_MEGAPIXELS = 178.9
 MIN_SIDE = 28  # pixels
+MAX_PAGES = 100  # images of a file that are read one by one
 ORIENTATION = 0x0112  # EXIF tag
 BITS_PER_SAMPLE = 258  # TIFF tag
 MAX_SAMPLE_VALUE = 281  # TIFF tag
@@ -247,6 +248,70 @@ def count_pages(path: Path) -> int:
     """
     with open_image(pathlib.Path(path)) as image:
         return num_images(image)
+
+
+class ImagePage(NamedTuple):
+    """An image of a file.
+
+    Attributes:
+        path: Path of the file.
+        number: Number of the image in the file, from 0.
+        num_pages: Number of images in the file.
+    """
+
+    path: pathlib.Path
+    number: int = 0
+    num_pages: int = 1
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """File and, where there are several, page from 1, for results."""
+        page = {"page": self.number + 1} if self.num_pages > 1 else {}
+        return {"file": str(self.path), **page}
+
+    def read(self, **options: Any) -> DecodedImage:
+        """Reads the image.
+
+        Args:
+            **options: As in `read_image`.
+
+        Raises:
+            ValueError: As in `read_image`, or if the file has too many images.
+        """
+        if self.num_pages > MAX_PAGES:
+            raise ValueError(
+                f"contains {self.num_pages:,} images, at most {MAX_PAGES} are "
+                "read: save those that you need"
+            )
+        return read_image(self.path, page=self.number, **options)
+
+
+def find_pages(paths: Iterable[Path]) -> list[ImagePage]:
+    """Lists all images of files, with several per file where there are.
+
+    Args:
+        paths: Image files. Those that cannot be read, or that have more than
+            100 images, are listed once; reading them raises the error.
+
+    Example:
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "scan.tiff")
+    >>> first, second = (Image.new("L", (4, 3), gray) for gray in (10, 20))
+    >>> first.save(path, save_all=True, append_images=[second])
+    >>> [page.read().pixels.max().item() for page in find_pages([path])]
+    [10, 20]
+    """
+    pages = []
+    for path in map(pathlib.Path, paths):
+        try:
+            count = count_pages(path)
+        except ValueError:
+            count = 1
+        listed = count if count <= MAX_PAGES else 1
+        pages += [ImagePage(path, number, count) for number in range(listed)]
+    return pages
 
 
 def find_significant_bits(paths: Iterable[Path]) -> int | None:

@@ -1,6 +1,5 @@
 """Recognition of the handwritten digits in image files."""
 
-import pathlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +12,11 @@ from dlunits.data.images.handwriting import (
     extract_digits,
     limit_size,
 )
-from dlunits.data.images.image_files import read_image, to_pillow
+from dlunits.data.images.image_files import (
+    ImagePage,
+    find_pages,
+    to_pillow,
+)
 from dlunits.serving.load import load_saved_model
 from dlunits.typing import Array, Path
 
@@ -44,30 +47,31 @@ def load_digit_classifier(folder: Path) -> Any:
 
 
 def recognize_files(model: Any, paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Recognizes one digit per image file.
+    """Recognizes one digit per image.
 
     Args:
         model: SavedModel, see `load_digit_classifier`.
         paths: Image files, see `dlunits.data.images.image_files.read_image`.
 
     Returns:
-        One dict per path. All have `file`; `digit`, `confidence` (probability
+        One dict per image. All have `file`, and `page` (from 1) if the file
+        contains several images; `digit`, `confidence` (probability
         of that digit) and `scores` (probabilities of all digits) follow, or
         `error`, one line on why the file is not recognized.
     """
-    files = [pathlib.Path(path) for path in paths]
+    files = find_pages(paths)
     digits, errors = extract_all(dict.fromkeys(files))
-    scores: dict[pathlib.Path, list[float]] = {}
+    scores: dict[ImagePage, list[float]] = {}
     if digits:
         outputs = model.serving_default(tf.stack(list(digits.values())))
         scores = dict(
             zip(digits, outputs["scores"].numpy().tolist(), strict=True)
         )
     return [
-        {"file": str(file), "error": errors[file]}
+        {**file.place, "error": errors[file]}
         if file in errors
         else {
-            "file": str(file),
+            **file.place,
             "digit": scores[file].index(max(scores[file])),
             "confidence": max(scores[file]),
             "scores": scores[file],
@@ -77,17 +81,17 @@ def recognize_files(model: Any, paths: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 def extract_all(
-    paths: Iterable[pathlib.Path],
-) -> tuple[dict[pathlib.Path, Any], dict[pathlib.Path, str]]:
-    """Digits as in MNIST by path, and error messages by path."""
+    pages: Iterable[ImagePage],
+) -> tuple[dict[ImagePage, Any], dict[ImagePage, str]]:
+    """Digits as in MNIST by page, and error messages by page."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None), tf.uint8)])
     def extract(page: Any) -> Any:
         return extract_digits(limit_size(page)[None])
 
-    digits: dict[pathlib.Path, Any] = {}
-    errors: dict[pathlib.Path, str] = {}
-    for path in paths:
+    digits: dict[ImagePage, Any] = {}
+    errors: dict[ImagePage, str] = {}
+    for path in pages:
         try:
             found = extract(read_page(path))
         except ValueError as error:
@@ -102,22 +106,18 @@ def extract_all(
     return digits, errors
 
 
-def read_page(path: pathlib.Path) -> Array:
-    """Reads an image file, uint8 `(height, width, channels)`.
+def read_page(page: ImagePage) -> Array:
+    """Reads an image, uint8 `(height, width, channels)`.
 
     Large images are reduced by an integer factor; the longer side stays at
     least 1024 pixels long.
     """
-    image = read_image(
-        path,
-        max_bits=8,
-        min_size=MIN_SIZE,
-        page=0,
-        max_megapixels=MAX_MEGAPIXELS,
+    image = page.read(
+        max_bits=8, min_size=MIN_SIZE, max_megapixels=MAX_MEGAPIXELS
     )
     height, width, _ = image.pixels.shape
     factor = max(1, max(height, width) // MIN_SIZE)
     # Gray becomes RGB, so that all files take the same path.
-    page: Image.Image = to_pillow(image.pixels)
-    page = page.convert("RGBA" if image.has_alpha else "RGB")
-    return np.asarray(page.reduce(factor))
+    shown: Image.Image = to_pillow(image.pixels)
+    shown = shown.convert("RGBA" if image.has_alpha else "RGB")
+    return np.asarray(shown.reduce(factor))

@@ -6,6 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from dlunits.data.images.handwriting import extract_digits, limit_size
+from dlunits.data.images.image_files import ImagePage
 from dlunits.tasks.digits.recognize_files import (
     load_digit_classifier,
     read_page,
@@ -30,14 +31,14 @@ def test_all_color_modes_give_the_same_digit(color_modes):
     folder, picture, errors = color_modes
     expected = digit_on(picture[..., None])
     for name in errors:
-        digit = digit_on(read_page(folder / name))
+        digit = digit_on(read_page(ImagePage(folder / name)))
         np.testing.assert_allclose(digit, expected, atol=0.02, err_msg=name)
 
 
 def test_large_images_are_reduced_while_they_are_read(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (3100, 40), "uint8")
     Image.fromarray(pixels).save(tmp_path / "tall.png")
-    page = read_page(tmp_path / "tall.png")
+    page = read_page(ImagePage(tmp_path / "tall.png"))
     # 3100 // 1024 = 3: blocks of 3x3, and what is left of the last ones.
     assert page.shape == (1034, 14, 3)
     expected = pixels[:3, :3].mean()
@@ -55,6 +56,25 @@ def test_results_are_in_the_order_of_the_files(tmp_path, color_modes):
         assert result["confidence"] == result["scores"][1] == 0.91
     assert blank["error"].startswith("is blank")
     assert "digit" not in blank
+
+
+def test_every_page_of_a_file_is_answered(tmp_path, color_modes):
+    _, picture, _ = color_modes
+    gray, blank = Image.fromarray(picture), Image.new("L", (50, 40), 230)
+    path = tmp_path / "scan.tiff"
+    gray.save(path, save_all=True, append_images=[blank, gray])
+    Image.new("L", (9, 9)).save(
+        tmp_path / "film.gif",
+        save_all=True,
+        append_images=[Image.new("L", (9, 9), gray) for gray in range(1, 101)],
+    )
+    paths = [path, tmp_path / "film.gif"]
+    first, second, third, film = recognize_files(Ones(), paths)
+    assert [first["page"], second["page"], third["page"]] == [1, 2, 3]
+    assert first["file"] == second["file"] == str(path)
+    assert first["digit"] == third["digit"] == 1
+    assert second["error"].startswith("is blank")
+    assert film["error"].startswith("contains 101 images, at most 100 are read")
 
 
 def test_without_a_digit_the_model_is_not_called(tmp_path):

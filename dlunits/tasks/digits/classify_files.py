@@ -1,0 +1,90 @@
+"""Classification of image files by a model with the user's own classes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dlunits.data.images.handwriting import IMAGE_SIZE
+from dlunits.data.images.image_files import (
+    PILLOW_MEGAPIXELS,
+    find_pages,
+    resize_gray,
+)
+from dlunits.serving.load import find_version, load_saved_model
+from dlunits.serving.model_card import read_card
+from dlunits.typing import Array, Path
+
+
+def has_own_classes(folder: Path) -> bool:
+    """Whether a SavedModel classifies images that are no handwritten digits.
+
+    Args:
+        folder: Folder of a version or of a model.
+
+    Returns:
+        `True` for a model of a folder of images that
+        `dlunits.tasks.digits.serve.export_digit_classifier` wrote; `False` for
+        all others, also if there is none.
+    """
+    try:
+        card = read_card(find_version(folder), {"classes": list})
+    except ValueError:
+        return False
+    return "recognize" not in card.get("signatures", {})
+
+
+def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Classifies image files as the images of the training were read.
+
+    Args:
+        folder: Folder of a SavedModel with classes, see `has_own_classes`.
+        paths: Image files, see `dlunits.data.images.image_files.read_image`.
+
+    Returns:
+        One dict per image. All have `file`, and `page` (from 1) if the file
+        contains several images; `class`, `confidence` (probability of that
+        class) and `scores` (dict from class to probability) follow, or
+        `error`, one line on why the file is not classified.
+
+    Raises:
+        ValueError: If the SavedModel or its model card is damaged.
+    """
+    folder = find_version(folder)
+    card = read_card(folder, {"classes": list})
+    classes, bits = card["classes"], card.get("significant_bits")
+    model = load_saved_model(folder)
+    pages = find_pages(paths)
+    images: dict[int, Array] = {}
+    results: list[dict[str, Any]] = [page.place for page in pages]
+    for index, page in enumerate(pages):
+        try:
+            image = page.read(
+                max_bits=8,
+                significant_bits=bits,
+                gray=True,
+                min_size=2 * IMAGE_SIZE,
+                max_megapixels=PILLOW_MEGAPIXELS,
+            )
+        except ValueError as error:
+            results[index]["error"] = str(error)
+        else:
+            images[index] = resize_gray(image, IMAGE_SIZE)
+    if not images:
+        return results
+    batch = tf.constant(np.stack(list(images.values())))
+    scores = model.serving_default(batch)["scores"].numpy()
+    if scores.shape != (len(images), len(classes)):
+        raise ValueError(
+            f"{folder}: the model card has {len(classes)} classes, and the "
+            f"model returns {scores.shape[1:]}. Export the model again"
+        )
+    for index, probabilities in zip(images, scores.tolist(), strict=True):
+        best = int(np.argmax(probabilities))
+        results[index] |= {
+            "class": classes[best],
+            "confidence": probabilities[best],
+            "scores": dict(zip(classes, probabilities, strict=True)),
+        }
+    return results
