@@ -7,10 +7,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from dlunits.data.images.faint_ink import is_clear
 from dlunits.data.images.handwriting import (
     MIN_CONTRAST,
     extract_digits,
     limit_size,
+    to_brightness,
 )
 from dlunits.data.images.image_files import (
     ImagePage,
@@ -93,17 +95,25 @@ def extract_all(
     errors: dict[ImagePage, str] = {}
     for path in pages:
         try:
-            found = extract(read_page(path))
+            page = read_page(path)
+            found = extract(page)
         except ValueError as error:
             errors[path] = str(error)
             continue
-        if found.contrast[0] < MIN_CONTRAST:
+        contrast = float(found.contrast[0])
+        if contrast < MIN_CONTRAST and not is_faint_ink(page, contrast):
             errors[path] = "is blank: no ink stands out from the paper"
         elif found.several[0]:
             errors[path] = "shows several digits: crop it to one"
         else:
             digits[path] = found.digits[0]
     return digits, errors
+
+
+def is_faint_ink(page: Array, contrast: float) -> bool:
+    """Whether a contrast that a blank page may have is that of clear ink."""
+    gray = to_brightness(limit_size(page)[None])[0].numpy()
+    return is_clear(gray, contrast)
 
 
 def read_page(page: ImagePage) -> Array:

@@ -77,6 +77,14 @@ def test_every_page_of_a_file_is_answered(tmp_path, color_modes):
     assert film["error"].startswith("contains 101 images, at most 100 are read")
 
 
+def test_faint_but_clear_ink_is_recognized(tmp_path):
+    page = np.full((100, 100), 255, "uint8")
+    page[20:80, 45:55] = 235  # 8 % below white
+    Image.fromarray(page).save(tmp_path / "faint.png")
+    [result] = recognize_files(Ones(), [tmp_path / "faint.png"])
+    assert result["digit"] == 1
+
+
 def test_without_a_digit_the_model_is_not_called(tmp_path):
     [result] = recognize_files(None, [tmp_path / "missing.png"])
     assert result["error"] == "no such file or directory"

@@ -1,0 +1,60 @@
+"""Faint ink on a clean page, which is not blank."""
+
+import numpy as np
+
+from dlunits.typing import Array
+
+MIN_CONTRAST = 0.05  # fraction of the brightness of the paper
+MIN_CONTRAST_TO_NOISE = 10.0
+MIN_SHARPNESS = 0.6  # of the contrast, within `EDGE_WIDTH` pixels
+MAX_UNEVENNESS = 0.5  # of the contrast
+EDGE_WIDTH = 4
+# E |x - mean of 4 neighbors| of normal x has the median sqrt(1.25) / 1.4826.
+NOISE_FACTOR = 1.4826 / np.sqrt(1.25)
+
+
+def is_clear(gray: Array, contrast: float) -> bool:
+    """Whether faint ink stands out from the paper: it has edges, and no noise.
+
+    Grain is as strong everywhere, shadows are large and most are soft. So the
+    contrast must be at least 0.05 and 10 times the noise, 60 % of it must lie
+    within 4 pixels somewhere, and most of the page must have one brightness:
+
+        noise      = 1.33 median |x - mean of the 4 neighbors of x|
+        edge       = max |s(i + 4) - s(i)|,    s = means of 3x3 pixels
+        unevenness = 80th - 20th percentile of x <= contrast / 2
+
+    Args:
+        gray: Brightness of the page, `(height, width)`, floats from 0 to 1.
+        contrast: Contrast of the ink, see
+            `dlunits.data.images.handwriting.ExtractedDigits`.
+
+    Returns:
+        Whether it is ink.
+
+    Example: a line, and a shadow over half of the page.
+
+    >>> line, shadow = np.full((2, 60, 60), 0.9)
+    >>> line[:, 10:15], shadow[:, 30:] = 0.8, 0.8
+    >>> is_clear(line, 0.1), is_clear(shadow, 0.1)
+    (True, False)
+    """
+    if contrast < MIN_CONTRAST or min(gray.shape) <= EDGE_WIDTH + 2:
+        return False
+    paper = float(np.median(gray))
+    gray = gray / max(paper, 1 - paper)  # light paper, or a dark board
+    neighbors = gray[:-2, 1:-1] + gray[2:, 1:-1]
+    neighbors = neighbors + gray[1:-1, :-2] + gray[1:-1, 2:]
+    noise = NOISE_FACTOR * np.median(np.abs(gray[1:-1, 1:-1] - neighbors / 4))
+    rows = gray[:-2] + gray[1:-1] + gray[2:]
+    smooth = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9
+    edge = max(
+        np.abs(smooth[EDGE_WIDTH:] - smooth[:-EDGE_WIDTH]).max(),
+        np.abs(smooth[:, EDGE_WIDTH:] - smooth[:, :-EDGE_WIDTH]).max(),
+    )
+    low, high = np.quantile(gray, (0.2, 0.8))
+    return bool(
+        contrast >= MIN_CONTRAST_TO_NOISE * noise
+        and edge >= MIN_SHARPNESS * contrast
+        and high - low <= MAX_UNEVENNESS * contrast
+    )
