@@ -249,3 +249,10 @@ def test_a_program_is_chosen_by_its_flag_and_the_first_is_the_default():
 def test_a_flag_of_another_program_is_refused(given, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         _main.choose_program(given, PROGRAMS)
+
+
+def test_the_batch_size_is_at_most_the_number_of_images(capsys):
+    assert _main.limit_batch_size(128, 1000) == 128
+    assert not capsys.readouterr().out
+    assert _main.limit_batch_size(128, 18) == 18
+    assert "is 18, the number of training images" in capsys.readouterr().out

@@ -337,10 +337,6 @@ REFUSED = {
         {"dataset": "torn"},
         r"readable images only.*torn/standing/0\.png",
     ),
-    "a batch larger than the data": (
-        {"batch_size": 5000},
-        r"1372 training images.*smaller.*batch_size=5000",
-    ),
     "fewer labels than classes": (
         {"num_labels": [100, 9]},
         r"number of classes, 10\. Received: 9",

@@ -294,7 +294,6 @@ DEFAULTS = {
             },
             r"`noise_level`.*rate=2\.0",
         ),
-        ({"batch_size": 5000}, "batch_size=5000"),
         ({"dataset": "mnits"}, "dataset='mnits'"),
         ({"workdir": "file"}, "'file'"),
         ({"export_dir": "file"}, "'file'"),

@@ -321,10 +321,6 @@ BAD = {
         [*QUICK, "--learning_rate=1e38"],
         OWN + r".* is (nan|inf) at .*: reduce the learning rate",
     ),
-    "batch larger than the data": (
-        [*QUICK, "--batch_size=5000"],
-        OWN + r".*1372 training images.*smaller.*batch_size=5000",
-    ),
     "full disk in training": (
         QUICK,
         OWN + r".*File too large.*checkpoint\.npz",

@@ -239,10 +239,6 @@ FLAGS = {
 }
 
 BAD = {
-    "batch larger than the data": (
-        {"batch_size": 5000},
-        "1372 training images.*batch_size=5000",
-    ),
     "unknown dataset": ({"dataset": "mnits"}, "dataset='mnits'"),
     "a file for a workdir": ({"workdir": "file/run"}, "choose another"),
     "a file for an export_dir": ({"export_dir": "file"}, "'file'"),
