@@ -130,7 +130,7 @@ CATALOG = {
     "Bidirectional": (
         lambda **options: dlunits.layers.Bidirectional(
             dlunits.layers.LSTM(3, return_sequences=True, **options),
-            dlunits.layers.GRU(
+            backward_layer=dlunits.layers.GRU(
                 2, return_sequences=True, go_backwards=True, **options
             ),
             **options,

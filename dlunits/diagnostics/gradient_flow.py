@@ -254,6 +254,9 @@ class PerturbedLoops:
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """`keras.layers.RNN.inner_loop` with perturbed states."""
         mask = None if mask is None else keras.tree.flatten(mask)[0]
+        embeddings = getattr(layer, "embeddings", None)
+        if embeddings is not None:  # in `EmbeddingRNN`
+            sequences = ops.take(embeddings, sequences[..., 0], axis=0)
         states = list(initial_state)
         if self.perturbations is None:
             check_output_is_state(layer, states[0], states[0])
@@ -320,14 +323,23 @@ def check_output_is_state(
 
 def recurrent_layers(layer: keras.layers.Layer) -> list[keras.layers.RNN]:
     """All different recurrent layers in a layer, model or wrapper."""
-    if isinstance(layer, keras.layers.RNN):
-        return [layer]
-    names = "layers", "layer", "forward_layer", "backward_layer"
-    inner = [getattr(layer, name, ()) for name in names]
-    found = {
-        id(each): each
-        for child in keras.tree.flatten(inner)
-        if isinstance(child, keras.Layer)
-        for each in recurrent_layers(child)
-    }
+    found: dict[int, keras.layers.RNN] = {}
+    visited: set[int] = set()
+
+    def visit(value):
+        if id(value) in visited:
+            return
+        visited.add(id(value))
+        if isinstance(value, keras.layers.RNN):
+            found[id(value)] = value
+        elif isinstance(value, keras.Layer):
+            visit(vars(value))
+        elif isinstance(value, dict):
+            for item in value.values():
+                visit(item)
+        elif isinstance(value, list | tuple | set):
+            for item in value:
+                visit(item)
+
+    visit(layer)
     return list(found.values())

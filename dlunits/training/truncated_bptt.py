@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from dlunits.layers.rnn.static_batch_size import with_static_batch_size
 from dlunits.typing import Config, Shape, Tensor
 
 
@@ -49,8 +50,9 @@ class TruncatedBPTT(keras.Model):
     Output shape: That of the model's first output.
 
     Raises:
-        ValueError: If an argument is out of range, or the shapes of the
-            model's input and output states differ.
+        ValueError: If an argument is out of range, if the shapes of the
+            model's input and output states differ, or, in training, if the
+            batch size is not `num_streams`.
 
     Example, a model that counts the steps it has read:
 
@@ -126,19 +128,35 @@ class TruncatedBPTT(keras.Model):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         states = self.training_states if training else self.evaluation_states
-        if not training and inputs.shape[0] != self.num_evaluation_streams:
-            zeros = [
-                ops.zeros((ops.shape(inputs)[0], *state.shape[1:]))
-                for state in states
-            ]
-            return self.model([inputs, *zeros], training=False)[0]
-        before = [ops.stop_gradient(ops.convert_to_tensor(s)) for s in states]
-        if training and self.segments_per_epoch:
-            keep = self.segment % self.segments_per_epoch != 0
-            before = [s * ops.cast(keep, s.dtype) for s in before]
+        num_streams = states[0].shape[0]
+        carried = [ops.stop_gradient(ops.convert_to_tensor(s)) for s in states]
+        if training:
+            if inputs.shape[0] not in (None, num_streams):
+                raise ValueError(
+                    "In training a batch must have a segment of each of the "
+                    f"{num_streams} streams. Received: inputs of shape "
+                    f"{tuple(inputs.shape)} with num_streams={num_streams}"
+                )
+            inputs, *carried = with_static_batch_size([inputs, *carried])
+            if self.segments_per_epoch:
+                keep = self.segment % self.segments_per_epoch != 0
+                carried = [s * ops.cast(keep, s.dtype) for s in carried]
+        batch_size = ops.shape(inputs)[0]
+
+        def if_streams(then, otherwise):
+            if inputs.shape[0] is None:  # known when the graph runs
+                return ops.cond(batch_size == num_streams, then, otherwise)
+            return then() if batch_size == num_streams else otherwise()
+
+        before = if_streams(
+            lambda: carried,
+            lambda: [ops.zeros((batch_size, *s.shape[1:])) for s in states],
+        )
         outputs, *after = self.model([inputs, *before], training=training)
+        after = if_streams(lambda: after, lambda: carried)
         for state, value in zip(states, after, strict=True):
-            state.assign(ops.cast(ops.stop_gradient(value), "float32"))
+            value = ops.cast(ops.stop_gradient(value), "float32")
+            state.assign(ops.reshape(value, state.shape))
         if training:
             self.segment.assign(self.segment + 1)
         return outputs

@@ -136,6 +136,54 @@ def test_finds_both_layers_of_a_bidirectional_layer_in_nested_models():
     assert norms["backward_gru"].argmax() == 0
 
 
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_finds_the_layers_of_a_language_model(num_layers):
+    model = dlunits.models.RecurrentLanguageModel(
+        7, "gru", UNITS, num_layers=num_layers
+    )
+    trained = dlunits.training.TruncatedBPTT(model, num_streams=BATCH)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    trained.compile("sgd", loss)
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 7, (2, BATCH, TIME))
+    found = gradient_flow(trained, x, y)
+    assert len(found) == num_layers
+
+    # The same network of an embedding and layers that take vectors.
+    embedding, *others = (layer for layer in model.layers if layer.weights)
+    stack = [embedding.embedding, embedding.recurrent, *others]
+    stack = [
+        type(layer).from_config({**layer.get_config(), "return_state": False})
+        if isinstance(layer, keras.layers.RNN)
+        else layer
+        for layer in stack
+    ]
+    plain = keras.Sequential([keras.Input((TIME,)), *stack])
+    plain.set_weights(model.get_weights())
+    plain.compile("sgd", loss)
+    expected = gradient_flow(plain, x, y)
+    for norms, right in zip(found.values(), expected.values(), strict=True):
+        np.testing.assert_allclose(norms, right, rtol=1e-5)
+        assert (norms > 0).all()
+
+
+class Encoder(keras.Layer):
+    """Layer that holds recurrent layers under names of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoders = {"gru": [dlunits.layers.GRU(UNITS, name="gru")]}
+
+    def call(self, x):
+        return self.encoders["gru"][0](x)
+
+
+def test_finds_recurrent_layers_of_custom_layers():
+    model = compiled(Encoder())
+    x, y = sequences(), np.ones((BATCH, UNITS))
+    assert list(gradient_flow(model, x, y)) == ["gru"]
+
+
 @pytest.mark.parametrize("zero", [True, False])
 @pytest.mark.parametrize("return_sequences", [True, False])
 def test_masked_steps_have_no_gradient_and_pass_it_on(zero, return_sequences):

@@ -25,7 +25,7 @@ STACKS = {
     "bidirectional, stacked": lambda: [
         Bidirectional(
             LSTM(3, return_sequences=True),
-            GRU(2, return_sequences=True, go_backwards=True),
+            backward_layer=GRU(2, return_sequences=True, go_backwards=True),
         ),
         SimpleRNN(2, return_sequences=True),
     ],

@@ -191,6 +191,61 @@ def test_other_batch_sizes_start_from_zero_states(tokens):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def without_static_batch_size(dataset):
+    return dataset.unbatch().batch(2)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="Batch sizes are always known on other backends.",
+)
+def test_datasets_may_have_batches_of_unknown_size(tokens, monkeypatch):
+    monkeypatch.setattr(
+        tf.config.threading, "get_intra_op_parallelism_threads", lambda: 2
+    )
+    results = []
+    for change in (lambda dataset: dataset, without_static_batch_size):
+        trained = make(segments_per_epoch=4, num_evaluation_streams=2)
+        data = change(segments(tokens))
+        trained.fit(data, shuffle=False, verbose=0)
+        scores = [trained.evaluate(data, verbose=0) for _ in range(2)]
+        assert scores[0] == scores[1]
+        results.append([*trained.get_weights(), scores[0]])
+    assert any(state.any() for state in results[0][-4:-1])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="Batch sizes are always known on other backends.",
+)
+def test_evaluation_of_unknown_batch_sizes_starts_from_zero_states(tokens):
+    trained = without_dropout(num_evaluation_streams=5)
+    predict = tf.function(
+        trained, input_signature=[tf.TensorSpec((None, None), tf.int32)]
+    )
+    x = tokens[:60].reshape(5, 12).astype("int32")
+    first, carried, alone = predict(x), predict(x), predict(x[:2])
+    assert not np.allclose(first, carried)
+    np.testing.assert_allclose(alone, first[:2], atol=1e-6)
+    np.testing.assert_allclose(predict(x), trained(x), atol=1)
+
+
+def test_batches_of_another_size_are_refused_in_training(tokens):
+    trained = without_dropout()
+    x = tokens[:60].reshape(5, 12)
+    with pytest.raises(ValueError, match=r"of the 2 streams.*shape \(5, 12\)"):
+        trained(x, training=True)
+    if keras.backend.backend() == "tensorflow":
+        short = tf.data.Dataset.from_tensors(x[:1]).unbatch().batch(2)
+        with pytest.raises(
+            tf.errors.InvalidArgumentError,
+            match=r"\[1,12\] is not compatible with expected shape \[2,",
+        ):
+            short.map(lambda x: trained(x, training=True)).get_single_element()
+
+
 def test_rejects_arguments_out_of_range():
     model = RecurrentLanguageModel(SIZE, units=4)
     with pytest.raises(ValueError, match="`num_streams` must be at least 1"):

@@ -14,7 +14,8 @@ from dlunits.layers.rnn.recurrent_kernel import (
     input_projection,
     recurrent_kernel,
 )
-from dlunits.typing import Tensor
+from dlunits.layers.rnn.static_batch_size import with_static_batch_size
+from dlunits.typing import Shape, Tensor
 
 # With fewer examples per shard, a second thread costs more than it saves.
 MIN_SHARD_SIZE = 16
@@ -78,11 +79,19 @@ class BackpropagationThroughTime:
     embeddings: Tensor | None = None
 
     # Attributes of `keras.layers.RNN`.
+    name: str
     cell: Any
+    state_size: list[int]
     unroll: bool
     go_backwards: bool
     return_sequences: bool
     zero_output_for_mask: bool
+
+    def __init__(self, units: int, *args: Any, **kwargs: Any):
+        super().__init__(units, *args, **kwargs)  # type: ignore[call-arg]
+        if getattr(self, "use_cudnn", False) == "auto":
+            # The loops of cuDNN, which XLA cannot compile, do not run.
+            self.supports_jit = True
 
     def equations(self) -> Any:
         """Returns the equations of a time step, or `None`; see the class."""
@@ -103,6 +112,58 @@ class BackpropagationThroughTime:
             yield
         finally:
             self.embeddings = None
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Tensor | Sequence[Tensor] | None = None,
+        mask: Tensor | None = None,
+        training: bool | None = False,
+    ) -> Any:
+        """Checks the arguments, and runs the layer."""
+        check_is_dense(sequences)
+        if initial_state is not None:
+            self.check_initial_state(
+                [tuple(x.shape) for x in keras.tree.flatten(initial_state)]
+            )
+        if self.embeddings is None:
+            # Integers, such as one-hot vectors.
+            sequences = ops.cast(sequences, self.cell.compute_dtype)
+        return super().call(  # type: ignore[misc]
+            sequences, initial_state=initial_state, mask=mask, training=training
+        )
+
+    def compute_output_shape(
+        self, sequences_shape: Shape, initial_state_shape: Any = None
+    ) -> Any:
+        """Shapes of the outputs; checks those of the initial state."""
+        if initial_state_shape:
+            nested = isinstance(initial_state_shape[0], list | tuple)
+            self.check_initial_state(
+                initial_state_shape if nested else [initial_state_shape]
+            )
+        return super().compute_output_shape(  # type: ignore[misc]
+            sequences_shape
+        )
+
+    def check_initial_state(self, shapes: Sequence[Shape]) -> None:
+        """Checks the number of states and their sizes.
+
+        Raises:
+            ValueError: If they are not those of the cell.
+        """
+        sizes = [shape[-1] if len(shape) == 2 else () for shape in shapes]
+        if len(sizes) != len(self.state_size) or any(
+            received not in (None, size)
+            for received, size in zip(sizes, self.state_size, strict=True)
+        ):
+            count = len(self.state_size)
+            expected = ", ".join(f"(batch, {size})" for size in self.state_size)
+            raise ValueError(
+                f"`initial_state` of {self.name} must have {count} "
+                f"tensor{'s' * (count > 1)}, of shapes {expected}. Received: "
+                f"{len(shapes)}, of shapes {', '.join(map(str, shapes))}"
+            )
 
     def inner_loop(
         self,
@@ -132,8 +193,9 @@ class BackpropagationThroughTime:
                 initial_state[0],
             ),
         }
+        batch = with_static_batch_size(batch)
         bptt_scan = BPTTScan(equations, self.unroll, compiled=bool(training))
-        shards = num_shards(sequences.shape[0]) if training else 1
+        shards = num_shards(batch["sequences"].shape[0]) if training else 1
         if shards == 1:
             return self.run_shard(bptt_scan, **batch)
         results = [
@@ -161,7 +223,9 @@ class BackpropagationThroughTime:
         """
         x = ops.transpose(sequences, (1, 0, 2))  # (time, batch, features)
         if mask is not None:
-            mask = ops.cast(ops.transpose(mask)[..., None], "bool")
+            # (batch, time) or (batch, time, 1) -> (time, batch, 1)
+            mask = mask if len(mask.shape) == 3 else mask[..., None]
+            mask = ops.cast(ops.transpose(mask, (1, 0, 2)), "bool")
             # Masked inputs may be NaN, and 0 * NaN is NaN.
             x = ops.where(mask, x, ops.zeros_like(x))
         if self.go_backwards:
@@ -189,6 +253,29 @@ class BackpropagationThroughTime:
             return input_projection(self.cell, x, dropout_masks)
         table = input_projection(self.cell, self.embeddings, ())
         return ops.take(table, x[..., 0], axis=0)
+
+
+def check_is_dense(x: Tensor) -> None:
+    """Checks that the inputs of a recurrent layer are a dense tensor.
+
+    Raises:
+        ValueError: If they are a ragged or sparse tensor of TensorFlow.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    if isinstance(x, tf.RaggedTensor):
+        raise ValueError(
+            "Recurrent layers take dense tensors. Received: a ragged tensor. "
+            "Pad it with `x.to_tensor()`, and pass "
+            "`mask=tf.sequence_mask(x.row_lengths())`."
+        )
+    if isinstance(x, tf.SparseTensor):
+        raise ValueError(
+            "Recurrent layers take dense tensors. Received: a sparse tensor. "
+            "Convert it with `tf.sparse.to_dense(x)`."
+        )
 
 
 def mask_outputs(h: Tensor, mask: Tensor, zero_output_for_mask: bool) -> Tensor:

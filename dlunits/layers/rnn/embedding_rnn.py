@@ -6,7 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from dlunits.layers.rnn.bptt import BackpropagationThroughTime
+from dlunits.layers.rnn.bptt import (
+    BackpropagationThroughTime,
+    check_is_dense,
+)
 from dlunits.typing import Config, Shape, Tensor
 
 # For larger vocabularies, to project the whole embedding matrix costs more
@@ -47,6 +50,10 @@ class EmbeddingRNN(keras.layers.Layer):
     Input shape: `(batch, time)`.
 
     Output shape: That of the recurrent layer.
+
+    Raises:
+        ValueError: In eager mode, if a token id is out of range; if the tokens
+            are a ragged tensor.
 
     Example, embeddings 1, 2 and 3, and a recurrent layer that adds them up:
 
@@ -103,7 +110,9 @@ class EmbeddingRNN(keras.layers.Layer):
         mask: Tensor | None = None,
         training: bool = False,
     ) -> Any:
+        check_is_dense(tokens)
         tokens = ops.cast(tokens, "int32")
+        check_token_ids(tokens, self.embedding.input_dim)
         if mask is None:
             mask = self.embedding.compute_mask(tokens)
         options = {
@@ -128,7 +137,7 @@ class EmbeddingRNN(keras.layers.Layer):
         self, tokens_shape: Shape, initial_state_shape: Shape | None = None
     ) -> Any:
         return self.recurrent.compute_output_shape(
-            (*tokens_shape, self.embedding.output_dim)
+            (*tokens_shape, self.embedding.output_dim), initial_state_shape
         )
 
     def get_config(self) -> Config:
@@ -147,3 +156,35 @@ class EmbeddingRNN(keras.layers.Layer):
             for name in ("embedding", "recurrent")
         }
         return cls(**sublayers, **config)
+
+
+def check_token_ids(tokens: Tensor, vocabulary_size: int) -> None:
+    """Checks that token ids are in the vocabulary, in eager mode.
+
+    A compiled graph of JAX, and one of TensorFlow on a GPU, cannot check them.
+
+    Raises:
+        ValueError: If an id is negative or not less than `vocabulary_size`.
+
+    Example:
+
+    >>> check_token_ids(ops.convert_to_tensor([0, 5]), vocabulary_size=6)
+    """
+    if not is_concrete(tokens) or not ops.size(tokens):
+        return
+    smallest, largest = int(ops.min(tokens)), int(ops.max(tokens))
+    if smallest < 0 or largest >= vocabulary_size:
+        raise ValueError(
+            f"Token ids must be from 0 to {vocabulary_size - 1}, as the "
+            f"vocabulary has {vocabulary_size} tokens. Received: ids from "
+            f"{smallest} to {largest}"
+        )
+
+
+def is_concrete(tensor: Tensor) -> bool:
+    """Whether the tensor has values: whether no graph is being traced."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return not isinstance(tensor, jax.core.Tracer)
+    return hasattr(tensor, "numpy")

@@ -1,7 +1,5 @@
 """Gated recurrent unit (GRU) over sequences."""
 
-from typing import Any
-
 import keras
 
 from dlunits.activations import derivative_from_output
@@ -28,10 +26,11 @@ class GRU(BackpropagationThroughTime, keras.layers.GRU):
 
     Args:
         units: Positive integer, size of the state.
-        **kwargs: Arguments of `keras.layers.GRU` except `use_cudnn`;
+        *args, **kwargs: Other arguments of `keras.layers.GRU`;
             `reset_after=False` gives the published equations. With
             activations other than tanh, sigmoid, ReLU, linear and
-            `hard_sigmoid` the loop of the Keras layer runs.
+            `hard_sigmoid`, and with `use_cudnn=True`, the loop of the Keras
+            layer runs.
 
     Call arguments:
         sequences: Tensor.
@@ -39,6 +38,10 @@ class GRU(BackpropagationThroughTime, keras.layers.GRU):
         mask: Boolean tensor `(batch, time)`. The state does not change where
             it is `False`.
         training: Whether to apply dropout.
+
+    Raises:
+        ValueError: If the number or the size of the initial states is wrong,
+            or the sequences are a ragged tensor.
 
     Input shape: `(batch, time, features)`.
 
@@ -56,12 +59,10 @@ class GRU(BackpropagationThroughTime, keras.layers.GRU):
     True
     """
 
-    def __init__(self, units: int, **kwargs: Any):
-        super().__init__(units, use_cudnn=False, **kwargs)
-
     def equations(self) -> ResetAfterEquations | ResetBeforeEquations | None:
         """Returns the equations of a time step, `None` to use Keras' loop."""
         activations = self.activation, self.recurrent_activation
-        if None in map(derivative_from_output, activations):
+        derivatives = map(derivative_from_output, activations)
+        if self.use_cudnn is True or None in derivatives:
             return None
         return gru_equations(*activations, self.reset_after)

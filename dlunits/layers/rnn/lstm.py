@@ -1,7 +1,5 @@
 """Long short-term memory (LSTM) over sequences."""
 
-from typing import Any
-
 import keras
 
 from dlunits.activations import derivative_from_output
@@ -23,9 +21,10 @@ class LSTM(BackpropagationThroughTime, keras.layers.LSTM):
 
     Args:
         units: Positive integer, size of the states.
-        **kwargs: Arguments of `keras.layers.LSTM` except `use_cudnn`. With
+        *args, **kwargs: Other arguments of `keras.layers.LSTM`. With
             activations other than tanh, sigmoid, ReLU, linear and
-            `hard_sigmoid` the loop of the Keras layer runs.
+            `hard_sigmoid`, and with `use_cudnn=True`, the loop of the Keras
+            layer runs.
 
     Call arguments:
         sequences: Tensor.
@@ -33,6 +32,10 @@ class LSTM(BackpropagationThroughTime, keras.layers.LSTM):
         mask: Boolean tensor `(batch, time)`. The states do not change where it
             is `False`.
         training: Whether to apply dropout.
+
+    Raises:
+        ValueError: If the number or the sizes of the initial states are wrong,
+            or the sequences are a ragged tensor.
 
     Input shape: `(batch, time, features)`.
 
@@ -50,12 +53,10 @@ class LSTM(BackpropagationThroughTime, keras.layers.LSTM):
     True
     """
 
-    def __init__(self, units: int, **kwargs: Any):
-        super().__init__(units, use_cudnn=False, **kwargs)
-
     def equations(self) -> LSTMEquations | None:
         """Returns the equations of a time step, `None` to use Keras' loop."""
         activations = self.activation, self.recurrent_activation
-        if None in map(derivative_from_output, activations):
+        derivatives = map(derivative_from_output, activations)
+        if self.use_cudnn is True or None in derivatives:
             return None
         return LSTMEquations(*activations)

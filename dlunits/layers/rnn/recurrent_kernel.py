@@ -185,6 +185,7 @@ def step_projections(
 
     `(batch, features)`, `(batch, units)` -> `(batch, gates * units)`, kernel
     """
+    x = ops.cast(x, cell.compute_dtype)  # integers, such as one-hot vectors
     input_masks = dropout_masks(
         cell.dropout, training, cell.get_dropout_mask, x
     )

@@ -22,9 +22,9 @@ class SimpleRNN(BackpropagationThroughTime, keras.layers.SimpleRNN):
 
     Args:
         units: Positive integer, size of the state.
-        **kwargs: Arguments of `keras.layers.SimpleRNN`. With an activation
-            other than tanh, sigmoid, ReLU, linear and `hard_sigmoid` the loop
-            of the Keras layer runs.
+        *args, **kwargs: Other arguments of `keras.layers.SimpleRNN`. With an
+            activation other than tanh, sigmoid, ReLU, linear and
+            `hard_sigmoid` the loop of the Keras layer runs.
 
     Call arguments:
         sequences: Tensor.
@@ -32,6 +32,10 @@ class SimpleRNN(BackpropagationThroughTime, keras.layers.SimpleRNN):
         mask: Boolean tensor `(batch, time)`. The state does not change where
             it is `False`.
         training: Whether to apply dropout.
+
+    Raises:
+        ValueError: If the number or the size of the initial states is wrong,
+            or the sequences are a ragged tensor.
 
     Input shape: `(batch, time, features)`.
 

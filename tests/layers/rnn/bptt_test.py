@@ -1,5 +1,7 @@
 """Recurrent layers against those of Keras and against autodiff."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -411,6 +413,154 @@ def test_no_loop_is_compiled_for_sequences_of_unknown_length(x, monkeypatch):
     check_equal(function_of(None)(x), layer(x), atol=1e-6)
     with pytest.raises(AssertionError, match="compiled"):
         function_of(TIME)(x)
+
+
+# Batches of a static size and of an unknown one
+
+
+def batches(x, y, batch_size):
+    """Dataset whose static batch size is unknown."""
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size)
+
+
+def two_threads(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(
+        tf.config.threading, "get_intra_op_parallelism_threads", lambda: 2
+    )
+
+
+@on_tensorflow
+@pytest.mark.filterwarnings("ignore:`shuffle=True`")
+@pytest.mark.parametrize(("batch_size", "masked"), [(1, False), (2, True)])
+def test_stateful_layers_train_on_small_batches_of_a_dataset(
+    batch_size, masked, x, rng, monkeypatch
+):
+    two_threads(monkeypatch)
+    x, y = np.tile(x, (2, 1, 1)), rng.normal(size=(2 * BATCH, 1))
+    weights = []
+    options = {"stateful": True, "dropout": 0.3, "recurrent_dropout": 0.3}
+    for data in ({"x": batches(x, y, batch_size)}, {"x": x, "y": y}):
+        layer, _ = pair("lstm", x[:batch_size], seed=1, **options)
+        inputs = keras.Input(batch_shape=(batch_size, TIME, FEATURES))
+        hidden = keras.layers.Masking()(inputs) if masked else inputs
+        model = keras.Model(inputs, keras.layers.Dense(1)(layer(hidden)))
+        model.layers[-1].set_weights([np.full((UNITS, 1), 0.5), np.zeros(1)])
+        layer.reset_state()
+        model.compile("sgd", "mse")
+        model.fit(
+            **data,
+            batch_size=batch_size if "y" in data else None,
+            shuffle=False,
+            verbose=0,
+        )
+        weights.append(model.get_weights()[:3])
+    check_equal(*weights, rtol=1e-5, atol=1e-6)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("size", [1, 2, BATCH])
+def test_initial_states_may_have_a_static_size_and_sequences_not(
+    size, training, x, rng, monkeypatch
+):
+    import tensorflow as tf
+
+    two_threads(monkeypatch)
+    ours, stock = pair("gru", x)
+    states = [tf.constant(s[:size]) for s in states_of(ours, rng)]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, TIME, FEATURES))])
+    def outputs(x):
+        return ours(x, initial_state=states, training=training)
+
+    found = outputs(x[:size])
+    assert found.shape == (size, UNITS)
+    check_equal(found, stock(x[:size], initial_state=states), atol=1e-6)
+    if size < BATCH:
+        with pytest.raises(
+            tf.errors.InvalidArgumentError,
+            match=rf"\[3,6,5\] is not compatible .*\[{size},6,5\]",
+        ):
+            outputs(x)
+
+
+# Arguments as those of Keras
+
+
+@every_type
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+def test_integers_are_cast_as_in_keras(name, dtype, x):
+    ours, stock = pair(name, x)
+    _, cell, options = LAYERS[name]
+    looped = keras.layers.RNN(cell(UNITS, **options))
+    integers = (x > 0).astype(dtype)
+    expected = stock(integers.astype("float32"))
+    looped(x)
+    looped.set_weights(ours.get_weights())
+    for layer in (ours, stock, looped):
+        check_equal(layer(integers), expected, atol=1e-6)
+    dropped = kind_of(name)(UNITS, dropout=0.5, seed=0)
+    assert np.isfinite(dropped(integers, training=True)).all()
+
+
+def kind_of(name):
+    kind, _, options = LAYERS[name]
+    return functools.partial(kind, **options)
+
+
+def test_arguments_are_those_of_keras(x):
+    for kind in (LSTM, GRU):
+        layer = kind(UNITS, "relu", "hard_sigmoid", False, use_cudnn="auto")
+        config = layer.get_config()
+        assert config["activation"] == "relu"
+        assert config["recurrent_activation"] == "hard_sigmoid"
+        assert not config["use_bias"]
+        assert layer.supports_jit
+        assert kind(UNITS, use_cudnn=False).use_cudnn is False
+        # It asks for the loop of Keras, which says whether cuDNN is there.
+        assert kind(UNITS, use_cudnn=True).equations() is None
+    assert SimpleRNN(UNITS, "relu").get_config()["activation"] == "relu"
+
+
+def test_a_mask_may_have_a_last_axis_as_in_keras(x):
+    ours, stock = pair("lstm", x)
+    mask = mask_of("ends")
+    check_equal(ours(x, mask=mask[..., None]), stock(x, mask=mask), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "received"),
+    [
+        ("lstm", [(3, 4)], r"2 tensors, .*\(batch, 4\), .*1, of shapes \(3, 4"),
+        ("lstm", [(3, 4), (3, 5)], r"2, of shapes \(3, 4\), \(3, 5\)"),
+        ("gru", [(3, 4), (3, 4)], r"1 tensor, .*2, of shapes"),
+        ("rnn", [(3, 1, 4)], r"1 tensor, .*1, of shapes \(3, 1, 4\)"),
+        ("gru", [(2, 4)], r"same batch size.*\(3, 6, 5\), \(2, 4\)"),
+    ],
+)
+def test_wrong_initial_states_are_refused(name, shapes, received, x):
+    layer, _ = pair(name, x)
+    states = [np.zeros(shape, "float32") for shape in shapes]
+    with pytest.raises(ValueError, match=received):
+        layer(x, initial_state=states)
+    if "batch size" not in received:
+        inputs = [keras.Input(shape[1:]) for shape in shapes]
+        with pytest.raises(ValueError, match="of shapes"):
+            layer(keras.Input((TIME, FEATURES)), initial_state=inputs)
+
+
+@on_tensorflow
+def test_ragged_and_sparse_sequences_are_refused(x):
+    import tensorflow as tf
+
+    with pytest.raises(ValueError, match=r"ragged tensor\. Pad it with"):
+        LSTM(UNITS)(tf.RaggedTensor.from_tensor(x, lengths=[6, 3, 1]))
+    with pytest.raises(ValueError, match=r"sparse tensor\. Convert it with"):
+        LSTM(UNITS)(tf.sparse.from_dense(x))
 
 
 def test_other_activations_run_in_the_loop_of_keras(x):

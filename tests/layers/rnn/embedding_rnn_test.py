@@ -167,7 +167,26 @@ def test_an_error_in_a_call_restores_the_recurrent_layer(tokens):
     layer(tokens)
     wrong = [np.zeros((BATCH, UNITS + 1), "float32")]
 
-    with pytest.raises(Exception, match=r"\S"):
+    with pytest.raises(ValueError, match=r"\(batch, 4\)\. Received: 1, of"):
         layer(tokens, initial_state=wrong)
 
     assert layer.recurrent.embeddings is None
+
+
+@pytest.mark.parametrize("token", [-1, VOCABULARY])
+def test_token_ids_out_of_range_are_refused_in_eager_mode(token, tokens):
+    layer = EmbeddingRNN(*parts("gru"))
+    tokens[1, 2] = token
+    with pytest.raises(ValueError, match=r"from 0 to 5, .*Received: ids from"):
+        layer(tokens)
+
+
+def test_wrong_arguments_are_refused(tokens):
+    layer = EmbeddingRNN(*parts("lstm"))
+    with pytest.raises(ValueError, match="must have 2 tensors"):
+        layer(keras.Input((TIME,)), initial_state=[keras.Input((UNITS,))])
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with pytest.raises(ValueError, match="ragged tensor"):
+            layer(tf.RaggedTensor.from_tensor(tokens))
