@@ -229,6 +229,9 @@ def train_and_score(
     detector, rows = trained.detector, trained.rows
     source = " ".join([*inputs.messages, rows.source])
     # Exported before scoring, so that a bad row cannot undo the training.
+    image_card = {}
+    if inputs.feature_extractor is not None:
+        image_card = {"significant_bits": inputs.significant_bits}
     version = export_detector(
         detector,
         export_dir,
@@ -236,8 +239,8 @@ def train_and_score(
         command=COMMAND,
         metrics={},
         feature_extractor=inputs.feature_extractor,
-        significant_bits=inputs.significant_bits,
         **rows.card,
+        **image_card,
     )
     print(f"SavedModel:    {version}")
     scorer = baselines = None

@@ -346,7 +346,7 @@ def find_significant_bits(paths: Iterable[Path]) -> int | None:
         try:
             with open_image(path) as image:
                 if is_deep(image, path):
-                    check_size(image, MAX_MEGAPIXELS)
+                    check_size(image, PILLOW_MEGAPIXELS)
                     decoded, declared = decode(image, path)
                     found += [] if declared else [decoded.bits]
         except ValueError:
@@ -507,9 +507,9 @@ def decode(
         return DecodedImage(to_16_bits(values, 1), profile), True
     values = to_16_bits(values, 65_535)
     colors = values[..., :-1] if values.shape[-1] in (2, 4) else values
-    maximum = int(colors.max())
-    if bits := declared_bits(image, path, maximum):
+    if bits := declared_bits(image, path, colors):
         return DecodedImage(values, profile, bits), True
+    maximum = int(colors.max())
     tag = tiff_tag(image, MAX_SAMPLE_VALUE, 0)
     held = max(maximum, tag if tag < 2**16 else 0)
     bits = significant_bits or smallest_depth(held)
@@ -602,7 +602,7 @@ def check_bits(maximum: int, significant_bits: int) -> None:
 
 
 def declared_bits(
-    image: "Image.Image", path: pathlib.Path, maximum: int
+    image: "Image.Image", path: pathlib.Path, colors: Array
 ) -> int | None:
     """Significant bits that a file of 16 bits declares, or `None`.
 
@@ -610,10 +610,10 @@ def declared_bits(
     bits. Not all programs do so: values that fit in `sBIT` bits are not scaled.
     """
     if image.format == "PNG":
-        bits = max(png_chunk(path, b"sBIT")[:3], default=0)
+        bits = max(png_chunk(path, b"sBIT")[: colors.shape[-1]], default=0)
         if not 8 <= bits <= 16:
             return None
-        return bits if maximum < 2**bits else 16
+        return bits if colors.max() < 2**bits else 16
     if image.format == "TIFF":
         bits = tiff_tag(image, BITS_PER_SAMPLE, 16)
         return bits if 8 < bits < 16 else None

@@ -260,13 +260,14 @@ def test_each_page_of_a_file_can_be_read(suffix, tmp_path):
 # Significant bits
 
 
-def png_with_significant_bits(path, array, bits):
-    """Writes a gray PNG of 16 bits with the chunk sBIT."""
-    data = png(path, array[..., None]).read_bytes()
-    chunk = b"sBIT" + bytes([bits])
+def png_with_significant_bits(path, array, *bits):
+    """Writes a PNG of 16 bits with the chunk sBIT."""
+    data = png(path, np.atleast_3d(array)).read_bytes()
+    chunk = b"sBIT" + bytes(bits)
+    size = struct.pack(">I", len(bits))
     checksum = struct.pack(">I", zlib.crc32(chunk))
     end = 8 + 12 + 13  # signature and IHDR
-    data = data[:end] + b"\0\0\0\1" + chunk + checksum + data[end:]
+    data = data[:end] + size + chunk + checksum + data[end:]
     path.write_bytes(data)
     return path
 
@@ -306,6 +307,10 @@ def test_a_file_that_says_its_bits_is_believed(tmp_path):
     scaled = np.array([[0, 0xFFF0]], "uint16")
     path = png_with_significant_bits(tmp_path / "b.png", scaled, 12)
     assert read_image(path).bits == 16
+    # The last number is that of the alpha channel.
+    gray_alpha = np.full((2, 2, 2), 700, "uint16")
+    path = png_with_significant_bits(tmp_path / "d.png", gray_alpha, 12, 16)
+    assert read_image(path).bits == 12
     path = save(tmp_path / "c.tiff", dark, tiffinfo={281: 4095})
     assert read_image(path).bits == 12
 
