@@ -1,5 +1,6 @@
 """Connected components of binary images, as TensorFlow operations."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -96,7 +97,9 @@ def find_components(weights: Tensor, foreground: Tensor) -> Components:
     )
 
 
-def reduce_by_label(reduce, values: Tensor, labels: Tensor) -> Tensor:
+def reduce_by_label(
+    reduce: Callable[..., Tensor], values: Tensor, labels: Tensor
+) -> Tensor:
     """Reduces (batch, height, width) over each label: (batch, cells)."""
     batch = tf.shape(labels)[0]
     cells = tf.shape(labels)[1] * tf.shape(labels)[2]
@@ -135,6 +138,13 @@ def label_components(foreground: Tensor) -> Tensor:
         ),
     )
     return labels
+
+
+def mean_3x3(values: Tensor) -> Tensor:
+    """Mean of each cell and its 8 neighbors; the border is repeated."""
+    padded = tf.pad(values, [[0, 0], [1, 1], [1, 1]], "SYMMETRIC")
+    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
 
 
 def maximum_3x3(values: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dlunits.data.images.connected_components import (
     VALUES,
     find_components,
     grown,
+    mean_3x3,
     reachable_from_outside,
     to_grid,
     to_pixels,
@@ -64,7 +65,7 @@ def main_component(level: Tensor) -> tuple[Tensor, Tensor]:
         `(mask, several)`: `(batch, height, width)`, float32, 0 or 1; and
         `(batch,)`, bool.
     """
-    cells = to_grid(level)
+    cells = mean_3x3(to_grid(level))  # grain of the paper is no ink
     found = find_components(cells, cells > MIN_INK)
     main = tf.argmax(found.mass, axis=1)[:, None]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from dlunits.data.images.connected_components import mean_3x3
 from dlunits.data.images.digit_segmentation import (
     main_component,
     remove_clutter,
@@ -184,13 +185,6 @@ def normalize_contrast(
     level = foreground / tf.maximum(contrast, 1e-3)[:, None, None]
     level = (level - minimum) / (1 - minimum)
     return tf.clip_by_value(level, 0.0, 1.0), contrast
-
-
-def mean_3x3(values: Tensor) -> Tensor:
-    """Mean of each pixel and its neighbors; the border is repeated."""
-    padded = tf.pad(values, [[0, 0], [1, 1], [1, 1]], "SYMMETRIC")
-    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
 
 
 def foreground_is_dark(coarse: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def p_values(scores: Tensor, confidences: Array) -> Tensor:
     Example: two of four confidences are at most 0.8, (1 + 2) / (1 + 4) = 0.6.
 
     >>> scores = tf.constant([[0.8, 0.2]])
-    >>> float(round(p_values(scores, [0.9, 0.7, 0.8, 1.0])[0].numpy(), 4))
+    >>> round(float(p_values(scores, [0.9, 0.7, 0.8, 1.0])[0]), 4)
     0.6
     """
     ordered = tf.constant(np.sort(confidences), tf.float32)
