@@ -44,8 +44,16 @@ def define_flags():
     flags.DEFINE_bool(
         "augment",
         True,
-        "Distort the training images by random rotation, shear, scaling and "
-        "translation.",
+        "Distort the training images randomly, see --augmentation.",
+    )
+    flags.DEFINE_enum(
+        "augmentation",
+        "affine",
+        ["affine", "handwriting"],
+        "Distortion of the training images. affine: rotation, shear, scaling "
+        "and translation. handwriting: also elastic distortion, stroke width, "
+        "blur and contrast, for digits of other pens and scanners, and "
+        "drawings that are no digits, about which the model is unsure.",
     )
 
 
@@ -107,5 +115,18 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     print(f"Use it:        {reader} {model} IMAGE...")
 
 
+def check_flags(given):
+    """Refuses flags that have no effect beside others."""
+    if flags.FLAGS.augment is False:
+        _main.refuse_beside(
+            {*given, "noaugment"},
+            "noaugment",
+            ["augmentation"],
+            "the images are not distorted",
+        )
+
+
 if __name__ == "__main__":
-    _main.run_app(define_flags, run, resumes=True, onednn=True)
+    _main.run_app(
+        define_flags, run, check_flags=check_flags, resumes=True, onednn=True
+    )

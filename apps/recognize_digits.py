@@ -1,7 +1,9 @@
 r"""Recognizes handwritten digits in photos and scans, one digit per image.
 
 Reads all common image files, of any size: photos of phones, scans, PNG with
-transparency; dark digits on light paper or light on dark.
+transparency; dark digits on light paper or light on dark. Lines of tables, dark
+edges of scans, boxes and circles around the digit, and the table on which the
+paper lies are left out.
 
 Usage:
     python apps/recognize_digits.py photo.jpg scan.png
@@ -13,7 +15,8 @@ With the model of a folder of images, the answer is one of its classes. Each
 page of a file with several images is answered.
 
 Prints one line per file with the digit and the model's confidence in it. Files
-that cannot be read are listed on stderr with the reason; the others are still
+that cannot be read, that show several digits or that are probably no digit (see
+--reject_rate) are listed on stderr with the reason; the others are still
 recognized, and the exit status is 1.
 
 Expected: 10 photos in 9 seconds on 2 CPU cores, nearly all of it start-up.
@@ -41,6 +44,14 @@ def define_flags():
         "saved_models/NAME/1, or saved_models/NAME for the latest version. A "
         "model of a folder of images answers with its classes.",
     )
+    flags.DEFINE_float(
+        "reject_rate",
+        0.01,
+        "Fraction of clean digits that may be refused, so that letters and "
+        "other drawings are refused too; 0 to answer always.",
+        lower_bound=0.0,
+        upper_bound=0.5,
+    )
 
 
 def place(result):
@@ -60,7 +71,7 @@ def format_line(result):
     )
 
 
-def run(json, model, paths):
+def run(json, model, reject_rate, paths):
     """Prints the digit in each image file, and returns the exit status."""
     if not paths:
         raise ValueError("Expected at least one image file. Received none")
@@ -76,7 +87,8 @@ def run(json, model, paths):
     if has_own_classes(model):
         results = classify_files(model, paths)
     else:
-        results = recognize_files(load_digit_classifier(model), paths)
+        classifier = load_digit_classifier(model)
+        results = recognize_files(classifier, paths, reject_rate)
     if json:
         print(dumps(results, indent=1))
     for result in results:

@@ -31,7 +31,8 @@ def photograph(
         rng: `np.random.Generator` of all random properties.
         page: Rows and columns of the photo, pixels.
         height: Height of the digit, pixels.
-        pen: Width of the stroke, as a fraction of the height of the digit.
+        pen: Width of the stroke, as a fraction of the height of the digit, or
+            `None` to enlarge the digit with the strokes that it has.
         center: Center of the digit, as fractions of the sides of the page.
         paper: Brightness of the paper in [0, 1].
         ink: Brightness of the ink; above `paper` for chalk on a board.
@@ -51,7 +52,7 @@ def photograph(
     edge = np.median(along) + rng.uniform(-0.2, 0.2)
     light *= 1 - shadow / (1 + np.exp((edge - along) * max(page) / 4))
 
-    covered = stroke(digit, height, pen)
+    covered = stroke(digit, height, pen) if pen else enlarge(digit, height)
     top, left = (
         round(part * side - size / 2)
         for part, side, size in zip(center, page, covered.shape, strict=True)
@@ -59,7 +60,7 @@ def photograph(
     layer = place(covered, page, top, left)
     for _ in range(specks):
         row, column = rng.uniform(0, rows), rng.uniform(0, columns)
-        radius = rng.uniform(0.5, max(1.0, 0.25 * pen * height))
+        radius = rng.uniform(0.5, max(1.0, 0.25 * (pen or 0.1) * height))
         away = np.hypot(y - row, x - column)
         layer = np.maximum(layer, np.clip(radius - away + 0.5, 0, 1))
 
@@ -70,6 +71,26 @@ def photograph(
     if blur:
         photo = ndimage.gaussian_filter(photo, blur)
     return np.round(255 * np.clip(photo, 0, 1)).astype("uint8")
+
+
+def random_photo(digit, rng):
+    """Photo of a digit with random properties; half of them light on dark."""
+    photo = photograph(
+        digit,
+        rng,
+        page=(int(rng.integers(120, 400)), int(rng.integers(120, 400))),
+        height=int(rng.integers(40, 100)),
+        pen=rng.uniform(0.04, 0.2),
+        center=rng.uniform(0.35, 0.65, size=2),
+        paper=rng.uniform(0.6, 0.95),
+        ink=rng.uniform(0.05, 0.35),
+        gradient=rng.uniform(0, 0.6),
+        shadow=rng.uniform(0, 0.3),
+        texture=rng.uniform(0, 0.04),
+        specks=int(rng.integers(0, 4)),
+        blur=rng.uniform(0, 1.5),
+    )
+    return 255 - photo if rng.random() < 0.5 else photo
 
 
 def stroke(digit, height, pen):
@@ -95,6 +116,16 @@ def stroke(digit, height, pen):
     covered = np.pad(covered, [(0, -side % fine) for side in covered.shape])
     rows, columns = (side // fine for side in covered.shape)
     return covered.reshape(rows, fine, columns, fine).mean(axis=(1, 3))
+
+
+def enlarge(digit, height):
+    """Enlarges a digit to `height` pixels, with sharp edges, as coverage."""
+    digit = crop(np.asarray(digit, "float32"), 0.3)
+    margin = 3
+    scale = height / digit.shape[0]
+    large = ndimage.zoom(np.pad(digit, margin), scale, order=3)
+    large = ndimage.gaussian_filter(large, 0.3 * scale)
+    return crop(np.clip(scale * (large - 0.4) + 0.5, 0, 1), 0.1)
 
 
 def crop(image, threshold):

@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from dlunits.data.images.connected_components import mean_3x3
+from dlunits.data.images.digit_segmentation import (
+    main_component,
+    remove_clutter,
+)
 from dlunits.data.images.encoded_size import check_encoded_size
+from dlunits.data.images.sheet_of_paper import crop_to_sheet
 from dlunits.typing import Tensor
 
 IMAGE_SIZE = 28  # height and width of an MNIST image
@@ -20,9 +26,9 @@ MAX_SIZE = 512  # longer side of a page that is processed, pixels
 GRID_SIZE = 32  # cells per side of the grid on which the paper is estimated
 NEIGHBORHOOD = 19  # cells of the local mean that a cell is compared with
 CLOSING_SIZE = 13  # cells; wider than a stroke
-LABEL_SIZE = 64  # cells per side of the grid for connected components
 PEN_WIDTH = 1.4  # half width of the resampling filter, pixels of the result
 MIN_FOREGROUND = 0.25  # part of the maximum below which a pixel is background
+MIN_CLUTTER = 0.1  # the same before lines and frames are removed
 MIN_CONTRAST = 0.15  # contrast below which a page is blank
 
 
@@ -78,12 +84,11 @@ def extract_digits(pages: Tensor) -> ExtractedDigits:
     >>> [round(float(digit[row, 14]), 1) for row in (3, 7, 14)]
     [0.0, 1.0, 1.0]
     """
-    foreground = separate_foreground(to_brightness(pages))
-    smooth = tf.nn.avg_pool2d(foreground[..., None], 3, 1, "SAME")
-    contrast = tf.reduce_max(smooth, axis=(1, 2, 3))
-    level = foreground / tf.maximum(contrast, 1e-3)[:, None, None]
-    level = (level - MIN_FOREGROUND) / (1 - MIN_FOREGROUND)
-    level = tf.clip_by_value(level, 0.0, 1.0)
+    gray = crop_to_sheet(to_brightness(pages))
+    foreground = separate_foreground(gray)
+    level, _ = normalize_contrast(foreground, MIN_CLUTTER)
+    digits = tf.where(remove_clutter(level) == level, foreground, 0.0)
+    level, contrast = normalize_contrast(digits, MIN_FOREGROUND)
     mask, several = main_component(level)
     return ExtractedDigits(normalize_size(level * mask), contrast, several)
 
@@ -169,6 +174,19 @@ def separate_foreground(gray: Tensor) -> Tensor:
     return tf.nn.relu(background - light) / tf.maximum(background, 0.05)
 
 
+def normalize_contrast(
+    foreground: Tensor, minimum: float
+) -> tuple[Tensor, Tensor]:
+    """Level in [0, 1] relative to the maximum, and the maximum: `(batch,)`.
+
+    Pixels below `minimum`, a part of the maximum, get the level 0.
+    """
+    contrast = tf.reduce_max(mean_3x3(foreground), axis=(1, 2))
+    level = foreground / tf.maximum(contrast, 1e-3)[:, None, None]
+    level = (level - minimum) / (1 - minimum)
+    return tf.clip_by_value(level, 0.0, 1.0), contrast
+
+
 def foreground_is_dark(coarse: Tensor) -> Tensor:
     """Whether the minority of the pixels is darker than the local mean.
 
@@ -201,85 +219,6 @@ def separable_pool(
 ) -> Tensor:
     """Pools rows, then columns."""
     return pool(pool(page, (window, 1), 1, "SAME"), (1, window), 1, "SAME")
-
-
-# Connected components
-
-
-def main_component(level: Tensor) -> tuple[Tensor, Tensor]:
-    """Mask of the digit's pixels, and whether there are several digits.
-
-    The component with the largest sum of foreground is the digit, together
-    with components near it that are not specks: the bar of a 5, or a broken
-    stroke.
-    """
-    batch, cells = tf.shape(level)[0], LABEL_SIZE * LABEL_SIZE
-    coarse = tf.image.resize(
-        level[..., None], (LABEL_SIZE, LABEL_SIZE), antialias=True
-    )
-    labels = connected_components(coarse[..., 0] > 0.1)
-    labels = tf.reshape(labels, (batch, cells))
-    segments = labels + (cells + 1) * tf.range(batch)[:, None]
-
-    def of_each(reduce, values):  # -> (batch, cells), one column per label
-        values = tf.broadcast_to(values, (batch, cells))
-        values = reduce(values, segments, batch * (cells + 1))
-        return tf.reshape(values, (batch, cells + 1))[:, 1:]
-
-    sides = tf.cast(tf.shape(level)[1:], tf.float32)
-    row_height, column_width = tf.unstack(sides / tf.reduce_max(sides))
-    row = row_height * tf.cast(tf.range(cells) // LABEL_SIZE, tf.float32)
-    column = column_width * tf.cast(tf.range(cells) % LABEL_SIZE, tf.float32)
-    mass = of_each(
-        tf.math.unsorted_segment_sum, tf.reshape(coarse, (batch, cells))
-    )
-    bottom = of_each(tf.math.unsorted_segment_max, row)
-    top = of_each(tf.math.unsorted_segment_min, row)
-    right = of_each(tf.math.unsorted_segment_max, column)
-    left = of_each(tf.math.unsorted_segment_min, column)
-    exists = mass > 0
-
-    main = tf.argmax(mass, axis=1)[:, None]
-
-    def of_main(values):
-        return tf.gather(values, main, batch_dims=1)
-
-    above = tf.maximum(of_main(top) - bottom, top - of_main(bottom)) - 1
-    beside = tf.maximum(of_main(left) - right, left - of_main(right)) - 1
-    size = tf.where(exists, tf.maximum(bottom - top, right - left) + 1, 0.0)
-    unit = tf.maximum(of_main(size), 1.0)
-    share = mass / tf.maximum(of_main(mass), 1e-6)
-    near = tf.maximum(above, beside) < 0.25 * unit
-    kept = exists & (share > 0.04) & near
-    apart = ~near | (beside > 0.1 * unit)  # bars lie above a digit, not beside
-    second = (share > 0.2) & (size > 0.5 * unit) & apart
-
-    mask = tf.gather(tf.pad(kept, [[0, 0], [1, 0]]), labels, batch_dims=1)
-    mask = tf.cast(mask, tf.float32)
-    mask = tf.reshape(mask, (batch, LABEL_SIZE, LABEL_SIZE, 1))
-    mask = tf.nn.max_pool2d(mask, 3, 1, "SAME")  # the faint edge of strokes
-    mask = tf.image.resize(mask, tf.shape(level)[1:], method="nearest")
-    return mask[..., 0], tf.reduce_any(second, axis=1)
-
-
-def connected_components(foreground: Tensor) -> Tensor:
-    """Labels 8-connected components: (batch, 64, 64), bool -> int32, or 0.
-
-    Each foreground cell takes the largest label of its neighborhood until no
-    label changes.
-    """
-    mask = tf.transpose(tf.cast(foreground, tf.float32), (1, 2, 0))[None]
-    labels = tf.range(1.0, LABEL_SIZE**2 + 1)
-    labels = tf.reshape(labels, (1, LABEL_SIZE, LABEL_SIZE, 1))
-
-    def grow(labels, _):
-        grown = mask * tf.nn.max_pool2d(labels, 3, 1, "SAME")
-        return grown, tf.reduce_any(grown != labels)
-
-    labels, _ = tf.while_loop(
-        lambda _, changed: changed, grow, (labels * mask, True)
-    )
-    return tf.cast(tf.transpose(labels[0], (2, 0, 1)), tf.int32)
 
 
 # Size normalization and centering

@@ -3,6 +3,7 @@
 __all__ = [
     "fit_classifier",
     "recognize_files",
+    "rejection",
     "report",
     "sequence_report",
     "serve",

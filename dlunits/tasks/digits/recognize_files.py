@@ -48,19 +48,32 @@ def load_digit_classifier(folder: Path) -> Any:
     return model
 
 
-def recognize_files(model: Any, paths: Iterable[Path]) -> list[dict[str, Any]]:
+def recognize_files(
+    model: Any, paths: Iterable[Path], reject_rate: float = 0.01
+) -> list[dict[str, Any]]:
     """Recognizes one digit per image.
 
     Args:
         model: SavedModel, see `load_digit_classifier`.
         paths: Image files, see `dlunits.data.images.image_files.read_image`.
+        reject_rate: Images with a p-value up to this are not recognized, see
+            `dlunits.tasks.digits.rejection`: about this fraction of clean
+            digits. Models that return no p-values reject nothing.
 
     Returns:
         One dict per image. All have `file`, and `page` (from 1) if the file
         contains several images; `digit`, `confidence` (probability
         of that digit) and `scores` (probabilities of all digits) follow, or
         `error`, one line on why the file is not recognized.
+
+    Raises:
+        ValueError: If `reject_rate` is not in [0, 1).
     """
+    if not 0 <= reject_rate < 1:
+        raise ValueError(
+            "`reject_rate` must be at least 0 and less than 1. Received: "
+            f"{reject_rate=}"
+        )
     files = find_pages(paths)
     digits, errors = extract_all(dict.fromkeys(files))
     scores: dict[ImagePage, list[float]] = {}
@@ -69,6 +82,14 @@ def recognize_files(model: Any, paths: Iterable[Path]) -> list[dict[str, Any]]:
         scores = dict(
             zip(digits, outputs["scores"].numpy().tolist(), strict=True)
         )
+        if "p_value" in outputs:
+            p_values = outputs["p_value"].numpy().tolist()
+            errors |= {
+                path: f"is probably not a digit: its p-value is {p_value:.2g}, "
+                f"the reject rate {reject_rate:g}"
+                for path, p_value in zip(digits, p_values, strict=True)
+                if p_value <= reject_rate
+            }
     return [
         {**file.place, "error": errors[file]}
         if file in errors
@@ -82,15 +103,19 @@ def recognize_files(model: Any, paths: Iterable[Path]) -> list[dict[str, Any]]:
     ]
 
 
+@tf.function(
+    input_signature=[tf.TensorSpec((None, None, None), tf.uint8)],
+    autograph=False,
+)
+def extract(page: Any) -> Any:
+    """Digit on a page `(height, width, channels)`, `ExtractedDigits`."""
+    return extract_digits(limit_size(page)[None])
+
+
 def extract_all(
     pages: Iterable[ImagePage],
 ) -> tuple[dict[ImagePage, Any], dict[ImagePage, str]]:
     """Digits as in MNIST by page, and error messages by page."""
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None), tf.uint8)])
-    def extract(page: Any) -> Any:
-        return extract_digits(limit_size(page)[None])
-
     digits: dict[ImagePage, Any] = {}
     errors: dict[ImagePage, str] = {}
     for path in pages:

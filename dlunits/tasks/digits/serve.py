@@ -1,5 +1,6 @@
 """Export and endpoints of image classifiers."""
 
+import functools
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,8 @@ from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.serving.export import export
 from dlunits.serving.image_requests import parse_images
 from dlunits.serving.model_card import image_model_card
-from dlunits.typing import Path, Tensor
+from dlunits.tasks.digits.rejection import held_out_confidences, p_values
+from dlunits.typing import Array, Path, Tensor
 
 
 def export_digit_classifier(
@@ -26,7 +28,8 @@ def export_digit_classifier(
     """Exports a classifier of 28x28 images with card and warm-up requests.
 
     Models of handwritten digits have the additional endpoint `recognize` for
-    image files.
+    image files, and return p-values, which are calibrated on the validation
+    images, see `dlunits.tasks.digits.rejection`.
 
     Args:
         model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to class
@@ -43,13 +46,17 @@ def export_digit_classifier(
         OSError: If it cannot be written.
     """
     requests = warmup_requests(data.test[0][:1])
-    if not data.handwriting:
+    endpoints = image_endpoints
+    if data.handwriting:
+        confidences = held_out_confidences(model, data.validation[0])
+        endpoints = functools.partial(digit_endpoints, confidences=confidences)
+    else:
         del requests["recognize"]
     card = image_model_card(data, metrics, command, classes=data.class_names)
     return export(
         model,
         directory,
-        endpoints=digit_endpoints if data.handwriting else image_endpoints,
+        endpoints=endpoints,
         card=card,
         warmup=requests,
     )
@@ -97,37 +104,53 @@ def image_endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
     }
 
 
-def digit_endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+def digit_endpoints(
+    predict: Callable[[Tensor], Tensor], confidences: Array
+) -> dict[str, Any]:
     """Endpoints of a classifier of digits in the format of MNIST.
 
-    In addition to `serving_default` of `image_endpoints` there is `recognize`.
-    It takes `encoded`: contents of image files, strings `(batch,)`, see
-    `dlunits.data.images.handwriting.decode_digits`. It returns `scores` and
-    `class` like `serving_default`, and `(batch,)` each: `contrast`, below 0.15
-    for a blank page, and `several`, whether there is more than one digit.
+    `serving_default` is that of `image_endpoints`, and also returns `p_value`
+    `(batch,)`: small for images that are probably no digits, see
+    `dlunits.tasks.digits.rejection.p_values`.
+
+    `recognize` takes `encoded`: contents of image files, strings `(batch,)`,
+    see `dlunits.data.images.handwriting.decode_digits`. It returns the same as
+    `serving_default`, and `(batch,)` each: `contrast`, below 0.15 for a blank
+    page, and `several`, whether there is more than one digit.
 
     Args:
         predict: As in `image_endpoints`.
+        confidences: Largest probability of each of some digits that the model
+            was not trained on, see `held_out_confidences`.
 
     Returns:
         Dict as in `image_endpoints`.
 
     Example:
 
-    >>> sorted(digit_endpoints(lambda x: x))
+    >>> sorted(digit_endpoints(lambda x: x, confidences=[0.5, 0.9]))
     ['recognize', 'serving_default']
     """
+    classifier = image_endpoints(predict)
+    classify_images, *signatures = classifier["serving_default"]
+
+    def add_p_values(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        values = p_values(outputs["scores"], confidences)
+        return {**outputs, "p_value": values}
+
+    def serving_default(images: Tensor) -> dict[str, Tensor]:
+        return add_p_values(classify_images(images))
 
     def recognize(encoded: Tensor) -> dict[str, Tensor]:
         found = decode_digits(encoded)
         return {
-            **classify(predict, found.digits),
+            **add_p_values(classify(predict, found.digits)),
             "contrast": found.contrast,
             "several": found.several,
         }
 
     return {
-        **image_endpoints(predict),
+        "serving_default": (serving_default, *signatures),
         "recognize": (
             recognize,
             [tf.TensorSpec([None], tf.string, name="encoded")],

@@ -1,14 +1,22 @@
 """Training of LeNet-5 on images of 28x28 pixels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from dlunits.data.images.augmentation import RandomAffine, pad_to_32x32
+from dlunits.data.images.handwriting_augmentation import RandomHandwriting
 from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import LeNet5
 from dlunits.tasks.digits.fit_classifier import fit_classifier, predict_images
 from dlunits.training.run_directory import RunDirectory
+from dlunits.typing import Tensor
+
+AUGMENTATIONS: dict[str, Callable[[], Callable[[Tensor, Tensor], Tensor]]] = {
+    "affine": RandomAffine,
+    "handwriting": RandomHandwriting,
+}
 
 
 def train_lenet(
@@ -21,6 +29,7 @@ def train_lenet(
     batch_size: int = 128,
     learning_rate: float = 2e-3,
     augment: bool = True,
+    augmentation: str = "affine",
     patience: int | None = None,
     seed: int = 0,
 ) -> tuple[LeNet5, dict[str, list[float]]]:
@@ -28,8 +37,8 @@ def train_lenet(
 
     The optimizer is Adam, the loss the cross-entropy. The learning rate rises
     linearly during the first epoch and then falls to 0 along a cosine. With
-    `augment`, every training image is distorted by a new random affine
-    transform in every step. Images of 28x28 pixels are padded to 32x32.
+    `augment`, every training image is distorted anew in every step. Images of
+    28x28 pixels are padded to 32x32.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to document
     recognition", http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf
@@ -44,6 +53,9 @@ def train_lenet(
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         augment: Whether to distort the training images.
+        augmentation: `"affine"` for `RandomAffine`, or `"handwriting"` for
+            `RandomHandwriting`, which makes classifiers of digits robust to
+            other pens and scanners and less confident about what is no digit.
         patience: Number of epochs without a better validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order and the distortions.
@@ -55,10 +67,15 @@ def train_lenet(
         `dlunits.data.images.augmentation.pad_to_32x32`.
 
     Raises:
-        ValueError: If there are fewer training images than one batch needs,
-            or the loss becomes infinite or NaN.
+        ValueError: If `augmentation` is not known, there are fewer training
+            images than one batch needs, or the loss becomes infinite or NaN.
         OSError: If a file cannot be written.
     """
+    if augmentation not in AUGMENTATIONS:
+        raise ValueError(
+            f"`augmentation` must be one of {sorted(AUGMENTATIONS)}. "
+            f"Received: {augmentation!r}"
+        )
     keras.utils.set_random_seed(seed)
     model = LeNet5(len(data.class_names), variant, input_shape=(32, 32, 1))
     history = fit_classifier(
@@ -66,7 +83,7 @@ def train_lenet(
         data,
         run_directory,
         prepare=pad_to_32x32,
-        augment=RandomAffine() if augment else None,
+        augment=AUGMENTATIONS[augmentation]() if augment else None,
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         batch_size=batch_size,

@@ -29,8 +29,23 @@ def page_with(number=0, **drawing):
     return photograph(digit, np.random.default_rng(number), **drawing)
 
 
+# Traced once for all sizes of pages.
+extract_traced = tf.function(
+    extract_digits,
+    input_signature=[tf.TensorSpec([None] * 4, tf.uint8)],
+    autograph=False,
+)
+
+
+def extract(pages):
+    pages = pages if np.ndim(pages) == 4 else pages[..., None]
+    if pages.dtype == "uint8":
+        return extract_traced(pages)
+    return extract_digits(pages[..., 0])
+
+
 def found_on(page):
-    return extract_digits(page[None]).digits[0, ..., 0].numpy()
+    return extract(page[None]).digits[0, ..., 0].numpy()
 
 
 def draw_np(level):
@@ -126,7 +141,7 @@ def test_mnist_digits_hardly_change(shared_data):
         split="test[:100]",
         batch_size=-1,
     )["image"]
-    found = extract_digits(mnist)
+    found = extract(mnist)
     together = [
         np.corrcoef(np.ravel(page), np.ravel(digit))[0, 1]
         for page, digit in zip(mnist, found.digits, strict=True)
@@ -153,7 +168,7 @@ def test_position_size_and_polarity_do_not_matter():
 
 def test_a_batch_gives_the_same_as_single_pages():
     pages = np.stack([page_with(number) for number in range(3)])
-    for page, digit in zip(pages, extract_digits(pages).digits, strict=True):
+    for page, digit in zip(pages, extract(pages).digits, strict=True):
         np.testing.assert_allclose(found_on(page), digit[..., 0], atol=1e-5)
 
 
@@ -170,7 +185,7 @@ def test_transparent_pixels_are_background_whatever_their_color(ink, hidden):
 
 def test_blank_paper_has_no_contrast_but_pencil_has():
     def contrast(**drawing):
-        return extract_digits(page_with(0, **drawing)[None]).contrast[0]
+        return extract(page_with(0, **drawing)[None]).contrast[0]
 
     assert contrast(ink=0.85) < MIN_CONTRAST
     assert contrast(ink=0.85, texture=0.01, gradient=0.4) < MIN_CONTRAST
@@ -181,15 +196,15 @@ def test_blank_paper_has_no_contrast_but_pencil_has():
 @pytest.mark.parametrize("axis", [0, 1], ids=["below", "beside"])
 def test_two_digits_are_several(numbers, axis):
     pages = [page_with(n, page=(160, 120), height=100) for n in numbers]
-    assert extract_digits(np.concatenate(pages, axis)[None]).several[0]
+    assert extract(np.concatenate(pages, axis)[None]).several[0]
 
 
 def test_one_digit_in_pieces_or_with_specks_is_not_several():
     page = page_with(0, page=(240, 240), height=160)
     broken = page.copy()
     broken[110:120] = page[0, 0]  # a zero cut into two arcs
-    assert not extract_digits(broken[None]).several[0]
-    assert not extract_digits(page_with(3, specks=8)[None]).several[0]
+    assert not extract(broken[None]).several[0]
+    assert not extract(page_with(3, specks=8)[None]).several[0]
 
     # A 5 whose bar was set apart: bar and bowl are both kept.
     five = np.full((200, 200), 220, "uint8")
@@ -198,7 +213,7 @@ def test_one_digit_in_pieces_or_with_specks_is_not_several():
     five[90:100, 80:130] = 20
     five[90:150, 125:135] = 20
     five[140:150, 80:130] = 20
-    assert not extract_digits(five[None]).several[0]
+    assert not extract(five[None]).several[0]
     digit = found_on(five)
     rows = np.flatnonzero(digit.max(axis=1) > 0.3)
     assert digit[rows[0]].sum() > 5  # the bar, 50 of 110 pixels: 9 of 20
@@ -226,11 +241,6 @@ def test_files_that_are_not_images_are_refused():
         decode_digits(tf.constant([bytes(huge)]))
 
 
-find_on_any = tf.function(
-    extract_digits, input_signature=[tf.TensorSpec([None] * 4, tf.uint8)]
-)
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     arrays.arrays(
@@ -244,7 +254,7 @@ find_on_any = tf.function(
     )
 )
 def test_all_pixels_give_images_between_0_and_1(pages):
-    found = find_on_any(pages)
+    found = extract(pages)
 
     assert found.digits.shape == (len(pages), 28, 28, 1)
     assert np.isfinite(found.digits).all()
@@ -263,14 +273,14 @@ def strokes(*boxes):
 
 def test_adjacent_digits_are_several_but_a_bar_above_is_not():
     """The gap of 8 pixels is less than a quarter of the height of 40."""
-    beside = extract_digits(strokes((30, 70, 30, 36), (30, 70, 44, 50)))
-    above = extract_digits(strokes((30, 70, 30, 36), (18, 22, 28, 54)))
+    beside = extract(strokes((30, 70, 30, 36), (30, 70, 44, 50)))
+    above = extract(strokes((30, 70, 30, 36), (18, 22, 28, 54)))
     assert beside.several.numpy().tolist() == [True]
     assert above.several.numpy().tolist() == [False]
 
 
 def test_a_speck_near_a_stroke_is_removed():
     """6 of 240 pixels are 2.5 % of the ink; a stroke's part has 4 % or more."""
-    clean = extract_digits(strokes((30, 70, 30, 36))).digits
-    speck = extract_digits(strokes((30, 70, 30, 36), (50, 52, 42, 45))).digits
+    clean = extract(strokes((30, 70, 30, 36))).digits
+    speck = extract(strokes((30, 70, 30, 36), (50, 52, 42, 45))).digits
     np.testing.assert_allclose(speck, clean, atol=1e-3)

@@ -23,6 +23,14 @@ class Ones:
         return {"scores": tf.constant(scores)}
 
 
+class Doubtful(Ones):
+    """A model for which the first image is probably no digit."""
+
+    def serving_default(self, images):
+        p_value = tf.constant([0.01, 0.02, 1.0])[: len(images)]
+        return {**super().serving_default(images), "p_value": p_value}
+
+
 def digit_on(page):
     return extract_digits(limit_size(page)[None]).digits[0].numpy()
 
@@ -83,6 +91,19 @@ def test_faint_but_clear_ink_is_recognized(tmp_path):
     Image.fromarray(page).save(tmp_path / "faint.png")
     [result] = recognize_files(Ones(), [tmp_path / "faint.png"])
     assert result["digit"] == 1
+
+
+def test_images_with_a_small_p_value_are_not_recognized(color_modes):
+    folder, _, _ = color_modes
+    paths = [folder / "gray.png", folder / "rgb.jpg"]
+    first, second = recognize_files(Doubtful(), paths)
+    assert first["error"].startswith("is probably not a digit: its p-value")
+    assert "digit" not in first
+    assert second["digit"] == 1
+    answers = recognize_files(Doubtful(), paths, reject_rate=0)
+    assert [answer["digit"] for answer in answers] == [1, 1]
+    with pytest.raises(ValueError, match="`reject_rate` must be at least 0"):
+        recognize_files(Doubtful(), paths, reject_rate=1)
 
 
 def test_without_a_digit_the_model_is_not_called(tmp_path):

@@ -11,11 +11,14 @@ from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
 from dlunits.data.images.handwriting import MIN_CONTRAST, extract_digits
+from dlunits.tasks.digits.rejection import p_values
 from dlunits.tasks.digits.serve import (
     digit_endpoints,
     image_endpoints,
     warmup_requests,
 )
+
+CONFIDENCES = np.linspace(0.1, 1, 9)
 
 
 def small_model():
@@ -40,7 +43,8 @@ def served(model, tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("digits"))
     archive = keras.export.ExportArchive()
     archive.track(model)
-    for name, (function, *signatures) in digit_endpoints(model).items():
+    endpoints = digit_endpoints(model, confidences=CONFIDENCES)
+    for name, (function, *signatures) in endpoints.items():
         traced = tf.function(function, autograph=False)
         for signature in signatures:
             traced.get_concrete_function(*signature)
@@ -152,6 +156,14 @@ def test_recognize_reports_blank_pages_and_several_digits(served):
         < answer["contrast"].numpy()[1]
     )
     assert answer["several"].numpy().tolist() == [False, True]
+
+
+def test_both_endpoints_return_p_values(served, images):
+    answer = served.serving_default(tf.constant(images))
+    expected = p_values(answer["scores"], CONFIDENCES)
+    np.testing.assert_allclose(answer["p_value"], expected)
+    files = [tf.io.encode_png(image).numpy() for image in images]
+    assert served.recognize(tf.constant(files))["p_value"].shape == (3,)
 
 
 def test_models_of_other_images_have_no_recognize(model):

@@ -68,3 +68,12 @@ def test_predictions_are_those_of_the_padded_images(data, tmp_path):
 def test_a_batch_larger_than_the_data_is_refused(data, tmp_path):
     with pytest.raises(ValueError, match="1372 training images"):
         train(data, tmp_path, batch_size=5000)
+
+
+def test_handwriting_augmentation_and_unknown_ones(data, tmp_path):
+    recipe = {"steps_per_epoch": 60, "augmentation": "handwriting"}
+    _, history = train(data, tmp_path / "a", **recipe)
+    # A tenth of the labels is random; guessing all gives 0.1.
+    assert history["val_accuracy"][0] > 0.5
+    with pytest.raises(ValueError, match="`augmentation` must be one of"):
+        train(data, tmp_path / "b", augmentation="elastic")

@@ -1,0 +1,185 @@
+"""Connected components of binary images, as TensorFlow operations."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from dlunits.typing import Tensor
+
+MIN_GRID_SIZE, MAX_GRID_SIZE = 64, 128  # cells of the longer side of a page
+
+# Functions with these arguments are traced once, wherever they are called.
+VALUES = tf.TensorSpec([None] * 3, tf.float32)
+MASK = tf.TensorSpec([None] * 3, tf.bool)
+
+
+class Components(NamedTuple):
+    """Connected components of a batch of images, with their properties.
+
+    The properties are `(batch, cells)`, one column for each label; columns of
+    labels that do not occur have the mass 0.
+
+    Attributes:
+        labels: `(batch, height, width)`, int32: the component of each cell,
+            counted from 1; 0 for the background.
+        mass: Sum of the weights of the cells.
+        top, bottom, left, right: First and last row and column.
+    """
+
+    labels: Tensor
+    mass: Tensor
+    top: Tensor
+    bottom: Tensor
+    left: Tensor
+    right: Tensor
+
+    @property
+    def exists(self) -> Tensor:
+        """Whether a label occurs."""
+        return self.mass > 0
+
+    @property
+    def size(self) -> Tensor:
+        """Longer side of the bounding box, in cells; 0 if it does not exist."""
+        longer = tf.maximum(self.bottom - self.top, self.right - self.left)
+        return tf.where(self.exists, longer + 1, 0.0)
+
+    def sum_of(self, values: Tensor) -> Tensor:
+        """Sum of `(batch, height, width)` over each component."""
+        return reduce_by_label(
+            tf.math.unsorted_segment_sum, values, self.labels
+        )
+
+    def cells_of(self, chosen: Tensor) -> Tensor:
+        """Mask `(batch, height, width)` of the components `(batch, cells)`."""
+        padded = tf.pad(chosen, [[0, 0], [1, 0]])
+        return tf.gather(padded, self.labels, batch_dims=1)
+
+
+@tf.function(autograph=False, input_signature=[VALUES, MASK])
+def find_components(weights: Tensor, foreground: Tensor) -> Components:
+    """Labels 8-connected components, and measures them.
+
+    Args:
+        weights: `(batch, height, width)`, float32, such as the amount of ink.
+        foreground: `(batch, height, width)`, bool.
+
+    Returns:
+        `Components`.
+
+    Example: two components, of 3 cells and of 1 cell.
+
+    >>> ink = tf.constant([[[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 1, 0, 0]]])
+    >>> found = find_components(ink, ink > 0)
+    >>> tf.boolean_mask(found.mass, found.exists).numpy().tolist()
+    [1.0, 3.0]
+    >>> tf.boolean_mask(found.size, found.exists).numpy().tolist()
+    [1.0, 3.0]
+    """
+    labels = label_components(foreground)
+    height, width = tf.shape(weights)[1], tf.shape(weights)[2]
+    rows = tf.range(tf.cast(height, tf.float32))[None, :, None]
+    rows = tf.broadcast_to(rows, tf.shape(weights))
+    columns = tf.range(tf.cast(width, tf.float32))[None, None]
+    columns = tf.broadcast_to(columns, tf.shape(weights))
+    smallest = tf.math.unsorted_segment_min
+    largest = tf.math.unsorted_segment_max
+    return Components(
+        labels,
+        mass=reduce_by_label(
+            tf.math.unsorted_segment_sum, tf.maximum(weights, 1e-6), labels
+        ),
+        top=reduce_by_label(smallest, rows, labels),
+        bottom=reduce_by_label(largest, rows, labels),
+        left=reduce_by_label(smallest, columns, labels),
+        right=reduce_by_label(largest, columns, labels),
+    )
+
+
+def reduce_by_label(
+    reduce: Callable[..., Tensor], values: Tensor, labels: Tensor
+) -> Tensor:
+    """Reduces (batch, height, width) over each label: (batch, cells)."""
+    batch = tf.shape(labels)[0]
+    cells = tf.shape(labels)[1] * tf.shape(labels)[2]
+    segments = labels + (cells + 1) * tf.range(batch)[:, None, None]
+    reduced = reduce(values, segments, batch * (cells + 1))
+    return tf.reshape(reduced, (batch, cells + 1))[:, 1:]
+
+
+@tf.function(autograph=False, input_signature=[MASK])
+def label_components(foreground: Tensor) -> Tensor:
+    """Labels 8-connected components: (batch, height, width), int32, or 0.
+
+    Each foreground cell takes the largest label of its neighborhood, and then
+    the label of the cell that this label stands for (pointer jumping), until
+    no label changes.
+    """
+    shape = tf.shape(foreground)
+    batch, cells = shape[0], shape[1] * shape[2]
+    ones = tf.cast(foreground, tf.int32)
+    order = tf.reshape(tf.range(1, cells + 1), (1, shape[1], shape[2]))
+
+    def grow(labels: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+        grown = ones * maximum_3x3(labels)
+        for _ in range(2):
+            flat = tf.pad(tf.reshape(grown, (batch, cells)), [[0, 0], [1, 0]])
+            grown = tf.gather(flat, grown, batch_dims=1)
+        return grown, tf.reduce_any(grown != labels)
+
+    labels, _ = tf.while_loop(
+        lambda _, changed: changed,
+        grow,
+        (order * ones, tf.constant(True)),
+        shape_invariants=(
+            tf.TensorSpec([None] * 3, tf.int32),
+            tf.TensorSpec([], tf.bool),
+        ),
+    )
+    return labels
+
+
+def mean_3x3(values: Tensor) -> Tensor:
+    """Mean of each cell and its 8 neighbors; the border is repeated."""
+    padded = tf.pad(values, [[0, 0], [1, 1], [1, 1]], "SYMMETRIC")
+    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
+
+
+def maximum_3x3(values: Tensor) -> Tensor:
+    """Maximum of each cell and its 8 neighbors, for values that are >= 0."""
+    padded = tf.pad(values, [[0, 0], [1, 1], [1, 1]])
+    rows = tf.maximum(
+        tf.maximum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:]
+    )
+    return tf.maximum(
+        tf.maximum(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:]
+    )
+
+
+def reachable_from_outside(ink: Tensor) -> Tensor:
+    """Background that is connected to the border, with small gaps closed."""
+    margin = [[0, 0], [3, 3], [3, 3]]
+    labels = label_components(~grown(tf.pad(ink, margin)))
+    return (labels == labels[:, :1, :1])[:, 3:-3, 3:-3]
+
+
+def grown(mask: Tensor) -> Tensor:
+    """Dilation by 3x3."""
+    return maximum_3x3(tf.cast(mask, tf.int32)) > 0
+
+
+def to_grid(level: Tensor) -> Tensor:
+    """Page with 64 to 128 cells on the longer side, in its aspect ratio."""
+    size = tf.shape(level)[1:]
+    longer = tf.reduce_max(size)
+    side = tf.clip_by_value(longer, MIN_GRID_SIZE, MAX_GRID_SIZE)
+    cells = tf.maximum((side * size + longer // 2) // longer, 1)
+    return tf.image.resize(level[..., None], cells, antialias=True)[..., 0]
+
+
+def to_pixels(mask: Tensor, level: Tensor) -> Tensor:
+    """Mask of cells as a mask of pixels, float32."""
+    mask = tf.cast(mask, tf.float32)[..., None]
+    return tf.image.resize(mask, tf.shape(level)[1:], method="nearest")[..., 0]

@@ -1,0 +1,238 @@
+"""Random handwriting: pens, slants, scans, and drawings that are no digits."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from dlunits.data.images.augmentation import (
+    OUTPUT_SIZE,
+    inverse_affine_transforms,
+)
+from dlunits.typing import Array, Tensor
+
+COARSE_SIZE = 6  # sides of the grid of an elastic distortion
+CURVES = 4  # largest number of curves of a drawing
+CURVE_POINTS = 12  # points at which the distance to a curve is taken
+
+
+class RandomHandwriting:
+    """Random deformation, pen and scan of 28x28 digits, with outliers.
+
+    Digits of other writers and scanners differ from MNIST in slant, stroke
+    width, sharpness and texture. In this order, each with its own random
+    strength for each image:
+
+    1. An affine transform as in `RandomAffine` with wider ranges, and an
+       elastic distortion (Simard et al., 2003): a smooth random displacement
+       of each pixel. One bilinear interpolation does both.
+    2. Stroke width: part of the way to the gray dilation or erosion of 3x3.
+    3. Blur: part of the way to the mean of 3x3.
+    4. Contrast: `clip(g (x - 1/2) + 1/2, 0, 1)` with a gain g, up to nearly
+       binary strokes.
+    5. Texture: `x (1 - a u)` with uniform noise u.
+
+    A part of the images is replaced by drawings that are no digits: random
+    straight or curved strokes, or the halves of two digits. They keep the
+    label of the digit they replace, which does not depend on the drawing, so
+    that the cross-entropy is smallest for the same probability of all classes
+    (outlier exposure, Hendrycks et al., 2019). A trained classifier then is
+    less confident about what is no digit.
+
+    References: Simard, Steinkraus and Platt, 2003, "Best practices for
+    convolutional neural networks applied to visual document analysis";
+    Hendrycks, Mazeika and Dietterich, 2019, "Deep anomaly detection with
+    outlier exposure", https://arxiv.org/abs/1812.04606.
+
+    Args:
+        rotation, shear, scale, aspect, shift: As in `RandomAffine`.
+        elasticity: Standard deviation of the elastic displacement, in pixels.
+        outliers: Fraction of the images that is replaced.
+
+    Call arguments:
+        images: `(batch, 28, 28, 1)`, uint8.
+        seed: Integers `(2,)`. The same seed gives the same result.
+
+    Returns:
+        `(batch, 32, 32, 1)`, float32 in [0, 1].
+    """
+
+    def __init__(
+        self,
+        rotation: float = 12.0,
+        shear: float = 0.3,
+        scale: float = 1.15,
+        aspect: float = 1.2,
+        shift: float = 2.0,
+        elasticity: float = 0.8,
+        outliers: float = 0.1,
+    ) -> None:
+        self.rotation = rotation
+        self.shear = shear
+        self.scale = scale
+        self.aspect = aspect
+        self.shift = shift
+        self.elasticity = elasticity
+        self.outliers = outliers
+
+    def __call__(self, images: Tensor, seed: Tensor) -> Tensor:
+        """Distorts each image of the batch differently."""
+        seeds = tf.random.split(seed, 5)
+        size = tf.shape(images)[0]
+        digits = tf.cast(images, tf.float32) / 255
+        digits = tf.concat(
+            [digits, chimeras(digits, self.num_outliers(size) // 2)], axis=0
+        )
+        deformed = self.deform(digits, seeds[0])
+        num_drawings = self.num_outliers(size) - self.num_outliers(size) // 2
+        drawings = draw_curves(num_drawings, seeds[1])
+        outliers = tf.concat([deformed[size:], drawings], axis=0)
+        # The digits at the end of a batch are as random as all others.
+        kept = deformed[: size - tf.shape(outliers)[0]]
+        return scan(tf.concat([kept, outliers], axis=0), seeds[2])
+
+    def num_outliers(self, size: Tensor) -> Tensor:
+        return tf.cast(self.outliers * tf.cast(size, tf.float32), tf.int32)
+
+    def deform(self, images: Tensor, seed: Tensor) -> Tensor:
+        """Affine transform and elastic distortion, to 32x32."""
+        size = tf.shape(images)[0]
+        draws = tf.random.stateless_uniform((6, size), seed, -1, 1)
+        log_scale = draws[2] * math.log(self.scale)
+        log_aspect = draws[3] * math.log(self.aspect)
+        transforms = inverse_affine_transforms(
+            angle=draws[0] * math.radians(self.rotation),
+            shear=draws[1] * self.shear,
+            scale_x=tf.exp(log_scale + log_aspect),
+            scale_y=tf.exp(log_scale - log_aspect),
+            shift_x=draws[4] * self.shift,
+            shift_y=draws[5] * self.shift,
+            input_size=images.shape[1],
+        )
+        coarse = tf.random.stateless_normal(
+            (size, COARSE_SIZE, COARSE_SIZE, 2), seed
+        )
+        smooth = b_spline_weights()
+        displacement = self.elasticity * tf.einsum(
+            "yi,bijk,xj->bkyx", smooth, coarse, smooth
+        )
+        y, x = tf.meshgrid(
+            tf.range(float(OUTPUT_SIZE)),
+            tf.range(float(OUTPUT_SIZE)),
+            indexing="ij",
+        )
+        t = transforms[:, :6, None, None]
+        columns = t[:, 0] * x + t[:, 1] * y + t[:, 2] + displacement[:, 0]
+        rows = t[:, 3] * x + t[:, 4] * y + t[:, 5] + displacement[:, 1]
+        return sample_bilinear(images[..., 0], rows, columns)[..., None]
+
+
+def b_spline_weights() -> Array:
+    """Weights (32, 6) of the cubic B-splines of a grid of 6 points."""
+    positions = np.linspace(1, COARSE_SIZE - 2, OUTPUT_SIZE)[:, None]
+    away = np.abs(positions - np.arange(COARSE_SIZE))
+    near = 2 / 3 - away**2 + away**3 / 2
+    far = np.maximum(2 - away, 0) ** 3 / 6
+    return np.where(away < 1, near, far).astype("float32")
+
+
+def sample_bilinear(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Values between pixels; 0 outside: (batch, height, width) each."""
+    side = images.shape[1] + 2
+    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1]])
+    rows = tf.clip_by_value(rows + 1, 0.0, side - 1.001)
+    columns = tf.clip_by_value(columns + 1, 0.0, side - 1.001)
+    top, left = tf.floor(rows), tf.floor(columns)
+    down, right = rows - top, columns - left
+    size = tf.shape(images)[0]
+    start = side * side * tf.range(size)[:, None, None]
+    index = start + tf.cast(top * side + left, tf.int32)
+    flat = tf.reshape(padded, (-1,))
+
+    def at(offset: int) -> Tensor:
+        return tf.gather(flat, index + offset)
+
+    upper = at(0) + right * (at(1) - at(0))
+    lower = at(side) + right * (at(side + 1) - at(side))
+    return upper + down * (lower - upper)
+
+
+def chimeras(digits: Tensor, count: Tensor) -> Tensor:
+    """Upper half of one digit and lower half of another, or left and right."""
+    first, second = digits[:count], digits[count : 2 * count]
+    half = digits.shape[1] // 2
+    stacked = tf.concat([first[:, :half], second[:, half:]], axis=1)
+    joined = tf.concat([second[:, :, :half], first[:, :, half:]], axis=2)
+    # One of each in turn.
+    odd = tf.range(count) % 2 == 1
+    return tf.where(odd[:, None, None, None], stacked, joined)
+
+
+def draw_curves(count: Tensor, seed: Tensor) -> Tensor:
+    """Drawings of two to four random quadratic Bezier curves.
+
+    Half of the curves are straight. A drawing has one pen width.
+    """
+    seeds = tf.random.split(seed, 4)
+    points = tf.random.stateless_uniform(
+        (count, CURVES, 3, 2), seeds[0], 6.0, OUTPUT_SIZE - 6.0
+    )
+    draws = tf.random.stateless_uniform((count, CURVES, 2), seeds[1])
+    start, control, end = tf.unstack(points, axis=2)
+    straight = draws[..., :1] < 0.5
+    control = tf.where(straight, (start + end) / 2, control)
+    t = tf.linspace(0.0, 1.0, CURVE_POINTS)[:, None]
+    curve = (
+        (1 - t) ** 2 * start[:, :, None]
+        + 2 * t * (1 - t) * control[:, :, None]
+        + t**2 * end[:, :, None]
+    )  # (count, curves, points, 2)
+    number = tf.random.stateless_uniform(
+        (count,), seeds[2], 2, CURVES + 1, tf.int32
+    )
+    drawn = tf.range(CURVES) < number[:, None]
+    # Curves that are not drawn lie far outside.
+    curve = tf.where(drawn[:, :, None, None], curve, -1e3)
+    curve = tf.reshape(curve, (count, CURVES * CURVE_POINTS, 2))
+    axis = tf.range(float(OUTPUT_SIZE))
+    away_y = (axis[None, None] - curve[..., :1]) ** 2  # (count, points, 32)
+    away_x = (axis[None, None] - curve[..., 1:]) ** 2
+    nearest = tf.reduce_min(
+        away_y[:, :, :, None] + away_x[:, :, None, :], axis=1
+    )
+    width = tf.random.stateless_uniform((count, 1, 1), seeds[3], 1.0, 2.2)
+    ink = tf.clip_by_value(width + 0.5 - tf.sqrt(nearest), 0.0, 1.0)
+    return ink[..., None]
+
+
+def scan(images: Tensor, seed: Tensor) -> Tensor:
+    """Random stroke width, blur, contrast and texture."""
+    seeds = tf.random.split(seed, 2)
+    size = tf.shape(images)[0]
+    draws = tf.random.stateless_uniform((5, size, 1, 1, 1), seeds[0])
+    pen = 1.4 * draws[0] - 0.6  # eroded by up to 0.6, dilated by up to 0.8
+    dilated = pool_3x3(tf.maximum, images)
+    eroded = pool_3x3(tf.minimum, images)
+    images += tf.where(
+        pen > 0, pen * (dilated - images), pen * (images - eroded)
+    )
+    blurred = pool_3x3(tf.add, images) / 9
+    images += draws[1] * (blurred - images)
+    gain = tf.exp(tf.nn.relu(2 * draws[2] - 1) * math.log(8.0))
+    images = tf.clip_by_value(gain * (images - 0.5) + 0.5, 0.0, 1.0)
+    noise = tf.random.stateless_uniform(tf.shape(images), seeds[1])
+    strength = 0.5 * tf.nn.relu(3 * draws[3] - 2)
+    images *= 1 - strength * noise
+    maximum = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
+    # As bright as MNIST; digits that erosion removed stay faint.
+    return images / tf.maximum(maximum, 0.3)
+
+
+def pool_3x3(
+    combine: Callable[[Tensor, Tensor], Tensor], images: Tensor
+) -> Tensor:
+    """Combines each pixel with its 8 neighbors; 0 outside of the image."""
+    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    rows = combine(combine(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
+    return combine(combine(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:])
