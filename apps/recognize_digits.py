@@ -31,6 +31,7 @@ from absl import flags
 import _main
 
 SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models/lenet_mnist/1"
+REJECT_RATE = 0.01  # default of --reject_rate
 
 
 def define_flags():
@@ -46,9 +47,10 @@ def define_flags():
     )
     flags.DEFINE_float(
         "reject_rate",
-        0.01,
+        None,
         "Fraction of clean digits that may be refused, so that letters and "
-        "other drawings are refused too; 0 to answer always.",
+        "other drawings are refused too; 0 to answer always. Default: "
+        f"{REJECT_RATE}.",
         lower_bound=0.0,
         upper_bound=0.5,
     )
@@ -85,10 +87,15 @@ def run(json, model, reject_rate, paths):
     )
 
     if has_own_classes(model):
+        if reject_rate is not None:
+            raise ValueError(
+                "--reject_rate has no effect with the model of a folder of "
+                "images, which refuses none"
+            )
         results = classify_files(model, paths)
     else:
-        classifier = load_digit_classifier(model)
-        results = recognize_files(classifier, paths, reject_rate)
+        rate = REJECT_RATE if reject_rate is None else reject_rate
+        results = recognize_files(load_digit_classifier(model), paths, rate)
     if json:
         print(dumps(results, indent=1))
     for result in results:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import recognize_digits
 from dlunits.data.images import image_datasets
 from dlunits.tasks.digits.classify_files import classify_files, has_own_classes
 from dlunits.tasks.digits.serve import export_digit_classifier
@@ -82,3 +83,9 @@ def test_a_card_of_another_model_is_refused(model, tmp_path):
     (folder / "model_card.json").write_text(json.dumps(card))
     with pytest.raises(ValueError, match="has 3 classes, and the model retur"):
         classify_files(folder, [save(tmp_path / "a.png", 3_900)])
+
+
+def test_a_reject_rate_is_refused(model, tmp_path):
+    path = save(tmp_path / "a.png", 3_900)
+    with pytest.raises(ValueError, match="--reject_rate has no effect"):
+        recognize_digits.run(False, model, 0.1, [path])
