@@ -5,8 +5,10 @@ are replaced by the classes of dlunits with the same names. All tests pass that
 Keras does not skip.
 """
 
+import functools
 import importlib
 import unittest
+from unittest import mock
 
 import keras
 import pytest
@@ -36,8 +38,21 @@ class Layers:
         return getattr(dlunits.layers if ours else self.layers, name)
 
 
+compile_eagerly = functools.partialmethod(keras.Model.compile, run_eagerly=True)
+
+
 class WithDlunits:
-    """Mixin of a test case, which leaves out layers of Keras alone."""
+    """Mixin of a test case, which leaves out layers of Keras alone.
+
+    Models are trained in eager mode: bptt_test.py has compiled ones, and to
+    compile takes most of the time.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.enterContext(
+            mock.patch.object(keras.Model, "compile", compile_eagerly)
+        )
 
     def run_layer_test(self, layer_cls, init_kwargs, **options):
         parts = map(type, keras.tree.flatten(init_kwargs))
