@@ -90,19 +90,28 @@ def table_cell(digit, rng):
     return darken(photo, covered, rng.uniform(0.02, 0.4))
 
 
-def form_box(digit, rng):
-    """Printed box of a form around the digit."""
-    height = int(rng.integers(60, 150))
+def from_center(shape):
+    """Rows and columns of the pixels, counted from the center."""
+    y, x = np.indices(shape, "float32")
+    return y - shape[0] / 2, x - shape[1] / 2
+
+
+def centered_on_paper(digit, rng, height):
+    """Photo of a digit in the center of a page, and `from_center` of it."""
     rows, columns = int(rng.integers(300, 600)), int(rng.integers(300, 600))
     photo = on_paper(
         digit, rng, page=(rows, columns), height=height, center=(0.5, 0.5)
     )
+    return photo, *from_center(photo.shape)
+
+
+def form_box(digit, rng):
+    """Printed box of a form around the digit."""
+    height = int(rng.integers(60, 150))
+    photo, y, x = centered_on_paper(digit, rng, height)
     half = height * rng.uniform(0.65, 1.0, size=2)
     width = rng.uniform(1, 4)
-    y, x = np.indices(photo.shape, "float32")
-    outside = np.maximum(
-        np.abs(y - rows / 2) - half[0], np.abs(x - columns / 2) - half[1]
-    )
+    outside = np.maximum(np.abs(y) - half[0], np.abs(x) - half[1])
     covered = np.clip(width / 2 - np.abs(outside) + 0.5, 0, 1)
     return darken(photo, covered, rng.uniform(0.05, 0.5))
 
@@ -110,14 +119,10 @@ def form_box(digit, rng):
 def circle(digit, rng):
     """Circle or ellipse around the digit, drawn with a pen."""
     height = int(rng.integers(60, 120))
-    rows, columns = int(rng.integers(300, 600)), int(rng.integers(300, 600))
-    photo = on_paper(
-        digit, rng, page=(rows, columns), height=height, center=(0.5, 0.5)
-    )
+    photo, y, x = centered_on_paper(digit, rng, height)
     half = height * rng.uniform(0.8, 1.15, size=2)
     width = rng.uniform(0.03, 0.1) * height
-    y, x = np.indices(photo.shape, "float32")
-    y, x = (y - rows / 2) / half[0], (x - columns / 2) / half[1]
+    y, x = y / half[0], x / half[1]
     # Not quite round, as drawn by hand.
     angle = np.arctan2(y, x)
     radius = 1 + rng.uniform(0, 0.06) * np.sin(
@@ -140,8 +145,7 @@ def paper_on_table(digit, rng):
         center=(0.5, 0.5),
         gradient=rng.uniform(0, 0.2),
     )
-    y, x = np.indices(photo.shape, "float32")
-    y, x = y - rows / 2, x - columns / 2
+    y, x = from_center(photo.shape)
     angle = np.radians(rng.uniform(-12, 12))
     y, x = (
         np.cos(angle) * y - np.sin(angle) * x,

@@ -38,7 +38,6 @@ RIGHT_KINDS = ("edges", "boxes", "tables")
 CONFIDENT = 0.9
 CONFIDENT_BOUND = 0.01
 LETTERS_BOUND = 0.6
-MIN_CONTRAST = 0.15
 
 
 def load_usps(folder):
@@ -102,6 +101,8 @@ def accuracy(scores, labels):
 
 def is_refused(outputs, reject_rate):
     """Whether the app refuses an image."""
+    from dlunits.data.images.handwriting import MIN_CONTRAST
+
     refused = (outputs["contrast"] < MIN_CONTRAST) | outputs["several"]
     if "p_value" in outputs:
         refused |= outputs["p_value"] <= reject_rate

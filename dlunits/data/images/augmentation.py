@@ -88,12 +88,23 @@ class RandomAffine:
 
     def __call__(self, images: Tensor, seed: Tensor) -> Tensor:
         """Distorts each image of the batch differently."""
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=tf.cast(images, tf.float32) / 255,
+            transforms=self.draw_transforms(images, seed),
+            output_shape=[OUTPUT_SIZE, OUTPUT_SIZE],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="CONSTANT",
+        )
+
+    def draw_transforms(self, images: Tensor, seed: Tensor) -> Tensor:
+        """Random transforms of images, see `inverse_affine_transforms`."""
         draws = tf.random.stateless_uniform(
             (6, tf.shape(images)[0]), seed, minval=-1, maxval=1
         )
         log_scale = draws[2] * math.log(self.scale)
         log_aspect = draws[3] * math.log(self.aspect)
-        transforms = inverse_affine_transforms(
+        return inverse_affine_transforms(
             angle=draws[0] * math.radians(self.rotation),
             shear=draws[1] * self.shear,
             scale_x=tf.exp(log_scale + log_aspect),
@@ -101,14 +112,6 @@ class RandomAffine:
             shift_x=draws[4] * self.shift,
             shift_y=draws[5] * self.shift,
             input_size=images.shape[1],
-        )
-        return tf.raw_ops.ImageProjectiveTransformV3(
-            images=tf.cast(images, tf.float32) / 255,
-            transforms=transforms,
-            output_shape=[OUTPUT_SIZE, OUTPUT_SIZE],
-            fill_value=0.0,
-            interpolation="BILINEAR",
-            fill_mode="CONSTANT",
         )
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from dlunits.data.images.neighborhood import combine_3x3, dilate
 from dlunits.typing import Tensor
 
 MIN_GRID_SIZE, MAX_GRID_SIZE = 64, 128  # cells of the longer side of a page
@@ -122,7 +123,7 @@ def label_components(foreground: Tensor) -> Tensor:
     order = tf.reshape(tf.range(1, cells + 1), (1, shape[1], shape[2]))
 
     def grow(labels: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
-        grown = ones * maximum_3x3(labels)
+        grown = ones * combine_3x3(tf.maximum, labels)
         for _ in range(2):
             flat = tf.pad(tf.reshape(grown, (batch, cells)), [[0, 0], [1, 0]])
             grown = tf.gather(flat, grown, batch_dims=1)
@@ -140,34 +141,11 @@ def label_components(foreground: Tensor) -> Tensor:
     return labels
 
 
-def mean_3x3(values: Tensor) -> Tensor:
-    """Mean of each cell and its 8 neighbors; the border is repeated."""
-    padded = tf.pad(values, [[0, 0], [1, 1], [1, 1]], "SYMMETRIC")
-    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
-
-
-def maximum_3x3(values: Tensor) -> Tensor:
-    """Maximum of each cell and its 8 neighbors, for values that are >= 0."""
-    padded = tf.pad(values, [[0, 0], [1, 1], [1, 1]])
-    rows = tf.maximum(
-        tf.maximum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:]
-    )
-    return tf.maximum(
-        tf.maximum(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:]
-    )
-
-
 def reachable_from_outside(ink: Tensor) -> Tensor:
     """Background that is connected to the border, with small gaps closed."""
     margin = [[0, 0], [3, 3], [3, 3]]
-    labels = label_components(~grown(tf.pad(ink, margin)))
+    labels = label_components(~dilate(tf.pad(ink, margin)))
     return (labels == labels[:, :1, :1])[:, 3:-3, 3:-3]
-
-
-def grown(mask: Tensor) -> Tensor:
-    """Dilation by 3x3."""
-    return maximum_3x3(tf.cast(mask, tf.int32)) > 0
 
 
 def to_grid(level: Tensor) -> Tensor:

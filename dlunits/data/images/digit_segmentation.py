@@ -6,12 +6,11 @@ from dlunits.data.images.connected_components import (
     MASK,
     VALUES,
     find_components,
-    grown,
-    mean_3x3,
     reachable_from_outside,
     to_grid,
     to_pixels,
 )
+from dlunits.data.images.neighborhood import dilate, mean_3x3
 from dlunits.data.images.straight_lines import find_straight_lines
 from dlunits.typing import Tensor
 
@@ -43,11 +42,11 @@ def remove_clutter(level: Tensor) -> Tensor:
     Returns:
         `level` with 0 at the pixels that are removed.
     """
-    cells = to_grid(level)
-    cells = remove(cells, find_straight_lines(cells > MIN_INK))
+    page = to_grid(level)
+    cells = remove(page, find_straight_lines(page > MIN_INK))
     cells = remove(cells, edge_components(cells))
-    cells = tf.where(grown(frames(cells)), 0.0, cells)
-    removed = (cells == 0) & (to_grid(level) > 0)
+    cells = tf.where(dilate(frames(cells)), 0.0, cells)
+    removed = (cells == 0) & (page > 0)
     return level * (1 - to_pixels(removed, level))
 
 
@@ -85,14 +84,14 @@ def main_component(level: Tensor) -> tuple[Tensor, Tensor]:
     kept = found.exists & (share > 0.04) & near
     apart = ~near | (beside > 0.1 * unit)  # bars lie above a digit, not beside
     second = (share > 0.2) & (found.size > 0.5 * unit) & apart
-    mask = grown(found.cells_of(kept))  # the faint edge of strokes
+    mask = dilate(found.cells_of(kept))  # the faint edge of strokes
     return to_pixels(mask, level), tf.reduce_any(second, axis=1)
 
 
 @tf.function(autograph=False, input_signature=[VALUES, MASK])
 def remove(cells: Tensor, clutter: Tensor) -> Tensor:
     """Sets clutter to 0 on the pages on which a digit is left."""
-    cleaned = tf.where(grown(clutter), 0.0, cells)
+    cleaned = tf.where(dilate(clutter), 0.0, cells)
     left = find_components(cleaned, cleaned > MIN_INK)
     mass = tf.reduce_sum(cells - cleaned, axis=(1, 2))[:, None]
     shorter = tf.cast(tf.reduce_min(tf.shape(cells)[1:]), tf.float32)
@@ -120,7 +119,7 @@ def frames(cells: Tensor) -> Tensor:
     found = find_components(cells, cells > MIN_INK)
     outside = reachable_from_outside(found.labels > 0)
     # `outside` ends a cell before the ink, since it closes small gaps.
-    contour = tf.where(grown(grown(outside)), 1.0, 0.0)
+    contour = tf.where(dilate(outside, 2), 1.0, 0.0)
     nested = found.exists & (found.sum_of(contour) == 0)
     size = tf.where(nested, found.size, 0.0)
     inner = tf.argmax(size, axis=1)[:, None]

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from dlunits.data.images.connected_components import mean_3x3
 from dlunits.data.images.digit_segmentation import (
     main_component,
     remove_clutter,
 )
 from dlunits.data.images.encoded_size import check_encoded_size
+from dlunits.data.images.neighborhood import mean_3x3
 from dlunits.data.images.sheet_of_paper import crop_to_sheet
 from dlunits.typing import Tensor
 

@@ -1,15 +1,15 @@
 """Random handwriting: pens, slants, scans, and drawings that are no digits."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from dlunits.data.images.augmentation import (
     OUTPUT_SIZE,
-    inverse_affine_transforms,
+    RandomAffine,
 )
+from dlunits.data.images.neighborhood import combine_3x3
 from dlunits.typing import Array, Tensor
 
 COARSE_SIZE = 6  # sides of the grid of an elastic distortion
@@ -68,11 +68,7 @@ class RandomHandwriting:
         elasticity: float = 0.8,
         outliers: float = 0.1,
     ) -> None:
-        self.rotation = rotation
-        self.shear = shear
-        self.scale = scale
-        self.aspect = aspect
-        self.shift = shift
+        self.affine = RandomAffine(rotation, shear, scale, aspect, shift)
         self.elasticity = elasticity
         self.outliers = outliers
 
@@ -98,18 +94,7 @@ class RandomHandwriting:
     def deform(self, images: Tensor, seed: Tensor) -> Tensor:
         """Affine transform and elastic distortion, to 32x32."""
         size = tf.shape(images)[0]
-        draws = tf.random.stateless_uniform((6, size), seed, -1, 1)
-        log_scale = draws[2] * math.log(self.scale)
-        log_aspect = draws[3] * math.log(self.aspect)
-        transforms = inverse_affine_transforms(
-            angle=draws[0] * math.radians(self.rotation),
-            shear=draws[1] * self.shear,
-            scale_x=tf.exp(log_scale + log_aspect),
-            scale_y=tf.exp(log_scale - log_aspect),
-            shift_x=draws[4] * self.shift,
-            shift_y=draws[5] * self.shift,
-            input_size=images.shape[1],
-        )
+        transforms = self.affine.draw_transforms(images, seed)
         coarse = tf.random.stateless_normal(
             (size, COARSE_SIZE, COARSE_SIZE, 2), seed
         )
@@ -212,12 +197,12 @@ def scan(images: Tensor, seed: Tensor) -> Tensor:
     size = tf.shape(images)[0]
     draws = tf.random.stateless_uniform((5, size, 1, 1, 1), seeds[0])
     pen = 1.4 * draws[0] - 0.6  # eroded by up to 0.6, dilated by up to 0.8
-    dilated = pool_3x3(tf.maximum, images)
-    eroded = pool_3x3(tf.minimum, images)
+    dilated = combine_3x3(tf.maximum, images)
+    eroded = combine_3x3(tf.minimum, images)
     images += tf.where(
         pen > 0, pen * (dilated - images), pen * (images - eroded)
     )
-    blurred = pool_3x3(tf.add, images) / 9
+    blurred = combine_3x3(tf.add, images) / 9
     images += draws[1] * (blurred - images)
     gain = tf.exp(tf.nn.relu(2 * draws[2] - 1) * math.log(8.0))
     images = tf.clip_by_value(gain * (images - 0.5) + 0.5, 0.0, 1.0)
@@ -227,12 +212,3 @@ def scan(images: Tensor, seed: Tensor) -> Tensor:
     maximum = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
     # As bright as MNIST; digits that erosion removed stay faint.
     return images / tf.maximum(maximum, 0.3)
-
-
-def pool_3x3(
-    combine: Callable[[Tensor, Tensor], Tensor], images: Tensor
-) -> Tensor:
-    """Combines each pixel with its 8 neighbors; 0 outside of the image."""
-    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    rows = combine(combine(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
-    return combine(combine(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:])

@@ -278,12 +278,29 @@ class ImagePage(NamedTuple):
         Raises:
             ValueError: As in `read_image`, or if the file has too many images.
         """
+        self.check_num_pages()
+        return read_image(self.path, page=self.number, **options)
+
+    def read_gray(
+        self, image_size: int, significant_bits: int | None = None
+    ) -> Array:
+        """Reads the image as a square gray image, see `read_gray_image`.
+
+        Raises:
+            ValueError: As in `read`.
+        """
+        self.check_num_pages()
+        return read_gray_image(
+            self.path, image_size, significant_bits, self.number
+        )
+
+    def check_num_pages(self) -> None:
+        """Raises ValueError if the file has too many images."""
         if self.num_pages > MAX_PAGES:
             raise ValueError(
                 f"contains {self.num_pages:,} images, at most {MAX_PAGES} are "
                 "read: save those that you need"
             )
-        return read_image(self.path, page=self.number, **options)
 
 
 def find_pages(paths: Iterable[Path]) -> list[ImagePage]:
@@ -656,7 +673,10 @@ def to_pillow(pixels: Array) -> "Image.Image":
 
 
 def read_gray_image(
-    path: Path, image_size: int, significant_bits: int | None = None
+    path: Path,
+    image_size: int,
+    significant_bits: int | None = None,
+    page: int | None = None,
 ) -> Array:
     """Reads an image file as a square gray image.
 
@@ -668,7 +688,7 @@ def read_gray_image(
     Args:
         path: Path of the file.
         image_size: Height and width of the result, in pixels.
-        significant_bits: As in `read_image`.
+        significant_bits, page: As in `read_image`.
 
     Returns:
         uint8 array `(image_size, image_size, 1)`.
@@ -677,24 +697,17 @@ def read_gray_image(
         ValueError: If the file cannot be read. The message is one line without
             the path.
     """
-    return resize_gray(
-        read_image(
-            path,
-            max_bits=8,
-            significant_bits=significant_bits,
-            gray=True,
-            min_size=2 * image_size,
-            max_megapixels=PILLOW_MEGAPIXELS,
-        ),
-        image_size,
-    )
-
-
-def resize_gray(image: DecodedImage, image_size: int) -> Array:
-    """Square gray image of an image, as `read_gray_image` describes it."""
     from PIL import Image, ImageOps
 
-    pixels = image.to_gray()
+    pixels = read_image(
+        path,
+        max_bits=8,
+        significant_bits=significant_bits,
+        gray=True,
+        min_size=2 * image_size,
+        page=page,
+        max_megapixels=PILLOW_MEGAPIXELS,
+    ).to_gray()
     border = [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
     background = int(np.median(np.concatenate(border)))
     resized = ImageOps.pad(

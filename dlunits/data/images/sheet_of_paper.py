@@ -6,11 +6,11 @@ import tensorflow as tf
 from dlunits.data.images.connected_components import (
     VALUES,
     find_components,
-    grown,
     reachable_from_outside,
     to_grid,
     to_pixels,
 )
+from dlunits.data.images.neighborhood import dilate
 from dlunits.typing import Tensor
 
 NUM_BINS = 64  # of the histogram of brightness
@@ -48,7 +48,7 @@ def crop_to_sheet(gray: Tensor) -> Tensor:
     found = find_components(tf.ones_like(cells), bright)
     largest = tf.argmax(found.mass, axis=1)
     blob = found.labels == tf.cast(largest, tf.int32)[:, None, None] + 1
-    outside = dilate(reachable_from_outside(blob), 1)
+    outside = dilate(reachable_from_outside(blob))
     sheet = ~outside
     inside = ~dilate(outside, RING)  # without the edge and its shadow
     is_sheet = (
@@ -143,10 +143,3 @@ def mean_of(mask: Tensor, cells: Tensor) -> Tensor:
     weights = tf.cast(mask, tf.float32)
     total = tf.reduce_sum(weights * cells, axis=(1, 2))
     return total / tf.maximum(tf.reduce_sum(weights, axis=(1, 2)), 1.0)
-
-
-def dilate(mask: Tensor, steps: int) -> Tensor:
-    """Dilation by a square of `2 steps + 1` cells."""
-    for _ in range(steps):
-        mask = grown(mask)
-    return mask

@@ -7,11 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlunits.data.images.handwriting import IMAGE_SIZE
-from dlunits.data.images.image_files import (
-    PILLOW_MEGAPIXELS,
-    find_pages,
-    resize_gray,
-)
+from dlunits.data.images.image_files import find_pages
 from dlunits.serving.load import find_version, load_saved_model
 from dlunits.serving.model_card import read_card
 from dlunits.typing import Array, Path
@@ -60,17 +56,9 @@ def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = [page.place for page in pages]
     for index, page in enumerate(pages):
         try:
-            image = page.read(
-                max_bits=8,
-                significant_bits=bits,
-                gray=True,
-                min_size=2 * IMAGE_SIZE,
-                max_megapixels=PILLOW_MEGAPIXELS,
-            )
+            images[index] = page.read_gray(IMAGE_SIZE, bits)
         except ValueError as error:
             results[index]["error"] = str(error)
-        else:
-            images[index] = resize_gray(image, IMAGE_SIZE)
     if not images:
         return results
     batch = tf.constant(np.stack(list(images.values())))

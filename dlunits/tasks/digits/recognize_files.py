@@ -30,7 +30,8 @@ def load_digit_classifier(folder: Path) -> Any:
     """Loads a SavedModel that recognizes digits.
 
     Args:
-        folder: Folder of one version, `saved_models/<name>/<integer>`.
+        folder: Folder of a version or of a model, see
+            `dlunits.serving.load.find_version`.
 
     Returns:
         The SavedModel.
