@@ -19,7 +19,7 @@ that cannot be read, that show several digits or that are probably no digit (see
 --reject_rate) are listed on stderr with the reason; the others are still
 recognized, and the exit status is 1.
 
-Expected: 10 photos in 9 seconds on 2 CPU cores, nearly all of it start-up.
+Expected: 10 photos in 15 seconds on 2 CPU cores, nearly all of it start-up.
 """
 
 import pathlib
