@@ -68,7 +68,8 @@ def define_flags():
         1000,
         "Number of units of the code of the overcomplete, sparse, denoising "
         "and contractive types: at least one per pixel.",
-        lower_bound=784,
+        784,
+        20_000,
     )
     flags.DEFINE_multi_integer(
         "num_labels",

@@ -58,7 +58,8 @@ def define_flags():
         "latent_dim",
         64,
         "Dimension of the latent vector from which an image is generated.",
-        lower_bound=1,
+        1,
+        10_000,
     )
     flags.DEFINE_float(
         "label_smoothing",

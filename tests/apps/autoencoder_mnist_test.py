@@ -388,8 +388,7 @@ BAD = {
     "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
     "an image with NaN": (
         ["--dataset=nan"],
-        OWN
-        + r".*readable images only.*nan/lying/bad\.tif "
+        OWN + r".*readable images only.*nan/lying/bad\.tif "
         r".*do not lie between 0 and 1, .*: nan to nan",
     ),
     "checkpoint of another run": (

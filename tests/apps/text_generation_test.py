@@ -305,6 +305,16 @@ def test_a_text_that_is_too_short_is_refused(tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.pb"))
 
 
+def test_a_network_that_does_not_fit_in_the_memory_is_refused(
+    tmp_path, monkeypatch
+):
+    """Before anything of it is allocated."""
+    monkeypatch.chdir(with_book(tmp_path))
+    with pytest.raises(ValueError, match=r"The network is too large: .* GiB"):
+        run(**tiny_training("book.txt", units=10_000, num_layers=100))
+    assert not list(tmp_path.rglob("*.pb"))
+
+
 def test_a_prompt_with_unknown_tokens_can_be_refused(trained):
     folder, _ = trained
     options = {"prompt": "€", "unknown": "refuse"}

@@ -19,6 +19,7 @@ from dlunits.diagnostics.naive_forecasts import (
 from dlunits.layers.tabular.conformal_interval import conformal_quantile
 from dlunits.metrics.forecast_errors import forecast_errors
 from dlunits.models import Forecaster
+from dlunits.training.memory import check_memory, recurrent_weights
 from dlunits.training.run_directory import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
 from dlunits.typing import Array
@@ -128,9 +129,13 @@ def train_forecaster(
         for each epoch.
 
     Raises:
-        ValueError: If the loss is not finite.
+        ValueError: If the network does not fit in the memory, or the loss is
+            not finite.
         OSError: If a file cannot be written.
     """
+    network = options.get("network", "linear")
+    if network != "linear":
+        check_memory(recurrent_weights(network, options.get("units", 64)))
     keras.utils.set_random_seed(seed)
     windows, origins = dataset.windows, dataset.origins
     model = Forecaster(

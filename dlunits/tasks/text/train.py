@@ -21,6 +21,7 @@ from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
 from dlunits.metrics import BitsPerCharacter, Perplexity
 from dlunits.models import RecurrentLanguageModel
 from dlunits.training.gradient_norm import ClippedAdam, GradientNorm
+from dlunits.training.memory import check_memory, recurrent_weights
 from dlunits.training.run_directory import RunDirectory
 from dlunits.training.truncated_bptt import TruncatedBPTT
 from dlunits.training.warmup_cosine import warmup_cosine
@@ -166,9 +167,12 @@ def train_text_model(
         a dict of metric name to its values, one for each epoch.
 
     Raises:
-        ValueError: If the text is too short, or a loss is not finite.
+        ValueError: If the text is too short, the network does not fit in the
+            memory, or a loss is not finite.
         OSError: If a file cannot be written.
     """
+    embeddings = 2 * data.vocabulary.size * units  # of inputs and outputs
+    check_memory(embeddings + recurrent_weights(cell, units, num_layers))
     keras.utils.set_random_seed(seed)
     segments = segments_per_epoch(len(data.train), num_streams, bptt_steps)
     model = RecurrentLanguageModel(

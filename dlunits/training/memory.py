@@ -1,0 +1,85 @@
+"""Check, before training, of the memory that the weights take."""
+
+import pathlib
+
+import psutil
+
+# A weight, its gradient, and its two moving averages of Adam, in float32.
+BYTES_PER_WEIGHT = 16
+CGROUP = pathlib.Path("/sys/fs/cgroup")  # of a container, version 2
+GIB = 2**30
+NUM_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+def check_memory(num_weights: int) -> None:
+    """Refuses a network whose weights do not fit in the free memory.
+
+    Adam needs 16 bytes for each weight: the weight, its gradient and two
+    moving averages. Activations are not counted, so that some networks which
+    pass do not fit either.
+
+    Args:
+        num_weights: Number of trainable weights.
+
+    Raises:
+        ValueError: If the network does not fit.
+
+    Example: 10 million weights take 0.15 GiB, 10^15 take 14.9 million GiB.
+
+    >>> check_memory(10**7)
+    >>> check_memory(10**15)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: The network is too large: training its 1,000,000,000,000,000 \
+weights takes 14,901,161.2 GiB of memory, and ... GiB are free. ...
+    """
+    needed = BYTES_PER_WEIGHT * num_weights
+    free = free_memory()
+    if needed > free:
+        raise ValueError(
+            f"The network is too large: training its {num_weights:,} weights "
+            f"takes {needed / GIB:,.1f} GiB of memory, and {free / GIB:,.1f} "
+            "GiB are free. Use fewer units or layers."
+        )
+
+
+def recurrent_weights(cell: str, units: int, num_layers: int = 1) -> int:
+    """Number of weights of recurrent layers: `2 gates units**2` of each.
+
+    Each gate has a matrix for the inputs and one for the state. Biases, and
+    inputs of the first layer that are no `units`, are not counted.
+
+    Args:
+        cell: `"rnn"`, `"lstm"` or `"gru"`.
+        units: Integer, units of each layer.
+        num_layers: Integer.
+
+    Example:
+
+    >>> recurrent_weights("lstm", units=10, num_layers=2)
+    1600
+    """
+    return 2 * NUM_GATES[cell] * units**2 * num_layers
+
+
+def free_memory(cgroup: pathlib.Path = CGROUP) -> int:
+    """Number of bytes that this process can still take.
+
+    Args:
+        cgroup: Folder of the control group of a container, whose limit counts
+            if it is smaller than the memory of the machine.
+
+    Returns:
+        Integer.
+
+    Example:
+
+    >>> free_memory() > 0
+    True
+    """
+    free = psutil.virtual_memory().available
+    try:
+        limit = int((cgroup / "memory.max").read_text())
+        used = int((cgroup / "memory.current").read_text())
+    except (OSError, ValueError):  # no container, or "max": no limit
+        return free
+    return min(free, limit - used)
