@@ -382,7 +382,7 @@ BAD = {
     ),
     "overcomplete code smaller than the image": (
         ["--overcomplete_dim=783"],
-        r"--overcomplete_dim=783: .*>= 784",
+        r"--overcomplete_dim=783: .*range \[784",
     ),
     "no labels": (["--num_labels=0"], r"--num_labels=0: .*positive"),
     "unknown arguments": (["mnist"], r"Unknown arguments: \['mnist'\]"),
