@@ -131,6 +131,15 @@ def define_flags():
         "inferred.",
     )
     flags.DEFINE_enum(
+        "invalid_cells",
+        None,
+        ["missing", "refuse"],
+        "Cells that are not of the type of their column, such as a text among "
+        "numbers. missing: in --train they count as missing values, and in "
+        "--score their rows get no score; they are listed. refuse: stop at the "
+        "first one. Default: missing in --train, refuse in --score.",
+    )
+    flags.DEFINE_enum(
         "autoencoder",
         "denoising",
         AUTOENCODERS,
@@ -201,6 +210,7 @@ def train_and_score(
     autoencoder,
     train_steps,
     escape_formulas,
+    invalid_cells,
     **options,
 ):
     """Trains and exports a detector, and scores a table if there is one.
@@ -219,6 +229,7 @@ def train_and_score(
         label_column=inputs.label_column,
         normal_class=inputs.normal_class,
         false_alarm_rate=rate,
+        refuse_invalid=invalid_cells == "refuse",
         log=print,
         progress=progress,
         verbose=2,
@@ -254,6 +265,7 @@ def train_and_score(
             rows.card,
             progress,
             escape_formulas,
+            invalid_cells,
         )
         update_metrics(version, scorer.metrics)
         if scorer.has_both_labels:
@@ -264,14 +276,28 @@ def train_and_score(
 
 
 def score_file(
-    inputs, score, output, detector, rate, card, progress, escape_formulas
+    inputs,
+    score,
+    output,
+    detector,
+    rate,
+    card,
+    progress,
+    escape_formulas,
+    invalid_cells,
 ):
     """Writes the scored table, and returns its `TableScorer`."""
     from dlunits.tasks.anomaly.score_series import make_scorer
     from dlunits.tasks.anomaly.score_table import score_table
 
     scorer = make_scorer(
-        detector, rate, score, card, inputs.label_column, inputs.normal_class
+        detector,
+        rate,
+        score,
+        card,
+        inputs.label_column,
+        inputs.normal_class,
+        skip_invalid=invalid_cells == "missing",
     )
     score_table(scorer, score, output, progress, escape_formulas)
     print(*scorer.messages, f"Scored table:  {output}", sep="\n")
@@ -297,6 +323,7 @@ def run(
     column_type,
     seed,
     escape_formulas,
+    invalid_cells,
     **options,
 ):
     """Writes a scored table, a report and, unless `model`, a SavedModel."""
@@ -359,6 +386,7 @@ def run(
                 detector.card,
                 progress,
                 escape_formulas,
+                invalid_cells,
             )
         else:
             version, scorer, baselines, summary = train_and_score(
@@ -372,6 +400,7 @@ def run(
                 column_types={**inputs.column_types, **column_types},
                 seed=seed,
                 escape_formulas=escape_formulas,
+                invalid_cells=invalid_cells,
                 **options,
             )
         report = write_anomaly_report(

@@ -9,6 +9,7 @@ from dlunits.columns.column_values import (
 )
 from dlunits.columns.table_chunks import (
     ChunkedTable,
+    InvalidCells,
     TableChunk,
     check_columns,
     read_columns,
@@ -21,6 +22,7 @@ __all__ = [
     "COLUMN_TYPES",
     "MISSING_VALUES",
     "ChunkedTable",
+    "InvalidCells",
     "TableChunk",
     "category_labels",
     "category_texts",

@@ -1,6 +1,7 @@
 """Inference of the types of a table's columns."""
 
-import re
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -10,24 +11,33 @@ import pyarrow.compute as pc
 from dlunits.columns.column_values import (
     BOOLEANS,
     COLUMN_TYPES,
-    ColumnTypeError,
+    GROUP_SEPARATORS,
     category_texts,
-    column_array,
+    is_number_type,
     is_numeric,
     strip_missing,
 )
 from dlunits.columns.table_chunks import (
     ChunkedTable,
+    InvalidCells,
     Table,
     TableChunk,
     check_columns,
+    invalid_rows,
     read_column,
     table_chunk,
 )
 from dlunits.typing import Array
 
 ROW_NUMBERS = "counts the rows"  # reason for ignoring a column
-DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}")
+# Beginnings of texts that may be of a type, with a currency sign and a unit.
+NUMBER = r"^[-+]?[$€£¥]?\s*([.,]?\d|[iI]nf)"
+DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
+UNIT = (
+    rf"^[-+]?(?P<sign>[$€£¥])?\s*[.,]?\d[\d.,{GROUP_SEPARATORS}]*"
+    r"(?:[eE][-+]?\d+)?\s*(?P<unit>[^\d\s.,;:'()/+\-][^\d\s]{0,9})?$"
+)
+MAX_INVALID = 0.05  # share of the values of a column that are of another type
 MAX_COUNTED_ROWS = 200_000  # rows in which different texts are counted
 MAX_CATEGORIES = 20  # allowed in a table of any length
 MIN_ROW_NUMBERS = 10  # fewer rows may be 1, 2, 3 ... by chance
@@ -42,11 +52,13 @@ def infer_column_types(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Infers the type of each column from all of its values.
 
-    - `number`: every value that is not missing is a number. Numbers that
-      stand for something else, such as postal codes, need an override.
+    - `number`: at least 95 % of the values that are not missing are numbers.
+      Numbers that stand for something else, such as postal codes, need an
+      override.
+    - `number [UNIT]`: the same with one unit, percent or currency sign.
     - `boolean`: the type of the data frame or of Parquet, or both of true and
       false, yes and no, t and f, or y and n, in upper or lower case.
-    - `timestamp`: dates and times as
+    - `timestamp`: at least 95 % are dates and times as
       `dlunits.columns.timestamp_parsing.parse_timestamps` reads them;
       `timestamp_day_first` if 31/1/2024 occurs. If both orders are possible,
       the month is first.
@@ -54,6 +66,9 @@ def infer_column_types(
     - `ignored`: columns without a value; text that is different in more than
       half of the rows, such as names and remarks; row numbers, which increase
       by one from row to row; lists; the label.
+
+    The other values of a column of numbers or timestamps are invalid, see
+    `dlunits.columns.read_columns`.
 
     A column with one value keeps its type: another value is then a sign of an
     anomaly. A data frame of strings has the same types as the CSV file with
@@ -140,7 +155,7 @@ def check_overrides(
 def check_column_types(column_types: Mapping[str, str]) -> None:
     """Checks that every type is one of `COLUMN_TYPES`."""
     for name, column_type in column_types.items():
-        if column_type not in COLUMN_TYPES:
+        if column_type not in COLUMN_TYPES and not is_number_type(column_type):
             raise ValueError(
                 f"The type of column {name!r} must be one of "
                 f"{', '.join(COLUMN_TYPES)}. Received: {column_type!r}"
@@ -158,10 +173,11 @@ class ColumnTypeInference:
     def __init__(self, name: str, override: str | None = None) -> None:
         self.name = name
         self.override = override
-        self.possible: list[str] | None = None  # types, after a value
+        # Number of values of another type, by type that is still possible.
+        self.invalid: Counter[str] | None = None
+        self.num_values = 0
         # Why the column is ignored, if it is.
         self.reason: str | None = "holds no value"
-        self.infinite: ValueError | None = None
         self.is_row_number = True  # increases by one from row to row
         self.last_number: Array | list[float] = []
         self.rows = 0
@@ -171,30 +187,35 @@ class ColumnTypeInference:
     def update(self, chunk: TableChunk, column: pa.ChunkedArray) -> None:
         """Reads the values of a chunk."""
         if self.override:
-            read_column(chunk, self.name, column, self.override)
+            cells = InvalidCells()
+            read_column(chunk, self.name, column, self.override, cells)
+            if cells.counts.total() > MAX_INVALID * len(column):
+                read_column(chunk, self.name, column, self.override)
             return
         self.rows += len(column)
         array = column.combine_chunks()
         declared = declared_type(array.type)
         if declared == "number":
-            self.possible = ["number"]
-            self.update_numbers(chunk, array, column_array(array, "number"))
+            self.invalid = Counter({"number": 0})
+            self.update_numbers(chunk, array, "number")
         elif declared == "text":
             self.update_texts(chunk, array)
         elif array.null_count < len(array):
-            self.possible = [declared]
+            self.invalid = Counter({declared: 0})
             self.reason = "holds lists or structures, no values"
 
     def update_numbers(
-        self, chunk: TableChunk, column: pa.Array, numbers: Array
+        self, chunk: TableChunk, column: pa.Array, column_type: str
     ) -> None:
+        numbers = read_column(
+            chunk,
+            self.name,
+            pa.chunked_array([column]),
+            column_type,
+            InvalidCells(),
+        )
         if not np.isnan(numbers).all():
             self.reason = None
-        if self.infinite is None and np.isinf(numbers).any():
-            try:
-                read_column(chunk, self.name, column, "number")
-            except ValueError as error:
-                self.infinite = error
         if self.is_row_number:
             steps = np.diff([*self.last_number, *numbers[:2]])
             self.is_row_number = bool(
@@ -203,23 +224,26 @@ class ColumnTypeInference:
             self.last_number = numbers[-1:]
 
     def update_texts(self, chunk: TableChunk, column: pa.Array) -> None:
-        if self.possible is None:
-            texts = strip_missing(column).drop_null()
-            if len(texts) == 0:
-                return
-            self.possible = possible_types(
-                texts[0].as_py(), not chunk.has_types
+        texts = strip_missing(column).drop_null()
+        if len(texts) == 0:
+            return
+        if self.invalid is None:
+            candidates = possible_types(texts, not chunk.has_types)
+            self.invalid = Counter(dict.fromkeys(candidates, 0))
+        self.num_values += len(texts)
+        for column_type in list(self.invalid):
+            allowed = MAX_INVALID * (column_type != "boolean") * self.num_values
+            rows = invalid_rows(texts, column_type, chunk.decimal)
+            limit = int(allowed) + 1 - self.invalid[column_type]
+            self.invalid[column_type] += len(
+                list(itertools.islice(rows, limit))
             )
-        for column_type in list(self.possible):
-            try:
-                array = column_array(column, column_type, chunk.decimal)
-            except (pa.ArrowException, ColumnTypeError):
-                self.possible.remove(column_type)
-                continue
-            if column_type == "number":
-                self.update_numbers(chunk, column, array)
-        if "boolean" in self.possible or (
-            self.possible == [] and self.text_rows < MAX_COUNTED_ROWS
+            if self.invalid[column_type] > allowed:
+                del self.invalid[column_type]
+            elif is_number_type(column_type):
+                self.update_numbers(chunk, column, column_type)
+        if "boolean" in self.invalid or (
+            not self.invalid and self.text_rows < MAX_COUNTED_ROWS
         ):
             texts = category_texts(column).drop_null()
             self.text_rows += len(texts)
@@ -229,23 +253,22 @@ class ColumnTypeInference:
         """`(column_type, reason)`; the reason is `None` if it is used."""
         if self.override:
             return self.override, None
-        if self.possible is None or "ignored" in self.possible:
+        if self.invalid is None or "ignored" in self.invalid:
             return "ignored", self.reason
-        if "number" in self.possible:
-            if self.infinite:
-                raise self.infinite
+        # The type with the fewest invalid values, the first one of several.
+        possible = sorted(self.invalid, key=self.invalid.__getitem__)
+        numbers = [each for each in possible if is_number_type(each)]
+        if numbers:
             if self.is_row_number and self.rows >= MIN_ROW_NUMBERS:
                 return "ignored", ROW_NUMBERS
             if self.reason:
                 return "ignored", self.reason
-            return "number", None
+            return numbers[0], None
         pair = {text.lower() for text in self.texts[:100].to_pylist()}
-        if "boolean" in self.possible and (
-            not pair or pair in map(set, BOOLEANS)
-        ):
+        if "boolean" in possible and (not pair or pair in map(set, BOOLEANS)):
             return "boolean", None
-        for column_type in ("timestamp", "timestamp_day_first"):
-            if column_type in self.possible:
+        for column_type in possible:
+            if column_type.startswith("timestamp"):
                 return column_type, None
         if len(self.texts) > max(MAX_CATEGORIES, self.text_rows / 2):
             return "ignored", (
@@ -267,17 +290,29 @@ def declared_type(data_type: pa.DataType) -> str:
     return "ignored" if types.is_nested(data_type) else "text"
 
 
-def possible_types(text: str, may_be_number: bool) -> list[str]:
-    """Types that a column with this first value may have."""
+def possible_types(texts: pa.Array, may_be_number: bool) -> list[str]:
+    """Types that a column with these values may have, by their first letters.
+
+    >>> possible_types(pa.array(["5 kW", "1,500 kW"]), may_be_number=True)
+    ['number', 'number [kW]']
+    """
+
+    def most_match(pattern: str) -> bool:
+        matches = pc.sum(pc.match_substring_regex(texts, pattern)).as_py()
+        return matches >= (1 - MAX_INVALID) * len(texts)
+
     possible = []
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        pass
-    else:
-        possible += ["number"] * may_be_number
-    if any(text.lower() in pair for pair in BOOLEANS):
+    if may_be_number and most_match(NUMBER):
+        possible.append("number")
+        units = Counter(
+            part
+            for match in pc.extract_regex(texts, UNIT).drop_null().to_pylist()
+            for part in match.values()
+            if part
+        )
+        possible += [f"number [{unit}]" for unit, _ in units.most_common(1)]
+    if any(texts[0].as_py().lower() in pair for pair in BOOLEANS):
         possible.append("boolean")
-    if DATE.match(text):
+    if most_match(DATE):
         possible += ["timestamp", "timestamp_day_first"]
     return possible

@@ -5,6 +5,7 @@ frames and dicts, and, in TensorFlow, the endpoints of an exported model.
 """
 
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,12 @@ WHITESPACE = (
 )
 
 
+# Type of numbers that are written with a unit or a currency sign, or without.
+UNIT_TYPE = re.compile(r"number \[(.+)\]")
+# Between groups of three digits: apostrophes and spaces, of any kind.
+GROUP_SEPARATORS = "'\u2019 \xa0\u202f\u2009"
+
+
 class ColumnTypeError(ValueError):
     """A value is not of the type of its column."""
 
@@ -76,6 +83,7 @@ def column_array(
     | type                   | array                         | missing value |
     |------------------------|-------------------------------|---------------|
     | `number`               | float64                       | NaN |
+    | `number [kW]`          | the same, of `30 kW` or `30`  | NaN |
     | `boolean`              | float64, 1 for true           | NaN |
     | `timestamp`            | float64, seconds since 1970 UTC | NaN |
     | `timestamp_day_first`  | the same, `1/2/2024` is in February | NaN |
@@ -83,11 +91,13 @@ def column_array(
 
     A value is missing if it is null, NaN, or a text of `MISSING_VALUES`.
     Whitespace around a text is removed. Numbers in a timestamp column are
-    seconds since 1970 UTC.
+    seconds since 1970 UTC. Numbers may have separators of thousands: `1,500`,
+    or `1.500` if the comma is the decimal sign, `1'500` and `1 500`.
 
     Args:
         column: Column of a `pyarrow.Table`.
-        column_type: One of `COLUMN_TYPES` except `"ignored"`.
+        column_type: One of `COLUMN_TYPES` except `"ignored"`, or
+            `"number [UNIT]"`, whose numbers have that unit or none.
         decimal: Decimal sign of numbers that are texts, `"."` or `","`.
 
     Returns:
@@ -101,6 +111,8 @@ def column_array(
 
     >>> column_array(pa.array(["1,5", " NA ", "2"]), "number", decimal=",")
     array([1.5, nan, 2. ])
+    >>> column_array(pa.array(["57 %", "1,250%"]), "number [%]")
+    array([  57., 1250.])
     >>> column_array(pa.array([7.0, None]), "category").tolist()
     ['7', '']
     """
@@ -110,8 +122,8 @@ def column_array(
         encoded = pc.dictionary_encode(pc.fill_null(category_texts(column), ""))
         values = np.array(encoded.dictionary.to_pylist(), object)
         return values[encoded.indices.to_numpy()]
-    if column_type == "number":
-        numbers = read_numbers(column, decimal)
+    if is_number_type(column_type):
+        numbers = read_numbers(column, decimal, unit_of(column_type))
     elif column_type == "boolean":
         numbers = read_booleans(column)
     else:
@@ -143,18 +155,64 @@ def category_texts(column: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(texts, WHOLE_NUMBER, r"\1")
 
 
-def read_numbers(column: pa.Array, decimal: str) -> pa.Array:
+def is_number_type(column_type: str) -> bool:
+    """Whether a column type is `"number"` or `"number [UNIT]"`."""
+    return column_type == "number" or bool(UNIT_TYPE.fullmatch(column_type))
+
+
+def unit_of(column_type: str) -> str:
+    """Unit of a column type, `""` without one.
+
+    >>> unit_of("number [kW]")
+    'kW'
+    """
+    match = UNIT_TYPE.fullmatch(column_type)
+    return match[1] if match else ""
+
+
+def read_numbers(column: pa.Array, decimal: str, unit: str = "") -> pa.Array:
     if is_numeric(column.type):
         return pc.cast(column, pa.float64(), safe=False)
-    if decimal == ".":
+    if decimal == "." and not unit:
         try:
             return pc.cast(as_text(column), pa.float64())
-        except pa.ArrowInvalid:  # missing values, or whitespace
-            return pc.cast(strip_missing(column), pa.float64())
+        except pa.ArrowInvalid:  # missing values, whitespace or separators
+            pass
     text = strip_missing(column)
-    if pc.any(pc.match_substring(text, ".")).as_py():
-        raise ColumnTypeError("A decimal point among decimal commas")
-    return pc.cast(pc.replace_substring(text, ",", "."), pa.float64())
+    if unit:
+        text = remove_unit(text, unit)
+    text = remove_group_separators(text, decimal)
+    if decimal == ",":
+        if pc.any(pc.match_substring(text, ".")).as_py():
+            raise ColumnTypeError("A decimal point among decimal commas")
+        text = pc.replace_substring(text, ",", ".")
+    return pc.cast(text, pa.float64())
+
+
+def remove_unit(text: pa.Array, unit: str) -> pa.Array:
+    """Removes a unit after numbers, or a currency sign before them."""
+    unit = re.escape(unit)
+    return pc.replace_substring_regex(
+        text, rf"^([-+]?){unit}\s*|\s*{unit}$", r"\1"
+    )
+
+
+def remove_group_separators(text: pa.Array, decimal: str) -> pa.Array:
+    """Removes the separators of thousands.
+
+    >>> texts = pa.array(["1,234,567.8", "1 000", "1,5"])
+    >>> remove_group_separators(texts, ".").to_pylist()
+    ['1234567.8', '1000', '1,5']
+    """
+    separators = GROUP_SEPARATORS + (",", ".")[decimal == ","]
+    grouped = pc.match_substring_regex(
+        text,
+        rf"^[-+]?\d{{1,3}}([{separators}]\d{{3}})+(\{decimal}\d*)?$",
+    )
+    if not pc.any(grouped).as_py():
+        return text
+    plain = pc.replace_substring_regex(text, f"[{separators}]", "")
+    return pc.if_else(grouped, plain, text)
 
 
 def is_numeric(data_type: pa.DataType) -> bool:

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dlunits.columns.column_values import (
     ColumnTypeError,
     as_text,
     column_array,
+    is_number_type,
     quoted_value,
+    unit_of,
 )
 from dlunits.typing import Array, Path
 
@@ -25,6 +28,7 @@ EXPECTED = {
     "timestamp_day_first": "a date or a time with the day first",
     "category": "text",
 }
+MAX_EXAMPLES = 3  # of invalid cells of a column
 ARROW_UNITS = ("s", "ms", "us", "ns", "D")  # of NumPy's datetime64
 
 # A dict from name to array `(rows,)`, a data frame of pandas, polars or
@@ -63,12 +67,14 @@ class TableChunk:
 
     def place(self, row: int, column: str) -> str:
         """Place of a cell: `"new.csv, line 17, column 'speed'"`."""
+        return f"{self.row_place(row)}, column {column!r}"
+
+    def row_place(self, row: int) -> str:
+        """Place of a row: `"new.csv, line 17"`."""
         row += self.first_row
         if self.locate is None:
-            return (
-                f"{self.source}, row {row} (counted from 0), column {column!r}"
-            )
-        return f"{self.locate(row)}, column {column!r}"
+            return f"{self.source}, row {row} (counted from 0)"
+        return self.locate(row)
 
 
 class ChunkedTable(abc.ABC):
@@ -204,8 +210,75 @@ def cell_text(value: Any, decimal: str) -> str | None:
     return text
 
 
+class InvalidCells:
+    """Cells that are not of the type of their column, and count as missing.
+
+    Attributes:
+        counts: `collections.Counter` from column name to number of cells.
+        rows: Numbers of the rows with such a cell, counted from 0 in the
+            whole table.
+
+    Example:
+
+    >>> cells = InvalidCells()
+    >>> chunk = TableChunk(pa.table({"speed": ["1.5", "ERR", "2"]}))
+    >>> read_columns(chunk, {"speed": "number"}, cells)
+    {'speed': array([1.5, nan, 2. ])}
+    >>> cells.messages  # doctest: +NORMALIZE_WHITESPACE
+    ["Invalid cells: 1 in column 'speed': expected a number, found 'ERR' (The
+    table, row 1 (counted from 0))"]
+    """
+
+    def __init__(self) -> None:
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.rows: set[int] = set()
+        self.examples: dict[str, list[str]] = {}  # of each column
+        self.expected: dict[str, str] = {}
+
+    def add(
+        self,
+        chunk: TableChunk,
+        name: str,
+        column: pa.Array,
+        column_type: str,
+        rows: list[int],
+    ) -> None:
+        """Adds cells of a column of a chunk.
+
+        Args:
+            chunk: `TableChunk`.
+            name, column, column_type: Name, values and type of the column.
+            rows: Rows of the cells in the chunk.
+        """
+        self.counts[name] += len(rows)
+        self.rows |= {chunk.first_row + row for row in rows}
+        self.expected[name] = expected_value(column_type)
+        examples = self.examples.setdefault(name, [])
+        for row in rows[: MAX_EXAMPLES - len(examples)]:
+            value = quoted_value(column[row].as_py())
+            examples.append(f"{value} ({chunk.row_place(row)})")
+
+    def rows_of(self, chunk: TableChunk) -> list[int]:
+        """Rows of a chunk with such a cell, counted in the chunk."""
+        rows = range(chunk.table.num_rows)
+        return [row for row in rows if chunk.first_row + row in self.rows]
+
+    @property
+    def messages(self) -> list[str]:
+        """A line for each column, with the first cells."""
+        return [
+            f"Invalid cells: {count:,} in column {name!r}: expected "
+            f"{self.expected[name]}, found "
+            + ", ".join(self.examples[name])
+            + (", ..." if count > len(self.examples[name]) else "")
+            for name, count in self.counts.items()
+        ]
+
+
 def read_columns(
-    chunk: TableChunk, column_types: Mapping[str, str]
+    chunk: TableChunk,
+    column_types: Mapping[str, str],
+    invalid_cells: InvalidCells | None = None,
 ) -> dict[str, Array]:
     """Converts the columns of a chunk to NumPy arrays by their types.
 
@@ -216,15 +289,17 @@ def read_columns(
         chunk: `TableChunk`.
         column_types: Dict from column name to type. Ignored columns, and
             columns that are not in it, are left out.
+        invalid_cells: `InvalidCells`, to which values that are not of the type
+            of their column, or infinite, are added; they are read as missing.
+            `None` refuses them.
 
     Returns:
         Dict from column name to array `(rows,)`, in the order of
         `column_types`.
 
     Raises:
-        ValueError: If a column is missing, or a value is not of the type of
-            its column, or infinite. The message is one line that names file,
-            line and column.
+        ValueError: If a column is missing, or a value is refused. The message
+            is one line that names file, line and column.
 
     Example:
 
@@ -238,32 +313,48 @@ def read_columns(
         zip(chunk.table.column_names, chunk.table.columns, strict=True)
     )
     return {
-        name: read_column(chunk, name, columns[name], column_types[name])
+        name: read_column(
+            chunk, name, columns[name], column_types[name], invalid_cells
+        )
         for name in names
     }
 
 
 def read_column(
-    chunk: TableChunk, name: str, column: pa.ChunkedArray, column_type: str
+    chunk: TableChunk,
+    name: str,
+    column: pa.ChunkedArray,
+    column_type: str,
+    invalid_cells: InvalidCells | None = None,
 ) -> Array:
-    """Converts one column of a chunk; refuses infinite numbers."""
+    """Converts one column of a chunk, see `read_columns`."""
+    column = column.combine_chunks()
     cause: Exception | None = None
     try:
         array = column_array(column, column_type, chunk.decimal)
-    except (pa.ArrowException, ColumnTypeError) as error:
-        row = first_invalid_row(column, column_type, chunk.decimal)
-        expected, cause = EXPECTED[column_type], error
-    else:
         if array.dtype != float or not np.isinf(array).any():
             return array
-        row = int(np.isinf(array).argmax())
+        invalid = iter(np.flatnonzero(np.isinf(array)).tolist())
         expected = "a finite number"
+    except (pa.ArrowException, ColumnTypeError) as error:
+        invalid = invalid_rows(column, column_type, chunk.decimal)
+        expected, cause = expected_value(column_type), error
+    if invalid_cells is not None:
+        rows = list(invalid)
+        invalid_cells.add(chunk, name, column, column_type, rows)
+        mask = np.zeros(len(column), bool)
+        mask[rows] = True
+        valid = pc.if_else(mask, pa.scalar(None, column.type), column)
+        return read_column(
+            chunk, name, pa.chunked_array([valid]), column_type, invalid_cells
+        )
+    row = next(invalid)
     value = column[row].as_py()
     remedy = (
-        "Correct it, leave the cell empty if the value is missing, or declare "
-        "another column type"
+        "Correct it, leave the cell empty if the value is missing, declare "
+        "another column type, or go on without it (invalid_cells=missing)"
     )
-    if column_type == "number" and isinstance(value, str) and "," in value:
+    if is_number_type(column_type) and isinstance(value, str) and "," in value:
         remedy += "; if commas are decimal signs, give decimal=','"
     raise ValueError(
         f"{chunk.place(row, name)}: expected {expected}, found "
@@ -271,19 +362,34 @@ def read_column(
     ) from cause
 
 
-def first_invalid_row(
-    column: pa.ChunkedArray, column_type: str, decimal: str
-) -> int:
-    """Row of the first value that is not of the type, by bisection."""
-    low, high = 0, len(column)  # valid before low, invalid before high
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            column_array(column.slice(low, middle - low), column_type, decimal)
-            low = middle
-        except (pa.ArrowException, ColumnTypeError):
-            high = middle
-    return low
+def expected_value(column_type: str) -> str:
+    """What the cells of a column hold, for an error message.
+
+    >>> expected_value("number [kW]")
+    'a number, with the unit kW or none'
+    """
+    unit = unit_of(column_type)
+    return (
+        f"a number, with the unit {unit} or none"
+        if unit
+        else (EXPECTED[column_type])
+    )
+
+
+def invalid_rows(
+    column: pa.Array, column_type: str, decimal: str
+) -> Iterator[int]:
+    """Yields the rows whose values are not of the type, by bisection."""
+    try:
+        column_array(column, column_type, decimal)
+    except (pa.ArrowException, ColumnTypeError):
+        if len(column) == 1:
+            yield 0
+            return
+        middle = len(column) // 2
+        yield from invalid_rows(column[:middle], column_type, decimal)
+        for row in invalid_rows(column[middle:], column_type, decimal):
+            yield middle + row
 
 
 def check_columns(

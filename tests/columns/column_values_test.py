@@ -9,8 +9,10 @@ import pytest
 
 from dlunits.columns import (
     MISSING_VALUES,
+    InvalidCells,
     TableChunk,
     check_columns,
+    column_array,
     read_columns,
 )
 from dlunits.data.tables.table_files import open_table
@@ -88,10 +90,57 @@ def test_decimal_commas_are_read_where_the_file_has_them(tmp_path):
     assert arrays["a"].tolist() == [1.5, -0.25]
 
 
-def test_a_point_is_no_number_where_commas_are_decimal(tmp_path):
-    chunk = chunk_of(tmp_path / "new.csv", "a;b\n1,5;2\n2,5;1.234\n")
-    with pytest.raises(ValueError, match=r"line 3, column 'b'.* '1\.234'"):
+def test_a_point_is_no_decimal_sign_where_commas_are(tmp_path):
+    chunk = chunk_of(tmp_path / "new.csv", "a;b\n1,5;2\n2,5;1.23\n")
+    with pytest.raises(ValueError, match=r"line 3, column 'b'.* '1\.23'"):
         read_columns(chunk, {"b": "number"})
+
+
+@pytest.mark.parametrize(
+    ("texts", "column_type", "decimal", "numbers"),
+    [
+        (["1,500", "-12,345,678.5"], "number", ".", [1500, -12345678.5]),
+        (["1.500", "-12.345.678,5"], "number", ",", [1500, -12345678.5]),
+        (["1 000", "1\u202f000", "1'000"], "number", ".", [1000] * 3),
+        (["57%", "5.5 %", "7"], "number [%]", ".", [57, 5.5, 7]),
+        (["1.250,5 kW", "-2kW"], "number [kW]", ",", [1250.5, -2]),
+        (["$1,500", "-$ 2", "3 $"], "number [$]", ".", [1500, -2, 3]),
+        (["20 m/s²"], "number [m/s²]", ".", [20]),
+        (["1e3 V"], "number [V]", ".", [1000]),
+    ],
+)
+def test_thousands_units_and_currencies(texts, column_type, decimal, numbers):
+    array = column_array(pa.array(texts), column_type, decimal)
+    assert array.tolist() == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "column_type"),
+    [
+        *(("1,5", "number"), ("1,50,000", "number"), ("1234,567", "number")),
+        *(("5 MW", "number [kW]"), ("kW", "number [kW]"), ("5 %", "number")),
+    ],
+)
+def test_other_units_and_groups_are_no_numbers(text, column_type):
+    with pytest.raises((pa.ArrowInvalid, ValueError)):
+        column_array(pa.array([text]), column_type)
+
+
+def test_invalid_cells_are_missing_and_listed_with_their_lines(tmp_path):
+    lines = [f"{i},yes" for i in range(100)]
+    lines[3], lines[50], lines[97] = "ERR,yes", "inf,maybe", "-,no"
+    chunk = chunk_of(tmp_path / "new.csv", "a,b\n" + "\n".join(lines))
+    cells = InvalidCells()
+    arrays = read_columns(chunk, {"a": "number", "b": "boolean"}, cells)
+    assert np.flatnonzero(np.isnan(arrays["a"])).tolist() == [3, 50, 97]
+    assert np.flatnonzero(np.isnan(arrays["b"])).tolist() == [50]
+    assert cells.counts == {"a": 2, "b": 1}
+    assert cells.rows == {3, 50}
+    first, second = cells.messages
+    assert "2 in column 'a': expected a number, found 'ERR' (" in first
+    assert "new.csv, line 5), 'inf' (" in first
+    assert "1 in column 'b'" in second
+    assert "new.csv, line 52)" in second
 
 
 def test_arrays_have_the_order_of_the_types_without_ignored_columns():
@@ -106,7 +155,7 @@ def test_arrays_have_the_order_of_the_types_without_ignored_columns():
     ("bad", "column_type", "expected"),
     [
         ("abc", "number", "a number"),
-        ("1 000", "number", "a number"),
+        ("1 00", "number", "a number"),
         ("inf", "number", "a finite number"),
         ("-Infinity", "number", "a finite number"),
         ("1e999", "number", "a finite number"),

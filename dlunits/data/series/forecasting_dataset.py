@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlunits.columns import check_columns, infer_column_types
+from dlunits.columns import InvalidCells, check_columns, infer_column_types
 from dlunits.data.series.forecast_windows import (
     ForecastOrigins,
     ForecastWindows,
@@ -119,7 +119,8 @@ def load_forecasting_dataset(
         ignored = {}
     names = list(column_types)[1:]
     indices = [names.index(name) for name in targets or names]
-    table = read_series(table_file, column_types)
+    invalid_cells = InvalidCells()
+    table = read_series(table_file, column_types, invalid_cells=invalid_cells)
     dates = column_types[timestamp_column].startswith("timestamp")
     axis = TimeAxis.infer(table.times, dates)
     try:
@@ -136,6 +137,7 @@ def load_forecasting_dataset(
         f"{format_step(axis, series.step)}.",
         *irregularity_messages(series, axis),
         *(f"Ignored: {name}, {reason}." for name, reason in ignored.items()),
+        *invalid_cells.messages,
     ]
     return ForecastingDataset(
         column_types, indices, axis, series, windows, origins, scale, messages

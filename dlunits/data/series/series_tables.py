@@ -5,13 +5,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dlunits.columns import check_columns, read_columns
+from dlunits.columns import InvalidCells, check_columns, read_columns
 from dlunits.columns.column_types import ROW_NUMBERS
+from dlunits.columns.column_values import is_number_type
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.table_files import TableFile
 from dlunits.typing import Array, Path
-
-CHANNEL_TYPES = ("number", "boolean")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +70,7 @@ def series_column_types(
     for name, column_type in column_types.items():
         if name == timestamp_column:
             continue
-        if column_type in CHANNEL_TYPES:
+        if column_type == "boolean" or is_number_type(column_type):
             used[name] = column_type
         else:
             ignored[name] = reasons.get(name, "is no number")
@@ -88,6 +87,7 @@ def read_series(
     column_types: Mapping[str, str],
     label_column: str | None = None,
     normal_class: str | None = None,
+    invalid_cells: InvalidCells | None = None,
 ) -> SeriesTable:
     """Reads a whole time series into memory.
 
@@ -99,6 +99,7 @@ def read_series(
             lack it.
         normal_class: Label of normal rows, see
             `dlunits.data.tables.anomaly_labels`.
+        invalid_cells: As in `dlunits.columns.read_columns`.
 
     Returns:
         `SeriesTable`.
@@ -111,7 +112,7 @@ def read_series(
     values, times, labels = [], [], []
     labeled = label_column is not None and label_column in table_file.columns
     for chunk in table_file.chunks():
-        columns = read_columns(chunk, column_types)
+        columns = read_columns(chunk, column_types, invalid_cells)
         missing = np.isnan(columns[time])
         if missing.any():
             place = chunk.place(int(missing.argmax()), time)

@@ -72,7 +72,8 @@ def infer_dialect(
     The delimiter is the one with which most of the first 1,000 records have as
     many cells as the header, and of several the one with most cells. Commas
     are decimal signs if there are more cells such as `1,5` than such as
-    `1.5`, unless they are delimiters or all may be thousands (`1,234`).
+    `1.5`, unless all may be thousands (`1,234`). In a file with commas as
+    delimiters such cells stand in quotes.
 
     Args:
         path: Path of the file.
@@ -246,8 +247,6 @@ def check_delimiter(text: str, delimiter: str, whole: bool, line: int) -> None:
 
 
 def infer_decimal(records: list[list[str]], delimiter: str) -> str:
-    if delimiter == ",":
-        return "."
     cells = [cell.strip() for record in records for cell in record]
     commas = [cell for cell in cells if COMMA.fullmatch(cell)]
     points = sum(POINT.fullmatch(cell) is not None for cell in cells)

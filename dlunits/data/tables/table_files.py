@@ -123,7 +123,7 @@ def open_table(
 
     The first line holds the column names. Whitespace around them is removed.
     A column without a name (R and pandas write row numbers so) is named by its
-    position, `column_1`. Blank lines are skipped.
+    position, `unnamed_1`. Blank lines are skipped.
 
     Args:
         path: Path of the file.
@@ -230,7 +230,7 @@ def is_number(text: str) -> bool:
 def column_names(cells: Iterable[str], place: str = "") -> tuple[str, ...]:
     """Names without whitespace around; rejects duplicates."""
     names = [
-        cell.strip() or f"column_{number}"
+        cell.strip() or f"unnamed_{number}"
         for number, cell in enumerate(cells, 1)
     ]
     first: dict[str, int] = {}

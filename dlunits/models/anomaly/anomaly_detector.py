@@ -1,6 +1,7 @@
 """Detector of anomalous rows in tables."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from dlunits.columns.table_chunks import Table
+from dlunits.columns.table_chunks import InvalidCells, Table
 from dlunits.layers import ConformalPValue
 from dlunits.layers.tabular.cross_fitted_kde import check_neighbors
 from dlunits.models.anomaly.anomaly_score import (
@@ -158,7 +159,9 @@ class AnomalyDetector:
                 `contamination`.
             column_types: Dict from column name to type, see
                 `dlunits.columns.COLUMN_TYPES`. `None` infers the types from
-                the values, see `dlunits.columns.infer_column_types`.
+                the values, see `dlunits.columns.infer_column_types`; the
+                few values of another type that it allows count as missing,
+                with a warning.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
             verbose: As in `keras.Model.fit`.
 
@@ -170,7 +173,10 @@ class AnomalyDetector:
                 the type of its column.
         """
         schema = TableSchema.from_table(table, column_types, decimal)
-        inputs = schema.inputs(table, decimal)
+        cells = InvalidCells() if column_types is None else None
+        inputs = schema.inputs(table, decimal, cells)
+        for message in cells.messages if cells else ():
+            warnings.warn(f"{message}; treated as missing", stacklevel=2)
         count = num_rows(inputs)
         if count < MIN_ROWS:
             raise ValueError(

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlunits.columns import (
+    InvalidCells,
     TableChunk,
     category_texts,
     infer_column_types,
@@ -42,11 +43,11 @@ class TableSchema:
     - a data frame of pandas, polars or pyarrow,
     - an array `(rows, columns)`, with columns `column_1`, `column_2` ...
 
-    Columns of type `"number"` and `"boolean"` become numbers; those of type
-    `"timestamp"` and `"timestamp_day_first"`, seconds since Monday 0 h UTC;
-    those of type `"category"`, category ids. `"ignored"` columns are left
-    out. Values are read as in files, see `dlunits.columns`: "NA", "null",
-    None and NaN are missing, for example.
+    Columns of type `"number"`, `"number [UNIT]"` and `"boolean"` become
+    numbers; those of type `"timestamp"` and `"timestamp_day_first"`, seconds
+    since Monday 0 h UTC; those of type `"category"`, category ids. `"ignored"`
+    columns are left out. Values are read as in files, see `dlunits.columns`:
+    "NA", "null", None and NaN are missing, for example.
 
     Args:
         column_types: Dict from column name to type, see
@@ -93,9 +94,12 @@ class TableSchema:
 
         Raises:
             ValueError: If there is no row, no column that is used, or more
-                than 5,000 of them; and as `inputs`.
+                than 5,000 of them; and as `inputs`, except that the few invalid
+                cells which the inference allows count as missing.
         """
+        invalid_cells = None
         if column_types is None:
+            invalid_cells = InvalidCells()
             table = table_chunk(table, decimal=decimal)
             check_has_rows(table)
             column_types, _ = infer_column_types(table)
@@ -105,7 +109,9 @@ class TableSchema:
         types = {name: column_types[name] for name in schema.numbers}
         missing_indicators = [
             name
-            for name, column in read_columns(chunk, types).items()
+            for name, column in read_columns(
+                chunk, types, invalid_cells
+            ).items()
             if np.isnan(column).any()
         ]
         vocabularies = {
@@ -144,7 +150,11 @@ class TableSchema:
         return (*self.numbers, *self.timestamps, *self.categories)
 
     def columns_of_type(self, *column_types: str) -> tuple[str, ...]:
-        names = (n for n, t in self.column_types.items() if t in column_types)
+        names = (
+            name
+            for name, column_type in self.column_types.items()
+            if column_type.partition(" [")[0] in column_types
+        )
         return tuple(sorted(names, key=lambda name: (len(name), name)))
 
     def input_index(self, column: str) -> tuple[str, int]:
@@ -168,12 +178,18 @@ class TableSchema:
             **options,
         )
 
-    def inputs(self, table: Table, decimal: str = ".") -> dict[str, Array]:
+    def inputs(
+        self,
+        table: Table,
+        decimal: str = ".",
+        invalid_cells: InvalidCells | None = None,
+    ) -> dict[str, Array]:
         """Converts a table to the inputs of `TabularEncoding`.
 
         Args:
             table: Table.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            invalid_cells: As in `dlunits.columns.read_columns`.
 
         Returns:
             Dict of `numbers` and `timestamps`, float32, and `category_ids`,
@@ -189,7 +205,7 @@ class TableSchema:
             name: self.column_types[name]
             for name in (*self.numbers, *self.timestamps)
         }
-        columns = read_columns(chunk, types)
+        columns = read_columns(chunk, types, invalid_cells)
         limit = np.finfo("float32").max
         arrays = {
             "numbers": [

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlunits.columns import TableChunk
+from dlunits.columns import InvalidCells, TableChunk
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.series_windows import SeriesWindows
 from dlunits.data.series.window_features import WindowFeatures
@@ -32,6 +32,9 @@ class SeriesScorer(TableScorer):
         series: Entry `series` of the model card, see
             `dlunits.tasks.anomaly.training_windows.TrainingWindows.card`.
         label_column, normal_class, seed: See `TableScorer`.
+        invalid_cells: `InvalidCells`, to which cells are added that are not of
+            the type of their column, and count as missing. `None` refuses
+            them.
 
     Attributes:
         windows: `SeriesWindows` of the series.
@@ -51,14 +54,22 @@ class SeriesScorer(TableScorer):
         label_column: str | None = None,
         normal_class: str | None = None,
         seed: int = 0,
+        invalid_cells: InvalidCells | None = None,
     ) -> None:
         super().__init__(
-            detector, false_alarm_rate, label_column, normal_class, seed
+            detector,
+            false_alarm_rate,
+            label_column,
+            normal_class,
+            seed,
+            invalid_cells,
         )
         self.column_types = series["column_types"]
         self.ignored = series["ignored"]
         extractor = WindowFeatures.from_config(series["window_features"])
-        self.table = read_series(table_file, self.column_types)
+        self.table = read_series(
+            table_file, self.column_types, invalid_cells=invalid_cells
+        )
         try:
             self.windows = extractor.windows(
                 self.table.values, self.table.times
@@ -236,6 +247,7 @@ def make_scorer(
     card: Mapping[str, Any],
     label_column: str | None = None,
     normal_class: str | None = None,
+    skip_invalid: bool = False,
 ) -> TableScorer:
     """Scorer of a table, or of a series if the detector was trained on one.
 
@@ -244,6 +256,9 @@ def make_scorer(
             `TableScorer`.
         table_file: Table to score.
         card: Model card of the detector.
+        skip_invalid: Whether rows of a table with cells that are not of the
+            type of their column get no score, and such cells of a series
+            count as missing. By default they are refused.
 
     Returns:
         `SeriesScorer` if the card has an entry `series`, else `TableScorer`.
@@ -264,9 +279,14 @@ def make_scorer(
             "detector and cannot be the label column. Name another column, or "
             "train again with this one as the label column."
         )
+    invalid_cells = InvalidCells() if skip_invalid else None
     if series is None:
         return TableScorer(
-            detector, false_alarm_rate, label_column, normal_class
+            detector,
+            false_alarm_rate,
+            label_column,
+            normal_class,
+            invalid_cells=invalid_cells,
         )
     return SeriesScorer(
         detector,
@@ -275,4 +295,5 @@ def make_scorer(
         series,
         label_column,
         normal_class,
+        invalid_cells=invalid_cells,
     )

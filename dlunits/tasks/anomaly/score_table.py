@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlunits.columns import TableChunk, read_columns
+from dlunits.columns import InvalidCells, TableChunk, read_columns
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.csv_rows import numbered_records
 from dlunits.data.tables.reservoir_sample import ReservoirSample
@@ -53,10 +53,14 @@ class TableScorer:
         normal_class: Label of normal rows, see
             `dlunits.data.tables.anomaly_labels`.
         seed: Seed of the sample.
+        invalid_cells: `InvalidCells`, to which cells are added that are not of
+            the type of their column; their rows have no score. `None` refuses
+            them.
 
     Attributes:
         num_rows: Number of rows.
         num_anomalies: Number of rows flagged as anomalous.
+        num_skipped: Number of rows without a score, for their invalid cells.
         sample: `ReservoirSample` of scored rows with `row` (from 0),
             `anomaly_score`, `p_value` and, with labels, `label`.
         sample_columns: `ReservoirSample` of the columns of the same rows;
@@ -78,7 +82,9 @@ class TableScorer:
         label_column: str | None = None,
         normal_class: str | None = None,
         seed: int = 0,
+        invalid_cells: InvalidCells | None = None,
     ) -> None:
+        self.invalid_cells = invalid_cells
         self.detector = detector
         self.false_alarm_rate = false_alarm_rate
         self.label_column = label_column
@@ -88,7 +94,7 @@ class TableScorer:
         self.num_explained = min(EXPLAINED, width)
         self.sample = ReservoirSample(size, seed)
         self.sample_columns = ReservoirSample(size, seed)
-        self.num_rows = self.num_anomalies = 0
+        self.num_rows = self.num_anomalies = self.num_skipped = 0
         self.top: dict[str, Array] = {}
         self.position_unit = "row"
         self.series: dict[str, Any] | None = None
@@ -122,16 +128,22 @@ class TableScorer:
         self, chunk: TableChunk
     ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         """Columns of a chunk, their scores and p-values, and explanations."""
-        columns = read_columns(chunk, self.detector.table_schema.column_types)
-        inputs = self.detector.table_schema.inputs(columns)
+        schema = self.detector.table_schema
+        cells = self.invalid_cells
+        columns = read_columns(chunk, schema.column_types, cells)
+        inputs = schema.inputs(columns)
         explanation = self.detector.explain(
             columns, self.num_explained, inputs=inputs
         )
-        return (
-            columns,
-            self.detector.score_rows(columns, inputs=inputs),
-            explanation,
-        )
+        scores = self.detector.score_rows(columns, inputs=inputs)
+        rows = cells.rows_of(chunk) if cells else []
+        self.num_skipped += len(rows)
+        for name, values in scores.items():
+            scores[name] = values.copy()
+            scores[name][rows] = np.nan
+        for values in explanation.values():
+            values[rows] = None
+        return columns, scores, explanation
 
     def update(
         self,
@@ -230,6 +242,12 @@ class TableScorer:
         for name, text in formats.items():
             if self.metrics.get(name) is not None:
                 lines.append(text.format(self.metrics[name]))
+        if self.invalid_cells:
+            lines += self.invalid_cells.messages
+        if self.num_skipped:
+            lines.append(
+                f"Not scored:    {self.num_skipped:,} rows with invalid cells"
+            )
         if self.unused_columns:
             names = ", ".join(
                 map(repr, self.unused_columns[:MAX_LISTED_COLUMNS])

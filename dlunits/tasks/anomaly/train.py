@@ -76,6 +76,7 @@ def train_detector(
     column_types: Mapping[str, str] | None = None,
     label_column: str | None = None,
     normal_class: str | None = None,
+    refuse_invalid: bool = False,
     log: Callable[[str], Any] = lambda message: None,
     progress: ProgressBar | None = None,
     verbose: int = 0,
@@ -92,7 +93,7 @@ def train_detector(
             checked before training.
         timestamp_column: Column with the timestamps of a series, or `None`.
         window: Number of rows in a window of a series.
-        column_types, label_column, normal_class: See
+        column_types, label_column, normal_class, refuse_invalid: See
             `dlunits.tasks.anomaly.training_rows.sample_training_rows`.
         log: Function that prints a message for the user.
         progress: Function that creates a progress bar over rows, see
@@ -113,6 +114,7 @@ def train_detector(
         "column_types": column_types,
         "label_column": label_column,
         "normal_class": normal_class,
+        "refuse_invalid": refuse_invalid,
         "keep_anomalies": options.get("contamination", 0) > 0,
         "progress": progress,
     }

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from dlunits.columns import infer_column_types, read_columns
+from dlunits.columns import InvalidCells, infer_column_types, read_columns
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_files import TableFile
@@ -30,6 +30,8 @@ class TrainingRows:
         num_anomalies: Number of rows with an anomaly label, or `None` without
             labels.
         anomalies_kept: Whether these rows are part of the training data.
+        invalid_cells: Cells that are not of the type of their column and count
+            as missing.
     """
 
     path: Path
@@ -39,6 +41,7 @@ class TrainingRows:
     rows_read: int
     num_anomalies: int | None
     anomalies_kept: bool
+    invalid_cells: InvalidCells
 
     unit = "rows"
 
@@ -88,13 +91,14 @@ class TrainingRows:
 
     @property
     def messages(self) -> list[str]:
-        """Lines for the user: the source, and ignored columns with reasons."""
+        """Lines for the user: the source, ignored columns, invalid cells."""
         return [
             self.source,
             *(
                 f"Ignored column: {name!r} {reason}"
                 for name, reason in self.ignored.items()
             ),
+            *self.invalid_cells.messages,
         ]
 
 
@@ -105,6 +109,7 @@ def sample_training_rows(
     label_column: str | None = None,
     normal_class: str | None = None,
     keep_anomalies: bool = False,
+    refuse_invalid: bool = False,
     seed: int = 0,
     progress: ProgressBar | None = None,
 ) -> TrainingRows:
@@ -123,6 +128,8 @@ def sample_training_rows(
         normal_class: Label of normal rows, see
             `dlunits.data.tables.anomaly_labels`.
         keep_anomalies: Whether to keep rows that are labeled as anomalies.
+        refuse_invalid: Whether to refuse cells that are not of the type of
+            their column. By default they count as missing.
         seed: Seed of the sample.
         progress: Function that creates a progress bar over rows, see
             `dlunits.reporting.progress.with_progress`, or `None`.
@@ -131,7 +138,8 @@ def sample_training_rows(
         The sampled rows.
 
     Raises:
-        ValueError: If the file or a label cannot be read, or no row is left.
+        ValueError: If the file or a label cannot be read, no row is left, or a
+            cell is refused.
     """
     if label_column not in table_file.columns:
         label_column = None
@@ -145,9 +153,12 @@ def sample_training_rows(
         min(MAX_TRAINING_ROWS, max(1, MAX_CELLS // width)), seed
     )
     rows_read = num_anomalies = 0
+    invalid_cells = InvalidCells()
     reading = with_progress(table_file, progress, "Sampling rows")
     for chunk in reading.chunks():
-        columns = read_columns(chunk, types)
+        columns = read_columns(
+            chunk, types, None if refuse_invalid else invalid_cells
+        )
         rows_read += chunk.table.num_rows
         if label_column is not None:
             anomalies = anomaly_labels(chunk, label_column, normal_class)
@@ -171,4 +182,5 @@ def sample_training_rows(
         rows_read,
         None if label_column is None else num_anomalies,
         keep_anomalies,
+        invalid_cells,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlunits.columns import check_columns, infer_column_types
+from dlunits.columns import InvalidCells, check_columns, infer_column_types
 from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.window_features import WindowFeatures
 from dlunits.data.tables.table_files import TableFile
@@ -74,6 +74,7 @@ def read_training_windows(
     label_column: str | None = None,
     normal_class: str | None = None,
     keep_anomalies: bool = False,
+    refuse_invalid: bool = False,
     progress: ProgressBar | None = None,
 ) -> TrainingWindows:
     """Reads a time series and computes the features of its windows.
@@ -85,7 +86,7 @@ def read_training_windows(
         table_file: Table of a normal series, with or without labels.
         timestamp_column: Column with the timestamps.
         window: Number of rows in a window.
-        column_types, label_column, normal_class, progress: See
+        column_types, label_column, normal_class, refuse_invalid, progress: See
             `dlunits.tasks.anomaly.training_rows.sample_training_rows`.
         keep_anomalies: Whether to keep rows that are labeled as anomalies.
 
@@ -107,11 +108,13 @@ def read_training_windows(
     channels, ignored = series_column_types(
         types, reasons, timestamp_column, path
     )
+    invalid_cells = InvalidCells()
     series = read_series(
         with_progress(table_file, progress, "Reading the series"),
         channels,
         label,
         normal_class,
+        None if refuse_invalid else invalid_cells,
     )
     values = series.values
     num_anomalies = None
@@ -134,6 +137,7 @@ def read_training_windows(
         len(values),
         num_anomalies,
         keep_anomalies,
+        invalid_cells,
         extractor,
         channels,
     )

@@ -85,7 +85,7 @@ def test_a_zero_byte_is_named_with_its_line(write):
         ("a\tb\n1,234\tx\n", "\t", "."),  # may be a thousand
         ("a\tb\n1,23\tx\n", "\t", ","),
         ("a,b\n1,5\n", ",", "."),  # two cells
-        ('a,b\n"1,5",x\n', ",", "."),
+        ('a,b\n"1,5",x\n', ",", ","),
         ("a\n1,5\n2,5\n", ";", ","),  # one column
         ("a\n1\n2\n", ",", "."),
         ('a,b\n"x;y;z",1\n"x;y;z",2\n', ",", "."),

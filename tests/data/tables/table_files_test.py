@@ -26,11 +26,11 @@ def test_text_of_csv_is_unchanged(tmp_path):
 
     file = open_table(path)
 
-    assert (file.format, file.columns) == ("csv", ("a", "b", "column_3"))
+    assert (file.format, file.columns) == ("csv", ("a", "b", "unnamed_3"))
     assert cells_of(file) == {
         "a": ["007", ""],
         "b": ["1e3", " x "],
-        "column_3": ["NA", "null"],
+        "unnamed_3": ["NA", "null"],
     }
 
 
@@ -107,7 +107,7 @@ def test_ten_thousand_columns_are_read(tmp_path):
         (b"a,b", "table: holds column names and no row"),
         (b"a,b\n\n\n", "table: holds column names and no row"),
         (b"a,b,a\n1,2,3\n", "line 1: columns 1 and 3 are both named 'a'"),
-        (b"\na,column_1,\n1,2,3\n", None),
+        (b"\na,unnamed_1,\n1,2,3\n", None),
         (b"1.5,2\n3,4\n", "line 1: holds no name that is not a number"),
         (b"1\n3\n", "line 1: holds no name that is not a number"),
         (b"0,1,2\n5,6,7\n", None),  # as pandas numbers columns

@@ -377,3 +377,16 @@ def test_the_model_is_exported_quantized_and_loaded(detector, tmp_path):
         keras.ops.convert_to_numpy(model({"numbers": x})["anomaly_score"]),
         rtol=1e-5,
     )
+
+
+def test_a_few_cells_that_are_no_numbers_are_missing_with_a_warning():
+    """The column stays a column of numbers, and large values anomalies."""
+    values = [str(number % 37) for number in range(300)]
+    values[100] = "ERR"
+    detector = AnomalyDetector(train_steps=20)
+    with pytest.warns(UserWarning, match=r"1 in column 'load'.* 'ERR'"):
+        detector.fit({"load": values, "temperature": np.arange(300) % 7.0})
+    assert detector.table_schema.column_types["load"] == "number"
+    new = {"load": ["3", "1000"], "temperature": [1.0, 2.0]}
+    low, high = detector.score_rows(new)["anomaly_score"]
+    assert high > low + 1

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from dlunits.columns import TableChunk, read_columns
+from dlunits.columns import InvalidCells, TableChunk, read_columns
 from dlunits.data.tables import table_files
 from dlunits.data.tables.table_files import open_table
 from dlunits.metrics.detection_quality import detection_quality
@@ -216,3 +216,39 @@ def test_a_bad_value_late_in_the_table_keeps_the_old_output(
         score_table(TableScorer(detector, RATE), open_table(table.path), output)
     assert output.read_text() == "old"
     assert {x.name for x in tmp_path.iterdir()} == {"new.csv", "scored.csv"}
+
+
+def test_rows_with_invalid_cells_have_no_score_if_they_are_allowed(
+    detector, tmp_path
+):
+    path = tmp_path / "new.csv"
+    path.write_text(
+        "speed,power,road,state\n1,2,dry,ok\nERR,2,dry,ok\n0.5,1 V,wet,ok\n"
+        "0,0,wet,ok\n"
+    )
+    with pytest.raises(ValueError, match=r"line 3, column 'speed'.*'ERR'"):
+        scored(detector, open_table(path), tmp_path)
+    scorer, rows = scored(
+        detector, open_table(path), tmp_path, invalid_cells=InvalidCells()
+    )
+    assert [row["speed"] for row in rows] == ["1", "ERR", "0.5", "0"]
+    has_score = [row["anomaly_score"] != "" for row in rows]
+    assert has_score == [True, False, False, True]
+    assert [row["column_1"] != "" for row in rows] == has_score
+    _, alone = scored(detector, write_rows(path, rows, [0, 3]), tmp_path)
+    assert [row["p_value"] for row in alone] == [
+        rows[0]["p_value"],
+        rows[3]["p_value"],
+    ]
+    messages = "\n".join(scorer.messages)
+    assert "1 in column 'speed': expected a number, found 'ERR'" in messages
+    assert "new.csv, line 3)" in messages
+    assert "Not scored:    2 rows" in messages
+
+
+def write_rows(path, rows, chosen):
+    """Table of some scored rows, without their scores."""
+    names = ("speed", "power", "road")
+    lines = [",".join(rows[index][name] for name in names) for index in chosen]
+    path.write_text("\n".join([",".join(names), *lines]))
+    return open_table(path)

@@ -107,3 +107,19 @@ def test_a_table_with_anomalies_only_is_refused(table):
         ValueError, match=r"normal\.csv: column 'state' labels all 120 rows"
     ):
         sample_training_rows(open_table(path), label_column="state")
+
+
+def test_a_few_cells_that_are_no_numbers_are_missing_and_listed(tmp_path):
+    path = tmp_path / "normal.csv"
+    cells = [str(number % 37) for number in range(1000)]
+    cells[500] = "ERR"
+    path.write_text("\n".join(["load", *cells]))
+    rows = sample_training_rows(open_table(path))
+    assert rows.column_types == {"load": "number"}
+    assert np.flatnonzero(np.isnan(rows.columns["load"])).tolist() == [500]
+    assert rows.messages[-1] == (
+        "Invalid cells: 1 in column 'load': expected a number, found 'ERR' "
+        f"({path}, line 502)"
+    )
+    with pytest.raises(ValueError, match="line 502, column 'load'"):
+        sample_training_rows(open_table(path), refuse_invalid=True)
