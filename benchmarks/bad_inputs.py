@@ -309,7 +309,14 @@ def bad_path(
         flags = SMALL_IMAGES[:1] + SMALL_IMAGES[2:]
     if (app, name) == ("text_generation", "score"):
         return Case("path", app, ("--model=model/1", f"--score={path}"))
-    return Case("path", app, (*flags, f"--{name}={path}"))
+    # A table that is no input is replaced as documented.
+    free = (app, name, path) == ("forecast_series", "output", "table.csv")
+    return Case(
+        "path",
+        app,
+        (*flags, f"--{name}={path}"),
+        output="table.csv" if free else "",
+    )
 
 
 def bad_output(
