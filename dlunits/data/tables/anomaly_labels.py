@@ -5,7 +5,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlunits.columns import TableChunk, category_texts
-from dlunits.columns.column_values import ColumnTypeError, quoted_value
+from dlunits.columns.column_values import (
+    FALSE,
+    TRUE,
+    WHOLE_NUMBER,
+    ColumnTypeError,
+    as_text,
+    quoted_value,
+)
 from dlunits.typing import Array
 
 NORMAL = (
@@ -52,9 +59,10 @@ def anomaly_labels(
         chunk: `dlunits.columns.TableChunk`.
         column: Name of the column of labels.
         normal_class: Label of the normal rows; all other labels are
-            anomalies. `None` compares with the words in `NORMAL` and
-            `ANOMALY`, ignoring case: 0 and 1, false and true, normal and
-            anomaly.
+            anomalies. It may be a text that stands for a missing value
+            elsewhere, such as "none" or "-". `None` compares with the words in
+            `NORMAL` and `ANOMALY`, ignoring case: 0 and 1, false and true,
+            normal and anomaly.
 
     Returns:
         Boolean array `(rows,)`, true for an anomaly.
@@ -72,15 +80,19 @@ def anomaly_labels(
     >>> anomaly_labels(chunk, "class", normal_class="3").tolist()
     [True, False]
     """
-    texts = label_texts(chunk, column)
+    texts = label_texts(chunk, column, missing_values=normal_class is None)
     if normal_class is None:
         texts = pc.utf8_lower(texts)
         normal = pc.is_in(texts, pa.array(NORMAL))
         known = pc.or_(normal, pc.is_in(texts, pa.array(ANOMALY)))
         expected = "0 (normal) or 1 (anomaly), or words that mean it"
     else:
-        normal = pc.equal(texts, str(normal_class).strip())
-        known = pc.is_valid(texts)
+        wanted = str(normal_class).strip()
+        if pa.types.is_boolean(chunk.table[column].type):
+            words = {**dict.fromkeys(TRUE, "1"), **dict.fromkeys(FALSE, "0")}
+            wanted = words.get(wanted.lower(), wanted)
+        normal = pc.equal(texts, wanted)
+        known = pc.fill_null(pc.not_equal(texts, ""), False)
         normal = pc.fill_null(normal, False)
         expected = "a label"
     unclear = np.flatnonzero(~known.to_numpy(zero_copy_only=False))
@@ -94,13 +106,21 @@ def anomaly_labels(
     return ~normal.to_numpy(zero_copy_only=False)
 
 
-def label_texts(chunk: TableChunk, column: str) -> pa.Array:
-    """Labels as texts; booleans are "1" and "0"."""
+def label_texts(
+    chunk: TableChunk, column: str, missing_values: bool
+) -> pa.Array:
+    """Labels as texts; booleans are "1" and "0".
+
+    With `missing_values`, a text such as "none" is null.
+    """
     array = chunk.table[column].combine_chunks()
     if pa.types.is_boolean(array.type):
         array = pc.cast(array, pa.int8())
     try:
-        return category_texts(array)
+        if missing_values:
+            return category_texts(array)
+        texts = pc.utf8_trim_whitespace(as_text(array))
+        return pc.replace_substring_regex(texts, WHOLE_NUMBER, r"\1")
     except (pa.ArrowException, ColumnTypeError):
         raise ValueError(
             f"{chunk.place(0, column)}: expected labels, found lists or "

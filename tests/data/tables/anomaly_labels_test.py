@@ -37,7 +37,13 @@ def test_common_words_are_understood(values):
 
 @pytest.mark.parametrize(
     ("values", "normal_class"),
-    [([1, 2, 3], "2"), (["1.0", "2.0", "3.0"], "2"), (["A", "b", "B"], "b")],
+    [
+        *(([1, 2, 3], "2"), (["1.0", "2.0", "3.0"], "2")),
+        (["A", "b", "B"], "b"),
+        (["leak", "none", "jam"], "none"),
+        (["x", " - ", "y"], "-"),
+        *(([True, False, True], "no"), ([False, True, False], "Yes")),
+    ],
 )
 def test_the_normal_class_can_be_named(values, normal_class):
     assert read(values, normal_class) == [True, False, True]
