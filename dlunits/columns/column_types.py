@@ -27,12 +27,12 @@ from dlunits.columns.table_chunks import (
     read_column,
     table_chunk,
 )
+from dlunits.columns.timestamp_parsing import DATE
 from dlunits.typing import Array
 
 ROW_NUMBERS = "counts the rows"  # reason for ignoring a column
 # Beginnings of texts that may be of a type, with a currency sign and a unit.
 NUMBER = r"^[-+]?[$€£¥]?\s*([.,]?\d|[iI]nf)"
-DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
 UNIT = (
     rf"^[-+]?(?P<sign>[$€£¥])?\s*[.,]?\d[\d.,{GROUP_SEPARATORS}]*"
     r"(?:[eE][-+]?\d+)?\s*(?P<unit>[^\d\s.,;:'()/+\-][^\d\s]{0,9})?$"

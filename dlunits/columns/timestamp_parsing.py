@@ -3,10 +3,41 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+MONTHS = (
+    *("jan", "feb", "mar", "apr", "may", "jun"),
+    *("jul", "aug", "sep", "oct", "nov", "dec"),
+)
+# Texts that may be dates, by their first letters.
+DATE = (
+    r"^(\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}|\d{4}[-/]\d{1,2}$|"
+    rf"(?i:([a-z]{{3,9}},? )?(\d{{1,2}}[- ])?({'|'.join(MONTHS)})[a-z.]*[- ]))"
+)
+WEEKDAY = (r"^(?i:(mon|tue|wed|thu|fri|sat|sun)[a-z]*),? ", "")
+# Names of months: `1 April 2023` and `April 1, 2023` become `1.04.2023`.
+MONTH_NAMES = [
+    rule
+    for number, month in enumerate(MONTHS, 1)
+    for rule in (
+        (
+            rf"^(\d{{1,2}})[- ](?i:{month}[a-z.]*)[- ,]+(\d)",
+            rf"\1.{number:02}.\2",
+        ),
+        (
+            rf"^(?i:{month}[a-z.]*) (\d{{1,2}})[ ,]+(\d{{4}})",
+            rf"\1.{number:02}.\2",
+        ),
+    )
+]
+# Two digits of a year, as POSIX reads them: 69 to 99 are 1969 to 1999.
+SHORT_YEARS = (
+    (r"^(\d\d?[-/.]\d\d?[-/.])([0-5]\d|6[0-8])($|[ T])", r"\120\2\3"),
+    (r"^(\d\d?[-/.]\d\d?[-/.])(69|[7-9]\d)($|[ T])", r"\119\2\3"),
+)
+YEAR_AND_MONTH = (r"^(\d{4})[-/](\d{1,2})$", r"\1-\2-1")
 YEAR_FIRST = (r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", r"\1-\2-\3")
 DOTTED = (r"^(\d{1,2})\.(\d{1,2})\.(\d{4})", r"\3-\2-\1")
-DAY_FIRST = (r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})", r"\3-\2-\1")
-MONTH_FIRST = (r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})", r"\3-\1-\2")
+DAY_FIRST = (r"^(\d{1,2})[/ -](\d{1,2})[/ -](\d{4})", r"\3-\2-\1")
+MONTH_FIRST = (r"^(\d{1,2})[/ -](\d{1,2})[/ -](\d{4})", r"\3-\1-\2")
 
 # Applied to texts in the order year, month, day.
 TO_ISO = (
@@ -18,6 +49,9 @@ TO_ISO = (
     (r"(:\d\d.*?) ?(UTC|GMT)$", r"\1Z"),
     (r"(:\d\d.*) ([+-]\d\d:?\d\d)$", r"\1\2"),
 )
+# The end of a day is the beginning of the next one.
+MIDNIGHT = r"[ T]24:00(:00)?$"
+START_OF_DAY = (r"([ T])24:00(:00)?$", r"\100:00")
 # 12 AM and 12 PM become 00; PM then adds half a day.
 TWELVE = (r"[ T]12(:[\d:.]+ ?[aApP]\.?[mM]\.?)$", r" 00\1")
 AFTERNOON = r"[ T](0\d|1[01]):[\d:.]+ ?[pP]\.?[mM]\.?$"
@@ -31,9 +65,12 @@ def parse_timestamps(text: pa.Array, day_first: bool = False) -> pa.Array:
     Supported are ISO 8601 (`2024-01-31`, `2024-01-31 14:05`,
     `2024-01-31T14:05:59.123+01:00`), and dates such as `2024/1/31`,
     `31.1.2024` (the day first), `1/31/2024` or `1-31-2024` (the month first,
-    or the day: `day_first`), with `14:05`, `2:05 PM` or nothing after them.
-    A time without a time zone is UTC. Digits after the microsecond are
-    dropped.
+    or the day: `day_first`), with `14:05`, `2:05 PM`, `24:00` or nothing after
+    them. Also `1949-01`, which is the first day of the month, `31.1.24` and
+    other years of two digits from 1969 to 2068, `1 Apr 2023`, `01-Apr-2023`,
+    `April 1, 2023`, `01 04 2023`, and the dates of e-mails, `Sat, 1 Apr 2023
+    14:05:00 +0200`. A time without a time zone is UTC. Digits after the
+    microsecond are dropped.
 
     Args:
         text: `pyarrow` array of strings, without whitespace around.
@@ -58,7 +95,13 @@ def parse_timestamps(text: pa.Array, day_first: bool = False) -> pa.Array:
         except pa.ArrowInvalid:
             pass
     date = DAY_FIRST if day_first else MONTH_FIRST
-    text = replace_all(text, YEAR_FIRST, DOTTED, date, *TO_ISO, TWELVE)
+    text = replace_all(
+        text,
+        *(WEEKDAY, *MONTH_NAMES, *SHORT_YEARS, YEAR_AND_MONTH),
+        *(YEAR_FIRST, DOTTED, date, *TO_ISO, TWELVE),
+    )
+    midnight = pc.match_substring_regex(text, MIDNIGHT)
+    text = replace_all(text, START_OF_DAY)
     afternoon = pc.match_substring_regex(text, AFTERNOON)
     text = replace_all(text, HALF_OF_DAY)
     zoned = pc.match_substring_regex(text, ZONE)
@@ -69,7 +112,8 @@ def parse_timestamps(text: pa.Array, day_first: bool = False) -> pa.Array:
         to_seconds(pc.cast(aware, pa.timestamp("us", "UTC"))),
         to_seconds(pc.cast(naive, pa.timestamp("us"))),
     )
-    return pc.add(found, pc.if_else(afternoon, 43_200.0, 0.0))
+    found = pc.add(found, pc.if_else(afternoon, 43_200.0, 0.0))
+    return pc.add(found, pc.if_else(midnight, 86_400.0, 0.0))
 
 
 def replace_all(text: pa.Array, *rules: tuple[str, str]) -> pa.Array:
