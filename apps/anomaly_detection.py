@@ -374,6 +374,9 @@ def run(
             encoding=encoding,
             decimal=decimal,
         )
+        for table in filter(None, (train, score)):
+            for message in table.messages:
+                print(message)
         if model:
             version, baselines = model, None
             summary = DetectorSummary.of_served(detector, f"model {model}")

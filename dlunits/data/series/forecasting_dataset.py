@@ -133,6 +133,7 @@ def load_forecasting_dataset(
     training_values = series.values[: origins.train[-1] + horizon]
     scale = standard_deviations(training_values, names, path)[indices]
     messages = [
+        *table_file.messages,
         f"{path}: {len(table.times):,} rows of {len(names)} channels, "
         f"{format_step(axis, series.step)}.",
         *irregularity_messages(series, axis),

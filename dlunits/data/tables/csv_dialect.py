@@ -1,6 +1,7 @@
 """Dialect of a CSV file: encoding, delimiter, decimal sign, header."""
 
 import codecs
+import collections
 import contextlib
 import csv
 import dataclasses
@@ -29,6 +30,7 @@ NOT_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # as Excel reads it
 POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
+NUMERIC = re.compile(r"\s*[-+]?[.,]?\d[\d.,]*\s*")
 PERHAPS_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
@@ -42,8 +44,9 @@ class Dialect:
         decimal: Decimal sign, `"."` or `","`.
         encoding: Name of a Python codec.
         newline: End of a line, `"\n"` or `"\r\n"`.
-        skipped_lines: Number of lines before the header: blank ones and
-            `sep=;`.
+        skipped_lines: Number of lines before the header: blank ones, `sep=;`
+            and lines of text, such as a title.
+        preamble: First of these lines of text, `""` without any.
         num_lines: Number of lines of the file.
     """
 
@@ -54,6 +57,7 @@ class Dialect:
     newline: str
     skipped_lines: int
     num_lines: int
+    preamble: str = ""
 
 
 def infer_dialect(
@@ -69,8 +73,10 @@ def infer_dialect(
     form a UTF-8 character, Windows-1252, or Latin-1 if a byte is undefined in
     Windows-1252. A file with both valid and invalid UTF-8 is rejected.
 
-    The delimiter is the one with which most of the first 1,000 records have as
-    many cells as the header, and of several the one with most cells. Commas
+    Records with at most half as many cells as most of the first 1,000 ones are
+    no part of the table if they stand before it. The header follows. The
+    delimiter is the one with which most records have as many cells as the
+    header, and of several the one with most cells. Commas
     are decimal signs if there are more cells such as `1,5` than such as
     `1.5`, unless all may be thousands (`1,234`). In a file with commas as
     delimiters such cells stand in quotes.
@@ -110,6 +116,14 @@ def infer_dialect(
             "header of column names; is a quote in it not closed?"
         )
     skipped_lines = bool(match) + blank_lines
+    preamble = ""
+    first = table_start(records)
+    if first:
+        preamble = delimiter.join(records[0])
+        lines = lines_before(written, delimiter, first)
+        skipped_lines += lines
+        written = "".join(written.splitlines(keepends=True)[lines:])
+        records = records[first:]
     check_delimiter(written, delimiter, whole, skipped_lines + 1)
     return Dialect(
         tuple(records[0]),
@@ -119,6 +133,7 @@ def infer_dialect(
         "\r\n" if "\r\n" in text else "\n",
         skipped_lines,
         num_lines,
+        preamble,
     )
 
 
@@ -219,9 +234,42 @@ def first_records(text: str, delimiter: str, whole: bool) -> list[list[str]]:
     return records
 
 
+def table_start(records: list[list[str]]) -> int:
+    """Index of the header among records that may begin with a preamble.
+
+    A record with a number in it is a row, no header: a column of decimal
+    commas has as many records with two cells.
+
+    >>> table_start([["Sales"], ["by", "me"], ["a", "b", "c", "d"], [*"1234"]])
+    2
+    """
+    widths = [len(cells) for cells in records]
+    if not widths:
+        return 0
+    [(width, count)] = collections.Counter(widths).most_common(1)
+    first = widths.index(width)
+    is_preamble = all(2 * each <= width for each in widths[:first])
+    has_names = not any(NUMERIC.fullmatch(cell) for cell in records[first])
+    return first if is_preamble and has_names and count > 1 else 0
+
+
+def lines_before(text: str, delimiter: str, index: int) -> int:
+    """Number of lines before a record that is not blank."""
+    with any_cell_size():
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        lines = 0
+        for cells in reader:
+            if cells and not index:
+                break
+            index -= bool(cells)
+            lines = reader.line_num
+    return lines
+
+
 def fit(text: str, delimiter: str, whole: bool) -> tuple[float, int]:
     """Share of records with as many cells as the header; cells of the header"""
     records = first_records(text, delimiter, whole)
+    records = records[table_start(records) :]
     widths = [len(cells) for cells in records] or [0]
     return widths.count(widths[0]) / len(widths), widths[0]
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from dlunits.columns import ChunkedTable, TableChunk
+from dlunits.columns.column_values import quoted_value
 from dlunits.data.tables import csv_dialect, csv_rows
 from dlunits.paths import check_regular, expand_user
 from dlunits.typing import Path
@@ -59,6 +60,16 @@ class TableFile(ChunkedTable):
     @property
     def source(self) -> str:
         return str(self.path)
+
+    @property
+    def messages(self) -> list[str]:
+        """A line for the user if lines before the header are skipped."""
+        if self.dialect is None or not self.dialect.preamble:
+            return []
+        return [
+            f"{self.path}: skipped {self.dialect.skipped_lines} lines before "
+            f"the header: {quoted_value(self.dialect.preamble)}"
+        ]
 
     def chunks(self, rows: int | None = None) -> Iterator[TableChunk]:
         """Reads the table from the start, a chunk at a time.
@@ -121,7 +132,8 @@ def open_table(
     gzip. The dialect of CSV is detected by
     `dlunits.data.tables.csv_dialect.infer_dialect` unless it is given here.
 
-    The first line holds the column names. Whitespace around them is removed.
+    The first line holds the column names, after lines of text with fewer cells
+    and blank lines. Whitespace around them is removed.
     A column without a name (R and pandas write row numbers so) is named by its
     position, `unnamed_1`. Blank lines are skipped.
 

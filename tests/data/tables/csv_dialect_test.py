@@ -122,3 +122,25 @@ def test_an_empty_file_is_rejected(write, content):
 def test_gzip_is_decompressed_whatever_the_name(write):
     packed = write(gzip.compress(b"a;b\n1;2\n"))
     assert infer_dialect(packed).header == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "header", "skipped", "preamble"),
+    [
+        ("Sales\n\nday,sum\n1,2\n3,4\n", ("day", "sum"), 2, "Sales"),
+        ("\n# by me\na;b\n1;2\n", ("a", "b"), 2, "# by me"),
+        ("x\nby,me\na,b,c,d\n1,2,3,4\n", ("a", "b", "c", "d"), 2, "x"),
+        ('"a\ntitle"\na,b\n1,2\n', ("a", "b"), 2, "a\ntitle"),
+        ("sep=;\nTitle\na;b\n1;2\n", ("a", "b"), 2, "Title"),
+        ("a,b,c\n1,2,3,4\n5,6,7,8\n", ("a", "b", "c"), 0, ""),  # a row name
+        ("a\n1,5\n2,5\n", ("a",), 0, ""),
+        ("a,b\n1,2\n3,4\nend\n", ("a", "b"), 0, ""),
+    ],
+)
+def test_lines_of_text_before_the_header_are_skipped(
+    write, text, header, skipped, preamble
+):
+    path = write(text)
+    dialect = infer_dialect(path)
+    assert dialect.header == header
+    assert (dialect.skipped_lines, dialect.preamble) == (skipped, preamble)

@@ -167,3 +167,18 @@ def test_paths_without_a_file_are_rejected(tmp_path):
 def test_options_are_checked(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         open_table(tmp_path / "table.csv", **options)
+
+
+def test_rows_after_a_preamble_keep_their_line_numbers(tmp_path):
+    path = tmp_path / "trends.csv"
+    path.write_text('"all\ncategories"\n\nMonth,gym\n2004-01,49\n2004-02,x\n')
+    file = open_table(path)
+    assert file.messages == [
+        f"{path}: skipped 3 lines before the header: 'all\\ncategories'"
+    ]
+    [chunk] = file.chunks()
+    assert chunk.table.to_pydict() == {
+        "Month": ["2004-01", "2004-02"],
+        "gym": ["49", "x"],
+    }
+    assert chunk.place(1, "gym") == f"{path}, line 6, column 'gym'"
