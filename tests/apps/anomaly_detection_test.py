@@ -185,6 +185,7 @@ DEFAULTS = {
     "encoding": None,
     "decimal": None,
     "escape_formulas": False,
+    "invalid_cells": None,
     "autoencoder": "denoising",
     "timestamp_column": None,
     "window": 16,
