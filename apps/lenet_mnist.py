@@ -52,8 +52,8 @@ def define_flags():
         ["affine", "handwriting"],
         "Distortion of the training images. affine: rotation, shear, scaling "
         "and translation. handwriting: also elastic distortion, stroke width, "
-        "blur and contrast, for digits of other pens and scanners, and "
-        "drawings that are no digits, about which the model is unsure.",
+        "blur and contrast, for digits of other pens and scanners, and shapes "
+        "that are no digits, as a class of their own.",
     )
 
 
@@ -90,7 +90,7 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     run_directory = RunDirectory(format_path(workdir, config), config)
     check_writable(export_dir)
     model, history = train_lenet(data, run_directory, **recipe)
-    scores = predict_lenet(model, data.test[0])
+    scores = predict_lenet(model, data.test[0])[:, : len(data.class_names)]
     accuracy = float((scores.argmax(axis=1) == data.test[1]).mean())
 
     from dlunits.tasks.digits.report import write_classifier_report

@@ -16,6 +16,7 @@ def training_batches(
     first_step: int,
     last_step: int,
     prepare: Callable[[Tensor, Tensor], Tensor],
+    relabel: Callable[[Tensor], Tensor] | None = None,
 ) -> tf.data.Dataset:
     """Shuffled mini-batches of the training steps in a range.
 
@@ -39,6 +40,8 @@ def training_batches(
         last_step: Last step plus 1.
         prepare: Function of a batch of images and a seed of shape `(2,)`,
             different in every step, to the input of the model.
+        relabel: Function of the labels of a batch to those of the prepared
+            images, or `None` if they stay.
 
     Returns:
         Data set of (prepared images, labels).
@@ -69,7 +72,8 @@ def training_batches(
             max_index=num_images - 1,
         )
         prepared = prepare(tf.gather(images, rows), tf.stack([seed, step]))
-        return prepared, tf.gather(labels, rows)
+        chosen = tf.gather(labels, rows)
+        return prepared, relabel(chosen) if relabel else chosen
 
     steps = tf.data.Dataset.range(first_step, last_step)
     batches = steps.map(batch, num_parallel_calls=2, deterministic=True)

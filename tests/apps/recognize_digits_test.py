@@ -108,7 +108,8 @@ def test_digits_in_all_common_formats_are_recognized(results, name):
 
     assert answers[name]["digit"] == GOOD[name]
     assert answers[name]["confidence"] == max(answers[name]["scores"])
-    assert sum(answers[name]["scores"]) == pytest.approx(1)
+    # What is left is the probability that it is no digit.
+    assert 0.5 < sum(answers[name]["scores"]) < 1 + 1e-6
 
 
 @pytest.mark.parametrize("name", BAD)

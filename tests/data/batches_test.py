@@ -129,6 +129,20 @@ def test_each_step_has_its_own_reproducible_seed():
     assert seeds(1, 7) == first[7:]
 
 
+def test_labels_of_a_batch_can_be_changed():
+    data = np.arange(12).reshape(12, 1, 1, 1), np.arange(12)
+    options = {"batch_size": 4, "seed": 0, "first_step": 0, "last_step": 3}
+    pipelines = [
+        training_batches(
+            *data, **options, prepare=lambda images, seed: images, **more
+        )
+        for more in ({}, {"relabel": lambda labels: labels + 100})
+    ]
+    for (images, labels), (same, changed) in zip(*pipelines, strict=True):
+        np.testing.assert_array_equal(images, same)
+        np.testing.assert_array_equal(labels + 100, changed)
+
+
 def test_an_empty_range_of_steps_gives_no_batches():
     assert batches(6, 3, 3).size == 0
 

@@ -30,6 +30,10 @@ PEN_WIDTH = 1.4  # half width of the resampling filter, pixels of the result
 MIN_FOREGROUND = 0.25  # part of the maximum below which a pixel is background
 MIN_CLUTTER = 0.1  # the same before lines and frames are removed
 MIN_CONTRAST = 0.15  # contrast below which a page is blank
+# Light foreground may be this many times as strong as dark foreground on a page
+# whose minority of pixels is dark, and the other way round: the corner of a
+# shadow is a minority, too.
+MAX_OTHER_STRENGTH = 2.0
 
 
 class ExtractedDigits(NamedTuple):
@@ -59,7 +63,9 @@ def extract_digits(pages: Tensor) -> ExtractedDigits:
         foreground = max(0, background - page) / background
 
     where background is the morphological closing of the page. Pages with
-    light digits on dark are inverted first. The digit is the connected
+    light digits on dark are inverted first: those on which the minority of the
+    pixels is lighter than its neighborhood, or the light foreground is more
+    than twice as strong as the dark one. The digit is the connected
     component with the largest sum of foreground; small specks are removed. It
     is scaled to fit a box of 20x20 pixels with its aspect ratio kept, and its
     center of mass is placed at row and column 14 of 28x28 pixels.
@@ -167,11 +173,36 @@ def separate_foreground(gray: Tensor) -> Tensor:
     coarse = tf.image.resize(
         gray[..., None], (GRID_SIZE, GRID_SIZE), antialias=True
     )
-    dark = foreground_is_dark(coarse)[:, None, None]
-    light = tf.where(dark, gray, 1 - gray)
-    background = close(tf.where(dark[..., None], coarse, 1 - coarse))
-    background = tf.image.resize(background, tf.shape(gray)[1:])[..., 0]
-    return tf.nn.relu(background - light) / tf.maximum(background, 0.05)
+    dark, light = foreground(gray, coarse), foreground(1 - gray, 1 - coarse)
+    is_dark = tf.where(
+        foreground_is_dark(coarse),
+        light.strength <= MAX_OTHER_STRENGTH * dark.strength,
+        dark.strength > MAX_OTHER_STRENGTH * light.strength,
+    )
+    return tf.where(is_dark[:, None, None], dark.fraction, light.fraction)
+
+
+class Foreground(NamedTuple):
+    """What is darker than the background.
+
+    Attributes:
+        fraction: `(batch, height, width)`, difference of brightness, as a
+            fraction of the brightness of the background.
+        strength: `(batch,)`, largest difference of brightness.
+    """
+
+    fraction: Tensor
+    strength: Tensor
+
+
+def foreground(page: Tensor, coarse: Tensor) -> Foreground:
+    """Foreground of pages (batch, height, width), and of the same on a grid."""
+    background = tf.image.resize(close(coarse), tf.shape(page)[1:])[..., 0]
+    difference = tf.nn.relu(background - page)
+    return Foreground(
+        difference / tf.maximum(background, 0.05),
+        tf.reduce_max(mean_3x3(difference), axis=(1, 2)),
+    )
 
 
 def normalize_contrast(

@@ -5,10 +5,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from dlunits.data.images.augmentation import (
-    OUTPUT_SIZE,
-    RandomAffine,
-)
+from dlunits.data.images.augmentation import OUTPUT_SIZE, RandomAffine
+from dlunits.data.images.handwriting import IMAGE_SIZE, normalize_size
+from dlunits.data.images.letter_shapes import letter_shapes
 from dlunits.data.images.neighborhood import combine_3x3
 from dlunits.typing import Array, Tensor
 
@@ -33,12 +32,9 @@ class RandomHandwriting:
        binary strokes.
     5. Texture: `x (1 - a u)` with uniform noise u.
 
-    A part of the images is replaced by drawings that are no digits: random
-    straight or curved strokes, or the halves of two digits. They keep the
-    label of the digit they replace, which does not depend on the drawing, so
-    that the cross-entropy is smallest for the same probability of all classes
-    (outlier exposure, Hendrycks et al., 2019). A trained classifier then is
-    less confident about what is no digit.
+    The last images of a batch are replaced by shapes that are no digits, see
+    `draw_outliers` (outlier exposure, Hendrycks et al., 2019). With the labels
+    of `label_outliers`, a classifier learns a class of what is no digit.
 
     References: Simard, Steinkraus and Platt, 2003, "Best practices for
     convolutional neural networks applied to visual document analysis";
@@ -66,7 +62,7 @@ class RandomHandwriting:
         aspect: float = 1.2,
         shift: float = 2.0,
         elasticity: float = 0.8,
-        outliers: float = 0.1,
+        outliers: float = 0.2,
     ) -> None:
         self.affine = RandomAffine(rotation, shear, scale, aspect, shift)
         self.elasticity = elasticity
@@ -74,22 +70,38 @@ class RandomHandwriting:
 
     def __call__(self, images: Tensor, seed: Tensor) -> Tensor:
         """Distorts each image of the batch differently."""
-        seeds = tf.random.split(seed, 5)
-        size = tf.shape(images)[0]
+        seeds = tf.random.split(seed, 3)
         digits = tf.cast(images, tf.float32) / 255
-        digits = tf.concat(
-            [digits, chimeras(digits, self.num_outliers(size) // 2)], axis=0
-        )
-        deformed = self.deform(digits, seeds[0])
-        num_drawings = self.num_outliers(size) - self.num_outliers(size) // 2
-        drawings = draw_curves(num_drawings, seeds[1])
-        outliers = tf.concat([deformed[size:], drawings], axis=0)
-        # The digits at the end of a batch are as random as all others.
-        kept = deformed[: size - tf.shape(outliers)[0]]
-        return scan(tf.concat([kept, outliers], axis=0), seeds[2])
+        kept, count = self.split_sizes(images)
+        outliers = draw_outliers(digits, count, seeds[0])
+        digits = tf.concat([digits[:kept], outliers], axis=0)
+        return scan(self.deform(digits, seeds[1]), seeds[2])
 
-    def num_outliers(self, size: Tensor) -> Tensor:
-        return tf.cast(self.outliers * tf.cast(size, tf.float32), tf.int32)
+    def label_outliers(self, labels: Tensor, label: int) -> Tensor:
+        """Labels of a distorted batch.
+
+        Args:
+            labels: Labels of the batch, integers `(batch,)`.
+            label: Label of what is no digit.
+
+        Returns:
+            Integers `(batch,)`.
+
+        Example:
+
+        >>> labels = tf.constant([1, 2, 3, 4, 5])
+        >>> RandomHandwriting(outliers=0.4).label_outliers(labels, 10).numpy()
+        array([ 1,  2,  3, 10, 10], dtype=int32)
+        """
+        kept, count = self.split_sizes(labels)
+        label = tf.fill([count], tf.cast(label, labels.dtype))
+        return tf.concat([labels[:kept], label], axis=0)
+
+    def split_sizes(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers of digits and of outliers in a distorted batch."""
+        size = tf.shape(batch)[0]
+        count = tf.cast(self.outliers * tf.cast(size, tf.float32), tf.int32)
+        return size - count, count
 
     def deform(self, images: Tensor, seed: Tensor) -> Tensor:
         """Affine transform and elastic distortion, to 32x32."""
@@ -143,30 +155,81 @@ def sample_bilinear(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return upper + down * (lower - upper)
 
 
-def chimeras(digits: Tensor, count: Tensor) -> Tensor:
+def draw_outliers(digits: Tensor, count: Tensor, seed: Tensor) -> Tensor:
+    """Shapes that are no digits, with the size and position of digits.
+
+    Equally often: halves of two digits, two kinds of drawings, and letters of
+    other scripts than Latin, see `letter_shapes`. Some of them still are a
+    digit, such as the halves of two ones.
+
+    Args:
+        digits: `(batch, 28, 28, 1)`, float32 in [0, 1].
+        count: Number of shapes, at most `batch`.
+        seed: Integers `(2,)`.
+
+    Returns:
+        `(count, 28, 28, 1)`, float32 in [0, 1].
+    """
+    seeds = tf.random.split(seed, 5)
+    letters = letter_shapes()
+    letter = tf.random.stateless_uniform(
+        (count,), seeds[3], 0, len(letters), tf.int32
+    )
+    digits = digits[..., 0]
+    first = digits[:count]
+    kinds = [
+        join_halves(first, tf.roll(digits, 1, axis=0)[:count], seeds[0]),
+        draw_curves(count, seeds[1]),
+        draw_curves(count, seeds[2], connected=True),
+        tf.cast(tf.gather(letters, letter), tf.float32) / 255,
+    ]
+    return normalize_size(choose(kinds, seeds[4]))
+
+
+def join_halves(first: Tensor, second: Tensor, seed: Tensor) -> Tensor:
     """Upper half of one digit and lower half of another, or left and right."""
-    first, second = digits[:count], digits[count : 2 * count]
-    half = digits.shape[1] // 2
+    half = first.shape[1] // 2
     stacked = tf.concat([first[:, :half], second[:, half:]], axis=1)
     joined = tf.concat([second[:, :, :half], first[:, :, half:]], axis=2)
-    # One of each in turn.
-    odd = tf.range(count) % 2 == 1
-    return tf.where(odd[:, None, None, None], stacked, joined)
+    return choose([stacked, joined], seed)
 
 
-def draw_curves(count: Tensor, seed: Tensor) -> Tensor:
+def choose(options: list[Tensor], seed: Tensor) -> Tensor:
+    """One of some batches for each image."""
+    count = tf.shape(options[0])[0]
+    option = tf.random.stateless_uniform(
+        (count,), seed, 0, len(options), tf.int32
+    )
+    index = tf.stack([option, tf.range(count)], axis=1)
+    return tf.gather_nd(tf.stack(options), index)
+
+
+def draw_curves(count: Tensor, seed: Tensor, connected: bool = False) -> Tensor:
     """Drawings of two to four random quadratic Bezier curves.
 
     Half of the curves are straight. A drawing has one pen width.
+
+    Args:
+        count: Number of drawings.
+        seed: Integers `(2,)`.
+        connected: Whether each curve begins where the one before it ends, near
+            a point of a grid of 3x3, as the strokes of letters do.
+
+    Returns:
+        `(count, 28, 28)`, float32 in [0, 1].
     """
     seeds = tf.random.split(seed, 4)
-    points = tf.random.stateless_uniform(
-        (count, CURVES, 3, 2), seeds[0], 6.0, OUTPUT_SIZE - 6.0
-    )
-    draws = tf.random.stateless_uniform((count, CURVES, 2), seeds[1])
+    points = tf.random.stateless_uniform((count, CURVES, 3, 2), seeds[0])
+    draws = tf.random.stateless_uniform((count, CURVES, 1), seeds[1])
     start, control, end = tf.unstack(points, axis=2)
-    straight = draws[..., :1] < 0.5
-    control = tf.where(straight, (start + end) / 2, control)
+    if connected:
+        grid_point = tf.round(2 * end) / 2
+        end = 0.8 * grid_point + 0.2 * control
+        start = tf.concat([start[:, :1], end[:, :-1]], axis=1)
+    control = tf.where(draws < 0.5, (start + end) / 2, control)
+    start, control, end = (
+        4 + 20 * position for position in (start, control, end)
+    )
     t = tf.linspace(0.0, 1.0, CURVE_POINTS)[:, None]
     curve = (
         (1 - t) ** 2 * start[:, :, None]
@@ -180,15 +243,14 @@ def draw_curves(count: Tensor, seed: Tensor) -> Tensor:
     # Curves that are not drawn lie far outside.
     curve = tf.where(drawn[:, :, None, None], curve, -1e3)
     curve = tf.reshape(curve, (count, CURVES * CURVE_POINTS, 2))
-    axis = tf.range(float(OUTPUT_SIZE))
-    away_y = (axis[None, None] - curve[..., :1]) ** 2  # (count, points, 32)
+    axis = tf.range(float(IMAGE_SIZE))
+    away_y = (axis[None, None] - curve[..., :1]) ** 2  # (count, points, 28)
     away_x = (axis[None, None] - curve[..., 1:]) ** 2
     nearest = tf.reduce_min(
         away_y[:, :, :, None] + away_x[:, :, None, :], axis=1
     )
     width = tf.random.stateless_uniform((count, 1, 1), seeds[3], 1.0, 2.2)
-    ink = tf.clip_by_value(width + 0.5 - tf.sqrt(nearest), 0.0, 1.0)
-    return ink[..., None]
+    return tf.clip_by_value(width + 0.5 - tf.sqrt(nearest), 0.0, 1.0)
 
 
 def scan(images: Tensor, seed: Tensor) -> Tensor:

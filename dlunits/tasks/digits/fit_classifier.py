@@ -32,6 +32,7 @@ def fit_classifier(
     patience: int | None,
     seed: int,
     global_clipnorm: float | None = None,
+    relabel: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, list[float]]:
     """Fits a classifier of images, or resumes the run in `run_directory`.
 
@@ -55,6 +56,8 @@ def fit_classifier(
             which training stops; `None` to train all epochs.
         seed: Seed of the order of the images and of `augment`.
         global_clipnorm: Maximum norm of the gradient, or `None`.
+        relabel: Function of the labels of a training batch to those of the
+            augmented images, or `None` if they stay.
 
     Returns:
         Dict from the name of a metric to its values, one per epoch.
@@ -85,6 +88,7 @@ def fit_classifier(
             batch_size=batch_size,
             seed=seed,
             prepare=augment or (lambda images, _: prepare(images)),
+            relabel=relabel,
         ),
         epochs=epochs,
         steps_per_epoch=steps,

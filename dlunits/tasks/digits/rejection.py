@@ -40,18 +40,22 @@ def p_values(scores: Tensor, confidences: Array) -> Tensor:
     return tf.cast(1 + rank, tf.float32) / (1 + len(confidences))
 
 
-def held_out_confidences(model: keras.Model, images: Array) -> Array:
+def held_out_confidences(
+    model: keras.Model, images: Array, num_classes: int = 10
+) -> Array:
     """Confidences of digits that a model was not trained on.
 
     Args:
-        model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to class
-            probabilities.
+        model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to
+            probabilities of the classes, and perhaps of no class.
         images: uint8 array `(n, 28, 28, 1)`, digits in the format of MNIST.
             Their sizes are normalized as those of digits in photos are.
+        num_classes: Number of classes.
 
     Returns:
         Array `(n,)`.
     """
     level = tf.cast(images[..., 0], tf.float32) / 255
     digits = normalize_size(level).numpy()
-    return model.predict(digits, batch_size=1000, verbose=0).max(axis=1)
+    outputs = model.predict(digits, batch_size=1000, verbose=0)
+    return outputs[:, :num_classes].max(axis=1)

@@ -1,6 +1,5 @@
 """Export and endpoints of image classifiers."""
 
-import functools
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -32,8 +31,8 @@ def export_digit_classifier(
     images, see `dlunits.tasks.digits.rejection`.
 
     Args:
-        model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to class
-            probabilities.
+        model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to
+            probabilities of the classes, and perhaps of no class.
         directory: Folder that contains one subfolder per version.
         data: Data set that the model is trained on.
         metrics: Test metrics, for the model card.
@@ -46,12 +45,23 @@ def export_digit_classifier(
         OSError: If it cannot be written.
     """
     requests = warmup_requests(data.test[0][:1])
-    endpoints = image_endpoints
+    num_classes = len(data.class_names)
+    confidences = None
     if data.handwriting:
-        confidences = held_out_confidences(model, data.validation[0])
-        endpoints = functools.partial(digit_endpoints, confidences=confidences)
+        confidences = held_out_confidences(
+            model, data.validation[0], num_classes
+        )
     else:
         del requests["recognize"]
+
+    def endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        def probabilities(images: Tensor) -> Tensor:
+            return predict(images)[:, :num_classes]
+
+        if confidences is None:
+            return image_endpoints(probabilities)
+        return digit_endpoints(probabilities, confidences)
+
     card = image_model_card(data, metrics, command, classes=data.class_names)
     return export(
         model,
@@ -68,7 +78,8 @@ def image_endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
     `serving_default` takes `images`: `(batch, 28, 28)`, `(batch, 28, 28, 1)`,
     or `(28, 28)`, see `dlunits.serving.image_requests.parse_images` for their
     values. It returns `scores`, float32 `(batch, num_classes)`, the class
-    probabilities, and `class`, int64 `(batch,)`, the most probable class.
+    probabilities, and `class`, int64 `(batch,)`, the most probable class. What
+    the probabilities lack to a sum of 1 is the probability of no class.
 
     TensorFlow Serving offers the signature for floats. In Python, images may
     also be uint8.

@@ -1,5 +1,6 @@
 """Training of LeNet-5 on images of 28x28 pixels."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,8 @@ def train_lenet(
         augment: Whether to distort the training images.
         augmentation: `"affine"` for `RandomAffine`, or `"handwriting"` for
             `RandomHandwriting`, which makes classifiers of digits robust to
-            other pens and scanners and less confident about what is no digit.
+            other pens and scanners. The model then has one more output, the
+            last one: the probability that the image shows no digit.
         patience: Number of epochs without a better validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order and the distortions.
@@ -77,13 +79,20 @@ def train_lenet(
             f"Received: {augmentation!r}"
         )
     keras.utils.set_random_seed(seed)
-    model = LeNet5(len(data.class_names), variant, input_shape=(32, 32, 1))
+    num_outputs, distort, relabel = len(data.class_names), None, None
+    if augment:
+        distort = AUGMENTATIONS[augmentation]()
+    if isinstance(distort, RandomHandwriting):
+        relabel = functools.partial(distort.label_outliers, label=num_outputs)
+        num_outputs += 1
+    model = LeNet5(num_outputs, variant, input_shape=(32, 32, 1))
     history = fit_classifier(
         model,
         data,
         run_directory,
         prepare=pad_to_32x32,
-        augment=AUGMENTATIONS[augmentation]() if augment else None,
+        augment=distort,
+        relabel=relabel,
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         batch_size=batch_size,
@@ -103,7 +112,7 @@ def predict_lenet(model: LeNet5, images: Any, verbose: Any = "auto") -> Any:
         verbose: As in `keras.Model.predict`.
 
     Returns:
-        Array `(num_images, num_classes)`.
+        Array `(num_images, num_outputs)`.
 
     Example:
 

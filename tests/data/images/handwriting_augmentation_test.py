@@ -9,6 +9,8 @@ from dlunits.data.images.augmentation import RandomAffine, pad_to_32x32
 from dlunits.data.images.handwriting_augmentation import (
     RandomHandwriting,
     draw_curves,
+    draw_outliers,
+    join_halves,
     sample_bilinear,
 )
 
@@ -35,13 +37,39 @@ def test_values_shape_and_seed(bars, distort):
     assert np.abs(first - distort(bars, [0, 2])).max() > 0.5
 
 
-def test_a_tenth_of_the_images_is_replaced(bars, distort):
-    """The bar covers the center; a drawing or half a bar rarely does."""
-    kept = distort(bars, [0, 1]).numpy()[:36]
-    assert kept[:, 12:20, 10:22].max(axis=(1, 2, 3)).min() > 0.3
-    same = RandomHandwriting(outliers=0.0)(bars, [0, 1])
-    assert same.shape == (40, 32, 32, 1)
-    np.testing.assert_allclose(same[:20], kept[:20], atol=1.0)
+def test_the_last_fifth_of_the_images_is_replaced(bars, distort):
+    images = distort(bars, [0, 1]).numpy()
+    without = tf.function(RandomHandwriting(outliers=0.0))(bars, [0, 1])
+    differences = np.abs(images - without).max(axis=(1, 2, 3))
+    assert differences[:32].max() < 1e-5
+    assert differences[32:].min() > 0.5
+
+
+def test_outliers_have_the_size_and_position_of_digits(bars):
+    """As digits on photos have, so that only their shape tells."""
+    outliers = draw_outliers(bars / np.float32(255), 40, [0, 1]).numpy()
+    assert outliers.shape == (40, 28, 28, 1)
+    rows, columns = (
+        (outliers > 0.5).any(2).sum(1),
+        (outliers > 0.5).any(1).sum(1),
+    )
+    longer = np.maximum(rows, columns)
+    assert longer.min() > 10
+    assert longer.max() <= 24
+    centers = np.array(
+        [ndimage.center_of_mass(image[..., 0]) for image in outliers]
+    )
+    np.testing.assert_allclose(centers, 14, atol=0.5)
+
+
+def test_halves_of_two_digits_are_joined():
+    first, second = np.zeros((20, 28, 28), "f"), np.ones((20, 28, 28), "f")
+    images = join_halves(first, second, [0, 0]).numpy()
+    stacked = images[:, 14:].min(axis=(1, 2)) == 1
+    assert 0 < stacked.sum() < 20
+    assert (images[stacked, :14] == 0).all()
+    assert (images[~stacked, :, :14] == 1).all()
+    assert (images[~stacked, :, 14:] == 0).all()
 
 
 def test_without_elasticity_the_deformation_is_affine(bars):
@@ -63,12 +91,15 @@ def test_bilinear_samples_are_those_of_scipy():
     np.testing.assert_allclose(samples[0], expected, atol=1e-2)
 
 
-def test_drawings_are_strokes():
-    drawings = draw_curves(tf.constant(30), [0, 1]).numpy()
-    assert drawings.shape == (30, 32, 32, 1)
-    share = (drawings > 0.5).mean(axis=(1, 2, 3))
+@pytest.mark.parametrize("connected", [False, True])
+def test_drawings_are_strokes(connected):
+    drawings = draw_curves(30, [0, 1], connected).numpy()
+    assert drawings.shape == (30, 28, 28)
+    share = (drawings > 0.5).mean(axis=(1, 2))
     assert share.min() > 0.01  # not empty
     assert share.max() < 0.4
+    parts = [ndimage.label(drawing > 0)[1] for drawing in drawings]
+    assert (max(parts) == 1) == connected
 
 
 def test_images_that_are_not_distorted_stay(bars):

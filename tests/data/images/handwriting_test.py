@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from benchmarks.paper_photos import photograph
-from dlunits.data.images import handwriting
+from benchmarks.paper_photos import photograph, random_photo
+from dlunits.data.images import handwriting, image_datasets
 from dlunits.data.images.handwriting import (
     MIN_CONTRAST,
     decode_digits,
@@ -284,3 +284,17 @@ def test_a_speck_near_a_stroke_is_removed():
     clean = extract(strokes((30, 70, 30, 36))).digits
     speck = extract(strokes((30, 70, 30, 36), (50, 52, 42, 45))).digits
     np.testing.assert_allclose(speck, clean, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", [39, 174, 401])
+def test_a_shadow_does_not_hide_the_polarity_of_the_ink(seed, monkeypatch):
+    """Light or dark ink, where most of the minority is a corner of a shadow."""
+    images, _ = image_datasets.load("digits").test
+    digit = images[seed % len(images), ..., 0] / 255
+    page = random_photo(digit, np.random.default_rng(seed))[None]
+    found = extract_digits(page)
+    assert found.contrast > 0.35
+    monkeypatch.setattr(handwriting, "MAX_OTHER_STRENGTH", np.inf)
+    wrong = extract_digits(page)
+    assert wrong.contrast < 0.25
+    assert np.abs(found.digits - wrong.digits).max() > 0.5

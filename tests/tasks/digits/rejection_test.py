@@ -36,3 +36,14 @@ def test_confidences_are_those_of_normalized_digits():
     faint[0, 5:20, 10:14] = 60
     confidences = held_out_confidences(keras.Model(inputs, outputs), faint)
     np.testing.assert_allclose(confidences, [1.0])  # the maximum becomes 1
+
+
+def test_the_probability_of_no_class_is_no_confidence():
+    inputs = keras.Input((28, 28, 1))
+    maximum = keras.ops.max(inputs, axis=(1, 2, 3))
+    outputs = keras.ops.stack([0.2 * maximum, 0.8 * maximum], axis=1)
+    digit = np.full((1, 28, 28, 1), 255, "uint8")
+    model = keras.Model(inputs, outputs)
+    for num_classes, confidence in ((1, 0.2), (2, 0.8)):
+        values = held_out_confidences(model, digit, num_classes)
+        np.testing.assert_allclose(values, [confidence], rtol=1e-6)

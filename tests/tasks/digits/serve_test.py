@@ -10,10 +10,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
+from dlunits.data.images import image_datasets
 from dlunits.data.images.handwriting import MIN_CONTRAST, extract_digits
-from dlunits.tasks.digits.rejection import p_values
+from dlunits.tasks.digits.rejection import held_out_confidences, p_values
 from dlunits.tasks.digits.serve import (
     digit_endpoints,
+    export_digit_classifier,
     image_endpoints,
     warmup_requests,
 )
@@ -168,3 +170,26 @@ def test_both_endpoints_return_p_values(served, images):
 
 def test_models_of_other_images_have_no_recognize(model):
     assert set(image_endpoints(model)) == {"serving_default"}
+
+
+def test_scores_of_a_model_with_a_class_of_its_own_for_no_digit(tmp_path):
+    """Eleven outputs, of which the served scores are the first ten."""
+    data = image_datasets.load("digits")
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((28, 28, 1))
+    outputs = keras.layers.Dense(11, "softmax")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, outputs)
+    version = export_digit_classifier(
+        model, tmp_path / "model", data=data, metrics={}, command="test"
+    )
+    served = tf.saved_model.load(str(version))
+    images = data.test[0][:20]
+    expected = model.predict(images / np.float32(255), verbose=0)
+    found = served.serving_default(tf.constant(images))
+    np.testing.assert_allclose(found["scores"], expected[:, :10], atol=1e-6)
+    np.testing.assert_array_equal(
+        found["class"], expected[:, :10].argmax(axis=1)
+    )
+    known = held_out_confidences(model, data.validation[0])
+    p_value = p_values(tf.constant(expected[:, :10]), known)
+    np.testing.assert_allclose(found["p_value"], p_value, atol=2e-3)

@@ -5,6 +5,7 @@ import pytest
 
 from dlunits.data.images import image_datasets
 from dlunits.data.images.augmentation import pad_to_32x32
+from dlunits.data.images.handwriting_augmentation import draw_curves
 from dlunits.tasks.digits.train import predict_lenet, train_lenet
 from dlunits.training import RunDirectory
 
@@ -77,3 +78,16 @@ def test_handwriting_augmentation_and_unknown_ones(data, tmp_path):
     assert history["val_accuracy"][0] > 0.5
     with pytest.raises(ValueError, match="`augmentation` must be one of"):
         train(data, tmp_path / "b", augmentation="elastic")
+
+
+def test_with_shapes_that_are_no_digits_the_model_has_a_class_for_them(
+    data, tmp_path
+):
+    """Drawings with another seed than in training are mostly of it."""
+    model, _ = train(data, tmp_path, augmentation="handwriting", epochs=2)
+    digits = predict_lenet(model, data.test[0], verbose=0)
+    assert digits.shape == (300, 11)
+    drawings = np.round(255 * draw_curves(200, [9, 9]).numpy())[..., None]
+    drawings = predict_lenet(model, drawings.astype("uint8"), verbose=0)
+    assert digits[:, 10].mean() < 0.2
+    assert drawings[:, 10].mean() > 0.5
