@@ -157,7 +157,7 @@ def category_texts(column: pa.Array) -> pa.Array:
 
 def is_number_type(column_type: str) -> bool:
     """Whether a column type is `"number"` or `"number [UNIT]"`."""
-    return column_type == "number" or bool(UNIT_TYPE.fullmatch(column_type))
+    return column_type == "number" or bool(unit_of(column_type))
 
 
 def unit_of(column_type: str) -> str:

@@ -260,8 +260,8 @@ class InvalidCells:
 
     def rows_of(self, chunk: TableChunk) -> list[int]:
         """Rows of a chunk with such a cell, counted in the chunk."""
-        rows = range(chunk.table.num_rows)
-        return [row for row in rows if chunk.first_row + row in self.rows]
+        rows = (row - chunk.first_row for row in self.rows)
+        return sorted(row for row in rows if 0 <= row < chunk.table.num_rows)
 
     @property
     def messages(self) -> list[str]:
@@ -352,7 +352,8 @@ def read_column(
     value = column[row].as_py()
     remedy = (
         "Correct it, leave the cell empty if the value is missing, declare "
-        "another column type, or go on without it (invalid_cells=missing)"
+        "another column type, or give anomaly_detection.py the flag "
+        "--invalid_cells=missing"
     )
     if is_number_type(column_type) and isinstance(value, str) and "," in value:
         remedy += "; if commas are decimal signs, give decimal=','"

@@ -18,7 +18,7 @@ from dlunits.columns import (
     table_chunk,
 )
 from dlunits.columns.column_types import check_column_types
-from dlunits.columns.column_values import as_text
+from dlunits.columns.column_values import as_text, is_number_type
 from dlunits.columns.table_chunks import Table
 from dlunits.columns.value_formatting import MONDAY
 from dlunits.layers import TabularEncoding
@@ -153,7 +153,8 @@ class TableSchema:
         names = (
             name
             for name, column_type in self.column_types.items()
-            if column_type.partition(" [")[0] in column_types
+            if column_type in column_types
+            or ("number" in column_types and is_number_type(column_type))
         )
         return tuple(sorted(names, key=lambda name: (len(name), name)))
 

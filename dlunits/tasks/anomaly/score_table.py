@@ -136,13 +136,13 @@ class TableScorer:
             columns, self.num_explained, inputs=inputs
         )
         scores = self.detector.score_rows(columns, inputs=inputs)
-        rows = cells.rows_of(chunk) if cells else []
-        self.num_skipped += len(rows)
-        for name, values in scores.items():
-            scores[name] = values.copy()
-            scores[name][rows] = np.nan
-        for values in explanation.values():
-            values[rows] = None
+        if cells and (rows := cells.rows_of(chunk)):
+            self.num_skipped += len(rows)
+            for name, values in scores.items():
+                scores[name] = values.copy()
+                scores[name][rows] = np.nan
+            for values in explanation.values():
+                values[rows] = None
         return columns, scores, explanation
 
     def update(
