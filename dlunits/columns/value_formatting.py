@@ -7,6 +7,7 @@ import numpy as np
 from dlunits.typing import Array, ArrayLike
 
 MISSING_LABEL, UNKNOWN_LABEL = "missing", "another value"
+RARE_LABEL = "a rare value"
 MONDAY = 3 * 86_400.0  # 1970-01-01 was a Thursday, 3 days after a Monday
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -48,10 +49,23 @@ def format_values(values: Array, column_type: str, digits: int) -> list[str]:
     return np.where(np.isnan(values), MISSING_LABEL, text).tolist()
 
 
-def category_labels(vocabulary: Sequence[str]) -> list[str]:
+def category_labels(
+    vocabulary: Sequence[str], num_frequent: int | None = None
+) -> list[str]:
     """Labels of the category ids 0, 1, 2 ... of a vocabulary.
+
+    Args:
+        vocabulary: Texts of a category column, `""` for missing.
+        num_frequent: Number of texts with an id of their own; the others share
+            the next id. `None`: all have one.
+
+    Example:
 
     >>> category_labels(("", "dry"))
     ['another value', 'missing', 'dry']
+    >>> category_labels(("dry", "wet", "icy"), num_frequent=1)
+    ['another value', 'dry', 'a rare value']
     """
-    return [UNKNOWN_LABEL, *(word or MISSING_LABEL for word in vocabulary)]
+    labels = [word or MISSING_LABEL for word in vocabulary[:num_frequent]]
+    rare = [RARE_LABEL] if len(labels) < len(vocabulary) else []
+    return [UNKNOWN_LABEL, *labels, *rare]

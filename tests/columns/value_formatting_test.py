@@ -28,3 +28,4 @@ def test_numbers_have_significant_digits():
 def test_the_first_category_id_is_an_unknown_value():
     assert category_labels(("", "dry")) == ["another value", "missing", "dry"]
     assert category_labels(()) == ["another value"]
+    assert category_labels(("dry", "wet"), 2) == ["another value", "dry", "wet"]

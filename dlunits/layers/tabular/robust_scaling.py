@@ -85,13 +85,18 @@ def scale_categories(
 ) -> tuple[Array, Array]:
     """Shares of values, and the root of the sum of their variances.
 
-    `widths` are the numbers of one-hot columns of the categories.
+    `widths` are the numbers of one-hot columns of the categories. The first
+    column of each is for unknown values. Where no value is unknown its spread
+    is 0.1.
 
     >>> share, root = scale_categories(np.eye(3)[[1, 1, 2, 2]], [3])
     >>> share.tolist(), (root**2).round(3).tolist()  # 2 * 0.5 * (1 - 0.5)
-    ([0.0, 0.5, 0.5], [0.5, 0.5, 0.5])
+    ([0.0, 0.5, 0.5], [0.01, 0.5, 0.5])
     """
     share = np.mean(one_hot, axis=0, dtype="float64")
     starts = np.cumsum((0, *widths))[:-1]
     root = np.sqrt(np.add.reduceat(share * (1 - share), starts))
-    return share, np.repeat(np.maximum(root, MIN_SPREAD), np.array(widths, int))
+    spread = np.repeat(np.maximum(root, MIN_SPREAD), np.array(widths, int))
+    unknown = starts[share[starts] == 0]
+    spread[unknown] = MIN_SPREAD
+    return share, spread

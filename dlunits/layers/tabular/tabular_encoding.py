@@ -41,7 +41,8 @@ class TabularEncoding(keras.layers.Layer):
         category    raw     one-hot: 1 for the value of the row, else 0; the
                             first of these features is for an unknown value
                     center  share of the rows that have the value
-                    spread  sqrt(sum over values of share * (1 - share))
+                    spread  sqrt(sum over values of share * (1 - share)); 0.1
+                            of the first one if no value is unknown
 
     The variances of a category's features add up to 1, the variance of one
     number. The spread of a number is the standard deviation without clipping
@@ -49,8 +50,9 @@ class TabularEncoding(keras.layers.Layer):
     least 0.1.
 
     The feature of a missing number is 0 in a column with a missing indicator,
-    and 10 in a column without. The features of a missing timestamp are 0. A
-    missing category may have an id of its own.
+    and 10 in a column without, as is that of an unknown category where no
+    category was unknown. The features of a missing timestamp are 0. A missing
+    category may have an id of its own.
 
     Before `adapt` all centers are 0 and spreads 1. Whatever the `dtype`, the
     arithmetic is in single precision, in which the features of 1e30 are 30.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow.compute as pc
 
-from dlunits.columns import category_labels, format_values
+from dlunits.columns import format_values
 from dlunits.columns.table_chunks import Table
 from dlunits.columns.value_formatting import MISSING_LABEL
 from dlunits.models.anomaly.table_schema import TableSchema
@@ -60,7 +60,7 @@ def explain_rows(
         column_type = table_schema.column_types[name]
         typical = attribution[key][row, index]
         if key == "category_ids":
-            labels = category_labels(table_schema.vocabularies[name])
+            labels = table_schema.category_labels(name)
             expected[row, slot] = [labels[i] for i in typical.astype(int)]
             texts = table_schema.texts(chunk, name).take(row)
             seen[row, slot] = pc.fill_null(texts, MISSING_LABEL).to_pylist()

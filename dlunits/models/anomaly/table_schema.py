@@ -1,7 +1,7 @@
 """Columns of a table: their types, categories and missing values."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from dlunits.columns import (
     InvalidCells,
     TableChunk,
+    category_labels,
     category_texts,
     infer_column_types,
     read_columns,
@@ -26,7 +27,8 @@ from dlunits.layers.tabular.tabular_encoding import WEEK
 from dlunits.typing import Array, Config
 
 MAX_COLUMNS = 5_000
-MAX_CATEGORIES = 50  # of a column, besides missing
+MAX_CATEGORIES = 50  # with an id of their own in a column, besides missing
+MAX_SINGLE = 0.1  # share of the rows whose category no other row has
 MISSING_CATEGORY = ""  # word of a vocabulary
 
 
@@ -52,9 +54,9 @@ class TableSchema:
     Args:
         column_types: Dict from column name to type, see
             `dlunits.columns.COLUMN_TYPES`.
-        vocabularies: Dict from the name of each category column to the texts
-            with ids 1, 2, 3 ...; all other texts have the id 0. The first one
-            is `""` if values were missing.
+        vocabularies: Dict from the name of each category column to its texts,
+            see `vocabulary` and `category_ids`. The first one is `""` if
+            values were missing.
         missing_indicators: Names of the number and boolean columns in which
             values were missing. Each gets a feature that is 1 where the value
             is missing.
@@ -115,7 +117,7 @@ class TableSchema:
             if np.isnan(column).any()
         ]
         vocabularies = {
-            name: vocabulary(schema.texts(chunk, name), MAX_CATEGORIES)
+            name: vocabulary(schema.texts(chunk, name))
             for name in schema.categories
         }
         return cls(schema.column_types, vocabularies, tuple(missing_indicators))
@@ -174,7 +176,10 @@ class TableSchema:
         return TabularEncoding(
             len(self.numbers),
             len(self.timestamps),
-            [len(self.vocabularies[name]) for name in self.categories],
+            [
+                num_category_ids(self.vocabularies[name])
+                for name in self.categories
+            ],
             [self.numbers.index(name) for name in self.missing_indicators],
             **options,
         )
@@ -231,6 +236,11 @@ class TableSchema:
             if each
         }
 
+    def category_labels(self, name: str) -> list[str]:
+        """Labels of the ids 0, 1, 2 ... of a category column."""
+        words = self.vocabularies[name]
+        return category_labels(words, num_frequent(words))
+
     def texts(self, chunk: TableChunk, name: str) -> pa.Array:
         """Texts of a category column, null where missing."""
         column = chunk.table[name].combine_chunks()
@@ -276,30 +286,75 @@ def check_has_rows(chunk: TableChunk) -> None:
         raise ValueError("The table has no row. Expected: at least one")
 
 
-def vocabulary(texts: pa.Array, max_categories: int) -> tuple[str, ...]:
-    """Most frequent texts, sorted, after `""` if values are missing.
+def vocabulary(
+    texts: pa.Array, max_categories: int = MAX_CATEGORIES
+) -> tuple[str, ...]:
+    """Texts of a category column of the training table.
 
-    >>> vocabulary(pa.array(["wet", None, "dry", "wet"]), max_categories=1)
-    ('', 'wet')
+    The most frequent ones come first, sorted, after `""` if values are
+    missing. The rare ones follow, sorted. Where more than 10 % of the rows have
+    a rare text that no other row has, new rows will have new texts as well:
+    the texts of one row are then left out, so that they are unknown as new
+    texts are.
+
+    Args:
+        texts: `pyarrow` array of strings, null where missing.
+        max_categories: Number of texts that count as frequent.
+
+    Returns:
+        Tuple of different texts.
+
+    Example:
+
+    >>> texts = pa.array(["wet", None, "icy", "wet", "dry", "icy", "dry"])
+    >>> vocabulary(texts, max_categories=1)
+    ('', 'dry', 'icy', 'wet')
+    >>> vocabulary(pa.array([*"aabcdefgh"]), max_categories=1)
+    ('a',)
     """
     counts = {
         entry["values"]: entry["counts"]
         for entry in pc.value_counts(texts.drop_null()).to_pylist()
     }
-    frequent = sorted(counts, key=lambda text: (-counts[text], text))
+    by_count = sorted(counts, key=lambda text: (-counts[text], text))
+    frequent, rare = by_count[:max_categories], by_count[max_categories:]
+    several = [text for text in rare if counts[text] > 1]
+    if len(rare) - len(several) > MAX_SINGLE * len(texts):
+        rare = several
     missing = (MISSING_CATEGORY,) if texts.null_count else ()
-    return (*missing, *sorted(frequent[:max_categories]))
+    return (*missing, *sorted(frequent), *sorted(rare))
 
 
-def category_ids(texts: pa.Array, vocabulary: tuple[str, ...]) -> Array:
+def num_frequent(vocabulary: Sequence[str]) -> int:
+    """Number of texts of a vocabulary with an id of their own.
+
+    >>> num_frequent(("", "dry", "wet"))
+    3
+    """
+    has_missing = tuple(vocabulary[:1]) == (MISSING_CATEGORY,)
+    return min(len(vocabulary), MAX_CATEGORIES + has_missing)
+
+
+def num_category_ids(vocabulary: Sequence[str]) -> int:
+    """Number of ids of a vocabulary, without 0; rare texts share one.
+
+    >>> num_category_ids(("", "dry", "wet"))
+    3
+    """
+    return min(len(vocabulary), num_frequent(vocabulary) + 1)
+
+
+def category_ids(texts: pa.Array, vocabulary: Sequence[str]) -> Array:
     """Positions of texts in a vocabulary, from 1 on; 0 for other texts.
 
-    A missing value has the id of `""`, if the vocabulary has it, else 0.
+    Texts after the 50 most frequent ones have one id, 51. A missing value has
+    the id of `""`, if the vocabulary has it, else 0; the others are then one
+    more.
 
     >>> category_ids(pa.array(["wet", None, "icy"]), ("", "dry", "wet"))
     array([3, 1, 0], dtype=int32)
     """
     words = pa.array(vocabulary, pa.string())
     ids = pc.index_in(as_text(pc.fill_null(texts, MISSING_CATEGORY)), words)
-    ids = pc.add(ids, pa.scalar(1, pa.int32()))
-    return pc.fill_null(ids, 0).to_numpy()
+    ids = pc.fill_null(pc.add(ids, pa.scalar(1, pa.int32())), 0).to_numpy()
+    return np.minimum(ids, np.int32(num_category_ids(vocabulary)))

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from dlunits.columns import MISSING_VALUES, category_labels
+from dlunits.columns import MISSING_VALUES
 from dlunits.columns.column_values import WHITESPACE, WHOLE_NUMBER
 from dlunits.columns.value_formatting import MISSING_LABEL, MONDAY, WEEKDAYS
 from dlunits.layers.tabular.tabular_encoding import WEEK
 from dlunits.models import TableSchema
 from dlunits.models.anomaly.row_explanation import DIGITS_EXPECTED, DIGITS_SEEN
-from dlunits.models.anomaly.table_schema import MISSING_CATEGORY
+from dlunits.models.anomaly.table_schema import (
+    MISSING_CATEGORY,
+    num_category_ids,
+)
 from dlunits.typing import Tensor
 
 DTYPES = {
@@ -23,6 +26,7 @@ DTYPES = {
 }
 OUTER_WHITESPACE = f"^[{WHITESPACE}]+|[{WHITESPACE}]+$"
 LIMIT = float(np.finfo("float32").max)
+NUM_HASHES = 2**63 - 1
 
 
 def argument_names(columns: Iterable[str]) -> dict[str, str]:
@@ -125,7 +129,7 @@ def clean_texts(texts: Tensor) -> Tensor:
 
 
 def category_ids(texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
-    """Positions of texts in a vocabulary, from 1 on; 0 for other texts.
+    """`dlunits.models.anomaly.table_schema.category_ids` for a tensor.
 
     >>> vocabulary = "", "dry", "wet"
     >>> category_ids(tf.constant(["wet", "icy", "nan"]), vocabulary).numpy()
@@ -133,9 +137,19 @@ def category_ids(texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
     """
     if not vocabulary:
         return tf.zeros_like(texts, "int32")
-    is_word = tf.equal(clean_texts(texts)[:, None], tf.constant(vocabulary))
-    numbers = tf.range(1, 1 + len(vocabulary))
-    return tf.reduce_max(tf.where(is_word, numbers, 0), axis=1)
+    # Binary search by hash, as a lookup table would be a resource of the model.
+    with tf.init_scope():
+        hashes = tf.strings.to_hash_bucket_fast(vocabulary, NUM_HASHES).numpy()
+    order = np.argsort(hashes)
+    texts = clean_texts(texts)
+    places = tf.searchsorted(
+        hashes[order], tf.strings.to_hash_bucket_fast(texts, NUM_HASHES)
+    )
+    places = tf.minimum(places, len(vocabulary) - 1)
+    words = tf.gather(tf.constant(order, "int32"), places)
+    is_word = tf.equal(texts, tf.gather(tf.constant(vocabulary), words))
+    ids = tf.minimum(1 + words, num_category_ids(vocabulary))
+    return tf.where(is_word, ids, 0)
 
 
 def explain_request(
@@ -166,7 +180,7 @@ def explain_request(
         column_type = table_schema.column_types[name]
         typical = attribution[key][:, index]
         if key == "category_ids":
-            labels = category_labels(table_schema.vocabularies[name])
+            labels = table_schema.category_labels(name)
             texts = clean_texts(column)
             expected.append(tf.gather(labels, typical))
             seen.append(

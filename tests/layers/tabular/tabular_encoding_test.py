@@ -84,6 +84,8 @@ def features_np(row, known, missing_indicators, sizes):
         ]
         root = max(0.1, math.sqrt(sum(p * (1 - p) for p in shares)))
         features += [(int(v == code) - p) / root for v, p in enumerate(shares)]
+        if shares[0] == 0:
+            features[-len(shares)] = 10.0 * (code == 0)
     return features
 
 
@@ -107,6 +109,15 @@ def test_features_are_those_of_the_equation():
         )
     assert features[0, :3].tolist() == [30, -30, 0]
     assert features[1, :3].tolist() == [0, 10, 0]
+
+
+def test_an_unknown_category_is_far_from_rows_without_one():
+    layer = TabularEncoding(0, vocabulary_sizes=(2,))
+    layer.adapt({"category_ids": np.array([[1], [2]])})
+    features = features_of(layer, {"category_ids": np.array([[0], [1]])})
+    # The two values have a variance of 0.25 each; 0.5 / sqrt(0.5) = 0.71.
+    expected = [[10, -0.71, -0.71], [0, 0.71, -0.71]]
+    np.testing.assert_allclose(features, expected, atol=0.01)
 
 
 def test_every_feature_belongs_to_its_column():

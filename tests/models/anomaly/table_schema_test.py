@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from dlunits.models import TableSchema
+from dlunits.models import AnomalyDetector, TableSchema
 from dlunits.models.anomaly.table_schema import category_ids, vocabulary
 
 MONDAY = 4 * 86400  # 1970-01-05, in seconds since 1970
@@ -127,26 +127,68 @@ def test_new_rows_are_read_as_the_training_rows():
     assert inputs["timestamps"].tolist() == [[0]]
 
 
-def test_rare_values_are_unknown():
-    table = {"road": [f"{i:02}" for i in range(60)] + ["59"]}
+@pytest.mark.parametrize("missing", [[], ["NA"]])
+def test_rare_values_share_an_id_and_new_ones_are_unknown(missing):
+    # 60 codes, of which those from 10 on occur three times instead of twice.
+    codes = [f"{i:02}" for i in range(60)]
+    table = {"road": codes * 2 + codes[10:] + missing}
     schema = TableSchema.from_table(table, {"road": "category"})
-    assert schema.vocabularies["road"] == (
-        *(f"{i:02}" for i in range(49)),
-        "59",
-    )
+    frequent = ["", *codes[10:]] if missing else codes[10:]
+    assert schema.vocabularies["road"] == (*frequent, *codes[:10])
+    new = {"road": ["10", "59", "00", "09", "60"]}
+    first = 1 + len(missing)
+    assert schema.inputs(new)["category_ids"].ravel().tolist() == [
+        *(first, first + 49),  # 50 frequent codes
+        *(first + 50, first + 50),
+        0,
+    ]
+    assert schema.category_labels("road")[-2:] == ["59", "a rare value"]
+    layer = schema.encoding()
+    layer.adapt(schema.inputs(table))
+    unknown = ops.convert_to_numpy(layer(schema.inputs(new)))[:, 0]
+    assert unknown.tolist() == [0, 0, 0, 0, 10]
+
+
+def test_a_new_value_is_anomalous_among_many_known_ones():
+    generator = np.random.default_rng(0)
+
+    def rows(codes):
+        return {"code": codes, "x": generator.normal(size=len(codes))}
+
+    known = [f"code {i}" for i in range(200)]
+    detector = AnomalyDetector(train_steps=20).fit(rows(known * 3))
+    p = detector.p_value(rows(known + [f"new {i}" for i in range(20)]))
+    assert (p[200:] <= 0.01).all()
+    assert (p[:200] <= 0.05).mean() < 0.1
+
+
+def test_new_values_are_no_anomaly_where_many_rows_have_a_value_of_their_own():
+    codes = [f"{i:02}" for i in range(50)] * 2
+    for single, known in ((10, True), (20, False)):  # 9 % and 17 % of the rows
+        rare = [f"only {i}" for i in range(single)]
+        schema = TableSchema.from_table(
+            {"code": codes + rare}, {"code": "category"}
+        )
+        assert (rare[0] in schema.vocabularies["code"]) == known
+        layer = schema.encoding()
+        layer.adapt(schema.inputs({"code": codes + rare}))
+        new = layer(schema.inputs({"code": ["never seen"]}))
+        assert (ops.convert_to_numpy(new)[0, 0] == 10) == known
 
 
 @pytest.mark.parametrize(
     ("texts", "max_categories", "expected"),
     [
-        ([*"cccaabbbd"], 2, ("b", "c")),
-        ([*"cccaabbbd"], 3, ("a", "b", "c")),
+        ([*"cccaabbbd"], 2, ("b", "c", "a")),
+        ([*"cccaabbb"], 2, ("b", "c", "a")),
+        ([*"cccaabbbd"], 3, ("a", "b", "c")),  # 1 of 9 rows is more than 10 %
+        ([*"cccaabbbbd"], 3, ("a", "b", "c", "d")),
         ([*"cccaabbbd"], 9, ("a", "b", "c", "d")),
-        ([*"cccaabbbd", None], 2, ("", "b", "c")),  # however rare
+        ([*"cccaabbbd", None], 2, ("", "b", "c", "a", "d")),
         ([None, None], 9, ("",)),
     ],
 )
-def test_a_vocabulary_holds_the_most_frequent_texts(
+def test_a_vocabulary_begins_with_the_most_frequent_texts(
     texts, max_categories, expected
 ):
     array = pa.array(texts, pa.string())

@@ -41,9 +41,15 @@ def test_inputs_are_those_of_the_table(known):
         np.testing.assert_array_equal(found[key], expected[key])
 
 
-@pytest.mark.parametrize("vocabulary", [(), ("",), ("dry",), ("", "dry")])
+MANY = tuple(f"{i:02}" for i in range(60))
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [(), ("",), ("dry",), ("", "dry"), MANY, ("", *MANY), ("dry\0", "dry")],
+)
 def test_texts_have_the_category_ids_of_python(vocabulary):
-    texts = np.array(["dry", "", "nan", "None", "icy"], object)
+    texts = np.array(["dry", "", "nan", "None", "icy", "7", *MANY], object)
     expected = table_schema.category_ids(
         category_texts(arrow_array(texts)), vocabulary
     )
