@@ -32,7 +32,8 @@ MAX_EXAMPLES = 3  # of invalid cells of a column
 ARROW_UNITS = ("s", "ms", "us", "ns", "D")  # of NumPy's datetime64
 
 # A dict from name to array `(rows,)`, a data frame of pandas, polars or
-# pyarrow, or an array `(rows, columns)` with columns `column_1`, `column_2`...
+# pyarrow, a list of dicts from name to value, one such dict, or an array
+# `(rows, columns)` or a list of rows, with columns `column_1`, `column_2`...
 Table = Any
 
 
@@ -104,7 +105,9 @@ def table_chunk(
 
     Args:
         table: Dict from name to array `(rows,)`, data frame of pandas, polars
-            or pyarrow, or array `(rows, columns)`, whose columns are named
+            or pyarrow, list of dicts from name to value, or one such dict; a
+            row whose dict lacks a name has a missing value. Or array
+            `(rows, columns)` or list of rows, whose columns are named
             `column_1`, `column_2` and so on.
         names: Columns to convert. `None` converts all.
         decimal: Decimal sign of numbers that are strings, `"."` or `","`.
@@ -117,6 +120,8 @@ def table_chunk(
 
     >>> table_chunk(np.array([[1, 2], [3, 4]])).table.to_pydict()
     {'column_1': [1, 3], 'column_2': [2, 4]}
+    >>> table_chunk([{"a": 1, "b": "x"}, {"b": "y"}]).table.to_pydict()
+    {'a': [1, None], 'b': ['x', 'y']}
     """
     if isinstance(table, TableChunk):
         check_columns(table.table.column_names, names or (), table.source)
@@ -136,22 +141,28 @@ def table_chunk(
 
 
 def columns_by_name(table: Table) -> dict[str, Any]:
-    if isinstance(table, np.ndarray):
-        if table.ndim != 2:
-            raise ValueError(
-                "An array must be of shape (rows, columns). Received: shape "
-                f"{table.shape}"
-            )
-        return {f"column_{i}": each for i, each in enumerate(table.T, 1)}
+    if num_unnamed_columns(table) is not None:
+        columns = (
+            table.T
+            if isinstance(table, np.ndarray)
+            else zip(*table, strict=True)
+        )
+        return {f"column_{i}": each for i, each in enumerate(columns, 1)}
+    if isinstance(table, list | tuple):
+        every = dict.fromkeys(name for record in table for name in record)
+        table = {name: [row.get(name) for row in table] for name in every}
     names: Any
     if isinstance(table, Mapping):
         names = list(table)
+        if names and all(map(is_scalar, table.values())):
+            table = {name: [value] for name, value in table.items()}
     else:
         names = getattr(table, "column_names", getattr(table, "columns", None))
     if names is None:
         raise ValueError(
-            "A table must be a dict of arrays, an array with two axes, or a "
-            f"data frame of pandas, pyarrow or polars. Received: {type(table)}"
+            "A table must be a dict of arrays, an array with two axes, a list "
+            "of rows or of dicts, or a data frame of pandas, pyarrow or "
+            f"polars. Received: {type(table)}"
         )
     repeated = [
         n for n, count in collections.Counter(names).items() if count > 1
@@ -162,6 +173,58 @@ def columns_by_name(table: Table) -> dict[str, Any]:
             "twice or more"
         )
     return {str(name): table[name] for name in names}
+
+
+def num_unnamed_columns(table: Table) -> int | None:
+    """Number of columns of an array or a list of rows; `None` for others.
+
+    Args:
+        table: Table.
+
+    Raises:
+        ValueError: If it is an array without rows and columns, or a list of
+            neither rows of one length nor dicts.
+
+    Example:
+
+    >>> num_unnamed_columns([(1, "a"), (2, "b")])
+    2
+    """
+    if isinstance(table, np.ndarray):
+        if table.ndim != 2:
+            raise ValueError(
+                "An array must be of shape (rows, columns). Received: shape "
+                f"{table.shape}"
+            )
+        return table.shape[1]
+    if not isinstance(table, list | tuple):
+        return None
+    if table and all(isinstance(row, Mapping) for row in table):
+        return None
+    if not table:
+        raise ValueError("The table has no row. Expected: at least one")
+    for number, row in enumerate(table):
+        if not (
+            isinstance(row, list | tuple)
+            or (isinstance(row, np.ndarray) and row.ndim == 1)
+        ):
+            raise ValueError(
+                "A list must hold rows, which are lists of values, or dicts. "
+                f"Received: {type(row)} in place {number} (counted from 0)"
+            )
+        if len(row) != len(table[0]):
+            raise ValueError(
+                "Rows must have the same length. Received: "
+                f"{len(table[0])} values in row 0, {len(row)} in row {number}"
+            )
+    return len(table[0])
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is one cell, not a column of them."""
+    if isinstance(value, str | bytes):
+        return True
+    return not hasattr(value, "__len__") and not isinstance(value, Iterable)
 
 
 def arrow_array(values: Any, name: str = "", decimal: str = ".") -> pa.Array:

@@ -4,6 +4,7 @@ Text metrics are Keras metrics. The others are functions of arrays, because
 they need all examples at once.
 """
 
+from dlunits.metrics.benjamini_hochberg import benjamini_hochberg
 from dlunits.metrics.bits_per_character import BitsPerCharacter
 from dlunits.metrics.class_coverage import class_coverage
 from dlunits.metrics.classifier_score import classifier_score
@@ -25,6 +26,7 @@ __all__ = [
     "BitsPerCharacter",
     "FeatureStatistics",
     "Perplexity",
+    "benjamini_hochberg",
     "class_coverage",
     "classifier_score",
     "detection_quality",

@@ -19,6 +19,7 @@ def detection_quality(
                           positive rate)
         recall            fraction of the anomalies with an alarm (true
                           positive rate)
+        false_discovery_rate  fraction of the alarms that are false
 
     References: Fawcett, 2006, "An introduction to ROC analysis",
     https://doi.org/10.1016/j.patrec.2005.10.010; for average precision, Davis
@@ -33,7 +34,8 @@ def detection_quality(
 
     Returns:
         Dict of the above; `None` where it is undefined because all labels are
-        equal. Without `alarms` the last two are left out.
+        equal, or there is no alarm. Without `alarms` the last three are left
+        out.
 
     Example, where one of two normal rows scores higher than the anomaly, and
     the only alarm is false:
@@ -45,6 +47,8 @@ def detection_quality(
     (0.5, 0.5)
     >>> quality["false_alarm_rate"], quality["recall"]
     (0.5, 0.0)
+    >>> quality["false_discovery_rate"]
+    1.0
     """
     labels = np.asarray(labels, bool)
     quality: dict[str, float | None] = {"AUC": None, "AP": None}
@@ -59,4 +63,8 @@ def detection_quality(
         alarms = np.asarray(alarms, bool)
         for name, rows in (("false_alarm_rate", ~labels), ("recall", labels)):
             quality[name] = float(alarms[rows].mean()) if rows.any() else None
+        false = ~labels[alarms]
+        quality["false_discovery_rate"] = (
+            float(false.mean()) if false.size else None
+        )
     return quality

@@ -175,6 +175,50 @@ def test_arrays_with_other_than_two_axes_are_rejected(table):
         table_chunk(table)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        [[1, None], [2.5, "A"]],
+        ((1, None), (2.5, "A")),
+        [np.array([1, None], object), [2.5, "A"]],
+    ],
+)
+def test_rows_in_a_list_have_numbered_columns(table):
+    columns = table_chunk(table).table.to_pydict()
+    assert columns == {"column_1": [1, 2.5], "column_2": [None, "A"]}
+
+
+def test_records_have_the_columns_of_all_of_them():
+    records = [{"a": 1, "b": "A"}, {"c": True, "a": 2}]
+    assert table_chunk(records).table.to_pydict() == {
+        "a": [1, 2],
+        "b": ["A", None],
+        "c": [None, True],
+    }
+
+
+def test_a_dict_of_values_is_one_row():
+    record = {"a": 1.5, "b": "dry", "c": None, "d": NOON, "e": np.int64(3)}
+    assert table_chunk(record).table.to_pylist() == [record]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ([], "no row"),
+        ([[1, 2], [3]], "2 values in row 0, 1 in row 1"),
+        ([1, 2], "<class 'int'> in place 0"),
+        (["12", "34"], "<class 'str'> in place 0"),
+        ([[1], {"a": 1}], "<class 'dict'> in place 1"),
+        ([np.zeros((2, 2))], "<class 'numpy.ndarray'> in place 0"),
+        ({"a": [1, 2], "b": 3}, r"'b' must be of shape \(rows,\)"),
+    ],
+)
+def test_lists_that_are_no_table_are_rejected(table, message):
+    with pytest.raises(ValueError, match=message):
+        table_chunk(table)
+
+
 @pytest.mark.parametrize("table", [None, 3, "a.csv"])
 def test_objects_without_columns_are_rejected(table):
     with pytest.raises(ValueError, match=r"must be a dict .*Received: <class"):

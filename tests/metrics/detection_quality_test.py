@@ -37,6 +37,9 @@ def test_equals_what_is_counted_pair_by_pair():
     assert quality["recall"] == pytest.approx(
         sum(alarms & labels) / sum(labels)
     )
+    assert quality["false_discovery_rate"] == pytest.approx(
+        sum(alarms & ~labels) / sum(alarms)
+    )
 
 
 def test_labels_of_one_class_tell_only_half():
@@ -46,7 +49,10 @@ def test_labels_of_one_class_tell_only_half():
         "AP": None,
         "false_alarm_rate": 0.5,
         "recall": None,
+        "false_discovery_rate": 1.0,
     }
+    silent = detection_quality([0, 1], [1.0, 2.0], [False, False])
+    assert silent["false_discovery_rate"] is None
     only_anomalies = detection_quality([1, 1], [1.0, 2.0], [True, True])
     assert only_anomalies["recall"] == 1.0
     assert only_anomalies["false_alarm_rate"] is only_anomalies["AUC"] is None

@@ -20,7 +20,7 @@ from dlunits.columns import (
 )
 from dlunits.columns.column_types import check_column_types
 from dlunits.columns.column_values import as_text, is_number_type
-from dlunits.columns.table_chunks import Table
+from dlunits.columns.table_chunks import Table, num_unnamed_columns
 from dlunits.columns.value_formatting import MONDAY
 from dlunits.layers import TabularEncoding
 from dlunits.layers.tabular.tabular_encoding import WEEK
@@ -43,7 +43,9 @@ class TableSchema:
 
     - a dict from column name to array `(rows,)`,
     - a data frame of pandas, polars or pyarrow,
-    - an array `(rows, columns)`, with columns `column_1`, `column_2` ...
+    - a list of dicts from column name to value, or one such dict,
+    - an array `(rows, columns)` or a list of rows, with columns `column_1`,
+      `column_2` ...
 
     Columns of type `"number"`, `"number [UNIT]"` and `"boolean"` become
     numbers; those of type `"timestamp"` and `"timestamp_day_first"`, seconds
@@ -252,11 +254,11 @@ class TableSchema:
 
     def chunk(self, table: Table, decimal: str = ".") -> TableChunk:
         """Converts a table to a chunk with the columns that are used."""
-        count = len(self.column_types)
-        if isinstance(table, np.ndarray) and table.shape[1:] != (count,):
+        count, received = len(self.column_types), num_unnamed_columns(table)
+        if received not in (None, count):
             raise ValueError(
                 f"The table must have {count} columns, as the training table. "
-                f"Received: shape {table.shape}"
+                f"Received: {received}"
             )
         chunk = table_chunk(table, self.columns, decimal)
         check_has_rows(chunk)

@@ -227,11 +227,15 @@ def test_arrays_are_tables_without_names():
     np.testing.assert_array_equal(
         table_schema.inputs(array)["numbers"], array.astype("float32")
     )
+    np.testing.assert_array_equal(
+        table_schema.inputs(array.tolist())["numbers"], array.astype("float32")
+    )
     for width in (11, 13):
-        with pytest.raises(
-            ValueError, match=f"12 columns.*Received: shape .5, {width}."
-        ):
-            table_schema.inputs(np.zeros((5, width)))
+        for rows in (np.zeros((5, width)), [[0.0] * width]):
+            with pytest.raises(
+                ValueError, match=f"12 columns.*Received: {width}$"
+            ):
+                table_schema.inputs(rows)
 
 
 def test_config_goes_through_json_and_keras():
