@@ -17,6 +17,7 @@ from dlunits.columns.column_values import (
     is_numeric,
     strip_missing,
 )
+from dlunits.columns.identifiers import IdentifierRecognition
 from dlunits.columns.table_chunks import (
     ChunkedTable,
     InvalidCells,
@@ -28,9 +29,7 @@ from dlunits.columns.table_chunks import (
     table_chunk,
 )
 from dlunits.columns.timestamp_parsing import DATE
-from dlunits.typing import Array
 
-ROW_NUMBERS = "counts the rows"  # reason for ignoring a column
 # Beginnings of texts that may be of a type, with a currency sign and a unit.
 NUMBER = r"^[-+]?[$€£¥]?\s*([.,]?\d|[iI]nf)"
 UNIT = (
@@ -40,7 +39,6 @@ UNIT = (
 MAX_INVALID = 0.05  # share of the values of a column that are of another type
 MAX_COUNTED_ROWS = 200_000  # rows in which different texts are counted
 MAX_CATEGORIES = 20  # allowed in a table of any length
-MIN_ROW_NUMBERS = 10  # fewer rows may be 1, 2, 3 ... by chance
 
 
 def infer_column_types(
@@ -49,6 +47,7 @@ def infer_column_types(
     label_column: str | None = None,
     *,
     decimal: str = ".",
+    ignore_identifiers: bool = True,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Infers the type of each column from all of its values.
 
@@ -64,8 +63,9 @@ def infer_column_types(
       the month is first.
     - `category`: other text. Text in a Parquet file is never a number.
     - `ignored`: columns without a value; text that is different in more than
-      half of the rows, such as names and remarks; row numbers, which increase
-      by one from row to row; lists; the label.
+      half of the rows, such as names and remarks; row numbers and other
+      identifiers, see `dlunits.columns.identifiers.IdentifierRecognition`;
+      lists; the label.
 
     The other values of a column of numbers or timestamps are invalid, see
     `dlunits.columns.read_columns`.
@@ -82,6 +82,8 @@ def infer_column_types(
             is none.
         decimal: Decimal sign of numbers that are strings, of a table in
             memory: `"."` or `","`.
+        ignore_identifiers: Whether row numbers and other identifiers are
+            ignored. If not, they are numbers.
 
     Returns:
         `(column_types, reasons)`: dict from every column to its type, in the
@@ -111,7 +113,7 @@ def infer_column_types(
         chunks = [chunk]
     check_overrides(names, overrides, label_column, source)
     columns = {
-        name: ColumnTypeInference(name, overrides.get(name))
+        name: ColumnTypeInference(name, overrides.get(name), ignore_identifiers)
         for name in names
         if name != label_column and overrides.get(name) != "ignored"
     }
@@ -168,9 +170,15 @@ class ColumnTypeInference:
     Args:
         name: Name of the column.
         override: Type that the caller declares, or `None`.
+        ignore_identifiers: Whether a column of identifiers is ignored.
     """
 
-    def __init__(self, name: str, override: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        override: str | None = None,
+        ignore_identifiers: bool = True,
+    ) -> None:
         self.name = name
         self.override = override
         # Number of values of another type, by type that is still possible.
@@ -178,9 +186,8 @@ class ColumnTypeInference:
         self.num_values = 0
         # Why the column is ignored, if it is.
         self.reason: str | None = "holds no value"
-        self.is_row_number = True  # increases by one from row to row
-        self.last_number: Array | list[float] = []
-        self.rows = 0
+        self.ignore_identifiers = ignore_identifiers
+        self.identifiers = IdentifierRecognition(name)
         self.texts = pa.array([], pa.string())  # different ones
         self.text_rows = 0  # rows in which they were counted
 
@@ -192,7 +199,6 @@ class ColumnTypeInference:
             if cells.counts.total() > MAX_INVALID * len(column):
                 read_column(chunk, self.name, column, self.override)
             return
-        self.rows += len(column)
         array = column.combine_chunks()
         declared = declared_type(array.type)
         if declared == "number":
@@ -216,12 +222,8 @@ class ColumnTypeInference:
         )
         if not np.isnan(numbers).all():
             self.reason = None
-        if self.is_row_number:
-            steps = np.diff([*self.last_number, *numbers[:2]])
-            self.is_row_number = bool(
-                (steps == 1).all() and (np.diff(numbers) == 1).all()
-            )
-            self.last_number = numbers[-1:]
+        if self.ignore_identifiers and column_type == "number":
+            self.identifiers.update(numbers)
 
     def update_texts(self, chunk: TableChunk, column: pa.Array) -> None:
         texts = strip_missing(column).drop_null()
@@ -259,11 +261,10 @@ class ColumnTypeInference:
         possible = sorted(self.invalid, key=self.invalid.__getitem__)
         numbers = [each for each in possible if is_number_type(each)]
         if numbers:
-            if self.is_row_number and self.rows >= MIN_ROW_NUMBERS:
-                return "ignored", ROW_NUMBERS
-            if self.reason:
-                return "ignored", self.reason
-            return numbers[0], None
+            reason = self.reason
+            if not reason and numbers[0] == "number":
+                reason = self.identifiers.reason
+            return ("ignored", reason) if reason else (numbers[0], None)
         pair = {text.lower() for text in self.texts[:100].to_pylist()}
         if "boolean" in possible and (not pair or pair in map(set, BOOLEANS)):
             return "boolean", None

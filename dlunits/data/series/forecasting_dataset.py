@@ -101,7 +101,7 @@ def load_forecasting_dataset(
     )
     column_types, reasons = infer_column_types(table_file)
     column_types, ignored = series_column_types(
-        column_types, reasons, timestamp_column, path
+        column_types, reasons, timestamp_column, path, use_counters=True
     )
     for name in (*targets, *columns):
         if name in ignored:

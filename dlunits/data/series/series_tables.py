@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from dlunits.columns import InvalidCells, check_columns, read_columns
-from dlunits.columns.column_types import ROW_NUMBERS
 from dlunits.columns.column_values import is_number_type
+from dlunits.columns.identifiers import IDENTIFIER, ROW_NUMBERS
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.table_files import TableFile
 from dlunits.typing import Array, Path
@@ -33,6 +33,8 @@ def series_column_types(
     reasons: Mapping[str, str],
     timestamp_column: str,
     source: Path = "The table",
+    *,
+    use_counters: bool = False,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Selects the time and the channels of a series from a table's columns.
 
@@ -42,6 +44,9 @@ def series_column_types(
         timestamp_column: Name of the column of times: timestamps, or numbers,
             which are seconds.
         source: Start of an error message, the path of the file for example.
+        use_counters: Whether columns that look like identifiers, which are
+            ignored in a table of independent rows, are channels. In a series
+            they may be totals or a growing population. Row numbers are ignored.
 
     Returns:
         `(column_types, reasons)`: dict from column name to type, the time
@@ -59,7 +64,7 @@ def series_column_types(
     """
     check_columns(column_types, [timestamp_column], source)
     time_type = column_types[timestamp_column]
-    if reasons.get(timestamp_column) == ROW_NUMBERS:
+    if is_identifier(reasons.get(timestamp_column)):
         time_type = "number"
     if not time_type.startswith(("timestamp", "number")):
         raise ValueError(
@@ -70,8 +75,11 @@ def series_column_types(
     for name, column_type in column_types.items():
         if name == timestamp_column:
             continue
+        reason = reasons.get(name)
         if column_type == "boolean" or is_number_type(column_type):
             used[name] = column_type
+        elif use_counters and reason != ROW_NUMBERS and is_identifier(reason):
+            used[name] = "number"
         else:
             ignored[name] = reasons.get(name, "is no number")
     if len(used) == 1:
@@ -80,6 +88,11 @@ def series_column_types(
             f"{timestamp_column!r}. Expected at least one channel."
         )
     return used, ignored
+
+
+def is_identifier(reason: str | None) -> bool:
+    """Whether a column is ignored because it holds identifiers."""
+    return reason == ROW_NUMBERS or (reason or "").startswith(IDENTIFIER)
 
 
 def read_series(

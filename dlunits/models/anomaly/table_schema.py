@@ -1,6 +1,7 @@
 """Columns of a table: their types, categories and missing values."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -93,7 +94,8 @@ class TableSchema:
             table: Table.
             column_types: Dict from column name to type; columns that it lacks
                 are left out. `None` infers all types, see
-                `dlunits.columns.infer_column_types`.
+                `dlunits.columns.infer_column_types`, and warns of columns that
+                are ignored. Identifiers are not, in an array.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
 
         Raises:
@@ -104,9 +106,19 @@ class TableSchema:
         invalid_cells = None
         if column_types is None:
             invalid_cells = InvalidCells()
+            # The columns of an array are selected, and none is ignored.
+            has_names = num_unnamed_columns(table) is None
             table = table_chunk(table, decimal=decimal)
             check_has_rows(table)
-            column_types, _ = infer_column_types(table)
+            column_types, reasons = infer_column_types(
+                table, ignore_identifiers=has_names
+            )
+            for name, reason in reasons.items():
+                warnings.warn(
+                    f"Column {name!r} is ignored: it {reason}. Declare its "
+                    "type to use it",
+                    stacklevel=3,
+                )
         schema = cls(dict(column_types), {}, ())
         schema.check_column_types()
         chunk = schema.chunk(table, decimal)

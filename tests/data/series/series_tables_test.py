@@ -54,6 +54,20 @@ def test_seconds_that_count_rows_are_times(tmp_path):
     assert reasons == {}
 
 
+def test_totals_that_increase_are_channels_of_a_forecast_only(tmp_path):
+    path = tmp_path / "people.csv"
+    lines = (f"{n},{n * n},{n % 3}\n" for n in range(20))
+    path.write_text("t,total,x\n" + "".join(lines))
+    types, reasons = infer_column_types(open_table(path))
+    used, ignored = series_column_types(types, reasons, "t")
+    assert list(used) == ["t", "x"] and list(ignored) == ["total"]
+    used, _ = series_column_types(types, reasons, "t", use_counters=True)
+    assert list(used) == ["t", "total", "x"]
+    # Row numbers are none.
+    used, _ = series_column_types(types, reasons, "total", use_counters=True)
+    assert list(used) == ["total", "x"]
+
+
 def kinds_of_plain(path):
     table = open_table(path)
     return series_column_types(*infer_column_types(table), "t", table.path)

@@ -238,6 +238,14 @@ def test_arrays_are_tables_without_names():
                 table_schema.inputs(rows)
 
 
+def test_identifiers_are_left_out_of_named_columns_with_a_warning():
+    rows = np.stack([np.arange(20), np.arange(20) % 3], axis=1)
+    assert set(TableSchema.from_table(rows).column_types.values()) == {"number"}
+    with pytest.warns(UserWarning, match=r"'n' is ignored: it counts the rows"):
+        schema = TableSchema.from_table({"n": rows[:, 0], "x": rows[:, 1]})
+    assert schema.columns == ("x",)
+
+
 def test_config_goes_through_json_and_keras():
     table_schema = fitted()
     text = json.dumps(table_schema.get_config(), sort_keys=True)

@@ -1,0 +1,127 @@
+"""Recognition of identifiers among the columns of numbers."""
+
+import re
+
+import numpy as np
+
+from dlunits.typing import Array
+
+ROW_NUMBERS = "counts the rows"  # reason for ignoring a column
+IDENTIFIER = "is an identifier"  # beginning of the other reasons
+MIN_ROW_NUMBERS = 10  # fewer rows may be 1, 2, 3 ... by chance
+MIN_ROWS = 20  # of the other identifiers
+MAX_MISSING = 0.05  # share of the rows without an identifier
+MAX_REPEATED = 0.1  # share of the rows whose identifier another row has
+MAX_COUNTED_ROWS = 200_000  # rows in which different numbers are counted
+# Pairs of equal numbers that are expected if the numbers are drawn at random:
+# the probability of none is at most exp(-10) = 0.005 %.
+EXPECTED_REPETITIONS = 10.0
+
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+LAST_WORDS = {"id", "ids", "uid", "uuid", "guid", "idx"}
+NAMES = {"index", "key", "row"}
+
+
+class IdentifierRecognition:
+    """Recognizes identifiers: numbers that name rows and measure nothing.
+
+    A detector that learns them finds that all later rows are anomalous.
+    Numbers are identifiers if they are whole, at most 5 % are missing, there
+    are at least 20, and
+
+    - they increase from row to row, or decrease; 10 numbers are enough if they
+      increase by one; or
+    - n numbers are all different although n (n - 1) / 2 / (max - min + 1) is at
+      least 10: so many pairs of numbers from this range would be equal by
+      chance; or
+    - at least 90 % are different, and the name of the column says so: its last
+      word is "id", for example.
+
+    Numbers with decimals are never identifiers.
+
+    Args:
+        name: Name of the column.
+
+    Example, a sample of the numbers from 0 to 99 in any order:
+
+    >>> numbers = np.random.default_rng(0).permutation(100)[:60]
+    >>> column = IdentifierRecognition("sample")
+    >>> column.update(numbers.astype("float64"))
+    >>> column.reason
+    'is an identifier: whole numbers that are all different'
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows = self.num_values = 0
+        self.is_whole = True
+        self.is_row_number = True  # increases by one from row to row
+        self.increases = self.decreases = True
+        self.last = np.array([])  # value
+        self.different = np.array([])
+        self.counted = 0  # values among which different ones were counted
+
+    def update(self, numbers: Array) -> None:
+        """Reads the numbers of further rows, NaN where missing."""
+        self.rows += len(numbers)
+        numbers = numbers[~np.isnan(numbers)]
+        self.num_values += len(numbers)
+        self.is_whole = self.is_whole and bool(
+            (numbers == np.round(numbers)).all()
+        )
+        if not self.is_whole or len(numbers) == 0:
+            return
+        steps = np.diff(np.concatenate([self.last, numbers]))
+        self.last = numbers[-1:]
+        self.is_row_number &= bool((steps == 1).all())
+        self.increases &= bool((steps > 0).all())
+        self.decreases &= bool((steps < 0).all())
+        if self.counted < MAX_COUNTED_ROWS and not self.repeats:
+            self.different = np.union1d(self.different, numbers)
+            self.counted += len(numbers)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether too many of the numbers are equal to others."""
+        return len(self.different) < (1 - MAX_REPEATED) * self.counted
+
+    @property
+    def reason(self) -> str | None:
+        """Why the column is an identifier, `None` if it is none."""
+        if not self.is_whole or self.num_values < MIN_ROW_NUMBERS:
+            return None
+        if self.num_values < (1 - MAX_MISSING) * self.rows:
+            return None
+        if self.is_row_number:
+            return ROW_NUMBERS
+        if self.num_values < MIN_ROWS or self.repeats:
+            return None
+        if self.increases or self.decreases:
+            way = "increase" if self.increases else "decrease"
+            return f"{IDENTIFIER}: whole numbers that {way} from row to row"
+        if len(self.different) == self.counted:
+            pairs = self.counted * (self.counted - 1) / 2
+            width = self.different[-1] - self.different[0] + 1
+            if pairs >= EXPECTED_REPETITIONS * width:
+                return f"{IDENTIFIER}: whole numbers that are all different"
+        if is_identifier_name(self.name):
+            return (
+                f"{IDENTIFIER} by its name: {len(self.different):,} different "
+                f"numbers in {self.counted:,} rows"
+            )
+        return None
+
+
+def is_identifier_name(name: str) -> bool:
+    """Whether the name of a column says that it holds identifiers.
+
+    >>> names = ["id", "PassengerId", "order_id", "Unnamed: 0", "grid", "humid"]
+    >>> [is_identifier_name(name) for name in names]
+    [True, True, True, True, False, False]
+    """
+    words = [word.lower() for word in WORD.findall(name)]
+    return bool(words) and (
+        words[-1] in LAST_WORDS
+        or words == ["unnamed"]
+        or (len(words) == 1 and words[0] in NAMES)
+    )
