@@ -168,6 +168,12 @@ def define_flags():
         8,
         1024,
     )
+    flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "Print the columns of --train, with type, example and the reason why "
+        "one is ignored, and stop: nothing is trained or written.",
+    )
     flags.DEFINE_integer(
         "train_steps",
         1500,
@@ -194,8 +200,39 @@ def check_flags(given):
         "nothing is trained",
     )
     _main.refuse_without(given, ["timestamp_column"], ["window"])
+    _main.refuse_without(given, ["train"], ["dry_run"])
     if sources:
         _main.refuse_without(given, ["label_column"], ["normal_class"])
+
+
+def print_columns(
+    train, score, *, delimiter, encoding, decimal, rate, progress, **options
+):
+    """Prints the columns of a table to train on, as training would."""
+    from dlunits.models import AnomalyDetector
+    from dlunits.tasks.anomaly.input_validation import open_tables
+    from dlunits.tasks.anomaly.sources import InputTables
+    from dlunits.tasks.anomaly.train import read_training_rows
+
+    tables = open_tables(
+        InputTables(train, score, options["label_column"]),
+        None,
+        delimiter=delimiter,
+        encoding=encoding,
+        decimal=decimal,
+    )
+    for table in filter(None, tables):
+        for message in table.messages:
+            print(message)
+    detector = AnomalyDetector(
+        contamination=options.pop("contamination"),
+        num_folds=options.pop("num_folds"),
+        false_alarm_rate=rate,
+    )
+    read_training_rows(
+        *tables, detector, log=print, progress=progress, **options
+    )
+    print("Dry run:       nothing was trained or written")
 
 
 def train_and_score(
@@ -324,6 +361,7 @@ def run(
     seed,
     escape_formulas,
     invalid_cells,
+    dry_run,
     **options,
 ):
     """Writes a scored table, a report and, unless `model`, a SavedModel."""
@@ -345,6 +383,24 @@ def run(
     column_types = parse_column_types(column_type)
     progress = stream_progress(sys.stderr)
     detector, rate = None, false_alarm_rate or 0.01
+    if dry_run:
+        return print_columns(
+            train,
+            score,
+            delimiter=delimiter,
+            encoding=encoding,
+            decimal=decimal,
+            rate=rate,
+            progress=progress,
+            timestamp_column=options["timestamp_column"],
+            window=options["window"],
+            contamination=options["contamination"],
+            num_folds=options["num_folds"],
+            column_types=column_types,
+            label_column=label_column,
+            normal_class=normal_class,
+            refuse_invalid=invalid_cells == "refuse",
+        )
     if model:
         detector, rate = load_detector(model, false_alarm_rate)
     name, folder, export_dir = make_run_folders(

@@ -1,5 +1,6 @@
 """Column types of tables: missing values, numbers, timestamps, categories."""
 
+from dlunits.columns.column_listing import example_values, list_columns
 from dlunits.columns.column_types import infer_column_types
 from dlunits.columns.column_values import (
     COLUMN_TYPES,
@@ -28,8 +29,10 @@ __all__ = [
     "category_texts",
     "check_columns",
     "column_array",
+    "example_values",
     "format_values",
     "infer_column_types",
+    "list_columns",
     "parse_timestamps",
     "read_columns",
     "table_chunk",

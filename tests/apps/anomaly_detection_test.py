@@ -127,8 +127,10 @@ def test_the_training_data_and_ignored_columns_are_printed(trained):
         f"normal.csv: 400 rows, {400 - faults} used for training; 6 of 8 "
         f"columns used. {faults} rows labeled as anomalies are excluded."
     ) in process.stdout
-    assert "Ignored column: 'nothing' holds no value" in process.stdout
-    assert "Ignored column: 'state' is the label" in process.stdout
+    lines = [line.split() for line in process.stdout.splitlines()]
+    assert ["nothing", "ignored", "holds", "no", "value"] in lines
+    assert ["constant", "number", "7"] in lines
+    assert ["Column", "Type", "Example"] in lines
 
 
 def test_rows_are_unchanged_with_a_score_each(trained):
@@ -186,6 +188,7 @@ DEFAULTS = {
     "decimal": None,
     "escape_formulas": False,
     "invalid_cells": None,
+    "dry_run": False,
     "autoencoder": "denoising",
     "timestamp_column": None,
     "window": 16,
@@ -211,6 +214,25 @@ def score(trained, tmp_path, monkeypatch):
         return read(tmp_path / output) if output.endswith("csv") else None
 
     return run_on
+
+
+def test_a_dry_run_prints_the_columns_and_writes_nothing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "normal.csv", rows_of(200, 0))
+    flags = {"train": "normal.csv", "label_column": "state", "dry_run": True}
+    run(**DEFAULTS | flags)
+    output = capsys.readouterr().out
+    assert re.search(r"^nothing +ignored +holds no value$", output, re.M)
+    assert output.endswith("nothing was trained or written\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["normal.csv"]
+    with pytest.raises(ValueError, match="needs at least 999"):
+        run(**DEFAULTS | flags | {"false_alarm_rate": 0.001})
+    with pytest.raises(ValueError, match="column 'fault' is missing"):
+        run(**DEFAULTS | flags | {"label_column": "fault"})
+    with pytest.raises(ValueError, match="--dry_run has no effect without"):
+        check_flags({"dry_run"})
 
 
 def test_the_exported_model_gives_the_same_scores(trained, score, tmp_path):

@@ -19,7 +19,7 @@ from dlunits.typing import Path
 
 def open_tables(
     inputs: InputTables,
-    output: Path,
+    output: Path | None,
     *,
     delimiter: str | None = None,
     encoding: str | None = None,
@@ -30,7 +30,7 @@ def open_tables(
     Args:
         inputs: Paths of the tables. At least one of them must have the label
             column, if there is one.
-        output: Path of the scored table.
+        output: Path of the scored table; `None` if none will be written.
         delimiter: Delimiter of CSV files, one character; `None` infers it.
         encoding: Encoding of CSV files, `"utf-8"` for example; `None` infers
             it.
@@ -51,7 +51,7 @@ def open_tables(
         else None
         for path in (inputs.train, inputs.score)
     )
-    if score:
+    if score and output:
         check_new_columns(score, NEW_COLUMNS)
         check_output(score, expand_user(output))
     tables = [table for table in (train, score) if table]

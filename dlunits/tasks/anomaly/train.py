@@ -110,25 +110,58 @@ def train_detector(
         ValueError: If a table cannot be read, lacks a column, or has too few
             rows.
     """
-    reading: dict[str, Any] = {
-        "column_types": column_types,
-        "label_column": label_column,
-        "normal_class": normal_class,
-        "refuse_invalid": refuse_invalid,
-        "keep_anomalies": options.get("contamination", 0) > 0,
-        "progress": progress,
-    }
+    rows = read_training_rows(
+        train,
+        score,
+        AnomalyDetector(**options),
+        timestamp_column=timestamp_column,
+        window=window,
+        log=log,
+        column_types=column_types,
+        label_column=label_column,
+        normal_class=normal_class,
+        refuse_invalid=refuse_invalid,
+        progress=progress,
+    )
+    return TrainedDetector(fit_detector(rows, verbose=verbose, **options), rows)
+
+
+def read_training_rows(
+    train: TableFile,
+    score: TableFile | None,
+    detector: AnomalyDetector,
+    *,
+    timestamp_column: str | None = None,
+    window: int = 64,
+    log: Callable[[str], Any] = lambda message: None,
+    **options: Any,
+) -> TrainingRows:
+    """Reads the rows to train on, prints their columns, and checks them.
+
+    Args:
+        train, score, timestamp_column, window, log: See `train_detector`.
+        detector: The detector, not fitted yet.
+        **options: Arguments of
+            `dlunits.tasks.anomaly.training_rows.sample_training_rows`.
+
+    Returns:
+        Training rows, or windows of a series.
+
+    Raises:
+        ValueError: As `train_detector`.
+    """
+    options["keep_anomalies"] = detector.contamination > 0
     rows: TrainingRows
     if timestamp_column is None:
-        seed = options.get("seed", 0)
-        rows = sample_training_rows(train, seed=seed, **reading)
+        rows = sample_training_rows(train, seed=detector.seed, **options)
     else:
-        rows = read_training_windows(train, timestamp_column, window, **reading)
+        rows = read_training_windows(train, timestamp_column, window, **options)
     for message in rows.messages:
         log(message)
     if score is not None:
         check_columns(score.columns, rows.used_columns, score.path)
-    return TrainedDetector(fit_detector(rows, verbose=verbose, **options), rows)
+    check_num_rows(rows, detector)
+    return rows
 
 
 def fit_detector(

@@ -4,7 +4,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from dlunits.columns import InvalidCells, infer_column_types, read_columns
+from dlunits.columns import (
+    InvalidCells,
+    example_values,
+    infer_column_types,
+    list_columns,
+    read_columns,
+)
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_files import TableFile
@@ -26,6 +32,7 @@ class TrainingRows:
         column_types: Dict of column name to column type, all columns of the
             table.
         ignored: Dict of column name to the reason why it is ignored.
+        examples: Dict of column name to a value as text.
         rows_read: Number of rows in the table.
         num_anomalies: Number of rows with an anomaly label, or `None` without
             labels.
@@ -38,6 +45,7 @@ class TrainingRows:
     columns: dict[str, Array]
     column_types: dict[str, str]
     ignored: dict[str, str]
+    examples: dict[str, str]
     rows_read: int
     num_anomalies: int | None
     anomalies_kept: bool
@@ -91,15 +99,9 @@ class TrainingRows:
 
     @property
     def messages(self) -> list[str]:
-        """Lines for the user: the source, ignored columns, invalid cells."""
-        return [
-            self.source,
-            *(
-                f"Ignored column: {name!r} {reason}"
-                for name, reason in self.ignored.items()
-            ),
-            *self.invalid_cells.messages,
-        ]
+        """Lines for the user: the source, the columns, invalid cells."""
+        columns = list_columns(self.column_types, self.ignored, self.examples)
+        return [self.source, *columns, *self.invalid_cells.messages]
 
 
 def sample_training_rows(
@@ -179,6 +181,7 @@ def sample_training_rows(
         sample.columns,
         types,
         ignored,
+        example_values(table_file),
         rows_read,
         None if label_column is None else num_anomalies,
         keep_anomalies,

@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from dlunits.columns import InvalidCells, check_columns, infer_column_types
+from dlunits.columns import (
+    InvalidCells,
+    check_columns,
+    example_values,
+    infer_column_types,
+)
 from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.window_features import WindowFeatures
 from dlunits.data.tables.table_files import TableFile
@@ -134,6 +139,7 @@ def read_training_windows(
         dict(zip(names, features.T, strict=True)),
         {**channels, **dict.fromkeys(ignored, "ignored")},
         ignored,
+        example_values(table_file),
         len(values),
         num_anomalies,
         keep_anomalies,

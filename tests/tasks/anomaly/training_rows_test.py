@@ -40,9 +40,14 @@ def test_labeled_anomalies_and_the_label_column_are_excluded(table):
         f"{table.path}: 120 rows, 90 used for training; 2 of 4 columns used. "
         "30 rows labeled as anomalies are excluded."
     )
-    assert rows.messages[:2] == [
+    speed = f"{rows.examples['speed']:6}"
+    assert rows.messages == [
         rows.source,
-        "Ignored column: 'number' counts the rows",
+        "Column  Type      Example",
+        "number  ignored   0        counts the rows",
+        f"speed   number    {speed}".rstrip(),
+        f"road    category  {rows.examples['road']}",
+        "state   ignored   0        is the label",
     ]
 
 
