@@ -1,6 +1,5 @@
 """List of the columns of a table, with types and examples, as text."""
 
-import contextlib
 from collections.abc import Iterable, Mapping
 
 from dlunits.columns.column_values import strip_missing
@@ -21,17 +20,16 @@ def example_values(table: ChunkedTable) -> dict[str, str]:
         Dict from column name to text, `""` if all values are missing.
     """
     examples = {}
-    with contextlib.closing(table.chunks(EXAMPLE_ROWS)) as chunks:
-        chunk = next(chunks)
-        for name, column in zip(
-            chunk.table.column_names, chunk.table.columns, strict=True
-        ):
-            array = column.combine_chunks().slice(0, EXAMPLE_ROWS)
-            try:
-                values = strip_missing(array).drop_null()
-            except ValueError:  # lists and structures
-                values = array.drop_null()
-            examples[name] = str(values[0].as_py()) if len(values) else ""
+    chunk = next(table.chunks(EXAMPLE_ROWS))
+    for name, column in zip(
+        chunk.table.column_names, chunk.table.columns, strict=True
+    ):
+        array = column.combine_chunks().slice(0, EXAMPLE_ROWS)
+        try:
+            values = strip_missing(array).drop_null()
+        except ValueError:  # lists and structures
+            values = array.drop_null()
+        examples[name] = str(values[0].as_py()) if len(values) else ""
     return examples
 
 
