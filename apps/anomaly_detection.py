@@ -24,6 +24,7 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
+FDR = 0.1  # false discovery rate by default
 AUTOENCODERS = ("plain", "denoising", "sparse", "contractive", "variational")
 
 # Flags without effect when there is a table to train on, or a trained model.
@@ -114,6 +115,23 @@ def define_flags():
         1e-6,
         0.5,
     )
+    flags.DEFINE_enum(
+        "select",
+        "rate",
+        ["rate", "fdr"],
+        "Rule by which rows of --score are flagged. rate: p-values up to the "
+        "false-alarm rate. fdr: Benjamini-Hochberg, which bounds the fraction "
+        "of false alarms among all alarms; for rows that are independent of "
+        "each other.",
+    )
+    flags.DEFINE_float(
+        "fdr",
+        None,
+        "False discovery rate of --select=fdr: fraction of the flagged rows "
+        "that may be normal. Default: 0.1.",
+        1e-6,
+        0.5,
+    )
     flags.DEFINE_float(
         "contamination",
         0.0,
@@ -201,6 +219,14 @@ def check_flags(given):
     )
     _main.refuse_without(given, ["timestamp_column"], ["window"])
     _main.refuse_without(given, ["train"], ["dry_run"])
+    _main.refuse_beside(
+        given,
+        "timestamp_column",
+        ["select"],
+        "rows of a time series are not independent of each other",
+    )
+    if "train" in given:
+        _main.refuse_without(given, ["score"], ["select"])
     if sources:
         _main.refuse_without(given, ["label_column"], ["normal_class"])
 
@@ -248,6 +274,7 @@ def train_and_score(
     train_steps,
     escape_formulas,
     invalid_cells,
+    fdr,
     **options,
 ):
     """Trains and exports a detector, and scores a table if there is one.
@@ -303,6 +330,7 @@ def train_and_score(
             progress,
             escape_formulas,
             invalid_cells,
+            fdr,
         )
         update_metrics(version, scorer.metrics)
         if scorer.has_both_labels:
@@ -322,6 +350,7 @@ def score_file(
     progress,
     escape_formulas,
     invalid_cells,
+    fdr,
 ):
     """Writes the scored table, and returns its `TableScorer`."""
     from dlunits.tasks.anomaly.score_series import make_scorer
@@ -335,6 +364,7 @@ def score_file(
         inputs.label_column,
         inputs.normal_class,
         skip_invalid=invalid_cells == "missing",
+        fdr=fdr,
     )
     score_table(scorer, score, output, progress, escape_formulas)
     print(*scorer.messages, f"Scored table:  {output}", sep="\n")
@@ -362,6 +392,8 @@ def run(
     escape_formulas,
     invalid_cells,
     dry_run,
+    select,
+    fdr,
     **options,
 ):
     """Writes a scored table, a report and, unless `model`, a SavedModel."""
@@ -380,6 +412,15 @@ def run(
     )
     from dlunits.training import lock_run
 
+    if select == "rate" and fdr:
+        raise ValueError("--fdr has no effect without --select=fdr")
+    if select == "fdr":
+        fdr = fdr or FDR
+        if model and false_alarm_rate:
+            raise ValueError(
+                "--false_alarm_rate has no effect beside --model and "
+                "--select=fdr"
+            )
     column_types = parse_column_types(column_type)
     progress = stream_progress(sys.stderr)
     detector, rate = None, false_alarm_rate or 0.01
@@ -446,6 +487,7 @@ def run(
                 progress,
                 escape_formulas,
                 invalid_cells,
+                fdr,
             )
         else:
             version, scorer, baselines, summary = train_and_score(
@@ -460,6 +502,7 @@ def run(
                 seed=seed,
                 escape_formulas=escape_formulas,
                 invalid_cells=invalid_cells,
+                fdr=fdr,
                 **options,
             )
         report = write_anomaly_report(

@@ -27,6 +27,7 @@ from apps.anomaly_detection import (
 )
 from dlunits.data.images import image_datasets
 from dlunits.data.tables.table_files import open_table
+from dlunits.metrics import benjamini_hochberg
 from dlunits.models.anomaly import autoencoder_ensemble
 from dlunits.tasks.anomaly.score_table import (
     NEW_COLUMNS,
@@ -189,6 +190,8 @@ DEFAULTS = {
     "escape_formulas": False,
     "invalid_cells": None,
     "dry_run": False,
+    "select": "rate",
+    "fdr": None,
     "autoencoder": "denoising",
     "timestamp_column": None,
     "window": 16,
@@ -319,6 +322,21 @@ def test_rows_are_flagged_at_the_rate_of_the_flag(trained, score, tmp_path):
         for row in rows:
             alarm = float(row["p_value"]) <= rate
             assert row["is_anomaly"] == str(alarm).lower()
+
+
+def test_rows_are_flagged_by_the_false_discovery_rate_of_the_flag(
+    trained, score, tmp_path, capsys
+):
+    shutil.copy(trained[0] / "new.csv", tmp_path)
+    rows = score(select="fdr", fdr=0.2, label_column="state")
+    p_values = np.array([float(row["p_value"]) for row in rows])
+    flags = [row["is_anomaly"] == "true" for row in rows]
+    assert flags == benjamini_hochberg(p_values, 0.2).tolist()
+    printed = capsys.readouterr().out
+    rule = "Benjamini-Hochberg, false discovery rate 0.2: p-values up to"
+    assert f"Selection:     {rule}" in printed
+    assert re.search(r"False discoveries: [\d.]+% of the alarms", printed)
+    assert rule in (tmp_path / "run/report.html").read_text()
 
 
 def test_a_time_series_is_trained_on_and_scored(tmp_path, monkeypatch, capsys):
@@ -567,6 +585,14 @@ def test_a_bad_table_is_refused_in_one_line_and_nothing_is_written(
         ),
         ({"timestamp_column": "time"}, "--timestamp_column has no effect be"),
         ({"false_alarm_rate": 1e-4}, "no row would be flagged at"),
+        (
+            {"select": "rate", "fdr": 0.2},
+            "--fdr has no effect without --select=fdr",
+        ),
+        (
+            {"select": "fdr", "false_alarm_rate": 0.1},
+            "--false_alarm_rate has no effect beside --model and --select",
+        ),
         ({"workdir": "new.csv"}, "new.csv"),
     ],
 )
@@ -609,6 +635,12 @@ def test_wrong_flags_are_refused_in_one_line(
         (90, {"label_column": "state"}, r"column 'state' labels all 90 rows"),
         (90, {"export_dir": "normal.csv"}, r"normal\.csv"),
         (90, {"dataset": "mnist"}, "--dataset has no effect beside --train"),
+        (90, {"select": "fdr"}, "--select has no effect without --score"),
+        (
+            90,
+            {"select": "fdr", "timestamp_column": "a"},
+            "--select has no effect beside --timestamp_column: rows of",
+        ),
         (90, {"window": 8}, "--window has no effect without --timestamp_col"),
         (
             90,

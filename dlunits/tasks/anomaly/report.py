@@ -41,7 +41,8 @@ def write_anomaly_report(
     Args:
         path: HTML file to write, in an existing folder.
         name: Name of the run.
-        false_alarm_rate: Rows with a p-value of at most this rate are flagged.
+        false_alarm_rate: Rows with a p-value of at most this rate are flagged,
+            unless the scorer bounds the false discovery rate.
         summary: Facts about the detector.
         scorer: Scorer of a table, after it scored all rows, or `None`.
         baselines: Dict of name to scores of the rows in `scorer.sample`, or
@@ -67,11 +68,14 @@ def write_anomaly_report(
         }
         sections = [
             *series_sections(scorer.series),
-            score_section(scorer, summary, false_alarm_rate),
+            score_section(scorer, summary),
             top_section(scorer, images),
             *quality_sections(scorer, baselines or {}),
         ]
-    numbers["Target false-alarm rate"] = percent(false_alarm_rate)
+    if scorer is not None and scorer.fdr is not None:
+        numbers["Rows are flagged by"] = scorer.selection
+    else:
+        numbers["Target false-alarm rate"] = percent(false_alarm_rate)
     if summary.num_calibration_rows is not None:
         numbers["Calibration rows"] = summary.num_calibration_rows
     if summary.history.get("loss"):

@@ -45,6 +45,7 @@ def format_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "AP": ("Average precision", rounded),
         "false_alarm_rate": ("False-alarm rate", percent),
         "recall": ("Recall", percent),
+        "false_discovery_rate": ("False discoveries", percent),
         "VUS-PR": ("VUS-PR", rounded),
         "range_precision": ("Range precision", rounded),
         "range_recall": ("Range recall", rounded),
@@ -86,15 +87,12 @@ def series_sections(series: Mapping[str, Any] | None) -> list[Section]:
     ]
 
 
-def score_section(
-    scorer: TableScorer, summary: DetectorSummary, false_alarm_rate: float
-) -> Section:
+def score_section(scorer: TableScorer, summary: DetectorSummary) -> Section:
     """Section with the distributions of scores and p-values.
 
     Args:
         scorer: Scorer of a table, after it scored all rows.
         summary: Facts about the detector.
-        false_alarm_rate: Rows with a p-value of at most this rate are flagged.
 
     Returns:
         The section.
@@ -113,11 +111,11 @@ def score_section(
     calibration_scores = summary.calibration_scores
     if calibration_scores is not None:
         threshold = score_threshold(
-            calibration_scores, false_alarm_rate, summary.num_calibration_rows
+            calibration_scores, scorer.threshold, summary.num_calibration_rows
         )
         text = (
             "The calibration rows are normal, and scored by models that were "
-            f"not trained on them. {percent(false_alarm_rate)} of rows from "
+            f"not trained on them. {percent(scorer.threshold)} of rows from "
             "the same distribution have a score above the threshold. "
         )
         caption = "Scores of calibration rows and of scored rows."
@@ -132,7 +130,7 @@ def score_section(
                 caption,
             ),
             (
-                p_value_distribution(p_values, false_alarm_rate),
+                p_value_distribution(p_values, scorer.threshold),
                 "P-values of normal rows are uniformly distributed; those of "
                 "anomalies are close to 0.",
             ),

@@ -248,6 +248,7 @@ def make_scorer(
     label_column: str | None = None,
     normal_class: str | None = None,
     skip_invalid: bool = False,
+    fdr: float | None = None,
 ) -> TableScorer:
     """Scorer of a table, or of a series if the detector was trained on one.
 
@@ -259,13 +260,14 @@ def make_scorer(
         skip_invalid: Whether rows of a table with cells that are not of the
             type of their column get no score, and such cells of a series
             count as missing. By default they are refused.
+        fdr: See `TableScorer`.
 
     Returns:
         `SeriesScorer` if the card has an entry `series`, else `TableScorer`.
 
     Raises:
         ValueError: If the label column is one of the inputs of the detector,
-            or the series cannot be read.
+            the series cannot be read, or `fdr` is given for a series.
     """
     series = card.get("series")
     inputs = (
@@ -287,6 +289,13 @@ def make_scorer(
             label_column,
             normal_class,
             invalid_cells=invalid_cells,
+            fdr=fdr,
+        )
+    if fdr is not None:
+        raise ValueError(
+            "--select=fdr needs p-values of rows that are independent of each "
+            "other. Received: a time series. Leave it out to flag rows by "
+            "--false_alarm_rate."
         )
     return SeriesScorer(
         detector,

@@ -1,8 +1,10 @@
 """Scoring of table files of any length, in chunks."""
 
+import collections
 import functools
 import itertools
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from dlunits.data.tables.csv_rows import numbered_records
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_files import TableFile
 from dlunits.data.tables.table_writer import write_scored
+from dlunits.metrics.benjamini_hochberg import selection_threshold
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.models import AnomalyDetector
 from dlunits.reporting.progress import ProgressBar, with_progress
@@ -56,8 +59,12 @@ class TableScorer:
         invalid_cells: `InvalidCells`, to which cells are added that are not of
             the type of their column; their rows have no score. `None` refuses
             them.
+        fdr: Bound of the false discovery rate, in (0, 1). Rows are then
+            flagged by `dlunits.metrics.benjamini_hochberg`, see `score_table`.
+            `None` flags them by the false-alarm rate.
 
     Attributes:
+        threshold: P-value up to which rows are flagged.
         num_rows: Number of rows.
         num_anomalies: Number of rows flagged as anomalous.
         num_skipped: Number of rows without a score, for their invalid cells.
@@ -83,8 +90,11 @@ class TableScorer:
         normal_class: str | None = None,
         seed: int = 0,
         invalid_cells: InvalidCells | None = None,
+        fdr: float | None = None,
     ) -> None:
         self.invalid_cells = invalid_cells
+        self.fdr = fdr
+        self.threshold = false_alarm_rate
         self.detector = detector
         self.false_alarm_rate = false_alarm_rate
         self.label_column = label_column
@@ -112,7 +122,7 @@ class TableScorer:
             Dict of the columns `NEW_COLUMNS` to arrays `(rows,)`.
         """
         columns, scores, explanation = self.score_chunk(chunk)
-        flags = scores["p_value"] <= self.false_alarm_rate
+        flags = scores["p_value"] <= self.threshold
         self.update(chunk, columns, scores, flags, explanation)
         new = {**scores, "is_anomaly": flags}
         empty = np.full(len(flags), None)
@@ -123,6 +133,28 @@ class TableScorer:
                 else empty
             )
         return {name: new[name] for name in NEW_COLUMNS}
+
+    def count_p_values(
+        self, chunks: Iterable[TableChunk]
+    ) -> collections.Counter[float]:
+        """Counts the p-values of a table, without those of skipped rows.
+
+        Args:
+            chunks: Chunks of the whole table.
+
+        Returns:
+            Counter of p-values, as many at most as there are calibration rows.
+        """
+        schema = self.detector.table_schema
+        counts: collections.Counter[float] = collections.Counter()
+        for chunk in chunks:
+            cells = None if self.invalid_cells is None else InvalidCells()
+            inputs = schema.inputs(chunk, invalid_cells=cells)
+            p_values = self.detector.score_rows(chunk, inputs=inputs)["p_value"]
+            if cells:
+                p_values = np.delete(p_values, cells.rows_of(chunk))
+            counts.update(p_values.tolist())
+        return counts
 
     def score_chunk(
         self, chunk: TableChunk
@@ -224,6 +256,22 @@ class TableScorer:
         return bool(labels.any() and not labels.all())
 
     @property
+    def selection(self) -> str:
+        """Rule by which rows are flagged."""
+        if self.fdr is None:
+            return f"p-values up to {self.threshold:g}"
+        rule = f"Benjamini-Hochberg, false discovery rate {self.fdr:g}"
+        if self.threshold:
+            return f"{rule}: p-values up to {self.threshold:.3g}"
+        tested = self.num_rows - self.num_skipped
+        calibration_rows = self.detector.num_calibration_rows
+        least = math.ceil(tested / (self.fdr * (1 + calibration_rows)))
+        return (
+            f"{rule}: no row. At least {least:,} rows would have to score as "
+            f"high as the highest of the {calibration_rows:,} calibration rows"
+        )
+
+    @property
     def messages(self) -> list[str]:
         """Lines for the user: number of anomalies, metrics, unused columns."""
         lines = [
@@ -235,6 +283,7 @@ class TableScorer:
             "AP": "AP:            {:.4f}",
             "false_alarm_rate": "False alarms:  {:.2%} of the normal rows",
             "recall": "Recall:        {:.2%} of the anomalies",
+            "false_discovery_rate": "False discoveries: {:.2%} of the alarms",
             "VUS-PR": "VUS-PR:        {:.4f}",
             "range_precision": "Range precision: {:.4f}",
             "range_recall": "Range recall:  {:.4f}",
@@ -242,6 +291,8 @@ class TableScorer:
         for name, text in formats.items():
             if self.metrics.get(name) is not None:
                 lines.append(text.format(self.metrics[name]))
+        if self.fdr is not None:
+            lines.append(f"Selection:     {self.selection}")
         if self.invalid_cells:
             lines += self.invalid_cells.messages
         if self.num_skipped:
@@ -298,6 +349,8 @@ def score_table(
 ) -> None:
     """Writes a table with its anomaly scores, and finishes the scorer.
 
+    With `scorer.fdr` the table is read twice: the selection needs all p-values.
+
     Args:
         scorer: Scorer of the table.
         table_file: Table to score.
@@ -313,6 +366,10 @@ def score_table(
             file stays unchanged.
         OSError: If the output cannot be written.
     """
+    if scorer.fdr is not None:
+        chunks = with_progress(table_file, progress, "Selecting").chunks()
+        counts = scorer.count_p_values(chunks)
+        scorer.threshold = selection_threshold(counts, scorer.fdr)
     write_scored(
         with_progress(table_file, progress, "Scoring"),
         output,

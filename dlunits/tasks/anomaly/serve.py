@@ -315,6 +315,11 @@ class ServedDetector:
         )
 
     @property
+    def num_calibration_rows(self) -> int:
+        """Number of rows that the p-values are calibrated with."""
+        return self.card["num_calibration_rows"]
+
+    @property
     def image_size(self) -> int:
         """Height and width of the images of a detector of images."""
         if "image_shape" not in self.card:

@@ -11,6 +11,7 @@ from dlunits.metrics.detection_quality import detection_quality
 from dlunits.tasks.anomaly.detector_summary import DetectorSummary
 from dlunits.tasks.anomaly.report import write_anomaly_report
 
+RATE = 0.01
 COLUMN_TYPES = {
     "speed": "number",
     "born": "timestamp_day_first",
@@ -48,6 +49,8 @@ def scored(labels):
     return types.SimpleNamespace(
         num_rows=1000,
         num_anomalies=200,
+        fdr=None,
+        threshold=RATE,
         sample=Sample(),
         top=top,
         position_unit="line",
@@ -73,7 +76,7 @@ def report(tmp_path, summary=SUMMARY, **options):
         tmp_path / "report.html",
         **{
             "name": "pump",
-            "false_alarm_rate": 0.01,
+            "false_alarm_rate": RATE,
             "summary": summary,
             "command": "python apps/anomaly_detection.py --train=<pump>.csv",
             "seconds": 83,
@@ -120,6 +123,7 @@ def test_the_summary_has_counts_and_metrics(tmp_path):
         "Average precision": "0.8333",  # (1 / 1 + 2 / 3) / 2
         "False-alarm rate": "33.3 %",
         "Recall": "50 %",
+        "False discoveries": "50 %",
         "Target false-alarm rate": "1 %",
         "Calibration rows": "100",
     }

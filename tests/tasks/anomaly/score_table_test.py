@@ -1,6 +1,7 @@
 """Tables scored in chunks, and the statistics of the scores."""
 
 import csv
+import math
 import re
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from dlunits.columns import InvalidCells, TableChunk, read_columns
 from dlunits.data.tables import table_files
 from dlunits.data.tables.table_files import open_table
+from dlunits.metrics import benjamini_hochberg
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.models import AnomalyDetector
 from dlunits.tasks.anomaly import score_table as score_table_module
@@ -128,6 +130,54 @@ def test_statistics_agree_with_the_written_rows(detector, table, tmp_path):
     assert scorer.has_both_labels
     assert scorer.messages[0].startswith("Anomalies:")
     assert f"AUC:           {expected['AUC']:.4f}" in scorer.messages
+
+
+def test_a_false_discovery_rate_selects_the_same_rows_in_any_chunks(
+    detector, table, tmp_path, monkeypatch
+):
+    scorer, rows = scored(
+        detector, table, tmp_path, label_column="state", fdr=0.2
+    )
+    p_values = np.array([float(row["p_value"]) for row in rows])
+    flags = np.array([row["is_anomaly"] == "true" for row in rows])
+    np.testing.assert_array_equal(flags, benjamini_hochberg(p_values, 0.2))
+    labels = np.array([row["state"] == "fault" for row in rows])
+    found = scorer.metrics["false_discovery_rate"]
+    assert found == (flags & ~labels).sum() / flags.sum() < 0.4
+    assert f"rate 0.2: p-values up to {p_values[flags].max():.3g}" in (
+        scorer.selection
+    )
+    monkeypatch.setattr(table_files, "CHUNK_CELLS", 4 * 37)
+    cut, _ = scored(detector, table, tmp_path, fdr=0.2)
+    assert cut.num_anomalies == flags.sum() > 0
+
+
+def test_too_few_calibration_rows_for_a_false_discovery_rate_are_said(
+    detector, table, tmp_path
+):
+    scorer, rows = scored(detector, table, tmp_path, fdr=1e-3)
+    assert {row["is_anomaly"] for row in rows} == {"false"}
+    # 250 rows, p-values of at least 1 / (1 + n)
+    known = detector.num_calibration_rows
+    least = math.ceil(250 / (1e-3 * (1 + known)))
+    assert f"no row. At least {least:,} rows" in "\n".join(scorer.messages)
+
+
+def test_a_false_discovery_rate_leaves_out_rows_with_invalid_cells(
+    detector, tmp_path
+):
+    path = tmp_path / "new.csv"
+    bad = "\n".join(["ERR,1,dry"] * 30)
+    path.write_text(f"speed,power,road\n0,30,dry\n{bad}\n")
+    for cells in (InvalidCells(), None):
+        scorer = TableScorer(detector, RATE, invalid_cells=cells, fdr=0.1)
+        if cells is None:
+            with pytest.raises(ValueError, match="line 3, column 'speed'"):
+                score_table(scorer, open_table(path), tmp_path / "scored.csv")
+            continue
+        score_table(scorer, open_table(path), tmp_path / "scored.csv")
+        assert (scorer.num_anomalies, scorer.num_skipped) == (1, 30)
+        assert cells.counts == {"speed": 30}
 
 
 def test_without_labels_only_a_sample_is_kept(

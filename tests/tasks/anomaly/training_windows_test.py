@@ -268,6 +268,12 @@ def test_a_card_without_a_series_is_of_a_table(trained, tmp_path):
     assert type(scorer) is TableScorer
 
 
+def test_a_false_discovery_rate_is_for_independent_rows(trained, tmp_path):
+    table = write(tmp_path / "new.csv", 50)
+    with pytest.raises(ValueError, match="Received: a time series"):
+        make_scorer(trained.detector, RATE, table, trained.rows.card, fdr=0.1)
+
+
 @pytest.mark.parametrize("label", ["wave", "time"])
 def test_an_input_of_the_detector_is_refused_as_label_column(
     trained, tmp_path, label
