@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlunits.columns import InvalidCells, TableChunk
+from dlunits.data.series.repeated_times import count_repeated_times
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.series_windows import SeriesWindows
 from dlunits.data.series.window_features import WindowFeatures
@@ -42,7 +43,8 @@ class SeriesScorer(TableScorer):
         row_scores: Dict of `anomaly_score` and `p_value`, `(rows,)`.
 
     Raises:
-        ValueError: If the series cannot be read or no window fits into it.
+        ValueError: If the series cannot be read, many rows have the time of
+            another, or no window fits into it.
     """
 
     def __init__(
@@ -69,6 +71,9 @@ class SeriesScorer(TableScorer):
         extractor = WindowFeatures.from_config(series["window_features"])
         self.table = read_series(
             table_file, self.column_types, invalid_cells=invalid_cells
+        )
+        count_repeated_times(
+            table_file, self.table.times, next(iter(self.column_types))
         )
         try:
             self.windows = extractor.windows(

@@ -12,6 +12,7 @@ from dlunits.columns import (
     example_values,
     infer_column_types,
 )
+from dlunits.data.series.repeated_times import count_repeated_times
 from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.window_features import WindowFeatures
 from dlunits.data.tables.table_files import TableFile
@@ -28,10 +29,13 @@ class TrainingWindows(TrainingRows):
         window_features: Feature extractor, fitted to the series.
         series_columns: Dict of column name to column type: the timestamps,
             then the channels.
+        num_repeated: Number of rows with the time of an earlier row, with which
+            they are averaged.
     """
 
     window_features: WindowFeatures
     series_columns: dict[str, str]
+    num_repeated: int
 
     unit = "windows"
 
@@ -67,6 +71,11 @@ class TrainingWindows(TrainingRows):
             f"{self.window_features.window} rows used for training; "
             f"{len(self.series_columns) - 1} channels, {season}."
         )
+        if self.num_repeated:
+            text += (
+                f" {self.num_repeated:,} rows have the time of another row and "
+                "are averaged."
+            )
         return f"{text} {self.labels_sentence}" if self.num_anomalies else text
 
 
@@ -100,7 +109,8 @@ def read_training_windows(
 
     Raises:
         ValueError: If the file or a label cannot be read, there is no such
-            column, or no window fits into the series.
+            column, many rows have the time of another, or no window fits into
+            the series.
     """
     path = table_file.path
     check_columns(table_file.columns, [timestamp_column], path)
@@ -120,6 +130,9 @@ def read_training_windows(
         label,
         normal_class,
         None if refuse_invalid else invalid_cells,
+    )
+    num_repeated = count_repeated_times(
+        table_file, series.times, timestamp_column
     )
     values = series.values
     num_anomalies = None
@@ -146,6 +159,7 @@ def read_training_windows(
         invalid_cells,
         extractor,
         channels,
+        num_repeated,
     )
 
 

@@ -58,6 +58,28 @@ def trained(trained_and_messages):
     return trained_and_messages[0]
 
 
+def test_rows_with_one_time_are_averaged_if_few_and_refused_if_many(
+    trained, tmp_path
+):
+    table = write(tmp_path / "normal.csv", 300)
+    lines = table.path.read_text().splitlines()
+    table.path.write_text("\n".join([*lines, *lines[1:4]]))
+    rows = train.read_training_rows(
+        open_table(table.path),
+        None,
+        trained.detector,
+        timestamp_column="time",
+        window=WINDOW,
+    )
+    assert "3 rows have the time of another row and are averaged" in rows.source
+    table.path.write_text("\n".join([*lines, *lines[1:]]))
+    table = open_table(table.path)
+    with pytest.raises(ValueError, match="300 of 600 rows have the time of"):
+        train_detector(table, timestamp_column="time", window=WINDOW)
+    with pytest.raises(ValueError, match="300 of 600 rows have the time of"):
+        make_scorer(trained.detector, RATE, table, trained.rows.card)
+
+
 def write_weeks(path, first, weeks, seed):
     """Noise on a week's pattern, every ten minutes."""
     steps = np.arange(first * 1008, (first + weeks) * 1008)

@@ -1,0 +1,108 @@
+"""Refusal of tables in which several rows have one time."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dlunits.columns.column_values import ColumnTypeError, strip_missing
+from dlunits.data.tables.table_files import TableFile
+from dlunits.typing import Array
+
+MAX_REPEATED = 0.05  # share of the rows with the time of another row
+TIME_OF_DAY = (
+    r"^\d{1,2}[:.h]\d\d([:.]\d\d)?( ?[aApP][mM])?$|^\d{1,2} ?[aApP][mM]$"
+)
+
+
+def count_repeated_times(
+    table_file: TableFile, times: Array, timestamp_column: str
+) -> int:
+    """Counts the rows with the time of another row, and refuses many.
+
+    A few rows come twice, or in the hour that the end of daylight saving time
+    repeats. More than 5 % are several series in one table, or times without
+    their hour; to average them would destroy the series.
+
+    Args:
+        table_file: `dlunits.data.tables.table_files.TableFile`.
+        times: Seconds `(rows,)`.
+        timestamp_column: Name of the column of times.
+
+    Returns:
+        Number of rows with a time that an earlier row has.
+
+    Raises:
+        ValueError: If they are more than 5 % of the rows. One line that says
+            what to do.
+    """
+    repeated = len(times) - len(np.unique(times))
+    if repeated <= MAX_REPEATED * len(times):
+        return repeated
+    order = np.argsort(times, kind="stable")
+    same = int(np.argmax(np.diff(times[order]) == 0))
+    first, second = sorted(order[same : same + 2].tolist())
+    remedy = (
+        "A series has one row for each time: select or aggregate the rows of "
+        "one series"
+    )
+    name, is_time_of_day = distinguishing_column(
+        table_file, times, timestamp_column
+    )
+    if name and is_time_of_day:
+        remedy = (
+            f"The time of day is in column {name!r}: write both into one "
+            "column, such as 2024-01-31 14:05"
+        )
+    elif name:
+        remedy = (
+            f"Column {name!r} tells the rows of a time apart: write one table "
+            "for each of its values"
+        )
+    raise ValueError(
+        f"{table_file.path}: {repeated:,} of {len(times):,} rows have the time "
+        f"of another row in column {timestamp_column!r}, rows {first + 1:,} "
+        f"and {second + 1:,} for example. {remedy}."
+    )
+
+
+def distinguishing_column(
+    table_file: TableFile, times: Array, timestamp_column: str
+) -> tuple[str | None, bool]:
+    """Column whose values differ between the rows of one time.
+
+    Args:
+        table_file, times, timestamp_column: See `count_repeated_times`.
+
+    Returns:
+        `(name, is_time_of_day)`: the column with the fewest different values,
+        `None` if there is none with fewer than rows; whether its values are
+        times of a day.
+    """
+    columns: dict[str, list[pa.Array]] = {}
+    for chunk in table_file.chunks():
+        for name, column in zip(
+            chunk.table.column_names, chunk.table.columns, strict=True
+        ):
+            try:
+                columns.setdefault(name, []).append(
+                    strip_missing(column.combine_chunks())
+                )
+            except ColumnTypeError:  # lists
+                columns.setdefault(name, []).append(pa.nulls(len(column)))
+    found: list[tuple[int, str, bool]] = []
+    for name, arrays in columns.items():
+        texts = pa.chunked_array([each.cast(pa.string()) for each in arrays])
+        if name == timestamp_column or texts.null_count:
+            continue
+        codes = texts.combine_chunks().dictionary_encode()
+        pairs = np.stack([times, codes.indices.to_numpy()])
+        different = len(codes.dictionary)
+        if different < len(times) / 2 and (
+            np.unique(pairs, axis=1).shape[1] == len(times)
+        ):
+            matches = pc.match_substring_regex(codes.dictionary, TIME_OF_DAY)
+            found.append((different, name, pc.all(matches).as_py()))
+    if not found:
+        return None, False
+    _, name, is_time_of_day = min(found)
+    return name, is_time_of_day

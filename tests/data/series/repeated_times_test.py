@@ -1,0 +1,68 @@
+"""Tables in which several rows have one time."""
+
+import pytest
+
+from dlunits.columns import infer_column_types
+from dlunits.data.series.repeated_times import count_repeated_times
+from dlunits.data.series.series_tables import read_series, series_column_types
+from dlunits.data.tables.table_files import open_table
+
+
+def count(folder, header, rows, timestamp_column="day"):
+    path = folder / "table.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    table = open_table(path)
+    types, _ = series_column_types(
+        *infer_column_types(table), timestamp_column, path
+    )
+    times = read_series(table, types).times
+    return count_repeated_times(table, times, timestamp_column)
+
+
+def days(number):
+    return [f"2024-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(number)]
+
+
+def test_a_few_rows_may_have_the_time_of_another(tmp_path):
+    rows = [f"{day},1.5" for day in [*days(38), "2024-01-05", "2024-01-07"]]
+    assert count(tmp_path, "day,x", rows[:38]) == 0
+    assert count(tmp_path, "day,x", rows) == 2  # of 40
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_several_series_in_a_table_are_refused(tmp_path, step):
+    rows = [
+        f"{shop},{day},{number % 3}"
+        for shop in ("north", "south")
+        for number, day in enumerate(days(30))
+    ][::step]
+    message = (
+        r"table.csv: 30 of 60 rows have the time of another row in column "
+        r"'day', rows \d+ and \d+ for example. Column 'shop' tells the rows of "
+        r"a time apart: write one table for each of its values\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        count(tmp_path, "shop,day,x", rows)
+
+
+@pytest.mark.parametrize("form", ["{}:00:00", "{}.00", "{}:00 am", "{} AM"])
+def test_dates_with_the_time_of_day_in_another_column_are_refused(
+    tmp_path, form
+):
+    rows = [
+        f"{day},{form.format(hour)},{hour % 5}"
+        for day in days(5)
+        for hour in range(12)
+    ]
+    message = (
+        "55 of 60 rows .* rows 1 and 2 .* The time of day is in column 'hour': "
+        "write both into one column, such as 2024-01-31 14:05"
+    )
+    with pytest.raises(ValueError, match=message):
+        count(tmp_path, "day,hour,x", rows)
+
+
+def test_rows_that_nothing_tells_apart_are_refused(tmp_path):
+    rows = [f"{day},1.5" for day in days(30) for _ in range(2)]
+    with pytest.raises(ValueError, match="select or aggregate the rows of one"):
+        count(tmp_path, "day,x", rows)
