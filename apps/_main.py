@@ -119,6 +119,14 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "default.",
         {},
     ),
+    "column_type": (
+        flags.DEFINE_multi_string,
+        "NAME=TYPE sets the type of a column; repeatable. number, 'number "
+        "[UNIT]', boolean, timestamp, timestamp_day_first, timestamp_s, _ms, "
+        "_us or _ns (since 1970), timestamp_excel, timestamp_digits (such as "
+        "202401311405), category or ignored. By default types are inferred.",
+        {},
+    ),
     "patience": (
         flags.DEFINE_integer,
         "Number of epochs without a better validation loss after which "

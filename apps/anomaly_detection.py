@@ -50,6 +50,7 @@ def define_flags():
         delimiter=None,
         encoding=None,
         decimal=None,
+        column_type=None,
         escape_formulas=False,
         seed=0,
     )
@@ -140,13 +141,6 @@ def define_flags():
         "false-alarm rate can then be exceeded by up to this fraction.",
         0,
         0.49,
-    )
-    flags.DEFINE_multi_string(
-        "column_type",
-        [],
-        "NAME=TYPE sets the type of a column: number, boolean, timestamp, "
-        "timestamp_day_first, category or ignored. By default types are "
-        "inferred.",
     )
     flags.DEFINE_enum(
         "invalid_cells",
@@ -398,12 +392,10 @@ def run(
 ):
     """Writes a scored table, a report and, unless `model`, a SavedModel."""
     started = time.monotonic()
+    from dlunits.columns import parse_column_types
     from dlunits.reporting.progress import stream_progress
     from dlunits.tasks.anomaly.detector_summary import DetectorSummary
-    from dlunits.tasks.anomaly.input_validation import (
-        open_tables,
-        parse_column_types,
-    )
+    from dlunits.tasks.anomaly.input_validation import open_tables
     from dlunits.tasks.anomaly.report import write_anomaly_report
     from dlunits.tasks.anomaly.score_table import load_detector
     from dlunits.tasks.anomaly.sources import (
@@ -421,7 +413,7 @@ def run(
                 "--false_alarm_rate has no effect beside --model and "
                 "--select=fdr"
             )
-    column_types = parse_column_types(column_type)
+    column_types = parse_column_types(column_type or [])
     progress = stream_progress(sys.stderr)
     detector, rate = None, false_alarm_rate or 0.01
     if dry_run:

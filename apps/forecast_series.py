@@ -33,7 +33,8 @@ CSV_FLAGS = ("delimiter", "encoding", "decimal")
 
 PROGRAMS = {
     "train": {
-        *("train", "timestamp_column", "target", "column", "output"),
+        *("train", "timestamp_column", "target", "column", "column_type"),
+        "output",
         *("horizon", "window", "network", "channels", "normalization"),
         *("units", "segment_length", "dropout", "coverage", "season"),
         *("epochs", "batch_size", "learning_rate", "patience", "seed"),
@@ -132,6 +133,7 @@ def define_flags():
     )
     _main.define_common_flags(
         **dict.fromkeys(CSV_FLAGS),
+        column_type=None,
         escape_formulas=False,
         model=None,
         units=64,
@@ -153,8 +155,8 @@ def check_flags(given):
         if not {"history", "output"} <= given:
             raise ValueError("--model needs --history=TABLE and --output=CSV")
     elif "train" not in given:
-        table_flags = ("timestamp_column", "target", "column", *CSV_FLAGS)
-        _main.refuse_without(given, ["train"], table_flags)
+        table_flags = ("timestamp_column", "target", "column", "column_type")
+        _main.refuse_without(given, ["train"], (*table_flags, *CSV_FLAGS))
     elif "timestamp_column" not in given:
         raise ValueError("--train needs --timestamp_column=NAME")
 
@@ -191,6 +193,7 @@ def train_and_report(
     timestamp_column,
     target,
     column,
+    column_type,
     workdir,
     export_dir,
     output,
@@ -199,6 +202,7 @@ def train_and_report(
     **recipe,
 ):
     """Trains on a table; writes a forecast, a report and a SavedModel."""
+    from dlunits.columns import parse_column_types
     from dlunits.data.series.embedded_series import SOURCE, write_eeg
     from dlunits.data.series.forecasting_dataset import load_forecasting_dataset
     from dlunits.data.tables.table_files import open_table
@@ -226,6 +230,7 @@ def train_and_report(
         timestamp_column or "seconds",
         targets=target,
         columns=column,
+        column_types=parse_column_types(column_type or []),
         window=recipe["window"],
         horizon=recipe["horizon"],
         min_calibration=min_examples(recipe["coverage"]),

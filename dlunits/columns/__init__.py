@@ -1,7 +1,10 @@
 """Column types of tables: missing values, numbers, timestamps, categories."""
 
 from dlunits.columns.column_listing import example_values, list_columns
-from dlunits.columns.column_types import infer_column_types
+from dlunits.columns.column_types import (
+    infer_column_types,
+    parse_column_types,
+)
 from dlunits.columns.column_values import (
     COLUMN_TYPES,
     MISSING_VALUES,
@@ -33,6 +36,7 @@ __all__ = [
     "format_values",
     "infer_column_types",
     "list_columns",
+    "parse_column_types",
     "parse_timestamps",
     "read_columns",
     "table_chunk",

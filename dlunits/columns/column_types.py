@@ -18,6 +18,7 @@ from dlunits.columns.column_values import (
     strip_missing,
 )
 from dlunits.columns.identifiers import IdentifierRecognition
+from dlunits.columns.numeric_timestamps import NumericTimestampRecognition
 from dlunits.columns.table_chunks import (
     ChunkedTable,
     InvalidCells,
@@ -48,6 +49,7 @@ def infer_column_types(
     *,
     decimal: str = ".",
     ignore_identifiers: bool = True,
+    timestamp_column: str | None = None,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Infers the type of each column from all of its values.
 
@@ -61,6 +63,9 @@ def infer_column_types(
       `dlunits.columns.timestamp_parsing.parse_timestamps` reads them;
       `timestamp_day_first` if 31/1/2024 occurs. If both orders are possible,
       the month is first.
+    - `timestamp_ms`, `timestamp_digits` and the like: numbers that are
+      timestamps, see `dlunits.columns.numeric_timestamps.
+      NumericTimestampRecognition`.
     - `category`: other text. Text in a Parquet file is never a number.
     - `ignored`: columns without a value; text that is different in more than
       half of the rows, such as names and remarks; row numbers and other
@@ -84,6 +89,8 @@ def infer_column_types(
             memory: `"."` or `","`.
         ignore_identifiers: Whether row numbers and other identifiers are
             ignored. If not, they are numbers.
+        timestamp_column: Name of a column that is known to hold times. It is
+            no identifier.
 
     Returns:
         `(column_types, reasons)`: dict from every column to its type, in the
@@ -113,7 +120,12 @@ def infer_column_types(
         chunks = [chunk]
     check_overrides(names, overrides, label_column, source)
     columns = {
-        name: ColumnTypeInference(name, overrides.get(name), ignore_identifiers)
+        name: ColumnTypeInference(
+            name,
+            overrides.get(name),
+            ignore_identifiers,
+            name == timestamp_column,
+        )
         for name in names
         if name != label_column and overrides.get(name) != "ignored"
     }
@@ -164,6 +176,35 @@ def check_column_types(column_types: Mapping[str, str]) -> None:
             )
 
 
+def parse_column_types(options: Iterable[str]) -> dict[str, str]:
+    """Column types from texts such as `"speed=number"`.
+
+    Args:
+        options: Texts `NAME=TYPE`. The name may contain `=`.
+
+    Returns:
+        Dict of column name to column type.
+
+    Raises:
+        ValueError: If a text has no `=`.
+
+    Example:
+
+    >>> parse_column_types(["speed=number", "a=b=category"])
+    {'speed': 'number', 'a=b': 'category'}
+    """
+    column_types = {}
+    for option in options:
+        name, equals, column_type = option.rpartition("=")
+        if not equals:
+            raise ValueError(
+                "The type of a column must be given as NAME=TYPE. Received: "
+                f"{option!r}"
+            )
+        column_types[name] = column_type
+    return column_types
+
+
 class ColumnTypeInference:
     """Types that a column may have after the chunks read so far.
 
@@ -171,6 +212,7 @@ class ColumnTypeInference:
         name: Name of the column.
         override: Type that the caller declares, or `None`.
         ignore_identifiers: Whether a column of identifiers is ignored.
+        is_time: Whether the column is known to hold times.
     """
 
     def __init__(
@@ -178,6 +220,7 @@ class ColumnTypeInference:
         name: str,
         override: str | None = None,
         ignore_identifiers: bool = True,
+        is_time: bool = False,
     ) -> None:
         self.name = name
         self.override = override
@@ -186,7 +229,8 @@ class ColumnTypeInference:
         self.num_values = 0
         # Why the column is ignored, if it is.
         self.reason: str | None = "holds no value"
-        self.ignore_identifiers = ignore_identifiers
+        self.ignore_identifiers = ignore_identifiers and not is_time
+        self.timestamps = NumericTimestampRecognition(name, is_time)
         self.identifiers = IdentifierRecognition(name)
         self.texts = pa.array([], pa.string())  # different ones
         self.text_rows = 0  # rows in which they were counted
@@ -222,8 +266,10 @@ class ColumnTypeInference:
         )
         if not np.isnan(numbers).all():
             self.reason = None
-        if self.ignore_identifiers and column_type == "number":
-            self.identifiers.update(numbers)
+        if column_type == "number":
+            self.timestamps.update(numbers)
+            if self.ignore_identifiers:
+                self.identifiers.update(numbers)
 
     def update_texts(self, chunk: TableChunk, column: pa.Array) -> None:
         texts = strip_missing(column).drop_null()
@@ -261,10 +307,14 @@ class ColumnTypeInference:
         possible = sorted(self.invalid, key=self.invalid.__getitem__)
         numbers = [each for each in possible if is_number_type(each)]
         if numbers:
-            reason = self.reason
-            if not reason and numbers[0] == "number":
-                reason = self.identifiers.reason
-            return ("ignored", reason) if reason else (numbers[0], None)
+            if self.reason or numbers[0] != "number":
+                column_type, reason = numbers[0], self.reason
+            else:
+                column_type = self.timestamps.column_type or "number"
+                reason = (
+                    self.identifiers.reason if column_type == "number" else None
+                )
+            return ("ignored", reason) if reason else (column_type, None)
         pair = {text.lower() for text in self.texts[:100].to_pylist()}
         if "boolean" in possible and (not pair or pair in map(set, BOOLEANS)):
             return "boolean", None

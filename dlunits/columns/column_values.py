@@ -12,6 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dlunits.columns.numeric_timestamps import (
+    DIGITS,
+    NUMERIC_TIMESTAMPS,
+    numeric_timestamps,
+)
 from dlunits.columns.timestamp_parsing import parse_timestamps, to_seconds
 from dlunits.typing import Array
 
@@ -20,6 +25,7 @@ COLUMN_TYPES = (
     "boolean",
     "timestamp",
     "timestamp_day_first",
+    *NUMERIC_TIMESTAMPS,
     "category",
     "ignored",
 )
@@ -87,6 +93,7 @@ def column_array(
     | `boolean`              | float64, 1 for true           | NaN |
     | `timestamp`            | float64, seconds since 1970 UTC | NaN |
     | `timestamp_day_first`  | the same, `1/2/2024` is in February | NaN |
+    | `NUMERIC_TIMESTAMPS`   | the same, see `numeric_timestamps` | NaN |
     | `category`             | object, of strings            | `""` |
 
     A value is missing if it is null, NaN, or a text of `MISSING_VALUES`.
@@ -124,6 +131,8 @@ def column_array(
         return values[encoded.indices.to_numpy()]
     if is_number_type(column_type):
         numbers = read_numbers(column, decimal, unit_of(column_type))
+    elif column_type in NUMERIC_TIMESTAMPS:
+        return read_numeric_timestamps(column, column_type, decimal)
     elif column_type == "boolean":
         numbers = read_booleans(column)
     else:
@@ -245,6 +254,16 @@ def read_timestamps(column: pa.Array, day_first: bool) -> pa.Array:
     if is_numeric(data_type) and not pa.types.is_boolean(data_type):
         return pc.cast(column, pa.float64(), safe=False)
     return parse_timestamps(strip_missing(column), day_first)
+
+
+def read_numeric_timestamps(
+    column: pa.Array, column_type: str, decimal: str
+) -> Array:
+    numbers = read_numbers(column, decimal).to_numpy(zero_copy_only=False)
+    seconds = numeric_timestamps(numbers, column_type)
+    if column_type == DIGITS and (np.isnan(seconds) & ~np.isnan(numbers)).any():
+        raise ColumnTypeError("Digits that are no date")
+    return seconds
 
 
 def as_text(column: pa.Array) -> pa.Array:

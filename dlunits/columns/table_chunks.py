@@ -19,6 +19,7 @@ from dlunits.columns.column_values import (
     quoted_value,
     unit_of,
 )
+from dlunits.columns.numeric_timestamps import DIGITS, EPOCH_UNITS, EXCEL
 from dlunits.typing import Array, Path
 
 EXPECTED = {
@@ -26,6 +27,9 @@ EXPECTED = {
     "boolean": "true or false",
     "timestamp": "a date or a time",
     "timestamp_day_first": "a date or a time with the day first",
+    **dict.fromkeys(EPOCH_UNITS, "a number"),
+    EXCEL: "a number",
+    DIGITS: "a date as digits, such as 202401311405",
     "category": "text",
 }
 MAX_EXAMPLES = 3  # of invalid cells of a column

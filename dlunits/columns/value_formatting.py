@@ -18,8 +18,7 @@ def format_values(values: Array, column_type: str, digits: int) -> list[str]:
     Args:
         values: Numbers `(rows,)`: of a boolean column 1 for true, of a
             timestamp column seconds since Monday 0 h UTC. NaN where missing.
-        column_type: `"number"`, `"boolean"`, `"timestamp"` or
-            `"timestamp_day_first"`.
+        column_type: `"number"`, `"boolean"`, or `"timestamp"` and the like.
         digits: Significant digits of a number.
 
     Returns:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlunits.columns import infer_column_types
+from dlunits.columns import infer_column_types, parse_column_types
 from dlunits.data.tables.table_files import TableFile, open_table
 
 
@@ -220,3 +220,9 @@ def test_a_data_frame_of_texts_has_the_types_of_the_csv_file(
             frames.append(importlib.import_module(name).DataFrame(table))
     for frame in frames:
         assert infer_column_types(frame, decimal=decimal) == expected
+
+
+def test_column_types_are_parsed_from_name_and_type():
+    assert parse_column_types(["a=b=number"]) == {"a=b": "number"}
+    with pytest.raises(ValueError, match=r"NAME=TYPE. Received: 'road'"):
+        parse_column_types(["road"])

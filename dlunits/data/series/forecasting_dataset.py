@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -73,6 +73,7 @@ def load_forecasting_dataset(
     *,
     targets: Sequence[str] = (),
     columns: Sequence[str] = (),
+    column_types: Mapping[str, str] | None = None,
     window: int,
     horizon: int,
     min_calibration: int = 1,
@@ -84,6 +85,8 @@ def load_forecasting_dataset(
         timestamp_column: Name of the column of timestamps.
         targets: Names of the columns to forecast; all if empty.
         columns: Names of further input columns; all numeric columns if empty.
+        column_types: Dict of column name to column type, for columns whose
+            type must not be inferred, see `infer_column_types`.
         window, horizon: Positive integers, rows.
         min_calibration: Minimum number of windows for the calibration of
             prediction intervals.
@@ -99,9 +102,16 @@ def load_forecasting_dataset(
     check_columns(
         table_file.columns, [timestamp_column, *targets, *columns], path
     )
-    column_types, reasons = infer_column_types(table_file)
+    types, reasons = infer_column_types(
+        table_file, dict(column_types or {}), timestamp_column=timestamp_column
+    )
     column_types, ignored = series_column_types(
-        column_types, reasons, timestamp_column, path, use_counters=True
+        types,
+        reasons,
+        timestamp_column,
+        path,
+        use_counters=True,
+        table_file=table_file,
     )
     for name in (*targets, *columns):
         if name in ignored:

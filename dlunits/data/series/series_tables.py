@@ -35,6 +35,7 @@ def series_column_types(
     source: Path = "The table",
     *,
     use_counters: bool = False,
+    table_file: TableFile | None = None,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Selects the time and the channels of a series from a table's columns.
 
@@ -47,6 +48,8 @@ def series_column_types(
         use_counters: Whether columns that look like identifiers, which are
             ignored in a table of independent rows, are channels. In a series
             they may be totals or a growing population. Row numbers are ignored.
+        table_file: The table, for an error message that names the first cell
+            that is no time, or `None`.
 
     Returns:
         `(column_types, reasons)`: dict from column name to type, the time
@@ -67,6 +70,8 @@ def series_column_types(
     if is_identifier(reasons.get(timestamp_column)):
         time_type = "number"
     if not time_type.startswith(("timestamp", "number")):
+        if table_file is not None:
+            refuse_times(table_file, timestamp_column)
         raise ValueError(
             f"{source}: column {timestamp_column!r} must hold times or "
             f"numbers of seconds. Received: a column of type {time_type!r}"
@@ -78,16 +83,22 @@ def series_column_types(
         reason = reasons.get(name)
         if column_type == "boolean" or is_number_type(column_type):
             used[name] = column_type
-        elif use_counters and reason != ROW_NUMBERS and is_identifier(reason):
+        elif use_counters and is_identifier(reason) and reason != ROW_NUMBERS:
             used[name] = "number"
         else:
-            ignored[name] = reasons.get(name, "is no number")
+            ignored[name] = reason or "is no number"
     if len(used) == 1:
         raise ValueError(
             f"{source}: has no column of numbers besides "
             f"{timestamp_column!r}. Expected at least one channel."
         )
     return used, ignored
+
+
+def refuse_times(table_file: TableFile, timestamp_column: str) -> None:
+    """Raises a `ValueError` that names the first cell that is no time."""
+    for chunk in table_file.chunks():
+        read_columns(chunk, {timestamp_column: "timestamp"})
 
 
 def is_identifier(reason: str | None) -> bool:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlunits.columns import (
+    COLUMN_TYPES,
     InvalidCells,
     TableChunk,
     category_labels,
@@ -49,7 +50,7 @@ class TableSchema:
       `column_2` ...
 
     Columns of type `"number"`, `"number [UNIT]"` and `"boolean"` become
-    numbers; those of type `"timestamp"` and `"timestamp_day_first"`, seconds
+    numbers; those of type `"timestamp"`, `"timestamp_ms"` and the like, seconds
     since Monday 0 h UTC; those of type `"category"`, category ids. `"ignored"`
     columns are left out. Values are read as in files, see `dlunits.columns`:
     "NA", "null", None and NaN are missing, for example.
@@ -154,7 +155,9 @@ class TableSchema:
 
     @property
     def timestamps(self) -> tuple[str, ...]:
-        return self.columns_of_type("timestamp", "timestamp_day_first")
+        return self.columns_of_type(
+            *(each for each in COLUMN_TYPES if each.startswith("timestamp"))
+        )
 
     @property
     def categories(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Checks of the tables, the output path and the column types of a run.
+"""Checks of the tables and the output path of a run.
 
 All of it runs before training, so that no run fails after minutes because of
 a wrong name.
@@ -6,7 +6,6 @@ a wrong name.
 
 import os
 import pathlib
-from collections.abc import Iterable
 
 from dlunits.columns import check_columns
 from dlunits.data.tables.table_files import TableFile, open_table
@@ -80,32 +79,3 @@ def check_output(table_file: TableFile, output: pathlib.Path) -> None:
             f"{output}: {problem}. Name a file in an existing folder that is "
             "writable."
         )
-
-
-def parse_column_types(options: Iterable[str]) -> dict[str, str]:
-    """Column types from texts such as `"speed=number"`.
-
-    Args:
-        options: Texts `NAME=TYPE`. The name may contain `=`.
-
-    Returns:
-        Dict of column name to column type.
-
-    Raises:
-        ValueError: If a text has no `=`.
-
-    Example:
-
-    >>> parse_column_types(["speed=number", "a=b=category"])
-    {'speed': 'number', 'a=b': 'category'}
-    """
-    column_types = {}
-    for option in options:
-        name, equals, column_type = option.rpartition("=")
-        if not equals:
-            raise ValueError(
-                "The type of a column must be given as NAME=TYPE. Received: "
-                f"{option!r}"
-            )
-        column_types[name] = column_type
-    return column_types

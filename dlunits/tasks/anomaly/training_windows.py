@@ -119,9 +119,10 @@ def read_training_windows(
         with_progress(table_file, progress, "Inferring column types"),
         dict(column_types or {}),
         label,
+        timestamp_column=timestamp_column,
     )
     channels, ignored = series_column_types(
-        types, reasons, timestamp_column, path
+        types, reasons, timestamp_column, path, table_file=table_file
     )
     invalid_cells = InvalidCells()
     series = read_series(

@@ -43,6 +43,16 @@ def test_numeric_columns_are_forecast_and_others_are_reported(tmp_path):
     assert len(known) == dataset.origins.train[-1] + 3
 
 
+def test_column_types_are_declared_or_inferred(tmp_path):
+    times = 1_704_067_200_000 + 3_600_000 * np.arange(80)
+    file = table(tmp_path, times, a=speeds(80), code=[7, 8] * 40)
+    dataset = load(file, "time", column_types={"code": "category"}, **SIZES)
+    assert dataset.column_types == {"time": "timestamp_ms", "a": "number"}
+    assert dataset.axis.dates and dataset.series.step == 3600
+    with pytest.raises(ValueError, match=r"line 2, column 'time': .* a date"):
+        load(file, "time", column_types={"time": "timestamp_digits"}, **SIZES)
+
+
 def test_targets_are_indices_of_the_channels(tmp_path):
     file = table(tmp_path, hours(80), a=speeds(80), b=speeds(80), c=speeds(80))
     dataset = load(file, "time", targets=["b"], columns=["c"], **SIZES)

@@ -54,6 +54,17 @@ def test_seconds_that_count_rows_are_times(tmp_path):
     assert reasons == {}
 
 
+def test_times_that_are_none_are_named_by_cell_and_line(tmp_path):
+    path = tmp_path / "pump.csv"
+    path.write_text("t,x\n2024-01-01,1\nlater,2\n")
+    table = open_table(path)
+    types, reasons = infer_column_types(table)
+    with pytest.raises(
+        ValueError, match=r"line 3, column 't': expected a date .* 'later'"
+    ):
+        series_column_types(types, reasons, "t", table_file=table)
+
+
 def test_totals_that_increase_are_channels_of_a_forecast_only(tmp_path):
     path = tmp_path / "people.csv"
     lines = (f"{n},{n * n},{n % 3}\n" for n in range(20))

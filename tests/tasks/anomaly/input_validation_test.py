@@ -1,11 +1,8 @@
-"""Tables, output paths and column types that are accepted or refused."""
+"""Tables and output paths that are accepted or refused."""
 
 import pytest
 
-from dlunits.tasks.anomaly.input_validation import (
-    open_tables,
-    parse_column_types,
-)
+from dlunits.tasks.anomaly.input_validation import open_tables
 from dlunits.tasks.anomaly.sources import InputTables
 
 
@@ -51,9 +48,3 @@ def test_one_of_the_tables_must_have_the_label_column(path, tmp_path):
         assert [table and table.path for table in tables] == list(pair)
     with pytest.raises(ValueError, match=r"normal\.csv: column 'state' is mis"):
         open_tables(InputTables(None, other, "state"), output)
-
-
-def test_column_types_are_parsed_from_name_and_type():
-    assert parse_column_types(["a=b=number"]) == {"a=b": "number"}
-    with pytest.raises(ValueError, match=r"NAME=TYPE. Received: 'road'"):
-        parse_column_types(["road"])
