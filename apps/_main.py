@@ -119,6 +119,13 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "default.",
         {},
     ),
+    "header": (
+        flags.DEFINE_bool,
+        "Whether the first line of CSV files holds the column names. Without "
+        "them, --noheader, they are unnamed_1, unnamed_2 ... By default it "
+        "does, and a line that looks like a row is refused.",
+        {},
+    ),
     "column_type": (
         flags.DEFINE_multi_string,
         "NAME=TYPE sets the type of a column; repeatable. number, 'number "

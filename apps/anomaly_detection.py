@@ -27,6 +27,8 @@ COMMAND = _main.command_line(__file__)
 FDR = 0.1  # false discovery rate by default
 AUTOENCODERS = ("plain", "denoising", "sparse", "contractive", "variational")
 
+CSV_FLAGS = ("delimiter", "encoding", "decimal", "header")
+
 # Flags without effect when there is a table to train on, or a trained model.
 DATASET_FLAGS = ("dataset", "data_dir")
 TRAINING_FLAGS = (
@@ -47,9 +49,7 @@ def define_flags():
     _main.define_common_flags(
         data_dir=None,
         model=None,
-        delimiter=None,
-        encoding=None,
-        decimal=None,
+        **dict.fromkeys(CSV_FLAGS),
         column_type=None,
         escape_formulas=False,
         seed=0,
@@ -225,9 +225,7 @@ def check_flags(given):
         _main.refuse_without(given, ["label_column"], ["normal_class"])
 
 
-def print_columns(
-    train, score, *, delimiter, encoding, decimal, rate, progress, **options
-):
+def print_columns(train, score, *, dialect, rate, progress, **options):
     """Prints the columns of a table to train on, as training would."""
     from dlunits.models import AnomalyDetector
     from dlunits.tasks.anomaly.input_validation import open_tables
@@ -237,9 +235,7 @@ def print_columns(
     tables = open_tables(
         InputTables(train, score, options["label_column"]),
         None,
-        delimiter=delimiter,
-        encoding=encoding,
-        decimal=decimal,
+        **dialect,
     )
     for table in filter(None, tables):
         for message in table.messages:
@@ -376,9 +372,6 @@ def run(
     label_column,
     normal_class,
     false_alarm_rate,
-    delimiter,
-    encoding,
-    decimal,
     data_dir,
     image_size,
     column_type,
@@ -414,15 +407,14 @@ def run(
                 "--select=fdr"
             )
     column_types = parse_column_types(column_type or [])
+    dialect = {name: options.pop(name) for name in CSV_FLAGS}
     progress = stream_progress(sys.stderr)
     detector, rate = None, false_alarm_rate or 0.01
     if dry_run:
         return print_columns(
             train,
             score,
-            delimiter=delimiter,
-            encoding=encoding,
-            decimal=decimal,
+            dialect=dialect,
             rate=rate,
             progress=progress,
             timestamp_column=options["timestamp_column"],
@@ -459,9 +451,7 @@ def run(
         train, score = open_tables(
             inputs,
             output,
-            delimiter=delimiter,
-            encoding=encoding,
-            decimal=decimal,
+            **dialect,
         )
         for table in filter(None, (train, score)):
             for message in table.messages:

@@ -29,7 +29,7 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-CSV_FLAGS = ("delimiter", "encoding", "decimal")
+CSV_FLAGS = ("delimiter", "encoding", "decimal", "header")
 
 PROGRAMS = {
     "train": {
@@ -292,9 +292,9 @@ def forecast_with_model(model, history, output, dialect, escape_formulas):
     print(f"Forecast:      {output}")
 
 
-def run(model, history, delimiter, encoding, decimal, **options):
+def run(model, history, **options):
     """Trains, or forecasts with a model if there is one."""
-    dialect = {"delimiter": delimiter, "encoding": encoding, "decimal": decimal}
+    dialect = {name: options.pop(name) for name in CSV_FLAGS}
     if model:
         return forecast_with_model(
             model,

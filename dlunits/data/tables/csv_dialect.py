@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import gzip
 import io
+import itertools
 import pathlib
 import re
 from collections.abc import Iterator
@@ -32,6 +33,12 @@ POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
 NUMERIC = re.compile(r"\s*[-+]?[.,]?\d[\d.,]*\s*")
 PERHAPS_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+TIMESTAMP = re.compile(r"\s*(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d+:\d\d)")
+STARTS_WITH_NUMBER = re.compile(r"\s*[-+]?[.,]?\d")
+# A remark begins with no number, and holds a word of three letters and a space
+# or a colon.
+REMARK = re.compile(r"(?!\s*[-+\d])(?=.*[^\W\d_]{3}).*[\s:].*")
+TAIL = 1 << 12  # characters at the end of a file in which a footer is searched
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +46,9 @@ class Dialect:
     r"""Dialect of a CSV file.
 
     Args:
-        header: Cells of the header, unchanged.
+        header: Cells of the header, unchanged. If it has one cell less than the
+            rows, `""` is added: in front, as R writes the names of rows, or
+            behind, if rows end with a delimiter. Empty if there is no header.
         delimiter: Character between two cells.
         decimal: Decimal sign, `"."` or `","`.
         encoding: Name of a Python codec.
@@ -47,7 +56,9 @@ class Dialect:
         skipped_lines: Number of lines before the header: blank ones, `sep=;`
             and lines of text, such as a title.
         preamble: First of these lines of text, `""` without any.
-        num_lines: Number of lines of the file.
+        num_lines: Number of lines of the file, without a footer.
+        has_header: Whether there is a header.
+        footer: First line of the remarks after the rows, `""` without any.
     """
 
     header: tuple[str, ...]
@@ -58,6 +69,13 @@ class Dialect:
     skipped_lines: int
     num_lines: int
     preamble: str = ""
+    has_header: bool = True
+    footer: str = ""
+
+    @property
+    def header_lines(self) -> int:
+        """Number of lines before the first row."""
+        return self.skipped_lines + self.has_header
 
 
 def infer_dialect(
@@ -65,6 +83,7 @@ def infer_dialect(
     delimiter: str | None = None,
     encoding: str | None = None,
     decimal: str | None = None,
+    has_header: bool | None = None,
 ) -> Dialect:
     """Infers the dialect of a CSV file.
 
@@ -76,8 +95,10 @@ def infer_dialect(
     Records with at most half as many cells as most of the first 1,000 ones are
     no part of the table if they stand before it. The header follows. The
     delimiter is the one with which most records have as many cells as the
-    header, and of several the one with most cells. Commas
-    are decimal signs if there are more cells such as `1,5` than such as
+    header, and of several the one with most cells. Lines at the end with at
+    most half as many cells are a footer if the first cell is a remark, such as
+    "Source: ..." or "Total of 2024", and the rows begin with numbers or dates.
+    Commas are decimal signs if there are more cells such as `1,5` than such as
     `1.5`, unless all may be thousands (`1,234`). In a file with commas as
     delimiters such cells stand in quotes.
 
@@ -86,16 +107,18 @@ def infer_dialect(
         delimiter: Character between two cells. `None` infers it.
         encoding: Name of a Python codec. `None` infers it.
         decimal: Decimal sign, `"."` or `","`. `None` infers it.
+        has_header: Whether the first line holds the column names. `None`: it
+            does, but a line that looks like a row is refused.
 
     Returns:
         `Dialect`.
 
     Raises:
-        ValueError: If the file is no CSV. The message names the line; the
-            path goes in front of it.
+        ValueError: If the file is no CSV, or the header looks like a row. The
+            message names the line; the path goes in front of it.
     """
     with open_bytes(path) as stream:
-        encoding, num_lines = scan(stream, encoding)
+        encoding, num_lines, tail = scan(stream, encoding)
     with open_bytes(path) as stream:
         sample = stream.read(SAMPLE)
     text = codecs.getincrementaldecoder(encoding)().decode(sample)
@@ -117,7 +140,7 @@ def infer_dialect(
         )
     skipped_lines = bool(match) + blank_lines
     preamble = ""
-    first = table_start(records)
+    first = table_start(records) if has_header is not False else 0
     if first:
         preamble = delimiter.join(records[0])
         lines = lines_before(written, delimiter, first)
@@ -125,16 +148,146 @@ def infer_dialect(
         written = "".join(written.splitlines(keepends=True)[lines:])
         records = records[first:]
     check_delimiter(written, delimiter, whole, skipped_lines + 1)
+    if has_header is None:
+        check_header(records, f", line {skipped_lines + 1}")
+    footer = footer_lines(tail, records, delimiter)
+    if has_header is False:
+        header = [""] * len(records[0])
+    else:
+        header = complete_header(records)
     return Dialect(
-        tuple(records[0]),
+        tuple(header),
         delimiter,
-        decimal or infer_decimal(records[1:], delimiter),
+        decimal or infer_decimal(records[has_header is not False :], delimiter),
         encoding,
         "\r\n" if "\r\n" in text else "\n",
         skipped_lines,
-        num_lines,
+        num_lines - len(footer),
         preamble,
+        has_header is not False,
+        next((line for line in footer if line), ""),
     )
+
+
+def check_header(records: list[list[str]], place: str) -> None:
+    """Refuses a header that looks like a row.
+
+    It does if two of its texts, or the only one, are also in a row below; or if
+    no text of it is a name, unless it counts the columns.
+
+    Args:
+        records: Cells of the header and of the first rows.
+        place: Line of the header, for the message.
+
+    Raises:
+        ValueError: If the header looks like a row.
+
+    Example:
+
+    >>> check_header([["year", "2019"], ["x", "7"]], ", line 1")
+    >>> check_header([["1.5"], ["2.5"]], ", line 1")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: , line 1: looks like a row and not like column names: it holds \
+no name, but '1.5' for example. Write ...
+    """
+    header, rows = records[0], records[1:]
+    cells = [cell.strip() for cell in header if cell.strip()]
+    numbers = [str(number) for number in range(len(cells) + 1)]
+    if len(cells) > 1 and cells in (numbers[:-1], numbers[1:]):
+        return
+    columns = itertools.zip_longest(*rows)
+    recurring = [
+        cell
+        for cell, column in zip(header, columns, strict=False)
+        if cell.strip() and cell in column
+    ]
+    comes_again = len(header) > 1 and header in rows  # as a whole
+    if not comes_again and len(recurring) >= min(2, len(header)):
+        reason = f"{recurring[0]!r} is also in the rows below"
+    elif cells and not any(map(is_name, cells)):
+        reason = f"it holds no name, but {cells[0]!r} for example"
+    else:
+        return
+    raise ValueError(
+        f"{place}: looks like a row and not like column names: {reason}. Write "
+        "the names into this line, or give the flag --noheader if there are "
+        "none, --header if these are the names."
+    )
+
+
+def is_name(cell: str) -> bool:
+    """Whether a text is neither a number nor a date.
+
+    >>> [is_name(cell) for cell in ("speed", "2019", "1e-3", "2024-01-31T14")]
+    [True, False, False, False]
+    """
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return not TIMESTAMP.match(cell) and not NUMERIC.fullmatch(cell)
+    return False
+
+
+def complete_header(records: list[list[str]]) -> list[str]:
+    """Header with an empty cell if it has one less than all of the rows.
+
+    >>> complete_header([["a", "b"], ["1", "2", ""], ["3", "4", ""]])
+    ['a', 'b', '']
+    >>> complete_header([["a", "b"], ["row 1", "2", "3"]])
+    ['', 'a', 'b']
+    """
+    header, rows = records[0], records[1:]
+    if not rows or any(len(cells) != len(header) + 1 for cells in rows):
+        return header
+    if any(cells[-1].strip() for cells in rows):
+        return ["", *header]
+    return [*header, ""]
+
+
+def footer_lines(
+    tail: str, records: list[list[str]], delimiter: str
+) -> list[str]:
+    r"""Lines of remarks at the end of a file, and blank ones among them.
+
+    Args:
+        tail: End of the text of the file.
+        records: Cells of the header and of the first rows.
+        delimiter: Character between two cells.
+
+    Returns:
+        List of lines, empty if there is no remark.
+
+    Example:
+
+    >>> records = [["day", "sum"], ["1", "2"]]
+    >>> footer_lines("3,4\n\nSource: shop\n", records, ",")
+    ['', 'Source: shop']
+    """
+    width = max(map(len, records))
+    first_cells = [cells[0] for cells in records[1:] if 2 * len(cells) > width]
+    numbers = sum(map(bool, map(STARTS_WITH_NUMBER.match, first_cells)))
+    if not first_cells or numbers < 0.9 * len(first_cells):
+        return []
+    if "\r" in tail.replace("\r\n", "\n"):  # lines cannot be counted
+        return []
+    lines = tail.removesuffix("\n").split("\n")[1:]
+    lines = [line.removesuffix("\r") for line in lines]
+    start = len(lines)
+    for number in range(len(lines) - 1, -1, -1):
+        line = lines[number]
+        if not line.strip():
+            continue
+        [cells] = csv.reader([line], delimiter=delimiter)
+        if (
+            line.count('"') % 2
+            or 2 * len(cells) > width
+            or not REMARK.fullmatch(cells[0])
+        ):
+            break
+        start = number
+    while 0 < start < len(lines) and not lines[start - 1].strip():
+        start -= 1
+    return lines[start:]
 
 
 def open_bytes(path: pathlib.Path) -> BinaryIO:
@@ -149,8 +302,8 @@ def is_gzip(path: pathlib.Path) -> bool:
         return stream.read(2) == b"\x1f\x8b"
 
 
-def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int]:
-    """Reads the whole file; returns the encoding and the number of lines."""
+def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int, str]:
+    """Reads the whole file; returns encoding, number of lines and last text."""
     block = stream.read(BLOCK)
     guessed = encoding is None
     for mark, marked in BYTE_ORDER_MARKS.items():
@@ -170,7 +323,7 @@ def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int]:
         "surrogateescape" if utf8 else "strict"
     )
     feeds = returns = 0
-    ends = ""
+    tail = ""
     broken, beyond_ascii, in_cp1252 = None, False, True
     while True:
         if utf8 and block.isascii() and block and not decoder.getstate()[0]:
@@ -196,14 +349,14 @@ def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int]:
             )
         feeds += text.count("\n")
         returns += text.count("\r")
-        ends = text[-1:] or ends
+        tail = (tail + text[-TAIL:])[-TAIL:]
         if not block:
             break
         block = stream.read(BLOCK)
     if broken:
         encoding = "cp1252" if in_cp1252 else "latin-1"
-    unfinished = ends not in ("\n", "\r", "")
-    return encoding, (feeds or returns) + unfinished
+    unfinished = tail[-1:] not in ("\n", "\r", "")
+    return encoding, (feeds or returns) + unfinished, tail
 
 
 def decode(decoder: codecs.IncrementalDecoder, block: bytes, lines: int) -> str:

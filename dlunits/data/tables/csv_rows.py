@@ -42,11 +42,11 @@ def text_batches(
         ValueError: If a row has too many or too few cells, or a quote is not
             closed. One line that names the file and the line in it.
     """
-    if dialect.num_lines <= dialect.skipped_lines + 1:
+    if dialect.num_lines <= dialect.header_lines:
         return
     names = [str(number) for number in range(len(dialect.header))]
     last = None
-    with native_stream(path, dialect.encoding) as stream:
+    with native_stream(path, dialect) as stream:
         try:
             reader = pa.csv.open_csv(
                 stream,
@@ -54,7 +54,7 @@ def text_batches(
                     use_threads=False,
                     block_size=BLOCK,
                     skip_rows=dialect.skipped_lines,
-                    skip_rows_after_names=1,
+                    skip_rows_after_names=int(dialect.has_header),
                     column_names=names,
                 ),
                 pa.csv.ParseOptions(
@@ -78,8 +78,10 @@ def text_batches(
 
 
 @contextlib.contextmanager
-def native_stream(path: pathlib.Path, encoding: str) -> Iterator[pa.NativeFile]:
-    """Stream of a CSV file in UTF-8 that does not call Python.
+def native_stream(
+    path: pathlib.Path, dialect: Dialect
+) -> Iterator[pa.NativeFile]:
+    """Stream of a CSV file in UTF-8, without footer, that calls no Python.
 
     Threads of pyarrow read ahead. With a Python file or codec they would need
     the interpreter, and a thread that still reads when the interpreter exits
@@ -87,22 +89,27 @@ def native_stream(path: pathlib.Path, encoding: str) -> Iterator[pa.NativeFile]:
     """
     with contextlib.ExitStack() as stack:
         compressed = is_gzip(path)
-        if codecs.lookup(encoding).name not in UTF8:
+        if codecs.lookup(dialect.encoding).name not in UTF8 or dialect.footer:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             copy, compressed = pathlib.Path(folder, "utf8.csv"), False
-            copy_as_utf8(path, encoding, copy)
+            copy_as_utf8(path, dialect, copy)
             path = copy
         compression = "gzip" if compressed else None
         yield stack.enter_context(pa.input_stream(str(path), compression))
 
 
-def copy_as_utf8(path: pathlib.Path, encoding: str, copy: pathlib.Path) -> None:
+def copy_as_utf8(
+    path: pathlib.Path, dialect: Dialect, copy: pathlib.Path
+) -> None:
     with (
         open_bytes(path) as stream,
-        io.TextIOWrapper(stream, encoding, newline="") as text,
+        io.TextIOWrapper(stream, dialect.encoding, newline="") as text,
         copy.open("w", encoding="utf-8", newline="") as written,
     ):
-        shutil.copyfileobj(text, written, BLOCK)
+        if dialect.footer:
+            written.writelines(itertools.islice(text, dialect.num_lines))
+        else:
+            shutil.copyfileobj(text, written, BLOCK)
 
 
 def describe_error(path: pathlib.Path, dialect: Dialect) -> str:
@@ -153,8 +160,13 @@ def numbered_records(
     ):
         for _ in range(dialect.skipped_lines):
             next(lines)
-        reader = csv.reader(lines, delimiter=dialect.delimiter)
-        previous, header = 0, True
+        rows: Iterator[str] = lines
+        if dialect.footer:
+            rows = itertools.islice(
+                lines, dialect.num_lines - dialect.skipped_lines
+            )
+        reader = csv.reader(rows, delimiter=dialect.delimiter)
+        previous, header = 0, dialect.has_header
         for cells in reader:
             if cells and not header:
                 yield previous + 1 + dialect.skipped_lines, cells

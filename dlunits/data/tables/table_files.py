@@ -63,13 +63,32 @@ class TableFile(ChunkedTable):
 
     @property
     def messages(self) -> list[str]:
-        """A line for the user if lines before the header are skipped."""
-        if self.dialect is None or not self.dialect.preamble:
+        """Lines for the user about what is no row, and columns without name."""
+        dialect, lines = self.dialect, []
+        if dialect is None:
             return []
-        return [
-            f"{self.path}: skipped {self.dialect.skipped_lines} lines before "
-            f"the header: {quoted_value(self.dialect.preamble)}"
+        if dialect.preamble:
+            lines.append(
+                f"{self.path}: skipped {dialect.skipped_lines} lines before "
+                f"the header: {quoted_value(dialect.preamble)}"
+            )
+        if dialect.footer:
+            lines.append(
+                f"{self.path}: skipped remarks after the rows: "
+                f"{quoted_value(dialect.footer)}"
+            )
+        unnamed = [
+            repr(name)
+            for name, cell in zip(self.columns, dialect.header, strict=True)
+            if not cell.strip()
         ]
+        if unnamed:
+            more = ", ..." if len(unnamed) > 3 else ""
+            lines.append(
+                f"{self.path}: columns without a name in the header: "
+                f"{', '.join(unnamed[:3])}{more}"
+            )
+        return lines
 
     def chunks(self, rows: int | None = None) -> Iterator[TableChunk]:
         """Reads the table from the start, a chunk at a time.
@@ -124,6 +143,7 @@ def open_table(
     delimiter: str | None = None,
     encoding: str | None = None,
     decimal: str | None = None,
+    header: bool | None = None,
 ) -> TableFile:
     r"""Opens a CSV or Parquet file.
 
@@ -144,6 +164,9 @@ def open_table(
             it.
         decimal: Decimal sign of numbers that are texts, `"."` or `","`.
             `None` detects it in CSV, and is `"."` in Parquet.
+        header: Whether the first line of CSV holds the column names. If not,
+            they are `unnamed_1`, `unnamed_2` ... `None`: it does, but a line
+            that looks like a row is refused.
 
     Returns:
         `TableFile`.
@@ -180,14 +203,14 @@ def open_table(
         for magic, meaning in OTHER_FORMATS.items():
             if start.startswith(magic):
                 raise ValueError(f": is {meaning}.")
-        dialect = csv_dialect.infer_dialect(path, delimiter, encoding, decimal)
-        lines_before = dialect.skipped_lines + 1
-        check_header(dialect.header, f", line {lines_before}")
+        dialect = csv_dialect.infer_dialect(
+            path, delimiter, encoding, decimal, header
+        )
         return TableFile(
             path,
             "csv",
-            column_names(dialect.header, f", line {lines_before}"),
-            max(0, dialect.num_lines - lines_before),
+            column_names(dialect.header, f", line {dialect.skipped_lines + 1}"),
+            max(0, dialect.num_lines - dialect.header_lines),
             dialect,
             dialect.decimal,
         )
@@ -216,27 +239,6 @@ def check_options(delimiter: str | None, decimal: str | None) -> None:
             "A comma cannot be delimiter and decimal sign both. Give another "
             "delimiter, or neither for both to be found."
         )
-
-
-def check_header(cells: Iterable[str], place: str) -> None:
-    """Rejects a header of numbers, unless they count the columns."""
-    names = [cell.strip() for cell in cells if cell.strip()]
-    numbers = [str(number) for number in range(len(names) + 1)]
-    if len(names) > 1 and names in (numbers[:-1], numbers[1:]):
-        return
-    if all(map(is_number, names)):
-        raise ValueError(
-            f"{place}: holds no name that is not a number: is the header "
-            "missing? Write the column names into the first line."
-        )
-
-
-def is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
 
 
 def column_names(cells: Iterable[str], place: str = "") -> tuple[str, ...]:

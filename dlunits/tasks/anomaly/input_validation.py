@@ -6,6 +6,7 @@ a wrong name.
 
 import os
 import pathlib
+from typing import Any
 
 from dlunits.columns import check_columns
 from dlunits.data.tables.table_files import TableFile, open_table
@@ -19,10 +20,7 @@ from dlunits.typing import Path
 def open_tables(
     inputs: InputTables,
     output: Path | None,
-    *,
-    delimiter: str | None = None,
-    encoding: str | None = None,
-    decimal: str | None = None,
+    **dialect: Any,
 ) -> tuple[TableFile | None, TableFile | None]:
     """Opens the tables of a run and checks the path of the scored table.
 
@@ -30,10 +28,7 @@ def open_tables(
         inputs: Paths of the tables. At least one of them must have the label
             column, if there is one.
         output: Path of the scored table; `None` if none will be written.
-        delimiter: Delimiter of CSV files, one character; `None` infers it.
-        encoding: Encoding of CSV files, `"utf-8"` for example; `None` infers
-            it.
-        decimal: Decimal sign of CSV files, `"."` or `","`; `None` infers it.
+        **dialect: Arguments of `dlunits.data.tables.table_files.open_table`.
 
     Returns:
         `(train, score)`, the open tables; `None` for one that has no path.
@@ -43,11 +38,7 @@ def open_tables(
             has a column of scores; or the output cannot be written.
     """
     train, score = (
-        open_table(
-            path, delimiter=delimiter, encoding=encoding, decimal=decimal
-        )
-        if path
-        else None
+        open_table(path, **dialect) if path else None
         for path in (inputs.train, inputs.score)
     )
     if score and output:

@@ -397,7 +397,7 @@ def row_positions(
     dialect = table_file.dialect
     if dialect is None or not rows:
         return [row + 1 for row in rows]
-    header_lines = dialect.skipped_lines + 1
+    header_lines = dialect.header_lines
     if dialect.num_lines == header_lines + num_rows:  # one line per row
         return [header_lines + row + 1 for row in rows]
     wanted, lines = set(rows), {}

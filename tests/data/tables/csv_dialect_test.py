@@ -132,7 +132,9 @@ def test_gzip_is_decompressed_whatever_the_name(write):
         ("x\nby,me\na,b,c,d\n1,2,3,4\n", ("a", "b", "c", "d"), 2, "x"),
         ('"a\ntitle"\na,b\n1,2\n', ("a", "b"), 2, "a\ntitle"),
         ("sep=;\nTitle\na;b\n1;2\n", ("a", "b"), 2, "Title"),
-        ("a,b,c\n1,2,3,4\n5,6,7,8\n", ("a", "b", "c"), 0, ""),  # a row name
+        ("a,b,c\n1,2,3,4\n5,6,7,8\n", ("", "a", "b", "c"), 0, ""),
+        ("a,b,c\n1,2,3,\n5,6,7,\n", ("a", "b", "c", ""), 0, ""),
+        ("a,b,c\n1,2,3,4\n5,6,7\n", ("a", "b", "c"), 0, ""),  # one row only
         ("a\n1,5\n2,5\n", ("a",), 0, ""),
         ("a,b\n1,2\n3,4\nend\n", ("a", "b"), 0, ""),
     ],
@@ -144,3 +146,68 @@ def test_lines_of_text_before_the_header_are_skipped(
     dialect = infer_dialect(path)
     assert dialect.header == header
     assert (dialect.skipped_lines, dialect.preamble) == (skipped, preamble)
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("a,2019,2020\nx,1,2\ny,3,4\n", None),  # years
+        ("ds,0.1,0.9\n2024-01-01,1.5,2.5\n", None),  # quantiles
+        ("city,2024-01-01\nx,1\ny,2\n", None),
+        ("ok,x\nok,1\nbad,2\n", None),  # one text of two recurs
+        ("a,b\n1,2\na,b\n3,4\n", None),  # the header comes again
+        ("0,1,2\n5,6,7\n", None),  # as pandas numbers columns
+        ("a\n1\n2\n", None),
+        ("19.5,White,Male\n7.5,White,Female\n8.5,Black,Male\n", "'White' is a"),
+        ("2021-06-21 14:05:00,19.5\n2021-06-21 14:06:00,18\n", "no name, but"),
+        ("2021-06-21T14:05Z,1e-3\n2021-06-21T14:06Z,2e-3\n", "no name, but"),
+        ("ok\nok\nbad\n", "'ok' is also in the rows"),
+        ("7,8\n9,10\n", "no name, but '7'"),
+    ],
+)
+def test_a_header_that_looks_like_a_row_is_refused(write, text, header):
+    path = write("\n" + text)
+    if header is None:
+        assert infer_dialect(path).has_header
+        return
+    with pytest.raises(ValueError, match=f"^, line 2: .*{header}.*--noheader"):
+        infer_dialect(path)
+    assert (
+        infer_dialect(path, has_header=True).header[0]
+        == (text.split("\n")[0].split(",")[0])
+    )
+    dialect = infer_dialect(path, has_header=False)
+    assert set(dialect.header) == {""}
+    assert (dialect.skipped_lines, dialect.header_lines) == (1, 1)
+
+
+ROWS = "day,a,b\n" + "".join(f"{n},1.5,2\n" for n in range(9))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("end", "footer", "lines"),
+    [
+        ("\nSource: shop\n", "Source: shop", 2),
+        ("Source: shop", "Source: shop", 1),
+        ("Total of 2024\n\n(c) the shop\n", "Total of 2024", 3),
+        ('"Source: shop"\n', '"Source: shop"', 1),
+        ("Total,15,18\n", "", 0),  # a row
+        ("shop\n", "", 0),  # no remark: the file may be cut short
+        ("9\n", "", 0),
+        ('"a note that\ngoes on"\n', "", 0),
+        ("\n", "", 0),
+    ],
+)
+def test_remarks_after_the_rows_are_a_footer(
+    write, end, footer, lines, newline
+):
+    text = (ROWS + end).replace("\n", newline)
+    dialect = infer_dialect(write(text))
+    assert dialect.footer == footer
+    assert dialect.num_lines == len((ROWS + end).splitlines()) - lines
+
+
+def test_remarks_among_texts_are_no_footer(write):
+    rows = "name,a,b\n" + "pump of the plant,1,2\n" * 9
+    assert infer_dialect(write(rows + "pump of the\n")).footer == ""

@@ -108,8 +108,8 @@ def test_ten_thousand_columns_are_read(tmp_path):
         (b"a,b\n\n\n", "table: holds column names and no row"),
         (b"a,b,a\n1,2,3\n", "line 1: columns 1 and 3 are both named 'a'"),
         (b"\na,unnamed_1,\n1,2,3\n", None),
-        (b"1.5,2\n3,4\n", "line 1: holds no name that is not a number"),
-        (b"1\n3\n", "line 1: holds no name that is not a number"),
+        (b"1.5,2\n3,4\n", "line 1: looks like a row .* no name, but '1.5'"),
+        (b"1\n3\n", "line 1: looks like a row .* no name, but '1' for"),
         (b"0,1,2\n5,6,7\n", None),  # as pandas numbers columns
         (b",0,1,2\n0,5,6,7\n", None),
         (
@@ -182,3 +182,34 @@ def test_rows_after_a_preamble_keep_their_line_numbers(tmp_path):
         "gym": ["49", "x"],
     }
     assert chunk.place(1, "gym") == f"{path}, line 6, column 'gym'"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_rows_without_header_and_before_a_footer_keep_their_lines(
+    tmp_path, encoding
+):
+    path = tmp_path / "table.csv"
+    path.write_text("\n1,5,x\n2,6,y\n\nSource: shop\n", encoding)
+    file = open_table(path, header=False)
+    assert file.columns == ("unnamed_1", "unnamed_2", "unnamed_3")
+    assert file.max_rows == 2
+    assert file.messages == [
+        f"{path}: skipped remarks after the rows: 'Source: shop'",
+        f"{path}: columns without a name in the header: 'unnamed_1', "
+        "'unnamed_2', 'unnamed_3'",
+    ]
+    [chunk] = file.chunks()
+    assert chunk.table.to_pydict() == {
+        "unnamed_1": ["1", "2"],
+        "unnamed_2": ["5", "6"],
+        "unnamed_3": ["x", "y"],
+    }
+    assert chunk.place(1, "unnamed_1").startswith(f"{path}, line 3,")
+
+
+def test_names_of_rows_and_a_delimiter_at_the_end_need_no_name(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\nr1,1,2\nr2,3,4\n")
+    assert cells_of(open_table(path))["unnamed_1"] == ["r1", "r2"]
+    path.write_text("a,b\n1,2,\n3,4,\n")
+    assert cells_of(open_table(path))["unnamed_3"] == ["", ""]
