@@ -322,7 +322,8 @@ def train_and_score(
             invalid_cells,
             fdr,
         )
-        update_metrics(version, scorer.metrics)
+        drift = {"drift": scorer.drift.summary()} if scorer.drift else {}
+        update_metrics(version, scorer.metrics, **drift)
         if scorer.has_both_labels:
             print("Scoring the baselines")
             baselines = trained.baseline_scores(scorer)

@@ -26,6 +26,7 @@ from dlunits.columns.table_chunks import Table, num_unnamed_columns
 from dlunits.columns.value_formatting import MONDAY
 from dlunits.layers import TabularEncoding
 from dlunits.layers.tabular.tabular_encoding import WEEK
+from dlunits.models.anomaly.column_histogram import ColumnHistogram
 from dlunits.typing import Array, Config
 
 MAX_COLUMNS = 5_000
@@ -64,6 +65,8 @@ class TableSchema:
         missing_indicators: Names of the number and boolean columns in which
             values were missing. Each gets a feature that is 1 where the value
             is missing.
+        histograms: Dict from the name of each number, boolean and category
+            column to its `ColumnHistogram`; empty if unknown.
 
     Example:
 
@@ -81,6 +84,9 @@ class TableSchema:
     column_types: dict[str, str]
     vocabularies: dict[str, tuple[str, ...]]
     missing_indicators: tuple[str, ...]
+    histograms: dict[str, ColumnHistogram] = dataclasses.field(
+        default_factory=dict, compare=False
+    )
 
     @classmethod
     def from_table(
@@ -124,18 +130,32 @@ class TableSchema:
         schema.check_column_types()
         chunk = schema.chunk(table, decimal)
         types = {name: column_types[name] for name in schema.numbers}
-        missing_indicators = [
-            name
+        numbers = {
+            name: float32(column)
             for name, column in read_columns(
                 chunk, types, invalid_cells
             ).items()
-            if np.isnan(column).any()
-        ]
-        vocabularies = {
-            name: vocabulary(schema.texts(chunk, name))
-            for name in schema.categories
         }
-        return cls(schema.column_types, vocabularies, tuple(missing_indicators))
+        missing_indicators = [
+            name for name, column in numbers.items() if np.isnan(column).any()
+        ]
+        histograms = {
+            name: ColumnHistogram.of_numbers(column)
+            for name, column in numbers.items()
+        }
+        vocabularies = {}
+        for name in schema.categories:
+            texts = schema.texts(chunk, name)
+            words = vocabularies[name] = vocabulary(texts)
+            histograms[name] = ColumnHistogram.of_categories(
+                category_ids(texts, words), num_category_ids(words)
+            )
+        return cls(
+            schema.column_types,
+            vocabularies,
+            tuple(missing_indicators),
+            histograms,
+        )
 
     def check_column_types(self) -> None:
         check_column_types(self.column_types)
@@ -229,11 +249,8 @@ class TableSchema:
             for name in (*self.numbers, *self.timestamps)
         }
         columns = read_columns(chunk, types, invalid_cells)
-        limit = np.finfo("float32").max
         arrays = {
-            "numbers": [
-                np.clip(columns[name], -limit, limit) for name in self.numbers
-            ],
+            "numbers": [float32(columns[name]) for name in self.numbers],
             "timestamps": [
                 (columns[name] + MONDAY) % WEEK for name in self.timestamps
             ],
@@ -286,6 +303,10 @@ class TableSchema:
                 name: list(texts) for name, texts in self.vocabularies.items()
             },
             "missing_indicators": list(self.missing_indicators),
+            "histograms": {
+                name: histogram.get_config()
+                for name, histogram in self.histograms.items()
+            },
         }
 
     @classmethod
@@ -295,12 +316,26 @@ class TableSchema:
             dict(config["column_types"]),
             {name: tuple(texts) for name, texts in vocabularies},
             tuple(config["missing_indicators"]),
+            {
+                name: ColumnHistogram.from_config(each)
+                for name, each in config.get("histograms", {}).items()
+            },
         )
 
 
 def check_has_rows(chunk: TableChunk) -> None:
     if not chunk.table.num_rows:
         raise ValueError("The table has no row. Expected: at least one")
+
+
+def float32(numbers: Array) -> Array:
+    """Converts numbers to single precision; too large ones to the limit.
+
+    >>> float32(np.array([1.5, np.nan, 1e300]))
+    array([1.5000000e+00,           nan, 3.4028235e+38], dtype=float32)
+    """
+    limit = np.finfo("float32").max
+    return np.clip(numbers, -limit, limit).astype("float32")
 
 
 def vocabulary(

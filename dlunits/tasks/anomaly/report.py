@@ -8,6 +8,7 @@ from dlunits.reporting.html_report import Section, write_report
 from dlunits.tasks.anomaly.detector_summary import DetectorSummary
 from dlunits.tasks.anomaly.report_sections import (
     columns_section,
+    drift_sections,
     format_metrics,
     percent,
     quality_sections,
@@ -35,8 +36,8 @@ def write_anomaly_report(
 
     Sections: distribution of scores and p-values with the threshold; the most
     anomalous rows with the columns that explain them; with labels, ROC and
-    precision-recall curves beside the baselines; the training curve; the
-    columns.
+    precision-recall curves beside the baselines; drift from the training
+    table; the training curve; the columns.
 
     Args:
         path: HTML file to write, in an existing folder.
@@ -71,6 +72,7 @@ def write_anomaly_report(
             score_section(scorer, summary),
             top_section(scorer, images),
             *quality_sections(scorer, baselines or {}),
+            *drift_sections(scorer.drift),
         ]
     if scorer is not None and scorer.fdr is not None:
         numbers["Rows are flagged by"] = scorer.selection

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dlunits.metrics.detection_quality import detection_quality
+from dlunits.models.anomaly.table_drift import TableDrift
 from dlunits.reporting.html_report import Section
 from dlunits.reporting.image_grid import image_rows
 from dlunits.tasks.anomaly.detector_summary import DetectorSummary
@@ -19,6 +20,7 @@ from dlunits.tasks.anomaly.series_figures import scored_series
 from dlunits.typing import Array, ArrayLike
 
 MAX_LISTED_COLUMNS = 200
+MAX_DRIFT_COLUMNS = 20
 DETECTOR = "AnomalyDetector"
 
 
@@ -264,6 +266,40 @@ def quality_sections(
                     "Left: ROC curve. Right: precision-recall curve.",
                 )
             ],
+        )
+    ]
+
+
+def drift_sections(drift: TableDrift | None) -> list[Section]:
+    """Section with the columns that differ most from the training table.
+
+    Args:
+        drift: `TableDrift` of the scored table, or `None`.
+
+    Returns:
+        List of one section, or of none without rows.
+    """
+    if drift is None or not drift.num_rows:
+        return []
+    rows = [
+        {
+            "column": column.name,
+            "PSI": round(column.index, 3),
+            "bound": round(column.bound, 3),
+            "drift": "yes" if column.has_drifted else "no",
+            "largest change": column.change,
+        }
+        for column in drift.columns[:MAX_DRIFT_COLUMNS]
+    ]
+    verdicts = ". ".join(line[0].upper() + line[1:] for line in drift.messages)
+    return [
+        Section(
+            "Drift from the training data",
+            f"{verdicts}. The population stability index (PSI) compares the "
+            "distribution of a column with that of the training rows. A column "
+            "has drifted if the index is above the bound: 0.2, or more where "
+            "few rows make larger ones likely by chance.",
+            table=rows,
         )
     ]
 

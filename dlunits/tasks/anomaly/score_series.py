@@ -66,6 +66,7 @@ class SeriesScorer(TableScorer):
             seed,
             invalid_cells,
         )
+        self.drift = None  # windows depend on each other
         self.column_types = series["column_types"]
         self.ignored = series["ignored"]
         extractor = WindowFeatures.from_config(series["window_features"])

@@ -18,6 +18,7 @@ from dlunits.data.tables.table_writer import write_scored
 from dlunits.metrics.benjamini_hochberg import selection_threshold
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.models import AnomalyDetector
+from dlunits.models.anomaly.table_drift import TableDrift
 from dlunits.reporting.progress import ProgressBar, with_progress
 from dlunits.tasks.anomaly.serve import EXPLAINED, ServedDetector
 from dlunits.typing import Array, Path
@@ -78,6 +79,7 @@ class TableScorer:
         position_unit: What `position` counts: `"line"` or `"row"`.
         series: Arguments of `dlunits.tasks.anomaly.series_figures` to draw
             the rows of a series, or `None`.
+        drift: `TableDrift` of the table, or `None` for a series.
         unused_columns: Columns of the table that the detector was not trained
             on.
     """
@@ -108,6 +110,9 @@ class TableScorer:
         self.top: dict[str, Array] = {}
         self.position_unit = "row"
         self.series: dict[str, Any] | None = None
+        self.drift: TableDrift | None = TableDrift(
+            detector.table_schema, detector.num_calibration_rows
+        )
         self.unused_columns: list[str] = []
         # Labels, scores and flags of each chunk, if there are labels.
         self.labeled_chunks: list[tuple[Array, Array, Array]] = []
@@ -175,6 +180,8 @@ class TableScorer:
                 scores[name][rows] = np.nan
             for values in explanation.values():
                 values[rows] = None
+        if self.drift is not None:
+            self.drift.update(inputs, scores["p_value"])
         return columns, scores, explanation
 
     def update(
@@ -293,6 +300,8 @@ class TableScorer:
                 lines.append(text.format(self.metrics[name]))
         if self.fdr is not None:
             lines.append(f"Selection:     {self.selection}")
+        if self.drift is not None:
+            lines += [f"Drift:         {line}" for line in self.drift.messages]
         if self.invalid_cells:
             lines += self.invalid_cells.messages
         if self.num_skipped:

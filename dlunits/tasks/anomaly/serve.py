@@ -132,22 +132,25 @@ def export_detector(
     )
 
 
-def update_metrics(version: Path, metrics: Mapping[str, Any]) -> None:
+def update_metrics(
+    version: Path, metrics: Mapping[str, Any], **card: Any
+) -> None:
     """Replaces the metrics in the model card of an exported detector.
 
     Args:
         version: Folder of the SavedModel.
         metrics: Dict from metric name to value.
+        **card: Further entries to replace.
 
     Raises:
         ValueError: If a value cannot be written as JSON.
         OSError: If the model card cannot be written.
     """
     path = pathlib.Path(version, "model_card.json")
-    card = read_card(path.parent, {}) | {"metrics": metrics}
-    check_card(card)
+    new = read_card(path.parent, {}) | {"metrics": metrics, **card}
+    check_card(new)
     with atomic_write(path) as file:
-        file.write((json.dumps(card, indent=2) + "\n").encode())
+        file.write((json.dumps(new, indent=2) + "\n").encode())
 
 
 def evenly_spaced(scores: Array) -> list[float]:

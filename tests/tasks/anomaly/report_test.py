@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from dlunits.metrics.detection_quality import detection_quality
+from dlunits.models import TableSchema
+from dlunits.models.anomaly.table_drift import TableDrift
 from dlunits.tasks.anomaly.detector_summary import DetectorSummary
 from dlunits.tasks.anomaly.report import write_anomaly_report
 
@@ -50,6 +52,7 @@ def scored(labels):
         num_rows=1000,
         num_anomalies=200,
         fdr=None,
+        drift=None,
         threshold=RATE,
         sample=Sample(),
         top=top,
@@ -231,3 +234,20 @@ def test_columns_are_listed_with_types_and_reasons(tmp_path):
     assert "1,000 of 1,000 columns are used. The first 200 are shown." in (
         report(tmp_path, dataclasses.replace(SUMMARY, column_types=many))
     )
+
+
+def test_drift_is_reported_by_column_and_as_a_whole(tmp_path):
+    schema = TableSchema.from_table(
+        {"speed": np.arange(100.0), "on": np.arange(100) % 2 == 0},
+        {"speed": "number", "on": "boolean"},
+    )
+    scorer = scored(None)
+    scorer.drift = TableDrift(schema, num_calibration_rows=100)
+    assert "Drift" not in report(tmp_path, scorer=scorer)
+    new = {"speed": np.arange(200.0, 300.0), "on": np.arange(100) % 2 == 0}
+    scorer.drift.update(schema.inputs(new), np.full(100, 0.01))
+    html = report(tmp_path, scorer=scorer)
+    assert "Drift from the training data" in html
+    assert "1 of 2 columns differ from training: &#39;speed&#39;" in html
+    assert "above 99: 0 % -&gt; 100 %" in html
+    assert "The table looks different as a whole: 100% of the rows" in html

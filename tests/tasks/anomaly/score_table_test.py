@@ -132,6 +132,21 @@ def test_statistics_agree_with_the_written_rows(detector, table, tmp_path):
     assert f"AUC:           {expected['AUC']:.4f}" in scorer.messages
 
 
+def test_drift_is_that_of_the_rows_with_a_score(detector, tmp_path):
+    path = tmp_path / "new.csv"
+    rows = ["ERR,1,dry"] * 30 + ["0,9,wet"] * 60
+    path.write_text("\n".join(["speed,power,road", *rows]))
+    scorer = TableScorer(detector, RATE, invalid_cells=InvalidCells())
+    score_table(scorer, open_table(path), tmp_path / "scored.csv")
+    assert scorer.drift.num_rows == 60
+    changes = {c.name: c.change for c in scorer.drift.columns}
+    assert changes["road"].startswith("dry: ")
+    assert changes["road"].endswith(" -> 0 %")
+    lines = [line for line in scorer.messages if line.startswith("Drift:")]
+    assert lines[0].startswith("Drift:         3 of 3 columns differ from tra")
+    assert "different as a whole: 100% of the rows have p-values" in lines[1]
+
+
 def test_a_false_discovery_rate_selects_the_same_rows_in_any_chunks(
     detector, table, tmp_path, monkeypatch
 ):

@@ -223,6 +223,9 @@ def test_metrics_of_the_card_are_updated(version, tmp_path):
     card = json.loads((tmp_path / "model_card.json").read_text())
     assert card == before | {"metrics": {"AUC": 0.875}}
     assert list(card) == list(before)
+    update_metrics(tmp_path, {}, drift={"as_a_whole": False})
+    card = json.loads((tmp_path / "model_card.json").read_text())
+    assert card["drift"] == {"as_a_whole": False}
     with pytest.raises(ValueError, match="must be JSON values"):
         update_metrics(tmp_path, {"AUC": float("nan")})
 
