@@ -1,6 +1,7 @@
 """Timestamps that are written as numbers."""
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -64,6 +65,20 @@ def numeric_timestamps(numbers: Array, column_type: str) -> Array:
     if column_type == DIGITS:
         return digits_to_seconds(numbers)
     return numbers * EPOCH_UNITS[column_type]
+
+
+def unconverted(column_types: Mapping[str, str]) -> dict[str, str]:
+    """Column types to read a table with whose timestamps stay numbers.
+
+    A schema that gets the columns converts them, once.
+
+    >>> unconverted({"t": "timestamp_ms", "x": "number"})
+    {'t': 'number', 'x': 'number'}
+    """
+    return {
+        name: "number" if column_type in NUMERIC_TIMESTAMPS else column_type
+        for name, column_type in column_types.items()
+    }
 
 
 def digits_to_seconds(numbers: Array) -> Array:

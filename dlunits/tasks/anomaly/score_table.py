@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlunits.columns import InvalidCells, TableChunk, read_columns
+from dlunits.columns.numeric_timestamps import unconverted
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.csv_rows import numbered_records
 from dlunits.data.tables.reservoir_sample import ReservoirSample
@@ -26,6 +27,7 @@ from dlunits.typing import Array, Path
 NUM_TOP_ROWS = 20
 # Upper bounds on the sample of scored rows.
 MAX_SAMPLED_ROWS, MAX_SAMPLED_CELLS = 20_000, 10_000_000
+MOST_ROWS = 0.5  # share of anomalies above which the whole table differs
 # Names of unused columns in the summary.
 MAX_LISTED_COLUMNS = 5
 
@@ -69,6 +71,7 @@ class TableScorer:
         num_rows: Number of rows.
         num_anomalies: Number of rows flagged as anomalous.
         num_skipped: Number of rows without a score, for their invalid cells.
+        causes: Counter of the columns in which the flagged rows differ most.
         sample: `ReservoirSample` of scored rows with `row` (from 0),
             `anomaly_score`, `p_value` and, with labels, `label`.
         sample_columns: `ReservoirSample` of the columns of the same rows;
@@ -107,6 +110,7 @@ class TableScorer:
         self.sample = ReservoirSample(size, seed)
         self.sample_columns = ReservoirSample(size, seed)
         self.num_rows = self.num_anomalies = self.num_skipped = 0
+        self.causes: collections.Counter[str] = collections.Counter()
         self.top: dict[str, Array] = {}
         self.position_unit = "row"
         self.series: dict[str, Any] | None = None
@@ -167,7 +171,7 @@ class TableScorer:
         """Columns of a chunk, their scores and p-values, and explanations."""
         schema = self.detector.table_schema
         cells = self.invalid_cells
-        columns = read_columns(chunk, schema.column_types, cells)
+        columns = read_columns(chunk, unconverted(schema.column_types), cells)
         inputs = schema.inputs(columns)
         explanation = self.detector.explain(
             columns, self.num_explained, inputs=inputs
@@ -211,6 +215,7 @@ class TableScorer:
         self.sample.add({name: scored[name][finite] for name in scored})
         self.num_rows += num_rows
         self.num_anomalies += int(flags.sum())
+        self.causes.update(explanation["column"][flags, 0].tolist())
         candidates = {**scored, **explanation}
         if self.top:
             candidates = {
@@ -285,6 +290,15 @@ class TableScorer:
             f"Anomalies:     {self.num_anomalies:,} of {self.num_rows:,} rows "
             f"({self.num_anomalies / self.num_rows:.2%})"
         ]
+        if self.num_anomalies > MOST_ROWS * self.num_rows:
+            columns = ", ".join(
+                f"{name!r} ({count / self.num_anomalies:.0%} of them)"
+                for name, count in self.causes.most_common(EXPLAINED)
+            )
+            lines.append(
+                "Most rows are anomalous: the table as a whole differs from "
+                f"the training table, most in {columns}"
+            )
         formats = {
             "AUC": "AUC:           {:.4f}",
             "AP": "AP:            {:.4f}",

@@ -216,13 +216,26 @@ def check_num_rows(rows: TrainingRows, detector: AnomalyDetector) -> None:
         remedy = f"Add normal {rows.unit}"
         if needed > MAX_CALIBRATION_ROWS:
             remedy = f"At most {MAX_CALIBRATION_ROWS:,} are used"
+        if left and (window := rows.shorter_window(needed / left)):
+            remedy += f", set a shorter window, of {window} rows for example"
         if enough:
-            remedy += f", or set a false-alarm rate of {1 / (1 + left):.2g}"
+            lowest = round_up(1 / (1 + left))
+            remedy += f", or set a false-alarm rate of {lowest:g}"
         raise ValueError(
             f"{rows.path}: leaves {left:,} {rows.unit} for calibration, and a "
             f"false-alarm rate of {rate:g} needs at least "
             f"{max(needed, MIN_ROWS):,}. {remedy}."
         )
+
+
+def round_up(number: float) -> float:
+    """Rounds a positive number up to two significant digits.
+
+    >>> round_up(1 / 33)
+    0.031
+    """
+    digits = 1 - math.floor(math.log10(number))
+    return round(math.ceil(number * 10**digits - 1e-9) / 10**digits, digits)
 
 
 def table_baselines(

@@ -11,6 +11,7 @@ from dlunits.columns import (
     list_columns,
     read_columns,
 )
+from dlunits.columns.numeric_timestamps import unconverted
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_files import TableFile
@@ -57,6 +58,18 @@ class TrainingRows:
     def num_rows(self) -> int:
         """Number of training examples."""
         return len(next(iter(self.columns.values())))
+
+    def shorter_window(self, factor: float) -> int | None:
+        """Window of a series that makes more training examples.
+
+        Args:
+            factor: How many times as many examples are needed.
+
+        Returns:
+            Number of rows; `None` if there is none.
+        """
+        del factor
+        return None
 
     @property
     def detector_column_types(self) -> dict[str, str]:
@@ -159,7 +172,9 @@ def sample_training_rows(
     reading = with_progress(table_file, progress, "Sampling rows")
     for chunk in reading.chunks():
         columns = read_columns(
-            chunk, types, None if refuse_invalid else invalid_cells
+            chunk,
+            unconverted(types),
+            None if refuse_invalid else invalid_cells,
         )
         rows_read += chunk.table.num_rows
         if label_column is not None:

@@ -14,11 +14,17 @@ from dlunits.columns import (
 )
 from dlunits.data.series.repeated_times import count_repeated_times
 from dlunits.data.series.series_tables import read_series, series_column_types
-from dlunits.data.series.window_features import WindowFeatures
+from dlunits.data.series.window_features import (
+    WindowFeatures,
+    largest_prime,
+)
 from dlunits.data.tables.table_files import TableFile
 from dlunits.reporting.progress import ProgressBar, with_progress
 from dlunits.tasks.anomaly.training_rows import TrainingRows
 from dlunits.typing import Array
+
+MIN_WINDOW = 4  # rows, the shortest window that is proposed
+MARGIN = 1.05  # of proposed windows, for those that are cut at gaps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +49,15 @@ class TrainingWindows(TrainingRows):
     def detector_column_types(self) -> dict[str, str]:
         """Column types for `AnomalyDetector.fit`; all features are numbers."""
         return dict.fromkeys(self.columns, "number")
+
+    def shorter_window(self, factor: float) -> int | None:
+        """Longest window that makes `factor` times as many windows."""
+        window = self.window_features.window
+        stride = largest_prime(window // 2)
+        for shorter in range(window - 1, MIN_WINDOW - 1, -1):
+            if stride >= MARGIN * factor * largest_prime(shorter // 2):
+                return shorter
+        return None
 
     @property
     def features(self) -> Array:

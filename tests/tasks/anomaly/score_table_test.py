@@ -72,6 +72,38 @@ def scored(detector, table, tmp_path, **options):
         return scorer, list(csv.DictReader(file))
 
 
+def test_timestamps_that_are_numbers_are_scored_as_those_of_the_detector(
+    tmp_path,
+):
+    seconds = 1_704_067_200 + 3600 * np.arange(60)
+    columns = {"date": 1000 * seconds, "x": np.arange(60) % 7}
+    detector = AnomalyDetector(train_steps=5).fit(columns)
+    assert detector.table_schema.column_types["date"] == "timestamp_ms"
+    path = tmp_path / "new.csv"
+    rows = zip(*columns.values(), strict=True)
+    path.write_text("date,x\n" + "".join(f"{t},{x}\n" for t, x in rows))
+    _, found = scored(detector, open_table(path), tmp_path)
+    np.testing.assert_allclose(
+        [float(row["anomaly_score"]) for row in found],
+        detector.score(columns),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+
+
+def test_a_table_that_differs_as_a_whole_is_named_with_its_columns(
+    detector, tmp_path
+):
+    path = tmp_path / "new.csv"
+    lines = [f"0.{n % 10},{90 + n % 3},dry" for n in range(30)]
+    path.write_text("\n".join(["speed,power,road", *lines]))
+    scorer, _ = scored(detector, open_table(path), tmp_path)
+    assert (
+        "Most rows are anomalous: the table as a whole differs from the "
+        "training table, most in 'power' (100% of them)"
+    ) in scorer.messages
+
+
 def test_rows_are_unchanged_with_the_scores_of_the_detector(
     detector, table, tmp_path
 ):

@@ -57,6 +57,7 @@ def test_too_few_rows_are_refused_before_training(
     [
         (0.042, None),
         (0.04, "leaves 23 rows for .* at least 24. Add .* rate of 0.042"),
+        (0.03, "23 rows .* at least 33. Add normal rows, or set a false-al"),
     ],
 )
 def test_with_one_fold_a_quarter_of_the_rows_is_for_calibration(

@@ -5,6 +5,7 @@ import pytest
 import tqdm
 
 from dlunits.data.tables.table_files import open_table
+from dlunits.models import TableSchema
 from dlunits.tasks.anomaly import training_rows
 from dlunits.tasks.anomaly.training_rows import (
     sample_training_rows,
@@ -49,6 +50,18 @@ def test_labeled_anomalies_and_the_label_column_are_excluded(table):
         f"road    category  {rows.examples['road']}",
         "state   ignored   0        is the label",
     ]
+
+
+def test_timestamps_that_are_numbers_are_converted_once(tmp_path):
+    monday = 1_704_067_200  # 2024-01-01, in seconds since 1970
+    path = tmp_path / "normal.csv"
+    lines = [f"{1000 * (monday + n)},{n % 7}" for n in range(30)]
+    path.write_text("\n".join(["time,speed", *lines]))
+    rows = sample_training_rows(open_table(path))
+    assert rows.column_types["time"] == "timestamp_ms"
+    schema = TableSchema.from_table(rows.columns, rows.detector_column_types)
+    seconds = schema.inputs(rows.columns)["timestamps"]
+    assert sorted(seconds[:, 0]) == list(range(30))
 
 
 def test_labeled_anomalies_can_be_kept(table):

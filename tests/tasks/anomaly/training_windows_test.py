@@ -80,6 +80,26 @@ def test_rows_with_one_time_are_averaged_if_few_and_refused_if_many(
         make_scorer(trained.detector, RATE, table, trained.rows.card)
 
 
+def test_a_shorter_window_is_proposed_where_too_few_fit(tmp_path):
+    table = write(tmp_path / "normal.csv", 400)
+    options = {"timestamp_column": "time", "false_alarm_rate": 0.03}
+    # Windows of 32 rows begin every 13 rows, and those of 25 every 11.
+    with pytest.raises(
+        ValueError,
+        match="leaves 30 windows .* at least 33. Add normal windows, set a "
+        r"shorter window, of 25 rows for example, or set .* rate of 0\.033\.",
+    ):
+        train_detector(table, window=32, **options)
+    rows = train.read_training_rows(
+        table,
+        None,
+        train.AnomalyDetector(false_alarm_rate=0.03),
+        timestamp_column="time",
+        window=25,
+    )
+    assert rows.num_rows >= 33 and rows.shorter_window(100) is None
+
+
 def write_weeks(path, first, weeks, seed):
     """Noise on a week's pattern, every ten minutes."""
     steps = np.arange(first * 1008, (first + weeks) * 1008)
