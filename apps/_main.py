@@ -129,9 +129,10 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     "column_type": (
         flags.DEFINE_multi_string,
         "NAME=TYPE sets the type of a column; repeatable. number, 'number "
-        "[UNIT]', boolean, timestamp, timestamp_day_first, timestamp_s, _ms, "
-        "_us or _ns (since 1970), timestamp_excel, timestamp_digits (such as "
-        "202401311405), category or ignored. By default types are inferred.",
+        "[UNIT]', 'number except -999' (which is missing), boolean, timestamp, "
+        "timestamp_day_first, timestamp_s, _ms, _us or _ns (since 1970), "
+        "timestamp_excel, timestamp_digits (such as 202401311405), category "
+        "or ignored. By default types are inferred.",
         {},
     ),
     "patience": (

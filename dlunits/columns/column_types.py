@@ -19,6 +19,7 @@ from dlunits.columns.column_values import (
 )
 from dlunits.columns.identifiers import IdentifierRecognition
 from dlunits.columns.numeric_timestamps import NumericTimestampRecognition
+from dlunits.columns.sentinel_values import SentinelRecognition
 from dlunits.columns.table_chunks import (
     ChunkedTable,
     InvalidCells,
@@ -57,6 +58,9 @@ def infer_column_types(
       Numbers that stand for something else, such as postal codes, need an
       override.
     - `number [UNIT]`: the same with one unit, percent or currency sign.
+    - `number except -999`: the same as `number`, with a number that stands for
+      a missing value, see `dlunits.columns.sentinel_values.
+      SentinelRecognition`.
     - `boolean`: the type of the data frame or of Parquet, or both of true and
       false, yes and no, t and f, or y and n, in upper or lower case.
     - `timestamp`: at least 95 % are dates and times as
@@ -231,6 +235,7 @@ class ColumnTypeInference:
         self.reason: str | None = "holds no value"
         self.ignore_identifiers = ignore_identifiers and not is_time
         self.timestamps = NumericTimestampRecognition(name, is_time)
+        self.sentinel = SentinelRecognition()
         self.identifiers = IdentifierRecognition(name)
         self.texts = pa.array([], pa.string())  # different ones
         self.text_rows = 0  # rows in which they were counted
@@ -268,6 +273,7 @@ class ColumnTypeInference:
             self.reason = None
         if column_type == "number":
             self.timestamps.update(numbers)
+            self.sentinel.update(numbers)
             if self.ignore_identifiers:
                 self.identifiers.update(numbers)
 
@@ -310,10 +316,7 @@ class ColumnTypeInference:
             if self.reason or numbers[0] != "number":
                 column_type, reason = numbers[0], self.reason
             else:
-                column_type = self.timestamps.column_type or "number"
-                reason = (
-                    self.identifiers.reason if column_type == "number" else None
-                )
+                column_type, reason = self.result_of_numbers()
             return ("ignored", reason) if reason else (column_type, None)
         pair = {text.lower() for text in self.texts[:100].to_pylist()}
         if "boolean" in possible and (not pair or pair in map(set, BOOLEANS)):
@@ -327,6 +330,15 @@ class ColumnTypeInference:
                 f"{self.text_rows:,} rows"
             )
         return "category", None
+
+    def result_of_numbers(self) -> tuple[str, str | None]:
+        if column_type := self.timestamps.column_type:
+            return column_type, None
+        if reason := self.identifiers.reason:
+            return "ignored", reason
+        if (value := self.sentinel.value) is not None:
+            return f"number except {value:g}", None
+        return "number", None
 
 
 def declared_type(data_type: pa.DataType) -> str:

@@ -17,6 +17,7 @@ from dlunits.columns.numeric_timestamps import (
     NUMERIC_TIMESTAMPS,
     numeric_timestamps,
 )
+from dlunits.columns.sentinel_values import split_sentinel
 from dlunits.columns.timestamp_parsing import parse_timestamps, to_seconds
 from dlunits.typing import Array
 
@@ -90,6 +91,7 @@ def column_array(
     |------------------------|-------------------------------|---------------|
     | `number`               | float64                       | NaN |
     | `number [kW]`          | the same, of `30 kW` or `30`  | NaN |
+    | `number except -999`   | the same                      | NaN, of -999 too |
     | `boolean`              | float64, 1 for true           | NaN |
     | `timestamp`            | float64, seconds since 1970 UTC | NaN |
     | `timestamp_day_first`  | the same, `1/2/2024` is in February | NaN |
@@ -104,7 +106,8 @@ def column_array(
     Args:
         column: Column of a `pyarrow.Table`.
         column_type: One of `COLUMN_TYPES` except `"ignored"`, or
-            `"number [UNIT]"`, whose numbers have that unit or none.
+            `"number [UNIT]"`, whose numbers have that unit or none, or either
+            of both with `" except NUMBER"`.
         decimal: Decimal sign of numbers that are texts, `"."` or `","`.
 
     Returns:
@@ -131,6 +134,10 @@ def column_array(
         return values[encoded.indices.to_numpy()]
     if is_number_type(column_type):
         numbers = read_numbers(column, decimal, unit_of(column_type))
+        _, sentinel = split_sentinel(column_type)
+        if sentinel is not None:
+            array = numbers.to_numpy(zero_copy_only=False)
+            return np.where(array == sentinel, np.nan, array)
     elif column_type in NUMERIC_TIMESTAMPS:
         return read_numeric_timestamps(column, column_type, decimal)
     elif column_type == "boolean":
@@ -165,7 +172,8 @@ def category_texts(column: pa.Array) -> pa.Array:
 
 
 def is_number_type(column_type: str) -> bool:
-    """Whether a column type is `"number"` or `"number [UNIT]"`."""
+    """Whether a column type is `"number"`, `"number [UNIT]"` or the like."""
+    column_type, _ = split_sentinel(column_type)
     return column_type == "number" or bool(unit_of(column_type))
 
 
@@ -175,7 +183,7 @@ def unit_of(column_type: str) -> str:
     >>> unit_of("number [kW]")
     'kW'
     """
-    match = UNIT_TYPE.fullmatch(column_type)
+    match = UNIT_TYPE.fullmatch(split_sentinel(column_type)[0])
     return match[1] if match else ""
 
 

@@ -20,6 +20,7 @@ from dlunits.columns.column_values import (
     unit_of,
 )
 from dlunits.columns.numeric_timestamps import DIGITS, EPOCH_UNITS, EXCEL
+from dlunits.columns.sentinel_values import split_sentinel
 from dlunits.typing import Array, Path
 
 EXPECTED = {
@@ -440,7 +441,7 @@ def expected_value(column_type: str) -> str:
     return (
         f"a number, with the unit {unit} or none"
         if unit
-        else (EXPECTED[column_type])
+        else EXPECTED[split_sentinel(column_type)[0]]
     )
 
 

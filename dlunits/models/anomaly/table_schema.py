@@ -22,6 +22,7 @@ from dlunits.columns import (
 )
 from dlunits.columns.column_types import check_column_types
 from dlunits.columns.column_values import as_text, is_number_type
+from dlunits.columns.sentinel_values import split_sentinel
 from dlunits.columns.table_chunks import Table, num_unnamed_columns
 from dlunits.columns.value_formatting import MONDAY
 from dlunits.layers import TabularEncoding
@@ -50,7 +51,8 @@ class TableSchema:
     - an array `(rows, columns)` or a list of rows, with columns `column_1`,
       `column_2` ...
 
-    Columns of type `"number"`, `"number [UNIT]"` and `"boolean"` become
+    Columns of type `"number"`, `"number [UNIT]"`, `"number except -999"` and
+    `"boolean"` become
     numbers; those of type `"timestamp"`, `"timestamp_ms"` and the like, seconds
     since Monday 0 h UTC; those of type `"category"`, category ids. `"ignored"`
     columns are left out. Values are read as in files, see `dlunits.columns`:
@@ -120,10 +122,19 @@ class TableSchema:
             column_types, reasons = infer_column_types(
                 table, ignore_identifiers=has_names
             )
-            for name, reason in reasons.items():
+            for name, column_type in column_types.items():
+                _, sentinel = split_sentinel(column_type)
+                if name in reasons:
+                    message = f"is ignored: it {reasons[name]}"
+                elif sentinel is not None:
+                    message = (
+                        f"has missing values: {sentinel:g} stands for them"
+                    )
+                else:
+                    continue
                 warnings.warn(
-                    f"Column {name!r} is ignored: it {reason}. Declare its "
-                    "type to use it",
+                    f"Column {name!r} {message}. Declare its type to change "
+                    "this",
                     stacklevel=3,
                 )
         schema = cls(dict(column_types), {}, ())

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from dlunits.columns import MISSING_VALUES
 from dlunits.columns.column_values import WHITESPACE, WHOLE_NUMBER
+from dlunits.columns.sentinel_values import split_sentinel
 from dlunits.columns.value_formatting import MISSING_LABEL, MONDAY, WEEKDAYS
 from dlunits.layers.tabular.tabular_encoding import WEEK
 from dlunits.models import TableSchema
@@ -102,6 +103,9 @@ def model_inputs(
     for name, column in zip(table_schema.columns, columns, strict=True):
         key, _ = table_schema.input_index(name)
         if key == "numbers":
+            _, sentinel = split_sentinel(table_schema.column_types[name])
+            if sentinel is not None:
+                column = tf.where(column == sentinel, np.nan, column)
             column = tf.clip_by_value(column, -LIMIT, LIMIT)
         elif key == "timestamps":
             column = tf.cast(tf.math.floormod(column + MONDAY, WEEK), "float32")

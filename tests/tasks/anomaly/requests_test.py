@@ -21,8 +21,14 @@ TABLE = {
     "speed": np.array([1.5, np.nan, -3e5]),
     "time": np.array([1_704_067_260.0, -1.0, np.nan]),
     "road": np.array(["wet", "", "Glätte"], object),
+    "power": np.array([1.5, -999, -9999.9]),
 }
-KINDS = {"speed": "number", "time": "timestamp", "road": "category"}
+KINDS = {
+    "speed": "number",
+    "time": "timestamp",
+    "road": "category",
+    "power": "number except -999",
+}
 
 
 @pytest.fixture(scope="module")
