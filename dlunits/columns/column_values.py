@@ -91,7 +91,7 @@ def column_array(
     |------------------------|-------------------------------|---------------|
     | `number`               | float64                       | NaN |
     | `number [kW]`          | the same, of `30 kW` or `30`  | NaN |
-    | `number except -999`   | the same                      | NaN, of -999 too |
+    | `number except -999`   | the same                      | NaN, or -999  |
     | `boolean`              | float64, 1 for true           | NaN |
     | `timestamp`            | float64, seconds since 1970 UTC | NaN |
     | `timestamp_day_first`  | the same, `1/2/2024` is in February | NaN |
