@@ -13,6 +13,7 @@ from dlunits.columns.column_values import (
     COLUMN_TYPES,
     GROUP_SEPARATORS,
     category_texts,
+    is_elapsed,
     is_number_type,
     is_numeric,
     strip_missing,
@@ -346,7 +347,7 @@ def declared_type(data_type: pa.DataType) -> str:
     types = pa.types
     if types.is_boolean(data_type):
         return "boolean"
-    if is_numeric(data_type):
+    if is_numeric(data_type) or is_elapsed(data_type):
         return "number"
     if types.is_timestamp(data_type) or types.is_date(data_type):
         return "timestamp"

@@ -100,7 +100,8 @@ def column_array(
 
     A value is missing if it is null, NaN, or a text of `MISSING_VALUES`.
     Whitespace around a text is removed. Numbers in a timestamp column are
-    seconds since 1970 UTC. Numbers may have separators of thousands: `1,500`,
+    seconds since 1970 UTC. Durations are numbers of seconds, as are times of a
+    day in a typed table. Numbers may have separators of thousands: `1,500`,
     or `1.500` if the comma is the decimal sign, `1'500` and `1 500`.
 
     Args:
@@ -188,6 +189,8 @@ def unit_of(column_type: str) -> str:
 
 
 def read_numbers(column: pa.Array, decimal: str, unit: str = "") -> pa.Array:
+    if is_elapsed(column.type):
+        return elapsed_seconds(column)
     if is_numeric(column.type):
         return pc.cast(column, pa.float64(), safe=False)
     if decimal == "." and not unit:
@@ -236,6 +239,23 @@ def is_numeric(data_type: pa.DataType) -> bool:
     """Whether values of a `pyarrow` type are numbers without parsing."""
     tests = ("integer", "floating", "decimal", "boolean", "null")
     return any(getattr(pa.types, f"is_{test}")(data_type) for test in tests)
+
+
+def is_elapsed(data_type: pa.DataType) -> bool:
+    """Whether values of a `pyarrow` type are durations or times of a day."""
+    return pa.types.is_duration(data_type) or pa.types.is_time(data_type)
+
+
+def elapsed_seconds(column: pa.Array) -> pa.Array:
+    """Durations, and times since midnight, in seconds, whatever their unit.
+
+    >>> elapsed_seconds(pa.array([1500], pa.duration("ms"))).to_pylist()
+    [1.5]
+    """
+    units = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+    whole = pa.int32() if column.type.bit_width == 32 else pa.int64()
+    numbers = pc.cast(pc.cast(column, whole), pa.float64(), safe=False)
+    return pc.divide(numbers, units[column.type.unit])
 
 
 def read_booleans(column: pa.Array) -> pa.Array:

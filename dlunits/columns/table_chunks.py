@@ -34,7 +34,8 @@ EXPECTED = {
     "category": "text",
 }
 MAX_EXAMPLES = 3  # of invalid cells of a column
-ARROW_UNITS = ("s", "ms", "us", "ns", "D")  # of NumPy's datetime64
+# Units of NumPy's timedelta64 and datetime64 that pyarrow has.
+ARROW_UNITS = {"m": ("s", "ms", "us", "ns"), "M": ("s", "ms", "us", "ns", "D")}
 
 # A dict from name to array `(rows,)`, a data frame of pandas, polars or
 # pyarrow, a list of dicts from name to value, one such dict, or an array
@@ -156,6 +157,8 @@ def columns_by_name(table: Table) -> dict[str, Any]:
     if isinstance(table, list | tuple):
         every = dict.fromkeys(name for record in table for name in record)
         table = {name: [row.get(name) for row in table] for name in every}
+    if hasattr(table, "collect"):  # a lazy frame of polars
+        table = table.collect()
     names: Any
     if isinstance(table, Mapping):
         names = list(table)
@@ -240,6 +243,8 @@ def arrow_array(values: Any, name: str = "", decimal: str = ".") -> pa.Array:
     >>> arrow_array([1, "high", None, 2.5]).to_pylist()
     ['1', 'high', None, '2.5']
     """
+    if hasattr(getattr(values, "dt", None), "to_timestamp"):  # periods
+        values = values.dt.to_timestamp()
     if hasattr(values, "to_arrow"):  # polars
         values = values.to_arrow()
     if isinstance(values, pa.ChunkedArray):
@@ -254,12 +259,14 @@ def arrow_array(values: Any, name: str = "", decimal: str = ".") -> pa.Array:
                 f"Column {name!r} must be of shape (rows,). Received: shape "
                 f"{values.shape}"
             )
-        if values.dtype.kind == "M" and (
-            np.datetime_data(values.dtype)[0] not in ARROW_UNITS
+        kind = values.dtype.kind
+        if kind in "mM" and (
+            np.datetime_data(values.dtype)[0] not in ARROW_UNITS[kind]
         ):
-            values = values.astype("datetime64[us]")
+            values = values.astype(f"{kind}8[us]")
     try:
-        return pa.array(values, from_pandas=True)
+        array = pa.array(values, from_pandas=True)
+        return getattr(array, "storage", array)  # of an interval: a structure
     except (pa.ArrowException, OverflowError):
         texts = [cell_text(value, decimal) for value in values]
         return pa.array(texts, pa.string())

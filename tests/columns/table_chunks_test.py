@@ -1,6 +1,7 @@
 """Tables of any source as chunks, and their columns as arrays."""
 
 import datetime
+import decimal
 
 import numpy as np
 import pyarrow as pa
@@ -105,6 +106,68 @@ def test_pandas_columns_with_missing_values_are_read():
     np.testing.assert_array_equal(
         columns["timestamp"], [NOON_SECONDS, np.nan, NOON_SECONDS]
     )
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_durations_of_every_unit_are_seconds(unit):
+    values = pa.array([1000, None], pa.duration("ms")).cast(pa.duration(unit))
+    table = pa.table({"a": values, "b": [1.5, 2.5]})
+    assert infer_column_types(table)[0]["a"] == "number"
+    np.testing.assert_array_equal(read(values, "number"), [1, np.nan])
+    days = np.array([1, 2], "m8[D]")
+    assert read(days, "number").tolist() == [86400, 172800]
+
+
+def test_times_of_a_day_are_seconds_since_midnight():
+    times = [datetime.time(0, 1), datetime.time(12)]
+    for data_type in (pa.time32("s"), pa.time32("ms"), pa.time64("us")):
+        values = pa.array(times, data_type)
+        assert infer_column_types(pa.table({"a": values}))[0]["a"] == "number"
+        assert read(values, "number").tolist() == [60, 43200]
+
+
+def test_decimals_are_numbers():
+    values = [decimal.Decimal("1.5"), None, decimal.Decimal("2.5")]
+    assert infer_column_types({"a": values})[0]["a"] == "number"
+    np.testing.assert_array_equal(read(values, "number"), [1.5, np.nan, 2.5])
+
+
+def test_periods_are_timestamps_and_intervals_are_ignored():
+    pandas = pytest.importorskip("pandas", reason="pandas is optional")
+    frame = pandas.DataFrame(
+        {
+            "month": pandas.period_range("1970-01", periods=20, freq="M"),
+            "span": pandas.interval_range(0, 20),
+        }
+    )
+    types, reasons = infer_column_types(frame)
+    assert types == {"month": "timestamp", "span": "ignored"}
+    assert reasons["span"].startswith("holds lists or structures")
+    months = read_columns(table_chunk(frame), {"month": "timestamp"})["month"]
+    assert months[:2].tolist() == [0, 31 * 86400]
+
+
+class Lazy:
+    """Stands for a lazy frame of polars, which has names but no columns."""
+
+    columns = ("a",)
+
+    def collect(self):
+        return pa.table({"a": [1.5, 2.5]})
+
+
+@pytest.mark.parametrize(
+    "table", [Lazy(), pa.record_batch({"a": [1.5, 2.5]})], ids=["lazy", "batch"]
+)
+def test_lazy_frames_and_record_batches_are_tables(table):
+    assert infer_column_types(table) == ({"a": "number"}, {})
+    assert table_chunk(table).table.to_pydict() == {"a": [1.5, 2.5]}
+
+
+def test_a_reader_of_batches_can_be_read_once_and_is_refused():
+    reader = pa.table({"a": [1.5, 2.5]}).to_reader()
+    with pytest.raises(ValueError, match="RecordBatchReader"):
+        table_chunk(reader)
 
 
 @pytest.mark.parametrize("unit", ["m", "s", "ms", "us", "ns"])
