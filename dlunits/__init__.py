@@ -2,7 +2,8 @@
 
 The packages imported here run on every Keras backend. Import the others by
 name: `dlunits.data` and `dlunits.serving` load TensorFlow, `dlunits.reporting`
-loads matplotlib, `dlunits.tasks` loads all of them.
+loads matplotlib, `dlunits.tasks` loads all of them. `dlunits.sklearn` has
+estimators of scikit-learn.
 """
 
 from dlunits import (

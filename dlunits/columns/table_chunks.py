@@ -246,7 +246,8 @@ def arrow_array(values: Any, name: str = "", decimal: str = ".") -> pa.Array:
     if hasattr(getattr(values, "dt", None), "to_timestamp"):  # periods
         values = values.dt.to_timestamp()
     if hasattr(values, "to_arrow"):  # polars
-        values = values.to_arrow()
+        is_object = str(values.dtype) == "Object"  # pointers, in Arrow
+        values = values.to_list() if is_object else values.to_arrow()
     if isinstance(values, pa.ChunkedArray):
         return values.combine_chunks()
     if isinstance(values, pa.Array):

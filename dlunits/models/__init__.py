@@ -1,6 +1,10 @@
 """Keras models and functions that build them."""
 
-from dlunits.models.anomaly import AnomalyDetector, TableSchema
+from dlunits.models.anomaly import (
+    AnomalyDetector,
+    AnomalyStream,
+    TableSchema,
+)
 from dlunits.models.autoencoders import (
     Autoencoder,
     ContractiveAutoencoder,
@@ -22,6 +26,7 @@ from dlunits.models.sequences import (
 __all__ = [
     "GAN",
     "AnomalyDetector",
+    "AnomalyStream",
     "Autoencoder",
     "ContractiveAutoencoder",
     "Forecaster",

@@ -80,6 +80,12 @@ class Labeled:
         return np.array(self.values, dtype)
 
 
+def test_polars_columns_of_objects_are_read():
+    polars = pytest.importorskip("polars", reason="polars is optional")
+    column = polars.Series(["dry", None, "wet"], dtype=polars.Object)
+    assert arrow_array(column).to_pylist() == ["dry", None, "wet"]
+
+
 def test_rows_are_found_by_position_whatever_their_labels():
     table = {
         "number": Labeled([1.5, 2.5], [7, 3]),

@@ -4,6 +4,7 @@ from dlunits.models.anomaly.anomaly_detector import (
     AnomalyDetector,
     AnomalyModel,
 )
+from dlunits.models.anomaly.anomaly_stream import AnomalyStream
 from dlunits.models.anomaly.table_schema import TableSchema
 
-__all__ = ["AnomalyDetector", "AnomalyModel", "TableSchema"]
+__all__ = ["AnomalyDetector", "AnomalyModel", "AnomalyStream", "TableSchema"]

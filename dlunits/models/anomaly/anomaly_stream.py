@@ -1,0 +1,276 @@
+"""Anomaly detection in a stream of rows, with an adaptive threshold."""
+
+import bisect
+import collections
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dlunits.models.anomaly.anomaly_detector import AnomalyDetector
+from dlunits.models.anomaly.table_drift import TableDrift
+from dlunits.models.anomaly.table_schema import float32
+from dlunits.typing import Array
+
+MIN_WINDOW = 1_000  # latest rows that a row is compared with
+WINDOW_PER_RATE = 10  # and at least this number divided by the rate
+MAX_KNOWN_SCORES = 100_000  # that the test of drift compares a row with
+MAX_CACHED_TEXTS = 10_000
+LEARNING_RATE = 0.1  # of the threshold, divided by the rate
+MAX_CAPITAL = 100.0  # without drift
+JUMP = 0.01  # share of the capital that changes the bet
+BETS = np.array([-1.0, 0.0, 1.0])
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamedRow:
+    """Verdict on a row of a stream.
+
+    Args:
+        anomaly_score: Score of `AnomalyDetector.score`.
+        p_value: Share of the latest rows with at least this score.
+        is_anomaly: Whether the p-value is at most `threshold`.
+        threshold: Adaptive threshold before the row.
+    """
+
+    anomaly_score: float
+    p_value: float
+    is_anomaly: bool
+    threshold: float
+
+
+class AnomalyStream:
+    r"""Scores rows one by one, with a threshold that follows the stream.
+
+    Use it where rows arrive one at a time, and the normal ones change: a fixed
+    threshold would call most rows of a drifting stream anomalous. The row x_t
+    with the score s_t is compared with the latest N rows, at first with the
+    calibration rows of the detector (adaptive conformal inference):
+
+        p_t     = (1 + #{i of the latest N rows: s_i >= s_t}) / (N + 1)
+        alarm_t = 1 if p_t <= a_t, else 0
+        a_t+1   = a_t + gamma (rate - alarm_t), a_1 = rate, gamma = rate / 10
+
+    So the share of alarms among T rows differs from the rate by at most
+    (1 + gamma) / (gamma T), whatever the rows are. The price: a run of more
+    than ten anomalies is taken for a change of the stream, and those after it
+    raise no alarm.
+
+    Whether the stream has drifted from the training rows is tested by a
+    conformal test martingale, the simple jumper, on the ranks u_t of s_t among
+    all rows so far, with ties broken at random:
+
+        C_e <- (0.99 C_e + 0.01 / 3 sum over e' of C_e') (1 + e (u_t - 1/2))
+
+    for the bets e in {-1, 0, 1} with C_e = 1 / 3 at first. If rows are
+    exchangeable with the calibration rows, the capital, their sum, ever reaches
+    100 with a probability of at most 1 %. Few anomalies hardly raise it.
+
+    References: Gibbs and Candes, 2021, "Adaptive conformal inference under
+    distribution shift", https://arxiv.org/abs/2106.00170; Vovk et al., 2021,
+    "Retrain or not retrain: conformal test martingales for change-point
+    detection", https://arxiv.org/abs/2102.10439.
+
+    Args:
+        detector: Fitted `AnomalyDetector`.
+        false_alarm_rate: Share of rows that raise an alarm, in (0, 1). `None`
+            takes that of the detector.
+        seed: Seed of the order in which calibration rows leave the latest N
+            rows, and of ties.
+
+    Attributes:
+        num_rows, num_anomalies: Numbers of rows and of alarms so far.
+        threshold: `a_t` of the next row.
+        log_capital: Logarithm of the capital of the martingale.
+        has_drifted: Whether the capital has reached 100.
+
+    Raises:
+        ValueError: If the rate is out of range, or the detector is not fitted.
+
+    Example:
+
+    >>> rows = np.random.default_rng(0).normal(size=(200, 2))
+    >>> stream = AnomalyStream(AnomalyDetector().fit(rows))
+    >>> stream.update({"column_1": 0.0, "column_2": 0.5}).is_anomaly
+    False
+    >>> stream.update([9.0, -9.0]).is_anomaly
+    True
+    """
+
+    def __init__(
+        self,
+        detector: AnomalyDetector,
+        false_alarm_rate: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        rate = detector.false_alarm_rate
+        if false_alarm_rate is not None:
+            rate = false_alarm_rate
+        if not 0 < rate < 1:
+            raise ValueError(
+                "`false_alarm_rate` must be in (0, 1). Received: "
+                f"{false_alarm_rate=}"
+            )
+        self.detector = detector
+        self.false_alarm_rate = rate
+        self.generator = np.random.default_rng(seed)
+        self.threshold = rate
+        self.num_rows = self.num_anomalies = 0
+        self.window = max(MIN_WINDOW, math.ceil(WINDOW_PER_RATE / rate))
+        scores = detector.model.conformal.calibration_scores()
+        self.known_scores = np.sort(scores).tolist()
+        self.latest_scores = collections.deque(
+            self.generator.permutation(scores)[: self.window].tolist()
+        )
+        self.sorted_scores = sorted(self.latest_scores)
+        self.capital = np.full(len(BETS), 1 / len(BETS))  # share of each bet
+        self.log_capital = 0.0
+        self.has_drifted = False
+        self.latest_rows: collections.deque[tuple[dict[str, Array], Array]] = (
+            collections.deque(maxlen=self.window)
+        )
+        self.category_ids: dict[tuple[str, str | None], int] = {}
+
+    def update(
+        self, row: Mapping[str, Any] | Sequence[Any] | Array
+    ) -> StreamedRow:
+        """Scores the next row, and adapts the threshold.
+
+        Args:
+            row: Dict from column name to value; or, for a detector that was
+                fitted to an array or a list of rows, the values of a row.
+
+        Returns:
+            `StreamedRow`.
+
+        Raises:
+            ValueError: If a column is missing, or a value is not of the type of
+                its column. The stream is as before.
+        """
+        inputs = self.inputs(row)
+        result = self.detector.score_rows({}, inputs=inputs)
+        score = float(result["anomaly_score"][0])
+        count = len(self.sorted_scores)
+        higher = count - bisect.bisect_left(self.sorted_scores, score)
+        p_value = (1 + higher) / (1 + count)
+        threshold, rate = self.threshold, self.false_alarm_rate
+        is_anomaly = p_value <= threshold
+        self.threshold += LEARNING_RATE * rate * (rate - is_anomaly)
+        self.num_rows += 1
+        self.num_anomalies += is_anomaly
+        self.add_to_latest(score)
+        self.bet(score)
+        self.latest_rows.append((inputs, result["p_value"]))
+        return StreamedRow(score, p_value, is_anomaly, threshold)
+
+    def add_to_latest(self, score: float) -> None:
+        """Adds a score to the latest ones, and drops the oldest."""
+        ordered = self.sorted_scores
+        if len(ordered) == self.window:
+            oldest = self.latest_scores.popleft()
+            del ordered[bisect.bisect_left(ordered, oldest)]
+        self.latest_scores.append(score)
+        bisect.insort(ordered, score)
+
+    def bet(self, score: float) -> None:
+        """Updates the martingale by the rank of a score among all so far."""
+        known = self.known_scores
+        low = bisect.bisect_left(known, score)
+        high = bisect.bisect_right(known, score)
+        # The score itself and equal ones are above it or below at random.
+        above = len(known) - high + self.generator.random() * (1 + high - low)
+        rank = above / (1 + len(known))
+        if len(known) < MAX_KNOWN_SCORES:
+            known.insert(low, score)
+        mixed = (1 - JUMP) * self.capital + JUMP / len(BETS)
+        capital = mixed * (1 + BETS * (rank - 0.5))
+        self.capital = capital / capital.sum()
+        self.log_capital += math.log(capital.sum())
+        self.has_drifted |= self.log_capital >= math.log(MAX_CAPITAL)
+
+    @property
+    def drift(self) -> TableDrift:
+        """`TableDrift` of the latest rows from the training table."""
+        drift = TableDrift(
+            self.detector.table_schema, self.detector.num_calibration_rows
+        )
+        if self.latest_rows:
+            rows, p_values = zip(*self.latest_rows, strict=True)
+            inputs = {
+                key: np.concatenate([row[key] for row in rows])
+                for key in rows[0]
+            }
+            drift.update(inputs, np.concatenate(p_values))
+        return drift
+
+    @property
+    def drifted_columns(self) -> list[str]:
+        """Columns whose latest values differ from those in training."""
+        return [
+            column.name for column in self.drift.columns if column.has_drifted
+        ]
+
+    def inputs(
+        self, row: Mapping[str, Any] | Sequence[Any] | Array
+    ) -> dict[str, Array]:
+        """Converts a row to the inputs of the model, see `TableSchema.inputs`.
+
+        Numbers, booleans and texts that occurred before are converted directly,
+        rows with other values as a table.
+        """
+        schema = self.detector.table_schema
+        if not isinstance(row, Mapping):
+            if len(row) != len(schema.column_types):
+                raise ValueError(
+                    f"A row must have {len(schema.column_types)} values, as "
+                    f"the training table. Received: {len(row)}"
+                )
+            row = {f"column_{i}": value for i, value in enumerate(row, 1)}
+        if not schema.timestamps:
+            try:
+                return self.direct_inputs(row)
+            except (KeyError, TypeError, OverflowError):
+                pass
+        inputs = schema.inputs([row])
+        if len(self.category_ids) < MAX_CACHED_TEXTS:
+            for index, name in enumerate(schema.categories):
+                if isinstance(row[name], str | None):
+                    category = int(inputs["category_ids"][0, index])
+                    self.category_ids[name, row[name]] = category
+        return inputs
+
+    def direct_inputs(self, row: Mapping[str, Any]) -> dict[str, Array]:
+        schema = self.detector.table_schema
+        inputs = {}
+        if schema.numbers:
+            numbers = [
+                as_float(row[name], schema.column_types[name] == "boolean")
+                for name in schema.numbers
+            ]
+            inputs["numbers"] = float32(np.array([numbers]))
+        if schema.categories:
+            ids = [
+                self.category_ids[name, row[name]] for name in schema.categories
+            ]
+            inputs["category_ids"] = np.array([ids], "int32")
+        return inputs
+
+
+def as_float(value: Any, is_boolean: bool) -> float:
+    """Converts a number, a boolean or `None`, which is NaN.
+
+    Raises:
+        TypeError: If the value is none of these, or infinite.
+    """
+    if value is None:
+        return math.nan
+    if isinstance(value, bool | np.bool_) != is_boolean or not isinstance(
+        value, float | int | np.number | np.bool_
+    ):
+        raise TypeError("Not a number")
+    number = float(value)
+    if math.isinf(number):
+        raise TypeError("Infinite")
+    return number
