@@ -1,16 +1,22 @@
 """Trains a forecaster on a time series, or forecasts with a trained one.
 
-The forecast has prediction intervals. The report compares it with naive
-forecasts in a backtest over rolling origins.
+The method is selected on validation rows: a linear network, its combination
+with Theta, a GRU, or a baseline. The forecast has prediction intervals. The
+report compares it with baselines in a backtest over rolling origins. A series
+that is too short to train on is forecast by a baseline.
 
 Papers: Zeng et al., 2023, https://arxiv.org/abs/2205.13504 (linear); Lin et
-al., 2023, "SegRNN", https://arxiv.org/abs/2308.11200 (gru, lstm).
+al., 2023, "SegRNN", https://arxiv.org/abs/2308.11200 (gru, lstm);
+Assimakopoulos and Nikolopoulos, 2000,
+https://doi.org/10.1016/S0169-2070(00)00066-2 (theta).
 
 Usage:
     python apps/forecast_series.py --train=series.csv --timestamp_column=time \
         --horizon=24 --window=168 --output=forecast.csv
     python apps/forecast_series.py --train=series.csv --timestamp_column=time \
-        --target=load --network=gru    # all columns as input, one forecast
+        --target=load --method=gru    # all columns as input, one forecast
+    python apps/forecast_series.py --train=sales.csv --timestamp_column=month \
+        --horizon=12 --minimum=0       # no forecast is below 0
     python apps/forecast_series.py --model=saved_models/forecast_series/1 \
         --history=today.csv --output=forecast.csv
     python apps/forecast_series.py    # embedded: an electroencephalogram
@@ -35,8 +41,9 @@ PROGRAMS = {
     "train": {
         *("train", "timestamp_column", "target", "column", "column_type"),
         "output",
-        *("horizon", "window", "network", "channels", "normalization"),
+        *("horizon", "window", "method", "channels", "normalization"),
         *("units", "segment_length", "dropout", "coverage", "season"),
+        "minimum",
         *("epochs", "batch_size", "learning_rate", "patience", "seed"),
         *("workdir", "export_dir", "escape_formulas", *CSV_FLAGS),
     },
@@ -85,16 +92,28 @@ def define_flags():
     )
     flags.DEFINE_integer(
         "window",
-        64,
-        "Number of rows that a forecast is made from.",
+        None,
+        "Number of rows that a forecast is made from; by default a sixth of "
+        "the series, at least two of its seasons and at most 64.",
         lower_bound=2,
     )
     flags.DEFINE_enum(
-        "network",
-        "gru",
-        ["linear", "gru", "lstm"],
-        "Network: one linear layer, or a recurrent network over segments of "
-        "the window.",
+        "method",
+        "auto",
+        [
+            *("auto", "linear", "combination", "gru", "lstm", "theta"),
+            *("seasonal_naive", "naive"),
+        ],
+        "linear: one linear layer; gru, lstm: a recurrent network over "
+        "segments of the window; theta: exponential smoothing with trend and "
+        "season; combination: the mean of linear and theta; seasonal_naive, "
+        "naive: the last season, the last value; auto: what has the lowest "
+        "error on validation rows, lstm excepted.",
+    )
+    flags.DEFINE_float(
+        "minimum",
+        None,
+        "Number that no forecast and no prediction interval is below.",
     )
     flags.DEFINE_enum(
         "channels",
@@ -127,8 +146,8 @@ def define_flags():
     flags.DEFINE_integer(
         "season",
         None,
-        "Period of the seasonal naive forecast, in rows; by default it is "
-        "selected on the training rows.",
+        "Period of the baselines, in rows; by default it is selected on the "
+        "training rows.",
         lower_bound=1,
     )
     _main.define_common_flags(
@@ -143,7 +162,7 @@ def define_flags():
         learning_rate=3e-3,
         patience=10,
         seed=0,
-        workdir="runs/forecast_{name}_{network}_{window}_{horizon}_"
+        workdir="runs/forecast_{name}_{method}_{window}_{horizon}_"
         "{epochs}_epochs_seed_{seed}",
         export_dir="saved_models/forecast_{name}",
     )
@@ -165,27 +184,37 @@ def train_and_evaluate(
     *,
     dataset,
     run_directory,
+    method,
     season,
     channels,
     **recipe,
 ):
-    """Returns a dict: calibrated `model`, its `history` and `backtest`."""
-    from dlunits.tasks.forecasting.train import backtest, train_forecaster
+    """Returns a dict: the `selection` of a forecaster and its `backtest`."""
+    from dlunits.tasks.forecasting import train
+
+    if dataset.shortage:
+        selection = train.short_series_forecaster(
+            dataset,
+            method=method,
+            season=season,
+            coverage=recipe["coverage"],
+            minimum=recipe["minimum"],
+        )
+        return {"selection": selection, "backtest": None}
 
     mixed = channels == "mixed" or (
         channels == "auto" and len(dataset.targets) < len(dataset.channels)
     )
-    model, history = train_forecaster(
+    selection = train.select_forecaster(
         dataset,
         run_directory,
+        method=method,
+        season=season,
         channel_mixing=mixed,
         **recipe,
     )
-    return {
-        "model": model,
-        "history": history,
-        "backtest": backtest(model, dataset, season),
-    }
+    backtest = train.backtest(selection.model, dataset, selection.baselines)
+    return {"selection": selection, "backtest": backtest}
 
 
 def train_and_report(
@@ -210,6 +239,7 @@ def train_and_report(
     from dlunits.paths import expand_user
     from dlunits.tasks.forecasting import serve
     from dlunits.tasks.forecasting.report import write_forecast_report
+    from dlunits.tasks.forecasting.train import check_minimum
     from dlunits.training import (
         RunDirectory,
         check_writable,
@@ -218,7 +248,7 @@ def train_and_report(
     )
 
     name = pathlib.Path(train).stem if train else "eeg"
-    names = {"name": name, **recipe}
+    names = {"name": name, **recipe, "window": recipe["window"] or "auto"}
     folder = expand_user(format_path(workdir, names))
     serve.check_output(output)
     check_writable(folder)
@@ -235,6 +265,7 @@ def train_and_report(
         horizon=recipe["horizon"],
         min_calibration=min_examples(recipe["coverage"]),
     )
+    check_minimum(dataset, recipe["minimum"])
     print(*source, *dataset.messages, sep="\n", flush=True)
     identity = {
         "data": dataset.fingerprint,
@@ -244,18 +275,22 @@ def train_and_report(
     run_directory = RunDirectory(folder, identity)
     del lock  # the run directory holds it
     check_writable(export_dir := format_path(export_dir, names))
+    recipe["window"] = dataset.window
     result = train_and_evaluate(
         dataset=dataset, run_directory=run_directory, **recipe
     )
-    backtest = result["backtest"]
-    print(*backtest.messages, sep="\n")
+    selection, backtest = result["selection"], result["backtest"]
+    print(*selection.messages, sep="\n")
+    print(*(backtest.messages if backtest else ()), sep="\n")
     version = serve.export_forecaster(
-        result["model"],
+        selection.model,
         export_dir,
         dataset=dataset,
         command=COMMAND,
         data=" ".join([*source, *dataset.messages]),
-        metrics={row.pop("forecast"): row for row in backtest.table},
+        metrics={row.pop("forecast"): row for row in backtest.table}
+        if backtest
+        else {},
     )
     columns = serve.forecast_table(*serve.load_forecaster(version), table)
     output = serve.write_forecast(
@@ -314,4 +349,5 @@ if __name__ == "__main__":
         output_suffixes=[".csv"],
         input_flags=["train", "history"],
         resumes=True,
+        log_warnings=False,
     )

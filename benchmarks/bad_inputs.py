@@ -47,7 +47,7 @@ SMALL_IMAGES = ("--dataset=digits", "--steps_per_epoch=2", *SMALL_TRAINING)
 SMALL_TEXT = (*SMALL_TRAINING, "--units=8", "--bptt_steps=8")
 SMALL_SERIES = (
     *("--timestamp_column=time", "--horizon=2", "--window=8"),
-    *("--network=linear", *SMALL_TRAINING),
+    *("--method=linear", *SMALL_TRAINING),
 )
 
 # App -> flags of the run that makes its model, and flags that use a model.

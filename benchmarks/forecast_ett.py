@@ -1,7 +1,7 @@
 """Forecast errors on ETTh1, all seven channels, with naive baselines.
 
 The first 8,640 rows of the hourly series are for training, the next 2,880 for
-validation (epoch, window, network and regularization), and the next 2,880 for
+validation (epoch, window, method and penalty), and the next 2,880 for
 test: every window whose horizon lies in the test rows; its input may be older.
 Values are standardized by the training rows. The error is the mean squared
 error over windows, steps and channels.
@@ -12,8 +12,10 @@ test windows. Intervals are calibrated on validation windows, which also
 selected the epoch, so they are slightly narrow; the series is not stationary
 either, so their coverage is below nominal.
 
-Baselines: the last value; the last 24 hours; and the published error of
+Baselines: the last value; the last 24 hours; Theta; and the published error of
 DLinear for 96 hours, .375 (Zeng et al., 2023, https://arxiv.org/abs/2205.13504).
+If statsforecast is installed, also its AutoETS and AutoTheta, which are fitted
+anew for each forecast, therefore on the 512 rows before every 96th origin only.
 
 Data: Zhou et al., 2021, "Informer", https://arxiv.org/abs/2012.07436.
 
@@ -43,30 +45,38 @@ from real_data import DATA
 
 from dlunits.data.series.forecast_windows import ForecastWindows
 from dlunits.data.series.resampling import resample
-from dlunits.diagnostics.naive_forecasts import (
-    naive_forecast,
-    seasonal_naive_forecast,
+from dlunits.models import Forecaster
+from dlunits.models.sequences.forecaster import BASELINES
+from dlunits.tasks.forecasting.train import (
+    backtest,
+    train_forecaster,
+    window_errors,
 )
-from dlunits.tasks.forecasting.train import backtest, train_forecaster
 from dlunits.training import RunDirectory
 
 SERIES = DATA.parent / "series"
 TRAIN_END, VALIDATION_END, TEST_END = 8_640, 11_520, 14_400  # rows
 SEASON = 24
-BOUNDS = {96: 0.375, 24: None}
+BOUNDS = {96: 0.369, 24: None}
+HISTORY, STRIDE = 512, 96  # rows, and rows between origins, of statsforecast
 
 SHARED = {"normalization": "mean", "seed": 0, "patience": 3, "verbose": 0}
-LINEAR = {"network": "linear", "batch_size": 64, "learning_rate": 1e-3}
+LINEAR = {
+    "method": "linear",
+    "batch_size": 64,
+    "learning_rate": 1e-3,
+    "epochs": 1,  # of no effect: it is fitted in closed form
+}
 GRU = {
-    "network": "gru",
+    "method": "gru",
     "units": 64,
     "segment_length": 48,
     "batch_size": 128,
     "learning_rate": 2e-3,
 }
 CANDIDATES = {
-    "linear, 336 hours": {**LINEAR, "window": 336, "epochs": 10},
-    "linear, 512 hours": {**LINEAR, "window": 512, "epochs": 10},
+    "linear, 336 hours": {**LINEAR, "window": 336},
+    "linear, 512 hours": {**LINEAR, "window": 512},
     "GRU, 336 hours, dropout 0.3": {
         **GRU,
         "window": 336,
@@ -112,7 +122,10 @@ def dataset_of(values, window, horizon):
     return types.SimpleNamespace(
         windows=windows,
         origins=origins,
+        window=window,
+        horizon=horizon,
         targets=list(range(7)),
+        target_names=list(range(7)),
         channels=list(range(7)),
         training_values=values[:TRAIN_END],
         scale=np.ones(7, "float32"),
@@ -121,16 +134,41 @@ def dataset_of(values, window, horizon):
 
 def baselines(values, horizon):
     """Mean squared errors on test windows, by name."""
-    dataset = dataset_of(values, SEASON, horizon)
-    past, future = dataset.windows.arrays(dataset.origins.test)
-    forecasts = {
-        "naive": naive_forecast(past, horizon),
-        "seasonal naive": seasonal_naive_forecast(past, horizon, SEASON),
-    }
-    return {
-        name: float(np.mean((forecast - future) ** 2))
-        for name, forecast in forecasts.items()
-    }
+    dataset = dataset_of(values, 5 * SEASON, horizon)
+    found = {}
+    for method in BASELINES:
+        model = Forecaster(5 * SEASON, horizon, 7, method=method, season=SEASON)
+        errors = window_errors(model, dataset, dataset.origins.test)
+        found[method] = float(errors.mean())
+    return found
+
+
+def statsforecast_baselines(values, horizon):
+    """Mean squared errors on every 96th test window, by name."""
+    try:
+        from statsforecast.models import AutoETS, AutoTheta
+    except ImportError:
+        return {"statsforecast": "not installed"}
+    dataset = dataset_of(values, HISTORY, horizon)
+    origins = dataset.origins.test[::STRIDE]
+    past, future = dataset.windows.arrays(origins)
+    found = {}
+    for model in (AutoETS, AutoTheta):
+        errors = [
+            np.mean(
+                (
+                    model(season_length=SEASON).forecast(
+                        x[:, channel].astype("float64"), horizon
+                    )["mean"]
+                    - y[:, channel]
+                )
+                ** 2
+            )
+            for x, y in zip(past, future, strict=True)
+            for channel in range(x.shape[1])
+        ]
+        found[model.__name__] = float(np.mean(errors))
+    return found
 
 
 def run(values, horizon, recipe, seed):
@@ -139,12 +177,13 @@ def run(values, horizon, recipe, seed):
     dataset = dataset_of(values, recipe["window"], horizon)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        model, history = train_forecaster(
-            dataset, RunDirectory(folder, {}), **recipe
-        )
-    errors = backtest(model, dataset, SEASON).model_errors
+        model, _ = train_forecaster(dataset, RunDirectory(folder, {}), **recipe)
+    errors = backtest(model, dataset).model_errors
+    validation = window_errors(model, dataset, dataset.origins.validation)
+    every_96th = window_errors(model, dataset, dataset.origins.test[::STRIDE])
     return {
-        "validation": min(history["val_loss"]),
+        "validation": float(validation.mean()),
+        "every_96th": float(every_96th.mean()),
         "mse": float(errors["mse"].mean()),
         "mae": float(errors["mae"].mean()),
         "coverage": float(errors["coverage"].mean()),
@@ -165,6 +204,8 @@ def evaluate(values, horizon, seeds, folder, only=""):
     """Prints all results of a horizon. Returns whether its gate passed."""
     for name, error in baselines(values, horizon).items():
         print(f"H={horizon}, {name}: MSE {error:.4f}", flush=True)
+    for name, error in statsforecast_baselines(values, horizon).items():
+        print(f"H={horizon}, every 96th window, {name}: {error}", flush=True)
     validation = {}
     for name in CANDIDATES:
         if not name.startswith(only):
@@ -185,7 +226,8 @@ def evaluate(values, horizon, seeds, folder, only=""):
     for seed, result in enumerate(runs):
         print(
             "H={}, {}, seed {}: MSE {mse:.4f}, MAE {mae:.4f}, {coverage:.1%} "
-            "coverage of 90 % intervals, {minutes:.1f} min".format(
+            "coverage of 90 % intervals, {minutes:.1f} min; on every 96th "
+            "window MSE {every_96th:.4f}".format(
                 horizon, selected, seed, **result
             ),
             flush=True,
@@ -197,7 +239,7 @@ def evaluate(values, horizon, seeds, folder, only=""):
     return gate(
         f"forecast_ett (H={horizon}, MSE, mean of {seeds})",
         mean,
-        "<",
+        "<=",
         BOUNDS[horizon],
     )
 
@@ -211,7 +253,7 @@ def main():
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="the linear network at 96 hours, one seed and epoch, no gate",
+        help="the linear network at 96 hours, one seed, no gate",
     )
     parser.add_argument(
         "--only",
@@ -222,7 +264,7 @@ def main():
     arguments = parser.parse_args()
     values = read_series(arguments.data_dir)
     if arguments.quick:
-        recipe = {**CANDIDATES["linear, 336 hours"], "epochs": 1}
+        recipe = CANDIDATES["linear, 512 hours"]
         print(baselines(values, 96), run(values, 96, recipe, 0))
         return
     with tempfile.TemporaryDirectory() as temporary:

@@ -281,9 +281,15 @@ CATALOG = {
         lambda **options: dlunits.models.Forecaster(6, 4, 3, **options),
         (6, 3),
     ),
+    "Forecaster-combination": (
+        lambda **options: dlunits.models.Forecaster(
+            6, 4, 3, method="combination", season=2, minimum=-0.5, **options
+        ),
+        (6, 3),
+    ),
     "Forecaster-gru": (
         lambda **options: dlunits.models.Forecaster(
-            6, 4, 3, network="gru", units=4, segment_length=2, **options
+            6, 4, 3, method="gru", units=4, segment_length=2, **options
         ),
         (6, 3),
     ),
@@ -293,7 +299,7 @@ CATALOG = {
             3,
             3,
             targets=[1],
-            network="lstm",
+            method="lstm",
             channel_mixing=True,
             units=4,
             segment_length=4,

@@ -5,15 +5,13 @@ import functools
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
-TINY = ("--window=12", "--horizon=4", "--epochs=2", "--network=linear")
+TINY = ("--window=12", "--horizon=4", "--epochs=2", "--method=linear")
 RUN = "runs/forecast_load_linear_12_4_2_epochs_seed_0"
 MODELS = "saved_models/forecast_load"
 
@@ -72,7 +70,7 @@ def test_the_output_names_files_and_includes_naive_forecasts(trained):
     assert "300 rows of 2 channels, one every 3600 s" in out
     rows = re.findall(r"^(.*): MSE ([\d.]+), MAE", out, re.MULTILINE)
     # The period of the sine is found.
-    names = ["naive", "seasonal naive, 6 steps", "linear"]
+    names = ["naive", "seasonal naive, 6 steps", "theta", "linear"]
     assert [name for name, _ in rows] == names
     last = dict(re.findall(r"^(.*?): +(.*)$", out, re.MULTILINE)[-4:])
     assert last["Forecast"] == "forecast.csv"
@@ -109,7 +107,7 @@ def test_the_report_has_backtest_and_plots(trained):
         "Errors by step of the horizon",
         "Forecast of the next 4 steps of load, lagging",
         "Mean squared error by step",
-        "Training curves",
+        "Errors in the units of the series",
     ):
         assert text in html, text
 
@@ -156,41 +154,6 @@ def test_a_model_forecasts_from_another_table(trained, app, tmp_path):
     assert process.returncode == 0, process.stderr
     [first, *_] = rows_of(tmp_path / "new_forecast.csv")
     assert first["time"] == "2024-01-02 16:00:00"
-
-
-def test_a_killed_run_resumes_to_the_same_result(
-    project, offline, trained, checkpoint, tmp_path
-):
-    folder, process = trained
-    shutil.copy(folder / "load.csv", tmp_path)
-    command = [
-        sys.executable,
-        project / "apps/forecast_series.py",
-        "--train=load.csv",
-        "--timestamp_column=time",
-        *TINY,
-    ]
-    options = {"cwd": tmp_path, "env": offline, "text": True}
-    running = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
-    )
-    for _ in range(6000):
-        if (tmp_path / RUN / "checkpoint.npz").exists():
-            break
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    again = subprocess.run(command, capture_output=True, **options)
-    assert again.returncode == 0, again.stderr
-    lines = [
-        re.findall(r"^.*: MSE .*$", out, re.MULTILINE)
-        for out in (process.stdout, again.stdout)
-    ]
-    assert lines[0] == lines[1]
-    states = [checkpoint(path / RUN) for path in (folder, tmp_path)]
-    assert states[0][0] == states[1][0]
-    for name, array in states[0][1].items():
-        np.testing.assert_array_equal(array, states[1][1][name])
 
 
 def assert_refused(process, message):
@@ -248,7 +211,7 @@ TABLES = {
     "few": ((), "need at least"),
     "gaps": ((), "need 16 rows without a gap in time. Received: at most 12"),
     "late_gap": ((), "3 rows after the last gap"),
-    "constant": ((), "column 'still' is always 7 in the training"),
+    "constant": (("--target=still",), "'still' is always 7 in the training"),
     "good": (("--target=laod",), "'laod' is missing. Did you mean 'load'?"),
     "no_time": ((), "column 'time' is missing"),
 }
@@ -256,7 +219,9 @@ OTHERS = {
     "--train=good.csv --output=x/y.csv": (
         "x/y.csv: the forecast must be written to"
     ),
-    "--train=good.csv --network=gru --units=3": "and `units` even",
+    "--train=good.csv --method=gru --units=3": "and `units` even",
+    "--train=good.csv --minimum=95": "Received: ",
+    "--train=short.csv --season=10 --method=naive": "must be less than",
     "--train=gone.csv": "gone.csv: no such file",
     "--model=saved --history=short.csv --output=y.csv": (
         "short.csv: A forecast from the end of the series needs 12 rows"
@@ -268,9 +233,14 @@ OTHERS = {
 }
 # Valid calls.
 MANY_TO_ONE = (
-    "--train=good.csv --target=load --network=gru --units=4 --segment_length=6"
+    "--train=good.csv --target=load --method=gru --units=4 --segment_length=6"
 )
 EMBEDDED = ""
+SHORT = "--train=short.csv --method=auto"
+AUTO = (
+    "--train=constant.csv --method=auto --minimum=-5 --units=4 "
+    "--segment_length=6"
+)
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +257,14 @@ def called(project, offline, trained, tmp_path_factory):
     (folder / "no_time.csv").write_text(text.replace("time,", "clock,", 1))
     (folder / "lacking.csv").write_text(text.replace(",load,", ",height,", 1))
     shutil.copytree(trained[0] / MODELS / "1", folder / "saved")
-    calls = [*map(table_call, TABLES), *OTHERS, MANY_TO_ONE, EMBEDDED]
+    calls = [
+        *map(table_call, TABLES),
+        *OTHERS,
+        MANY_TO_ONE,
+        EMBEDDED,
+        SHORT,
+        AUTO,
+    ]
     lines = []
     for call in calls:
         time_column = ["--timestamp_column=time"] if "--train" in call else []
@@ -323,9 +300,9 @@ def test_an_invalid_call_is_a_one_line_error(called, call):
 def test_a_recurrent_network_forecasts_one_column_from_all(called):
     folder, _, results = called
     assert results[MANY_TO_ONE] == "no error"
-    [first, *_] = rows_of(
-        folder / "runs/forecast_good_gru_12_4_2_epochs_seed_0/forecast.csv"
-    )
+    run = folder / "runs/forecast_good_gru_12_4_2_epochs_seed_0"
+    assert "Training curves" in (run / "report.html").read_text()
+    [first, *_] = rows_of(run / "forecast.csv")
     assert list(first) == ["time", "load", "load low", "load high"]
     card = folder / "saved_models/forecast_good/1/model_card.json"
     inputs = json.loads(card.read_text())["signatures"]["serving_default"]
@@ -341,9 +318,38 @@ def test_without_a_table_the_embedded_series_is_used(called):
     card = folder / "saved_models/forecast_eeg/1/model_card.json"
     card = json.loads(card.read_text())
     assert "electroencephalogram" in card["data"]
-    naive, seasonal, trained_model = card["metrics"]
-    assert (naive, seasonal[:14], trained_model) == (
+    naive, seasonal, theta, trained_model = card["metrics"]
+    assert (naive, seasonal[:14], theta, trained_model) == (
         "naive",
         "seasonal naive",
+        "theta",
         "linear",
     )
+
+
+def test_a_short_series_is_answered_by_a_baseline(called):
+    folder, process, results = called
+    assert results[SHORT] == "no error"
+    assert "Too few rows to train on: A window of 12 rows" in process.stdout
+    run = folder / "runs/forecast_short_auto_12_4_2_epochs_seed_0"
+    assert "is that of a baseline" in (run / "report.html").read_text()
+    rows = rows_of(run / "forecast.csv")
+    assert [row["time"] for row in rows] == [
+        f"2024-01-01 {hour}:00:00" for hour in (10, 11, 12, 13)
+    ]
+    for row in rows:
+        assert float(row["load low"]) < float(row["load"])
+
+
+def test_the_selected_method_is_printed_and_exported(called):
+    folder, process, results = called
+    assert results[AUTO] == "no error"
+    assert "Ignored: still, is always 7 in the training rows" in process.stdout
+    [selected] = re.findall("^Selected: ([a-z]*)", process.stdout, re.MULTILINE)
+    [headline] = re.findall("^(MSE of .*)$", process.stdout, re.MULTILINE)[-1:]
+    assert headline.startswith(f"MSE of {selected} ")
+    assert "the best baseline" in headline
+    card = folder / "saved_models/forecast_constant/1/model_card.json"
+    series = json.loads(card.read_text())["series"]
+    assert (series["method"], series["minimum"]) == (selected, -5.0)
+    assert list(series["column_types"]) == ["time", "load", "lagging"]

@@ -16,7 +16,10 @@ from dlunits.data.series.resampling import ResampledSeries, resample
 from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.tables.table_files import TableFile
-from dlunits.typing import Array, ArrayLike, Path
+from dlunits.typing import Array, ArrayLike
+
+MAX_DEFAULT_WINDOW = 64
+MIN_ROWS = 3  # after the last gap, of a series that is forecast
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,23 +29,45 @@ class ForecastingDataset:
     Args:
         column_types: Dict of column name to column type: the timestamps first,
             then the channels.
-        targets: Indices of the channels that are forecast.
         axis: `dlunits.data.series.time_axis.TimeAxis`.
         series: `dlunits.data.series.resampling.ResampledSeries`.
-        windows: `dlunits.data.series.forecast_windows.ForecastWindows`.
-        origins: `dlunits.data.series.forecast_windows.ForecastOrigins`.
+        window, horizon: Integers, time steps.
+        targets: Indices of the channels that are forecast.
+        split: The windows and the origins of the parts,
+            `dlunits.data.series.forecast_windows.ForecastWindows` and
+            `ForecastOrigins`. `None` if the series is too short to train on;
+            the whole series is the training part then.
+        shortage: Why it is too short, or `None`.
         scale: Float32 `(targets,)`, standard deviations in the training part.
         messages: Lines for the user about what was read.
     """
 
     column_types: dict[str, str]
-    targets: list[int]
     axis: TimeAxis
     series: ResampledSeries
-    windows: ForecastWindows
-    origins: ForecastOrigins
-    scale: Array
-    messages: list[str]
+    window: int
+    horizon: int
+    targets: list[int] = dataclasses.field(default_factory=list)
+    split: tuple[ForecastWindows, ForecastOrigins] | None = None
+    shortage: str | None = None
+    scale: Array = dataclasses.field(default_factory=lambda: np.ones(0))
+    messages: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def windows(self) -> ForecastWindows:
+        """Windows to train and evaluate on."""
+        return self.checked_split()[0]
+
+    @property
+    def origins(self) -> ForecastOrigins:
+        """Origins of the parts of the split."""
+        return self.checked_split()[1]
+
+    def checked_split(self) -> tuple[ForecastWindows, ForecastOrigins]:
+        """The split, of a series that is long enough for it."""
+        if self.split is None:
+            raise ValueError(f"Too few rows to train on: {self.shortage}")
+        return self.split
 
     @property
     def channels(self) -> list[str]:
@@ -63,8 +88,9 @@ class ForecastingDataset:
     @property
     def training_values(self) -> Array:
         """Values `(time, channels)` of the training part."""
-        last = self.origins.train[-1] + self.windows.horizon
-        return self.series.values[:last]
+        if self.split is None:
+            return self.series.values
+        return self.series.values[: self.origins.train[-1] + self.horizon]
 
 
 def load_forecasting_dataset(
@@ -74,11 +100,14 @@ def load_forecasting_dataset(
     targets: Sequence[str] = (),
     columns: Sequence[str] = (),
     column_types: Mapping[str, str] | None = None,
-    window: int,
+    window: int | None = None,
     horizon: int,
     min_calibration: int = 1,
 ) -> ForecastingDataset:
     """Reads a series from a table and splits it by time.
+
+    A channel that is constant in the training part is left out, unless it is
+    named as a target.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -87,7 +116,9 @@ def load_forecasting_dataset(
         columns: Names of further input columns; all numeric columns if empty.
         column_types: Dict of column name to column type, for columns whose
             type must not be inferred, see `infer_column_types`.
-        window, horizon: Positive integers, rows.
+        window: Positive integer, rows that a forecast is made from; `None`
+            takes what `default_window` returns.
+        horizon: Positive integer, rows.
         min_calibration: Minimum number of windows for the calibration of
             prediction intervals.
 
@@ -127,31 +158,135 @@ def load_forecasting_dataset(
             if name in wanted
         }
         ignored = {}
-    names = list(column_types)[1:]
-    indices = [names.index(name) for name in targets or names]
     invalid_cells = InvalidCells()
     table = read_series(table_file, column_types, invalid_cells=invalid_cells)
     dates = column_types[timestamp_column].startswith("timestamp")
     axis = TimeAxis.infer(table.times, dates)
     try:
         series = resample_on_axis(table.values, table.times, axis)
-        windows = ForecastWindows(series, window, horizon, indices)
-        origins = windows.split(min_calibration)
-        last_window(series, window)  # fails before training, not after
+        window = window or default_window(series, axis)
+        dataset = split_series(
+            ForecastingDataset(column_types, axis, series, window, horizon),
+            targets,
+            min_calibration,
+        )
+        while constants := constant_channels(dataset):
+            dataset = split_series(
+                without_channels(dataset, constants, targets),
+                targets,
+                min_calibration,
+            )
+            ignored |= constants
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    training_values = series.values[: origins.train[-1] + horizon]
-    scale = standard_deviations(training_values, names, path)[indices]
     messages = [
         *table_file.messages,
-        f"{path}: {len(table.times):,} rows of {len(names)} channels, "
-        f"{format_step(axis, series.step)}.",
+        f"{path}: {len(table.times):,} rows of {len(dataset.channels)} "
+        f"channels, {format_step(axis, series.step)}.",
         *irregularity_messages(series, axis),
         *(f"Ignored: {name}, {reason}." for name, reason in ignored.items()),
         *invalid_cells.messages,
     ]
-    return ForecastingDataset(
-        column_types, indices, axis, series, windows, origins, scale, messages
+    scale = standard_deviations(dataset.training_values[:, dataset.targets])
+    return dataclasses.replace(dataset, scale=scale, messages=messages)
+
+
+def default_window(series: ResampledSeries, axis: TimeAxis) -> int:
+    """Rows that a forecast is made from, by the length of a series.
+
+    A sixth of the longest segment without a gap, but at least two seasons of
+    its calendar if the segment holds six of them, and at most 64 rows.
+    """
+    longest = int(np.diff(series.segment_bounds).max())
+    season = max(
+        (
+            season
+            for season in calendar_seasons(axis, series.step)
+            if 6 * season <= longest
+        ),
+        default=1,
+    )
+    return max(2, min(MAX_DEFAULT_WINDOW, max(longest // 6, 2 * season)))
+
+
+def split_series(
+    dataset: ForecastingDataset, targets: Sequence[str], min_calibration: int
+) -> ForecastingDataset:
+    """Splits a series by time, or finds out that it is too short.
+
+    Args:
+        dataset: `ForecastingDataset` without windows and origins.
+        targets: Names of the channels to forecast; all if empty.
+        min_calibration: See `load_forecasting_dataset`.
+
+    Raises:
+        ValueError: If no forecast can start at the end of the series.
+    """
+    series, window = dataset.series, dataset.window
+    indices = [
+        dataset.channels.index(name) for name in targets or dataset.channels
+    ]
+    split, shortage = None, None
+    try:
+        windows = ForecastWindows(series, window, dataset.horizon, indices)
+        split = windows, windows.split(min_calibration)
+    except ValueError as error:
+        shortage = str(error)
+    # Fails before training, not after.
+    last_window(series, MIN_ROWS if shortage else window)
+    return dataclasses.replace(
+        dataset,
+        targets=indices,
+        split=split,
+        shortage=shortage,
+    )
+
+
+def constant_channels(dataset: ForecastingDataset) -> dict[str, str]:
+    """Channels that are constant in the training part, with the reason."""
+    reasons = {}
+    for name, column in zip(
+        dataset.channels, dataset.training_values.T, strict=True
+    ):
+        known = column[~np.isnan(column)]
+        if len(known) == 0:
+            reasons[name] = "has no value in the training rows"
+        elif np.ptp(known) == 0:
+            reasons[name] = f"is always {known[0]:g} in the training rows"
+    return reasons
+
+
+def without_channels(
+    dataset: ForecastingDataset,
+    reasons: dict[str, str],
+    targets: Sequence[str],
+) -> ForecastingDataset:
+    """Leaves channels out.
+
+    Args:
+        dataset: `ForecastingDataset`.
+        reasons: Dict of the name of a channel to the reason.
+        targets: Names of channels that cannot be left out.
+
+    Raises:
+        ValueError: If a channel of `targets`, or every channel, is left out.
+    """
+    kept = [name for name in dataset.channels if name not in reasons]
+    needed = [name for name in targets or reasons if name in reasons]
+    if needed and (targets or not kept):
+        raise ValueError(
+            f"column {needed[0]!r} {reasons[needed[0]]}, so it cannot be "
+            "forecast. Name other columns with --target"
+        )
+    indices = [dataset.channels.index(name) for name in kept]
+    values = dataset.series.values[:, indices]
+    time, *_ = dataset.column_types
+    return dataclasses.replace(
+        dataset,
+        column_types={
+            name: dataset.column_types[name] for name in (time, *kept)
+        },
+        series=dataclasses.replace(dataset.series, values=values),
     )
 
 
@@ -179,30 +314,10 @@ def resample_on_axis(
     return resample(values, numbers, step)
 
 
-def standard_deviations(
-    values: Array, names: Sequence[str], path: Path
-) -> Array:
-    """Standard deviations `(channels,)`.
-
-    Raises:
-        ValueError: If a channel is constant or has no value.
-    """
-    found = np.zeros(values.shape[1])
-    for channel, column in enumerate(values.T):
-        present = column[~np.isnan(column)]
-        found[channel] = present.std() if len(present) else 0.0
-        if len(present) and np.ptp(present) == 0:
-            found[channel] = 0.0
-    if (found > 0).all():
-        return found.astype("float32")
-    first = int(np.argmin(found > 0))
-    present = values[~np.isnan(values[:, first]), first]
-    problem = f"is always {present[0]:g}" if len(present) else "has no value"
-    raise ValueError(
-        f"{path}: column {names[first]!r} {problem} in the training rows, so "
-        "it cannot be forecast or forecast from. Name the other columns to "
-        "leave it out"
-    )
+def standard_deviations(values: Array) -> Array:
+    """Standard deviations `(channels,)` of known values, 1 of constants."""
+    found = np.nanstd(values, axis=0)
+    return np.where(found > 0, found, 1.0).astype("float32")
 
 
 def format_step(axis: TimeAxis, step: float) -> str:
@@ -240,10 +355,20 @@ def season_candidates(dataset: ForecastingDataset) -> list[int]:
     Returns:
         List of numbers of time steps; empty if timestamps are not dates.
     """
-    window, step = dataset.windows.window, dataset.series.step
-    if not dataset.axis.dates:
+    seasons = calendar_seasons(dataset.axis, dataset.series.step)
+    return [season for season in seasons if season <= dataset.window]
+
+
+def calendar_seasons(axis: TimeAxis, step: float) -> list[int]:
+    """Steps of a day, a week and a year, or of a quarter and a year.
+
+    >>> calendar_seasons(TimeAxis(), 3600.0)
+    [24, 168, 8766]
+    >>> calendar_seasons(TimeAxis(months=True), 3.0)
+    [4]
+    """
+    if not axis.dates:
         return []
-    months = dataset.axis.months
-    periods = [3, 12] if months else [86_400, 604_800, 31_557_600]
+    periods = [3, 12] if axis.months else [86_400, 604_800, 31_557_600]
     steps = [round(period / step) for period in periods]
-    return [number for number in steps if 2 <= number <= window]
+    return [number for number in steps if number >= 2]

@@ -9,11 +9,17 @@ from dlunits.models.sequences.reversible_instance_normalization import (
     ReversibleInstanceNormalization,
 )
 from dlunits.models.sequences.seg_rnn import SegRNN
+from dlunits.models.sequences.statistical_forecasts import (
+    SeasonalNaiveForecast,
+    ThetaForecast,
+)
 
 __all__ = [
     "Forecaster",
     "RecurrentLanguageModel",
     "RecurrentModel",
     "ReversibleInstanceNormalization",
+    "SeasonalNaiveForecast",
     "SegRNN",
+    "ThetaForecast",
 ]

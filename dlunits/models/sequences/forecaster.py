@@ -1,7 +1,7 @@
 """Multi-step forecasting of time series with prediction intervals."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -15,9 +15,18 @@ from dlunits.models.sequences.reversible_instance_normalization import (
     denormalize,
 )
 from dlunits.models.sequences.seg_rnn import SegRNN
-from dlunits.typing import ArrayLike, Config, Tensor
+from dlunits.models.sequences.statistical_forecasts import (
+    SeasonalNaiveForecast,
+    ThetaForecast,
+)
+from dlunits.typing import Array, ArrayLike, Config, Shape, Tensor
 
 NETWORKS = ("linear", "gru", "lstm")
+BASELINES = ("naive", "seasonal_naive", "theta")
+METHODS = (*NETWORKS, "combination", *BASELINES)
+# L2 penalties of linear weights, relative to the mean square of the inputs.
+PENALTIES = tuple(10.0**exponent for exponent in np.arange(-5, 1.5, 0.5))
+MAX_LINEAR_INPUTS = 4096  # per target, of weights in closed form
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -30,12 +39,19 @@ class Forecaster(keras.Model):
 
     RevIN is `dlunits.models.sequences.ReversibleInstanceNormalization`, which
     normalizes each window x inside the model; inputs and outputs are in the
-    units of the series. `network` is
+    units of the series. `method` is a network or a baseline without weights:
 
-    | `network`     | forecast                                                |
-    |---------------|---------------------------------------------------------|
-    | `linear`      | y = W z + b, one product for all steps (Zeng et al.)    |
-    | `gru`, `lstm` | RNN over segments, `dlunits.models.sequences.SegRNN`    |
+    | `method`         | forecast                                             |
+    |------------------|------------------------------------------------------|
+    | `linear`         | y = W z + b, one product for all steps (Zeng et al.) |
+    | `gru`, `lstm`    | RNN over segments, `dlunits.models.sequences.SegRNN` |
+    | `naive`          | the last value                                       |
+    | `seasonal_naive` | the last season                                      |
+    | `theta`          | `dlunits.models.sequences.ThetaForecast`             |
+    | `combination`    | mean of `linear` and `theta`                         |
+
+    The weights of `linear` are a least-squares problem, which `fit_linear`
+    solves without epochs; the recurrent networks are trained with `fit`.
 
     By default channels are independent: each target is forecast from its own
     past, by weights that all share. With `channel_mixing` each target is
@@ -47,7 +63,9 @@ class Forecaster(keras.Model):
     held-out windows, see `dlunits.layers.ConformalInterval`.
 
     References: Zeng et al., 2023, "Are transformers effective for time series
-    forecasting?", https://arxiv.org/abs/2205.13504; Lin et al., 2023, "SegRNN",
+    forecasting?", https://arxiv.org/abs/2205.13504; Toner and Darlow, 2024, "An
+    analysis of linear time series forecasting models" (closed form),
+    https://arxiv.org/abs/2403.14587; Lin et al., 2023, "SegRNN",
     https://arxiv.org/abs/2308.11200.
 
     Args:
@@ -55,7 +73,10 @@ class Forecaster(keras.Model):
         horizon: Positive integer, steps that are forecast.
         num_channels: Positive integer.
         targets: Indices of the channels to forecast; `None` for all.
-        network: `"linear"`, `"gru"` or `"lstm"`.
+        method: One of the table.
+        season: Positive integer up to the window, length of the season of a
+            baseline in steps; 1 without one.
+        minimum: Number that no forecast and no interval is below, or `None`.
         channel_mixing: Boolean, whether all channels are read for each
             target.
         normalization: `"last"` or `"mean"`, the value that is subtracted from
@@ -97,7 +118,9 @@ class Forecaster(keras.Model):
         num_channels: int,
         targets: Sequence[int] | None = None,
         *,
-        network: str = "linear",
+        method: str = "linear",
+        season: int = 1,
+        minimum: float | None = None,
         channel_mixing: bool = False,
         normalization: str = "last",
         scale: bool = True,
@@ -111,42 +134,57 @@ class Forecaster(keras.Model):
     ) -> None:
         every_channel = list(range(num_channels))
         targets = every_channel if targets is None else list(targets)
-        check_arguments(window, horizon, num_channels, targets, network)
+        check_arguments(window, horizon, num_channels, targets, method, season)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         inputs = keras.Input((window, num_channels))
         instance_normalization = ReversibleInstanceNormalization(
             normalization, scale, dtype=policy, name="normalization"
         )
         z, center, stddev = instance_normalization(inputs)
+        past = inputs
         if targets != every_channel:
+            past = take_targets(inputs, targets)
             center = take_targets(center, targets)
             stddev = take_targets(stddev, targets)
             z = z if channel_mixing else take_targets(z, targets)
-        if network == "linear":
+        parts = []
+        if method in ("linear", "combination"):
             z = linear_network(
                 z, horizon, len(targets), channel_mixing, dropout, policy
             )
-        else:
+        elif method in NETWORKS:
             z = SegRNN(
                 horizon,
                 len(targets),
-                network,
+                method,
                 units,
                 segment_length,
                 dropout,
                 channel_mixing,
                 dtype=policy,
-                name=network,
+                name=method,
             )(z)
-        # In single precision: large values lose digits in half precision.
-        outputs = ops.cast(denormalize(z, center, stddev), policy.compute_dtype)
+        if method not in BASELINES:
+            # In single precision: large values lose digits in half precision.
+            parts.append(denormalize(z, center, stddev))
+        if method in ("theta", "combination"):
+            parts.append(ThetaForecast(horizon, season, name="theta")(past))
+        elif method in BASELINES:
+            last = season if method == "seasonal_naive" else 1
+            parts.append(SeasonalNaiveForecast(horizon, last)(past))
+        outputs = sum(parts[1:], parts[0]) / len(parts)
+        if minimum is not None:
+            outputs = LowerBound(minimum, name="minimum")(outputs)
+        outputs = ops.cast(outputs, policy.compute_dtype)
         super().__init__(inputs, outputs, name=name, **kwargs)
         self.dtype_policy = policy
         self.window = window
         self.horizon = horizon
         self.num_channels = num_channels
         self.targets = targets
-        self.network = network
+        self.method = method
+        self.season = season
+        self.minimum = minimum
         self.channel_mixing = channel_mixing
         self.normalization = normalization
         self.scale = scale
@@ -170,6 +208,28 @@ class Forecaster(keras.Model):
         """
         self.instance_normalization.adapt(values)
 
+    def forecast(self, windows: ArrayLike, batch_size: int = 1024) -> Array:
+        """Forecasts of many windows.
+
+        `predict` does the same, but compiles a function for that, which takes
+        longer than the forecasts of a method that is not recurrent.
+
+        Args:
+            windows: Array `(examples, window, num_channels)`.
+            batch_size: Positive integer.
+
+        Returns:
+            Array `(examples, horizon, targets)`.
+        """
+        if self.method in ("gru", "lstm"):
+            return self.predict(windows, batch_size=batch_size, verbose=0)
+        windows = np.asarray(windows)
+        batches = [
+            ops.convert_to_numpy(self(windows[first : first + batch_size]))
+            for first in range(0, len(windows), batch_size)
+        ]
+        return np.concatenate(batches)
+
     def calibrate(
         self, windows: ArrayLike, futures: ArrayLike, batch_size: int = 1024
     ) -> None:
@@ -183,7 +243,7 @@ class Forecaster(keras.Model):
         Raises:
             ValueError: If there are too few examples for the coverage.
         """
-        forecast = self.predict(windows, batch_size=batch_size, verbose=0)
+        forecast = self.forecast(windows, batch_size)
         self.interval.adapt(np.asarray(futures) - forecast)
 
     def prediction_intervals(self, forecast: Tensor) -> Tensor:
@@ -195,7 +255,120 @@ class Forecaster(keras.Model):
         Returns:
             Tensor `(batch, horizon, targets, 2)`, lower and upper bound.
         """
-        return self.interval(forecast)
+        interval = self.interval(forecast)
+        if self.minimum is None:
+            return interval
+        return ops.maximum(interval, self.minimum)
+
+    def fit_linear(
+        self,
+        training_batches: Iterable[tuple[ArrayLike, ArrayLike]],
+        validation_batches: Iterable[tuple[ArrayLike, ArrayLike]],
+        penalties: Sequence[float] = PENALTIES,
+    ) -> list[dict[str, float]]:
+        """Fits the weights of a linear network in closed form.
+
+        It is the ridge regression whose loss is that of `fit`, the squared
+        error in units of `channel_stddev`, plus the L2 penalty
+
+            penalty * mean square of an input * (|W|^2 + |b|^2).
+
+        The penalty with the lowest error on validation windows is kept. With
+        `channel_mixing` each target has a regression and a penalty of its own.
+        Dropout has no effect. Call `adapt` before.
+
+        Args:
+            training_batches: Batches of windows `(batch, window,
+                num_channels)` and futures `(batch, horizon, targets)`, which
+                can be read repeatedly.
+            validation_batches: The same, of other windows.
+            penalties: Candidates.
+
+        Returns:
+            A dict for each regression: `penalty`, and `validation_mse`, that
+            of the linear network.
+
+        Raises:
+            ValueError: If the method has no linear network.
+        """
+        if self.method not in ("linear", "combination"):
+            raise ValueError(
+                "`fit_linear` needs the method 'linear' or 'combination'. "
+                f"Received: {self.method!r}"
+            )
+        mixed = self.channel_mixing
+        num_targets = len(self.targets)
+        groups = (
+            [[target] for target in range(num_targets)]
+            if mixed
+            else [list(range(num_targets))]
+        )
+        chosen, solutions = [], []
+        for group in groups:
+            gram, product, *_ = self.moments(training_batches, group)
+            penalty_unit = np.trace(gram) / len(gram) * np.eye(len(gram))
+            gram_v, product_v, square_v, count_v = self.moments(
+                validation_batches, group
+            )
+            fits = []
+            for penalty in penalties:
+                weights = np.linalg.solve(
+                    gram + penalty * penalty_unit, product
+                )
+                error = square_v - 2 * np.sum(weights * product_v)
+                error += np.sum(weights * (gram_v @ weights))
+                fits.append((float(error) / count_v, penalty, weights))
+            error, penalty, weights = min(fits, key=lambda fit: fit[0])
+            chosen.append({"penalty": penalty, "validation_mse": error})
+            solutions.append(weights)
+        # (inputs + 1, horizon * regressions), the steps outermost
+        weights = np.stack(solutions, axis=-1).reshape(len(solutions[0]), -1)
+        self.get_layer("linear").set_weights([weights[:-1], weights[-1]])
+        return chosen
+
+    def moments(
+        self,
+        batches: Iterable[tuple[ArrayLike, ArrayLike]],
+        group: list[int],
+    ) -> tuple[Array, Array, float, int]:
+        """Sums of products of inputs and of errors that the weights explain.
+
+        Args:
+            batches: See `fit_linear`.
+            group: Targets of a regression.
+
+        Returns:
+            `(A^T A, A^T B, |B|^2, size of B)` with a row of A for each window
+            and target, the inputs of the linear layer and 1, and the same row
+            of B, the future minus the center. All rows are in units of
+            `channel_stddev`.
+        """
+        gram, product = np.zeros(()), np.zeros(())
+        square, count = 0.0, 0
+        channels = [self.targets[target] for target in group]
+        unit = np.asarray(
+            ops.convert_to_numpy(self.instance_normalization.channel_stddev),
+            "float64",
+        )[channels]
+        for x, y in batches:
+            z, center, stddev = (
+                np.asarray(ops.convert_to_numpy(part), "float64")
+                for part in self.instance_normalization(np.asarray(x))
+            )
+            scale = stddev[:, :, channels] / unit  # (batch, 1, group)
+            if self.channel_mixing:
+                a = z.reshape(len(z), 1, -1)
+            else:
+                a = z[:, :, channels].transpose(0, 2, 1)
+            a = np.concatenate([a, np.ones((*a.shape[:2], 1))], axis=2)
+            a = (a * scale.transpose(0, 2, 1)).reshape(-1, a.shape[2])
+            b = (np.asarray(y)[:, :, group] - center[:, :, channels]) / unit
+            b = b.transpose(0, 2, 1).reshape(len(a), -1)
+            gram = gram + a.T @ a
+            product = product + a.T @ b
+            square += float(np.sum(b**2))
+            count += b.size
+        return gram, product, square, count
 
     def compute_loss(
         self,
@@ -219,7 +392,9 @@ class Forecaster(keras.Model):
             "horizon": self.horizon,
             "num_channels": self.num_channels,
             "targets": self.targets,
-            "network": self.network,
+            "method": self.method,
+            "season": self.season,
+            "minimum": self.minimum,
             "channel_mixing": self.channel_mixing,
             "normalization": self.normalization,
             "scale": self.scale,
@@ -245,7 +420,8 @@ def check_arguments(
     horizon: int,
     num_channels: int,
     targets: list[int],
-    network: str,
+    method: str,
+    season: int,
 ) -> None:
     """Raises a `ValueError` if an argument is out of range."""
     if window < 2 or horizon < 1 or num_channels < 1:
@@ -259,10 +435,47 @@ def check_arguments(
             "`targets` must be different channel indices from 0 to "
             f"{num_channels - 1}. Received: {targets=}"
         )
-    if network not in NETWORKS:
+    if method not in METHODS:
         raise ValueError(
-            f"`network` must be one of {NETWORKS}. Received: {network=}"
+            f"`method` must be one of {METHODS}. Received: {method=}"
         )
+    if not 1 <= season <= window:
+        raise ValueError(
+            f"`season` must be from 1 to the window, {window}. Received: "
+            f"{season=}"
+        )
+
+
+@keras.saving.register_keras_serializable(package="dlunits")
+class LowerBound(keras.layers.Layer):
+    """Raises values below a minimum to it, except in training.
+
+    Training keeps the values, whose gradient would be 0 otherwise.
+
+    Args:
+        minimum: Number.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> ops.convert_to_numpy(LowerBound(0.0)(np.array([-1.0, 2.0]))).tolist()
+    [0.0, 2.0]
+    """
+
+    def __init__(self, minimum: float, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+        self.minimum = minimum
+
+    def call(self, values: Tensor, training: bool = False) -> Tensor:
+        return values if training else ops.maximum(values, self.minimum)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def get_config(self) -> Config:
+        return {**super().get_config(), "minimum": self.minimum}
 
 
 def take_targets(values: Tensor, targets: list[int]) -> Tensor:

@@ -1,3 +1,3 @@
 """Time-series forecasting."""
 
-__all__ = ["figures", "report", "serve", "train"]
+__all__ = ["figures", "report", "serve", "statsforecast_baselines", "train"]

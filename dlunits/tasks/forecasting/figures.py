@@ -19,7 +19,8 @@ from dlunits.typing import Array, ArrayLike
 MAX_CHANNELS = 4
 MAX_NAME_LENGTH = 18  # characters of the name of a channel
 DAY = 86_400.0
-COLORS = ("#999999", "#e69f00", BLUE, "#009e73")  # of the forecasters
+# Of the baselines; the model is blue.
+COLORS = ("#999999", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 
 
 def forecast_examples(
@@ -103,7 +104,7 @@ def error_by_step(
 
     Args:
         errors: Dict of a forecaster's name to a dict of `mse` and `coverage`,
-            arrays `(horizon,)`; up to four.
+            arrays `(horizon,)`; up to six, the model last.
         coverage: Nominal coverage of the intervals, in (0, 1).
 
     Returns:
@@ -118,7 +119,8 @@ def error_by_step(
     figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
     error_axes, coverage_axes = figure.subplots(1, 2)
     descriptions = []
-    for (name, steps), color in zip(errors.items(), COLORS, strict=False):
+    colors = (*COLORS[: len(errors) - 1], BLUE)
+    for (name, steps), color in zip(errors.items(), colors, strict=True):
         ahead = np.arange(1, len(steps["mse"]) + 1)
         marker = "o" if len(ahead) <= 30 else None
         style = {"color": color, "label": name, "marker": marker}

@@ -14,7 +14,7 @@ from dlunits.tasks.forecasting.figures import (
     forecast_ahead,
     forecast_examples,
 )
-from dlunits.tasks.forecasting.train import Backtest
+from dlunits.tasks.forecasting.train import Backtest, Selection, label
 from dlunits.typing import Path
 
 NUM_EXAMPLES = 3
@@ -23,10 +23,9 @@ NUM_EXAMPLES = 3
 def write_forecast_report(
     path: Path,
     *,
-    model: Forecaster,
-    history: dict[str, list[float]],
+    selection: Selection,
     dataset: ForecastingDataset,
-    backtest: Backtest,
+    backtest: Backtest | None,
     forecast: dict[str, list],
     source: str,
     command: str,
@@ -34,15 +33,15 @@ def write_forecast_report(
 ) -> pathlib.Path:
     """Writes the report of a forecaster.
 
-    It shows the forecast, the backtest with the naive forecasts as baselines,
-    some forecasts of the backtest, and the training curves.
+    It shows the forecast, the backtest with baselines, some forecasts of the
+    backtest, the selection of the method, and the training curves.
 
     Args:
         path: HTML file to write, in an existing folder.
-        model: `dlunits.models.Forecaster`.
-        history: Dict of metric name to its values, one for each epoch.
+        selection: `dlunits.tasks.forecasting.train.Selection`.
         dataset: `dlunits.data.series.forecasting_dataset.ForecastingDataset`.
-        backtest: `dlunits.tasks.forecasting.train.Backtest`.
+        backtest: `dlunits.tasks.forecasting.train.Backtest`, or `None` for a
+            series that is too short for one.
         forecast: Forecast from the end of the series, as
             `dlunits.tasks.forecasting.serve.forecast_table` returns it.
         source: Text, the data.
@@ -56,17 +55,7 @@ def write_forecast_report(
         OSError: If the file cannot be written.
     """
     names, targets = dataset.target_names, dataset.targets
-    indices = np.linspace(0, len(backtest.origins) - 1, NUM_EXAMPLES + 1)
-    indices = np.unique(indices.round().astype(int))[:NUM_EXAMPLES]
-    past, _ = dataset.windows.arrays(backtest.origins[indices])
-    examples = forecast_examples(
-        past[:, :, targets],
-        backtest.observed[indices],
-        backtest.forecast[indices],
-        backtest.low[indices],
-        backtest.high[indices],
-        names,
-    )
+    model = selection.model
     series, axis = dataset.series, dataset.axis
     last = slice(-3 * model.horizon, None)
     ahead = series.times[-1] + series.step * np.arange(1, model.horizon + 1)
@@ -78,14 +67,40 @@ def write_forecast_report(
         names,
         axis.dates,
     )
-    errors = backtest.model_errors
-    naive = next(iter(backtest.errors.values()))
-    summary: dict[str, Any] = {
-        "Mean squared error": f"{errors['mse'].mean():.4g}",
-        "Mean squared error, naive forecast": f"{naive['mse'].mean():.4g}",
-        "Interval coverage": f"{errors['coverage'].mean():.1%}",
+    summary: dict[str, Any] = {}
+    sections = [
+        Section(
+            "Forecast",
+            text="\n\n".join([*dataset.messages, *selection.messages]),
+            figures=[
+                (
+                    forecast_figure,
+                    "The last rows and the forecast with its intervals.",
+                )
+            ],
+        )
+    ]
+    if backtest is not None:
+        summary |= {
+            "Mean squared error": f"{backtest.table[-1]['mse']:.4g}",
+            "Against the best baseline": backtest.headline,
+            "Interval coverage": f"{backtest.table[-1]['coverage']:.1%}",
+        }
+        sections += backtest_sections(model, dataset, backtest)
+    if selection.validation:
+        rows = [
+            {"method": name, "mse": error}
+            for name, error in selection.validation.items()
+        ]
+        text = "Mean squared errors on the windows that select the method."
+        sections.append(Section("Validation", text, table=rows))
+    if selection.history:
+        curves = figures.training_curves(selection.history)
+        text = "Training and validation loss by epoch."
+        sections.append(Section("Training", figures=[(curves, text)]))
+    summary |= {
         "Nominal coverage": f"{model.coverage:.1%}",
-        "Network": model.network,
+        "Method": label(model),
         "Window": model.window,
         "Horizon": model.horizon,
         "Parameters": sum(
@@ -97,46 +112,57 @@ def write_forecast_report(
         title=f"Forecast of {', '.join(names[:4])}"
         + (" and others" if len(names) > 4 else ""),
         summary=summary,
-        sections=[
-            Section(
-                "Forecast",
-                text="\n\n".join(dataset.messages),
-                figures=[
-                    (
-                        forecast_figure,
-                        "The last rows and the forecast with its intervals.",
-                    )
-                ],
-            ),
-            Section(
-                "Backtest",
-                f"Forecasts from {len(backtest.origins):,} rolling origins in "
-                "the last 20 % of the series, which is not used for training. "
-                "Errors and interval widths are in standard deviations of each "
-                "channel in the training rows. The intervals of the naive "
-                "forecasts are calibrated in the same way as those of the "
-                "model.",
-                table=backtest.table,
-                figures=[
-                    (
-                        error_by_step(backtest.errors, model.coverage),
-                        "Error and interval coverage by step of the horizon.",
-                    ),
-                    (examples, "Example forecasts and the observed values."),
-                ],
-            ),
-            Section("Errors by step of the horizon", table=backtest.by_step),
-            Section(
-                "Training",
-                figures=[
-                    (
-                        figures.training_curves(history),
-                        "Training and validation loss by epoch.",
-                    )
-                ],
-            ),
-        ],
+        sections=sections,
         command=command,
         dataset=source,
         seconds=seconds,
     )
+
+
+def backtest_sections(
+    model: Forecaster, dataset: ForecastingDataset, backtest: Backtest
+) -> list[Section]:
+    """Sections of the errors of a backtest, with examples."""
+    indices = np.linspace(0, len(backtest.origins) - 1, NUM_EXAMPLES + 1)
+    indices = np.unique(indices.round().astype(int))[:NUM_EXAMPLES]
+    past, _ = dataset.windows.arrays(backtest.origins[indices])
+    examples = forecast_examples(
+        past[:, :, dataset.targets],
+        backtest.observed[indices],
+        backtest.forecast[indices],
+        backtest.low[indices],
+        backtest.high[indices],
+        dataset.target_names,
+    )
+    first, last = dataset.axis.format(
+        dataset.axis.to_seconds(
+            dataset.series.times[
+                [backtest.origins[0], backtest.origins[-1] + model.horizon - 1]
+            ]
+        )
+    )
+    text = (
+        f"Forecasts from {len(backtest.origins):,} rolling origins in the last "
+        f"20 % of the series, from {first} to {last}, which is not used for "
+        "training. Errors and interval widths are in standard deviations of "
+        "each channel in the training rows. The intervals of the baselines are "
+        "calibrated in the same way as those of the model."
+    )
+    return [
+        Section(
+            "Backtest",
+            text,
+            table=backtest.table,
+            figures=[
+                (
+                    error_by_step(backtest.errors, model.coverage),
+                    "Error and interval coverage by step of the horizon.",
+                ),
+                (examples, "Example forecasts and the observed values."),
+            ],
+        ),
+        Section(
+            "Errors in the units of the series", table=backtest.units_table
+        ),
+        Section("Errors by step of the horizon", table=backtest.by_step),
+    ]

@@ -72,13 +72,14 @@ def export_forecaster(
 
     def endpoints(predict):
         width = tf.constant(half_width)
+        minimum = -np.inf if model.minimum is None else model.minimum
 
         def forecast(history):
             center = tf.cast(predict(history), tf.float32)
             return {
                 "forecast": center,
-                "low": center - width,
-                "high": center + width,
+                "low": tf.maximum(center - width, minimum),
+                "high": tf.maximum(center + width, minimum),
             }
 
         shape = [None, model.window, model.num_channels]
@@ -102,6 +103,9 @@ def export_forecaster(
             "window": model.window,
             "horizon": model.horizon,
             "coverage": model.coverage,
+            "method": model.method,
+            "season": model.season,
+            "minimum": model.minimum,
         },
     }
     example = np.zeros((1, model.window, model.num_channels), "float32")

@@ -89,8 +89,7 @@ def test_monthly_rows_are_counted_in_months_with_a_yearly_season(tmp_path):
         (80, {"targets": ["speed"]}, "column 'speed' is missing"),
         (80, {"columns": ["road"]}, "'road' cannot be forecast or read: it is"),
         (80, {"targets": ["still"]}, "'still' is always 7 in the training"),
-        (10, {"targets": ["a"]}, "need 11 rows without a gap in time"),
-        (25, {"targets": ["a"]}, "need at least 31 rows"),
+        (2, {"targets": ["a"]}, "needs 3 rows without a gap in time"),
     ],
 )
 def test_an_unsuitable_table_is_refused(tmp_path, rows, options, message):
@@ -105,6 +104,45 @@ def test_an_unsuitable_table_is_refused(tmp_path, rows, options, message):
         load(file, "time", **{"columns": ["a"], **SIZES, **options})
     assert "series.csv: " in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "shortage"),
+    [
+        (10, "need 11 rows without a gap in time"),
+        (25, "need at least 31 rows"),
+    ],
+)
+def test_a_short_series_has_the_reason_and_no_windows(tmp_path, rows, shortage):
+    file = table(tmp_path, hours(rows), a=speeds(rows))
+    dataset = load(file, "time", **SIZES)
+    assert shortage in dataset.shortage
+    assert dataset.split is None
+    with pytest.raises(ValueError, match="Too few rows to train on"):
+        dataset.origins.train  # noqa: B018
+    assert len(dataset.training_values) == rows
+
+
+def test_a_constant_input_is_left_out_and_named(tmp_path):
+    file = table(
+        tmp_path, hours(80), a=speeds(80), still=[7] * 80, b=speeds(80)
+    )
+    dataset = load(file, "time", targets=["b"], **SIZES)
+    assert (dataset.channels, dataset.targets) == (["a", "b"], [1])
+    assert dataset.messages[-1] == (
+        "Ignored: still, is always 7 in the training rows."
+    )
+    assert load(file, "time", **SIZES).target_names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("step", "rows", "window"),
+    [("M", 144, 24), ("M", 60, 10), ("D", 100, 16), ("D", 60, 14), ("s", 9, 2)],
+)
+def test_the_default_window_holds_two_seasons(tmp_path, step, rows, window):
+    times = np.datetime64("2010-01", step) + np.arange(rows)
+    file = table(tmp_path, times, a=speeds(rows))
+    assert load(file, "time", horizon=2).window == window
 
 
 def test_a_gap_near_the_end_is_refused_before_training(tmp_path):

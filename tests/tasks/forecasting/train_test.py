@@ -1,21 +1,29 @@
 """Training and backtesting a forecaster on a synthetic series."""
 
+import dataclasses
 import types
 
 import numpy as np
 import pytest
 
 from dlunits.data.series.forecast_windows import ForecastWindows
+from dlunits.data.series.forecasting_dataset import load_forecasting_dataset
 from dlunits.data.series.resampling import resample
 from dlunits.data.series.time_axis import TimeAxis
+from dlunits.data.tables.table_files import open_table
 from dlunits.tasks.forecasting import serve as forecasting_serve
+from dlunits.tasks.forecasting import train
 from dlunits.tasks.forecasting.report import write_forecast_report
 from dlunits.tasks.forecasting.train import (
     backtest,
+    find_season,
+    select_forecaster,
+    selection_messages,
+    short_series_forecaster,
     subsample_origins,
     train_forecaster,
 )
-from dlunits.training import RunDirectory
+from dlunits.training import RunDirectory, run_directory
 
 WINDOW, HORIZON, SEASON = 12, 4, 5
 RECIPE = {
@@ -38,6 +46,8 @@ def dataset_of(values):
         series=series,
         windows=windows,
         origins=origins,
+        window=WINDOW,
+        horizon=HORIZON,
         targets=[0, 1],
         channels=["a", "b"],
         target_names=["a", "b"],
@@ -60,20 +70,44 @@ def waves():
 
 @pytest.fixture(scope="module")
 def trained(waves, tmp_path_factory):
+    """Dataset, selection of the linear network, and its backtest."""
     dataset = dataset_of(waves)
-    run_directory = RunDirectory(tmp_path_factory.mktemp("run"), {})
-    model, history = train_forecaster(dataset, run_directory, seed=0, **RECIPE)
-    return dataset, model, history, backtest(model, dataset)
+    run = RunDirectory(tmp_path_factory.mktemp("run"), {})
+    selection = select_forecaster(
+        dataset, run, method="linear", seed=0, **RECIPE
+    )
+    result = backtest(selection.model, dataset, selection.baselines)
+    return dataset, selection, result
 
 
-def test_the_season_is_found_and_naive_forecasts_come_first(trained):
-    *_, result = trained
-    assert result.season == SEASON
+def test_the_season_is_found_and_baselines_come_first(trained):
+    dataset, _, result = trained
+    assert find_season(dataset) == SEASON
     assert [row["forecast"] for row in result.table] == [
         "naive",
         "seasonal naive, 5 steps",
+        "theta",
         "linear",
     ]
+
+
+def test_the_headline_compares_with_the_best_baseline(trained):
+    *_, result = trained
+    naive, seasonal, theta, linear = (row["mse"] for row in result.table)
+    best = min(naive, seasonal, theta)
+    assert f"{abs(1 - linear / best):.0%}" in result.headline
+    assert f"{best:.4f}" in result.headline
+
+
+def test_errors_are_also_in_the_units_of_the_series(trained):
+    """The scaled mean squared error is that of both columns in their own."""
+    dataset, _, result = trained
+    rows = [row for row in result.units_table if row["forecast"] == "linear"]
+    assert [row["column"] for row in rows] == ["a", "b"]
+    scaled = [
+        row["RMSE"] / s for row, s in zip(rows, dataset.scale, strict=True)
+    ]
+    assert np.mean(np.square(scaled)) == pytest.approx(result.table[-1]["mse"])
 
 
 def test_errors_match_forecasts_by_hand(trained, waves):
@@ -82,7 +116,7 @@ def test_errors_match_forecasts_by_hand(trained, waves):
     includes the noise.
     """
     dataset, *_, result = trained
-    naive, seasonal, linear = result.table
+    naive, seasonal, _, linear = result.table
     assert seasonal["mse"] == pytest.approx(0.02, rel=0.25)
     assert linear["mse"] < naive["mse"]
     errors = []
@@ -110,17 +144,141 @@ def test_errors_by_step_cover_the_horizon(trained):
     assert mean == pytest.approx(result.table[-1]["mse"])
 
 
-def test_training_is_reproducible_for_a_seed(waves, tmp_path):
+def test_gradient_descent_is_reproducible_for_a_seed(
+    waves, tmp_path, monkeypatch
+):
+    """A linear network that is too wide for the closed form. An epoch has at
+    least 50 steps, although the windows are enough for 7 only.
+    """
+    monkeypatch.setattr(train, "MAX_LINEAR_INPUTS", 1)
+
     def weights(name, seed):
-        run_directory = RunDirectory(tmp_path / name, {})
+        run = RunDirectory(tmp_path / name, {})
         recipe = {**RECIPE, "epochs": 1}
-        model, _ = train_forecaster(
-            dataset_of(waves), run_directory, seed=seed, **recipe
+        model, history = train_forecaster(
+            dataset_of(waves), run, seed=seed, **recipe
         )
+        assert len(history["val_loss"]) == 1
+        assert int(model.optimizer.iterations) >= 50
         return model.get_layer("linear").get_weights()[0]
 
     np.testing.assert_array_equal(weights("a", 1), weights("b", 1))
     assert not np.array_equal(weights("a", 1), weights("c", 2))
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(
+    waves, tmp_path, monkeypatch
+):
+    """Interrupted after the checkpoint of its first epoch."""
+    monkeypatch.setattr(train, "MAX_LINEAR_INPUTS", 1)
+
+    def weights(name):
+        run = RunDirectory(tmp_path / name, {})
+        model, _ = train_forecaster(
+            dataset_of(waves), run, seed=0, **{**RECIPE, "epochs": 2}
+        )
+        return model.get_layer("linear").get_weights()[0]
+
+    save = run_directory.SaveCheckpoint.on_epoch_end
+
+    def interrupt(self, epoch, logs=None):
+        save(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_directory.SaveCheckpoint, "on_epoch_end", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            weights("interrupted")
+    np.testing.assert_array_equal(weights("interrupted"), weights("whole"))
+
+
+def monthly(rows):
+    """A trend with a yearly season that grows with it, and 2 % noise."""
+    rng = np.random.default_rng(3)
+    season = 1 + 0.3 * np.sin(2 * np.pi * np.arange(rows) / 12)
+    noise = 1 + 0.02 * rng.normal(size=rows)
+    return (100 + np.arange(rows)) * season * noise
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory):
+    """Selection and dataset of 120 months, forecast 12 months ahead."""
+    folder = tmp_path_factory.mktemp("months")
+    dataset = monthly_dataset(folder, 120)
+    selection = select_forecaster(
+        dataset,
+        RunDirectory(folder / "run", {}),
+        seed=0,
+        units=8,
+        segment_length=12,
+        **{**RECIPE, "window": 24, "horizon": 12, "epochs": 1},
+    )
+    return dataset, selection
+
+
+def monthly_dataset(folder, rows):
+    dates = np.datetime64("2010-01") + np.arange(rows)
+    lines = [f"{d}-01,{x}" for d, x in zip(dates, monthly(rows), strict=True)]
+    path = folder / "months.csv"
+    path.write_text("\n".join(["month,sales", *lines]) + "\n")
+    return load_forecasting_dataset(
+        open_table(path), "month", horizon=12, min_calibration=9
+    )
+
+
+def test_a_short_monthly_series_is_forecast_better_than_by_a_baseline(months):
+    """One epoch per step of gradient descent gave a flat line."""
+    dataset, selection = months
+    result = backtest(selection.model, dataset, selection.baselines)
+    *baselines, own = (row["mse"] for row in result.table)
+    assert own < 0.5 * min(baselines[:2])
+    assert own < 1.1 * min(baselines)
+
+
+def test_the_selection_has_the_lowest_validation_error_or_combines(months):
+    _, selection = months
+    assert set(selection.validation) == {
+        *("linear", "combination", "gru"),
+        *("naive", "seasonal_naive", "theta"),
+    }
+    best = min(selection.validation, key=selection.validation.get)
+    assert selection.model.method in (best, "combination")
+    assert selection.messages[1].startswith(
+        f"Selected: {selection.model.method}"
+    )
+
+
+def test_a_better_baseline_is_named():
+    validation = {"naive": 1.0, "linear": 1.5}
+    assert selection_messages("linear", "naive", validation, "linear", 40)[
+        1:
+    ] == [
+        "The baseline naive has a lower error than linear: --method=naive "
+        "exports it."
+    ]
+    assert (
+        "No network is better than the baseline naive"
+        in (selection_messages("naive", "naive", validation, "auto", 40)[-1])
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "method", "season"),
+    [(3, "naive", 1), (17, "naive", 1), (30, "seasonal_naive", 12)],
+)
+def test_a_short_series_is_answered_by_a_baseline(
+    tmp_path, rows, method, season
+):
+    dataset = monthly_dataset(tmp_path, rows)
+    assert dataset.split is None
+    selection = short_series_forecaster(dataset, minimum=0.0)
+    model = selection.model
+    assert "Too few rows to train on" in selection.messages[0]
+    widths = np.asarray(model.interval.half_width)
+    assert widths.shape == (12, 1)
+    assert (widths > 0).all()
+    assert (np.diff(widths, axis=0) >= 0).all()
+    assert (model.method, model.season) == (method, season)
 
 
 def test_many_origins_are_subsampled_evenly():
@@ -135,7 +293,8 @@ def test_many_origins_are_subsampled_evenly():
 
 
 def test_the_served_forecast_is_that_of_the_model(trained, tmp_path):
-    dataset, model, *_ = trained
+    dataset, selection, _ = trained
+    model = selection.model
     version = forecasting_serve.export_forecaster(
         model,
         tmp_path / "waves",
@@ -157,14 +316,15 @@ def test_the_served_forecast_is_that_of_the_model(trained, tmp_path):
 
 
 def test_the_report_has_every_row_and_figure(trained, tmp_path):
-    dataset, model, history, result = trained
+    dataset, selection, result = trained
+    history = {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5]}
+    selection = dataclasses.replace(selection, history=history)
     table = {"time": [1.0] * HORIZON}
     for name in ("a", "a low", "a high", "b", "b low", "b high"):
         table[name] = [0.0] * HORIZON
     report = write_forecast_report(
         tmp_path / "report.html",
-        model=model,
-        history=history,
+        selection=selection,
         dataset=dataset,
         backtest=result,
         forecast=table,
