@@ -358,6 +358,7 @@ every_class = pytest.mark.parametrize(
         for name in CATALOG
         if name
         not in {
+            "Forecaster-combination",
             "Forecaster-gru",
             "Forecaster-lstm",
             "LeNet5-1998",
@@ -507,6 +508,7 @@ def test_the_result_of_an_example_does_not_depend_on_the_batch(name):
 # Keras clones the layers between inputs and outputs: not that of the intervals
 # of a forecast, and not the tie of two kernels, of which the clone warns.
 NOT_CLONED = {
+    "Forecaster-combination",
     "Forecaster",
     "dense_autoencoder",
     "convolutional_autoencoder-tied",
