@@ -17,6 +17,8 @@ Usage:
         --target=load --method=gru    # all columns as input, one forecast
     python apps/forecast_series.py --train=sales.csv --timestamp_column=month \
         --horizon=12 --minimum=0       # no forecast is below 0
+    python apps/forecast_series.py --train=shops.csv --timestamp_column=day \
+        --series_column=shop           # many series in one table
     python apps/forecast_series.py --model=saved_models/forecast_series/1 \
         --history=today.csv --output=forecast.csv
     python apps/forecast_series.py    # embedded: an electroencephalogram
@@ -43,7 +45,7 @@ PROGRAMS = {
         "output",
         *("horizon", "window", "method", "channels", "normalization"),
         *("units", "segment_length", "dropout", "coverage", "season"),
-        "minimum",
+        *("minimum", "series_column"),
         *("epochs", "batch_size", "learning_rate", "patience", "seed"),
         *("workdir", "export_dir", "escape_formulas", *CSV_FLAGS),
     },
@@ -62,6 +64,13 @@ def define_flags():
         "timestamp_column",
         None,
         "Column of timestamps: dates, or numbers of seconds.",
+    )
+    flags.DEFINE_string(
+        "series_column",
+        None,
+        "Column that names the series of a row, of a table with many series. "
+        "One model is trained on all of them, each divided by its own standard "
+        "deviation; errors and intervals are those of each series.",
     )
     flags.DEFINE_multi_string(
         "target",
@@ -174,8 +183,11 @@ def check_flags(given):
         if not {"history", "output"} <= given:
             raise ValueError("--model needs --history=TABLE and --output=CSV")
     elif "train" not in given:
-        table_flags = ("timestamp_column", "target", "column", "column_type")
-        _main.refuse_without(given, ["train"], (*table_flags, *CSV_FLAGS))
+        table_flags = (
+            *("timestamp_column", "series_column", "target", "column"),
+            *("column_type", *CSV_FLAGS),
+        )
+        _main.refuse_without(given, ["train"], table_flags)
     elif "timestamp_column" not in given:
         raise ValueError("--train needs --timestamp_column=NAME")
 
@@ -220,6 +232,7 @@ def train_and_evaluate(
 def train_and_report(
     train,
     timestamp_column,
+    series_column,
     target,
     column,
     column_type,
@@ -260,6 +273,7 @@ def train_and_report(
         timestamp_column or "seconds",
         targets=target,
         columns=column,
+        series_column=series_column,
         column_types=parse_column_types(column_type or []),
         window=recipe["window"],
         horizon=recipe["horizon"],

@@ -34,7 +34,6 @@ import statistics
 import sys
 import tempfile
 import time
-import types
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -43,8 +42,13 @@ from gates import gate
 from json_cache import cached_json, recipe_hash
 from real_data import DATA
 
-from dlunits.data.series.forecast_windows import ForecastWindows
+from dlunits.data.series.forecast_windows import (
+    ForecastOrigins,
+    ForecastWindows,
+)
+from dlunits.data.series.forecasting_dataset import ForecastingDataset
 from dlunits.data.series.resampling import resample
+from dlunits.data.series.time_axis import TimeAxis
 from dlunits.models import Forecaster
 from dlunits.models.sequences.forecaster import BASELINES
 from dlunits.tasks.forecasting.train import (
@@ -106,28 +110,28 @@ def read_series(data_dir):
 
 def dataset_of(values, window, horizon):
     """The protocol as a forecasting dataset."""
-    windows = ForecastWindows(resample(values), window, horizon)
+    series = resample(values)
+    windows = ForecastWindows(series, window, horizon)
 
     def between(first, last):
         origins = windows.origins
         return origins[(origins >= first) & (origins + horizon <= last)]
 
     validation = between(TRAIN_END, VALIDATION_END)
-    origins = types.SimpleNamespace(
+    origins = ForecastOrigins(
         train=between(0, TRAIN_END),
         validation=validation,
         calibration=validation,
         test=between(VALIDATION_END, TEST_END),
     )
-    return types.SimpleNamespace(
-        windows=windows,
-        origins=origins,
-        window=window,
-        horizon=horizon,
+    return ForecastingDataset(
+        {"hour": "number"} | {f"channel_{i}": "number" for i in range(7)},
+        TimeAxis(dates=False),
+        series,
+        window,
+        horizon,
         targets=list(range(7)),
-        target_names=list(range(7)),
-        channels=list(range(7)),
-        training_values=values[:TRAIN_END],
+        split=(windows, origins),
         scale=np.ones(7, "float32"),
     )
 

@@ -7,6 +7,7 @@ __all__ = [
     "forecasting_dataset",
     "resampling",
     "seasonal_profile",
+    "series_panel",
     "series_tables",
     "series_windows",
     "time_axis",

@@ -108,8 +108,7 @@ class ForecastWindows:
             ValueError: If there are too few origins.
         """
         number, overlap = len(self.origins), self.horizon - 1
-        sizes = split_sizes(number, min_calibration, overlap)
-        if number < sum(sizes):
+        if number < sum(split_sizes(number, min_calibration, overlap)):
             required = next(
                 larger
                 for larger in itertools.count(number + 1)
@@ -123,12 +122,7 @@ class ForecastWindows:
                 f"Received: rows for {number} windows, fewer than {required}. "
                 "Use a shorter window or horizon"
             )
-        cuts = np.cumsum(sizes[1:][::-1])[::-1]
-        parts = np.split(self.origins, number - cuts)
-        for part, following in enumerate(parts[1:]):
-            origins = parts[part]
-            parts[part] = origins[origins + self.horizon <= following[0]]
-        return ForecastOrigins(*parts)
+        return split_origins(self.origins, self.horizon, min_calibration)
 
     def arrays(self, origins: Array) -> tuple[Array, Array]:
         """Windows and horizons as arrays.
@@ -194,6 +188,25 @@ class ForecastWindows:
             last_step=last_step,
             prepare=lambda origin, _: origin,
         ).map(lambda origin, _: self.gather(origin))
+
+
+def split_origins(
+    origins: Array, horizon: int, min_calibration: int
+) -> ForecastOrigins:
+    """Splits origins by time, see `ForecastWindows.split`.
+
+    Args:
+        origins: Integers `(origins,)`, as many as `split_sizes` needs.
+        horizon: Positive integer, time steps that are forecast.
+        min_calibration: See `ForecastWindows.split`.
+    """
+    sizes = split_sizes(len(origins), min_calibration, horizon - 1)
+    cuts = np.cumsum(sizes[1:][::-1])[::-1]
+    parts = np.split(origins, len(origins) - cuts)
+    for part, following in enumerate(parts[1:]):
+        own = parts[part]
+        parts[part] = own[own + horizon <= following[0]]
+    return ForecastOrigins(*parts)
 
 
 def split_sizes(

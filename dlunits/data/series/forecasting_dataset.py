@@ -12,7 +12,17 @@ from dlunits.data.series.forecast_windows import (
     ForecastWindows,
     last_window,
 )
+from dlunits.data.series.repeated_times import count_repeated_times
 from dlunits.data.series.resampling import ResampledSeries, resample
+from dlunits.data.series.series_panel import (
+    PanelMember,
+    concatenate_series,
+    read_series_names,
+    rows_by_series,
+    scale_panel,
+    split_panel,
+    training_steps,
+)
 from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.tables.table_files import TableFile
@@ -40,6 +50,10 @@ class ForecastingDataset:
         shortage: Why it is too short, or `None`.
         scale: Float32 `(targets,)`, standard deviations in the training part.
         messages: Lines for the user about what was read.
+        series_column: Column that names the series of a row, or `None`.
+        members: The series of a table with such a column, see
+            `dlunits.data.series.series_panel`. The values of `series` are
+            divided by their scales then.
     """
 
     column_types: dict[str, str]
@@ -52,6 +66,8 @@ class ForecastingDataset:
     shortage: str | None = None
     scale: Array = dataclasses.field(default_factory=lambda: np.ones(0))
     messages: list[str] = dataclasses.field(default_factory=list)
+    series_column: str | None = None
+    members: list[PanelMember] = dataclasses.field(default_factory=list)
 
     @property
     def windows(self) -> ForecastWindows:
@@ -87,10 +103,53 @@ class ForecastingDataset:
 
     @property
     def training_values(self) -> Array:
-        """Values `(time, channels)` of the training part."""
-        if self.split is None:
-            return self.series.values
-        return self.series.values[: self.origins.train[-1] + self.horizon]
+        """Values `(time, channels)` of the training part.
+
+        Of many series, those of each one minus their means.
+        """
+        values, last = self.series.values, len(self.series.values)
+        if not self.members:
+            if self.split is not None:
+                last = self.origins.train[-1] + self.horizon
+            return values[:last]
+        known = np.zeros(last, bool)
+        known[training_steps(self.members, self.split, self.horizon)] = True
+        parts = [
+            values[member.first : member.last][
+                known[member.first : member.last]
+            ]
+            for member in self.members
+        ]
+        return np.concatenate(
+            [part - np.nanmean(part, axis=0) for part in parts if len(part)]
+        )
+
+    def units(self, origins: Array) -> Array:
+        """What the values are divided by at origins `(origins, 1, targets)`."""
+        if not self.members:
+            return np.ones((len(origins), 1, len(self.targets)))
+        index = self.member_index(origins)
+        scales = np.stack([member.scale for member in self.members])
+        return scales[index][:, None, self.targets]
+
+    def member_index(self, origins: Array) -> Array:
+        """Index of the series of each origin `(origins,)`."""
+        ends = [member.last for member in self.members]
+        return np.searchsorted(ends, origins, side="right")
+
+    def unscaled(self) -> list[tuple[str | None, Array, Array]]:
+        """Name, times and values in their units of each series."""
+        series = self.series
+        if not self.members:
+            return [(None, series.times, series.values)]
+        return [
+            (
+                member.name,
+                series.times[member.first : member.last],
+                series.values[member.first : member.last] * member.scale,
+            )
+            for member in self.members
+        ]
 
 
 def load_forecasting_dataset(
@@ -100,6 +159,7 @@ def load_forecasting_dataset(
     targets: Sequence[str] = (),
     columns: Sequence[str] = (),
     column_types: Mapping[str, str] | None = None,
+    series_column: str | None = None,
     window: int | None = None,
     horizon: int,
     min_calibration: int = 1,
@@ -116,6 +176,9 @@ def load_forecasting_dataset(
         columns: Names of further input columns; all numeric columns if empty.
         column_types: Dict of column name to column type, for columns whose
             type must not be inferred, see `infer_column_types`.
+        series_column: Column that names the series of each row, of a table
+            with many series. One model is trained on all of them, each divided
+            by its own standard deviations. `None` if there is one series.
         window: Positive integer, rows that a forecast is made from; `None`
             takes what `default_window` returns.
         horizon: Positive integer, rows.
@@ -131,11 +194,19 @@ def load_forecasting_dataset(
     """
     path = table_file.path
     check_columns(
-        table_file.columns, [timestamp_column, *targets, *columns], path
+        table_file.columns,
+        [timestamp_column, *targets, *columns]
+        + ([series_column] if series_column else []),
+        path,
     )
+    overrides = dict(column_types or {})
+    if series_column:
+        overrides[series_column] = "ignored"
     types, reasons = infer_column_types(
-        table_file, dict(column_types or {}), timestamp_column=timestamp_column
+        table_file, overrides, timestamp_column=timestamp_column
     )
+    if series_column:
+        reasons[series_column] = "names the series"
     column_types, ignored = series_column_types(
         types,
         reasons,
@@ -163,10 +234,26 @@ def load_forecasting_dataset(
     dates = column_types[timestamp_column].startswith("timestamp")
     axis = TimeAxis.infer(table.times, dates)
     try:
-        series = resample_on_axis(table.values, table.times, axis)
+        members: list[PanelMember] = []
+        if series_column:
+            names = read_series_names(table_file, series_column)
+            series, members = concatenate_series(
+                resample_each(table.values, table.times, names, axis)
+            )
+        else:
+            count_repeated_times(table_file, table.times, timestamp_column)
+            series = resample_on_axis(table.values, table.times, axis)
         window = window or default_window(series, axis)
         dataset = split_series(
-            ForecastingDataset(column_types, axis, series, window, horizon),
+            ForecastingDataset(
+                column_types,
+                axis,
+                series,
+                window,
+                horizon,
+                series_column=series_column,
+                members=members,
+            ),
             targets,
             min_calibration,
         )
@@ -177,18 +264,63 @@ def load_forecasting_dataset(
                 min_calibration,
             )
             ignored |= constants
+        dataset = scale_members(dataset)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     messages = [
         *table_file.messages,
         f"{path}: {len(table.times):,} rows of {len(dataset.channels)} "
         f"channels, {format_step(axis, series.step)}.",
+        *panel_messages(dataset),
         *irregularity_messages(series, axis),
         *(f"Ignored: {name}, {reason}." for name, reason in ignored.items()),
         *invalid_cells.messages,
     ]
     scale = standard_deviations(dataset.training_values[:, dataset.targets])
     return dataclasses.replace(dataset, scale=scale, messages=messages)
+
+
+def scale_members(dataset: ForecastingDataset) -> ForecastingDataset:
+    """Divides each series of a panel by its standard deviations."""
+    if not dataset.members:
+        return dataset
+    known = training_steps(dataset.members, dataset.split, dataset.horizon)
+    series, members = scale_panel(dataset.series, dataset.members, known)
+    split = dataset.split
+    if split is not None:
+        windows = ForecastWindows(
+            series, dataset.window, dataset.horizon, dataset.targets
+        )
+        split = windows, dataset.origins
+    return dataclasses.replace(
+        dataset, series=series, members=members, split=split
+    )
+
+
+def panel_messages(dataset: ForecastingDataset) -> list[str]:
+    """Lines for the user about the series of a panel."""
+    members = dataset.members
+    if not members:
+        return []
+    lengths = [member.last - member.first for member in members]
+    messages = [
+        f"{len(members):,} series in column {dataset.series_column!r}, of "
+        f"{min(lengths):,} to {max(lengths):,} time steps."
+    ]
+    if dataset.split is not None:
+        trained = set(dataset.member_index(dataset.origins.train).tolist())
+        short = [
+            member.name
+            for index, member in enumerate(members)
+            if index not in trained
+        ]
+        if short:
+            messages.append(
+                f"{len(short):,} series are too short to train on, "
+                f"{short[0]!r} for example. They are forecast by the model of "
+                "the others."
+            )
+    return messages
 
 
 def default_window(series: ResampledSeries, axis: TimeAxis) -> int:
@@ -229,17 +361,69 @@ def split_series(
     split, shortage = None, None
     try:
         windows = ForecastWindows(series, window, dataset.horizon, indices)
-        split = windows, windows.split(min_calibration)
+        if dataset.members:
+            origins = split_panel(windows, dataset.members, min_calibration)
+        else:
+            origins = windows.split(min_calibration)
+        split = windows, origins
     except ValueError as error:
         shortage = str(error)
-    # Fails before training, not after.
-    last_window(series, MIN_ROWS if shortage else window)
+    if not dataset.members:  # fails before training, not after
+        last_window(series, MIN_ROWS if shortage else window)
     return dataclasses.replace(
         dataset,
         targets=indices,
         split=split,
         shortage=shortage,
     )
+
+
+def resample_each(
+    values: Array,
+    times: Array,
+    names: Array,
+    axis: TimeAxis,
+    step: float | None = None,
+) -> dict[str, ResampledSeries]:
+    """Resamples each series of a table to the same step.
+
+    Args:
+        values: Array `(rows, channels)`.
+        times: Seconds `(rows,)`.
+        names: Strings `(rows,)`, the series of each row.
+        axis: `dlunits.data.series.time_axis.TimeAxis`.
+        step: Step of the grid in units of the axis; `None` takes the median of
+            those of the series.
+
+    Returns:
+        Dict of name to `ResampledSeries`, in the order of the table.
+
+    Raises:
+        ValueError: If a series is unsuitable, with its name.
+    """
+    groups = rows_by_series(names)
+    if step is None:
+        gaps = [
+            np.diff(np.unique(axis.to_numbers(times[rows])))
+            for rows in groups.values()
+        ]
+        steps = [float(np.median(each)) for each in gaps if len(each)]
+        if not steps:
+            raise ValueError(
+                "A series must have at least two rows. Received: series of "
+                "one row only"
+            )
+        step = float(np.median(steps))
+        step = float(np.round(step)) if axis.months else step
+    series = {}
+    for name, rows in groups.items():
+        try:
+            series[name] = resample_on_axis(
+                values[rows], times[rows], axis, step
+            )
+        except ValueError as error:
+            raise ValueError(f"series {name!r}: {error}") from error
+    return series
 
 
 def constant_channels(dataset: ForecastingDataset) -> dict[str, str]:

@@ -56,7 +56,7 @@ def count_repeated_times(
     elif name:
         remedy = (
             f"Column {name!r} tells the rows of a time apart: write one table "
-            "for each of its values"
+            "for each of its values, or forecast them with --series_column"
         )
     raise ValueError(
         f"{table_file.path}: {repeated:,} of {len(times):,} rows have the time "

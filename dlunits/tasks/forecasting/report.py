@@ -18,6 +18,7 @@ from dlunits.tasks.forecasting.train import Backtest, Selection, label
 from dlunits.typing import Path
 
 NUM_EXAMPLES = 3
+MAX_SERIES = 100  # rows of a table
 
 
 def write_forecast_report(
@@ -58,26 +59,24 @@ def write_forecast_report(
     model = selection.model
     series, axis = dataset.series, dataset.axis
     last = slice(-3 * model.horizon, None)
-    ahead = series.times[-1] + series.step * np.arange(1, model.horizon + 1)
+    first_series, times, values = dataset.unscaled()[0]
+    ahead = times[-1] + series.step * np.arange(1, model.horizon + 1)
     forecast_figure = forecast_ahead(
-        axis.to_seconds(series.times[last]),
-        series.values[last][:, targets],
+        axis.to_seconds(times[last]),
+        values[last][:, targets],
         axis.to_seconds(ahead),
-        forecast,
+        {name: column[: model.horizon] for name, column in forecast.items()},
         names,
         axis.dates,
     )
+    caption = "The last rows and the forecast with its intervals"
+    caption += f", of series {first_series}." if first_series else "."
     summary: dict[str, Any] = {}
     sections = [
         Section(
             "Forecast",
             text="\n\n".join([*dataset.messages, *selection.messages]),
-            figures=[
-                (
-                    forecast_figure,
-                    "The last rows and the forecast with its intervals.",
-                )
-            ],
+            figures=[(forecast_figure, caption)],
         )
     ]
     if backtest is not None:
@@ -127,17 +126,19 @@ def backtest_sections(
     indices = np.unique(indices.round().astype(int))[:NUM_EXAMPLES]
     past, _ = dataset.windows.arrays(backtest.origins[indices])
     examples = forecast_examples(
-        past[:, :, dataset.targets],
+        past[:, :, dataset.targets] * dataset.units(backtest.origins[indices]),
         backtest.observed[indices],
         backtest.forecast[indices],
         backtest.low[indices],
         backtest.high[indices],
         dataset.target_names,
     )
+    times = dataset.series.times
     first, last = dataset.axis.format(
         dataset.axis.to_seconds(
-            dataset.series.times[
-                [backtest.origins[0], backtest.origins[-1] + model.horizon - 1]
+            [
+                times[backtest.origins].min(),
+                times[backtest.origins + model.horizon - 1].max(),
             ]
         )
     )
@@ -165,4 +166,16 @@ def backtest_sections(
             "Errors in the units of the series", table=backtest.units_table
         ),
         Section("Errors by step of the horizon", table=backtest.by_step),
+        *(
+            [
+                Section(
+                    "Errors by series",
+                    "Mean squared errors in units of the variance of each "
+                    f"series; the first {MAX_SERIES} at most.",
+                    table=backtest.by_series[:MAX_SERIES],
+                )
+            ]
+            if backtest.by_series
+            else []
+        ),
     ]

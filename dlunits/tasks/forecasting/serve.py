@@ -1,6 +1,7 @@
 """Export of forecasters as SavedModels, and forecasts of new tables."""
 
 import csv
+import dataclasses
 import io
 import pathlib
 from collections.abc import Callable
@@ -16,8 +17,12 @@ from dlunits.columns import check_columns
 from dlunits.data.series.forecast_windows import last_window
 from dlunits.data.series.forecasting_dataset import (
     ForecastingDataset,
+    resample_each,
     resample_on_axis,
 )
+from dlunits.data.series.repeated_times import count_repeated_times
+from dlunits.data.series.resampling import ResampledSeries
+from dlunits.data.series.series_panel import history_scale, read_series_names
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.tables.table_files import TableFile
@@ -106,6 +111,10 @@ def export_forecaster(
             "method": model.method,
             "season": model.season,
             "minimum": model.minimum,
+            "series_column": dataset.series_column,
+            "scales": {
+                member.name: member.scale.tolist() for member in dataset.members
+            },
         },
     }
     example = np.zeros((1, model.window, model.num_channels), "float32")
@@ -163,7 +172,11 @@ def forecast_table(
     series: dict[str, Any],
     table_file: TableFile,
 ) -> dict[str, list]:
-    """Forecasts what follows the last row of a table.
+    """Forecasts what follows the last row of a table, or of each series in it.
+
+    A series that has fewer rows than the window is extended into the past by
+    its first row, and one that the model was not trained on is divided by its
+    own standard deviations.
 
     Args:
         forecast, series: What `load_forecaster` returns.
@@ -171,8 +184,8 @@ def forecast_table(
             of the training table, in any order.
 
     Returns:
-        Dict of column name to list: the timestamps, and for each target
-        `NAME`, `NAME low` and `NAME high`.
+        Dict of column name to list: the series if the table has many, the
+        timestamps, and for each target `NAME`, `NAME low` and `NAME high`.
 
     Raises:
         ValueError: If the table is unsuitable, with a one-line message.
@@ -182,25 +195,82 @@ def forecast_table(
     check_columns(table_file.columns, column_types, path)
     table = read_series(table_file, column_types)
     axis = TimeAxis(**series["axis"])
+    scales = np.ones((1, table.values.shape[1]))
+    names = []
     try:
-        resampled = resample_on_axis(
-            table.values, table.times, axis, series["step"]
+        if series.get("series_column"):
+            check_columns(table_file.columns, [series["series_column"]], path)
+            each = resample_each(
+                table.values,
+                table.times,
+                read_series_names(table_file, series["series_column"]),
+                axis,
+                series["step"],
+            )
+            names = list(each)
+            scales = np.stack(
+                [
+                    series["scales"].get(name, history_scale(part.values))
+                    for name, part in each.items()
+                ]
+            )
+            parts = [
+                extend_past(part, series["window"]) for part in each.values()
+            ]
+        else:
+            count_repeated_times(table_file, table.times, timestamp_column)
+            parts = [
+                resample_on_axis(
+                    table.values, table.times, axis, series["step"]
+                )
+            ]
+        windows = np.concatenate(
+            [last_window(part, series["window"]) for part in parts]
         )
-        window = last_window(resampled, series["window"])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    outputs = forecast(window)
-    steps = np.arange(1, series["horizon"] + 1)
-    times = resampled.times[-1] + resampled.step * steps
-    columns = {timestamp_column: axis.format(axis.to_seconds(times))}
+    outputs = forecast(windows / scales[:, None].astype("float32"))
+    steps = series["step"] * np.arange(1, series["horizon"] + 1)
+    times = np.concatenate([part.times[-1] + steps for part in parts])
+    columns: dict[str, list] = {}
+    if names:
+        columns[series["series_column"]] = np.repeat(
+            names, series["horizon"]
+        ).tolist()
+    columns[timestamp_column] = axis.format(axis.to_seconds(times))
+    channels = list(column_types)[1:]
     for target, name in enumerate(series["targets"]):
+        scale = scales[:, channels.index(name), None]
         for suffix, key in (
             ("", "forecast"),
             (" low", "low"),
             (" high", "high"),
         ):
-            columns[name + suffix] = outputs[key][0, :, target].tolist()
+            values = outputs[key][:, :, target] * scale
+            columns[name + suffix] = values.ravel().tolist()
     return columns
+
+
+def extend_past(series: ResampledSeries, window: int) -> ResampledSeries:
+    """Repeats the first row of a series that is shorter than the window.
+
+    Args:
+        series: `dlunits.data.series.resampling.ResampledSeries`.
+        window: Positive integer, time steps.
+
+    Returns:
+        A series of the rows after the last gap, at least `window`.
+    """
+    first = series.segment_bounds[-2]
+    values, times = series.values[first:], series.times[first:]
+    missing = max(window - len(values), 0)
+    before = times[0] - series.step * np.arange(missing, 0, -1)
+    return dataclasses.replace(
+        series,
+        values=np.concatenate([np.repeat(values[:1], missing, 0), values]),
+        times=np.concatenate([before, times]),
+        segment_bounds=np.array([0, missing + len(values)]),
+    )
 
 
 def check_output(path: Path | None) -> None:
@@ -243,10 +313,18 @@ def write_forecast(
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         table = csv.writer(text, lineterminator="\n")
-        names = pa.array(list(columns))
-        names = escaped(names) if escape_formulas else names
-        table.writerow(names.to_pylist())
-        for time, *values in zip(*columns.values(), strict=True):
-            table.writerow([time, *(f"{value:.7g}" for value in values)])
+
+        def texts(cells: list[str]) -> list[str]:
+            names = pa.array(cells, pa.string())
+            return (escaped(names) if escape_formulas else names).to_pylist()
+
+        table.writerow(texts(list(columns)))
+        cells = [
+            texts(column)
+            if isinstance(column[0], str)
+            else [f"{value:.7g}" for value in column]
+            for column in columns.values()
+        ]
+        table.writerows(zip(*cells, strict=True))
         text.detach()
     return path

@@ -70,6 +70,8 @@ class Backtest:
         observed: `(origins, horizon, targets)`, the observed values.
         forecast, low, high: Forecasts of the model and the ends of their
             intervals, of the same shape.
+        by_series: Rows of the mean squared errors of each series, if there
+            are many.
     """
 
     errors: dict[str, dict[str, Array]]
@@ -80,6 +82,7 @@ class Backtest:
     forecast: Array
     low: Array
     high: Array
+    by_series: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -172,6 +175,11 @@ def check_minimum(dataset: ForecastingDataset, minimum: float | None) -> None:
     """
     if minimum is None:
         return
+    if dataset.members and minimum != 0:
+        raise ValueError(
+            "--minimum must be 0 with --series_column, since each series is "
+            f"divided by its own standard deviation. Received: {minimum:g}"
+        )
     lowest = np.nanmin(dataset.series.values[:, dataset.targets], axis=0)
     target = int(np.argmin(lowest))
     if lowest[target] < minimum:
@@ -446,10 +454,10 @@ def short_series_forecaster(
             f"{dataset.shortage}; or give --method=auto, which answers with a "
             "baseline"
         )
-    first = dataset.series.segment_bounds[-2]
-    values = dataset.series.values[first:].astype("float32")
-    rows = len(values)
-    known = values[~np.isnan(values).any(axis=1)]
+    parts = last_segments(dataset)
+    rows = round(np.median([len(part) for part in parts]))
+    known = np.concatenate(parts)
+    known = known[~np.isnan(known).any(axis=1)]
     if season is None:
         period = dominant_period(known[:, dataset.targets], rows // 3)
         seasons = calendar_seasons(dataset.axis, dataset.series.step)
@@ -484,9 +492,16 @@ def short_series_forecaster(
             minimum=minimum,
         )
         model.adapt(dataset.training_values)
-        residuals = forecast_residuals(model, values)
-        common = residuals[earliest - window :] / dataset.scale
-        errors[model] = float(np.nanmean(common**2)), residuals
+        residuals = [
+            forecast_residuals(model, part)
+            for part in parts
+            if len(part) > earliest
+        ]
+        common = np.concatenate(
+            [each[earliest - window :] for each in residuals]
+        )
+        error = float(np.nanmean((common / dataset.scale) ** 2))
+        errors[model] = error, np.concatenate(residuals)
     model = min(errors, key=lambda each: errors[each][0])
     deviations = step_deviations(errors[model][1])
     quantile = statistics.NormalDist().inv_cdf((1 + coverage) / 2)
@@ -503,6 +518,16 @@ def short_series_forecaster(
             "distributed errors and are not calibrated.",
         ],
     )
+
+
+def last_segments(dataset: ForecastingDataset) -> list[Array]:
+    """Values after the last gap `(rows, channels)`, of each series."""
+    bounds = dataset.series.segment_bounds
+    ends = [member.last for member in dataset.members] or [bounds[-1]]
+    return [
+        dataset.series.values[bounds[bounds < end][-1] : end].astype("float32")
+        for end in ends
+    ]
 
 
 def forecast_residuals(model: Forecaster, values: Array) -> Array:
@@ -586,15 +611,47 @@ def backtest(
     errors, channel_errors = {}, {}
     for name, (forecast, low, high) in forecasts.items():
         errors[name] = forecast_errors(y, forecast, dataset.scale, low, high)
-        residuals = y - forecast
+        residuals = (y - forecast) * dataset.units(origins)
         channel_errors[name] = {
             "mae": np.mean(np.abs(residuals), axis=(0, 1)),
             "rmse": np.sqrt(np.mean(residuals**2, axis=(0, 1))),
         }
-    names = dataset.target_names
+    unit = dataset.units(origins)
     return Backtest(
-        errors, channel_errors, names, origins, y, forecast, low, high
+        errors,
+        channel_errors,
+        dataset.target_names,
+        origins,
+        y * unit,
+        forecast * unit,
+        low * unit,
+        high * unit,
+        by_series=series_errors(dataset, origins, y, forecasts),
     )
+
+
+def series_errors(
+    dataset: ForecastingDataset,
+    origins: Array,
+    observed: Array,
+    forecasts: dict[str, tuple[Array, Array, Array]],
+) -> list[dict[str, Any]]:
+    """Mean squared error of each series of a panel, by forecaster.
+
+    In units of the standard deviations of the series.
+    """
+    if not dataset.members:
+        return []
+    index = dataset.member_index(origins)
+    rows = []
+    for number in np.unique(index).tolist():
+        own = index == number
+        row: dict[str, Any] = {"series": dataset.members[number].name}
+        for name, (forecast, *_) in forecasts.items():
+            residuals = observed[own] - forecast[own]
+            row[name] = float(np.mean((residuals / dataset.scale) ** 2))
+        rows.append(row)
+    return rows
 
 
 def interval_forecast(

@@ -1,13 +1,15 @@
 """Training and backtesting a forecaster on a synthetic series."""
 
 import dataclasses
-import types
 
 import numpy as np
 import pytest
 
 from dlunits.data.series.forecast_windows import ForecastWindows
-from dlunits.data.series.forecasting_dataset import load_forecasting_dataset
+from dlunits.data.series.forecasting_dataset import (
+    ForecastingDataset,
+    load_forecasting_dataset,
+)
 from dlunits.data.series.resampling import resample
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.tables.table_files import open_table
@@ -41,22 +43,18 @@ def dataset_of(values):
     series = resample(values)
     windows = ForecastWindows(series, WINDOW, HORIZON)
     origins = windows.split(9)
-    known = series.values[: origins.train[-1] + HORIZON]
-    return types.SimpleNamespace(
-        series=series,
-        windows=windows,
-        origins=origins,
-        window=WINDOW,
-        horizon=HORIZON,
+    dataset = ForecastingDataset(
+        {"time": "number", "a": "number", "b": "number"},
+        TimeAxis(dates=False),
+        series,
+        WINDOW,
+        HORIZON,
         targets=[0, 1],
-        channels=["a", "b"],
-        target_names=["a", "b"],
-        training_values=known,
-        scale=known.std(axis=0),
-        axis=TimeAxis(dates=False),
+        split=(windows, origins),
         messages=["Two rows."],
-        column_types={"time": "number", "a": "number", "b": "number"},
     )
+    scale = dataset.training_values.std(axis=0)
+    return dataclasses.replace(dataset, scale=scale)
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +277,79 @@ def test_a_short_series_is_answered_by_a_baseline(
     assert (widths > 0).all()
     assert (np.diff(widths, axis=0) >= 0).all()
     assert (model.method, model.season) == (method, season)
+
+
+def panel_table(path, lengths, start="2024-01-01"):
+    """Daily series with a weekly season, in different units."""
+    week = np.array([1.0, 2.0, 3.0, 4.0, 3.0, 2.0, 1.0])
+    lines = ["shop,day,sales"]
+    for name, (length, unit) in lengths.items():
+        days = np.datetime64(start) + np.arange(length)
+        lines += [
+            f"{name},{day},{unit * week[index % 7]}"
+            for index, day in enumerate(days)
+        ]
+    path.write_text("\n".join(lines) + "\n")
+    return open_table(path)
+
+
+def test_many_series_are_forecast_by_one_model_in_their_units(tmp_path):
+    """The season is exact. The last two shops are new, or shorter than the
+    window; a day of 7 is forecast from the first one of 21.
+    """
+    table = panel_table(tmp_path / "p.csv", {"x": (140, 1.0), "y": (84, 1e3)})
+    dataset = load_forecasting_dataset(
+        table, "day", series_column="shop", window=14, horizon=7
+    )
+    recipe = {**RECIPE, "window": 14, "horizon": 7, "coverage": 0.5}
+    selection = select_forecaster(
+        dataset,
+        RunDirectory(tmp_path / "run", {}),
+        method="seasonal_naive",
+        seed=0,
+        **recipe,
+    )
+    result = backtest(selection.model, dataset, selection.baselines)
+    assert [row["series"] for row in result.by_series] == ["x", "y"]
+    assert result.table[-1]["mse"] == pytest.approx(0, abs=1e-6)
+    assert result.observed.max() == pytest.approx(4000)
+    version = forecasting_serve.export_forecaster(
+        selection.model,
+        tmp_path / "model",
+        dataset=dataset,
+        data="",
+        metrics={},
+        command="",
+    )
+    new = panel_table(
+        tmp_path / "n.csv", {"y": (21, 1e3), "new": (14, 10.0), "few": (7, 1.0)}
+    )
+    columns = forecasting_serve.forecast_table(
+        *forecasting_serve.load_forecaster(version), new
+    )
+    assert columns["shop"] == ["y"] * 7 + ["new"] * 7 + ["few"] * 7
+    assert [columns["day"][index] for index in (0, 7, 20)] == [
+        *("2024-01-22", "2024-01-15", "2024-01-14"),
+    ]
+    week = np.array([1.0, 2.0, 3.0, 4.0, 3.0, 2.0, 1.0])
+    np.testing.assert_allclose(
+        columns["sales"], [*(1e3 * week), *(10 * week), *week], rtol=1e-5
+    )
+    path = forecasting_serve.write_forecast(tmp_path / "o.csv", columns)
+    assert path.read_text().splitlines()[:2] == [
+        "shop,day,sales,sales low,sales high",
+        "y,2024-01-22,1000,1000,1000",
+    ]
+
+
+def test_many_short_series_are_answered_by_a_baseline(tmp_path):
+    table = panel_table(tmp_path / "p.csv", {"x": (16, 1.0), "y": (20, 1e3)})
+    dataset = load_forecasting_dataset(
+        table, "day", series_column="shop", window=14, horizon=7
+    )
+    selection = short_series_forecaster(dataset)
+    assert selection.model.method == "seasonal_naive"
+    assert selection.model.season == 7
 
 
 def test_many_origins_are_subsampled_evenly():

@@ -1,0 +1,221 @@
+"""Many series in one table, as segments of one scaled series."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from dlunits.columns import read_columns
+from dlunits.data.series.forecast_windows import (
+    ForecastOrigins,
+    ForecastWindows,
+    split_origins,
+    split_sizes,
+)
+from dlunits.data.series.resampling import ResampledSeries
+from dlunits.data.tables.table_files import TableFile
+from dlunits.typing import Array
+
+
+@dataclasses.dataclass(frozen=True)
+class PanelMember:
+    """One of many series.
+
+    Args:
+        name: Its value in the column of series.
+        first, last: Its first time step in the panel, and the one after its
+            last.
+        scale: Array `(channels,)` that its values are divided by.
+    """
+
+    name: str
+    first: int
+    last: int
+    scale: Array
+
+
+def read_series_names(table_file: TableFile, series_column: str) -> Array:
+    """Reads the column that names the series of each row.
+
+    Args:
+        table_file: `dlunits.data.tables.table_files.TableFile`.
+        series_column: Name of the column.
+
+    Returns:
+        Array of strings `(rows,)`.
+
+    Raises:
+        ValueError: If a row has none, in one line with its place.
+    """
+    names = []
+    for chunk in table_file.chunks():
+        column = read_columns(chunk, {series_column: "category"})[series_column]
+        missing = column == ""
+        if missing.any():
+            place = chunk.place(int(missing.argmax()), series_column)
+            raise ValueError(
+                f"{place}: every row must name its series. Remove the rows "
+                "without one."
+            )
+        names.append(column)
+    return np.concatenate(names)
+
+
+def rows_by_series(names: Array) -> dict[str, Array]:
+    """Rows of each series, in the order in which the series first appear.
+
+    >>> rows_by_series(np.array(["b", "a", "b"], object))
+    {'b': array([0, 2]), 'a': array([1])}
+    """
+    _, first, indices = np.unique(
+        names.astype(str), return_index=True, return_inverse=True
+    )
+    order = np.argsort(indices, kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(indices))[:-1])
+    return {
+        str(names[first[group]]): groups[group] for group in np.argsort(first)
+    }
+
+
+def concatenate_series(
+    series: dict[str, ResampledSeries],
+) -> tuple[ResampledSeries, list[PanelMember]]:
+    """Joins series, whose segments stay apart.
+
+    Args:
+        series: Dict of name to `ResampledSeries` with one step.
+
+    Returns:
+        `(panel, members)`, a `ResampledSeries` and a `PanelMember` with a
+        scale of 1 for each series.
+    """
+    parts = list(series.values())
+    ends = np.cumsum([0, *(len(part.values) for part in parts)])
+    bounds = [
+        part.segment_bounds[:-1] + first
+        for part, first in zip(parts, ends, strict=False)
+    ]
+    irregularities = {
+        key: sum((part.irregularities[key] for part in parts[1:]), first)
+        for key, first in parts[0].irregularities.items()
+    }
+    panel = ResampledSeries(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([*bounds, ends[-1:]]),
+        np.concatenate([part.grid_indices for part in parts]),
+        parts[0].step,
+        irregularities,
+    )
+    ones = np.ones(panel.values.shape[1])
+    members = [
+        PanelMember(name, int(first), int(last), ones)
+        for name, first, last in zip(series, ends[:-1], ends[1:], strict=True)
+    ]
+    return panel, members
+
+
+def split_panel(
+    windows: ForecastWindows,
+    members: Sequence[PanelMember],
+    min_calibration: int,
+) -> ForecastOrigins:
+    """Splits the origins of each series by time, see `ForecastWindows.split`.
+
+    A series with too few windows is in no part.
+
+    Args:
+        windows: `ForecastWindows` of the panel.
+        members: Its series.
+        min_calibration: Minimum number of origins for calibration, of all
+            series together.
+
+    Raises:
+        ValueError: If there are too few origins.
+    """
+    overlap = windows.horizon - 1
+    splits = []
+    for member in members:
+        own = windows.origins[
+            (windows.origins >= member.first) & (windows.origins < member.last)
+        ]
+        if len(own) >= sum(split_sizes(len(own), 1, overlap)):
+            splits.append(split_origins(own, windows.horizon, 1))
+    calibration = sum(len(split.calibration) for split in splits)
+    if not splits or calibration < min_calibration:
+        raise ValueError(
+            f"{len(splits)} of {len(members)} series are long enough for a "
+            f"window of {windows.window} rows and a horizon of "
+            f"{windows.horizon}, and have {calibration} windows for "
+            f"calibration, of which {min_calibration} are needed. Use a "
+            "shorter window or horizon"
+        )
+    return ForecastOrigins(
+        *(
+            np.concatenate([getattr(split, part.name) for split in splits])
+            for part in dataclasses.fields(ForecastOrigins)
+        )
+    )
+
+
+def training_steps(
+    members: Sequence[PanelMember],
+    split: tuple[ForecastWindows, ForecastOrigins] | None,
+    horizon: int,
+) -> Array:
+    """Time steps of the training parts of all series.
+
+    Args:
+        members: Series of a panel.
+        split: Its windows and their split, or `None` if all steps are known.
+        horizon: Positive integer, time steps.
+
+    Returns:
+        Integers `(steps,)`.
+    """
+    if split is None:
+        return np.arange(members[-1].last)
+    steps = []
+    for member in members:
+        train = split[1].train
+        own = train[(train >= member.first) & (train < member.last)]
+        if len(own):
+            steps.append(np.arange(member.first, own[-1] + horizon))
+    return np.concatenate(steps)
+
+
+def scale_panel(
+    panel: ResampledSeries,
+    members: Sequence[PanelMember],
+    known: Array,
+) -> tuple[ResampledSeries, list[PanelMember]]:
+    """Divides each series by the standard deviations of its known rows.
+
+    Args:
+        panel, members: What `concatenate_series` returns.
+        known: Time steps that may be used, those of the training parts. Of a
+            series without one all rows are used.
+
+    Returns:
+        `(panel, members)` with the scaled values and the scales.
+    """
+    allowed = np.zeros(len(panel.values), bool)
+    allowed[known] = True
+    values, scaled = panel.values.copy(), []
+    for member in members:
+        rows = slice(member.first, member.last)
+        own = panel.values[rows]
+        own = own[allowed[rows]] if allowed[rows].any() else own
+        scale = history_scale(own)
+        values[rows] /= scale
+        scaled.append(dataclasses.replace(member, scale=scale))
+    return dataclasses.replace(panel, values=values), scaled
+
+
+def history_scale(values: Array) -> Array:
+    """Standard deviations `(channels,)` of known values; 1 where it is 0."""
+    known = ~np.isnan(values)
+    counts = np.maximum(known.sum(axis=0), 1)
+    centered = np.where(known, values - np.nansum(values, axis=0) / counts, 0)
+    scale = np.sqrt(np.sum(centered**2, axis=0) / counts)
+    return np.where(scale > 0, scale, 1.0)
