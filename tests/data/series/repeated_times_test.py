@@ -39,7 +39,8 @@ def test_several_series_in_a_table_are_refused(tmp_path, step):
     message = (
         r"table.csv: 30 of 60 rows have the time of another row in column "
         r"'day', rows \d+ and \d+ for example. Column 'shop' tells the rows of "
-        r"a time apart: write one table for each of its values\.$"
+        r"a time apart: write one table for each of its values, or forecast "
+        r"them with --series_column\.$"
     )
     with pytest.raises(ValueError, match=message):
         count(tmp_path, "shop,day,x", rows)
