@@ -135,6 +135,12 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "or ignored. By default types are inferred.",
         {},
     ),
+    "dry_run": (
+        flags.DEFINE_bool,
+        "Print the columns of --train, with type, example and the reason why "
+        "one is ignored, and stop: nothing is trained or written.",
+        {},
+    ),
     "patience": (
         flags.DEFINE_integer,
         "Number of epochs without a better validation loss after which "

@@ -51,6 +51,7 @@ def define_flags():
         model=None,
         **dict.fromkeys(CSV_FLAGS),
         column_type=None,
+        dry_run=False,
         escape_formulas=False,
         seed=0,
     )
@@ -179,12 +180,6 @@ def define_flags():
         "resized.",
         8,
         1024,
-    )
-    flags.DEFINE_bool(
-        "dry_run",
-        False,
-        "Print the columns of --train, with type, example and the reason why "
-        "one is ignored, and stop: nothing is trained or written.",
     )
     flags.DEFINE_integer(
         "train_steps",

@@ -42,7 +42,7 @@ CSV_FLAGS = ("delimiter", "encoding", "decimal", "header")
 PROGRAMS = {
     "train": {
         *("train", "timestamp_column", "target", "column", "column_type"),
-        "output",
+        *("output", "dry_run"),
         *("horizon", "window", "method", "channels", "normalization"),
         *("units", "segment_length", "dropout", "coverage", "season"),
         *("minimum", "series_column"),
@@ -162,6 +162,7 @@ def define_flags():
     _main.define_common_flags(
         **dict.fromkeys(CSV_FLAGS),
         column_type=None,
+        dry_run=False,
         escape_formulas=False,
         model=None,
         units=64,
@@ -185,7 +186,7 @@ def check_flags(given):
     elif "train" not in given:
         table_flags = (
             *("timestamp_column", "series_column", "target", "column"),
-            *("column_type", *CSV_FLAGS),
+            *("column_type", "dry_run", *CSV_FLAGS),
         )
         _main.refuse_without(given, ["train"], table_flags)
     elif "timestamp_column" not in given:
@@ -227,6 +228,27 @@ def train_and_evaluate(
     )
     backtest = train.backtest(selection.model, dataset, selection.baselines)
     return {"selection": selection, "backtest": backtest}
+
+
+def print_columns(
+    train,
+    timestamp_column,
+    series_column,
+    column_type,
+    dialect,
+    **unused_options,
+):
+    """Prints the columns of a table to train on."""
+    from dlunits.columns import parse_column_types
+    from dlunits.data.series.series_tables import list_series_columns
+    from dlunits.data.tables.table_files import open_table
+
+    column_types = parse_column_types(column_type or [])
+    table = open_table(train, **dialect)
+    columns = list_series_columns(
+        table, timestamp_column, column_types, series_column
+    )
+    print(*table.messages, *columns, sep="\n")
 
 
 def train_and_report(
@@ -344,6 +366,12 @@ def forecast_with_model(model, history, output, dialect, escape_formulas):
 def run(model, history, **options):
     """Trains, or forecasts with a model if there is one."""
     dialect = {name: options.pop(name) for name in CSV_FLAGS}
+    dry_run = options.pop("dry_run")
+    if options["train"]:
+        print_columns(dialect=dialect, **options)
+    if dry_run:
+        print("Dry run:       nothing was trained or written")
+        return None
     if model:
         return forecast_with_model(
             model,

@@ -353,3 +353,15 @@ def test_the_selected_method_is_printed_and_exported(called):
     series = json.loads(card.read_text())["series"]
     assert (series["method"], series["minimum"]) == (selected, -5.0)
     assert list(series["column_types"]) == ["time", "load", "lagging"]
+
+
+def test_a_dry_run_prints_the_columns_and_writes_nothing(app, tmp_path):
+    write(tmp_path / "load.csv", 30, road=["x"] * 30)
+    process = app(
+        tmp_path, "--train=load.csv", "--timestamp_column=time", "--dry_run"
+    )
+    assert process.returncode == 0, process.stderr
+    lines = [line.split() for line in process.stdout.splitlines()]
+    assert lines[0] == ["Column", "Type", "Example"]
+    assert ["road", "ignored", "x", "is", "no", "number"] in lines
+    assert [path.name for path in tmp_path.iterdir()] == ["load.csv"]

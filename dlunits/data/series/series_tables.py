@@ -5,7 +5,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dlunits.columns import InvalidCells, check_columns, read_columns
+from dlunits.columns import (
+    InvalidCells,
+    check_columns,
+    example_values,
+    infer_column_types,
+    list_columns,
+    read_columns,
+)
 from dlunits.columns.column_values import is_number_type
 from dlunits.columns.identifiers import IDENTIFIER, ROW_NUMBERS
 from dlunits.data.tables.anomaly_labels import anomaly_labels
@@ -93,6 +100,49 @@ def series_column_types(
             f"{timestamp_column!r}. Expected at least one channel."
         )
     return used, ignored
+
+
+def list_series_columns(
+    table_file: TableFile,
+    timestamp_column: str,
+    column_types: Mapping[str, str] | None = None,
+    series_column: str | None = None,
+) -> list[str]:
+    """Lists the columns of a table of a series, see `list_columns`.
+
+    Args:
+        table_file: `dlunits.data.tables.table_files.TableFile`.
+        timestamp_column: Name of the column of times.
+        column_types: Dict from column name to type, for columns whose type
+            must not be inferred.
+        series_column: Column that names the series of each row, or `None`.
+
+    Returns:
+        Lines for the user.
+
+    Raises:
+        ValueError: As `infer_column_types` and `series_column_types`.
+    """
+    names = [name for name in (timestamp_column, series_column) if name]
+    check_columns(table_file.columns, names, table_file.path)
+    overrides = dict(column_types or {})
+    if series_column:
+        overrides[series_column] = "ignored"
+    types, reasons = infer_column_types(
+        table_file, overrides, timestamp_column=timestamp_column
+    )
+    if series_column:
+        reasons[series_column] = "names the series"
+    used, ignored = series_column_types(
+        types,
+        reasons,
+        timestamp_column,
+        table_file.path,
+        use_counters=True,
+        table_file=table_file,
+    )
+    listed = {name: used.get(name, "ignored") for name in table_file.columns}
+    return list_columns(listed, ignored, example_values(table_file))
 
 
 def refuse_times(table_file: TableFile, timestamp_column: str) -> None:

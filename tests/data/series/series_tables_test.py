@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from dlunits.columns import infer_column_types
-from dlunits.data.series.series_tables import read_series, series_column_types
+from dlunits.data.series.series_tables import (
+    list_series_columns,
+    read_series,
+    series_column_types,
+)
 from dlunits.data.tables import table_files
 from dlunits.data.tables.table_files import open_table
 
@@ -52,6 +56,21 @@ def test_seconds_that_count_rows_are_times(tmp_path):
     kinds, reasons = kinds_of_plain(path)
     assert kinds == {"t": "number", "x": "number"}
     assert reasons == {}
+
+
+def test_columns_are_listed_with_the_reason_why_one_is_ignored(table):
+    assert list_series_columns(table, "time", {"on": "ignored"}) == [
+        "Column  Type       Example",
+        "road    ignored    dry               is no number",
+        "speed   number     1.5",
+        "time    timestamp  2024-01-01 00:00",
+        "on      ignored    yes               as requested",
+        "state   ignored    ok                is no number",
+    ]
+    lines = list_series_columns(table, "time", series_column="road")
+    assert lines[1].endswith("  names the series")
+    with pytest.raises(ValueError, match="column 'Time' is missing"):
+        list_series_columns(table, "Time")
 
 
 def test_times_that_are_none_are_named_by_cell_and_line(tmp_path):
