@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -79,8 +80,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Args:
             X: Array `(rows, columns)`, data frame of pandas, polars or
                 pyarrow, or another table of `dlunits.columns.table_chunk`.
-                Columns of an array are numbers, unless it holds texts; the
-                types of other columns are inferred.
+                Arrays and data frames of numbers have columns of numbers; the
+                types of the columns of others are inferred, and identifiers
+                are left out, with a warning.
             y: Ignored.
 
         Returns:
@@ -165,8 +167,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             if types are to be inferred.
         """
         columns: Any
-        is_numeric = not (is_named(X) or holds_texts(X))
-        if is_numeric:
+        if not (is_named(X) or holds_texts(X)):
             X = validate_data(
                 self,
                 X,
@@ -175,10 +176,15 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 ensure_all_finite="allow-nan",
                 ensure_min_samples=2 if reset else 1,
             )
-            columns = X.T
+            columns, is_numeric = X.T, True
         else:
             chunk = table_chunk(X)
             columns = chunk.table.columns
+            is_numeric = all(
+                pa.types.is_integer(column.type)
+                or pa.types.is_floating(column.type)
+                for column in columns
+            )
             if not is_named(X):
                 X = np.asarray(X, object)
             elif not hasattr(X, "columns"):

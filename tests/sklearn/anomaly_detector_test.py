@@ -187,6 +187,27 @@ def test_columns_have_names_and_may_be_texts(detector_of_columns):
         assert detector.predict(rows).tolist() == [1, -1]
 
 
+def test_a_data_frame_of_numbers_is_an_array_with_names(detector):
+    rows, new = normal_rows(300), normal_rows(20, 1)
+    named = AnomalyDetector(random_state=0).fit(
+        {"a": rows[:, 0], "b": rows[:, 1]}
+    )
+    np.testing.assert_allclose(
+        named.score_samples({"a": new[:, 0], "b": new[:, 1]}),
+        detector.score_samples(new),
+        atol=1e-5,
+    )
+
+
+def test_columns_that_are_left_out_are_said():
+    columns = frame_columns(100) | {"id": np.arange(1000, 1100)}
+    with pytest.warns(UserWarning, match="Column 'id' is ignored: it"):
+        detector = AnomalyDetector(random_state=0).fit(columns)
+    assert detector.n_features_in_ == 4
+    row = {"load": 1.0, "heat": 1.0, "road": "dry", "id": 0}
+    assert detector.predict(row) == 1
+
+
 def test_rows_of_texts_have_no_names():
     rows = list(zip(*frame_columns(100).values(), strict=True))
     detector = AnomalyDetector(random_state=0).fit(rows)
