@@ -103,7 +103,7 @@ def define_flags():
         "window",
         None,
         "Number of rows that a forecast is made from; by default a sixth of "
-        "the series, at least two of its seasons and at most 64.",
+        "the series and at most 64, but at least two of its seasons.",
         lower_bound=2,
     )
     flags.DEFINE_enum(

@@ -28,7 +28,7 @@ from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.tables.table_files import TableFile
 from dlunits.typing import Array, ArrayLike
 
-MAX_DEFAULT_WINDOW = 64
+MAX_DEFAULT_WINDOW, MAX_DEFAULT_SEASON = 64, 256  # rows
 MIN_ROWS = 3  # after the last gap, of a series that is forecast
 
 
@@ -326,19 +326,20 @@ def panel_messages(dataset: ForecastingDataset) -> list[str]:
 def default_window(series: ResampledSeries, axis: TimeAxis) -> int:
     """Rows that a forecast is made from, by the length of a series.
 
-    A sixth of the longest segment without a gap, but at least two seasons of
-    its calendar if the segment holds six of them, and at most 64 rows.
+    A sixth of the longest segment without a gap, at most 64 rows; but at least
+    two seasons of its calendar, the longest one of up to 256 rows of which the
+    segment holds six.
     """
     longest = int(np.diff(series.segment_bounds).max())
     season = max(
         (
             season
             for season in calendar_seasons(axis, series.step)
-            if 6 * season <= longest
+            if 6 * season <= longest and season <= MAX_DEFAULT_SEASON
         ),
         default=1,
     )
-    return max(2, min(MAX_DEFAULT_WINDOW, max(longest // 6, 2 * season)))
+    return max(2, min(MAX_DEFAULT_WINDOW, longest // 6), 2 * season)
 
 
 def split_series(
@@ -414,7 +415,8 @@ def resample_each(
                 "one row only"
             )
         step = float(np.median(steps))
-        step = float(np.round(step)) if axis.months else step
+        if axis.months or axis.weekmask:
+            step = float(np.round(step))
     series = {}
     for name, rows in groups.items():
         try:
@@ -480,7 +482,7 @@ def resample_on_axis(
     axis: TimeAxis,
     step: float | None = None,
 ) -> ResampledSeries:
-    """Resamples a series to a regular grid of seconds or of months.
+    """Resamples a series to a regular grid on a time axis.
 
     Args:
         values: Array `(rows, channels)`.
@@ -493,7 +495,7 @@ def resample_on_axis(
         the axis.
     """
     numbers = axis.to_numbers(times)
-    if axis.months and step is None:
+    if (axis.months or axis.weekmask) and step is None:
         step = float(np.round(np.median(np.diff(np.unique(numbers)))))
     return resample(values, numbers, step)
 
@@ -506,6 +508,8 @@ def standard_deviations(values: Array) -> Array:
 
 def format_step(axis: TimeAxis, step: float) -> str:
     """Step of a time axis in words, for example "one every 60 s"."""
+    if axis.weekmask:
+        return f"one a day on {axis.weekmask.count('1')} days of the week"
     if axis.months:
         return "one a month" if step == 1 else f"one every {step:g} months"
     return f"one every {step:g} s"
@@ -550,9 +554,17 @@ def calendar_seasons(axis: TimeAxis, step: float) -> list[int]:
     [24, 168, 8766]
     >>> calendar_seasons(TimeAxis(months=True), 3.0)
     [4]
+    >>> calendar_seasons(TimeAxis(weekmask="1111100"), 1.0)
+    [5, 261]
     """
     if not axis.dates:
         return []
-    periods = [3, 12] if axis.months else [86_400, 604_800, 31_557_600]
+    if axis.weekmask:
+        days = axis.weekmask.count("1")
+        periods = [float(days), days * 365.25 / 7]
+    elif axis.months:
+        periods = [3.0, 12.0]
+    else:
+        periods = [86_400.0, 604_800.0, 31_557_600.0]
     steps = [round(period / step) for period in periods]
     return [number for number in steps if number >= 2]

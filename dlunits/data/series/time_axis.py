@@ -1,4 +1,4 @@
-"""Conversion of timestamps to evenly spaced numbers, months included."""
+"""Conversion of timestamps to evenly spaced numbers: months, working days."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from dlunits.typing import Array, ArrayLike, Config
 
 SECONDS_PER_DAY = 86_400.0
 MIN_MONTH = 27.5 * SECONDS_PER_DAY
+MIN_WEEKS = 4  # that must lack a day of the week for it to be left out
 MONTH_TOLERANCE = 0.1  # deviation from a whole number of months, in months
 
 
@@ -18,13 +19,22 @@ class TimeAxis:
         number = 12 year + month - 1 + s / S
 
     with the seconds s since the beginning of the month and the length S of the
-    month in seconds. The same holds for quarterly and yearly rows. All other
+    month in seconds. The same holds for quarterly and yearly rows. Daily rows
+    that skip some days of the week, as of an exchange, are counted in the other
+    ones: the number of such days since 1970, plus the share of the day that has
+    passed. A holiday is then a missing row, and a weekend is none. All other
     timestamps stay in seconds.
 
     Args:
         months: Whether timestamps are counted in months.
         dates: Whether timestamps are formatted as dates. If not, they are
             formatted as numbers of seconds.
+        weekmask: Days of the week that are counted, from Monday on, as in
+            `numpy.busday_count`: `"1111100"` for business days. `None` if days
+            are not counted.
+        month_offset: Seconds from the beginning of a month to each timestamp
+            in it, or if negative from its end: -86,400 for the last day.
+            `None` if this is not the same in all months.
 
     Example:
 
@@ -35,19 +45,29 @@ class TimeAxis:
     >>> np.diff(axis.to_numbers(days.astype(float))).round(1).tolist()
     [1.0, 1.0]
     >>> axis.format(axis.to_seconds(np.array([12 * 2024.0, 12 * 2024 + 1])))
-    ['2024-01-01', '2024-02-01']
+    ['2024-01-31', '2024-02-29']
     """
 
-    def __init__(self, months: bool = False, dates: bool = True) -> None:
+    def __init__(
+        self,
+        months: bool = False,
+        dates: bool = True,
+        weekmask: str | None = None,
+        month_offset: float | None = None,
+    ) -> None:
         self.months = months
         self.dates = dates
+        self.weekmask = weekmask
+        self.month_offset = month_offset
 
     @classmethod
     def infer(cls, seconds: ArrayLike, dates: bool = True) -> "TimeAxis":
-        """Infer from timestamps whether they are counted in months.
+        """Infer from timestamps whether they are counted in months or days.
 
-        They are if at least 90 % of them are a whole number of months apart,
-        with a tolerance of 0.1 months.
+        In months if at least 90 % of them are a whole number of months apart,
+        with a tolerance of 0.1 months. In days of the week if most are a day
+        apart, they span at least four weeks, and on one or two days of the
+        week, or more, there is never a row.
 
         Args:
             seconds: Seconds since 1970 `(rows,)`, in any order.
@@ -58,16 +78,27 @@ class TimeAxis:
             A `TimeAxis`.
         """
         gaps = np.diff(np.unique(seconds))
-        if not dates or len(gaps) == 0 or np.median(gaps) < MIN_MONTH:
+        if not dates or len(gaps) == 0:
+            return cls(False, dates)
+        if np.median(gaps) == SECONDS_PER_DAY:
+            return cls(False, dates, infer_weekmask(seconds))
+        if np.median(gaps) < MIN_MONTH:
             return cls(False, dates)
         numbers = np.sort(cls(True).to_numbers(seconds))
         elapsed = numbers - numbers[0]
         deviation = np.abs(elapsed - np.round(elapsed))
-        return cls(bool(np.mean(deviation <= MONTH_TOLERANCE) > 0.9), dates)
+        if np.mean(deviation <= MONTH_TOLERANCE) <= 0.9:
+            return cls(False, dates)
+        return cls(True, dates, month_offset=infer_month_offset(seconds))
 
     def to_numbers(self, seconds: ArrayLike) -> Array:
         """Seconds since 1970 `(rows,)` to numbers `(rows,)`."""
         seconds = np.asarray(seconds, "float64")
+        if self.weekmask:
+            days = np.floor(seconds / SECONDS_PER_DAY)
+            dates = days.astype("int64").astype("M8[D]")
+            counts = np.busday_count("1970-01-01", dates, self.weekmask)
+            return counts + (seconds / SECONDS_PER_DAY - days)
         if not self.months:
             return seconds
         whole = np.floor(seconds).astype("int64").astype("M8[s]")
@@ -76,13 +107,22 @@ class TimeAxis:
         return month.astype("int64") + 12 * 1970 + (seconds - first) / length
 
     def to_seconds(self, numbers: ArrayLike) -> Array:
-        """Inverse of `to_numbers`, rounded to a second for months."""
+        """Inverse of `to_numbers`, rounded to a second for months and days."""
         numbers = np.asarray(numbers, "float64")
+        if self.weekmask:
+            whole = np.floor(numbers + 1e-9)
+            dates = np.busday_offset(
+                "1970-01-01", whole.astype("int64"), "forward", self.weekmask
+            )
+            days = dates.astype("int64") + (numbers - whole)
+            return np.round(days * SECONDS_PER_DAY)
         if not self.months:
             return numbers
         whole = np.floor(numbers + 1e-9)
         month = (whole.astype("int64") - 12 * 1970).astype("M8[M]")
         first, length = month_bounds(month)
+        if self.month_offset is not None:
+            return first + self.month_offset + length * (self.month_offset < 0)
         return np.round(first + (numbers - whole) * length)
 
     def format(self, seconds: ArrayLike) -> list[str]:
@@ -109,7 +149,51 @@ class TimeAxis:
 
     def get_config(self) -> Config:
         """Arguments of the constructor."""
-        return {"months": self.months, "dates": self.dates}
+        return {
+            "months": self.months,
+            "dates": self.dates,
+            "weekmask": self.weekmask,
+            "month_offset": self.month_offset,
+        }
+
+
+def infer_month_offset(seconds: ArrayLike) -> float | None:
+    """Seconds from the beginning or the end of a month, if always the same.
+
+    >>> days = np.array(["2024-01-31", "2024-02-29"], "M8[s]").astype(float)
+    >>> infer_month_offset(days), infer_month_offset(days + 86_400)
+    (-86400.0, 0.0)
+    """
+    seconds = np.asarray(seconds, "float64")
+    month = np.floor(seconds).astype("int64").astype("M8[s]").astype("M8[M]")
+    first, length = month_bounds(month)
+    for offsets in (seconds - first, seconds - first - length):
+        if np.ptp(offsets) == 0:
+            return float(offsets[0])
+    return None
+
+
+def infer_weekmask(seconds: ArrayLike) -> str | None:
+    """Days of the week on which there are rows, if not on all of them.
+
+    Args:
+        seconds: Seconds since 1970 of daily rows.
+
+    Returns:
+        Seven digits from Monday on, 1 for a day with rows, or `None`.
+
+    Example, four weeks and a Monday:
+
+    >>> days = np.busday_offset("2024-01-01", np.arange(21))
+    >>> infer_weekmask(days.astype("M8[s]").astype(float))
+    '1111100'
+    """
+    days = np.unique(np.floor(np.asarray(seconds) / SECONDS_PER_DAY))
+    # 1970-01-01 was a Thursday, 3 days after a Monday.
+    present = np.bincount((days.astype("int64") + 3) % 7, minlength=7) > 0
+    if present.all() or days[-1] - days[0] < 7 * MIN_WEEKS:
+        return None
+    return "".join("01"[int(day)] for day in present)
 
 
 def month_bounds(month: Array) -> tuple[Array, Array]:

@@ -83,6 +83,24 @@ def test_monthly_rows_are_counted_in_months_with_a_yearly_season(tmp_path):
     assert season_candidates(dataset) == [3, 12]
 
 
+def test_business_days_have_no_gaps_at_weekends(tmp_path):
+    """A holiday is interpolated, Friday is followed by Monday."""
+    times = np.busday_offset("2024-01-01", np.arange(100))
+    file = table(tmp_path, np.delete(times, 50), a=speeds(99))
+    dataset = load(file, "time", **SIZES)
+    assert dataset.messages == [
+        f"{tmp_path}/series.csv: 99 rows of 1 channels, one a day on 5 days of "
+        "the week.",
+        "1 rows were missing and were interpolated linearly.",
+    ]
+    assert len(dataset.series.values) == 100
+    axis, last = dataset.axis, dataset.series.times[-1]
+    assert axis.format(axis.to_seconds(last + np.arange(3))) == [
+        *("2024-05-17", "2024-05-20", "2024-05-21"),
+    ]
+    assert season_candidates(dataset) == [5]
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
@@ -137,7 +155,10 @@ def test_a_constant_input_is_left_out_and_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("step", "rows", "window"),
-    [("M", 144, 24), ("M", 60, 10), ("D", 100, 16), ("D", 60, 14), ("s", 9, 2)],
+    [
+        *(("M", 144, 24), ("M", 60, 10), ("D", 100, 16), ("D", 60, 14)),
+        *(("s", 9, 2), ("h", 400, 64), ("h", 1100, 336)),
+    ],
 )
 def test_the_default_window_holds_two_seasons(tmp_path, step, rows, window):
     times = np.datetime64("2010-01", step) + np.arange(rows)

@@ -40,6 +40,34 @@ def test_shorter_steps_stay_seconds(gap):
     np.testing.assert_array_equal(axis.to_numbers(seconds), seconds)
 
 
+@pytest.mark.parametrize("day", [1, 15, "last"])
+def test_forecasts_of_months_are_on_the_same_day(day):
+    """Of months of 28 to 31 days; the first one has 28."""
+    first = np.arange("2019-02", "2023-02", dtype="M8[M]").astype("M8[D]")
+    after = np.arange("2019-03", "2023-03", dtype="M8[M]").astype("M8[D]")
+    dates = after - 1 if day == "last" else first + (day - 1)
+    seconds = dates.astype("M8[s]").astype(float)
+    axis = TimeAxis.infer(seconds[:24])
+    start = axis.to_numbers(seconds[:1])[0]
+    ahead = TimeAxis(**axis.get_config()).to_seconds(start + np.arange(48))
+    assert axis.format(ahead) == [str(date) for date in dates]
+
+
+@pytest.mark.parametrize("hour", [0, 17.5])
+def test_business_days_are_evenly_spaced(hour):
+    dates = np.busday_offset("1969-12-01", np.arange(60), "forward")
+    seconds = dates.astype("M8[s]").astype(float) + 3600 * hour
+    axis = TimeAxis.infer(seconds)
+    assert axis.weekmask == "1111100"
+    numbers = axis.to_numbers(seconds)
+    np.testing.assert_allclose(np.diff(numbers), 1)
+    np.testing.assert_allclose(axis.to_seconds(numbers), seconds)
+    # Every day, or two weeks only: days of seconds.
+    daily = 86_400.0 * np.arange(60)
+    assert TimeAxis.infer(daily).weekmask is None
+    assert TimeAxis.infer(seconds[:10]).weekmask is None
+
+
 def test_thirty_days_are_not_a_month():
     assert not TimeAxis.infer(30 * 86_400.0 * np.arange(40)).months
 
