@@ -266,7 +266,7 @@ def train_and_report(
     **recipe,
 ):
     """Trains on a table; writes a forecast, a report and a SavedModel."""
-    from dlunits.columns import parse_column_types
+    from dlunits.columns import InvalidCells, parse_column_types
     from dlunits.data.series.embedded_series import SOURCE, write_eeg
     from dlunits.data.series.forecasting_dataset import load_forecasting_dataset
     from dlunits.data.tables.table_files import open_table
@@ -328,7 +328,9 @@ def train_and_report(
         if backtest
         else {},
     )
-    columns = serve.forecast_table(*serve.load_forecaster(version), table)
+    columns = serve.forecast_table(
+        *serve.load_forecaster(version), table, InvalidCells()
+    )
     output = serve.write_forecast(
         output or folder / "forecast.csv",
         columns,
@@ -351,12 +353,17 @@ def train_and_report(
 
 def forecast_with_model(model, history, output, dialect, escape_formulas):
     """Forecasts what follows a table with a SavedModel."""
+    from dlunits.columns import InvalidCells
     from dlunits.data.tables.table_files import open_table
     from dlunits.tasks.forecasting import serve
 
     serve.check_output(output)
     forecaster = serve.load_forecaster(model)
-    columns = serve.forecast_table(*forecaster, open_table(history, **dialect))
+    invalid_cells = InvalidCells()
+    table = open_table(history, **dialect)
+    columns = serve.forecast_table(*forecaster, table, invalid_cells)
+    for message in (*table.messages, *invalid_cells.messages):
+        print(message)
     output = serve.write_forecast(
         output, columns, escape_formulas=escape_formulas
     )

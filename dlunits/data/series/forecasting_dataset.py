@@ -230,7 +230,12 @@ def load_forecasting_dataset(
         }
         ignored = {}
     invalid_cells = InvalidCells()
-    table = read_series(table_file, column_types, invalid_cells=invalid_cells)
+    table = read_series(
+        table_file,
+        column_types,
+        invalid_cells=invalid_cells,
+        drop_footer=series_column is None,
+    )
     dates = column_types[timestamp_column].startswith("timestamp")
     axis = TimeAxis.infer(table.times, dates)
     try:

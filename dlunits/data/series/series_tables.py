@@ -19,6 +19,8 @@ from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.table_files import TableFile
 from dlunits.typing import Array, Path
 
+MAX_FOOTER_ROWS = 5
+
 
 @dataclasses.dataclass(frozen=True)
 class SeriesTable:
@@ -162,6 +164,7 @@ def read_series(
     label_column: str | None = None,
     normal_class: str | None = None,
     invalid_cells: InvalidCells | None = None,
+    drop_footer: bool = False,
 ) -> SeriesTable:
     """Reads a whole time series into memory.
 
@@ -174,6 +177,8 @@ def read_series(
         normal_class: Label of normal rows, see
             `dlunits.data.tables.anomaly_labels`.
         invalid_cells: As in `dlunits.columns.read_columns`.
+        drop_footer: Whether up to 5 rows at the end whose time is an invalid
+            cell, "Total" for example, are left out.
 
     Returns:
         `SeriesTable`.
@@ -187,19 +192,30 @@ def read_series(
     labeled = label_column is not None and label_column in table_file.columns
     for chunk in table_file.chunks():
         columns = read_columns(chunk, column_types, invalid_cells)
-        missing = np.isnan(columns[time])
-        if missing.any():
-            place = chunk.place(int(missing.argmax()), time)
-            raise ValueError(
-                f"{place}: every row of a series must have a time. Remove the "
-                "rows without one."
-            )
         times.append(columns[time])
         values.append(np.stack([columns[name] for name in channels], axis=1))
         if label_column is not None and labeled:
             labels.append(anomaly_labels(chunk, label_column, normal_class))
+    all_times = np.concatenate(times)
+    end = len(all_times)
+    without = np.flatnonzero(np.isnan(all_times)).tolist()
+    if without:
+        first = without[0]
+        is_footer = (
+            drop_footer
+            and invalid_cells is not None
+            and without == list(range(first, end))
+            and 0 < len(without) <= MAX_FOOTER_ROWS
+            and invalid_cells.rows.issuperset(without)
+        )
+        if not is_footer:
+            raise ValueError(
+                f"{table_file.place(first)}, column {time!r}: every row of a "
+                "series must have a time. Remove the rows without one."
+            )
+        end = first
     return SeriesTable(
-        np.concatenate(values),
-        np.concatenate(times),
-        np.concatenate(labels) if labeled else None,
+        np.concatenate(values)[:end],
+        all_times[:end],
+        np.concatenate(labels)[:end] if labeled else None,
     )

@@ -146,6 +146,7 @@ def read_training_windows(
         label,
         normal_class,
         None if refuse_invalid else invalid_cells,
+        drop_footer=True,
     )
     num_repeated = count_repeated_times(
         table_file, series.times, timestamp_column

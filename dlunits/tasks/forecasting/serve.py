@@ -13,7 +13,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from dlunits.atomic_files import atomic_write
-from dlunits.columns import check_columns
+from dlunits.columns import InvalidCells, check_columns
 from dlunits.data.series.forecast_windows import last_window
 from dlunits.data.series.forecasting_dataset import (
     ForecastingDataset,
@@ -171,6 +171,7 @@ def forecast_table(
     forecast: Callable[[Array], dict[str, Array]],
     series: dict[str, Any],
     table_file: TableFile,
+    invalid_cells: InvalidCells | None = None,
 ) -> dict[str, list]:
     """Forecasts what follows the last row of a table, or of each series in it.
 
@@ -182,6 +183,7 @@ def forecast_table(
         forecast, series: What `load_forecaster` returns.
         table_file: `dlunits.data.tables.table_files.TableFile` with the columns
             of the training table, in any order.
+        invalid_cells: As in `dlunits.columns.read_columns`.
 
     Returns:
         Dict of column name to list: the series if the table has many, the
@@ -193,7 +195,12 @@ def forecast_table(
     column_types, path = series["column_types"], table_file.path
     timestamp_column, *_ = column_types
     check_columns(table_file.columns, column_types, path)
-    table = read_series(table_file, column_types)
+    table = read_series(
+        table_file,
+        column_types,
+        invalid_cells=invalid_cells,
+        drop_footer=not series.get("series_column"),
+    )
     axis = TimeAxis(**series["axis"])
     scales = np.ones((1, table.values.shape[1]))
     names = []

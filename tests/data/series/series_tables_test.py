@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlunits.columns import infer_column_types
+from dlunits.columns import InvalidCells, infer_column_types
 from dlunits.data.series.series_tables import (
     list_series_columns,
     read_series,
@@ -56,6 +56,34 @@ def test_seconds_that_count_rows_are_times(tmp_path):
     kinds, reasons = kinds_of_plain(path)
     assert kinds == {"t": "number", "x": "number"}
     assert reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("end", "options", "rows"),
+    [
+        ("Total,,9,\n", {"drop_footer": True}, 3),
+        ("Total,,9,\nMean,,3,\n", {"drop_footer": True}, 3),
+        ("Total,,9,\n", {}, None),
+        (",,9,\n", {"drop_footer": True}, None),  # no text
+        ("Total,,9,\n" * 6, {"drop_footer": True}, None),  # too many
+        ("Total,,9,\n2024-01-04,x,1,yes\n", {"drop_footer": True}, None),
+    ],
+)
+def test_rows_of_totals_at_the_end_are_no_times(tmp_path, end, options, rows):
+    path = tmp_path / "pump.csv"
+    lines = [f"2024-01-0{day},x,1.5,yes\n" for day in (1, 2, 3)]
+    path.write_text("time,road,speed,on\n" + "".join(lines) + end)
+    table, cells = open_table(path), InvalidCells()
+    types = {"time": "timestamp", "speed": "number"}
+    if rows is None:
+        with pytest.raises(
+            ValueError, match="line 5, column 'time': every row of a series"
+        ):
+            read_series(table, types, invalid_cells=cells, **options)
+        return
+    series = read_series(table, types, invalid_cells=cells, **options)
+    assert len(series.times) == len(series.values) == rows
+    assert "found 'Total'" in cells.messages[0]
 
 
 def test_columns_are_listed_with_the_reason_why_one_is_ignored(table):

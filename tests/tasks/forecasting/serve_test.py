@@ -2,8 +2,11 @@
 
 import pytest
 
+from dlunits.columns import InvalidCells
+from dlunits.data.tables.table_files import open_table
 from dlunits.tasks.forecasting.serve import (
     check_output,
+    forecast_table,
     load_forecaster,
     write_forecast,
 )
@@ -15,6 +18,33 @@ def test_a_folder_without_a_forecaster_is_refused(tmp_path):
     (tmp_path / "model_card.json").write_text('{"series": {"window": 3}}')
     with pytest.raises(ValueError, match="is not a SavedModel of a forecaster"):
         load_forecaster(tmp_path)
+
+
+def test_invalid_cells_of_a_history_are_missing_and_totals_left_out(tmp_path):
+    path = tmp_path / "sales.csv"
+    sales = [1.0, "ERR", 3.0, 4.0]
+    lines = [f"2024-01-0{day},{value}" for day, value in enumerate(sales, 1)]
+    path.write_text("\n".join(["day,sales", *lines, "Total,8"]) + "\n")
+    series = {
+        "axis": {"months": False, "dates": True},
+        "column_types": {"day": "timestamp", "sales": "number"},
+        "horizon": 1,
+        "step": 86_400.0,
+        "targets": ["sales"],
+        "window": 4,
+    }
+
+    def mean(history):
+        values = history.mean(axis=1, keepdims=True)
+        return dict.fromkeys(("forecast", "low", "high"), values)
+
+    cells = InvalidCells()
+    columns = forecast_table(mean, series, open_table(path), cells)
+    assert columns["day"] == ["2024-01-05"]
+    assert columns["sales"] == [2.5]  # 2 between 1 and 3
+    assert cells.counts == {"day": 1, "sales": 1}
+    with pytest.raises(ValueError, match=r"line 6, column 'day': .* 'Total'"):
+        forecast_table(mean, series, open_table(path))
 
 
 def test_a_forecast_has_one_row_for_each_step(tmp_path):
