@@ -202,9 +202,9 @@ def select_forecaster(
 
     `"auto"` trains the linear network, its combination with Theta, and a GRU,
     and takes the method with the lowest mean squared error on validation
-    windows, which may be a baseline. The combination is taken instead if its
-    error is within one standard error of the lowest: on few windows the lowest
-    error is a matter of chance, and an average is wrong with less variance.
+    windows, which may be a baseline. The combination is taken instead if
+    `prefers_combination` says so: on few windows the lowest error is a matter
+    of chance, and an average is wrong with less variance.
 
     References: Bates and Granger, 1969, "The combination of forecasts",
     https://doi.org/10.1057/jors.1969.103; Hastie et al., 2009, "The elements of
@@ -254,12 +254,10 @@ def select_forecaster(
     selected = best = min(validation, key=validation.__getitem__)
     if method != "auto":
         selected = method
-    elif "combination" in errors:
-        difference = errors["combination"] - errors[best]
-        # Windows that overlap are not independent.
-        independent = max(1.0, len(difference) / dataset.horizon)
-        if difference.mean() <= difference.std() / np.sqrt(independent):
-            selected = "combination"
+    elif "combination" in errors and prefers_combination(
+        errors["combination"], errors[best], dataset.horizon
+    ):
+        selected = "combination"
     return Selection(
         models[selected],
         histories[selected],
@@ -267,6 +265,32 @@ def select_forecaster(
         validation,
         selection_messages(selected, best, validation, method, len(origins)),
     )
+
+
+def prefers_combination(combination: Array, best: Array, horizon: int) -> bool:
+    """Whether an error on few windows is too close to the lowest to tell.
+
+    It is if its difference to the lowest is at most one standard error. Windows
+    that overlap are not independent: there are as many as fit in the origins
+    without overlap. Of fewer than two there is no standard error, and up to
+    twice the lowest error passes.
+
+    Args:
+        combination, best: Errors of both at the same origins `(origins,)`.
+        horizon: Positive integer, time steps.
+
+    Example:
+
+    >>> prefers_combination(np.array([1.0, 3.0]), np.array([1.5, 2.0]), 1)
+    True
+    >>> prefers_combination(np.full(99, 2.0), np.full(99, 1.9), 4)
+    False
+    """
+    difference = combination - best
+    independent = len(difference) / horizon
+    if independent < 2:
+        return bool(combination.mean() <= 2 * best.mean())
+    return bool(difference.mean() <= difference.std() / np.sqrt(independent))
 
 
 def selection_messages(
@@ -287,9 +311,7 @@ def selection_messages(
         reason = (
             ""
             if selected == best
-            else (
-                f", whose error is within one standard error of that of {best}"
-            )
+            else f", since the windows are too few to prefer {best}"
         )
         messages.append(f"Selected: {selected}{reason}.")
     if best in BASELINES and selected != best:
