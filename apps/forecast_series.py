@@ -45,7 +45,7 @@ PROGRAMS = {
         *("output", "dry_run"),
         *("horizon", "window", "method", "channels", "normalization"),
         *("units", "segment_length", "dropout", "coverage", "season"),
-        *("minimum", "series_column"),
+        *("minimum", "series_column", "time_zone"),
         *("epochs", "batch_size", "learning_rate", "patience", "seed"),
         *("workdir", "export_dir", "escape_formulas", *CSV_FLAGS),
     },
@@ -71,6 +71,14 @@ def define_flags():
         "Column that names the series of a row, of a table with many series. "
         "One model is trained on all of them, each divided by its own standard "
         "deviation; errors and intervals are those of each series.",
+    )
+    flags.DEFINE_string(
+        "time_zone",
+        None,
+        "Time zone of the wall clock, such as Europe/Berlin, that timestamps "
+        "with an offset from UTC are converted to. By default that of the "
+        "table: the one of a Parquet column, the offset if there is one only, "
+        "else UTC.",
     )
     flags.DEFINE_multi_string(
         "target",
@@ -186,7 +194,7 @@ def check_flags(given):
     elif "train" not in given:
         table_flags = (
             *("timestamp_column", "series_column", "target", "column"),
-            *("column_type", "dry_run", *CSV_FLAGS),
+            *("time_zone", "column_type", "dry_run", *CSV_FLAGS),
         )
         _main.refuse_without(given, ["train"], table_flags)
     elif "timestamp_column" not in given:
@@ -255,6 +263,7 @@ def train_and_report(
     train,
     timestamp_column,
     series_column,
+    time_zone,
     target,
     column,
     column_type,
@@ -296,6 +305,7 @@ def train_and_report(
         targets=target,
         columns=column,
         series_column=series_column,
+        time_zone=time_zone,
         column_types=parse_column_types(column_type or []),
         window=recipe["window"],
         horizon=recipe["horizon"],

@@ -11,5 +11,6 @@ __all__ = [
     "series_tables",
     "series_windows",
     "time_axis",
+    "time_zones",
     "window_features",
 ]

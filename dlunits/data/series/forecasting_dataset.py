@@ -25,6 +25,11 @@ from dlunits.data.series.series_panel import (
 )
 from dlunits.data.series.series_tables import read_series, series_column_types
 from dlunits.data.series.time_axis import TimeAxis
+from dlunits.data.series.time_zones import (
+    check_time_zone,
+    find_time_zone,
+    to_wall_clock,
+)
 from dlunits.data.tables.table_files import TableFile
 from dlunits.typing import Array, ArrayLike
 
@@ -160,6 +165,7 @@ def load_forecasting_dataset(
     columns: Sequence[str] = (),
     column_types: Mapping[str, str] | None = None,
     series_column: str | None = None,
+    time_zone: str | None = None,
     window: int | None = None,
     horizon: int,
     min_calibration: int = 1,
@@ -179,6 +185,8 @@ def load_forecasting_dataset(
         series_column: Column that names the series of each row, of a table
             with many series. One model is trained on all of them, each divided
             by its own standard deviations. `None` if there is one series.
+        time_zone: Time zone of the wall clock that timestamps with an offset
+            from UTC are converted to; `None` takes that of `find_time_zone`.
         window: Positive integer, rows that a forecast is made from; `None`
             takes what `default_window` returns.
         horizon: Positive integer, rows.
@@ -237,7 +245,18 @@ def load_forecasting_dataset(
         drop_footer=series_column is None,
     )
     dates = column_types[timestamp_column].startswith("timestamp")
-    axis = TimeAxis.infer(table.times, dates)
+    zone = find_time_zone(table_file, timestamp_column) if dates else None
+    if time_zone and not zone:
+        raise ValueError(
+            f"{path}: column {timestamp_column!r} has no offsets from UTC, so "
+            f"its times are those of a wall clock. Leave --time_zone out"
+        )
+    zone = time_zone or zone
+    if zone:
+        check_time_zone(zone)
+        times = to_wall_clock(table.times, zone)
+        table = dataclasses.replace(table, times=times)
+    axis = TimeAxis.infer(table.times, dates, zone)
     try:
         members: list[PanelMember] = []
         if series_column:

@@ -1,7 +1,10 @@
 """Conversion of timestamps to evenly spaced numbers: months, working days."""
 
+import functools
+
 import numpy as np
 
+from dlunits.data.series.time_zones import utc_offsets
 from dlunits.typing import Array, ArrayLike, Config
 
 SECONDS_PER_DAY = 86_400.0
@@ -35,6 +38,9 @@ class TimeAxis:
         month_offset: Seconds from the beginning of a month to each timestamp
             in it, or if negative from its end: -86,400 for the last day.
             `None` if this is not the same in all months.
+        time_zone: Name of the time zone, or the offset, of timestamps that are
+            given as seconds on a wall clock, see
+            `dlunits.data.series.time_zones`. `None` without one.
 
     Example:
 
@@ -54,14 +60,21 @@ class TimeAxis:
         dates: bool = True,
         weekmask: str | None = None,
         month_offset: float | None = None,
+        time_zone: str | None = None,
     ) -> None:
         self.months = months
         self.dates = dates
         self.weekmask = weekmask
         self.month_offset = month_offset
+        self.time_zone = time_zone
 
     @classmethod
-    def infer(cls, seconds: ArrayLike, dates: bool = True) -> "TimeAxis":
+    def infer(
+        cls,
+        seconds: ArrayLike,
+        dates: bool = True,
+        time_zone: str | None = None,
+    ) -> "TimeAxis":
         """Infer from timestamps whether they are counted in months or days.
 
         In months if at least 90 % of them are a whole number of months apart,
@@ -73,23 +86,25 @@ class TimeAxis:
             seconds: Seconds since 1970 `(rows,)`, in any order.
             dates: Whether timestamps are dates. Numbers of seconds are never
                 counted in months.
+            time_zone: See `TimeAxis`.
 
         Returns:
             A `TimeAxis`.
         """
+        create = functools.partial(cls, dates=dates, time_zone=time_zone)
         gaps = np.diff(np.unique(seconds))
         if not dates or len(gaps) == 0:
-            return cls(False, dates)
+            return create()
         if np.median(gaps) == SECONDS_PER_DAY:
-            return cls(False, dates, infer_weekmask(seconds))
+            return create(weekmask=infer_weekmask(seconds))
         if np.median(gaps) < MIN_MONTH:
-            return cls(False, dates)
+            return create()
         numbers = np.sort(cls(True).to_numbers(seconds))
         elapsed = numbers - numbers[0]
         deviation = np.abs(elapsed - np.round(elapsed))
         if np.mean(deviation <= MONTH_TOLERANCE) <= 0.9:
-            return cls(False, dates)
-        return cls(True, dates, month_offset=infer_month_offset(seconds))
+            return create()
+        return create(months=True, month_offset=infer_month_offset(seconds))
 
     def to_numbers(self, seconds: ArrayLike) -> Array:
         """Seconds since 1970 `(rows,)` to numbers `(rows,)`."""
@@ -132,8 +147,9 @@ class TimeAxis:
             seconds: Seconds since 1970 `(rows,)`.
 
         Returns:
-            List of dates, all with a time of day if one of them has one, or of
-            numbers.
+            List of dates, all with a time of day if one of them has one, and
+            then with the offset from UTC of the time zone if there is one; or
+            of numbers.
         """
         seconds = np.asarray(seconds, "float64")
         if not self.dates:
@@ -145,7 +161,11 @@ class TimeAxis:
         else:
             unit, scale = "us", 1e-6
         whole = np.round(seconds / scale).astype("int64").astype(f"M8[{unit}]")
-        return [str(time).replace("T", " ") for time in whole]
+        texts = [str(time).replace("T", " ") for time in whole]
+        if not self.time_zone or unit == "D":
+            return texts
+        offsets = utc_offsets(seconds, self.time_zone)
+        return [a + b for a, b in zip(texts, offsets, strict=True)]
 
     def get_config(self) -> Config:
         """Arguments of the constructor."""
@@ -154,6 +174,7 @@ class TimeAxis:
             "dates": self.dates,
             "weekmask": self.weekmask,
             "month_offset": self.month_offset,
+            "time_zone": self.time_zone,
         }
 
 

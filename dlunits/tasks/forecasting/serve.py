@@ -25,6 +25,7 @@ from dlunits.data.series.resampling import ResampledSeries
 from dlunits.data.series.series_panel import history_scale, read_series_names
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.time_axis import TimeAxis
+from dlunits.data.series.time_zones import find_time_zone, to_wall_clock
 from dlunits.data.tables.table_files import TableFile
 from dlunits.data.tables.table_writer import escaped
 from dlunits.models import Forecaster
@@ -202,6 +203,9 @@ def forecast_table(
         drop_footer=not series.get("series_column"),
     )
     axis = TimeAxis(**series["axis"])
+    if axis.time_zone and find_time_zone(table_file, timestamp_column):
+        times = to_wall_clock(table.times, axis.time_zone)
+        table = dataclasses.replace(table, times=times)
     scales = np.ones((1, table.values.shape[1]))
     names = []
     try:
