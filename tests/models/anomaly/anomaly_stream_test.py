@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 import pytest
+from keras import ops
 
-from dlunits.models import AnomalyDetector
+from dlunits.models import AnomalyDetector, TableSchema
 from dlunits.models.anomaly.anomaly_stream import AnomalyStream
 
 RATE = 0.05
@@ -45,9 +46,11 @@ class Scores:
         self.model = self.conformal = self
         self.calibration_scores = lambda: np.asarray(known)
 
-    def score_rows(self, table, inputs):
-        score = inputs["numbers"][:, 0]
-        return {"anomaly_score": score, "p_value": np.full(1, 0.5)}
+    def __call__(self, inputs, training=False):
+        score = ops.convert_to_tensor(inputs["numbers"])[:, 0]
+        return {"anomaly_score": score, "p_value": 0.5 * ops.ones_like(score)}
+
+    predict_on_batch = __call__
 
 
 @pytest.fixture(scope="module")
@@ -209,10 +212,21 @@ def test_timestamps_are_read(detector):
     start = datetime.datetime(2024, 1, 1)
     times = [start + datetime.timedelta(minutes=i) for i in range(60)]
     table = {"time": times, "load": np.arange(60.0) % 7}
-    detector = AnomalyDetector(train_steps=2).fit(table)
+    types = {"time": "timestamp", "load": "number except -999"}
+    detector = AnomalyDetector(train_steps=2).fit(table, types)
     row = {"time": times[3], "load": 3.0}
     found = AnomalyStream(detector, 0.2).update(row).anomaly_score
     assert found == pytest.approx(detector.score(row)[0], abs=1e-4)
+
+
+def test_numbers_that_stand_for_missing_values_are_read(numbers):
+    known = np.random.default_rng(2).normal(size=500)
+    detector = Scores(known, numbers)
+    types = {"load": "number except -999"}
+    detector.table_schema = TableSchema.from_table({"load": [1.0]}, types)
+    stream = AnomalyStream(detector)
+    assert np.isnan(stream.inputs({"load": -999.0})["numbers"]).all()
+    assert stream.inputs({"load": -99.0})["numbers"] == -99
 
 
 @pytest.mark.one_backend
