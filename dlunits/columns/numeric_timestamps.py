@@ -22,6 +22,7 @@ DAY = 86_400.0
 # Beginnings of 2000 and 2100, in seconds since 1970. Epochs are inferred if all
 # numbers are between them.
 FIRST, LAST = 946_684_800.0, 4_102_444_800.0
+FIRST_DIGITS = 19_000_101  # the earliest date as digits
 MIN_DIGITS = 10  # rows of dates as digits, in a column with any name
 
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -149,9 +150,10 @@ class NumericTimestampRecognition:
         self.num_values += len(numbers)
         self.lowest = min(self.lowest, float(numbers.min()))
         self.highest = max(self.highest, float(numbers.max()))
-        if self.are_digits:
-            dates = digits_to_seconds(numbers)
-            self.are_digits = not bool(np.isnan(dates).any())
+        self.are_digits = self.are_digits and (
+            self.lowest >= FIRST_DIGITS
+            and not np.isnan(digits_to_seconds(numbers)).any()
+        )
 
     @property
     def column_type(self) -> str | None:

@@ -56,11 +56,12 @@ class SentinelRecognition:
 
     def update(self, numbers: Array) -> None:
         """Reads the numbers of further rows, NaN where missing."""
-        numbers = numbers[~np.isnan(numbers)]
-        self.rows += len(numbers)
-        may_be_sentinel = np.isin(numbers, SENTINELS)
-        self.counts.update(numbers[may_be_sentinel].tolist())
-        others = numbers[~may_be_sentinel]
+        others = numbers[~np.isnan(numbers)]
+        self.rows += len(others)
+        if len(others) and (others.min() <= -99 or others.max() >= 999):
+            may_be_sentinel = np.isin(others, SENTINELS)
+            self.counts.update(others[may_be_sentinel].tolist())
+            others = others[~may_be_sentinel]
         if len(others):
             self.lowest = min(self.lowest, float(others.min()))
             self.highest = max(self.highest, float(others.max()))
