@@ -227,11 +227,8 @@ def print_columns(train, score, *, dialect, rate, progress, **options):
     from dlunits.tasks.anomaly.sources import InputTables
     from dlunits.tasks.anomaly.train import read_training_rows
 
-    tables = open_tables(
-        InputTables(train, score, options["label_column"]),
-        None,
-        **dialect,
-    )
+    inputs = InputTables(train, score, options["label_column"])
+    tables = open_tables(inputs, None, **dialect)
     for table in filter(None, tables):
         for message in table.messages:
             print(message)
@@ -444,11 +441,7 @@ def run(
         for message in inputs.messages:
             print(message)
         output = output or folder / "scored.csv"
-        train, score = open_tables(
-            inputs,
-            output,
-            **dialect,
-        )
+        train, score = open_tables(inputs, output, **dialect)
         for table in filter(None, (train, score)):
             for message in table.messages:
                 print(message)

@@ -52,10 +52,9 @@ class TableSchema:
       `column_2` ...
 
     Columns of type `"number"`, `"number [UNIT]"`, `"number except -999"` and
-    `"boolean"` become
-    numbers; those of type `"timestamp"`, `"timestamp_ms"` and the like, seconds
-    since Monday 0 h UTC; those of type `"category"`, category ids. `"ignored"`
-    columns are left out. Values are read as in files, see `dlunits.columns`:
+    `"boolean"` become numbers; those of type `"timestamp"`, `"timestamp_ms"`
+    and the like, seconds since Monday 0 h UTC; those of type `"category"`,
+    category ids. `"ignored"` columns are left out. Values are read as in files, see `dlunits.columns`:
     "NA", "null", None and NaN are missing, for example.
 
     Args:
@@ -104,7 +103,8 @@ class TableSchema:
             column_types: Dict from column name to type; columns that it lacks
                 are left out. `None` infers all types, see
                 `dlunits.columns.infer_column_types`, and warns of columns that
-                are ignored. Identifiers are not, in an array.
+                are ignored and of sentinel values. In an array no column is
+                taken for identifiers.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
 
         Raises:
