@@ -54,8 +54,8 @@ class TableSchema:
     Columns of type `"number"`, `"number [UNIT]"`, `"number except -999"` and
     `"boolean"` become numbers; those of type `"timestamp"`, `"timestamp_ms"`
     and the like, seconds since Monday 0 h UTC; those of type `"category"`,
-    category ids. `"ignored"` columns are left out. Values are read as in files, see `dlunits.columns`:
-    "NA", "null", None and NaN are missing, for example.
+    category ids. `"ignored"` columns are left out. Values are read as in files,
+    see `dlunits.columns`: "NA", "null", None and NaN are missing, for example.
 
     Args:
         column_types: Dict from column name to type, see
