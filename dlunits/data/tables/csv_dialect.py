@@ -172,8 +172,9 @@ def infer_dialect(
 def check_header(records: list[list[str]], place: str) -> None:
     """Refuses a header that looks like a row.
 
-    It does if two of its texts, or the only one, are also in a row below; or if
-    no text of it is a name, unless it counts the columns.
+    It does if two of its names, or the only one, are also in their columns
+    below; or if it holds no name, unless it counts the columns. A number or a
+    date is no name.
 
     Args:
         records: Cells of the header and of the first rows.
@@ -199,7 +200,7 @@ no name, but '1.5' for example. Write ...
     recurring = [
         cell
         for cell, column in zip(header, columns, strict=False)
-        if cell.strip() and cell in column
+        if cell.strip() and is_name(cell) and cell in column
     ]
     comes_again = len(header) > 1 and header in rows  # as a whole
     if not comes_again and len(recurring) >= min(2, len(header)):

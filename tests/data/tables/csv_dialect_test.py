@@ -152,6 +152,7 @@ def test_lines_of_text_before_the_header_are_skipped(
     ("text", "header"),
     [
         ("a,2019,2020\nx,1,2\ny,3,4\n", None),  # years
+        ("city,1,2,3\nx,1,2,5\ny,4,2,3\n", None),  # counts in months
         ("ds,0.1,0.9\n2024-01-01,1.5,2.5\n", None),  # quantiles
         ("city,2024-01-01\nx,1\ny,2\n", None),
         ("ok,x\nok,1\nbad,2\n", None),  # one text of two recurs
