@@ -25,7 +25,6 @@ import _main
 COMMAND = _main.command_line(__file__)
 
 FDR = 0.1  # false discovery rate by default
-AUTOENCODERS = ("plain", "denoising", "sparse", "contractive", "variational")
 
 CSV_FLAGS = ("delimiter", "encoding", "decimal", "header")
 
@@ -37,9 +36,7 @@ TRAINING_FLAGS = (
     "image_size",
     "column_type",
     "contamination",
-    "autoencoder",
     "num_folds",
-    "train_steps",
     "seed",
     "export_dir",
 )
@@ -138,7 +135,7 @@ def define_flags():
         "contamination",
         0.0,
         "Expected fraction of unlabeled anomalies in --train. This fraction "
-        "of the rows, the farthest from their neighbors, is excluded; the "
+        "of the rows, those with the highest scores, is excluded; the "
         "false-alarm rate can then be exceeded by up to this fraction.",
         0,
         0.49,
@@ -151,12 +148,6 @@ def define_flags():
         "numbers. missing: in --train they count as missing values, and in "
         "--score their rows get no score; they are listed. refuse: stop at the "
         "first one. Default: missing in --train, refuse in --score.",
-    )
-    flags.DEFINE_enum(
-        "autoencoder",
-        "denoising",
-        AUTOENCODERS,
-        "Type of autoencoder whose reconstruction error is part of the score.",
     )
     flags.DEFINE_integer(
         "num_folds",
@@ -180,13 +171,6 @@ def define_flags():
         "resized.",
         8,
         1024,
-    )
-    flags.DEFINE_integer(
-        "train_steps",
-        1500,
-        "Number of gradient steps of the autoencoders.",
-        1,
-        10**6,
     )
 
 
@@ -252,8 +236,6 @@ def train_and_score(
     export_dir,
     rate,
     progress,
-    autoencoder,
-    train_steps,
     escape_formulas,
     invalid_cells,
     fdr,
@@ -278,9 +260,6 @@ def train_and_score(
         refuse_invalid=invalid_cells == "refuse",
         log=print,
         progress=progress,
-        verbose=2,
-        autoencoder=autoencoder,
-        train_steps=train_steps,
         **options,
     )
     detector, rows = trained.detector, trained.rows

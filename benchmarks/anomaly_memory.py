@@ -106,7 +106,6 @@ def main():
                 f"--train={path}",
                 f"--score={path}",
                 f"--output={output}",
-                "--train_steps=200",
                 flag,
             )
             print(f"{name}: {peak:.2f} GiB, {seconds:.0f} s", flush=True)

@@ -63,7 +63,7 @@ MODELS = {
         ("--generate", "--prompt=to", "--length=5"),
     ),
     "anomaly_detection": (
-        ("--train=table.csv", "--train_steps=2", "--num_folds=2"),
+        ("--train=table.csv", "--num_folds=2"),
         ("--score=table.csv", "--output=scored.csv"),
     ),
     "forecast_series": (
@@ -94,7 +94,7 @@ NUMBERS = {
         ),
     ),
     "anomaly_detection": (
-        ("--train=table.csv", "--train_steps=2", "--num_folds=2"),
+        ("--train=table.csv", "--num_folds=2"),
         ("false_alarm_rate", "contamination", "num_folds", "image_size"),
     ),
     "forecast_series": (

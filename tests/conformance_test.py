@@ -57,16 +57,18 @@ CATALOG = {
         lambda **options: dlunits.layers.ConformalPValue(9, 3, **options),
         (3,),
     ),
-    "CrossFittedKDE": (
-        lambda **options: dlunits.layers.CrossFittedKDE(
-            12, neighbors=2, far_neighbors=4, num_folds=3, **options
-        ),
+    "CrossFittedWhitening": (
+        lambda **options: dlunits.layers.CrossFittedWhitening(3, **options),
         (5,),
     ),
     "EuclideanRBF": (
         lambda **options: dlunits.layers.EuclideanRBF(
             3, trainable_codes=True, **options
         ),
+        (5,),
+    ),
+    "LeSiNN": (
+        lambda **options: dlunits.layers.LeSiNN(2, 3, 3, **options),
         (5,),
     ),
     "GaussianSampling": (

@@ -25,7 +25,8 @@ from dlunits.layers.rnn import (
 from dlunits.layers.tabular import (
     ConformalInterval,
     ConformalPValue,
-    CrossFittedKDE,
+    CrossFittedWhitening,
+    LeSiNN,
     TabularEncoding,
 )
 from dlunits.layers.tied import TiedConv2DTranspose, TiedDense
@@ -36,13 +37,14 @@ __all__ = [
     "Bidirectional",
     "ConformalInterval",
     "ConformalPValue",
-    "CrossFittedKDE",
+    "CrossFittedWhitening",
     "EmbeddingRNN",
     "EuclideanRBF",
     "GRUCell",
     "GaussianSampling",
     "HistogramOfOrientedGradients",
     "LSTMCell",
+    "LeSiNN",
     "MaskingNoise",
     "MovingMeanSparsity",
     "PartialConv2D",

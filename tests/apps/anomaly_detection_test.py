@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from apps.anomaly_detection import (
-    AUTOENCODERS,
     DATASET_FLAGS,
     TRAINING_FLAGS,
     check_flags,
@@ -28,7 +27,6 @@ from apps.anomaly_detection import (
 from dlunits.data.images import image_datasets
 from dlunits.data.tables.table_files import open_table
 from dlunits.metrics import benjamini_hochberg
-from dlunits.models.anomaly import autoencoder_ensemble
 from dlunits.tasks.anomaly.score_table import (
     NEW_COLUMNS,
     TableScorer,
@@ -38,7 +36,7 @@ from dlunits.tasks.anomaly.serve import ServedDetector
 from dlunits.training import lock_run
 
 HEADER = ("time", "speed", "power", "on", "road", "constant", "nothing")
-FLAGS = ("--train=normal.csv", "--label_column=state", "--train_steps=100")
+FLAGS = ("--train=normal.csv", "--label_column=state")
 MODEL = "saved_models/anomaly_normal"
 
 
@@ -100,10 +98,6 @@ def output_lines(process):
     """Lines like `Report: PATH`, as a dict."""
     lines = re.findall(r"^([A-Z][\w ]+): +(.*)$", process.stdout, re.M)
     return {name: value.strip() for name, value in lines}
-
-
-def test_every_type_of_autoencoder_is_a_choice():
-    assert autoencoder_ensemble.AUTOENCODERS == AUTOENCODERS
 
 
 # A whole run
@@ -193,10 +187,8 @@ DEFAULTS = {
     "dry_run": False,
     "select": "rate",
     "fdr": None,
-    "autoencoder": "denoising",
     "timestamp_column": None,
     "window": 16,
-    "train_steps": 20,
     "seed": 0,
     "image_size": 28,
     "num_folds": 5,
@@ -376,7 +368,7 @@ def test_images_of_one_class_are_trained_on_and_others_detected(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    flags = {"dataset": "digits", "normal_class": "0", "train_steps": 100}
+    flags = {"dataset": "digits", "normal_class": "0"}
     run(**DEFAULTS | flags | {"false_alarm_rate": 0.1})
     output = capsys.readouterr().out
     assert "Class 0 is normal" in output
@@ -402,7 +394,7 @@ def test_folders_of_images_are_trained_on_and_scored(
             Image.fromarray(image[..., 0]).save(f"{folder}/{number}.png")
     (tmp_path / "more/bent/broken.png").write_bytes(b"no image")
     flags = {"train": "parts", "score": "more", "output": "found.csv"}
-    flags |= {"train_steps": 50, "false_alarm_rate": 0.1}
+    flags |= {"false_alarm_rate": 0.1}
     assert run(**DEFAULTS | flags) == 1  # one image was not read
     output = capsys.readouterr().out
     assert "broken.png" in output
@@ -571,7 +563,7 @@ def test_a_bad_table_is_refused_in_one_line_and_nothing_is_written(
         ({"model": None, "score": None}, "one of --train=TABLE and --model"),
         ({"model": "none/1"}, "none/1: is not the folder of an exported"),
         ({"label_column": "road"}, r"new\.csv: column 'road' is an input"),
-        ({"train_steps": 20}, "--train_steps has no effect beside --model"),
+        ({"num_folds": 3}, "--num_folds has no effect beside --model"),
         (
             {"column_type": ["a=ignored"]},
             "--column_type has no effect beside --mo",
@@ -579,10 +571,6 @@ def test_a_bad_table_is_refused_in_one_line_and_nothing_is_written(
         (
             {"contamination": 0.1},
             "--contamination has no effect beside --model",
-        ),
-        (
-            {"autoencoder": "plain"},
-            "--autoencoder has no effect beside --model",
         ),
         ({"timestamp_column": "time"}, "--timestamp_column has no effect be"),
         ({"false_alarm_rate": 1e-4}, "no row would be flagged at"),
@@ -675,7 +663,7 @@ def test_flags_without_effect_exist_and_are_refused_at_once(
         "--model=m/1",
         "--score=a.csv",
         "--output=b.csv",
-        "--train_steps=1500",
+        "--num_folds=5",
     )
     process = subprocess.run(  # answers before anything heavy is loaded
         [sys.executable, project / "apps/anomaly_detection.py", *flags],
@@ -685,7 +673,7 @@ def test_flags_without_effect_exist_and_are_refused_at_once(
     )
     assert process.returncode == 1
     assert process.stderr == (
-        "anomaly_detection.py: --train_steps has no effect beside --model: "
+        "anomaly_detection.py: --num_folds has no effect beside --model: "
         "nothing is trained\n"
     )
 
@@ -750,7 +738,6 @@ def endless(project, offline, trained, tmp_path):
                     "--output=scored.csv",
                 ),
                 *(
-                    "--train_steps=1000000",
                     "--workdir=run",
                     "--export_dir=models",
                 ),

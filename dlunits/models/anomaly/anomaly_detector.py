@@ -11,25 +11,20 @@ from keras import ops
 
 from dlunits.columns.table_chunks import InvalidCells, Table
 from dlunits.layers import ConformalPValue
-from dlunits.layers.tabular.cross_fitted_kde import check_neighbors
 from dlunits.models.anomaly.anomaly_score import (
     AnomalyScore,
     in_batches,
-    is_isolated,
     num_rows,
     own_fold,
     take_rows,
 )
-from dlunits.models.anomaly.autoencoder_ensemble import check_autoencoder
 from dlunits.models.anomaly.column_attribution import ColumnAttribution
 from dlunits.models.anomaly.row_explanation import explain_rows
 from dlunits.models.anomaly.table_schema import TableSchema
 from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.typing import Array, Config, Path, Tensor
 
-MAX_TRAINING_ROWS = 100_000
-MAX_REFERENCES = 2_000  # rows that the densities are estimated from
-MAX_CALIBRATION_ROWS = 20_000
+MAX_CALIBRATION_ROWS = 20_000  # and as many to train on
 MIN_ROWS = 20
 
 COLUMN_DTYPES = {
@@ -42,44 +37,38 @@ COLUMN_DTYPES = {
 # scale the score, and the others calibrate.
 ONE_FOLD_SPLIT = 0.6, 0.75
 
+CLEANING_FOLDS = 5  # at least, where anomalies are left out
+
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class AnomalyDetector:
     """Detector of anomalous rows, fitted to the normal rows of a table.
 
     The score of a row is `dlunits.models.anomaly.anomaly_score.AnomalyScore`:
-    a soft maximum of kernel density estimates and the reconstruction error of
-    autoencoders. It is cross-fitted: the training rows are split into folds,
-    and for each fold a score is fitted to the other ones. A training row has
-    the score of its own fold, a new row the mean over all. Hence the p-value
-    is conformal, see `dlunits.layers.ConformalPValue`: it is the share of
-    normal rows with at least the score of the row, and a row is anomalous if
-    it is at most the false-alarm rate.
+    the maximum of three distances to training rows. It is cross-fitted: the
+    training rows are split into folds, and for each fold a score is fitted to
+    the other ones. A training row has the score of its own fold, a new row the
+    mean over all. Hence the p-value is conformal, see
+    `dlunits.layers.ConformalPValue`: it is the share of normal rows with at
+    least the score of the row, and a row is anomalous if it is at most the
+    false-alarm rate.
 
     The detector is an estimator in the style of scikit-learn: it takes tables
     and returns NumPy arrays. `model`, a `keras.Model`, holds its layers.
 
     Args:
-        autoencoder: Type of the autoencoders: `"plain"`, `"denoising"`,
-            `"sparse"`, `"contractive"` or `"variational"`.
-        units: Number of units of their hidden layers.
-        latent_dim: Size of their code.
         num_folds: Number of folds. With 1, rows are held out, 15 % to scale
             the score and 25 % to calibrate, and the false-alarm rate is
             guaranteed, except that vocabularies and missing values are those
             of all rows. With 3 or more, all rows are trained on, and it holds
             approximately.
-        neighbors, far_neighbors: Numbers of nearest rows that set the widths
-            of the narrow and the wide kernels, see
-            `dlunits.layers.CrossFittedKDE`.
         contamination: Share of the training rows that may be anomalies, in
-            [0, 0.5). The rows farthest from their `far_neighbors` nearest
-            rows are left out. The false-alarm rate is then that of rows like
-            the remaining ones: up to this share more of all normal rows is
-            called anomalous. 0 trusts all rows.
+            [0, 0.5). The rows with the highest scores are left out, and the
+            detector is fitted to the others. The false-alarm rate is then that
+            of rows like the remaining ones: up to this share more of all
+            normal rows is called anomalous. 0 trusts all rows.
         false_alarm_rate: Share of normal rows that may be called anomalous,
             in (0, 1).
-        train_steps: Number of gradient steps of the autoencoders.
         seed: Seed of all random numbers.
 
     Attributes:
@@ -93,7 +82,7 @@ class AnomalyDetector:
     p-value of 120 rows is 1 / 121:
 
     >>> rows = np.random.default_rng(0).normal(size=(120, 2))
-    >>> detector = AnomalyDetector(train_steps=20).fit(rows)
+    >>> detector = AnomalyDetector().fit(rows)
     >>> p = detector.p_value(np.array([[0.0, 0.5], [9.0, -9.0]]))
     >>> bool(p[0] > 0.05), round(121 * float(p[1]), 3)
     (True, 1.0)
@@ -101,19 +90,15 @@ class AnomalyDetector:
 
     def __init__(
         self,
-        autoencoder: str = "denoising",
-        units: int = 64,
-        latent_dim: int = 8,
         num_folds: int = 5,
-        neighbors: int = 5,
-        far_neighbors: int = 40,
         contamination: float = 0.0,
         false_alarm_rate: float = 0.01,
-        train_steps: int = 1500,
         seed: int = 0,
     ) -> None:
-        check_autoencoder(autoencoder)
-        check_neighbors(neighbors, far_neighbors, num_folds)
+        if num_folds < 1:
+            raise ValueError(
+                f"There must be at least one fold. Received: {num_folds=}"
+            )
         if not 0 <= contamination < 0.5:
             raise ValueError(
                 "`contamination` must be in [0, 0.5): most rows must be "
@@ -124,15 +109,9 @@ class AnomalyDetector:
                 "`false_alarm_rate` must be in (0, 1). Received: "
                 f"{false_alarm_rate=}"
             )
-        self.autoencoder = autoencoder
-        self.units = units
-        self.latent_dim = latent_dim
         self.num_folds = num_folds
-        self.neighbors = neighbors
-        self.far_neighbors = far_neighbors
         self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate
-        self.train_steps = train_steps
         self.seed = seed
         self._model: AnomalyModel | None = None
 
@@ -148,7 +127,6 @@ class AnomalyDetector:
         column_types: Mapping[str, str] | None = None,
         *,
         decimal: str = ".",
-        verbose: int | str = 0,
     ) -> "AnomalyDetector":
         """Fits the detector to normal rows.
 
@@ -163,7 +141,6 @@ class AnomalyDetector:
                 few values of another type that it allows count as missing,
                 with a warning.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
-            verbose: As in `keras.Model.fit`.
 
         Returns:
             The detector.
@@ -185,53 +162,66 @@ class AnomalyDetector:
             )
         order = np.random.default_rng(self.seed).permutation(count)
         if self.contamination:
-            order = self.without_isolated(schema, inputs, order)
-        train = scale = calibrate = order
-        if self.num_folds == 1:
-            train, scale, calibrate = np.split(
-                order, [int(share * len(order)) for share in ONE_FOLD_SPLIT]
+            order = self.without_anomalies(schema, inputs, order)
+        self.set_model(self.fitted_model(schema, inputs, order, self.num_folds))
+        return self
+
+    def fitted_model(
+        self,
+        schema: TableSchema,
+        inputs: Mapping[str, Array],
+        order: Array,
+        num_folds: int,
+    ) -> "AnomalyModel":
+        """Fits the layers to rows, given by their numbers in random order."""
+        train = scale = calibrate = order[:MAX_CALIBRATION_ROWS]
+        if num_folds == 1:
+            train, scale, calibrate = (
+                rows[:MAX_CALIBRATION_ROWS]
+                for rows in np.split(
+                    order, [int(share * len(order)) for share in ONE_FOLD_SPLIT]
+                )
             )
-        train = take_rows(inputs, train[:MAX_TRAINING_ROWS])
-        scale = take_rows(inputs, scale[:MAX_CALIBRATION_ROWS])
-        calibrate = take_rows(inputs, calibrate[:MAX_CALIBRATION_ROWS])
         model = AnomalyModel(
             self,
             schema,
-            num_references=min(num_rows(train), MAX_REFERENCES),
-            num_calibration_rows=num_rows(calibrate),
+            num_rows=len(train),
+            num_calibration_rows=len(calibrate),
+            num_folds=num_folds,
         )
-        model.encoding.adapt(train)
+        model.encoding.adapt(take_rows(inputs, train))
         train, scale, calibrate = (
-            in_batches(model.encoding, rows)
+            in_batches(model.encoding, take_rows(inputs, rows))
             for rows in (train, scale, calibrate)
         )
-        model.anomaly_score.adapt(train, self.train_steps, verbose)
+        model.anomaly_score.adapt(train)
         model.anomaly_score.adapt_scale(scale)
         model.conformal.adapt(
             own_fold(in_batches(model.anomaly_score, calibrate))
         )
-        self.set_model(model)
-        return self
+        return model
 
-    def without_isolated(
-        self, schema: TableSchema, inputs: Mapping[str, Array], rows: Array
+    def without_anomalies(
+        self, schema: TableSchema, inputs: Mapping[str, Array], order: Array
     ) -> Array:
-        """Leaves out the rows that are farthest from other rows."""
-        inputs = take_rows(inputs, rows)
-        encoding = schema.encoding(dtype="float32")
-        encoding.adapt(inputs)
-        isolated = is_isolated(
-            in_batches(encoding, inputs),
-            self.contamination,
-            self.far_neighbors,
-            MAX_REFERENCES,
+        """Leaves out the rows with the highest scores, of their own fold."""
+        model = self.fitted_model(
+            schema, inputs, order, max(self.num_folds, CLEANING_FOLDS)
         )
-        return rows[~isolated]
+        scores = in_batches(
+            lambda batch: model.anomaly_score(model.encoding(batch)),
+            take_rows(inputs, order),
+        )
+        count = model.num_rows
+        scores = np.concatenate(
+            [own_fold(scores[:count]), scores[count:].mean(axis=1)]
+        )
+        return order[scores <= np.quantile(scores, 1 - self.contamination)]
 
     def set_model(self, model: "AnomalyModel") -> None:
         self._model = model
         self.attribution = ColumnAttribution(
-            model.encoding, model.anomaly_score.kde
+            model.encoding, model.anomaly_score.neighborhood
         )
 
     @property
@@ -382,15 +372,9 @@ class AnomalyDetector:
 
     def get_config(self) -> Config:
         return {
-            "autoencoder": self.autoencoder,
-            "units": self.units,
-            "latent_dim": self.latent_dim,
             "num_folds": self.num_folds,
-            "neighbors": self.neighbors,
-            "far_neighbors": self.far_neighbors,
             "contamination": self.contamination,
             "false_alarm_rate": self.false_alarm_rate,
-            "train_steps": self.train_steps,
             "seed": self.seed,
         }
 
@@ -406,8 +390,9 @@ class AnomalyModel(keras.Model):
     Args:
         detector: `AnomalyDetector` with the sizes of the layers.
         table_schema: `TableSchema` of the training table.
-        num_references: Number of rows that the densities are estimated from.
+        num_rows: Number of rows to train on.
         num_calibration_rows: Number of rows that calibrate the p-values.
+        num_folds: Number of folds, that of the detector by default.
 
     Input shape: Dict, the input of `dlunits.layers.TabularEncoding`.
 
@@ -416,7 +401,7 @@ class AnomalyModel(keras.Model):
     Example, of the model of a fitted detector:
 
     >>> rows = np.random.default_rng(0).normal(size=(120, 2))
-    >>> model = AnomalyDetector(train_steps=20).fit(rows).model
+    >>> model = AnomalyDetector().fit(rows).model
     >>> outputs = model({"numbers": np.array([[9.0, -9.0]])})
     >>> round(121 * float(outputs["p_value"][0]), 3)
     1.0
@@ -426,37 +411,31 @@ class AnomalyModel(keras.Model):
         self,
         detector: AnomalyDetector,
         table_schema: TableSchema,
-        num_references: int,
+        num_rows: int,
         num_calibration_rows: int,
+        num_folds: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.detector = detector
         self.table_schema = table_schema
-        self.num_references = num_references
+        self.num_rows = num_rows
         self.num_calibration_rows = num_calibration_rows
         self.encoding = table_schema.encoding(dtype="float32")
         num_features = self.encoding.num_features
+        num_folds = num_folds or detector.num_folds
+        self.num_folds = num_folds
         self.anomaly_score = AnomalyScore(
-            num_features,
-            num_references,
-            detector.num_folds,
-            detector.neighbors,
-            detector.far_neighbors,
-            detector.autoencoder,
-            detector.units,
-            detector.latent_dim,
-            detector.seed,
-            dtype="float32",
+            num_rows, num_folds, detector.seed, dtype="float32"
         )
         self.conformal = ConformalPValue(
-            num_calibration_rows, detector.num_folds, dtype="float32"
+            num_calibration_rows, num_folds, dtype="float32"
         )
         self.encoding.build(
             {key: (None, n) for key, n in self.encoding.num_columns.items()}
         )
         self.anomaly_score.build((None, num_features))
-        self.conformal.build((None, detector.num_folds))
+        self.conformal.build((None, num_folds))
         self.built = True
 
     def call(self, inputs: Tensor) -> dict[str, Tensor]:
@@ -496,8 +475,9 @@ class AnomalyModel(keras.Model):
         return {
             "detector": serialize(self.detector),
             "table_schema": serialize(self.table_schema),
-            "num_references": self.num_references,
+            "num_rows": self.num_rows,
             "num_calibration_rows": self.num_calibration_rows,
+            "num_folds": self.num_folds,
             "name": self.name,
             **layer_states(self),
         }

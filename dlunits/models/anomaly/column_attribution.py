@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from dlunits.layers import CrossFittedKDE, TabularEncoding
+from dlunits.layers import LeSiNN, TabularEncoding
 from dlunits.typing import Config, Tensor
 
 
@@ -18,11 +18,11 @@ class ColumnAttribution(keras.Model):
                   / max(sum over all features of (x - typical)^2, 1e-9)
 
     `typical` is a weighted mean of the training rows near `x`, see
-    `CrossFittedKDE.typical`.
+    `LeSiNN.typical`.
 
     Args:
         encoding: `dlunits.layers.TabularEncoding`, adapted.
-        kde: `dlunits.layers.CrossFittedKDE`, adapted to its features.
+        neighborhood: `dlunits.layers.LeSiNN`, adapted to its features.
 
     Input shape: Dict, the input of `encoding`.
 
@@ -32,10 +32,10 @@ class ColumnAttribution(keras.Model):
     Example, a row that differs from the mean of the training rows, 0.5, by 2
     in one column and by 1 in the other, 4 / (4 + 1) = 0.8:
 
-    >>> encoding, kde = TabularEncoding(2), CrossFittedKDE(2, num_folds=1)
+    >>> encoding, neighborhood = TabularEncoding(2), LeSiNN(1, 2, 1)
     >>> encoding.build((None, 2))  # spreads are 1
-    >>> kde.adapt(np.array([[0.5, 0.5], [0.5, 0.5]]))
-    >>> model = ColumnAttribution(encoding, kde)
+    >>> neighborhood.adapt(np.array([[0.5, 0.5], [0.5, 0.5]]))
+    >>> model = ColumnAttribution(encoding, neighborhood)
     >>> attribution = model({"numbers": np.array([[2.5, 1.5]])})
     >>> ops.convert_to_numpy(attribution["numbers"]).tolist()
     [[0.5, 0.5]]
@@ -44,16 +44,16 @@ class ColumnAttribution(keras.Model):
     """
 
     def __init__(
-        self, encoding: TabularEncoding, kde: CrossFittedKDE, **kwargs: Any
+        self, encoding: TabularEncoding, neighborhood: LeSiNN, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.encoding = encoding
-        self.kde = kde
+        self.neighborhood = neighborhood
         self.built = True
 
     def call(self, inputs: Tensor) -> dict[str, Tensor]:
         features = self.encoding(inputs)
-        typical = self.kde.typical(features)
+        typical = self.neighborhood.typical(features)
         squares = ops.transpose(ops.square(features - typical))
         column = np.array(self.encoding.column_of_feature, "int32")
         sums = ops.transpose(
@@ -69,7 +69,7 @@ class ColumnAttribution(keras.Model):
         serialize = keras.saving.serialize_keras_object
         return {
             "encoding": serialize(self.encoding),
-            "kde": serialize(self.kde),
+            "neighborhood": serialize(self.neighborhood),
             "name": self.name,
         }
 
@@ -78,6 +78,6 @@ class ColumnAttribution(keras.Model):
         deserialize = keras.saving.deserialize_keras_object
         return cls(
             deserialize(config["encoding"]),
-            deserialize(config["kde"]),
+            deserialize(config["neighborhood"]),
             name=config["name"],
         )

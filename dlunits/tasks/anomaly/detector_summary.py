@@ -1,7 +1,7 @@
 """Facts about an anomaly detector for a report."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from dlunits.models import AnomalyDetector
 from dlunits.tasks.anomaly.serve import ServedDetector
@@ -21,7 +21,6 @@ class DetectorSummary:
             by models that were not trained on it; all of them, or a subset
             that is evenly spaced in their order. `None` if unknown.
         num_calibration_rows: Number of calibration rows, or `None`.
-        history: Dict of metric name to its values, one per epoch.
     """
 
     source: str
@@ -29,9 +28,6 @@ class DetectorSummary:
     ignored: Mapping[str, str] = dataclasses.field(default_factory=dict)
     calibration_scores: ArrayLike | None = None
     num_calibration_rows: int | None = None
-    history: Mapping[str, Sequence[float]] = dataclasses.field(
-        default_factory=dict
-    )
 
     @classmethod
     def of_trained(
@@ -45,7 +41,6 @@ class DetectorSummary:
             rows.ignored,
             scores,
             len(scores),
-            detector.model.anomaly_score.autoencoders.history.history,
         )
 
     @classmethod

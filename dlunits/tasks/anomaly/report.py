@@ -3,8 +3,7 @@
 import pathlib
 from collections.abc import Mapping
 
-from dlunits.reporting.figures import training_curves
-from dlunits.reporting.html_report import Section, write_report
+from dlunits.reporting.html_report import write_report
 from dlunits.tasks.anomaly.detector_summary import DetectorSummary
 from dlunits.tasks.anomaly.report_sections import (
     columns_section,
@@ -80,17 +79,6 @@ def write_anomaly_report(
         numbers["Target false-alarm rate"] = percent(false_alarm_rate)
     if summary.num_calibration_rows is not None:
         numbers["Calibration rows"] = summary.num_calibration_rows
-    if summary.history.get("loss"):
-        sections.append(
-            Section(
-                "Training",
-                "Mean loss of the autoencoders. Each one is trained on the "
-                "rows of all folds but its own.",
-                figures=[
-                    (training_curves(summary.history), "One point per epoch.")
-                ],
-            )
-        )
     if images is None:
         sections.append(columns_section(summary.column_types, summary.ignored))
     return write_report(

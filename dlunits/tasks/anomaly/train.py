@@ -79,7 +79,6 @@ def train_detector(
     refuse_invalid: bool = False,
     log: Callable[[str], Any] = lambda message: None,
     progress: ProgressBar | None = None,
-    verbose: int = 0,
     **options: Any,
 ) -> TrainedDetector:
     """Trains an anomaly detector on the normal rows of a table.
@@ -98,7 +97,6 @@ def train_detector(
         log: Function that prints a message for the user.
         progress: Function that creates a progress bar over rows, see
             `dlunits.reporting.progress.with_progress`, or `None`.
-        verbose: Verbosity of Keras' `fit`.
         **options: Arguments of `dlunits.models.AnomalyDetector`. With
             `contamination` greater than 0, rows that are labeled as anomalies
             are used for training.
@@ -123,7 +121,7 @@ def train_detector(
         refuse_invalid=refuse_invalid,
         progress=progress,
     )
-    return TrainedDetector(fit_detector(rows, verbose=verbose, **options), rows)
+    return TrainedDetector(fit_detector(rows, **options), rows)
 
 
 def read_training_rows(
@@ -164,14 +162,11 @@ def read_training_rows(
     return rows
 
 
-def fit_detector(
-    rows: TrainingRows, *, verbose: int = 0, **options: Any
-) -> AnomalyDetector:
+def fit_detector(rows: TrainingRows, **options: Any) -> AnomalyDetector:
     """Fits a detector to rows in memory.
 
     Args:
         rows: Training rows or windows.
-        verbose: Verbosity of Keras' `fit`.
         **options: Arguments of `dlunits.models.AnomalyDetector`.
 
     Returns:
@@ -184,9 +179,7 @@ def fit_detector(
     detector = AnomalyDetector(**options)
     check_num_rows(rows, detector)
     try:
-        return detector.fit(
-            rows.columns, rows.detector_column_types, verbose=verbose
-        )
+        return detector.fit(rows.columns, rows.detector_column_types)
     except ValueError as error:
         raise ValueError(f"{rows.path}: {error}") from error
 

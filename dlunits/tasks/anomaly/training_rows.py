@@ -15,11 +15,11 @@ from dlunits.columns.numeric_timestamps import unconverted
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_files import TableFile
-from dlunits.models.anomaly.anomaly_detector import MAX_TRAINING_ROWS
 from dlunits.reporting.progress import ProgressBar, with_progress
 from dlunits.typing import Array, Path
 
-# Upper bound on the sampled cells. Wide tables get a smaller sample.
+# Upper bounds on the sampled rows and cells.
+MAX_ROWS = 100_000
 MAX_CELLS = 20_000_000
 
 
@@ -164,9 +164,7 @@ def sample_training_rows(
         label_column,
     )
     width = sum(column_type != "ignored" for column_type in types.values())
-    sample = ReservoirSample(
-        min(MAX_TRAINING_ROWS, max(1, MAX_CELLS // width)), seed
-    )
+    sample = ReservoirSample(min(MAX_ROWS, max(1, MAX_CELLS // width)), seed)
     rows_read = num_anomalies = 0
     invalid_cells = InvalidCells()
     reading = with_progress(table_file, progress, "Sampling rows")

@@ -1,15 +1,11 @@
-"""Anomaly score: its parts and their soft maximum."""
+"""Anomaly score: three distances and their maximum."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from dlunits.models.anomaly.anomaly_score import (
-    AnomalyScore,
-    is_isolated,
-    own_fold,
-)
+from dlunits.models.anomaly.anomaly_score import AnomalyScore, own_fold
 
 
 def rows(count=100, seed=0):
@@ -20,9 +16,8 @@ def rows(count=100, seed=0):
 
 @pytest.fixture(scope="module")
 def score():
-    layer = AnomalyScore(4, 100, units=16, latent_dim=2)
-    layer.build((None, 4))
-    layer.adapt(rows(), train_steps=200)
+    layer = AnomalyScore(100)
+    layer.adapt(rows())
     layer.adapt_scale(rows())
     return layer
 
@@ -31,39 +26,44 @@ def array(tensor):
     return ops.convert_to_numpy(tensor)
 
 
-def test_it_is_a_soft_maximum_of_its_parts(score):
+def test_it_is_the_maximum_of_three_standardized_distances(score):
     x = rows(6, 2)
-    center, spread = array(score.center), array(score.spread)
-    expected = np.empty((6, 5))
-    for place, folds in enumerate(array(score.log_parts(x))):
-        for fold, parts in enumerate(folds):
-            z = (parts - center) / spread
-            expected[place, fold] = 0.5 * np.log(np.mean(np.exp(2 * z)))
-    np.testing.assert_allclose(array(score(x)), expected, rtol=1e-4, atol=1e-5)
+    compressed = np.arcsinh(x)
+    parts = [
+        score.bulk(compressed),
+        score.neighborhood(x),
+        score.dependence(score.whitening(compressed)),
+    ]
+    logs = np.log(np.stack([array(part) for part in parts], axis=-1) + 1e-4)
+    z = (logs - array(score.center)) / array(score.spread)
+    np.testing.assert_allclose(array(score(x)), z.max(axis=-1), rtol=1e-4)
 
 
-def test_the_misfit_is_the_error_in_units_of_its_scale(score):
-    x = rows(4, 3)
-    again = score.autoencoders.reconstruct(np.repeat(x[:, None], 5, axis=1))
-    misfit = ((again - x[:, None]) / array(score.error_scale)) ** 2
-    np.testing.assert_allclose(
-        np.exp(array(score.log_parts(x))[..., 2]),
-        misfit.mean(axis=-1) + 1e-4,
-        rtol=1e-3,
-    )
-
-
-def test_the_error_scale_is_a_median_by_the_score_of_the_own_fold(score):
-    errors = own_fold(array(score.errors(rows())))
-    expected = np.median(np.abs(errors), axis=0) / 0.6745 + 0.03
-    np.testing.assert_allclose(array(score.error_scale), expected, rtol=1e-4)
+@pytest.mark.parametrize(
+    ("row", "part"),
+    [
+        ([30.0, 0.0, 0.0], 0),  # far from everything
+        ([0.6, -0.6, 0.0], 2),  # usual values that do not go together
+    ],
+)
+def test_each_part_finds_what_it_is_for(row, part):
+    generator = np.random.default_rng(0)
+    one, other = generator.normal(size=(2, 400))
+    x = np.stack([one, one + 0.02 * generator.normal(size=400), other], axis=1)
+    layer = AnomalyScore(400)
+    layer.adapt(x)
+    layer.adapt_scale(x)
+    logs = array(layer.log_distances(np.array([row]))).mean(axis=(0, 1))
+    z = (logs - array(layer.center)) / array(layer.spread)
+    assert z.max() > 2.5
+    assert z[part] > 2.5
 
 
 def test_parts_of_training_rows_are_centered_by_the_score_of_their_fold(score):
-    parts = own_fold(array(score.log_parts(rows())))
-    z = (parts - array(score.center)) / array(score.spread)
+    logs = own_fold(array(score.log_distances(rows())))
+    z = (logs - array(score.center)) / array(score.spread)
     np.testing.assert_allclose(np.median(z, axis=0), 0, atol=1e-4)
-    quartiles = np.percentile(parts, [25, 75], axis=0)
+    quartiles = np.percentile(logs, [25, 75], axis=0)
     np.testing.assert_allclose(
         array(score.spread), np.ptp(quartiles, axis=0) / 1.349 + 0.05, rtol=1e-4
     )
@@ -74,19 +74,12 @@ def test_own_fold_takes_turns():
     assert own_fold(values).tolist() == [0, 4, 8, 9]
 
 
-def test_isolated_rows_are_found():
-    x = rows(100)
-    x[[7, 50]] += 20
-    far = is_isolated(x, 0.02, far_neighbors=10, max_references=100)
-    assert np.flatnonzero(far).tolist() == [7, 50]
-
-
 @pytest.mark.one_backend
-def test_few_references_have_few_neighbors():
-    layer = AnomalyScore(4, 7, num_folds=3, units=4, latent_dim=1)
-    layer.build((None, 4))
-    layer.adapt(rows(7), train_steps=1)
-    layer.adapt_scale(rows(7))
+@pytest.mark.parametrize("num_folds", [1, 2, 5, 20])
+def test_few_rows_have_small_subsamples(num_folds):
+    layer = AnomalyScore(40, num_folds)
+    layer.adapt(rows(40))
+    layer.adapt_scale(rows(40))
     assert np.isfinite(array(layer(rows()))).all()
 
 

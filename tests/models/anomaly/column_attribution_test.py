@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from dlunits.layers import CrossFittedKDE, TabularEncoding
+from dlunits.layers import LeSiNN, TabularEncoding
 from dlunits.models.anomaly.column_attribution import ColumnAttribution
 
 
@@ -25,14 +25,14 @@ def model():
     encoding = TabularEncoding(2, 1, [2], missing_indicators=[1])
     encoding.adapt(rows(60, 0))
     features = ops.convert_to_numpy(encoding(rows(60, 0)))
-    kde = CrossFittedKDE(60)
-    kde.adapt(features)
-    return ColumnAttribution(encoding, kde)
+    neighborhood = LeSiNN(5, 16)
+    neighborhood.adapt(features)
+    return ColumnAttribution(encoding, neighborhood)
 
 
 def test_shares_are_sums_over_the_features_of_a_column(model):
     features = ops.convert_to_numpy(model.encoding(rows(5, 1)))
-    typical = ops.convert_to_numpy(model.kde.typical(features))
+    typical = ops.convert_to_numpy(model.neighborhood.typical(features))
     column_of_feature = model.encoding.column_of_feature
     # Two numbers, the gap of the second, four waves, two values and unknown.
     assert column_of_feature == (0, 1, 1, 2, 2, 2, 2, 3, 3, 3)

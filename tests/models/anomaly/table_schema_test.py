@@ -156,7 +156,7 @@ def test_a_new_value_is_anomalous_among_many_known_ones():
         return {"code": codes, "x": generator.normal(size=len(codes))}
 
     known = [f"code {i}" for i in range(200)]
-    detector = AnomalyDetector(train_steps=20).fit(rows(known * 3))
+    detector = AnomalyDetector().fit(rows(known * 3))
     p = detector.p_value(rows(known + [f"new {i}" for i in range(20)]))
     assert (p[200:] <= 0.01).all()
     assert (p[:200] <= 0.05).mean() < 0.1

@@ -102,7 +102,7 @@ def detector():
         "road": rng.choice(["dry", "wet", "None"], 40),
         "code": rng.choice(["7", "8"], 40),
     }
-    detector = AnomalyDetector(train_steps=2, num_folds=2, units=4)
+    detector = AnomalyDetector(num_folds=2)
     return detector.fit(texts, TYPES)
 
 

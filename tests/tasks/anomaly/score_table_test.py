@@ -47,7 +47,7 @@ def detector():
     table = rows_of(300, 0)
     normal = table["state"] == "ok"
     column_types = {"speed": "number", "power": "number", "road": "category"}
-    return AnomalyDetector(train_steps=50).fit(
+    return AnomalyDetector().fit(
         {name: table[name][normal].astype(object) for name in column_types},
         column_types,
     )
@@ -254,7 +254,7 @@ def test_sampled_columns_and_scores_are_of_the_same_rows(
 
 
 def test_a_table_with_one_column_has_one_explanation(tmp_path):
-    detector = AnomalyDetector(train_steps=5).fit(
+    detector = AnomalyDetector().fit(
         {"x": np.random.default_rng(0).normal(size=60)}, {"x": "number"}
     )
     chunk = TableChunk(pa.table({"x": ["0.5", "70"]}))

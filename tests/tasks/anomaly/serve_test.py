@@ -56,7 +56,7 @@ ANOMALIES = {
 
 @pytest.fixture(scope="module")
 def detector():
-    return AnomalyDetector(train_steps=20, num_folds=2).fit(rows(200), KINDS)
+    return AnomalyDetector(num_folds=2).fit(rows(200), KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_features_are_extracted_from_images_and_scored(tmp_path):
     feature_extractor = image_features((12, 12, 1), num_columns=4)
     images = np.random.default_rng(0).integers(0, 256, (60, 12, 12, 1), "uint8")
     columns = feature_extractor.predict(images / np.float32(255), verbose=0)
-    detector = AnomalyDetector(train_steps=5, num_folds=2).fit(columns)
+    detector = AnomalyDetector(num_folds=2).fit(columns)
     version = export_detector(
         detector,
         tmp_path / "parts",

@@ -47,7 +47,6 @@ def trained_and_messages(tmp_path_factory):
         window=WINDOW,
         label_column="state",
         false_alarm_rate=RATE,
-        train_steps=200,
         log=messages.append,
     )
     return trained, messages
@@ -124,7 +123,6 @@ def test_the_false_alarm_rate_holds_for_new_weeks(tmp_path):
         trained = train_detector(
             known,
             timestamp_column="time",
-            train_steps=50,
             seed=seed,
             false_alarm_rate=0.1,
         )
@@ -177,7 +175,6 @@ def test_a_timestamp_column_makes_the_rows_a_series(tmp_path, timestamp_column):
         table,
         timestamp_column=timestamp_column,
         window=4,
-        train_steps=5,
         column_types={"time": "timestamp", "state": "ignored"},
     )
     assert ("series" in trained.rows.card) == (timestamp_column is not None)
@@ -233,7 +230,6 @@ def test_windows_without_rows_are_not_among_the_top(tmp_path):
         timestamp_column="time",
         window=2,
         column_types={"state": "ignored"},
-        train_steps=20,
     )
     path = tmp_path / "new.csv"
     write(path, 30)
