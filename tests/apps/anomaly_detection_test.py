@@ -720,8 +720,8 @@ def test_a_bad_row_to_score_does_not_undo_the_training(
 
 
 @pytest.fixture
-def endless(project, offline, trained, tmp_path):
-    """A training process in `tmp_path` that does not end, after an epoch."""
+def training(project, offline, trained, tmp_path):
+    """A process in `tmp_path` that has read its table and trains."""
     for name in ("normal.csv", "new.csv"):
         shutil.copy(trained[0] / name, tmp_path)
     (tmp_path / "scored.csv").write_text("what was there before")
@@ -753,17 +753,17 @@ def endless(project, offline, trained, tmp_path):
         started = time.monotonic()
         for line in process.stdout:
             assert time.monotonic() - started < 300
-            if line.startswith(b"100/100"):
+            if line.startswith(b"Column "):
                 break
         yield process
         process.kill()
 
 
 def test_a_killed_run_keeps_the_old_output_and_can_be_repeated(
-    endless, tmp_path, monkeypatch
+    training, tmp_path, monkeypatch
 ):
-    endless.kill()
-    assert endless.wait() == -signal.SIGKILL
+    training.kill()
+    assert training.wait() == -signal.SIGKILL
     output = tmp_path / "scored.csv"
     assert output.read_text() == "what was there before"
     assert not list((tmp_path / "models").iterdir())
@@ -775,10 +775,10 @@ def test_a_killed_run_keeps_the_old_output_and_can_be_repeated(
     assert (tmp_path / "models/1/saved_model.pb").is_file()
 
 
-def test_an_interrupted_run_ends_with_one_line(endless, tmp_path):
-    endless.send_signal(signal.SIGINT)
-    endless.stdout.read()
-    assert endless.wait() == 1
+def test_an_interrupted_run_ends_with_one_line(training, tmp_path):
+    training.send_signal(signal.SIGINT)
+    training.stdout.read()
+    assert training.wait() == 1
     *_, last = (tmp_path / "errors.txt").read_text().splitlines()
     assert last == "anomaly_detection.py: stopped"
 

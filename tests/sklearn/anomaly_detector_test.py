@@ -44,16 +44,6 @@ SEVERAL_FITS = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_steps():
-    """Fits with few gradient steps."""
-    quick: Any = functools.partial(models.AnomalyDetector, train_steps=20)
-    quick.load = models.AnomalyDetector.load
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "AnomalyDetector", quick)
-        yield
-
-
 def normal_rows(count, seed=0):
     """Two correlated numbers."""
     generator = np.random.default_rng(seed)

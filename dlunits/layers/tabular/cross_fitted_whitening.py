@@ -73,9 +73,10 @@ class CrossFittedWhitening(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape: Shape) -> None:
-        size = min(input_shape[-1], self.max_features)
+        features = input_shape[-1]
+        size = self.num_features(input_shape)
 
-        def weight(name: str, *shape: int) -> Any:
+        def weight(name: str, *shape: int | None) -> Any:
             return self.add_weight(
                 name=name,
                 shape=shape,
@@ -88,8 +89,12 @@ class CrossFittedWhitening(keras.layers.Layer):
         self.mean = weight("mean", self.num_folds, size)
         self.kernel = weight("kernel", self.num_folds, size, size)
         self.projection = None
-        if size < input_shape[-1]:
-            self.projection = weight("projection", input_shape[-1], size)
+        if size != features:
+            self.projection = weight("projection", features, size)
+
+    def num_features(self, input_shape: Shape) -> int:
+        """Number of features of the output."""
+        return min(input_shape[-1] or self.max_features, self.max_features)
 
     def adapt(self, rows: Array) -> None:
         """Computes means and covariances of training rows.
@@ -115,23 +120,15 @@ class CrossFittedWhitening(keras.layers.Layer):
             projection = (normal / np.sqrt(size[1])).astype("float32")
             self.projection.assign(projection)
             rows = rows @ projection
-        center = rows.mean(axis=0, dtype="float64")
-        moments = [
-            sums(rows[fold :: self.num_folds] - center)
-            for fold in range(self.num_folds)
-        ]
-        totals = [sum(each) for each in zip(*moments, strict=True)]
         means, kernels = [], []
-        for own in moments:
-            if self.num_folds == 1:
-                own = (0, 0.0, 0.0)
-            count, total, squares = (
-                every - part for every, part in zip(totals, own, strict=True)
-            )
-            mean = total / count
-            covariance = squares / count - np.outer(mean, mean)
-            kernels.append(inverse_root(covariance, self.ridge))
-            means.append(center + mean)
+        for fold in range(self.num_folds):
+            outside = rows
+            if self.num_folds > 1:
+                own = np.arange(fold, len(rows), self.num_folds)
+                outside = np.delete(rows, own, axis=0)
+            means.append(outside.mean(axis=0, dtype="float64"))
+            covariance = np.cov(outside, rowvar=False, bias=True)
+            kernels.append(inverse_root(np.atleast_2d(covariance), self.ridge))
         self.mean.assign(np.stack(means).astype("float32"))
         self.kernel.assign(np.stack(kernels).astype("float32"))
 
@@ -144,8 +141,11 @@ class CrossFittedWhitening(keras.layers.Layer):
         return ops.cast(white, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        size = min(input_shape[-1], self.max_features)
-        return (input_shape[0], self.num_folds, size)
+        return (
+            input_shape[0],
+            self.num_folds,
+            self.num_features(input_shape),
+        )
 
     def get_config(self) -> Config:
         return {
@@ -155,11 +155,6 @@ class CrossFittedWhitening(keras.layers.Layer):
             "max_features": self.max_features,
             "seed": self.seed,
         }
-
-
-def sums(rows: Array) -> tuple[int, Array, Array]:
-    """Number of rows, their sum, and the sum of their outer products."""
-    return len(rows), rows.sum(axis=0), rows.T @ rows
 
 
 def inverse_root(covariance: Array, ridge: float) -> Array:

@@ -32,7 +32,7 @@ def records(table):
 
 @pytest.fixture(scope="module")
 def detector():
-    return AnomalyDetector(train_steps=20).fit(columns(300))
+    return AnomalyDetector().fit(columns(300))
 
 
 class Scores:
@@ -57,7 +57,7 @@ class Scores:
 def numbers():
     """Schema of one number."""
     rows = np.random.default_rng(1).normal(size=(300, 1))
-    return AnomalyDetector(train_steps=2).fit(rows, {"column_1": "number"})
+    return AnomalyDetector().fit(rows, {"column_1": "number"})
 
 
 def stream_of(scores, numbers, **options):
@@ -213,7 +213,7 @@ def test_timestamps_are_read(detector):
     times = [start + datetime.timedelta(minutes=i) for i in range(60)]
     table = {"time": times, "load": np.arange(60.0) % 7}
     types = {"time": "timestamp", "load": "number except -999"}
-    detector = AnomalyDetector(train_steps=2).fit(table, types)
+    detector = AnomalyDetector().fit(table, types)
     row = {"time": times[3], "load": 3.0}
     found = AnomalyStream(detector, 0.2).update(row).anomaly_score
     assert found == pytest.approx(detector.score(row)[0], abs=1e-4)

@@ -12,5 +12,5 @@ def test_the_summary_of_an_exported_detector_comes_from_its_model_card():
     )
     summary = DetectorSummary.of_served(detector, "a model")
     assert summary == DetectorSummary(
-        "a model", {"speed": "number"}, {}, [0.5, 1.5], 7, {}
+        "a model", {"speed": "number"}, {}, [0.5, 1.5], 7
     )

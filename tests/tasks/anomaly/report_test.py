@@ -68,7 +68,6 @@ SUMMARY = DetectorSummary(
     {"<id>": "counts the rows"},
     np.arange(100.0),
     100,
-    {"loss": [2.0, 1.0]},
 )
 
 UNKNOWN = DetectorSummary("a model", COLUMN_TYPES)

@@ -77,7 +77,7 @@ def test_timestamps_that_are_numbers_are_scored_as_those_of_the_detector(
 ):
     seconds = 1_704_067_200 + 3600 * np.arange(60)
     columns = {"date": 1000 * seconds, "x": np.arange(60) % 7}
-    detector = AnomalyDetector(train_steps=5).fit(columns)
+    detector = AnomalyDetector().fit(columns)
     assert detector.table_schema.column_types["date"] == "timestamp_ms"
     path = tmp_path / "new.csv"
     rows = zip(*columns.values(), strict=True)
