@@ -24,12 +24,12 @@ class AnomalyScore(keras.layers.Layer):
     """Anomaly score from distances to training rows, by three measures.
 
     A row may be unusual by one measure and usual by the others, so the score
-    is the maximum of all. Each is a `LeSiNN` distance `d_i` to nearest rows:
+    is the maximum of all. Each is a `LeSiNN` distance `d_i` of asinh(x) to
+    nearest rows:
 
-        bulk          200 subsamples of 4 rows, of asinh(x)
-        neighborhood  5 subsamples of 256 rows, of x
-        dependence    5 subsamples of 256 rows, of asinh(x) after
-                      `CrossFittedWhitening`
+        bulk          of 200 subsamples of 4 rows
+        neighborhood  of 5 subsamples of 256 rows
+        dependence    of 5 subsamples of 256 rows, after `CrossFittedWhitening`
 
         z_i   = (log(d_i + 0.0001) - m_i) / (IQR_i / 1.349 + 0.05)
         score = max over i of z_i
@@ -117,9 +117,9 @@ class AnomalyScore(keras.layers.Layer):
             self.build(features.shape)
         compressed = np.arcsinh(features)
         self.whitening.adapt(compressed)
-        self.neighborhood.adapt(features[:MAX_REFERENCES])
         compressed = compressed[:MAX_REFERENCES]
         self.bulk.adapt(compressed)
+        self.neighborhood.adapt(compressed)
         self.dependence.adapt(in_batches(self.whitening, compressed))
 
     def adapt_scale(self, features: Array) -> None:
@@ -136,11 +136,10 @@ class AnomalyScore(keras.layers.Layer):
 
     def log_distances(self, features: Tensor) -> Tensor:
         """(batch, features) -> log(d_i + 0.0001), (batch, folds, 3)"""
-        features = ops.cast(features, "float32")
-        compressed = ops.arcsinh(features)
+        compressed = ops.arcsinh(ops.cast(features, "float32"))
         distances = [
             self.bulk(compressed),
-            self.neighborhood(features),
+            self.neighborhood(compressed),
             self.dependence(self.whitening(compressed)),
         ]
         return ops.log(ops.stack(distances, axis=-1) + EPSILON)

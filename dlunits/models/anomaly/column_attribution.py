@@ -17,12 +17,13 @@ class ColumnAttribution(keras.Model):
         share_c = sum over features of column c of (x - typical)^2
                   / max(sum over all features of (x - typical)^2, 1e-9)
 
-    `typical` is a weighted mean of the training rows near `x`, see
-    `LeSiNN.typical`.
+    `typical` is the sinh of a weighted mean of the training rows near asinh(x),
+    see `LeSiNN.typical`.
 
     Args:
         encoding: `dlunits.layers.TabularEncoding`, adapted.
-        neighborhood: `dlunits.layers.LeSiNN`, adapted to its features.
+        neighborhood: `dlunits.layers.LeSiNN`, adapted to the asinh of its
+            features.
 
     Input shape: Dict, the input of `encoding`.
 
@@ -34,11 +35,11 @@ class ColumnAttribution(keras.Model):
 
     >>> encoding, neighborhood = TabularEncoding(2), LeSiNN(1, 2, 1)
     >>> encoding.build((None, 2))  # spreads are 1
-    >>> neighborhood.adapt(np.array([[0.5, 0.5], [0.5, 0.5]]))
+    >>> neighborhood.adapt(np.arcsinh([[0.5, 0.5], [0.5, 0.5]]))
     >>> model = ColumnAttribution(encoding, neighborhood)
     >>> attribution = model({"numbers": np.array([[2.5, 1.5]])})
-    >>> ops.convert_to_numpy(attribution["numbers"]).tolist()
-    [[0.5, 0.5]]
+    >>> print(ops.convert_to_numpy(attribution["numbers"]).round(3))
+    [[0.5 0.5]]
     >>> print(ops.convert_to_numpy(attribution["share"]).round(3))
     [[0.8 0.2]]
     """
@@ -53,7 +54,7 @@ class ColumnAttribution(keras.Model):
 
     def call(self, inputs: Tensor) -> dict[str, Tensor]:
         features = self.encoding(inputs)
-        typical = self.neighborhood.typical(features)
+        typical = ops.sinh(self.neighborhood.typical(ops.arcsinh(features)))
         squares = ops.transpose(ops.square(features - typical))
         column = np.array(self.encoding.column_of_feature, "int32")
         sums = ops.transpose(

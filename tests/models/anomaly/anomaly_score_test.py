@@ -31,7 +31,7 @@ def test_it_is_the_maximum_of_three_standardized_distances(score):
     compressed = np.arcsinh(x)
     parts = [
         score.bulk(compressed),
-        score.neighborhood(x),
+        score.neighborhood(compressed),
         score.dependence(score.whitening(compressed)),
     ]
     logs = np.log(np.stack([array(part) for part in parts], axis=-1) + 1e-4)

@@ -26,13 +26,14 @@ def model():
     encoding.adapt(rows(60, 0))
     features = ops.convert_to_numpy(encoding(rows(60, 0)))
     neighborhood = LeSiNN(5, 16)
-    neighborhood.adapt(features)
+    neighborhood.adapt(np.arcsinh(features))
     return ColumnAttribution(encoding, neighborhood)
 
 
 def test_shares_are_sums_over_the_features_of_a_column(model):
     features = ops.convert_to_numpy(model.encoding(rows(5, 1)))
-    typical = ops.convert_to_numpy(model.neighborhood.typical(features))
+    typical = model.neighborhood.typical(np.arcsinh(features))
+    typical = np.sinh(ops.convert_to_numpy(typical))
     column_of_feature = model.encoding.column_of_feature
     # Two numbers, the gap of the second, four waves, two values and unknown.
     assert column_of_feature == (0, 1, 1, 2, 2, 2, 2, 3, 3, 3)
