@@ -1,8 +1,6 @@
 """The anomaly detector as an estimator of scikit-learn."""
 
-import functools
 import pickle
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
