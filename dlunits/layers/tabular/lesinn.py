@@ -1,5 +1,6 @@
 """Distance to the nearest rows of random subsamples."""
 
+import itertools
 from typing import Any
 
 import keras
@@ -10,7 +11,6 @@ from dlunits.typing import Array, Config, Shape, Tensor
 
 ROUNDING = 4e-6  # relative error of squared distances in single precision
 MIN_SQUARE = 1e-12  # of a distance that weighs rows
-LEFT_OUT = 1e30  # added to the squared distance of a row that is left out
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -84,15 +84,16 @@ class LeSiNN(keras.layers.Layer):
         self.seed = seed
         self.rows_of_fold = -(-subsample_size // max(num_folds - 1, 1))
 
-    @property
-    def num_references(self) -> int:
-        return self.num_subsamples * self.num_folds * self.rows_of_fold
-
     def build(self, input_shape: Shape) -> None:
-        spaces = input_shape[1:-1]  # (num_folds,) for cross-fitted features
+        count = self.num_subsamples * self.rows_of_fold
+        if len(input_shape) == 2:
+            shape = (count * self.num_folds, input_shape[-1])
+        else:  # each fold has features, and references, of its own
+            count *= max(self.num_folds - 1, 1)
+            shape = (self.num_folds, count, input_shape[-1])
         self.references = self.add_weight(
             name="references",
-            shape=(*spaces, self.num_references, input_shape[-1]),
+            shape=shape,
             initializer="zeros",
             dtype="float32",
             trainable=False,
@@ -116,54 +117,82 @@ class LeSiNN(keras.layers.Layer):
                 f"{self.num_folds} folds. Received: {len(rows)} rows"
             )
         generator = np.random.default_rng(self.seed)
-        folds = [
-            np.arange(fold, len(rows), self.num_folds)
-            for fold in range(self.num_folds)
-        ]
-        places = [
-            generator.choice(fold, self.rows_of_fold, replace=False)
-            for _ in range(self.num_subsamples)
-            for fold in folds
-        ]
+        places = np.array(
+            [
+                [
+                    generator.choice(
+                        np.arange(fold, len(rows), self.num_folds),
+                        self.rows_of_fold,
+                        replace=False,
+                    )
+                    for _ in range(self.num_subsamples)
+                ]
+                for fold in range(self.num_folds)
+            ]
+        )  # (folds, subsamples, rows_of_fold)
         if not self.built:
             self.build(rows.shape)
-        references = rows[np.concatenate(places)]
-        if rows.ndim == 3:
-            references = references.swapaxes(0, 1)
-        self.references.assign(references)
+        if rows.ndim == 2:
+            self.references.assign(rows[places.ravel()])
+            return
+        references = []
+        for fold in range(self.num_folds):
+            outside = places
+            if self.num_folds > 1:
+                outside = np.delete(places, fold, axis=0)
+            by_subsample = outside.swapaxes(0, 1).ravel()
+            references.append(rows[by_subsample, fold])
+        self.references.assign(np.stack(references))
 
-    def square_distances(self, x: Tensor) -> Tensor:
-        """(batch, [folds,] features) -> (batch, [folds,] references)"""
-        of_x, of_references = (
-            (1 - ROUNDING) * ops.sum(ops.square(rows), axis=-1)
-            for rows in (x, self.references)
-        )
-        if len(x.shape) == 2:
-            products = ops.matmul(x, ops.transpose(self.references))
-        else:
-            products = ops.matmul(
-                ops.transpose(x, (1, 0, 2)),
-                ops.transpose(self.references, (0, 2, 1)),
-            )
-            products = ops.transpose(products, (1, 0, 2))
-        return ops.maximum(of_x[..., None] + of_references - 2 * products, 0)
+    # Of the squared distance to a reference r, |r|^2 - 2 x'r depends on it.
 
-    def distances(self, squares: Tensor) -> Tensor:
-        """(batch, [folds,] references) -> d (batch, folds)"""
-        shape = (self.num_subsamples, self.num_folds, self.rows_of_fold)
-        squares = ops.reshape(squares, (-1, *squares.shape[1:-1], *shape))
-        nearest = ops.min(squares, axis=-1)  # of each subsample and fold
-        if len(nearest.shape) == 3:
-            nearest = nearest[:, None]
+    def partial_squares(self, x: Tensor) -> Tensor:
+        """([folds,] batch, features) -> ([folds,] batch, references)"""
+        squares = ops.sum(ops.square(self.references), axis=-1)
+        products = ops.matmul(x, ops.swapaxes(self.references, -1, -2))
+        return (1 - ROUNDING) * squares[..., None, :] - 2 * products
+
+    def complete_squares(self, x: Tensor, partial: Tensor) -> Tensor:
+        """|x - r|^2 from |r|^2 - 2 x'r"""
+        squares = ops.sum(ops.square(x), axis=-1)[..., None]
+        return ops.maximum((1 - ROUNDING) * squares + partial, 0)
+
+    def distances(self, x: Tensor, partial: Tensor) -> Tensor:
+        """Mean over subsamples of the distance to the nearest reference.
+
+        (..., batch, features), (..., batch, subsamples) -> (..., batch)
+        """
+        return ops.mean(ops.sqrt(self.complete_squares(x, partial)), axis=-1)
+
+    def leave_one_out(self, x: Tensor, partial: Tensor) -> Tensor:
+        """d_f(x) of features that all folds share: (batch, folds)"""
+        shape = (self.num_folds, self.num_subsamples, self.rows_of_fold)
+        nearest = ops.min(ops.reshape(partial, (-1, *shape)), axis=-1)
+        of_folds = [nearest[:, fold] for fold in range(self.num_folds)]
         if self.num_folds > 1:
-            left_out = np.eye(self.num_folds, dtype="float32") * LEFT_OUT
-            nearest = nearest + left_out[:, None]
-        nearest = ops.min(nearest, axis=-1)  # (batch, folds, subsamples)
-        return ops.mean(ops.sqrt(nearest), axis=-1)
+            before = list(itertools.accumulate(of_folds, ops.minimum))
+            after = list(itertools.accumulate(of_folds[::-1], ops.minimum))
+            of_folds = [
+                after[-2],
+                *map(ops.minimum, before[:-2], after[-3::-1]),
+                before[-2],
+            ]
+        return ops.stack(
+            [self.distances(x, nearest) for nearest in of_folds], axis=-1
+        )
 
     def call(self, x: Tensor) -> Tensor:
-        squares = self.square_distances(ops.cast(x, "float32"))
-        return ops.cast(self.distances(squares), self.compute_dtype)
+        x = ops.cast(x, "float32")
+        if len(x.shape) == 2:
+            d = self.leave_one_out(x, self.partial_squares(x))
+        else:
+            x = ops.swapaxes(x, 0, 1)
+            partial = self.partial_squares(x)
+            shape = (self.num_folds, -1, self.num_subsamples)
+            size = partial.shape[-1] // self.num_subsamples
+            nearest = ops.min(ops.reshape(partial, (*shape, size)), axis=-1)
+            d = ops.transpose(self.distances(x, nearest))
+        return ops.cast(d, self.compute_dtype)
 
     def typical(self, x: Tensor) -> Tensor:
         """Weighted mean of the references near each row.
@@ -177,8 +206,10 @@ class LeSiNN(keras.layers.Layer):
         Returns:
             Tensor `(batch, features)`.
         """
-        squares = self.square_distances(ops.cast(x, "float32"))
-        d = ops.mean(self.distances(squares), axis=-1, keepdims=True)
+        x = ops.cast(x, "float32")
+        partial = self.partial_squares(x)
+        d = ops.mean(self.leave_one_out(x, partial), axis=-1, keepdims=True)
+        squares = self.complete_squares(x, partial)
         logits = -0.5 * squares / ops.maximum(ops.square(d), MIN_SQUARE)
         return ops.matmul(ops.softmax(logits), self.references)
 

@@ -25,7 +25,7 @@ from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.typing import Array, Config, Path, Tensor
 
 MAX_CALIBRATION_ROWS = 20_000  # and as many to train on
-MIN_ROWS = 20
+MIN_ROWS = 6
 
 COLUMN_DTYPES = {
     "numbers": "float32",
@@ -57,7 +57,7 @@ class AnomalyDetector:
     and returns NumPy arrays. `model`, a `keras.Model`, holds its layers.
 
     Args:
-        num_folds: Number of folds. With 1, rows are held out, 15 % to scale
+        num_folds: Number of folds, of at least two rows each. With 1, rows are held out, 15 % to scale
             the score and 25 % to calibrate, and the false-alarm rate is
             guaranteed, except that vocabularies and missing values are those
             of all rows. With 3 or more, all rows are trained on, and it holds
@@ -174,6 +174,7 @@ class AnomalyDetector:
         num_folds: int,
     ) -> "AnomalyModel":
         """Fits the layers to rows, given by their numbers in random order."""
+        num_folds = min(num_folds, len(order) // 2)
         train = scale = calibrate = order[:MAX_CALIBRATION_ROWS]
         if num_folds == 1:
             train, scale, calibrate = (

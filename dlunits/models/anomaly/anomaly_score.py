@@ -12,7 +12,7 @@ from dlunits.typing import Array, Config, Shape, Tensor
 
 MAX_REFERENCES = 5_000  # rows that the subsamples are drawn from
 # Number of subsamples, and of rows in one.
-BULK, NEARBY = (200, 4), (5, 256)
+BULK, NEIGHBORHOOD, DEPENDENCE = (100, 4), (4, 256), (2, 256)
 EPSILON = 1e-4  # added to a distance before the logarithm
 MIN_SPREAD = 0.05  # added
 NORMAL_IQR = 1.349  # interquartile range of a standard normal variable
@@ -27,9 +27,9 @@ class AnomalyScore(keras.layers.Layer):
     is the maximum of all. Each is a `LeSiNN` distance `d_i` of asinh(x) to
     nearest rows:
 
-        bulk          of 200 subsamples of 4 rows
-        neighborhood  of 5 subsamples of 256 rows
-        dependence    of 5 subsamples of 256 rows, after `CrossFittedWhitening`
+        bulk          of 100 subsamples of 4 rows
+        neighborhood  of 4 subsamples of 256 rows
+        dependence    of 2 subsamples of 256 rows, after `CrossFittedWhitening`
 
         z_i   = (log(d_i + 0.0001) - m_i) / (IQR_i / 1.349 + 0.05)
         score = max over i of z_i
@@ -83,8 +83,8 @@ class AnomalyScore(keras.layers.Layer):
             return LeSiNN(num_subsamples, size, num_folds, seed)
 
         self.bulk = lesinn(*BULK)
-        self.neighborhood = lesinn(*NEARBY)
-        self.dependence = lesinn(*NEARBY)
+        self.neighborhood = lesinn(*NEIGHBORHOOD)
+        self.dependence = lesinn(*DEPENDENCE)
         self.whitening = CrossFittedWhitening(num_folds, seed=seed)
 
     def build(self, input_shape: Shape) -> None:

@@ -13,7 +13,6 @@ from dlunits.data.tables.table_files import TableFile
 from dlunits.models import AnomalyDetector
 from dlunits.models.anomaly.anomaly_detector import (
     MAX_CALIBRATION_ROWS,
-    MIN_ROWS,
     ONE_FOLD_SPLIT,
 )
 from dlunits.reporting.progress import ProgressBar
@@ -30,6 +29,7 @@ from dlunits.tasks.anomaly.training_windows import (
 )
 from dlunits.typing import Array
 
+MIN_ROWS = 20
 MAX_BASELINE_ROWS = 20_000
 
 

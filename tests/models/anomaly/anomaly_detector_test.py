@@ -264,8 +264,8 @@ def test_a_rate_below_the_smallest_p_value_is_rejected(detector):
 
 
 def test_too_few_rows_are_rejected():
-    with pytest.raises(ValueError, match="at least 20 rows"):
-        AnomalyDetector().fit(normal_rows(19))
+    with pytest.raises(ValueError, match="at least 6 rows"):
+        AnomalyDetector().fit(normal_rows(5))
 
 
 @pytest.mark.parametrize(
