@@ -86,9 +86,8 @@ class LeSiNN(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         count = self.num_subsamples * self.rows_of_fold
-        if len(input_shape) == 2:
-            shape = (count * self.num_folds, input_shape[-1])
-        else:  # each fold has features, and references, of its own
+        shape: Shape = (count * self.num_folds, input_shape[-1])
+        if len(input_shape) == 3:  # features, and references, of each fold
             count *= max(self.num_folds - 1, 1)
             shape = (self.num_folds, count, input_shape[-1])
         self.references = self.add_weight(

@@ -57,11 +57,11 @@ class AnomalyDetector:
     and returns NumPy arrays. `model`, a `keras.Model`, holds its layers.
 
     Args:
-        num_folds: Number of folds, of at least two rows each. With 1, rows are held out, 15 % to scale
-            the score and 25 % to calibrate, and the false-alarm rate is
-            guaranteed, except that vocabularies and missing values are those
-            of all rows. With 3 or more, all rows are trained on, and it holds
-            approximately.
+        num_folds: Number of folds, of at least two rows each. With 1, rows are
+            held out, 15 % to scale the score and 25 % to calibrate, and the
+            false-alarm rate is guaranteed, except that vocabularies and
+            missing values are those of all rows. With 3 or more, all rows are
+            trained on, and it holds approximately.
         contamination: Share of the training rows that may be anomalies, in
             [0, 0.5). The rows with the highest scores are left out, and the
             detector is fitted to the others. The false-alarm rate is then that

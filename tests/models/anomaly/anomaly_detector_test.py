@@ -69,7 +69,7 @@ def test_scores_of_training_rows_do_not_calibrate(detector):
     """With a single detector for all rows, known rows look too normal."""
     others = normal_rows(2000, 2)
     known = np.sort(detector.score(normal_rows(300)))[-30]
-    assert (detector.score(others) >= known).mean() > 0.15  # asked for: 0.1
+    assert (detector.score(others) >= known).mean() > 0.115  # asked for: 0.1
     assert detector.predict(others, 0.1).mean() == pytest.approx(0.1, abs=0.06)
 
 
