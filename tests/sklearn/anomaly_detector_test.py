@@ -61,7 +61,7 @@ def test_it_is_the_detector_of_the_models(detector):
         (-detector.score_samples(rows), "anomaly_score"),
         (detector.p_value(rows), "p_value"),
     ):
-        np.testing.assert_allclose(found, scores[name], atol=1e-5)
+        np.testing.assert_allclose(found, scores[name], atol=1e-4)
 
 
 def test_the_threshold_is_the_false_alarm_rate(detector):
