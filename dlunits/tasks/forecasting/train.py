@@ -31,7 +31,7 @@ from dlunits.typing import Array
 
 MAX_ORIGINS = 5_000  # that a part of the series is evaluated on
 MIN_STEPS = 50  # gradient steps in an epoch; fewer windows are repeated
-AUTO = ("linear", "combination", "gru", *BASELINES)  # that `"auto"` compares
+AUTO = ("linear", "combination", "gru")  # trained by the method `"auto"`
 MIN_ERRORS = 3  # that the error of a step of a short series is measured on
 
 
@@ -227,16 +227,9 @@ def select_forecaster(
     """
     season = season or find_season(dataset)
     wide = linear_inputs(dataset, recipe) > MAX_LINEAR_INPUTS
-    methods = (
-        [method]
-        if method != "auto"
-        else [
-            name
-            for name in AUTO
-            if name not in BASELINES
-            and not (wide and name in ("linear", "combination"))
-        ]
-    )
+    methods = [method]
+    if method == "auto":
+        methods = [name for name in AUTO if name == "gru" or not wide]
     names = [*methods, *(name for name in BASELINES if name not in methods)]
     if season == 1 and method != "seasonal_naive":
         names.remove("seasonal_naive")  # the naive forecast
