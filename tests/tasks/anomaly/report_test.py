@@ -106,7 +106,6 @@ def test_sections_come_in_order(tmp_path):
         "Anomaly scores and p-values",
         "Most anomalous rows",
         "Detection quality",
-        "Training",
         "Columns",
         "Run details",
     ]
@@ -174,7 +173,6 @@ def test_without_labels_or_a_table_their_sections_are_omitted(tmp_path):
     assert "Calibration rows" not in numbers(unlabeled)
     assert "calibration rows" not in unlabeled and "threshold" not in unlabeled
     assert headings(report(tmp_path)) == [
-        "Training",
         "Columns",
         "Run details",
     ]
