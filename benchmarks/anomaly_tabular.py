@@ -171,7 +171,7 @@ def evaluate(protocol, paths, seeds, baselines):
         _, _, normal_rows, training_rows = results[0]
         for rate, share in alarms.items():
             if training_rows * rate >= 1:
-                held[rate].append(holds(share, rate, normal_rows))
+                held[rate].append(int(holds(share, rate, normal_rows)))
         print(
             f"{protocol}, {path.stem}: "
             + ", ".join(f"{name} {value:.3f}" for name, value in auc.items())
