@@ -27,6 +27,7 @@ class CrossFittedWhitening(keras.layers.Layer):
     bounds the weight of directions in which rows hardly differ. With more than
     `max_features` features, `P` is a random projection to as many, which keeps
     distances (Johnson and Lindenstrauss, 1984); otherwise it is the identity.
+    Before `adapt` the means are 0 and the covariances the identity.
 
     Args:
         num_folds: Number of folds. With 1, no row is left out.
@@ -76,21 +77,27 @@ class CrossFittedWhitening(keras.layers.Layer):
         features = input_shape[-1]
         size = self.num_features(input_shape)
 
-        def weight(name: str, *shape: int | None) -> Any:
+        def weight(name: str, initializer: Any, *shape: int | None) -> Any:
             return self.add_weight(
                 name=name,
                 shape=shape,
-                initializer="zeros",
+                initializer=initializer,
                 dtype="float32",
                 trainable=False,
                 autocast=False,
             )
 
-        self.mean = weight("mean", self.num_folds, size)
-        self.kernel = weight("kernel", self.num_folds, size, size)
+        def identity(shape: Shape, dtype: Any = None) -> Tensor:
+            return ops.broadcast_to(ops.eye(size, dtype=dtype), shape)
+
+        normal = keras.initializers.RandomNormal(
+            stddev=size**-0.5, seed=self.seed
+        )
+        self.mean = weight("mean", "zeros", self.num_folds, size)
+        self.kernel = weight("kernel", identity, self.num_folds, size, size)
         self.projection = None
         if size != features:
-            self.projection = weight("projection", features, size)
+            self.projection = weight("projection", normal, features, size)
 
     def num_features(self, input_shape: Shape) -> int:
         """Number of features of the output."""
@@ -115,10 +122,7 @@ class CrossFittedWhitening(keras.layers.Layer):
         if not self.built:
             self.build(rows.shape)
         if self.projection is not None:
-            size = self.projection.shape
-            normal = np.random.default_rng(self.seed).normal(size=size)
-            projection = (normal / np.sqrt(size[1])).astype("float32")
-            self.projection.assign(projection)
+            projection = ops.convert_to_numpy(self.projection)
             rows = rows @ projection
         means, kernels = [], []
         for fold in range(self.num_folds):
