@@ -248,15 +248,20 @@ def print_columns(
 ):
     """Prints the columns of a table to train on."""
     from dlunits.columns import parse_column_types
-    from dlunits.data.series.series_tables import list_series_columns
+    from dlunits.data.series.series_tables import (
+        infer_series_columns,
+        list_series_columns,
+    )
     from dlunits.data.tables.table_files import open_table
 
     column_types = parse_column_types(column_type or [])
     table = open_table(train, **dialect)
-    columns = list_series_columns(
+    inferred = infer_series_columns(
         table, timestamp_column, column_types, series_column
     )
+    columns = list_series_columns(table, *inferred)
     print(*table.messages, *columns, sep="\n")
+    print("Dry run:       nothing was trained or written")
 
 
 def train_and_report(
@@ -310,6 +315,7 @@ def train_and_report(
         window=recipe["window"],
         horizon=recipe["horizon"],
         min_calibration=min_examples(recipe["coverage"]),
+        log=print if train else lambda line: None,
     )
     check_minimum(dataset, recipe["minimum"])
     print(*source, *dataset.messages, sep="\n", flush=True)
@@ -384,11 +390,8 @@ def run(model, history, **options):
     """Trains, or forecasts with a model if there is one."""
     dialect = {name: options.pop(name) for name in CSV_FLAGS}
     dry_run = options.pop("dry_run")
-    if options["train"]:
-        print_columns(dialect=dialect, **options)
     if dry_run:
-        print("Dry run:       nothing was trained or written")
-        return None
+        return print_columns(dialect=dialect, **options)
     if model:
         return forecast_with_model(
             model,

@@ -20,7 +20,6 @@ Usage:
 
 import argparse
 import os
-import pathlib
 import statistics
 import sys
 import time
@@ -29,14 +28,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import numpy as np
-from anomaly_tabular import load, split
+from anomaly_tabular import find_tables, load, split
 from gates import gate
-from real_data import DATA
 
 from dlunits.metrics import benjamini_hochberg
 from dlunits.models import AnomalyDetector
 
-FOLDERS = [DATA.parent / name for name in ("tabular", "tabular2")]
 RATES = (0.05, 0.1, 0.2)
 GATED, BOUNDS = 0.1, (0.05, 0.12)
 FALSE_ALARM_RATE = 0.01
@@ -59,20 +56,13 @@ def run(path, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", help="folders of .npz files")
+    parser.add_argument("--tables", help="folders of .npz files, by commas")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--quick", action="store_true", help="one seed of five tables, no gates"
     )
     arguments = parser.parse_args()
-    folders = (
-        [pathlib.Path(each) for each in arguments.tables.split(",")]
-        if arguments.tables
-        else FOLDERS
-    )
-    paths = [path for each in folders for path in sorted(each.glob("*.npz"))]
-    if not paths:
-        sys.exit(f"{', '.join(map(str, folders))}: no .npz files. Set --tables")
+    paths = find_tables(arguments.tables)
     seeds = arguments.seeds
     if arguments.quick:
         seeds, paths = 1, paths[::8]

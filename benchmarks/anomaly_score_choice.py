@@ -42,10 +42,9 @@ from sklearn.preprocessing import StandardScaler
 from dlunits.layers import CrossFittedWhitening, LeSiNN, TabularEncoding
 from dlunits.models.anomaly.anomaly_score import (
     EPSILON,
-    MIN_SPREAD,
-    NORMAL_IQR,
     in_batches,
     own_fold,
+    robust_scale,
 )
 
 MAX_ROWS = 4_000  # to train on; of new rows, 2,500
@@ -102,7 +101,6 @@ def made_anomalies(kind, x, y, seed):
         anomalies = rng.uniform(low - margin, high + margin, size)
     else:
         anomalies = rng.permuted(z, axis=0)[:count]
-        anomalies = anomalies[: len(z)]
     labels = np.repeat([0, 1], [len(z), len(anomalies)])
     return np.concatenate([z, anomalies]), labels
 
@@ -145,9 +143,8 @@ def standardized_distances(train, new):
         known, unknown = (
             np.log(in_batches(layer, x) + EPSILON) for x in (known, unknown)
         )
-        low, middle, high = np.percentile(own_fold(known), [25, 50, 75])
-        spread = (high - low) / NORMAL_IQR + MIN_SPREAD
-        parts[name] = (unknown.mean(axis=1) - middle) / spread
+        center, spread = robust_scale(own_fold(known))
+        parts[name] = (unknown.mean(axis=1) - center) / spread
     return parts
 
 

@@ -1,9 +1,8 @@
 """Recognition of identifiers among the columns of numbers."""
 
-import re
-
 import numpy as np
 
+from dlunits.columns.column_names import name_words
 from dlunits.typing import Array
 
 ROW_NUMBERS = "counts the rows"  # reason for ignoring a column
@@ -17,7 +16,6 @@ MAX_COUNTED_ROWS = 200_000  # rows in which different numbers are counted
 # the probability of none is at most exp(-10) = 0.005 %.
 EXPECTED_REPETITIONS = 10.0
 
-WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 LAST_WORDS = {"id", "ids", "uid", "uuid", "guid", "idx"}
 NAMES = {"index", "key", "row"}
 
@@ -119,7 +117,7 @@ def is_identifier_name(name: str) -> bool:
     >>> [is_identifier_name(name) for name in names]
     [True, True, True, True, False]
     """
-    words = [word.lower() for word in WORD.findall(name)]
+    words = name_words(name)
     return bool(words) and (
         words[-1] in LAST_WORDS
         or name == "Unnamed: 0"  # as pandas writes an index

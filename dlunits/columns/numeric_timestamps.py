@@ -1,10 +1,10 @@
 """Timestamps that are written as numbers."""
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
 
+from dlunits.columns.column_names import name_words
 from dlunits.typing import Array
 
 # Seconds of the unit in which each type counts from 1970-01-01 00:00 UTC.
@@ -25,7 +25,6 @@ FIRST, LAST = 946_684_800.0, 4_102_444_800.0
 FIRST_DIGITS = 19_000_101  # the earliest date as digits
 MIN_DIGITS = 10  # rows of dates as digits, in a column with any name
 
-WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 TIME_WORDS = {"date", "datetime", "timestamp", "epoch"}
 TIME_NAMES = {"time", "ts"}
 
@@ -131,7 +130,7 @@ class NumericTimestampRecognition:
     """
 
     def __init__(self, name: str, is_time: bool = False) -> None:
-        words = [word.lower() for word in WORD.findall(name)]
+        words = name_words(name)
         self.is_date = not {"date", "datetime"}.isdisjoint(words)
         self.is_time = (
             is_time

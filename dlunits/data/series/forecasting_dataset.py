@@ -2,11 +2,12 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from dlunits.columns import InvalidCells, check_columns, infer_column_types
+from dlunits.columns import InvalidCells, check_columns
 from dlunits.data.series.forecast_windows import (
     ForecastOrigins,
     ForecastWindows,
@@ -21,9 +22,14 @@ from dlunits.data.series.series_panel import (
     rows_by_series,
     scale_panel,
     split_panel,
+    standard_deviations,
     training_steps,
 )
-from dlunits.data.series.series_tables import read_series, series_column_types
+from dlunits.data.series.series_tables import (
+    infer_series_columns,
+    list_series_columns,
+    read_series,
+)
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.series.time_zones import (
     check_time_zone,
@@ -169,6 +175,7 @@ def load_forecasting_dataset(
     window: int | None = None,
     horizon: int,
     min_calibration: int = 1,
+    log: Callable[[str], Any] = lambda line: None,
 ) -> ForecastingDataset:
     """Reads a series from a table and splits it by time.
 
@@ -192,6 +199,8 @@ def load_forecasting_dataset(
         horizon: Positive integer, rows.
         min_calibration: Minimum number of windows for the calibration of
             prediction intervals.
+        log: Function that prints a line for the user: the columns, before
+            they are read.
 
     Returns:
         `ForecastingDataset`.
@@ -201,28 +210,12 @@ def load_forecasting_dataset(
             names the file, what is wrong and what to do.
     """
     path = table_file.path
-    check_columns(
-        table_file.columns,
-        [timestamp_column, *targets, *columns]
-        + ([series_column] if series_column else []),
-        path,
+    check_columns(table_file.columns, [*targets, *columns], path)
+    column_types, ignored = infer_series_columns(
+        table_file, timestamp_column, column_types, series_column
     )
-    overrides = dict(column_types or {})
-    if series_column:
-        overrides[series_column] = "ignored"
-    types, reasons = infer_column_types(
-        table_file, overrides, timestamp_column=timestamp_column
-    )
-    if series_column:
-        reasons[series_column] = "names the series"
-    column_types, ignored = series_column_types(
-        types,
-        reasons,
-        timestamp_column,
-        path,
-        use_counters=True,
-        table_file=table_file,
-    )
+    for line in list_series_columns(table_file, column_types, ignored):
+        log(line)
     for name in (*targets, *columns):
         if name in ignored:
             raise ValueError(
@@ -301,7 +294,9 @@ def load_forecasting_dataset(
         *invalid_cells.messages,
     ]
     scale = standard_deviations(dataset.training_values[:, dataset.targets])
-    return dataclasses.replace(dataset, scale=scale, messages=messages)
+    return dataclasses.replace(
+        dataset, scale=scale.astype("float32"), messages=messages
+    )
 
 
 def scale_members(dataset: ForecastingDataset) -> ForecastingDataset:
@@ -522,12 +517,6 @@ def resample_on_axis(
     if (axis.months or axis.weekmask) and step is None:
         step = float(np.round(np.median(np.diff(np.unique(numbers)))))
     return resample(values, numbers, step)
-
-
-def standard_deviations(values: Array) -> Array:
-    """Standard deviations `(channels,)` of known values, 1 of constants."""
-    found = np.nanstd(values, axis=0)
-    return np.where(found > 0, found, 1.0).astype("float32")
 
 
 def format_step(axis: TimeAxis, step: float) -> str:

@@ -206,14 +206,14 @@ def scale_panel(
         rows = slice(member.first, member.last)
         own = panel.values[rows]
         own = own[allowed[rows]] if allowed[rows].any() else own
-        scale = history_scale(own)
+        scale = standard_deviations(own)
         values[rows] /= scale
         scaled.append(dataclasses.replace(member, scale=scale))
     return dataclasses.replace(panel, values=values), scaled
 
 
-def history_scale(values: Array) -> Array:
-    """Standard deviations `(channels,)` of known values; 1 where it is 0."""
+def standard_deviations(values: Array) -> Array:
+    """Standard deviations `(channels,)` of known values, 1 of constants."""
     known = ~np.isnan(values)
     counts = np.maximum(known.sum(axis=0), 1)
     centered = np.where(known, values - np.nansum(values, axis=0) / counts, 0)

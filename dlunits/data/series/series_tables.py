@@ -104,13 +104,13 @@ def series_column_types(
     return used, ignored
 
 
-def list_series_columns(
+def infer_series_columns(
     table_file: TableFile,
     timestamp_column: str,
     column_types: Mapping[str, str] | None = None,
     series_column: str | None = None,
-) -> list[str]:
-    """Lists the columns of a table of a series, see `list_columns`.
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Infers the time and the channels of the series to forecast in a table.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -120,7 +120,7 @@ def list_series_columns(
         series_column: Column that names the series of each row, or `None`.
 
     Returns:
-        Lines for the user.
+        `(column_types, reasons)`, see `series_column_types`.
 
     Raises:
         ValueError: As `infer_column_types` and `series_column_types`.
@@ -135,7 +135,7 @@ def list_series_columns(
     )
     if series_column:
         reasons[series_column] = "names the series"
-    used, ignored = series_column_types(
+    return series_column_types(
         types,
         reasons,
         timestamp_column,
@@ -143,8 +143,26 @@ def list_series_columns(
         use_counters=True,
         table_file=table_file,
     )
-    listed = {name: used.get(name, "ignored") for name in table_file.columns}
-    return list_columns(listed, ignored, example_values(table_file))
+
+
+def list_series_columns(
+    table_file: TableFile,
+    column_types: Mapping[str, str],
+    reasons: Mapping[str, str],
+) -> list[str]:
+    """Lists the columns of a table of series, see `list_columns`.
+
+    Args:
+        table_file: `dlunits.data.tables.table_files.TableFile`.
+        column_types, reasons: What `infer_series_columns` returns.
+
+    Returns:
+        Lines for the user.
+    """
+    listed = {
+        name: column_types.get(name, "ignored") for name in table_file.columns
+    }
+    return list_columns(listed, reasons, example_values(table_file))
 
 
 def refuse_times(table_file: TableFile, timestamp_column: str) -> None:

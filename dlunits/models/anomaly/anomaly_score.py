@@ -1,4 +1,4 @@
-"""Anomaly score of a row: distances to the training rows in three scales."""
+"""Anomaly score of a row: the maximum of three distances to other rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ class AnomalyScore(keras.layers.Layer):
     Subsamples hold at most half of the rows outside of their fold.
 
     Args:
-        num_rows: Number of training rows, at least 20.
+        num_rows: Number of training rows, at least 6.
         num_folds: Number of folds.
         seed: Seed of the subsamples.
 
@@ -130,9 +130,9 @@ class AnomalyScore(keras.layers.Layer):
                 if there is one fold, other rows.
         """
         logs = own_fold(in_batches(self.log_distances, features))
-        low, middle, high = np.percentile(logs, [25, 50, 75], axis=0)
-        self.center.assign(middle)
-        self.spread.assign((high - low) / NORMAL_IQR + MIN_SPREAD)
+        center, spread = robust_scale(logs)
+        self.center.assign(center)
+        self.spread.assign(spread)
 
     def log_distances(self, features: Tensor) -> Tensor:
         """(batch, features) -> log(d_i + 0.0001), (batch, folds, 3)"""
@@ -158,6 +158,16 @@ class AnomalyScore(keras.layers.Layer):
             "num_folds": self.num_folds,
             "seed": self.seed,
         }
+
+
+def robust_scale(logs: Array) -> tuple[Array, Array]:
+    """`m` and `IQR / 1.349 + 0.05` of the first axis, see `AnomalyScore`.
+
+    >>> robust_scale(np.array([0.0, 1.349, 2.698, 1.349, 1.349]))
+    (np.float64(1.349), np.float64(0.05))
+    """
+    low, middle, high = np.percentile(logs, [25, 50, 75], axis=0)
+    return middle, (high - low) / NORMAL_IQR + MIN_SPREAD
 
 
 def in_batches(function: Callable[[Any], Any], inputs: Any) -> Any:

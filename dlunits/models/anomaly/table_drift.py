@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dlunits.columns.value_formatting import category_labels
 from dlunits.metrics.population_stability import (
     population_stability_index,
     stability_bound,
 )
-from dlunits.models.anomaly.table_schema import TableSchema, num_frequent
+from dlunits.models.anomaly.table_schema import TableSchema
 from dlunits.typing import Array, Config
 
 MIN_INDEX = 0.2  # a smaller population stability index is no drift
@@ -139,8 +138,7 @@ class TableDrift:
         """Describes the bins of a column."""
         schema = self.table_schema
         if name in schema.vocabularies:
-            words = schema.vocabularies[name]
-            return category_labels(words, num_frequent(words))
+            return schema.category_labels(name)
         return schema.histograms[name].labels(schema.column_types[name])
 
     @property

@@ -22,7 +22,10 @@ from dlunits.data.series.forecasting_dataset import (
 )
 from dlunits.data.series.repeated_times import count_repeated_times
 from dlunits.data.series.resampling import ResampledSeries
-from dlunits.data.series.series_panel import history_scale, read_series_names
+from dlunits.data.series.series_panel import (
+    read_series_names,
+    standard_deviations,
+)
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.time_axis import TimeAxis
 from dlunits.data.series.time_zones import find_time_zone, to_wall_clock
@@ -221,7 +224,7 @@ def forecast_table(
             names = list(each)
             scales = np.stack(
                 [
-                    series["scales"].get(name, history_scale(part.values))
+                    series["scales"].get(name, standard_deviations(part.values))
                     for name, part in each.items()
                 ]
             )

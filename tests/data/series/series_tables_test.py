@@ -5,6 +5,7 @@ import pytest
 
 from dlunits.columns import InvalidCells, infer_column_types
 from dlunits.data.series.series_tables import (
+    infer_series_columns,
     list_series_columns,
     read_series,
     series_column_types,
@@ -87,7 +88,8 @@ def test_rows_of_totals_at_the_end_are_no_times(tmp_path, end, options, rows):
 
 
 def test_columns_are_listed_with_the_reason_why_one_is_ignored(table):
-    assert list_series_columns(table, "time", {"on": "ignored"}) == [
+    columns = infer_series_columns(table, "time", {"on": "ignored"})
+    assert list_series_columns(table, *columns) == [
         "Column  Type       Example",
         "road    ignored    dry               is no number",
         "speed   number     1.5",
@@ -95,10 +97,11 @@ def test_columns_are_listed_with_the_reason_why_one_is_ignored(table):
         "on      ignored    yes               as requested",
         "state   ignored    ok                is no number",
     ]
-    lines = list_series_columns(table, "time", series_column="road")
+    columns = infer_series_columns(table, "time", series_column="road")
+    lines = list_series_columns(table, *columns)
     assert lines[1].endswith("  names the series")
     with pytest.raises(ValueError, match="column 'Time' is missing"):
-        list_series_columns(table, "Time")
+        infer_series_columns(table, "Time")
 
 
 def test_times_that_are_none_are_named_by_cell_and_line(tmp_path):
