@@ -1,7 +1,7 @@
 """Classifies handwritten digits with a recurrent network, row by row.
 
 An image is a sequence of 28 rows with 28 pixels each; the digit is predicted
-after the last row (many-to-name). `--cell=all` compares the recurrent cells.
+after the last row (many-to-one). `--cell=all` compares the recurrent cells.
 
 Paper: Le, Jaitly and Hinton, 2015, "A simple way to initialize recurrent
 networks of rectified linear units", https://arxiv.org/abs/1504.00941, section
@@ -13,7 +13,7 @@ Usage:
 
 After an interruption the same command resumes after the last finished epoch.
 Expected: 99.2 % test accuracy on MNIST with the LSTM after 8 epochs, 2 minutes
-of name CPU core.
+of one CPU core.
 """
 
 import shlex

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -23,6 +23,9 @@ from dlunits.models.anomaly.row_explanation import explain_rows
 from dlunits.models.anomaly.table_schema import TableSchema
 from dlunits.models.layer_states import layer_states, model_from_config
 from dlunits.typing import Array, Config, Path, Tensor
+
+if TYPE_CHECKING:
+    from dlunits.models.anomaly.anomaly_stream import AnomalyStream
 
 MAX_CALIBRATION_ROWS = 20_000  # and as many to train on
 MIN_ROWS = 6
@@ -340,6 +343,27 @@ class AnomalyDetector:
             inputs = schema.inputs(table, decimal)
         attribution = in_batches(self.attribution.predict_on_batch, inputs)
         return explain_rows(schema, table, inputs, attribution, top, decimal)
+
+    def stream(
+        self, false_alarm_rate: float | None = None, seed: int = 0
+    ) -> "AnomalyStream":
+        """Scores rows one by one, with a threshold that follows the stream.
+
+        Args:
+            false_alarm_rate: Share of rows that raise an alarm, in (0, 1).
+                `None` takes that of the detector.
+            seed: See `AnomalyStream`.
+
+        Returns:
+            `AnomalyStream`, whose `update` takes the next row.
+
+        Raises:
+            ValueError: If the rate is out of range, or the detector is not
+                fitted.
+        """
+        from dlunits.models.anomaly.anomaly_stream import AnomalyStream
+
+        return AnomalyStream(self, false_alarm_rate, seed)
 
     def save(self, path: Path) -> None:
         """Saves the fitted detector as a `.keras` file.

@@ -94,7 +94,7 @@ class AnomalyStream:
     Example:
 
     >>> rows = np.random.default_rng(0).normal(size=(200, 2))
-    >>> stream = AnomalyStream(AnomalyDetector().fit(rows))
+    >>> stream = AnomalyDetector().fit(rows).stream()
     >>> stream.update({"column_1": 0.0, "column_2": 0.5}).is_anomaly
     False
     >>> stream.update([9.0, -9.0]).is_anomaly

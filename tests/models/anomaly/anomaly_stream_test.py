@@ -149,7 +149,7 @@ def test_the_scores_of_rows_are_those_of_the_detector(detector):
     table = columns(40, 1)
     table["load"][3] = np.nan
     table["road"][[5, 6]] = [None, "icy"]
-    stream = AnomalyStream(detector)
+    stream = detector.stream()
     found = [stream.update(row).anomaly_score for row in records(table)]
     np.testing.assert_allclose(found, detector.score(table), atol=1e-4)
 
@@ -193,11 +193,11 @@ def test_a_bad_row_is_refused_and_changes_nothing(detector, row, message):
 
 def test_a_rate_out_of_range_is_refused(detector):
     with pytest.raises(ValueError, match="false_alarm_rate=1"):
-        AnomalyStream(detector, 1)
+        detector.stream(1)
 
 
 def test_drifted_columns_are_named(detector):
-    stream = AnomalyStream(detector, RATE)
+    stream = detector.stream(RATE)
     assert stream.drifted_columns == []
     table = columns(150, 1)
     table["heat"] += 4
