@@ -67,6 +67,8 @@ RULES = {
     "mean": lambda z: z.mean(axis=0),
     "soft maximum": lambda z: np.logaddexp.reduce(2 * np.clip(z, -99, 99)),
 }
+# What `dlunits.models.AnomalyDetector` computes, with fewer subsamples there.
+SHIPPED = "maximum", ("bulk 4", "nearby, compressed", "whitened 0.1")
 BASELINES = {
     "mean of 5 nearest": neighbors(5),
     "isolation forest": isolation_forest,
@@ -225,6 +227,8 @@ def main():
     for rule, names in ranked[:10]:
         one, other = gains(results, (rule, names), every)
         print(f"  {one:+.4f} {other:+.4f}  {rule} of {', '.join(names)}")
+    one, other = gains(results, SHIPPED, every)
+    print(f"  {one:+.4f} {other:+.4f}  that of the package")
     rng = np.random.default_rng(0)
     held_out = []
     for _ in range(REPETITIONS):
