@@ -8,5 +8,6 @@ __all__ = [
     "forecasting",
     "gan",
     "gradient_flow",
+    "lab",
     "text",
 ]
