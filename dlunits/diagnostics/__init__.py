@@ -1,15 +1,23 @@
 """Diagnostics of networks and codes, and baselines to compare with."""
 
+from dlunits.diagnostics.activation_saturation import activation_saturation
 from dlunits.diagnostics.clustering import cluster_agreement
 from dlunits.diagnostics.code_statistics import code_bounds, code_statistics
 from dlunits.diagnostics.convolution_arithmetic import (
     convolution_output_size,
     layer_table,
 )
+from dlunits.diagnostics.descent_path import descent_path
 from dlunits.diagnostics.gradient_flow import GradientFlow, gradient_flow
 from dlunits.diagnostics.latent_map import latent_map
+from dlunits.diagnostics.layer_norms import gradient_norms, update_ratios
 from dlunits.diagnostics.linear_filter import LinearFilter, fit_linear_filter
 from dlunits.diagnostics.linear_probe import linear_probe
+from dlunits.diagnostics.loss_surface import (
+    WeightPlane,
+    flat_weights,
+    loss_surface,
+)
 from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
 from dlunits.diagnostics.naive_forecasts import (
     naive_forecast,
@@ -26,20 +34,27 @@ __all__ = [
     "GradientFlow",
     "LinearFilter",
     "UnfoldedGraph",
+    "WeightPlane",
+    "activation_saturation",
     "cluster_agreement",
     "coarsest_step",
     "code_bounds",
     "code_length",
     "code_statistics",
     "convolution_output_size",
+    "descent_path",
     "fit_linear_filter",
+    "flat_weights",
     "gradient_flow",
+    "gradient_norms",
     "latent_map",
     "layer_table",
     "linear_probe",
+    "loss_surface",
     "n_gram_cross_entropy",
     "naive_forecast",
     "rate_distortion",
     "seasonal_naive_forecast",
     "unfolded_graph",
+    "update_ratios",
 ]

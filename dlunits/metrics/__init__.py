@@ -8,6 +8,7 @@ from dlunits.metrics.benjamini_hochberg import benjamini_hochberg
 from dlunits.metrics.bits_per_character import BitsPerCharacter
 from dlunits.metrics.class_coverage import class_coverage
 from dlunits.metrics.classifier_score import classifier_score
+from dlunits.metrics.confidence_interval import confidence_interval
 from dlunits.metrics.detection_quality import detection_quality
 from dlunits.metrics.feature_statistics import FeatureStatistics
 from dlunits.metrics.forecast_errors import forecast_errors
@@ -29,6 +30,7 @@ __all__ = [
     "benjamini_hochberg",
     "class_coverage",
     "classifier_score",
+    "confidence_interval",
     "detection_quality",
     "forecast_errors",
     "frechet_distance",
