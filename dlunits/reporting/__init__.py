@@ -7,6 +7,7 @@ __all__ = [
     "html_report",
     "image_grid",
     "progress",
+    "step_slider",
     "style",
     "text_table",
 ]

@@ -23,10 +23,12 @@ from matplotlib.text import Text
 
 from dlunits.atomic_files import atomic_write
 from dlunits.reporting.figure_text import number_undrawable_names
+from dlunits.reporting.step_slider import SCRIPT, SCRIPT_HASH, StepSlider
 from dlunits.reporting.style import TIMES
 from dlunits.typing import Path
 
 PACKAGES = ("dlunits", "keras", "tensorflow", "jax", "torch", "numpy")
+RUN_DETAILS = "run-details"  # anchor of the last section
 MAX_SVG_SIZE = 300_000  # bytes
 
 
@@ -41,14 +43,30 @@ class Section:
             headings (`output_shape` becomes "Output shape"); or a pair
             `(header, rows)`. The first column is the heading of each row.
         figures: Pairs `(figure, caption)`. A figure is a
-            `matplotlib.figure.Figure` or the text of an SVG file. The label of
-            the figure, or the title of the SVG, is its alternative text.
+            `matplotlib.figure.Figure`, the text of an SVG file, or a
+            `dlunits.reporting.step_slider.StepSlider`. The label of the figure,
+            or the title of the SVG, is its alternative text.
+        code: Pairs `(title, text)`, programs that are shown when their title
+            is clicked.
     """
 
     title: str
     text: str = ""
     table: list | tuple = ()
     figures: tuple | list = ()
+    code: tuple | list = ()
+
+    @property
+    def anchor(self) -> str:
+        """Anchor of the section in the report, made of the title.
+
+        Example:
+
+        >>> Section("Loss and accuracy (validation)").anchor
+        'loss-and-accuracy-validation'
+        """
+        words = re.findall(r"\w+", self.title.lower())
+        return "-".join(words) or "section"
 
 
 def write_report(
@@ -111,26 +129,57 @@ def write_report(
             f"{name} {version}" for name, version in versions().items()
         ),
     }
+    anchors = unique_anchors(sections)
     page = template().render(
         title=title,
         summary=summary,
         sections=[
             {
+                "anchor": anchor,
                 "title": section.title,
                 "paragraphs": section.text.split("\n\n")
                 if section.text
                 else [],
                 "table": columns_and_rows(section.table),
                 "images": [embed(*figure) for figure in section.figures],
+                "code": section.code,
             }
-            for section in sections
+            for anchor, section in zip(anchors, sections, strict=True)
         ],
+        script=script_of(sections),
+        script_hash=SCRIPT_HASH,
         command=command,
         facts=facts,
     )
     with atomic_write(path) as file:
         file.write(page.encode(errors="backslashreplace"))
     return path
+
+
+def unique_anchors(sections: Sequence[Section]) -> list[str]:
+    """Anchor of each section; a number is added to one that is taken.
+
+    Example:
+
+    >>> unique_anchors([Section("Loss"), Section("Loss"), Section("Curves")])
+    ['loss', 'loss-2', 'curves']
+    """
+    anchors: list[str] = []
+    taken = {RUN_DETAILS}
+    for section in sections:
+        anchor, number = section.anchor, 1
+        while anchor in taken:
+            number += 1
+            anchor = f"{section.anchor}-{number}"
+        taken.add(anchor)
+        anchors.append(anchor)
+    return anchors
+
+
+def script_of(sections: Sequence[Section]) -> str:
+    """JavaScript of the step sliders, empty if there are none."""
+    figures = [figure for section in sections for figure, _ in section.figures]
+    return SCRIPT if any(isinstance(f, StepSlider) for f in figures) else ""
 
 
 def versions() -> dict[str, str]:
@@ -219,6 +268,8 @@ def heading(key: str) -> str:
 
 def embed(figure: Any, caption: str) -> dict[str, Any]:
     """Figure as a data URI: SVG, or PNG for several images or large files."""
+    if isinstance(figure, StepSlider):
+        return {"html": figure.html, "caption": caption}
     if isinstance(figure, str):
         return embed_svg(figure, caption)
     if numbered := number_undrawable_names(figure):

@@ -230,6 +230,27 @@ def test_columns_are_named_after_keys_and_numbers_aligned(page):
     assert f"20{times}20{times}6" in page.texts["td"]
 
 
+def test_sections_have_anchors_made_of_their_titles(tmp_path):
+    titles = ["Loss and accuracy", "Loss and accuracy", "Größe (%)", "?"]
+    path = write(tmp_path / "report.html", *map(Section, titles))
+    anchors = [tag["id"] for tag in Page(path).attributes("h2")]
+    assert anchors == [
+        "loss-and-accuracy",
+        "loss-and-accuracy-2",
+        "größe",
+        "section",
+        "run-details",
+    ]
+
+
+def test_code_keeps_its_lines(tmp_path):
+    code = "if x < 1:\n    print('&')\n"
+    section = Section("Code", code=[("adam <1>", code)])
+    page = Page(write(tmp_path / "report.html", section))
+    assert page.texts["summary"] == ["adam <1>"]
+    assert code.strip() in page.texts["code"]
+
+
 def test_hostile_text_is_escaped(tmp_path):
     hostile = "<script>alert('x')</script>\"><img src=//evil.example>"
     figure = small_figure()
