@@ -111,7 +111,7 @@ def step_slider(
             }
         )
         lines.append((name, color(number), points))
-    steps = max(len(path["points"]) for path in data) - 1
+    steps = max(len(entry["points"]) for entry in data) - 1
     label = f"Paths of {', '.join(paths)} over {steps} steps."
     clip = hashlib.sha256(json.dumps(data).encode()).hexdigest()[:12]
     elements = [
@@ -139,8 +139,8 @@ def step_slider(
         f"<table><thead><tr><th>Path</th><th>{html.escape(value_name)}</th>"
         "</tr></thead><tbody>",
     ]
-    for (name, stroke, _), path in zip(lines, data, strict=True):
-        last = html.escape(path["values"][-1])
+    for (name, stroke, _), entry in zip(lines, data, strict=True):
+        last = html.escape(entry["values"][-1])
         elements.append(
             f'<tr><th scope="row"><svg width="12" height="12"><rect width="12" '
             f'height="12" fill="{stroke}"/></svg> {html.escape(name)}</th>'
