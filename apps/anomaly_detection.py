@@ -8,6 +8,8 @@ Usage:
     python apps/anomaly_detection.py --model=saved_models/anomaly_normal/1 \
         --score=today.parquet --output=scored.parquet
     python apps/anomaly_detection.py --train=sensor.csv --timestamp_column=time
+    python apps/anomaly_detection.py --train=pumps.csv --timestamp_column=time \
+        --series_column=pump    # many series in one table
     python apps/anomaly_detection.py --dataset=mnist --normal_class=3
     python apps/anomaly_detection.py    # embedded data: breast tumors
 
@@ -32,6 +34,7 @@ CSV_FLAGS = ("delimiter", "encoding", "decimal", "header")
 DATASET_FLAGS = ("dataset", "data_dir")
 TRAINING_FLAGS = (
     "timestamp_column",
+    "series_column",
     "window",
     "image_size",
     "column_type",
@@ -99,6 +102,13 @@ def define_flags():
         None,
         "Column with the timestamps of a time series. By default rows are "
         "independent of each other.",
+    )
+    flags.DEFINE_string(
+        "series_column",
+        None,
+        "Column that names the series of a row, of a table with many series. "
+        "One model is trained on all of them; season, scale and p-values are "
+        "those of each series.",
     )
     flags.DEFINE_string(
         "normal_class",
@@ -190,7 +200,9 @@ def check_flags(given):
         (*DATASET_FLAGS, *TRAINING_FLAGS),
         "nothing is trained",
     )
-    _main.refuse_without(given, ["timestamp_column"], ["window"])
+    _main.refuse_without(
+        given, ["timestamp_column"], ["series_column", "window"]
+    )
     _main.refuse_without(given, ["train"], ["dry_run"])
     _main.refuse_beside(
         given,
@@ -390,6 +402,7 @@ def run(
             rate=rate,
             progress=progress,
             timestamp_column=options["timestamp_column"],
+            series_column=options["series_column"],
             window=options["window"],
             contamination=options["contamination"],
             num_folds=options["num_folds"],

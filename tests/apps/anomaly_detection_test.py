@@ -188,6 +188,7 @@ DEFAULTS = {
     "select": "rate",
     "fdr": None,
     "timestamp_column": None,
+    "series_column": None,
     "window": 16,
     "seed": 0,
     "image_size": 28,
@@ -362,6 +363,42 @@ def test_a_time_series_is_trained_on_and_scored(tmp_path, monkeypatch, capsys):
         assert float(row["anomaly_score"]) == pytest.approx(
             float(other["anomaly_score"]), abs=1e-3
         )
+
+
+def test_many_series_are_trained_on_and_scored_by_the_saved_model(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(400, 2)) * [1, 1000]
+    rows = [
+        f"{name},{time},{value:.4f}"
+        for time, pair in enumerate(values)
+        for name, value in zip("ab", pair, strict=True)
+    ]
+    rows[700:703] = [line + "9" for line in rows[700:703]]
+    (tmp_path / "t.csv").write_text("\n".join(["pump,t,x", *rows]))
+    flags = {"score": "t.csv", "output": "scored.csv"}
+    options = {"train": "t.csv", "timestamp_column": "t", "window": 8}
+    run(
+        **DEFAULTS
+        | flags
+        | options
+        | {"series_column": "pump", "false_alarm_rate": 0.02}
+    )
+    output = capsys.readouterr().out
+    assert "2 series in column 'pump'." in output
+    assert "P-values:" not in output
+    html = (tmp_path / "run/report.html").read_text()
+    assert "Series a." in html and "its own" in html
+    card = json.loads((tmp_path / "models/1/model_card.json").read_text())
+    scores = card["series"]["calibration_scores"]
+    assert [len(scores[name]) for name in "ab"] == [132, 132]
+    run(**DEFAULTS | {"model": "models/1"} | flags | {"output": "again.csv"})
+    rows, again = read(tmp_path / "scored.csv"), read(tmp_path / "again.csv")
+    assert [row["pump"] for row in rows] == ["a", "b"] * 400
+    for row, other in zip(rows, again, strict=True):
+        assert float(row["p_value"]) == pytest.approx(float(other["p_value"]))
 
 
 def test_images_of_one_class_are_trained_on_and_others_detected(

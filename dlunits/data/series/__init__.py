@@ -5,6 +5,7 @@ __all__ = [
     "embedded_series",
     "forecast_windows",
     "forecasting_dataset",
+    "panel_features",
     "resampling",
     "seasonal_profile",
     "series_panel",

@@ -254,8 +254,12 @@ def load_forecasting_dataset(
         members: list[PanelMember] = []
         if series_column:
             names = read_series_names(table_file, series_column)
+            count_repeated_times(
+                table_file, table.times, timestamp_column, names
+            )
+            rows = rows_by_series(names)
             series, members = concatenate_series(
-                resample_each(table.values, table.times, names, axis)
+                resample_each(table.values, table.times, rows, axis), rows
             )
         else:
             count_repeated_times(table_file, table.times, timestamp_column)
@@ -401,7 +405,7 @@ def split_series(
 def resample_each(
     values: Array,
     times: Array,
-    names: Array,
+    rows: Mapping[str, Array],
     axis: TimeAxis,
     step: float | None = None,
 ) -> dict[str, ResampledSeries]:
@@ -410,7 +414,8 @@ def resample_each(
     Args:
         values: Array `(rows, channels)`.
         times: Seconds `(rows,)`.
-        names: Strings `(rows,)`, the series of each row.
+        rows: Dict of name to the rows of a series, what `rows_by_series`
+            returns.
         axis: `dlunits.data.series.time_axis.TimeAxis`.
         step: Step of the grid in units of the axis; `None` takes the median of
             those of the series.
@@ -421,11 +426,10 @@ def resample_each(
     Raises:
         ValueError: If a series is unsuitable, with its name.
     """
-    groups = rows_by_series(names)
     if step is None:
         gaps = [
-            np.diff(np.unique(axis.to_numbers(times[rows])))
-            for rows in groups.values()
+            np.diff(np.unique(axis.to_numbers(times[own])))
+            for own in rows.values()
         ]
         steps = [float(np.median(each)) for each in gaps if len(each)]
         if not steps:
@@ -437,11 +441,9 @@ def resample_each(
         if axis.months or axis.weekmask:
             step = float(np.round(step))
     series = {}
-    for name, rows in groups.items():
+    for name, own in rows.items():
         try:
-            series[name] = resample_on_axis(
-                values[rows], times[rows], axis, step
-            )
+            series[name] = resample_on_axis(values[own], times[own], axis, step)
         except ValueError as error:
             raise ValueError(f"series {name!r}: {error}") from error
     return series

@@ -15,7 +15,10 @@ TIME_OF_DAY = (
 
 
 def count_repeated_times(
-    table_file: TableFile, times: Array, timestamp_column: str
+    table_file: TableFile,
+    times: Array,
+    timestamp_column: str,
+    names: Array | None = None,
 ) -> int:
     """Counts the rows with the time of another row, and refuses many.
 
@@ -27,6 +30,8 @@ def count_repeated_times(
         table_file: `dlunits.data.tables.table_files.TableFile`.
         times: Seconds `(rows,)`.
         timestamp_column: Name of the column of times.
+        names: Strings `(rows,)`, the series of each row, of which each is
+            looked at alone. `None` if there is one series.
 
     Returns:
         Number of rows with a time that an earlier row has.
@@ -35,6 +40,10 @@ def count_repeated_times(
         ValueError: If they are more than 5 % of the rows. One line that says
             what to do.
     """
+    if names is not None:
+        codes = pa.array(names, pa.string()).dictionary_encode().indices
+        different, time_codes = np.unique(times, return_inverse=True)
+        times = codes.to_numpy() * len(different) + time_codes
     repeated = len(times) - len(np.unique(times))
     if repeated <= MAX_REPEATED * len(times):
         return repeated
@@ -54,9 +63,10 @@ def count_repeated_times(
             "column, such as 2024-01-31 14:05"
         )
     elif name:
-        remedy = (
-            f"Column {name!r} tells the rows of a time apart: write one table "
-            "for each of its values, or forecast them with --series_column"
+        remedy = f"Column {name!r} tells the rows of a time apart: " + (
+            f"if it names their series, give --series_column={name}"
+            if names is None
+            else "write one table for each of its values"
         )
     raise ValueError(
         f"{table_file.path}: {repeated:,} of {len(times):,} rows have the time "

@@ -11,6 +11,10 @@ MAX_INTERPOLATED_STEPS = 3.0  # a longer gap in time is not interpolated
 REGULAR_GAPS = 0.5, 1.5  # range of the time between most rows, in steps
 
 
+class TooShortError(ValueError):
+    """A series has too few rows."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ResampledSeries:
     """A series on a regular time grid.
@@ -70,9 +74,9 @@ def resample(
         A `ResampledSeries`.
 
     Raises:
-        ValueError: If fewer than two rows have a value, a timestamp is
-            missing, a value is infinite, or most rows are not about `step`
-            apart.
+        TooShortError: If fewer than two rows have a value.
+        ValueError: If a timestamp is missing, a value is infinite, or most
+            rows are not about `step` apart.
 
     Example, a row every 60 s. One row is late, one is missing, one is out of
     order, and two more follow after an hour:
@@ -91,7 +95,7 @@ def resample(
     order = np.argsort(times, kind="stable")
     present = order[~np.isnan(values[order]).all(axis=1)]
     if len(present) < 2:
-        raise ValueError(
+        raise TooShortError(
             "A series must have at least two rows with a value. Received: "
             f"{len(present)}"
         )

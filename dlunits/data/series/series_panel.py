@@ -1,9 +1,10 @@
 """Many series in one table, as segments of one scaled series."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from dlunits.columns import read_columns
 from dlunits.data.series.forecast_windows import (
@@ -67,23 +68,24 @@ def rows_by_series(names: Array) -> dict[str, Array]:
     >>> rows_by_series(np.array(["b", "a", "b"], object))
     {'b': array([0, 2]), 'a': array([1])}
     """
-    _, first, indices = np.unique(
-        names.astype(str), return_index=True, return_inverse=True
+    encoded = pa.array(names, pa.string()).dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    groups = np.split(
+        np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1]
     )
-    order = np.argsort(indices, kind="stable")
-    groups = np.split(order, np.cumsum(np.bincount(indices))[:-1])
-    return {
-        str(names[first[group]]): groups[group] for group in np.argsort(first)
-    }
+    return dict(zip(encoded.dictionary.to_pylist(), groups, strict=True))
 
 
 def concatenate_series(
-    series: dict[str, ResampledSeries],
+    series: Mapping[str, ResampledSeries], rows: Mapping[str, Array]
 ) -> tuple[ResampledSeries, list[PanelMember]]:
     """Joins series, whose segments stay apart.
 
     Args:
-        series: Dict of name to `ResampledSeries` with one step.
+        series: Dict of name to `ResampledSeries`.
+        rows: Dict of name to the rows of the table, what `rows_by_series`
+            returns. Rows of a series that is not in `series` are in no time
+            step.
 
     Returns:
         `(panel, members)`, a `ResampledSeries` and a `PanelMember` with a
@@ -99,11 +101,15 @@ def concatenate_series(
         key: sum((part.irregularities[key] for part in parts[1:]), first)
         for key, first in parts[0].irregularities.items()
     }
+    grid_indices = np.full(sum(map(len, rows.values())), -1)
+    for (name, part), first in zip(series.items(), ends, strict=False):
+        own = part.grid_indices
+        grid_indices[rows[name]] = np.where(own < 0, -1, own + first)
     panel = ResampledSeries(
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.times for part in parts]),
         np.concatenate([*bounds, ends[-1:]]),
-        np.concatenate([part.grid_indices for part in parts]),
+        grid_indices,
         parts[0].step,
         irregularities,
     )

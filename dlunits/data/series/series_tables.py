@@ -109,8 +109,11 @@ def infer_series_columns(
     timestamp_column: str,
     column_types: Mapping[str, str] | None = None,
     series_column: str | None = None,
+    label_column: str | None = None,
+    *,
+    use_counters: bool = True,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Infers the time and the channels of the series to forecast in a table.
+    """Infers the time and the channels of the series in a table.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -118,6 +121,8 @@ def infer_series_columns(
         column_types: Dict from column name to type, for columns whose type
             must not be inferred.
         series_column: Column that names the series of each row, or `None`.
+        label_column: Column of labels, which is no channel, or `None`.
+        use_counters: See `series_column_types`.
 
     Returns:
         `(column_types, reasons)`, see `series_column_types`.
@@ -131,7 +136,7 @@ def infer_series_columns(
     if series_column:
         overrides[series_column] = "ignored"
     types, reasons = infer_column_types(
-        table_file, overrides, timestamp_column=timestamp_column
+        table_file, overrides, label_column, timestamp_column=timestamp_column
     )
     if series_column:
         reasons[series_column] = "names the series"
@@ -140,7 +145,7 @@ def infer_series_columns(
         reasons,
         timestamp_column,
         table_file.path,
-        use_counters=True,
+        use_counters=use_counters,
         table_file=table_file,
     )
 

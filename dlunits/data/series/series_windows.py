@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dlunits.data.series.resampling import ResampledSeries
+from dlunits.data.series.resampling import ResampledSeries, TooShortError
 from dlunits.typing import Array, ArrayLike
 
 BATCH_SIZE = 4096  # windows that `SeriesWindows.map` processes at once
@@ -28,8 +28,8 @@ class SeriesWindows:
         starts: Integers `(windows,)`, the first time step of each window.
 
     Raises:
-        ValueError: If a size is out of range, or no segment is as long as a
-            window.
+        ValueError: If a size is out of range.
+        TooShortError: If no segment is as long as a window.
 
     Example, the scores of three windows as scores of five rows:
 
@@ -61,7 +61,7 @@ class SeriesWindows:
         self.stride = stride
         lengths = np.diff(series.segment_bounds)
         if lengths.max() < window:
-            raise ValueError(
+            raise TooShortError(
                 f"A window of {window} rows must fit between two gaps of the "
                 f"series. Received: at most {lengths.max()} rows without a "
                 "gap. Use a shorter window"

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlunits.data.series.resampling import as_matrix, resample
+from dlunits.data.series.resampling import (
+    ResampledSeries,
+    as_matrix,
+    resample,
+)
 from dlunits.data.series.seasonal_profile import DAY, WEEK, SeasonalProfile
 from dlunits.data.series.series_windows import SeriesWindows
 from dlunits.typing import Array, ArrayLike, Config
@@ -101,9 +105,10 @@ class WindowFeatures:
             ValueError: If the series cannot be resampled to a regular grid, a
                 channel has no value, or no window fits.
         """
-        series = resample(values, timestamps)
         if periods is None:
             periods = () if timestamps is None else (DAY, WEEK)
+        series = resample(values, timestamps)
+        windows = SeriesWindows(series, window, stride)
         profile = SeasonalProfile.fit(
             series.values, series.times, series.step, periods
         )
@@ -115,11 +120,33 @@ class WindowFeatures:
         # For a channel that is constant most of the time, or always.
         scale = np.where(scale > 0, scale, np.nanstd(residuals, axis=0))
         scale = np.where(scale > 0, scale, 1.0)
-        windows = SeriesWindows(series, window, stride)
         num_channels = series.values.shape[1]
         return cls(
             num_channels, series.step, profile, scale, window, windows.stride
         )
+
+    def resample(
+        self, values: ArrayLike, timestamps: ArrayLike | None = None
+    ) -> ResampledSeries:
+        """Resamples a series to the step of the training series.
+
+        Args:
+            values, timestamps: As in `fit`.
+
+        Returns:
+            A `dlunits.data.series.resampling.ResampledSeries`.
+
+        Raises:
+            ValueError: If the number of channels or the step differs from
+                that of the training series.
+        """
+        channels = as_matrix(values).shape[1]
+        if channels != self.num_channels:
+            raise ValueError(
+                f"The series must have {self.num_channels} channels, as the "
+                f"training series. Received: {channels} channels"
+            )
+        return resample(values, timestamps, self.step)
 
     def windows(
         self,
@@ -137,16 +164,9 @@ class WindowFeatures:
             A `SeriesWindows`.
 
         Raises:
-            ValueError: If the number of channels or the step differs from
-                that of the training series.
+            ValueError: As `resample`, or if no window fits.
         """
-        channels = as_matrix(values).shape[1]
-        if channels != self.num_channels:
-            raise ValueError(
-                f"The series must have {self.num_channels} channels, as the "
-                f"training series. Received: {channels} channels"
-            )
-        series = resample(values, timestamps, self.step)
+        series = self.resample(values, timestamps)
         return SeriesWindows(series, self.window, stride or self.stride)
 
     def training_windows(
@@ -165,8 +185,12 @@ class WindowFeatures:
         Returns:
             A `SeriesWindows`.
         """
-        stride = largest_prime(self.window // 2)
-        return self.windows(values, timestamps, stride)
+        return self.windows(values, timestamps, self.training_stride)
+
+    @property
+    def training_stride(self) -> int:
+        """Stride of `training_windows`."""
+        return largest_prime(self.window // 2)
 
     def features(self, windows: SeriesWindows) -> Array:
         """Features of windows of a new series.
@@ -179,9 +203,9 @@ class WindowFeatures:
         Returns:
             Float32 `(windows, features)`.
         """
-        return self.features_of_residuals(
-            self.profile(windows.series.times), windows
-        )
+        series = windows.series
+        residuals = self.residuals(series.values, series.times)
+        return self.features_of_residuals(residuals, windows)
 
     def training_features(self, windows: SeriesWindows) -> Array:
         """Features of windows of the training series, as if it were new.
@@ -197,16 +221,22 @@ class WindowFeatures:
             Float32 `(windows, features)`.
         """
         series = windows.series
-        profile = self.profile.cross_val_predict(
-            series.values, series.times, series.step
-        )
-        return self.features_of_residuals(profile, windows)
+        residuals = self.training_residuals(series.values, series.times)
+        return self.features_of_residuals(residuals, windows)
+
+    def residuals(self, values: Array, times: Array) -> Array:
+        """Deviations of values `(time, channels)` from the profile, scaled."""
+        return (values - self.profile(times)) / self.scale
+
+    def training_residuals(self, values: Array, times: Array) -> Array:
+        """The same with cross-validated values of the profile."""
+        profile = self.profile.cross_val_predict(values, times, self.step)
+        return (values - profile) / self.scale
 
     def features_of_residuals(
-        self, profile: Array, windows: SeriesWindows
+        self, residuals: Array, windows: SeriesWindows
     ) -> Array:
-        """Features of the deviations from a profile `(time, channels)`."""
-        residuals = (windows.series.values - profile) / self.scale
+        """Features of the windows of residuals `(time, channels)`."""
         return windows.map(
             lambda batch: window_features(batch, self.num_points),
             np.nan_to_num(residuals),

@@ -77,6 +77,9 @@ class AnomalyDetector:
     Attributes:
         model: `AnomalyModel`, the layers. A `ValueError` before `fit`.
         attribution: `ColumnAttribution`, the model of `explain`.
+        calibration: `(rows, scores)`, the numbers of the training rows that
+            calibrate the p-values, and their scores, each of its own fold.
+            `None` if the detector was loaded.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -116,6 +119,7 @@ class AnomalyDetector:
         self.contamination = contamination
         self.false_alarm_rate = false_alarm_rate
         self.seed = seed
+        self.calibration: tuple[Array, Array] | None = None
         self._model: AnomalyModel | None = None
 
     @property
@@ -194,15 +198,15 @@ class AnomalyDetector:
             num_folds=num_folds,
         )
         model.encoding.adapt(take_rows(inputs, train))
-        train, scale, calibrate = (
+        train_features, scale_features, calibration_features = (
             in_batches(model.encoding, take_rows(inputs, rows))
             for rows in (train, scale, calibrate)
         )
-        model.anomaly_score.adapt(train)
-        model.anomaly_score.adapt_scale(scale)
-        model.conformal.adapt(
-            own_fold(in_batches(model.anomaly_score, calibrate))
-        )
+        model.anomaly_score.adapt(train_features)
+        model.anomaly_score.adapt_scale(scale_features)
+        scores = own_fold(in_batches(model.anomaly_score, calibration_features))
+        model.conformal.adapt(scores)
+        self.calibration = calibrate, scores
         return model
 
     def without_anomalies(

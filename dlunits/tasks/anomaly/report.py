@@ -67,7 +67,7 @@ def write_anomaly_report(
             **format_metrics(scorer.metrics),
         }
         sections = [
-            *series_sections(scorer.series),
+            *series_sections(scorer.series, scorer.series_table),
             score_section(scorer, summary),
             top_section(scorer, images),
             *quality_sections(scorer, baselines or {}),

@@ -20,6 +20,7 @@ from dlunits.tasks.anomaly.series_figures import scored_series
 from dlunits.typing import Array, ArrayLike
 
 MAX_LISTED_COLUMNS = 200
+MAX_LISTED_SERIES = 50
 MAX_DRIFT_COLUMNS = 20
 DETECTOR = "AnomalyDetector"
 
@@ -59,32 +60,52 @@ def format_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def series_sections(series: Mapping[str, Any] | None) -> list[Section]:
-    """Section with the figure of a series, its scores and its alarms.
+def series_sections(
+    series: Mapping[str, Mapping[str, Any]], table: list[dict[str, Any]]
+) -> list[Section]:
+    """Section with figures of series, their scores and their alarms.
 
     Args:
-        series: Arguments of `scored_series`, or `None`.
+        series: Dict of name to the arguments of `scored_series`.
+        table: Results of each series of a table with many.
 
     Returns:
-        List of one section, or of none.
+        List of one section, or of none without series.
     """
-    if series is None:
+    if not series:
         return []
+    text = (
+        "The score and the p-value of a row are means over the windows that "
+        "cover it. Explanations name features of windows. Their points are "
+        "residuals from the seasonal profile, in units of its spread."
+    )
+    if table:
+        text += (
+            " Each series has its own profile and spread. Its windows are "
+            "compared with its own calibration windows where they are enough "
+            "for the false-alarm rate, and else with those of all series."
+        )
+        table = sorted(table, key=lambda row: -row["alarms"])
+        if len(table) > MAX_LISTED_SERIES:
+            text += (
+                f" The {MAX_LISTED_SERIES} of {len(table):,} series with the "
+                "most alarms are listed."
+            )
+    figures = [
+        (
+            scored_series(**arguments),
+            f"{f'Series {name}. ' if name else ''}Minimum and maximum of the "
+            "values in each interval of time, with the scores below. Alarms "
+            "are colored, labeled anomalies are gray.",
+        )
+        for name, arguments in series.items()
+    ]
     return [
         Section(
             "Time series",
-            "The score and the p-value of a row are means over the windows "
-            "that cover it. Explanations name features of windows. Their "
-            "points are residuals from the seasonal profile, in units of its "
-            "spread.",
-            figures=[
-                (
-                    scored_series(**series),
-                    "Minimum and maximum of the values in each interval of "
-                    "time, with the scores below. Alarms are colored, labeled "
-                    "anomalies are gray.",
-                )
-            ],
+            text,
+            table=table[:MAX_LISTED_SERIES],
+            figures=figures,
         )
     ]
 

@@ -1,30 +1,52 @@
-"""Anomaly scores of the rows of a time series, from its windows."""
+"""Anomaly scores of the rows of time series, from their windows."""
 
 import functools
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 
-from dlunits.columns import InvalidCells, TableChunk
+from dlunits.columns import InvalidCells, TableChunk, check_columns
+from dlunits.data.series.panel_features import (
+    PanelFeatures,
+    first_names,
+    group_rows,
+)
 from dlunits.data.series.repeated_times import count_repeated_times
+from dlunits.data.series.series_panel import read_series_names
 from dlunits.data.series.series_tables import read_series
 from dlunits.data.series.series_windows import SeriesWindows
-from dlunits.data.series.window_features import WindowFeatures
 from dlunits.data.tables.table_files import TableFile
+from dlunits.layers import ConformalPValue
 from dlunits.metrics import range_precision_recall, volume_under_surface
 from dlunits.models import AnomalyDetector
 from dlunits.tasks.anomaly.score_table import NUM_TOP_ROWS, TableScorer
 from dlunits.tasks.anomaly.serve import ServedDetector
+from dlunits.tasks.anomaly.training_windows import (
+    calibration_messages,
+    has_own_threshold,
+)
 from dlunits.typing import Array
+
+MAX_FIGURES = 4  # of a table with many series
 
 
 class SeriesScorer(TableScorer):
-    """Anomaly scores of a time series, which is read whole at construction.
+    """Anomaly scores of time series, which are read whole at construction.
 
     The score and the p-value of a row are means over the windows that cover
     it; its explanation is that of the window whose center is nearest. Rows in
-    a segment shorter than a window have no score and are not flagged.
+    a segment shorter than a window, and those of a series that the detector was
+    not trained on, have no score and are not flagged.
+
+    A window is compared with the calibration windows of its own series, if
+    they are enough for the false-alarm rate, and else with those of all:
+
+        p = (1 + #{i: s(x_i) >= s(x)}) / (1 + number of calibration windows)
+
+    see `dlunits.layers.ConformalPValue`, where `s(x)` is the mean over the
+    folds.
 
     Args:
         detector: Detector of windows.
@@ -38,13 +60,14 @@ class SeriesScorer(TableScorer):
             them.
 
     Attributes:
-        windows: `SeriesWindows` of the series.
+        windows: `PanelWindows` of the series.
         window_scores: Dict of `anomaly_score` and `p_value`, `(windows,)`.
         row_scores: Dict of `anomaly_score` and `p_value`, `(rows,)`.
 
     Raises:
-        ValueError: If the series cannot be read, many rows have the time of
-            another, or no window fits into it.
+        ValueError: If a series cannot be read, many rows have the time of
+            another, or no window fits into a series that the detector was
+            trained on.
     """
 
     def __init__(
@@ -66,29 +89,46 @@ class SeriesScorer(TableScorer):
             seed,
             invalid_cells,
         )
+        if "calibration_scores" not in series:
+            raise ValueError(
+                "The model was exported by an earlier version, for one series. "
+                "Train it again."
+            )
         self.drift = None  # windows depend on each other
         self.column_types = series["column_types"]
         self.ignored = series["ignored"]
-        extractor = WindowFeatures.from_config(series["window_features"])
+        self.series_column = series["series_column"]
+        self.calibration_scores = series["calibration_scores"]
+        panel = PanelFeatures.from_config(series["window_features"])
         self.table = read_series(
             table_file, self.column_types, invalid_cells=invalid_cells
         )
+        names = None
+        if self.series_column:
+            check_columns(
+                table_file.columns, [self.series_column], table_file.path
+            )
+            names = read_series_names(table_file, self.series_column)
         count_repeated_times(
-            table_file, self.table.times, next(iter(self.column_types))
+            table_file, self.table.times, next(iter(self.column_types)), names
         )
+        self.rows = group_rows(names, len(self.table.times))
+        self.unknown = [n for n in self.rows if n not in panel.extractors]
         try:
-            self.windows = extractor.windows(
-                self.table.values, self.table.times
+            self.windows = panel.windows(
+                self.table.values, self.table.times, names
             )
         except ValueError as error:
             raise ValueError(f"{table_file.path}: {error}") from error
-        features = extractor.features(self.windows)
+        features = panel.features(self.windows)
         # The detector has one column for each feature, in the same order.
         columns = dict(
             zip(detector.table_schema.column_types, features.T, strict=True)
         )
         inputs = detector.table_schema.inputs(columns)
-        self.window_scores = detector.score_rows(columns, inputs=inputs)
+        self.window_scores = self.own_p_values(
+            detector.score_rows(columns, inputs=inputs)
+        )
         self.explanations = detector.explain(
             columns, self.num_explained, inputs=inputs
         )
@@ -97,6 +137,22 @@ class SeriesScorer(TableScorer):
             for name, values in self.window_scores.items()
         }
         self.nearest = nearest_windows(self.windows)
+
+    def own_p_values(self, scores: dict[str, Array]) -> dict[str, Array]:
+        """Replaces the p-values of series with enough calibration windows."""
+        p_values = scores["p_value"].copy()
+        index = self.windows.member_index
+        for number in np.unique(index):
+            name = self.windows.members[number].name
+            calibration_scores = self.calibration_scores.get(name, ())
+            if has_own_threshold(len(calibration_scores), self.threshold):
+                conformal = ConformalPValue(len(calibration_scores))
+                conformal.adapt(calibration_scores)
+                own = scores["anomaly_score"][index == number]
+                p_values[index == number] = keras.ops.convert_to_numpy(
+                    conformal(own[:, None])
+                )
+        return {**scores, "p_value": p_values}
 
     @property
     def known_columns(self) -> Collection[str]:
@@ -124,13 +180,76 @@ class SeriesScorer(TableScorer):
         self.top = self.top_windows()
         super().finish(table_file)
         self.series = {
-            "values": self.table.values,
-            "scores": self.row_scores["anomaly_score"],
-            "alarms": self.row_scores["p_value"] <= self.false_alarm_rate,
-            "labels": self.labels,
-            "timestamps": self.table.times,
-            "names": list(self.column_types)[1:],
+            name: {
+                "values": self.table.values[rows],
+                "scores": self.row_scores["anomaly_score"][rows],
+                "alarms": self.alarms[rows],
+                "labels": None if self.labels is None else self.labels[rows],
+                "timestamps": self.table.times[rows],
+                "names": list(self.column_types)[1:],
+            }
+            for name, rows in self.most_anomalous()
         }
+
+    def most_anomalous(self) -> list[tuple[str, Array]]:
+        """Names and rows of the scored series with the most alarms."""
+        scored = {
+            name: int(self.alarms[rows].sum())
+            for name, rows in self.rows.items()
+            if np.isfinite(self.row_scores["anomaly_score"][rows]).any()
+        }
+        names = sorted(scored, key=lambda name: -scored[name])
+        return [(name, self.rows[name]) for name in names[:MAX_FIGURES]]
+
+    @functools.cached_property
+    def alarms(self) -> Array:
+        """Whether each row is flagged, `(rows,)`."""
+        return self.row_scores["p_value"] <= self.false_alarm_rate
+
+    @property
+    def series_table(self) -> list[dict[str, Any]]:
+        """Results of each series; empty if the table has one."""
+        if not self.series_column:
+            return []
+        scored = np.isfinite(self.row_scores["anomaly_score"])
+        table = []
+        for name, rows in self.rows.items():
+            count = len(self.calibration_scores.get(name, ()))
+            own = has_own_threshold(count, self.false_alarm_rate)
+            table.append(
+                {
+                    "series": name,
+                    "rows": len(rows),
+                    "scored": int(scored[rows].sum()),
+                    "alarms": int(self.alarms[rows].sum()),
+                    "calibration windows": count,
+                    "compared with": "its own" if own else "all series",
+                }
+            )
+        return table
+
+    @property
+    def messages(self) -> list[str]:
+        """Lines for the user, see `TableScorer.messages`."""
+        lines = [*super().messages]
+        if not self.series_column:
+            return lines
+        lines += calibration_messages(
+            {
+                name: self.calibration_scores[name]
+                for name in self.rows
+                if name in self.calibration_scores
+            },
+            self.false_alarm_rate,
+        )
+        if self.unknown:
+            count = sum(len(self.rows[name]) for name in self.unknown)
+            lines.append(
+                f"Not scored:    {count:,} rows of {len(self.unknown):,} "
+                "series that the model was not trained on: "
+                f"{first_names(self.unknown)}"
+            )
+        return lines
 
     @property
     def labels(self) -> Array | None:
@@ -177,12 +296,15 @@ class SeriesScorer(TableScorer):
         See `dlunits.metrics.volume_under_surface` and
         `dlunits.metrics.range_precision_recall`.
         """
-        metrics, labels = super().metrics, self.labels
-        if labels is None or not labels.any():
+        metrics = super().metrics
+        if self.labels is None or not self.labels.any():
             return metrics
-        scores = self.row_scores["anomaly_score"]
+        labels = self.one_after_another(self.labels, False)
+        scores = self.one_after_another(
+            self.row_scores["anomaly_score"], np.nan
+        )
         ranges = range_precision_recall(
-            labels, self.row_scores["p_value"] <= self.false_alarm_rate
+            labels, self.one_after_another(self.alarms, False)
         )
         if (labels & np.isfinite(scores)).any():
             metrics["VUS-PR"] = volume_under_surface(
@@ -192,6 +314,20 @@ class SeriesScorer(TableScorer):
             "range_precision": ranges["precision"],
             "range_recall": ranges["recall"],
         }
+
+    def one_after_another(self, values: Array, separator: Any) -> Array:
+        """Values of the rows `(rows,)`, series after series.
+
+        `window` separators stand between two series, so that no range of rows
+        belongs to both.
+        """
+        between = np.full(self.windows.window, separator)
+        parts = [
+            part
+            for rows in self.rows.values()
+            for part in (between, values[rows])
+        ]
+        return np.concatenate(parts[1:])
 
 
 def nearest_windows(windows: SeriesWindows) -> Array:
@@ -279,9 +415,9 @@ def make_scorer(
     inputs = (
         detector.table_schema.columns
         if series is None
-        else series["column_types"]
+        else [*series["column_types"], series["series_column"]]
     )
-    if label_column in inputs:
+    if label_column and label_column in inputs:
         raise ValueError(
             f"{table_file.path}: column {label_column!r} is an input of the "
             "detector and cannot be the label column. Name another column, or "

@@ -80,8 +80,9 @@ class TableScorer:
             the names of `sample`, the explanation (`column`, `expected`,
             `seen`, `share`) and, after `finish`, `position`.
         position_unit: What `position` counts: `"line"` or `"row"`.
-        series: Arguments of `dlunits.tasks.anomaly.series_figures` to draw
-            the rows of a series, or `None`.
+        series: Dict of name to the arguments of
+            `dlunits.tasks.anomaly.series_figures` to draw the rows of a
+            series; empty if the rows are none.
         drift: `TableDrift` of the table, or `None` for a series.
         unused_columns: Columns of the table that the detector was not trained
             on.
@@ -113,7 +114,7 @@ class TableScorer:
         self.causes: collections.Counter[str] = collections.Counter()
         self.top: dict[str, Array] = {}
         self.position_unit = "row"
-        self.series: dict[str, Any] | None = None
+        self.series: dict[str, dict[str, Any]] = {}
         self.drift: TableDrift | None = TableDrift(
             detector.table_schema, detector.num_calibration_rows
         )
@@ -241,6 +242,11 @@ class TableScorer:
         self.unused_columns = [
             name for name in table_file.columns if name not in known
         ]
+
+    @property
+    def series_table(self) -> list[dict[str, Any]]:
+        """Results of each series of a table with many; empty otherwise."""
+        return []
 
     @property
     def known_columns(self) -> Collection[str]:

@@ -72,6 +72,7 @@ def train_detector(
     score: TableFile | None = None,
     *,
     timestamp_column: str | None = None,
+    series_column: str | None = None,
     window: int = 64,
     column_types: Mapping[str, str] | None = None,
     label_column: str | None = None,
@@ -91,6 +92,8 @@ def train_detector(
         score: Table that will be scored, or `None`. Its column names are
             checked before training.
         timestamp_column: Column with the timestamps of a series, or `None`.
+        series_column: Column that names the series of each row, see
+            `dlunits.tasks.anomaly.training_windows.read_training_windows`.
         window: Number of rows in a window of a series.
         column_types, label_column, normal_class, refuse_invalid: See
             `dlunits.tasks.anomaly.training_rows.sample_training_rows`.
@@ -113,6 +116,7 @@ def train_detector(
         score,
         AnomalyDetector(**options),
         timestamp_column=timestamp_column,
+        series_column=series_column,
         window=window,
         log=log,
         column_types=column_types,
@@ -121,7 +125,12 @@ def train_detector(
         refuse_invalid=refuse_invalid,
         progress=progress,
     )
-    return TrainedDetector(fit_detector(rows, **options), rows)
+    detector = fit_detector(rows, **options)
+    rows = rows.calibrated(detector)
+    if score is None:  # else the scorer says so
+        for message in rows.rate_messages(detector.false_alarm_rate):
+            log(message)
+    return TrainedDetector(detector, rows)
 
 
 def read_training_rows(
@@ -130,6 +139,7 @@ def read_training_rows(
     detector: AnomalyDetector,
     *,
     timestamp_column: str | None = None,
+    series_column: str | None = None,
     window: int = 64,
     log: Callable[[str], Any] = lambda message: None,
     **options: Any,
@@ -137,7 +147,8 @@ def read_training_rows(
     """Reads the rows to train on, prints their columns, and checks them.
 
     Args:
-        train, score, timestamp_column, window, log: See `train_detector`.
+        train, score, timestamp_column, series_column, window, log: See
+            `train_detector`.
         detector: The detector, not fitted yet.
         **options: Arguments of
             `dlunits.tasks.anomaly.training_rows.sample_training_rows`.
@@ -153,7 +164,13 @@ def read_training_rows(
     if timestamp_column is None:
         rows = sample_training_rows(train, seed=detector.seed, **options)
     else:
-        rows = read_training_windows(train, timestamp_column, window, **options)
+        rows = read_training_windows(
+            train,
+            timestamp_column,
+            window,
+            series_column=series_column,
+            **options,
+        )
     for message in rows.messages:
         log(message)
     if score is not None:
@@ -274,7 +291,7 @@ def series_baselines(
     Returns:
         Dict of name to scores, see `dlunits.tasks.anomaly.baselines`.
     """
-    new = rows.window_features.features(scorer.windows)
+    new = rows.panel.features(scorer.windows)
     sample = ReservoirSample(MAX_BASELINE_ROWS, seed)
     sample.add({"windows": rows.features})
     sampled = scorer.sample.columns["row"]

@@ -15,6 +15,7 @@ from dlunits.columns.numeric_timestamps import unconverted
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.reservoir_sample import ReservoirSample
 from dlunits.data.tables.table_files import TableFile
+from dlunits.models import AnomalyDetector
 from dlunits.reporting.progress import ProgressBar, with_progress
 from dlunits.typing import Array, Path
 
@@ -70,6 +71,16 @@ class TrainingRows:
         """
         del factor
         return None
+
+    def calibrated(self, detector: AnomalyDetector) -> "TrainingRows":
+        """Adds what the detector, fitted to these rows, says about them."""
+        del detector
+        return self
+
+    def rate_messages(self, false_alarm_rate: float) -> list[str]:
+        """Lines for the user about p-values at a false-alarm rate."""
+        del false_alarm_rate
+        return []
 
     @property
     def detector_column_types(self) -> dict[str, str]:

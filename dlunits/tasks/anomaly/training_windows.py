@@ -1,24 +1,25 @@
-"""Windows of a normal time series, for training."""
+"""Windows of normal time series, for training."""
 
 import dataclasses
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from dlunits.columns import (
-    InvalidCells,
-    check_columns,
-    example_values,
-    infer_column_types,
+from dlunits.columns import InvalidCells, example_values
+from dlunits.data.series.panel_features import (
+    PanelFeatures,
+    PanelWindows,
+    first_names,
 )
 from dlunits.data.series.repeated_times import count_repeated_times
-from dlunits.data.series.series_tables import read_series, series_column_types
-from dlunits.data.series.window_features import (
-    WindowFeatures,
-    largest_prime,
-)
+from dlunits.data.series.series_panel import read_series_names
+from dlunits.data.series.series_tables import infer_series_columns, read_series
+from dlunits.data.series.window_features import largest_prime
 from dlunits.data.tables.table_files import TableFile
+from dlunits.models import AnomalyDetector
 from dlunits.reporting.progress import ProgressBar, with_progress
 from dlunits.tasks.anomaly.training_rows import TrainingRows
 from dlunits.typing import Array
@@ -29,19 +30,29 @@ MARGIN = 1.05  # of proposed windows, for those that are cut at gaps
 
 @dataclasses.dataclass(frozen=True)
 class TrainingWindows(TrainingRows):
-    """Features of the windows of a time series, as rows of a table.
+    """Features of the windows of time series, as rows of a table.
 
     Args:
-        window_features: Feature extractor, fitted to the series.
+        panel: Feature extractors, fitted to the series.
+        windows: The windows.
         series_columns: Dict of column name to column type: the timestamps,
             then the channels.
-        num_repeated: Number of rows with the time of an earlier row, with which
-            they are averaged.
+        series_column: Column that names the series of each row, or `None`.
+        num_repeated: Number of rows with the time of an earlier row of the same
+            series, with which they are averaged.
+        calibration_scores: Dict of the name of each series to the scores of
+            its calibration windows, in rising order. Empty if there is one
+            series, or the detector is not fitted.
     """
 
-    window_features: WindowFeatures
+    panel: PanelFeatures
+    windows: PanelWindows
     series_columns: dict[str, str]
+    series_column: str | None
     num_repeated: int
+    calibration_scores: dict[str, Array] = dataclasses.field(
+        default_factory=dict
+    )
 
     unit = "windows"
 
@@ -50,10 +61,15 @@ class TrainingWindows(TrainingRows):
         """Column types for `AnomalyDetector.fit`; all features are numbers."""
         return dict.fromkeys(self.columns, "number")
 
+    @property
+    def used_columns(self) -> list[str]:
+        """Names of the columns that a table to score must have."""
+        names = [self.series_column] if self.series_column else []
+        return [*names, *self.series_columns]
+
     def shorter_window(self, factor: float) -> int | None:
         """Longest window that makes `factor` times as many windows."""
-        window = self.window_features.window
-        stride = largest_prime(window // 2)
+        window, stride = self.windows.window, self.windows.stride
         for shorter in range(window - 1, MIN_WINDOW - 1, -1):
             if stride >= MARGIN * factor * largest_prime(shorter // 2):
                 return shorter
@@ -64,6 +80,20 @@ class TrainingWindows(TrainingRows):
         """Array `(windows, features)`, the training data."""
         return np.stack(list(self.columns.values()), axis=1)
 
+    def calibrated(self, detector: AnomalyDetector) -> "TrainingWindows":
+        """Adds the calibration scores of each series."""
+        if len(self.panel.extractors) == 1 or detector.calibration is None:
+            return self
+        rows, scores = detector.calibration
+        index = self.windows.member_index[rows]
+        return dataclasses.replace(
+            self,
+            calibration_scores={
+                member.name: np.sort(scores[index == number])
+                for number, member in enumerate(self.windows.members)
+            },
+        )
+
     @property
     def card(self) -> dict[str, Any]:
         """Entry `series` of the model card, which `SeriesScorer` reads."""
@@ -71,21 +101,39 @@ class TrainingWindows(TrainingRows):
             "series": {
                 "column_types": self.series_columns,
                 "ignored": list(self.ignored),
-                "window_features": self.window_features.get_config(),
+                "series_column": self.series_column,
+                "window_features": self.panel.get_config(),
+                "calibration_scores": {
+                    name: np.round(scores, 5).tolist()
+                    for name, scores in self.calibration_scores.items()
+                },
             }
         }
 
     @property
     def source(self) -> str:
-        """Two or three sentences about the training data."""
-        hours = self.window_features.profile.period / 3600
-        season = f"seasonal period {hours:g} h" if hours else "no seasonality"
-        text = (
-            f"{self.path}: {self.rows_read:,} rows, one every "
-            f"{self.window_features.step:g} s; {self.num_rows:,} windows of "
-            f"{self.window_features.window} rows used for training; "
-            f"{len(self.series_columns) - 1} channels, {season}."
+        """Two or more sentences about the training data."""
+        extractors = self.panel.extractors
+        steps = sorted({extractor.step for extractor in extractors.values()})
+        step = " to ".join(
+            dict.fromkeys(f"{end:g}" for end in (steps[0], steps[-1]))
         )
+        text = (
+            f"{self.path}: {self.rows_read:,} rows, one every {step} s; "
+            f"{self.num_rows:,} windows of {self.windows.window} rows used for "
+            f"training; {len(self.series_columns) - 1} channels, "
+            f"{self.seasons}."
+        )
+        if self.series_column:
+            text += (
+                f" {len(extractors):,} series in column {self.series_column!r}."
+            )
+        if short := self.panel.short:
+            text += (
+                f" {len(short):,} series have no window of "
+                f"{self.windows.window} rows and are left out: "
+                f"{first_names(short)}."
+            )
         if self.num_repeated:
             text += (
                 f" {self.num_repeated:,} rows have the time of another row and "
@@ -93,12 +141,79 @@ class TrainingWindows(TrainingRows):
             )
         return f"{text} {self.labels_sentence}" if self.num_anomalies else text
 
+    @property
+    def seasons(self) -> str:
+        """The seasonal periods, with the numbers of series that have them."""
+        counts = Counter(
+            extractor.profile.period
+            for extractor in self.panel.extractors.values()
+        )
+        texts = {
+            period: f"seasonal period {period / 3600:g} h"
+            if period
+            else "no seasonality"
+            for period in sorted(counts)
+        }
+        if len(texts) == 1:
+            return "".join(texts.values())
+        return ", ".join(
+            f"{text} in {counts[period]:,} series"
+            for period, text in texts.items()
+        )
+
+    def rate_messages(self, false_alarm_rate: float) -> list[str]:
+        """See `calibration_messages`."""
+        return calibration_messages(self.calibration_scores, false_alarm_rate)
+
+
+def has_own_threshold(num_scores: int, false_alarm_rate: float) -> bool:
+    """Whether the smallest p-value is at most the false-alarm rate."""
+    return false_alarm_rate * (1 + num_scores) >= 1 - 1e-9
+
+
+def calibration_messages(
+    calibration_scores: Mapping[str, Array], false_alarm_rate: float
+) -> list[str]:
+    """Lines for the user about series without p-values of their own.
+
+    Args:
+        calibration_scores: Dict of name to calibration scores.
+        false_alarm_rate: Number in (0, 1).
+
+    Returns:
+        List of one line, or of none.
+
+    Example:
+
+    >>> calibration_messages({"a": np.zeros(30), "b": np.zeros(9)}, 0.1)
+    []
+    >>> few = calibration_messages({"a": np.zeros(30), "b": np.zeros(8)}, 0.1)
+    >>> few[0][15:44]
+    "'b' (1 of 2 series) has fewer"
+    """
+    few = [
+        name
+        for name, scores in calibration_scores.items()
+        if not has_own_threshold(len(scores), false_alarm_rate)
+    ]
+    if not few:
+        return []
+    needed = math.ceil(1 / false_alarm_rate - 1e-9) - 1
+    return [
+        f"P-values:      {first_names(few)} ({len(few):,} of "
+        f"{len(calibration_scores):,} series) "
+        f"{'has' if len(few) == 1 else 'have'} fewer than the {needed:,} "
+        f"windows that a false-alarm rate of {false_alarm_rate:g} needs. They "
+        "are compared with the windows of all series."
+    ]
+
 
 def read_training_windows(
     table_file: TableFile,
     timestamp_column: str,
     window: int = 64,
     *,
+    series_column: str | None = None,
     column_types: Mapping[str, str] | None = None,
     label_column: str | None = None,
     normal_class: str | None = None,
@@ -106,15 +221,17 @@ def read_training_windows(
     refuse_invalid: bool = False,
     progress: ProgressBar | None = None,
 ) -> TrainingWindows:
-    """Reads a time series and computes the features of its windows.
+    """Reads time series and computes the features of their windows.
 
-    The series is read whole. Numbers and booleans are its channels. Rows that
+    The table is read whole. Numbers and booleans are its channels. Rows that
     are labeled as anomalies count as missing values.
 
     Args:
-        table_file: Table of a normal series, with or without labels.
+        table_file: Table of normal series, with or without labels.
         timestamp_column: Column with the timestamps.
         window: Number of rows in a window.
+        series_column: Column that names the series of each row. Each series
+            has its own season and scale. `None` if there is one series.
         column_types, label_column, normal_class, refuse_invalid, progress: See
             `dlunits.tasks.anomaly.training_rows.sample_training_rows`.
         keep_anomalies: Whether to keep rows that are labeled as anomalies.
@@ -125,19 +242,22 @@ def read_training_windows(
     Raises:
         ValueError: If the file or a label cannot be read, there is no such
             column, many rows have the time of another, or no window fits into
-            the series.
+            a series.
     """
     path = table_file.path
-    check_columns(table_file.columns, [timestamp_column], path)
     label = label_column if label_column in table_file.columns else None
-    types, reasons = infer_column_types(
+    if series_column and label == series_column:
+        raise ValueError(
+            f"{path}: column {label!r} cannot be the column of labels and of "
+            "series both. Name another column."
+        )
+    channels, ignored = infer_series_columns(
         with_progress(table_file, progress, "Inferring column types"),
-        dict(column_types or {}),
+        timestamp_column,
+        column_types,
+        series_column,
         label,
-        timestamp_column=timestamp_column,
-    )
-    channels, ignored = series_column_types(
-        types, reasons, timestamp_column, path, table_file=table_file
+        use_counters=False,
     )
     invalid_cells = InvalidCells()
     series = read_series(
@@ -146,10 +266,13 @@ def read_training_windows(
         label,
         normal_class,
         None if refuse_invalid else invalid_cells,
-        drop_footer=True,
+        drop_footer=series_column is None,
     )
+    names = None
+    if series_column:
+        names = read_series_names(table_file, series_column)
     num_repeated = count_repeated_times(
-        table_file, series.times, timestamp_column
+        table_file, series.times, timestamp_column, names
     )
     values = series.values
     num_anomalies = None
@@ -158,15 +281,15 @@ def read_training_windows(
         if not keep_anomalies:
             values = np.where(series.labels[:, None], np.nan, values)
     try:
-        extractor = WindowFeatures.fit(values, series.times, window)
-        windows = extractor.training_windows(values, series.times)
+        panel = PanelFeatures.fit(values, series.times, names, window)
+        windows = panel.training_windows(values, series.times, names)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    names = feature_names(extractor.feature_names, list(channels)[1:])
-    features = extractor.training_features(windows)
+    columns = feature_names(panel.first.feature_names, list(channels)[1:])
+    features = panel.training_features(windows)
     return TrainingWindows(
         path,
-        dict(zip(names, features.T, strict=True)),
+        dict(zip(columns, features.T, strict=True)),
         {**channels, **dict.fromkeys(ignored, "ignored")},
         ignored,
         example_values(table_file),
@@ -174,8 +297,10 @@ def read_training_windows(
         num_anomalies,
         keep_anomalies,
         invalid_cells,
-        extractor,
+        panel,
+        windows,
         channels,
+        series_column,
         num_repeated,
     )
 

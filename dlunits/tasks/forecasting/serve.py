@@ -24,6 +24,7 @@ from dlunits.data.series.repeated_times import count_repeated_times
 from dlunits.data.series.resampling import ResampledSeries
 from dlunits.data.series.series_panel import (
     read_series_names,
+    rows_by_series,
     standard_deviations,
 )
 from dlunits.data.series.series_tables import read_series
@@ -217,7 +218,9 @@ def forecast_table(
             each = resample_each(
                 table.values,
                 table.times,
-                read_series_names(table_file, series["series_column"]),
+                rows_by_series(
+                    read_series_names(table_file, series["series_column"])
+                ),
                 axis,
                 series["step"],
             )

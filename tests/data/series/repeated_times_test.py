@@ -1,5 +1,6 @@
 """Tables in which several rows have one time."""
 
+import numpy as np
 import pytest
 
 from dlunits.columns import infer_column_types
@@ -39,8 +40,7 @@ def test_several_series_in_a_table_are_refused(tmp_path, step):
     message = (
         r"table.csv: 30 of 60 rows have the time of another row in column "
         r"'day', rows \d+ and \d+ for example. Column 'shop' tells the rows of "
-        r"a time apart: write one table for each of its values, or forecast "
-        r"them with --series_column\.$"
+        r"a time apart: if it names their series, give --series_column=shop\.$"
     )
     with pytest.raises(ValueError, match=message):
         count(tmp_path, "shop,day,x", rows)
@@ -67,3 +67,25 @@ def test_rows_that_nothing_tells_apart_are_refused(tmp_path):
     rows = [f"{day},1.5" for day in days(30) for _ in range(2)]
     with pytest.raises(ValueError, match="select or aggregate the rows of one"):
         count(tmp_path, "day,x", rows)
+
+
+def test_each_of_many_series_is_looked_at_alone(tmp_path):
+    rows = [
+        f"{shop},{item},{day},1.5"
+        for day in days(30)
+        for item in ("tea", "milk")
+        for shop in ("north", "south")
+    ]
+    shops, items = (
+        np.array([row.split(",")[column] for row in rows], object)
+        for column in (0, 1)
+    )
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["shop,item,day,x", *rows]))
+    table = open_table(path)
+    times = np.repeat(np.arange(30.0), 4)
+    assert count_repeated_times(table, times, "day", shops + items) == 0
+    with pytest.raises(
+        ValueError, match=r"60 of 120 .* one table for each of its values"
+    ):
+        count_repeated_times(table, times, "day", shops)

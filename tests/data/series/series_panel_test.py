@@ -98,7 +98,7 @@ def test_only_short_series_have_the_reason(tmp_path):
 
 
 def test_without_the_column_the_table_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="or forecast them with --series_col"):
+    with pytest.raises(ValueError, match="give --series_column=unique_id"):
         load_forecasting_dataset(write_panel(tmp_path), "ds", **SIZES)
 
 

@@ -58,7 +58,8 @@ def scored(labels):
         top=top,
         position_unit="line",
         metrics=metrics,
-        series=None,
+        series={},
+        series_table=[],
     )
 
 
@@ -193,7 +194,7 @@ def test_calibration_scores_may_be_a_subset(tmp_path):
 def test_a_series_is_drawn_with_its_alarms(tmp_path):
     rows = scored(LABELS)
     rows.metrics |= {"VUS-PR": 0.25, "range_precision": None}
-    rows.series = {
+    rows.series[""] = {
         "values": [0.0, 0.0, 9.0, 0.0],
         "scores": [0.0, 0.0, 3.0, np.nan],
         "alarms": [False, False, True, False],

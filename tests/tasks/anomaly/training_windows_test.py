@@ -126,10 +126,7 @@ def test_the_false_alarm_rate_holds_for_new_weeks(tmp_path):
             seed=seed,
             false_alarm_rate=0.1,
         )
-        period = trained.rows.card["series"]["window_features"]["profile"][
-            "period"
-        ]
-        assert period == 7 * 86_400
+        assert trained.rows.panel.first.profile.period == 7 * 86_400
         scorer = make_scorer(trained.detector, 0.1, new, trained.rows.card)
         below.append((scorer.window_scores["p_value"] <= 0.1).mean())
     # A held-out week is compared with three others, a new week with four, so
@@ -217,10 +214,10 @@ def test_the_top_windows_do_not_overlap(scored):
 
 def test_the_arguments_of_the_figure_are_kept(scored):
     scorer, _ = scored
-    assert scorer.series["names"] == ["wave", "other"]
-    assert scorer.series["values"].shape == (500, 2)
-    assert scorer.series["labels"].sum() == len(FAULT)
-    assert scorer.series["alarms"].sum() == scorer.num_anomalies
+    assert scorer.series[""]["names"] == ["wave", "other"]
+    assert scorer.series[""]["values"].shape == (500, 2)
+    assert scorer.series[""]["labels"].sum() == len(FAULT)
+    assert scorer.series[""]["alarms"].sum() == scorer.num_anomalies
 
 
 def test_windows_without_rows_are_not_among_the_top(tmp_path):
@@ -278,7 +275,7 @@ def test_scores_do_not_depend_on_the_chunks(
         for row, other in zip(csv.DictReader(file), scored[1], strict=True):
             assert row == other
     assert scorer.metrics == {}
-    assert scorer.series["labels"] is None
+    assert scorer.series[""]["labels"] is None
     assert scorer.unused_columns == []  # the label was known, if not used
 
 
