@@ -224,6 +224,7 @@ def train_and_report(
     )
     model, history = train_text_model(data, run_directory, **recipe)
     scores = evaluate_text_model(model, data.validation)
+    metrics = {**scores, "n_gram_nats": data.n_gram_nats}
 
     from dlunits.tasks.text.generate import TextGenerator
     from dlunits.tasks.text.report import write_text_report
@@ -234,7 +235,7 @@ def train_and_report(
         export_dir,
         vocabulary=data.vocabulary,
         data=data.source,
-        metrics={k: round(v, 4) for k, v in scores.items()},
+        metrics={k: round(v, 4) for k, v in metrics.items()},
         command=COMMAND,
     )
     samples = TextGenerator(version).samples(seed=recipe["seed"])
