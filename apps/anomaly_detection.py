@@ -100,8 +100,9 @@ def define_flags():
     flags.DEFINE_string(
         "timestamp_column",
         None,
-        "Column with the timestamps of a time series. By default rows are "
-        "independent of each other.",
+        "Column with the timestamps of a time series. Two columns of dates and "
+        "of times of a day: Date,Time. By default rows are independent of each "
+        "other.",
     )
     flags.DEFINE_string(
         "series_column",

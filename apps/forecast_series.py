@@ -63,7 +63,8 @@ def define_flags():
     flags.DEFINE_string(
         "timestamp_column",
         None,
-        "Column of timestamps: dates, or numbers of seconds.",
+        "Column of timestamps: dates, or numbers of seconds. Two columns of "
+        "dates and of times of a day: Date,Time.",
     )
     flags.DEFINE_string(
         "series_column",
@@ -255,7 +256,7 @@ def print_columns(
     from dlunits.data.tables.table_files import open_table
 
     column_types = parse_column_types(column_type or [])
-    table = open_table(train, **dialect)
+    table = open_table(train, **dialect).with_timestamps(timestamp_column)
     inferred = infer_series_columns(
         table, timestamp_column, column_types, series_column
     )

@@ -184,7 +184,8 @@ def load_forecasting_dataset(
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
-        timestamp_column: Name of the column of timestamps.
+        timestamp_column: Name of the column of timestamps, or those of dates
+            and times, `"Date,Time"`.
         targets: Names of the columns to forecast; all if empty.
         columns: Names of further input columns; all numeric columns if empty.
         column_types: Dict of column name to column type, for columns whose
@@ -210,6 +211,7 @@ def load_forecasting_dataset(
             names the file, what is wrong and what to do.
     """
     path = table_file.path
+    table_file = table_file.with_timestamps(timestamp_column)
     check_columns(table_file.columns, [*targets, *columns], path)
     column_types, ignored = infer_series_columns(
         table_file, timestamp_column, column_types, series_column

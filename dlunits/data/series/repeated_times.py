@@ -2,16 +2,13 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dlunits.columns.column_values import ColumnTypeError, strip_missing
+from dlunits.columns.date_and_time import is_time_of_day
 from dlunits.data.tables.table_files import TableFile
 from dlunits.typing import Array
 
 MAX_REPEATED = 0.05  # share of the rows with the time of another row
-TIME_OF_DAY = (
-    r"^\d{1,2}[:.h]\d\d([:.]\d\d)?( ?[aApP][mM])?$|^\d{1,2} ?[aApP][mM]$"
-)
 
 
 def count_repeated_times(
@@ -54,13 +51,13 @@ def count_repeated_times(
         "A series has one row for each time: select or aggregate the rows of "
         "one series"
     )
-    name, is_time_of_day = distinguishing_column(
+    name, holds_times = distinguishing_column(
         table_file, times, timestamp_column
     )
-    if name and is_time_of_day:
+    if name and holds_times:
         remedy = (
-            f"The time of day is in column {name!r}: write both into one "
-            "column, such as 2024-01-31 14:05"
+            f"The time of day is in column {name!r}: give "
+            f"--timestamp_column={timestamp_column},{name}"
         )
     elif name:
         remedy = f"Column {name!r} tells the rows of a time apart: " + (
@@ -84,7 +81,7 @@ def distinguishing_column(
         table_file, times, timestamp_column: See `count_repeated_times`.
 
     Returns:
-        `(name, is_time_of_day)`: the column with the fewest different values,
+        `(name, holds_times)`: the column with the fewest different values,
         `None` if there is none with fewer than rows; whether its values are
         times of a day.
     """
@@ -108,11 +105,11 @@ def distinguishing_column(
         pairs = np.stack([times, codes.indices.to_numpy()])
         different = len(codes.dictionary)
         if different < len(times) / 2 and (
-            np.unique(pairs, axis=1).shape[1] == len(times)
+            np.unique(pairs, axis=1).shape[1] >= (1 - MAX_REPEATED) * len(times)
         ):
-            matches = pc.match_substring_regex(codes.dictionary, TIME_OF_DAY)
-            found.append((different, name, pc.all(matches).as_py()))
+            holds_times = is_time_of_day(name, codes.dictionary)
+            found.append((different, name, holds_times))
     if not found:
         return None, False
-    _, name, is_time_of_day = min(found)
-    return name, is_time_of_day
+    _, name, holds_times = min(found)
+    return name, holds_times

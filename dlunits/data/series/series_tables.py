@@ -133,13 +133,14 @@ def infer_series_columns(
     names = [name for name in (timestamp_column, series_column) if name]
     check_columns(table_file.columns, names, table_file.path)
     overrides = dict(column_types or {})
+    parts = dict.fromkeys(table_file.date_and_time, "is part of the timestamp")
     if series_column:
-        overrides[series_column] = "ignored"
+        parts[series_column] = "names the series"
+    overrides |= dict.fromkeys(parts, "ignored")
     types, reasons = infer_column_types(
         table_file, overrides, label_column, timestamp_column=timestamp_column
     )
-    if series_column:
-        reasons[series_column] = "names the series"
+    reasons |= parts
     return series_column_types(
         types,
         reasons,

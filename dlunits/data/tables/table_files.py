@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.parquet
 
-from dlunits.columns import ChunkedTable, TableChunk
+from dlunits.columns import ChunkedTable, TableChunk, check_columns
 from dlunits.columns.column_values import quoted_value
+from dlunits.columns.date_and_time import join_date_and_time
 from dlunits.data.tables import csv_dialect, csv_rows
 from dlunits.paths import check_regular, expand_user
 from dlunits.typing import Path
@@ -48,6 +49,8 @@ class TableFile(ChunkedTable):
             CSV it includes blank lines and line breaks in cells.
         dialect: `dlunits.data.tables.csv_dialect.Dialect`, or `None`.
         decimal: Decimal sign of numbers that are texts, `"."` or `","`.
+        date_and_time: Two columns of dates and times of a day, whose texts the
+            last column joins, see `with_timestamps`. Empty without it.
     """
 
     path: pathlib.Path
@@ -56,6 +59,7 @@ class TableFile(ChunkedTable):
     max_rows: int
     dialect: csv_dialect.Dialect | None = None
     decimal: str = "."
+    date_and_time: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -79,7 +83,7 @@ class TableFile(ChunkedTable):
             )
         unnamed = [
             repr(name)
-            for name, cell in zip(self.columns, dialect.header, strict=True)
+            for name, cell in zip(self.columns, dialect.header, strict=False)
             if not cell.strip()
         ]
         if unnamed:
@@ -89,6 +93,27 @@ class TableFile(ChunkedTable):
                 f"{', '.join(unnamed[:3])}{more}"
             )
         return lines
+
+    def with_timestamps(self, column: str) -> "TableFile":
+        """Adds a column that joins those of dates and of times of a day.
+
+        Args:
+            column: Names of both with a comma between, `"Date,Time"`, which is
+                the name of the new column; or the name of a column.
+
+        Returns:
+            The table with the new column, or as it is if it has this column.
+
+        Raises:
+            ValueError: If one of the two is missing.
+        """
+        names = tuple(name.strip() for name in column.split(","))
+        if column in self.columns or len(names) != 2:
+            return self
+        check_columns(self.columns, names, self.path)
+        return dataclasses.replace(
+            self, columns=(*self.columns, column), date_and_time=names
+        )
 
     def chunks(self, rows: int | None = None) -> Iterator[TableChunk]:
         """Reads the table from the start, a chunk at a time.
@@ -111,6 +136,15 @@ class TableFile(ChunkedTable):
             batches = parquet_batches(self.path, rows)
         first_row = 0
         for table in regroup(batches, rows):
+            if self.date_and_time:
+                date, time = map(self.columns.index, self.date_and_time)
+                table = table.append_column(
+                    self.columns[-1],
+                    join_date_and_time(
+                        table.column(date).combine_chunks(),
+                        table.column(time).combine_chunks(),
+                    ),
+                )
             yield TableChunk(
                 table.rename_columns(self.columns),
                 self.decimal,

@@ -100,6 +100,8 @@ class SeriesScorer(TableScorer):
         self.series_column = series["series_column"]
         self.calibration_scores = series["calibration_scores"]
         panel = PanelFeatures.from_config(series["window_features"])
+        timestamp_column, *_ = self.column_types
+        table_file = table_file.with_timestamps(timestamp_column)
         self.table = read_series(
             table_file, self.column_types, invalid_cells=invalid_cells
         )
@@ -110,7 +112,7 @@ class SeriesScorer(TableScorer):
             )
             names = read_series_names(table_file, self.series_column)
         count_repeated_times(
-            table_file, self.table.times, next(iter(self.column_types)), names
+            table_file, self.table.times, timestamp_column, names
         )
         self.rows = group_rows(names, len(self.table.times))
         self.unknown = [n for n in self.rows if n not in panel.extractors]

@@ -38,6 +38,8 @@ class TrainingWindows(TrainingRows):
         series_columns: Dict of column name to column type: the timestamps,
             then the channels.
         series_column: Column that names the series of each row, or `None`.
+        date_and_time: Columns of dates and times that make the timestamps, or
+            none.
         num_repeated: Number of rows with the time of an earlier row of the same
             series, with which they are averaged.
         calibration_scores: Dict of the name of each series to the scores of
@@ -49,6 +51,7 @@ class TrainingWindows(TrainingRows):
     windows: PanelWindows
     series_columns: dict[str, str]
     series_column: str | None
+    date_and_time: tuple[str, ...]
     num_repeated: int
     calibration_scores: dict[str, Array] = dataclasses.field(
         default_factory=dict
@@ -64,8 +67,9 @@ class TrainingWindows(TrainingRows):
     @property
     def used_columns(self) -> list[str]:
         """Names of the columns that a table to score must have."""
-        names = [self.series_column] if self.series_column else []
-        return [*names, *self.series_columns]
+        series = [self.series_column] if self.series_column else []
+        timestamps, *channels = self.series_columns
+        return [*series, *(self.date_and_time or [timestamps]), *channels]
 
     def shorter_window(self, factor: float) -> int | None:
         """Longest window that makes `factor` times as many windows."""
@@ -228,7 +232,8 @@ def read_training_windows(
 
     Args:
         table_file: Table of normal series, with or without labels.
-        timestamp_column: Column with the timestamps.
+        timestamp_column: Column with the timestamps, or columns of dates and
+            times, `"Date,Time"`.
         window: Number of rows in a window.
         series_column: Column that names the series of each row. Each series
             has its own season and scale. `None` if there is one series.
@@ -245,6 +250,7 @@ def read_training_windows(
             a series.
     """
     path = table_file.path
+    table_file = table_file.with_timestamps(timestamp_column)
     label = label_column if label_column in table_file.columns else None
     if series_column and label == series_column:
         raise ValueError(
@@ -301,6 +307,7 @@ def read_training_windows(
         windows,
         channels,
         series_column,
+        table_file.date_and_time,
         num_repeated,
     )
 

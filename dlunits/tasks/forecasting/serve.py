@@ -199,6 +199,7 @@ def forecast_table(
     """
     column_types, path = series["column_types"], table_file.path
     timestamp_column, *_ = column_types
+    table_file = table_file.with_timestamps(timestamp_column)
     check_columns(table_file.columns, column_types, path)
     table = read_series(
         table_file,

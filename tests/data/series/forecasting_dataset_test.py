@@ -53,6 +53,17 @@ def test_column_types_are_declared_or_inferred(tmp_path):
         load(file, "time", column_types={"time": "timestamp_digits"}, **SIZES)
 
 
+def test_dates_and_times_may_be_in_two_columns(tmp_path):
+    file = table(tmp_path, hours(80), a=speeds(80))
+    one = load(file, "time", **SIZES)
+    text = file.path.read_text().replace("T", ",").replace("time", "day,t", 1)
+    file.path.write_text(text)
+    two = load(open_table(file.path), "day,t", **SIZES)
+    assert two.column_types == {"day,t": "timestamp", "a": "number"}
+    np.testing.assert_array_equal(two.series.times, one.series.times)
+    assert "Ignored: t, is part of the timestamp." in two.messages
+
+
 def test_targets_are_indices_of_the_channels(tmp_path):
     file = table(tmp_path, hours(80), a=speeds(80), b=speeds(80), c=speeds(80))
     dataset = load(file, "time", targets=["b"], columns=["c"], **SIZES)

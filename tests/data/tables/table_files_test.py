@@ -213,3 +213,28 @@ def test_names_of_rows_and_a_delimiter_at_the_end_need_no_name(tmp_path):
     assert cells_of(open_table(path))["unnamed_1"] == ["r1", "r2"]
     path.write_text("a,b\n1,2,\n3,4,\n")
     assert cells_of(open_table(path))["unnamed_3"] == ["", ""]
+
+
+def test_columns_of_dates_and_times_are_joined_to_one(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("Date,x,Time,\n2024-01-31,1,14:05,\n2024-02-01,2,,\n")
+    table = open_table(path)
+    joined = table.with_timestamps("Date, Time")
+    assert joined.columns == ("Date", "x", "Time", "unnamed_4", "Date, Time")
+    (chunk,) = joined.chunks()
+    assert chunk.table.column("Date, Time").to_pylist() == [
+        "2024-01-31 14:05",
+        "2024-02-01 ?",
+    ]
+    assert joined.messages == table.messages
+    assert joined.with_timestamps("Date, Time") is joined
+    assert table.with_timestamps("Date") is table
+    with pytest.raises(ValueError, match="column 'Hour' is missing"):
+        table.with_timestamps("Date,Hour")
+
+
+def test_a_column_whose_name_has_a_comma_stays_as_it_is(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('"Date,Time",x\n2024-01-31 14:05,1\n')
+    table = open_table(path)
+    assert table.with_timestamps("Date,Time") is table

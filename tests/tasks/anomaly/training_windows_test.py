@@ -297,6 +297,40 @@ def test_rows_in_a_segment_shorter_than_a_window_have_no_score(
     assert {rows[100]["is_anomaly"], rows[100]["column_1"]} == {"false", ""}
 
 
+def test_dates_and_times_may_be_in_two_columns(trained, scored, tmp_path):
+    table = write(tmp_path / "new.csv", 500, FAULT, seed=1)
+    lines = table.path.read_text().replace(" ", ",").replace("time,", "d,t,", 1)
+    table.path.write_text(lines)
+    table = open_table(table.path)
+    rows = train.read_training_rows(
+        table,
+        table,
+        trained.detector,
+        timestamp_column="d,t",
+        window=WINDOW,
+        label_column="state",
+    )
+    assert rows.used_columns == ["d", "t", "wave", "other"]
+    assert rows.column_types["d,t"] == "timestamp"
+    assert rows.ignored["t"] == "is part of the timestamp"
+    series = trained.rows.card["series"]
+    card = {
+        "series": series
+        | {
+            name: rows.card["series"][name]
+            for name in ("column_types", "ignored")
+        }
+    }
+    scorer = make_scorer(trained.detector, RATE, table, card)
+    score_table(scorer, table, tmp_path / "scored.csv")
+    np.testing.assert_array_equal(
+        scorer.row_scores["p_value"], scored[0].row_scores["p_value"]
+    )
+    header = (tmp_path / "scored.csv").read_text().splitlines()[0]
+    assert header.startswith("d,t,wave,other,state,anomaly_score,")
+    assert scorer.unused_columns == []
+
+
 def test_a_card_without_a_series_is_of_a_table(trained, tmp_path):
     table = write(tmp_path / "new.csv", 50)
     scorer = make_scorer(trained.detector, RATE, table, {})

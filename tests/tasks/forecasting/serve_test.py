@@ -47,6 +47,30 @@ def test_invalid_cells_of_a_history_are_missing_and_totals_left_out(tmp_path):
         forecast_table(mean, series, open_table(path))
 
 
+def test_dates_and_times_of_a_history_may_be_in_two_columns(tmp_path):
+    path = tmp_path / "load.csv"
+    lines = [f"2024-01-01,{hour},{hour}.5" for hour in range(20, 24)]
+    path.write_text("\n".join(["day,hour,load", *lines]) + "\n")
+    series = {
+        "axis": {"months": False, "dates": True},
+        "column_types": {"day,hour": "timestamp", "load": "number"},
+        "horizon": 2,
+        "step": 3600.0,
+        "targets": ["load"],
+        "window": 4,
+    }
+
+    def repeat(history):
+        values = history[:, -2:]
+        return dict.fromkeys(("forecast", "low", "high"), values)
+
+    columns = forecast_table(repeat, series, open_table(path))
+    assert columns["day,hour"] == [
+        "2024-01-02 00:00:00",
+        "2024-01-02 01:00:00",
+    ]
+
+
 def test_a_forecast_has_one_row_for_each_step(tmp_path):
     columns = {"time": ["1", "2"], "x": [0.5, 1 / 3]}
     path = write_forecast(tmp_path / "x.csv", columns)
