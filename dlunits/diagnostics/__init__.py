@@ -6,6 +6,11 @@ from dlunits.diagnostics.code_statistics import code_bounds, code_statistics
 from dlunits.diagnostics.convolution_arithmetic import (
     convolution_output_size,
     layer_table,
+    transposed_convolution_output_size,
+)
+from dlunits.diagnostics.convolution_sum import (
+    ConvolutionSum,
+    convolution_sum,
 )
 from dlunits.diagnostics.descent_path import descent_path
 from dlunits.diagnostics.gradient_flow import GradientFlow, gradient_flow
@@ -29,8 +34,10 @@ from dlunits.diagnostics.rate_distortion import (
     rate_distortion,
 )
 from dlunits.diagnostics.unfolded_graph import UnfoldedGraph, unfolded_graph
+from dlunits.diagnostics.weight_sharing import weight_sharing
 
 __all__ = [
+    "ConvolutionSum",
     "GradientFlow",
     "LinearFilter",
     "UnfoldedGraph",
@@ -42,6 +49,7 @@ __all__ = [
     "code_length",
     "code_statistics",
     "convolution_output_size",
+    "convolution_sum",
     "descent_path",
     "fit_linear_filter",
     "flat_weights",
@@ -55,6 +63,8 @@ __all__ = [
     "naive_forecast",
     "rate_distortion",
     "seasonal_naive_forecast",
+    "transposed_convolution_output_size",
     "unfolded_graph",
     "update_ratios",
+    "weight_sharing",
 ]

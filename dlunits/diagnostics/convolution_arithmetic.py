@@ -50,17 +50,12 @@ def convolution_output_size(
     >>> convolution_output_size(28, kernel_size=2, strides=2)  # 26 / 2 + 1
     14
     """
-    for name, value in {
-        "size": size,
-        "kernel_size": kernel_size,
-        "strides": strides,
-        "dilation_rate": dilation_rate,
-    }.items():
-        if not is_integer(value) or value < 1:
-            raise ValueError(
-                f"`{name}` must be an integer of at least 1. "
-                f"Received: {name}={value!r}"
-            )
+    check_positive_integers(
+        size=size,
+        kernel_size=kernel_size,
+        strides=strides,
+        dilation_rate=dilation_rate,
+    )
     k = dilation_rate * (kernel_size - 1) + 1
     before, after = padding_sizes(size, k, strides, padding)
     if k > size + before + after:
@@ -72,13 +67,67 @@ def convolution_output_size(
     return (size + before + after - k) // strides + 1
 
 
+def transposed_convolution_output_size(
+    size: int,
+    kernel_size: int,
+    strides: int = 1,
+    padding: str = "valid",
+    output_padding: int | None = None,
+    dilation_rate: int = 1,
+) -> int:
+    """Output size of a transposed convolution along one axis.
+
+        output = (n - 1) s + k - p + a
+
+    `n` is `size`, `s` the stride and `k` the size of the dilated kernel,
+    `dilation_rate * (kernel_size - 1) + 1`. `p` is the total cropping, 0 with
+    `"valid"`, and `a` the output padding. As in Keras, the output is `n s` with
+    `"same"`, and `n s` if `k < s`, unless `output_padding` is given; with it,
+    `"same"` crops `floor(k / 2)` on each side.
+
+    Reference: Dumoulin and Visin, 2016, "A guide to convolution arithmetic
+    for deep learning", https://arxiv.org/abs/1603.07285, relationship 14.
+
+    Args:
+        size: Positive integer, size of the input.
+        kernel_size: Positive integer, size of the kernel.
+        strides: Positive integer, distance between the positions at which
+            the kernel is added to the output.
+        padding: `"valid"` or `"same"`.
+        output_padding: Integer of at least 0 and less than `strides`, or
+            `None`.
+        dilation_rate: Positive integer, distance between kernel elements.
+
+    Returns:
+        Positive integer.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+
+    >>> transposed_convolution_output_size(7, 5, strides=2)  # 6 * 2 + 5
+    17
+    >>> transposed_convolution_output_size(7, 5, strides=2, padding="same")
+    14
+    """
+    check_positive_integers(
+        size=size,
+        kernel_size=kernel_size,
+        strides=strides,
+        dilation_rate=dilation_rate,
+    )
+    k = dilation_rate * (kernel_size - 1) + 1
+    cropping, added = cropping_sizes(k, strides, padding, output_padding)
+    return (size - 1) * strides + k - cropping + added
+
+
 def layer_table(model: keras.Model) -> list[dict[str, Any]]:
     """Table of the layers of a model, with the arithmetic of output sizes.
 
     Layers with the attributes `strides`, `padding` and `kernel_size` or
-    `pool_size` are convolutions or poolings, except transposed convolutions,
-    for which the equation of `convolution_output_size` does not hold. Computed
-    sizes are checked against those of Keras.
+    `pool_size` are convolutions or poolings; with `output_padding`, transposed
+    convolutions. Computed sizes are checked against those of Keras.
 
     Args:
         model: Functional model, or built `Sequential` model.
@@ -137,12 +186,21 @@ def num_parameters(weights: Sequence[keras.Variable]) -> int:
 
 def has_window(layer: keras.layers.Layer) -> bool:
     """Whether the layer is a convolution or pooling, not transposed."""
+    return slides_window(layer) and not is_transposed(layer)
+
+
+def slides_window(layer: keras.layers.Layer) -> bool:
+    """Whether the layer is a convolution, also transposed, or a pooling."""
     return (
         (hasattr(layer, "kernel_size") or hasattr(layer, "pool_size"))
         and hasattr(layer, "strides")
         and hasattr(layer, "padding")
-        and not hasattr(layer, "output_padding")  # a transposed convolution
     )
+
+
+def is_transposed(layer: keras.layers.Layer) -> bool:
+    """Whether the layer is a transposed convolution."""
+    return hasattr(layer, "output_padding")
 
 
 def multiply_adds(layer: keras.layers.Layer) -> int | None:
@@ -164,38 +222,68 @@ def multiply_adds(layer: keras.layers.Layer) -> int | None:
 
 
 def output_size_equation(layer: keras.layers.Layer) -> str:
-    """`floor((n + 2*p - k) / s) + 1 = size` of the layer, "" without window."""
-    if not has_window(layer):
+    """Output size with the numbers of the layer, "" without window.
+
+    `floor((n + 2*p - k) / s) + 1 = size`, or `(n - 1)*s + k - p + a = size` of
+    a transposed convolution.
+    """
+    if not slides_window(layer):
         return ""
-    kernel_sizes = window_shape(layer)
-    num_axes = len(kernel_sizes)
+    num_axes = len(window_shape(layer))
     equations = []
-    for size, expected, kernel_size, stride, dilation in zip(
+    for size, expected, *attributes in zip(
         spatial_shape(layer, layer.input.shape),
         spatial_shape(layer, layer.output.shape),
-        kernel_sizes,
+        window_shape(layer),
         per_axis(layer.strides, num_axes),
         per_axis(getattr(layer, "dilation_rate", 1), num_axes),
+        per_axis(getattr(layer, "output_padding", None), num_axes),
         strict=True,
     ):
-        k = dilation * (kernel_size - 1) + 1
-        if size is None:
-            equations.append(f"floor((n + padding - {k}) / {stride}) + 1")
-            continue
-        computed = convolution_output_size(
-            size, kernel_size, stride, layer.padding, dilation
-        )
-        if computed != expected:
+        computed, equation = axis_equation(layer, size, *attributes)
+        if computed is not None and computed != expected:
             raise ValueError(
                 f"Layer {layer.name!r} must have the output size that follows "
                 f"from its kernel, strides and padding, {computed}. Received: "
                 f"{expected}"
             )
-        padding = padding_text(*padding_sizes(size, k, stride, layer.padding))
-        equations.append(
-            f"floor(({size} + {padding} - {k}) / {stride}) + 1 = {computed}"
-        )
+        equations.append(equation)
     return ", ".join(dict.fromkeys(equations))
+
+
+def axis_equation(
+    layer: keras.layers.Layer,
+    size: int | None,
+    kernel_size: int,
+    strides: int,
+    dilation_rate: int,
+    output_padding: int | None,
+) -> tuple[int | None, str]:
+    """Output size of a layer along an axis, and its equation.
+
+    The size is `None` if that of the input is.
+    """
+    k = dilation_rate * (kernel_size - 1) + 1
+    padding = layer.padding
+    if is_transposed(layer):
+        cropping, added = cropping_sizes(k, strides, padding, output_padding)
+        if size is None:
+            return None, f"(n - 1)*{strides} + {k} - {cropping} + {added}"
+        computed = transposed_convolution_output_size(
+            size, kernel_size, strides, padding, output_padding, dilation_rate
+        )
+        return computed, (
+            f"({size} - 1)*{strides} + {k} - {cropping} + {added} = {computed}"
+        )
+    if size is None:
+        return None, f"floor((n + padding - {k}) / {strides}) + 1"
+    computed = convolution_output_size(
+        size, kernel_size, strides, padding, dilation_rate
+    )
+    added_text = padding_text(*padding_sizes(size, k, strides, padding))
+    return computed, (
+        f"floor(({size} + {added_text} - {k}) / {strides}) + 1 = {computed}"
+    )
 
 
 def window_shape(layer: keras.layers.Layer) -> tuple[int, ...]:
@@ -216,8 +304,10 @@ def spatial_shape(layer: keras.layers.Layer, shape: Shape) -> Shape:
 
 
 def per_axis(value: Any, num_axes: int) -> tuple[int, ...]:
-    """Repeats an integer for each axis; other values become a tuple."""
-    return (value,) * num_axes if is_integer(value) else tuple(value)
+    """Repeats an integer or `None` for each axis; else a tuple."""
+    if value is None or is_integer(value):
+        return (value,) * num_axes
+    return tuple(value)
 
 
 def padding_sizes(
@@ -240,9 +330,39 @@ def padding_sizes(
     )
 
 
+def cropping_sizes(
+    k: int, strides: int, padding: str, output_padding: int | None = None
+) -> tuple[int, int]:
+    """Total cropping and output padding of a transposed convolution."""
+    if padding not in ("valid", "same"):
+        raise ValueError(
+            "`padding` of a transposed convolution must be 'valid' or 'same'. "
+            f"Received: {padding=}"
+        )
+    if output_padding is None:
+        cropping = max(k - strides, 0) if padding == "same" else 0
+        return cropping, max(strides - k, 0)
+    if not is_integer(output_padding) or not 0 <= output_padding < strides:
+        raise ValueError(
+            "`output_padding` must be an integer of at least 0 and less than "
+            f"`strides`. Received: {output_padding=}, {strides=}"
+        )
+    return (2 * (k // 2) if padding == "same" else 0), output_padding
+
+
 def padding_text(before: int, after: int) -> str:
     """Padding in the notation of the equation, such as `2*1` or `0 + 1`."""
     return f"2*{before}" if before == after else f"{before} + {after}"
+
+
+def check_positive_integers(**arguments: Any) -> None:
+    """Raises ValueError if an argument is not an integer of at least 1."""
+    for name, value in arguments.items():
+        if not is_integer(value) or value < 1:
+            raise ValueError(
+                f"`{name}` must be an integer of at least 1. "
+                f"Received: {name}={value!r}"
+            )
 
 
 def is_integer(value: Any) -> bool:

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dlunits.diagnostics import convolution_output_size, layer_table
+from dlunits.diagnostics import (
+    convolution_output_size,
+    layer_table,
+    transposed_convolution_output_size,
+)
 
 LENET_POOL = {"pool_size": 2, "strides": 2}
 
@@ -92,6 +96,31 @@ def test_agrees_with_keras_poolings(size, window, strides, padding):
     )
 
 
+@settings(deadline=None, max_examples=50)
+@given(
+    size=st.integers(2, 20),
+    taps=st.integers(1, 7),
+    strides=st.integers(1, 4),
+    padding=st.sampled_from(["valid", "same"]),
+    output_padding=st.sampled_from([None, 0, 1]),
+    dilation=st.integers(1, 2),
+)
+def test_agrees_with_keras_transposed_convolutions(
+    size, taps, strides, padding, output_padding, dilation
+):
+    assume(strides == 1 or dilation == 1)  # Keras rejects both together
+    assume(output_padding is None or output_padding < strides)
+    layer = keras.layers.Conv1DTranspose(
+        2, taps, strides, padding, output_padding, dilation_rate=dilation
+    )
+    assert (
+        transposed_convolution_output_size(
+            size, taps, strides, padding, output_padding, dilation
+        )
+        == layer.compute_output_shape((None, size, 3))[1]
+    )
+
+
 def test_layer_table_shows_the_sizes_of_lenet_from_its_paper():
     rows = {row["layer"]: row for row in layer_table(lenet())}
 
@@ -166,7 +195,17 @@ def test_gives_one_equation_per_axis_if_height_and_width_differ():
             (None, None, 1),
             "floor((n + padding - 3) / 1) + 1",
         ),
-        (keras.layers.Conv2DTranspose(2, 3, strides=2), (8, 8, 1), ""),
+        (
+            keras.layers.Conv2DTranspose(2, 3, strides=2, padding="same"),
+            (8, 8, 1),
+            "(8 - 1)*2 + 3 - 1 + 0 = 16",
+        ),
+        (
+            keras.layers.Conv3DTranspose(2, 3, strides=(1, 2, 4)),
+            (2, 3, None, 1),
+            "(2 - 1)*1 + 3 - 0 + 0 = 4, (3 - 1)*2 + 3 - 0 + 0 = 7, "
+            "(n - 1)*4 + 3 - 0 + 1",
+        ),
         (keras.layers.GlobalAveragePooling2D(), (8, 8, 1), ""),
     ],
     ids=lambda value: getattr(value, "name", None),
@@ -211,3 +250,18 @@ def test_rejects_a_model_without_shapes():
 def test_rejects_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         convolution_output_size(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": 4, "kernel_size": 0}, "`kernel_size`.*kernel_size=0"),
+        ({"padding": "causal"}, "transposed convolution.*padding='causal'"),
+        ({"output_padding": 2, "strides": 2}, "less than.*output_padding=2"),
+    ],
+)
+def test_rejects_arguments_of_transposed_convolutions(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        transposed_convolution_output_size(
+            **{"size": 4, "kernel_size": 3, **arguments}
+        )
