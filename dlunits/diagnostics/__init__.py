@@ -1,6 +1,10 @@
 """Diagnostics of networks and codes, and baselines to compare with."""
 
 from dlunits.diagnostics.activation_saturation import activation_saturation
+from dlunits.diagnostics.bias_variance import (
+    squared_error_decomposition,
+    zero_one_decomposition,
+)
 from dlunits.diagnostics.clustering import cluster_agreement
 from dlunits.diagnostics.code_statistics import code_bounds, code_statistics
 from dlunits.diagnostics.convolution_arithmetic import (
@@ -16,6 +20,10 @@ from dlunits.diagnostics.descent_path import descent_path
 from dlunits.diagnostics.gradient_flow import GradientFlow, gradient_flow
 from dlunits.diagnostics.latent_map import latent_map
 from dlunits.diagnostics.layer_norms import gradient_norms, update_ratios
+from dlunits.diagnostics.learning_curve import (
+    LearningCurveVerdict,
+    learning_curve_verdict,
+)
 from dlunits.diagnostics.linear_filter import LinearFilter, fit_linear_filter
 from dlunits.diagnostics.linear_probe import linear_probe
 from dlunits.diagnostics.loss_surface import (
@@ -39,6 +47,7 @@ from dlunits.diagnostics.weight_sharing import weight_sharing
 __all__ = [
     "ConvolutionSum",
     "GradientFlow",
+    "LearningCurveVerdict",
     "LinearFilter",
     "UnfoldedGraph",
     "WeightPlane",
@@ -57,14 +66,17 @@ __all__ = [
     "gradient_norms",
     "latent_map",
     "layer_table",
+    "learning_curve_verdict",
     "linear_probe",
     "loss_surface",
     "n_gram_cross_entropy",
     "naive_forecast",
     "rate_distortion",
     "seasonal_naive_forecast",
+    "squared_error_decomposition",
     "transposed_convolution_output_size",
     "unfolded_graph",
     "update_ratios",
     "weight_sharing",
+    "zero_one_decomposition",
 ]

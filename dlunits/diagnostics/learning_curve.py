@@ -1,0 +1,123 @@
+"""Verdict about learning curves: high bias, high variance, well fitted."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+HIGH_BIAS = "high bias"
+HIGH_VARIANCE = "high variance"
+WELL_FITTED = "well fitted"
+
+REMEDIES = {
+    HIGH_BIAS: "a larger network, more epochs, less regularization or better "
+    "features; more training examples do not help",
+    HIGH_VARIANCE: "more training examples, data augmentation, early stopping, "
+    "more regularization, a smaller network or the average of several networks",
+    WELL_FITTED: "only what lowers the reachable error: better data",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningCurveVerdict:
+    """Verdict about learning curves, see `learning_curve_verdict`.
+
+    Args:
+        verdict: `"high bias"`, `"high variance"` or `"well fitted"`.
+        excess_bias: Training error above the reachable error, as a fraction of
+            the range of errors.
+        gap: Validation error above the training error, likewise.
+        gain: By how much the validation error fell from the smallest to the
+            largest training set, likewise.
+        remedy: What usually helps.
+
+    Example:
+
+    >>> learning_curve_verdict([0.3], [0.4], chance_error=1).excess_bias
+    0.3
+    """
+
+    verdict: str
+    excess_bias: float
+    gap: float
+    gain: float
+    remedy: str
+
+
+def learning_curve_verdict(
+    training_errors: Sequence[float],
+    validation_errors: Sequence[float],
+    *,
+    chance_error: float,
+    reachable_error: float = 0.0,
+    tolerance: float = 0.1,
+) -> LearningCurveVerdict:
+    """Says whether a network underfits, overfits or fits well.
+
+    The errors at the largest training set decide, relative to the range from
+    the reachable error to that of guessing:
+
+        range       = chance_error - reachable_error
+        excess_bias = (training error - reachable_error) / range
+        gap         = (validation error - training error) / range
+
+    If neither exceeds `tolerance`, the network is well fitted. Otherwise the
+    larger one gives the verdict: high bias (underfitting) for `excess_bias`,
+    high variance (overfitting) for `gap`.
+
+    Reference: Ng, 2018, "Machine Learning Yearning", chapters 20 to 32.
+
+    Args:
+        training_errors: Errors on the training set, for ascending numbers of
+            training examples.
+        validation_errors: Errors on the validation set, likewise.
+        chance_error: Error of the best constant prediction: the variance of the
+            targets, or one minus the fraction of the largest class.
+        reachable_error: Error that the best predictor would have: the noise, or
+            the lowest error that was reached.
+        tolerance: Fraction of the range that counts as small.
+
+    Returns:
+        `LearningCurveVerdict`.
+
+    Raises:
+        ValueError: If the lists are empty or differ in length, an error is not
+            finite, or `chance_error` is not above `reachable_error`.
+
+    Example, a network that knows its training set by heart:
+
+    >>> result = learning_curve_verdict([0.0, 0.0], [0.6, 0.4], chance_error=1)
+    >>> result.verdict, result.gap, round(result.gain, 2)
+    ('high variance', 0.4, 0.2)
+    """
+    if not training_errors or len(training_errors) != len(validation_errors):
+        raise ValueError(
+            "Expected a training error and a validation error for each number "
+            f"of examples. Received: {len(training_errors)} and "
+            f"{len(validation_errors)}"
+        )
+    if not all(map(math.isfinite, (*training_errors, *validation_errors))):
+        raise ValueError(
+            "Expected finite errors: leave out trainings that diverged. "
+            f"Received: {list(training_errors)} and {list(validation_errors)}"
+        )
+    span = chance_error - reachable_error
+    if not span > 0:
+        raise ValueError(
+            "Expected a `chance_error` above the `reachable_error`: otherwise "
+            f"there is nothing to learn. Received: {chance_error} and "
+            f"{reachable_error}"
+        )
+    training, validation = training_errors[-1], validation_errors[-1]
+    excess_bias = (training - reachable_error) / span
+    gap = (validation - training) / span
+    if max(excess_bias, gap) <= tolerance:
+        verdict = WELL_FITTED
+    else:
+        verdict = HIGH_BIAS if excess_bias > gap else HIGH_VARIANCE
+    return LearningCurveVerdict(
+        verdict=verdict,
+        excess_bias=excess_bias,
+        gap=gap,
+        gain=(validation_errors[0] - validation) / span,
+        remedy=REMEDIES[verdict],
+    )
