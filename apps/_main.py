@@ -126,6 +126,13 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "does, and a line that looks like a row is refused.",
         {},
     ),
+    "header_rows": (
+        flags.DEFINE_integer,
+        "Number of rows of CSV files that hold the column names, such as names "
+        "and units, which are joined by spaces. By default 1, and a second row "
+        "that looks like one of them is refused.",
+        {"lower_bound": 1},
+    ),
     "column_type": (
         flags.DEFINE_multi_string,
         "NAME=TYPE sets the type of a column; repeatable. number, 'number "

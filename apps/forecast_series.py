@@ -37,7 +37,7 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-CSV_FLAGS = ("delimiter", "encoding", "decimal", "header")
+CSV_FLAGS = ("delimiter", "encoding", "decimal", "header", "header_rows")
 
 PROGRAMS = {
     "train": {

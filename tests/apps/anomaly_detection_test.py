@@ -182,6 +182,7 @@ DEFAULTS = {
     "encoding": None,
     "decimal": None,
     "header": None,
+    "header_rows": None,
     "escape_formulas": False,
     "invalid_cells": None,
     "dry_run": False,

@@ -13,10 +13,13 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
+from dlunits.columns.column_values import MISSING_VALUES
+
 DELIMITERS = ("\t", ";", "|", ",")  # in order of preference
 ONE_COLUMN = (",", ";", "\t", "|")
 SAMPLE = 1 << 22  # bytes that delimiter and decimal sign are inferred from
 SAMPLE_RECORDS = 1000
+MAX_HEADER_ROWS = 4  # that are recognized
 BLOCK = 1 << 24  # bytes
 
 BYTE_ORDER_MARKS = {
@@ -57,7 +60,7 @@ class Dialect:
             and lines of text, such as a title.
         preamble: First of these lines of text, `""` without any.
         num_lines: Number of lines of the file, without a footer.
-        has_header: Whether there is a header.
+        header_rows: Number of rows of the header, 0 without one.
         footer: First line of the remarks after the rows, `""` without any.
     """
 
@@ -69,13 +72,13 @@ class Dialect:
     skipped_lines: int
     num_lines: int
     preamble: str = ""
-    has_header: bool = True
+    header_rows: int = 1
     footer: str = ""
 
     @property
     def header_lines(self) -> int:
         """Number of lines before the first row."""
-        return self.skipped_lines + self.has_header
+        return self.skipped_lines + self.header_rows
 
 
 def infer_dialect(
@@ -84,6 +87,7 @@ def infer_dialect(
     encoding: str | None = None,
     decimal: str | None = None,
     has_header: bool | None = None,
+    header_rows: int | None = None,
 ) -> Dialect:
     """Infers the dialect of a CSV file.
 
@@ -109,13 +113,17 @@ def infer_dialect(
         decimal: Decimal sign, `"."` or `","`. `None` infers it.
         has_header: Whether the first line holds the column names. `None`: it
             does, but a line that looks like a row is refused.
+        header_rows: Number of rows that hold the column names, such as a name
+            and a unit, which are joined by spaces. `None`: one, but a second
+            row that looks like one of them is refused.
 
     Returns:
         `Dialect`.
 
     Raises:
-        ValueError: If the file is no CSV, or the header looks like a row. The
-            message names the line; the path goes in front of it.
+        ValueError: If the file is no CSV, the header looks like a row, or the
+            second row like a part of the header. The message names the line;
+            the path goes in front of it.
     """
     with open_bytes(path) as stream:
         encoding, num_lines, tail = scan(stream, encoding)
@@ -148,6 +156,10 @@ def infer_dialect(
         written = "".join(written.splitlines(keepends=True)[lines:])
         records = records[first:]
     check_delimiter(written, delimiter, whole, skipped_lines + 1)
+    if header_rows:
+        records = [join_header(records[:header_rows]), *records[header_rows:]]
+    elif has_header is None:
+        check_second_row(records, f", line {skipped_lines + 2}")
     if has_header is None:
         check_header(records, f", line {skipped_lines + 1}")
     footer = footer_lines(tail, records, delimiter)
@@ -164,7 +176,7 @@ def infer_dialect(
         skipped_lines,
         num_lines - len(footer),
         preamble,
-        has_header is not False,
+        0 if has_header is False else header_rows or 1,
         next((line for line in footer if line), ""),
     )
 
@@ -214,6 +226,92 @@ no name, but '1.5' for example. Write ...
         "the names into this line, or give the flag --noheader if there are "
         "none, --header if these are the names."
     )
+
+
+def join_header(rows: list[list[str]]) -> list[str]:
+    """Joins the cells of a header of several rows, by columns.
+
+    >>> join_header([["time", "load", "load"], ["", "kW", "load"]])
+    ['time', 'load kW', 'load']
+    """
+    return [
+        " ".join(dict.fromkeys(filter(None, map(str.strip, cells))))
+        for cells in itertools.zip_longest(*rows, fillvalue="")
+    ]
+
+
+def check_second_row(records: list[list[str]], place: str) -> None:
+    """Refuses a second row that looks like a part of the header.
+
+    Args:
+        records: Cells of the header and of the first rows.
+        place: Line of the second row, for the message.
+
+    Raises:
+        ValueError: If the second row looks so.
+
+    Example:
+
+    >>> rows = [["time", "load"], ["s", "kW"], ["0", "1.5"], ["1", "2"]]
+    >>> check_second_row(rows, "")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: : looks like a second row of the header: it holds no number ...
+    """
+    further = max(
+        (
+            number
+            for number in range(1, MAX_HEADER_ROWS)
+            if are_names(records[1 : number + 1], records[number + 1 :])
+        ),
+        default=0,
+    )
+    if further:
+        example = next(filter(is_known, map(str.strip, records[1])))
+        raise ValueError(
+            f"{place}: looks like a second row of the header: it holds no "
+            f"number where the rows below do, but {example!r} for example. "
+            f"Give --header_rows={further + 1} if it is one, --header_rows=1 "
+            "if it is a row."
+        )
+
+
+def are_names(first: list[list[str]], rows: list[list[str]]) -> bool:
+    """Whether the first rows hold texts where all others hold numbers.
+
+    At least two columns must be numbers or dates in at least two other rows.
+    Each of the first rows must hold a text, and no number in these columns.
+
+    >>> are_names([["", "kW"]], [["0", "1.5"], ["1", "2"]])
+    True
+    >>> are_names([["a", "5"]], [["0", "1.5"], ["1", "2"]])
+    False
+    """
+    if len(rows) < 2 or {len(cells) for cells in (*first, *rows)} != {
+        len(rows[0])
+    }:
+        return False
+    numeric = [
+        index
+        for index, column in enumerate(zip(*rows, strict=True))
+        if (
+            known := [cell for cell in map(str.strip, column) if is_known(cell)]
+        )
+        and not any(map(is_name, known))
+    ]
+    return len(numeric) > 1 and all(
+        any(is_known(cell.strip()) for cell in cells)
+        and all(
+            is_name(cell)
+            for index in numeric
+            if is_known(cell := cells[index].strip())
+        )
+        for cells in first
+    )
+
+
+def is_known(cell: str) -> bool:
+    """Whether a text without whitespace around is no missing value."""
+    return cell not in MISSING_VALUES
 
 
 def is_name(cell: str) -> bool:

@@ -54,7 +54,7 @@ def text_batches(
                     use_threads=False,
                     block_size=BLOCK,
                     skip_rows=dialect.skipped_lines,
-                    skip_rows_after_names=int(dialect.has_header),
+                    skip_rows_after_names=dialect.header_rows,
                     column_names=names,
                 ),
                 pa.csv.ParseOptions(
@@ -166,9 +166,9 @@ def numbered_records(
                 lines, dialect.num_lines - dialect.skipped_lines
             )
         reader = csv.reader(rows, delimiter=dialect.delimiter)
-        previous, header = 0, dialect.has_header
+        previous, header_rows = 0, dialect.header_rows
         for cells in reader:
-            if cells and not header:
+            if cells and not header_rows:
                 yield previous + 1 + dialect.skipped_lines, cells
-            header &= not cells
+            header_rows -= bool(cells and header_rows)
             previous = reader.line_num

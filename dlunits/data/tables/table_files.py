@@ -178,6 +178,7 @@ def open_table(
     encoding: str | None = None,
     decimal: str | None = None,
     header: bool | None = None,
+    header_rows: int | None = None,
 ) -> TableFile:
     r"""Opens a CSV or Parquet file.
 
@@ -201,6 +202,9 @@ def open_table(
         header: Whether the first line of CSV holds the column names. If not,
             they are `unnamed_1`, `unnamed_2` ... `None`: it does, but a line
             that looks like a row is refused.
+        header_rows: Number of rows of CSV that hold the column names, which
+            are joined by spaces. `None`: one, but a second row that looks like
+            one of them, such as one of units, is refused.
 
     Returns:
         `TableFile`.
@@ -223,6 +227,10 @@ def open_table(
     """
     path = expand_user(path)
     check_options(delimiter, decimal)
+    if header is False and header_rows:
+        raise ValueError(
+            "--noheader and --header_rows exclude each other. Leave one out."
+        )
     try:
         if path.is_dir():
             raise ValueError(": is a folder. Name one CSV or Parquet file.")
@@ -238,7 +246,7 @@ def open_table(
             if start.startswith(magic):
                 raise ValueError(f": is {meaning}.")
         dialect = csv_dialect.infer_dialect(
-            path, delimiter, encoding, decimal, header
+            path, delimiter, encoding, decimal, header, header_rows
         )
         return TableFile(
             path,
@@ -287,6 +295,8 @@ def column_names(cells: Iterable[str], place: str = "") -> tuple[str, ...]:
             raise ValueError(
                 f"{place}: columns {first[name]} and {number} are both named "
                 f"{name!r}. Rename one of them."
+                + " If the next row holds names, too, give --header_rows=2."
+                * bool(place)
             )
     return tuple(names)
 

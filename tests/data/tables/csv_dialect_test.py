@@ -169,7 +169,7 @@ def test_lines_of_text_before_the_header_are_skipped(
 def test_a_header_that_looks_like_a_row_is_refused(write, text, header):
     path = write("\n" + text)
     if header is None:
-        assert infer_dialect(path).has_header
+        assert infer_dialect(path).header_rows == 1
         return
     with pytest.raises(ValueError, match=f"^, line 2: .*{header}.*--noheader"):
         infer_dialect(path)
@@ -180,6 +180,41 @@ def test_a_header_that_looks_like_a_row_is_refused(write, text, header):
     dialect = infer_dialect(path, has_header=False)
     assert set(dialect.header) == {""}
     assert (dialect.skipped_lines, dialect.header_lines) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "names"),
+    [
+        ("t,load\ns,kW\n0,1\n1,2\n", 2, ("t s", "load kW")),
+        ("t;load\n;kW\n0;1,5\n1;2,5\n", 2, ("t", "load kW")),
+        (  # as pandas writes columns of two levels
+            ",a,a,b\n,x,y,x\nt,,,\n0,1,2,3\n1,2,3,4\n",
+            3,
+            ("t", "a x", "a y", "b x"),
+        ),
+        ("road,t,load\nname,s,kW\nx,0,1\ny,1,2\n", 2, ("road name", "t s")),
+        ("t,load\n0,ERR\n1,2\n2,3\n", 1, ()),  # holds a number
+        ("load\nERR\n1\n2\n", 1, ()),  # one column says too little
+        ("road,load\nx,ERR\ny,2\nz,3\n", 1, ()),
+        ("a,b\nx,y\nx,z\n", 1, ()),  # no numbers at all
+        ("t,load\n-,\n1,2\n2,3\n", 1, ()),  # missing values
+        ("t,load\ns,kW\n", 1, ()),
+    ],
+)
+def test_a_second_row_of_the_header_is_refused_or_joined(
+    write, text, rows, names
+):
+    path = write("\n" + text)
+    if rows == 1:
+        assert infer_dialect(path).header_rows == 1
+        return
+    with pytest.raises(ValueError, match=f"^, line 3: .*rows={rows} if it is"):
+        infer_dialect(path)
+    dialect = infer_dialect(path, header_rows=rows)
+    assert dialect.header[: len(names)] == names
+    assert (dialect.header_rows, dialect.header_lines) == (rows, rows + 1)
+    assert infer_dialect(path, header_rows=1).header_rows == 1
+    assert infer_dialect(path, has_header=True).header_rows == 1
 
 
 ROWS = "day,a,b\n" + "".join(f"{n},1.5,2\n" for n in range(9))

@@ -21,7 +21,7 @@ CELL = st.text("aZ09 äößñ,;|\t\"'\n\r.-", max_size=6)
 
 
 def read(path):
-    dialect = infer_dialect(path)
+    dialect = infer_dialect(path, header_rows=1)
     batches = list(text_batches(path, dialect))
     columns = [
         list(itertools.chain(*(b.column(i).to_pylist() for b in batches)))

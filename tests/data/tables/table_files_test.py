@@ -238,3 +238,20 @@ def test_a_column_whose_name_has_a_comma_stays_as_it_is(tmp_path):
     path.write_text('"Date,Time",x\n2024-01-31 14:05,1\n')
     table = open_table(path)
     assert table.with_timestamps("Date,Time") is table
+
+
+def test_rows_follow_a_header_of_several_rows(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("A title\nt,a,a\n\ns,kW,V\n0,1,2\n1,2,3\n")
+    with pytest.raises(
+        ValueError, match=r"line 3: looks like a second .* Give --header_rows=2"
+    ):
+        open_table(path)
+    path.write_text("A title\nt,a,a\ns,kW,V\n0,1,2\n1,2,3\n")
+    table = open_table(path, header_rows=2)
+    assert table.columns == ("t s", "a kW", "a V")
+    (chunk,) = table.chunks()
+    assert chunk.table.column("a V").to_pylist() == ["2", "3"]
+    assert table.place(1).endswith("line 5")
+    with pytest.raises(ValueError, match="--noheader and --header_rows excl"):
+        open_table(path, header=False, header_rows=2)

@@ -70,7 +70,8 @@ def test_any_table_keeps_cells_rows_and_order(
     path, output = folder / "new.csv", folder / f"scored{suffix}"
     path.write_bytes(text.getvalue().encode(encoding))
 
-    assert write_scored(open_table(path), output, number_rows) == len(rows)
+    table = open_table(path, header_rows=1)
+    assert write_scored(table, output, number_rows) == len(rows)
 
     if suffix == ".parquet":
         table = pq.read_table(output)
