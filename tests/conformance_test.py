@@ -93,6 +93,18 @@ CATALOG = {
         ),
         (6, 5, 2),
     ),
+    "GroupedConv2D": (
+        lambda **options: dlunits.layers.GroupedConv2D(
+            6, (3, 2), activation="tanh", **options
+        ),
+        (6, 5, 4),
+    ),
+    "LocalResponseNormalization": (
+        lambda **options: dlunits.layers.LocalResponseNormalization(
+            depth_radius=1, alpha=0.5, **options
+        ),
+        (3, 2, 5),
+    ),
     "PartialConv2D": (
         lambda **options: dlunits.layers.PartialConv2D(
             [(0, 1), (1, 2), (0,)], (3, 2), activation="tanh", **options
@@ -308,6 +320,12 @@ CATALOG = {
             **options,
         ),
         (6, 3),
+    ),
+    "AlexNet": (
+        lambda **options: dlunits.models.AlexNet(
+            3, width=0.02, input_shape=(67, 67, 3), dropout=0.0, **options
+        ),
+        (67, 67, 3),
     ),
     "LeNet5": (dlunits.models.LeNet5, (28, 28, 1)),
     "LeNet5-1998": (

@@ -2,7 +2,9 @@
 
 from dlunits.layers.convolution import (
     EuclideanRBF,
+    GroupedConv2D,
     HistogramOfOrientedGradients,
+    LocalResponseNormalization,
     PartialConv2D,
     TrainableSubsampling,
 )
@@ -42,9 +44,11 @@ __all__ = [
     "EuclideanRBF",
     "GRUCell",
     "GaussianSampling",
+    "GroupedConv2D",
     "HistogramOfOrientedGradients",
     "LSTMCell",
     "LeSiNN",
+    "LocalResponseNormalization",
     "MaskingNoise",
     "MovingMeanSparsity",
     "PartialConv2D",

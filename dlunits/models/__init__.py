@@ -1,5 +1,6 @@
 """Keras models and functions that build them."""
 
+from dlunits.models.alexnet import AlexNet
 from dlunits.models.anomaly import (
     AnomalyDetector,
     AnomalyStream,
@@ -25,6 +26,7 @@ from dlunits.models.sequences import (
 
 __all__ = [
     "GAN",
+    "AlexNet",
     "AnomalyDetector",
     "AnomalyStream",
     "Autoencoder",
