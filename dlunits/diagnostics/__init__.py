@@ -9,6 +9,7 @@ from dlunits.diagnostics.clustering import cluster_agreement
 from dlunits.diagnostics.code_statistics import code_bounds, code_statistics
 from dlunits.diagnostics.convolution_arithmetic import (
     convolution_output_size,
+    layer_flops,
     layer_table,
     transposed_convolution_output_size,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "gradient_flow",
     "gradient_norms",
     "latent_map",
+    "layer_flops",
     "layer_table",
     "learning_curve_verdict",
     "linear_probe",

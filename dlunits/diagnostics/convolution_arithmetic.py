@@ -136,9 +136,9 @@ def layer_table(model: keras.Model) -> list[dict[str, Any]]:
         List of dicts, one per layer: `layer` (its name), `type`,
         `output_shape` (without the batch axis), `trainable` and `parameters`
         (numbers of trainable and of all parameters), `multiply_adds` (number
-        per example for dense and convolution layers, else `None`) and
-        `output_size` (the arithmetic as text, one equation per axis if they
-        differ, else `""`).
+        per example for dense and convolution layers, else `None`), `flops`
+        (see `layer_flops`) and `output_size` (the arithmetic as text, one
+        equation per axis if they differ, else `""`).
 
     Raises:
         ValueError: If the shape of a layer is unknown, or if the output size
@@ -154,6 +154,8 @@ def layer_table(model: keras.Model) -> list[dict[str, Any]]:
     ((28, 28, 6), 'floor((32 + 2*0 - 5) / 1) + 1 = 28')
     >>> c1["parameters"], c1["multiply_adds"]  # 6 * 26, 28 * 28 * 6 * 25
     (156, 117600)
+    >>> c1["flops"]  # 2 * 117600
+    235200
     """
     return [layer_row(layer) for layer in model.layers]
 
@@ -175,6 +177,7 @@ def layer_row(layer: keras.layers.Layer) -> dict[str, Any]:
         "trainable": num_parameters(layer.trainable_weights),
         "parameters": num_parameters(layer.weights),
         "multiply_adds": multiply_adds(layer),
+        "flops": layer_flops(layer),
         "output_size": output_size_equation(layer),
     }
 
@@ -219,6 +222,53 @@ def multiply_adds(layer: keras.layers.Layer) -> int | None:
     if None in positions:
         return None
     return math.prod(positions) * math.prod(layer.kernel.shape)
+
+
+def layer_flops(layer: keras.layers.Layer) -> int | None:
+    """Floating-point operations (FLOPs) of a layer per example, forward pass.
+
+    Each output of a convolution or dense layer is the sum of `n` products: `n`
+    multiplications and, with a bias, `n` additions, else `n - 1`.
+
+        FLOPs = 2 multiply_adds - outputs [if there is no bias]
+
+    An average over a window of `k` elements is `k - 1` additions and a
+    division, and a maximum is `k - 1` comparisons. Elements of padding count
+    as others do. Activations are not counted.
+
+    Args:
+        layer: Built layer of a functional or `Sequential` model.
+
+    Returns:
+        Integer; `None` for other layers, and if a size is unknown.
+
+    Example: S2 of LeNet-5, 14 * 14 * 6 averages over 2 * 2 elements.
+
+    >>> s2 = keras.layers.AveragePooling2D(2)
+    >>> model = keras.Sequential([keras.Input((28, 28, 6)), s2])
+    >>> layer_flops(s2)
+    4704
+    """
+    products = multiply_adds(layer)
+    if products is not None:
+        biased = getattr(layer, "bias", None) is not None
+        return 2 * products - (0 if biased else num_outputs(layer))
+    if not has_window(layer) or layer.weights or hasattr(layer, "kernel"):
+        return None
+    if None in layer.output.shape[1:]:
+        return None
+    window = math.prod(window_shape(layer))
+    kind = type(layer).__name__
+    if kind.startswith("AveragePooling"):
+        return num_outputs(layer) * window
+    if kind.startswith("MaxPooling"):
+        return num_outputs(layer) * (window - 1)
+    return None
+
+
+def num_outputs(layer: keras.layers.Layer) -> int:
+    """Number of output elements of a layer per example."""
+    return math.prod(layer.output.shape[1:])
 
 
 def output_size_equation(layer: keras.layers.Layer) -> str:

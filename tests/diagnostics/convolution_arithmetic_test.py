@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dlunits.diagnostics import (
     convolution_output_size,
+    layer_flops,
     layer_table,
     transposed_convolution_output_size,
 )
@@ -32,7 +33,7 @@ def lenet():
             keras.layers.AveragePooling2D(**LENET_POOL, name="s2"),
             keras.layers.Conv2D(16, 5, activation="tanh", name="c3"),
             keras.layers.AveragePooling2D(**LENET_POOL, name="s4"),
-            keras.layers.Flatten(),
+            keras.layers.Flatten(name="flatten"),
             keras.layers.Dense(120, "tanh", name="c5"),
             keras.layers.Dense(84, "tanh", name="f6"),
             keras.layers.Dense(10, "softmax", name="output"),
@@ -140,6 +141,50 @@ def test_layer_table_shows_the_sizes_of_lenet_from_its_paper():
     assert rows["c3"]["multiply_adds"] == 100 * 16 * 6 * 25
     assert rows["c5"]["multiply_adds"] == 400 * 120
     assert rows["s2"]["multiply_adds"] is None
+
+
+def test_flops_of_lenet_are_those_counted_by_hand():
+    flops = {row["layer"]: row["flops"] for row in layer_table(lenet())}
+
+    # Positions times maps times: 2 * weights of a kernel, as each product is
+    # added to the bias; 3 additions and a division of an average over 2 * 2.
+    assert flops == {
+        "pad": None,
+        "c1": 28 * 28 * 6 * 2 * 25,
+        "s2": 14 * 14 * 6 * 4,
+        "c3": 10 * 10 * 16 * 2 * 150,
+        "s4": 5 * 5 * 16 * 4,
+        "flatten": None,
+        "c5": 120 * 2 * 400,
+        "f6": 84 * 2 * 120,
+        "output": 10 * 2 * 84,
+    }
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        # 5 * 5 positions and 2 maps; 27 products are added 26 times.
+        (keras.layers.Conv2D(2, 3, use_bias=False), 50 * (27 + 26)),
+        # In 3 groups, an output sees one of the 3 channels.
+        (keras.layers.Conv2D(6, 3, groups=3), 150 * 2 * 9),
+        (keras.layers.DepthwiseConv2D(3), 75 * 2 * 9),
+        (keras.layers.MaxPooling2D(3, 2), 27 * 8),  # 3 * 3 * 3 outputs
+        (keras.layers.Dense(4), 49 * 4 * 2 * 3),  # on each of 7 * 7 pixels
+        (keras.layers.Conv2DTranspose(2, 3), None),
+        (keras.layers.GlobalMaxPooling2D(), None),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_flops_of_other_layers(layer, expected):
+    single(layer, (7, 7, 3))
+    assert layer_flops(layer) == expected
+
+
+def test_flops_of_unknown_sizes_are_unknown():
+    for layer in keras.layers.Conv2D(2, 3), keras.layers.MaxPooling2D(2):
+        single(layer, (None, 8, 1))
+        assert layer_flops(layer) is None
 
 
 def test_parameters_add_up_and_frozen_layers_have_no_trainable_ones():
