@@ -19,6 +19,8 @@ Usage:
         --horizon=12 --minimum=0       # no forecast is below 0
     python apps/forecast_series.py --train=shops.csv --timestamp_column=day \
         --series_column=shop           # many series in one table
+    python apps/forecast_series.py --train=shop.csv --timestamp_column=day \
+        --target=sales --known_future_columns=holiday,price
     python apps/forecast_series.py --model=saved_models/forecast_series/1 \
         --history=today.csv --output=forecast.csv
     python apps/forecast_series.py    # embedded: an electroencephalogram
@@ -42,7 +44,7 @@ CSV_FLAGS = ("delimiter", "encoding", "decimal", "header", "header_rows")
 PROGRAMS = {
     "train": {
         *("train", "timestamp_column", "target", "column", "column_type"),
-        *("output", "dry_run"),
+        *("output", "dry_run", "known_future_columns"),
         *("horizon", "window", "method", "channels", "normalization"),
         *("units", "segment_length", "dropout", "coverage", "season"),
         *("minimum", "series_column", "time_zone"),
@@ -92,6 +94,14 @@ def define_flags():
         [],
         "Further input column; repeatable. Without it all numeric columns are "
         "inputs.",
+    )
+    flags.DEFINE_list(
+        "known_future_columns",
+        [],
+        "Input columns whose values are known over the horizon, such as "
+        "holiday,price; of numbers. The table of a forecast must hold the rows "
+        "of the horizon, with these columns filled and the columns to forecast "
+        "empty.",
     )
     flags.DEFINE_string(
         "history",
@@ -195,7 +205,13 @@ def check_flags(given):
     elif "train" not in given:
         table_flags = (
             *("timestamp_column", "series_column", "target", "column"),
-            *("time_zone", "column_type", "dry_run", *CSV_FLAGS),
+            *(
+                "known_future_columns",
+                "time_zone",
+                "column_type",
+                "dry_run",
+                *CSV_FLAGS,
+            ),
         )
         _main.refuse_without(given, ["train"], table_flags)
     elif "timestamp_column" not in given:
@@ -212,6 +228,7 @@ def train_and_evaluate(
     **recipe,
 ):
     """Returns a dict: the `selection` of a forecaster and its `backtest`."""
+    from dlunits.models.sequences.forecaster import BASELINES
     from dlunits.tasks.forecasting import train
 
     if dataset.shortage:
@@ -227,6 +244,12 @@ def train_and_evaluate(
     mixed = channels == "mixed" or (
         channels == "auto" and len(dataset.targets) < len(dataset.channels)
     )
+    if dataset.known_future and (not mixed or method in BASELINES):
+        unsuitable = f"method={method}" if mixed else f"channels={channels}"
+        raise ValueError(
+            f"--{unsuitable} does not read --known_future_columns. Leave one "
+            "of both out"
+        )
     selection = train.select_forecaster(
         dataset,
         run_directory,
@@ -272,6 +295,7 @@ def train_and_report(
     time_zone,
     target,
     column,
+    known_future_columns,
     column_type,
     workdir,
     export_dir,
@@ -310,6 +334,7 @@ def train_and_report(
         timestamp_column or "seconds",
         targets=target,
         columns=column,
+        known_future=known_future_columns,
         series_column=series_column,
         time_zone=time_zone,
         column_types=parse_column_types(column_type or []),
@@ -319,6 +344,16 @@ def train_and_report(
         log=print if train else lambda line: None,
     )
     check_minimum(dataset, recipe["minimum"])
+    no_future = (
+        f"The table does not hold {', '.join(dataset.known_future)} for "
+        f"{dataset.horizon} rows after the last value of "
+        f"{dataset.target_names[0]}."
+    )
+    if output and not dataset.has_future:
+        raise ValueError(
+            f"{no_future} Add these rows, or leave out --output and forecast "
+            "with --model later"
+        )
     print(*source, *dataset.messages, sep="\n", flush=True)
     identity = {
         "data": dataset.fingerprint,
@@ -345,14 +380,18 @@ def train_and_report(
         if backtest
         else {},
     )
-    columns = serve.forecast_table(
-        *serve.load_forecaster(version), table, InvalidCells()
-    )
-    output = serve.write_forecast(
-        output or folder / "forecast.csv",
-        columns,
-        escape_formulas=escape_formulas,
-    )
+    columns, written = None, f"none. {no_future}"
+    if dataset.has_future:
+        columns = serve.forecast_table(
+            *serve.load_forecaster(version), table, InvalidCells()
+        )
+        written = str(
+            serve.write_forecast(
+                output or folder / "forecast.csv",
+                columns,
+                escape_formulas=escape_formulas,
+            )
+        )
     report = write_forecast_report(
         folder / "report.html",
         **result,
@@ -362,7 +401,7 @@ def train_and_report(
         command=COMMAND,
         seconds=run_directory.seconds,
     )
-    print(f"Forecast:      {output}", f"Report:        {report}", sep="\n")
+    print(f"Forecast:      {written}", f"Report:        {report}", sep="\n")
     print(f"SavedModel:    {version}")
     use = shlex.join([f"--model={version}", "--history=TABLE", "--output=CSV"])
     print(f"Use it:        {_main.program('forecast_series')} {use}")

@@ -365,3 +365,24 @@ def test_a_dry_run_prints_the_columns_and_writes_nothing(app, tmp_path):
     assert lines[0] == ["Column", "Type", "Example"]
     assert ["road", "ignored", "x", "is", "no", "number"] in lines
     assert [path.name for path in tmp_path.iterdir()] == ["load.csv"]
+
+
+def test_a_column_that_is_known_over_the_horizon_is_read(app, tmp_path):
+    write(tmp_path / "load.csv", rows=120)
+    flags = (
+        *("--train=load.csv", "--timestamp_column=time", "--target=load"),
+        *("--known_future_columns=lagging", *TINY),
+    )
+    process = app(tmp_path, *flags)
+    assert process.returncode == 0, process.stderr
+    assert (
+        "Forecast:      none. The table does not hold lagging for 4 rows"
+        in (process.stdout)
+    )
+    for more, message in (
+        ("--output=x.csv", "Add these rows, or leave out --output"),
+        ("--method=theta", "--method=theta does not read --known_future"),
+        ("--channels=independent", "--channels=independent does not read"),
+    ):
+        process = app(tmp_path, *flags, more, "--workdir=other")
+        assert process.returncode == 1 and message in process.stderr

@@ -5,6 +5,7 @@ __all__ = [
     "embedded_series",
     "forecast_windows",
     "forecasting_dataset",
+    "known_future",
     "panel_features",
     "resampling",
     "seasonal_profile",

@@ -36,7 +36,8 @@ class ForecastWindows:
 
     A time step is a valid origin, the first time step of a forecast, if the
     `window` steps before it and the `horizon` steps from it on lie in one
-    segment without a gap and have no missing value.
+    segment without a gap, and there is no missing value in the window nor, of
+    the targets, in the horizon.
 
     Args:
         series: `dlunits.data.series.resampling.ResampledSeries`.
@@ -72,8 +73,9 @@ class ForecastWindows:
         self.horizon = horizon
         channels = self.values.shape[1]
         self.targets = list(range(channels)) if targets is None else targets
-        complete = ~np.isnan(self.values).any(axis=1)
-        num_complete = np.r_[0, np.cumsum(complete)]
+        missing = np.isnan(self.values)
+        in_windows = np.r_[0, np.cumsum(missing.any(axis=1))]
+        in_horizons = np.r_[0, np.cumsum(missing[:, self.targets].any(axis=1))]
         length = window + horizon
         valid, longest = [], 0
         for first, last in zip(
@@ -81,8 +83,10 @@ class ForecastWindows:
         ):
             longest = max(longest, last - first)
             start = np.arange(first, last - length + 1)
-            counts = num_complete[start + length] - num_complete[start]
-            valid.append(start[counts == length] + window)
+            origin = start + window
+            counts = in_windows[origin] - in_windows[start]
+            counts += in_horizons[start + length] - in_horizons[origin]
+            valid.append(origin[counts == 0])
         self.origins = np.concatenate(valid)
         if len(self.origins) == 0:
             raise ValueError(

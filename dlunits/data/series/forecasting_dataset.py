@@ -13,6 +13,7 @@ from dlunits.data.series.forecast_windows import (
     ForecastWindows,
     last_window,
 )
+from dlunits.data.series.known_future import move_known_future
 from dlunits.data.series.repeated_times import count_repeated_times
 from dlunits.data.series.resampling import ResampledSeries, resample
 from dlunits.data.series.series_panel import (
@@ -65,6 +66,8 @@ class ForecastingDataset:
         members: The series of a table with such a column, see
             `dlunits.data.series.series_panel`. The values of `series` are
             divided by their scales then.
+        known_future: Names of the channels whose values are those `horizon`
+            steps later, see `dlunits.data.series.known_future`.
     """
 
     column_types: dict[str, str]
@@ -79,6 +82,7 @@ class ForecastingDataset:
     messages: list[str] = dataclasses.field(default_factory=list)
     series_column: str | None = None
     members: list[PanelMember] = dataclasses.field(default_factory=list)
+    known_future: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def windows(self) -> ForecastWindows:
@@ -105,6 +109,14 @@ class ForecastingDataset:
     def target_names(self) -> list[str]:
         """Names of the channels that are forecast."""
         return [self.channels[channel] for channel in self.targets]
+
+    @property
+    def has_future(self) -> bool:
+        """Whether known columns hold what a forecast from the end needs."""
+        ends = [member.last for member in self.members]
+        last = np.array(ends or [len(self.series.values)]) - 1
+        known = [self.channels.index(name) for name in self.known_future]
+        return not np.isnan(self.series.values[last][:, known]).any()
 
     @property
     def fingerprint(self) -> str:
@@ -169,6 +181,7 @@ def load_forecasting_dataset(
     *,
     targets: Sequence[str] = (),
     columns: Sequence[str] = (),
+    known_future: Sequence[str] = (),
     column_types: Mapping[str, str] | None = None,
     series_column: str | None = None,
     time_zone: str | None = None,
@@ -186,8 +199,11 @@ def load_forecasting_dataset(
         table_file: `dlunits.data.tables.table_files.TableFile`.
         timestamp_column: Name of the column of timestamps, or those of dates
             and times, `"Date,Time"`.
-        targets: Names of the columns to forecast; all if empty.
+        targets: Names of the columns to forecast; all if empty, except those
+            of `known_future`.
         columns: Names of further input columns; all numeric columns if empty.
+        known_future: Names of input columns whose values are known over the
+            horizon.
         column_types: Dict of column name to column type, for columns whose
             type must not be inferred, see `infer_column_types`.
         series_column: Column that names the series of each row, of a table
@@ -212,20 +228,26 @@ def load_forecasting_dataset(
     """
     path = table_file.path
     table_file = table_file.with_timestamps(timestamp_column)
-    check_columns(table_file.columns, [*targets, *columns], path)
+    named = [*targets, *columns, *known_future]
+    check_columns(table_file.columns, named, path)
+    if both := set(targets) & set(known_future):
+        raise ValueError(
+            f"{path}: column {both.pop()!r} cannot be a target and known over "
+            "the horizon. Leave out one"
+        )
     column_types, ignored = infer_series_columns(
         table_file, timestamp_column, column_types, series_column
     )
     for line in list_series_columns(table_file, column_types, ignored):
         log(line)
-    for name in (*targets, *columns):
+    for name in named:
         if name in ignored:
             raise ValueError(
                 f"{path}: column {name!r} cannot be forecast or read: it "
                 f"{ignored[name]}. Name a numeric column"
             )
     if columns:
-        wanted = {timestamp_column, *targets, *columns}
+        wanted = {timestamp_column, *named}
         column_types = {
             name: column_type
             for name, column_type in column_types.items()
@@ -253,20 +275,39 @@ def load_forecasting_dataset(
         table = dataclasses.replace(table, times=times)
     axis = TimeAxis.infer(table.times, dates, zone)
     try:
-        members: list[PanelMember] = []
         if series_column:
             names = read_series_names(table_file, series_column)
             count_repeated_times(
                 table_file, table.times, timestamp_column, names
             )
             rows = rows_by_series(names)
-            series, members = concatenate_series(
-                resample_each(table.values, table.times, rows, axis), rows
-            )
+            parts = resample_each(table.values, table.times, rows, axis)
         else:
             count_repeated_times(table_file, table.times, timestamp_column)
-            series = resample_on_axis(table.values, table.times, axis)
-        window = window or default_window(series, axis)
+            rows = {"": np.arange(len(table.times))}
+            parts = {"": resample_on_axis(table.values, table.times, axis)}
+        if known_future:
+            parts = {
+                name: with_known_future(
+                    part,
+                    table.values[rows[name]],
+                    list(column_types)[1:],
+                    targets,
+                    known_future,
+                    horizon,
+                )
+                for name, part in parts.items()
+            }
+        series, members = concatenate_series(parts, rows)
+        window = window or max(
+            default_window(series, axis), horizon if known_future else 0
+        )
+        if known_future and window < horizon:
+            raise ValueError(
+                f"--window={window} must be at least --horizon={horizon} with "
+                "--known_future_columns, whose values over the horizon are "
+                "read in the window"
+            )
         dataset = split_series(
             ForecastingDataset(
                 column_types,
@@ -275,7 +316,8 @@ def load_forecasting_dataset(
                 window,
                 horizon,
                 series_column=series_column,
-                members=members,
+                members=members if series_column else [],
+                known_future=list(known_future),
             ),
             targets,
             min_calibration,
@@ -288,6 +330,12 @@ def load_forecasting_dataset(
             )
             ignored |= constants
         dataset = scale_members(dataset)
+        if known_future and dataset.shortage:
+            raise ValueError(
+                "has too few rows to train on with --known_future_columns. "
+                f"{dataset.shortage}; or leave them out for the forecast of a "
+                "baseline"
+            )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     messages = [
@@ -295,6 +343,7 @@ def load_forecasting_dataset(
         f"{path}: {len(table.times):,} rows of {len(dataset.channels)} "
         f"channels, {format_step(axis, series.step)}.",
         *panel_messages(dataset),
+        *(f"Known over the horizon: {name}." for name in dataset.known_future),
         *irregularity_messages(series, axis),
         *(f"Ignored: {name}, {reason}." for name, reason in ignored.items()),
         *invalid_cells.messages,
@@ -302,6 +351,25 @@ def load_forecasting_dataset(
     scale = standard_deviations(dataset.training_values[:, dataset.targets])
     return dataclasses.replace(
         dataset, scale=scale.astype("float32"), messages=messages
+    )
+
+
+def with_known_future(
+    series: ResampledSeries,
+    values: Array,
+    channels: Sequence[str],
+    targets: Sequence[str],
+    known_future: Sequence[str],
+    horizon: int,
+) -> ResampledSeries:
+    """See `dlunits.data.series.known_future`, with the names of channels."""
+    targets = targets or [n for n in channels if n not in known_future]
+    return move_known_future(
+        series,
+        values,
+        [channels.index(name) for name in targets],
+        [channels.index(name) for name in known_future],
+        horizon,
     )
 
 
@@ -381,9 +449,10 @@ def split_series(
         ValueError: If no forecast can start at the end of the series.
     """
     series, window = dataset.series, dataset.window
-    indices = [
-        dataset.channels.index(name) for name in targets or dataset.channels
+    targets = targets or [
+        name for name in dataset.channels if name not in dataset.known_future
     ]
+    indices = [dataset.channels.index(name) for name in targets]
     split, shortage = None, None
     try:
         windows = ForecastWindows(series, window, dataset.horizon, indices)
@@ -394,7 +463,9 @@ def split_series(
         split = windows, origins
     except ValueError as error:
         shortage = str(error)
-    if not dataset.members:  # fails before training, not after
+    if (
+        not dataset.members and dataset.has_future
+    ):  # fails before training, not after
         last_window(series, MIN_ROWS if shortage else window)
     return dataclasses.replace(
         dataset,
@@ -496,6 +567,7 @@ def without_channels(
             name: dataset.column_types[name] for name in (time, *kept)
         },
         series=dataclasses.replace(dataset.series, values=values),
+        known_future=[n for n in dataset.known_future if n in kept],
     )
 
 

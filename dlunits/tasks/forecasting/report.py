@@ -27,7 +27,7 @@ def write_forecast_report(
     selection: Selection,
     dataset: ForecastingDataset,
     backtest: Backtest | None,
-    forecast: dict[str, list],
+    forecast: dict[str, list] | None,
     source: str,
     command: str,
     seconds: float,
@@ -44,7 +44,8 @@ def write_forecast_report(
         backtest: `dlunits.tasks.forecasting.train.Backtest`, or `None` for a
             series that is too short for one.
         forecast: Forecast from the end of the series, as
-            `dlunits.tasks.forecasting.serve.forecast_table` returns it.
+            `dlunits.tasks.forecasting.serve.forecast_table` returns it, or
+            `None`.
         source: Text, the data.
         command: Text, the command line of the run.
         seconds: Number, duration of the run.
@@ -58,25 +59,31 @@ def write_forecast_report(
     names, targets = dataset.target_names, dataset.targets
     model = selection.model
     series, axis = dataset.series, dataset.axis
-    last = slice(-3 * model.horizon, None)
-    first_series, times, values = dataset.unscaled()[0]
-    ahead = times[-1] + series.step * np.arange(1, model.horizon + 1)
-    forecast_figure = forecast_ahead(
-        axis.to_seconds(times[last]),
-        values[last][:, targets],
-        axis.to_seconds(ahead),
-        {name: column[: model.horizon] for name, column in forecast.items()},
-        names,
-        axis.dates,
-    )
-    caption = "The last rows and the forecast with its intervals"
-    caption += f", of series {first_series}." if first_series else "."
+    forecast_figures = []
+    if forecast is not None:
+        last = slice(-3 * model.horizon, None)
+        first_series, times, values = dataset.unscaled()[0]
+        ahead = times[-1] + series.step * np.arange(1, model.horizon + 1)
+        figure = forecast_ahead(
+            axis.to_seconds(times[last]),
+            values[last][:, targets],
+            axis.to_seconds(ahead),
+            {
+                name: column[: model.horizon]
+                for name, column in forecast.items()
+            },
+            names,
+            axis.dates,
+        )
+        caption = "The last rows and the forecast with its intervals"
+        caption += f", of series {first_series}." if first_series else "."
+        forecast_figures.append((figure, caption))
     summary: dict[str, Any] = {}
     sections = [
         Section(
             "Forecast",
             text="\n\n".join([*dataset.messages, *selection.messages]),
-            figures=[(forecast_figure, caption)],
+            figures=forecast_figures,
         )
     ]
     if backtest is not None:

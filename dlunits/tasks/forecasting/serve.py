@@ -19,6 +19,7 @@ from dlunits.data.series.forecasting_dataset import (
     ForecastingDataset,
     resample_each,
     resample_on_axis,
+    with_known_future,
 )
 from dlunits.data.series.repeated_times import count_repeated_times
 from dlunits.data.series.resampling import ResampledSeries
@@ -63,7 +64,8 @@ def export_forecaster(
 
     Its endpoint `serving_default` takes `history`, float32 `(batch, window,
     channels)` in the units of the series, and returns `forecast`, `low` and
-    `high`, float32 `(batch, horizon, targets)`.
+    `high`, float32 `(batch, horizon, targets)`. The values of the columns
+    `known_future` of the model card are those `horizon` steps later.
 
     Args:
         model: Calibrated `dlunits.models.Forecaster`.
@@ -117,6 +119,7 @@ def export_forecaster(
             "season": model.season,
             "minimum": model.minimum,
             "series_column": dataset.series_column,
+            "known_future": dataset.known_future,
             "scales": {
                 member.name: member.scale.tolist() for member in dataset.members
             },
@@ -182,7 +185,8 @@ def forecast_table(
 
     A series that has fewer rows than the window is extended into the past by
     its first row, and one that the model was not trained on is divided by its
-    own standard deviations.
+    own standard deviations. Of columns that are known over the horizon the
+    table also holds the values after the last one of a target.
 
     Args:
         forecast, series: What `load_forecaster` returns.
@@ -216,16 +220,23 @@ def forecast_table(
     try:
         if series.get("series_column"):
             check_columns(table_file.columns, [series["series_column"]], path)
+            rows = rows_by_series(
+                read_series_names(table_file, series["series_column"])
+            )
             each = resample_each(
                 table.values,
                 table.times,
-                rows_by_series(
-                    read_series_names(table_file, series["series_column"])
-                ),
+                rows,
                 axis,
                 series["step"],
             )
             names = list(each)
+            each = {
+                name: known_future_part(
+                    series, part, table.values[rows[name]], f"series {name!r}: "
+                )
+                for name, part in each.items()
+            }
             scales = np.stack(
                 [
                     series["scales"].get(name, standard_deviations(part.values))
@@ -237,11 +248,10 @@ def forecast_table(
             ]
         else:
             count_repeated_times(table_file, table.times, timestamp_column)
-            parts = [
-                resample_on_axis(
-                    table.values, table.times, axis, series["step"]
-                )
-            ]
+            part = resample_on_axis(
+                table.values, table.times, axis, series["step"]
+            )
+            parts = [known_future_part(series, part, table.values)]
         windows = np.concatenate(
             [last_window(part, series["window"]) for part in parts]
         )
@@ -267,6 +277,42 @@ def forecast_table(
             values = outputs[key][:, :, target] * scale
             columns[name + suffix] = values.ravel().tolist()
     return columns
+
+
+def known_future_part(
+    series: dict[str, Any],
+    part: ResampledSeries,
+    values: Array,
+    place: str = "",
+) -> ResampledSeries:
+    """Moves known columns, see `dlunits.data.series.known_future`.
+
+    Args:
+        series: Entry `series` of the model card.
+        part: A resampled series.
+        values: Array `(rows, channels)`, the rows that it was made from.
+        place: Start of an error message.
+
+    Raises:
+        ValueError: If the table does not hold the known columns up to the end
+            of the horizon.
+    """
+    channels = list(series["column_types"])[1:]
+    known = series.get("known_future", [])
+    if not known:
+        return part
+    moved = with_known_future(
+        part, values, channels, series["targets"], known, series["horizon"]
+    )
+    for name in known:
+        if np.isnan(moved.values[-1:, channels.index(name)]).any():
+            raise ValueError(
+                f"{place}a forecast needs {series['horizon']} rows after the "
+                f"last value of {series['targets'][0]!r}, in which {name!r} is "
+                "filled and the columns to forecast are empty. Add them to the "
+                "table"
+            )
+    return moved
 
 
 def extend_past(series: ResampledSeries, window: int) -> ResampledSeries:

@@ -372,7 +372,13 @@ def train_forecaster(
     keras.utils.set_random_seed(seed)
     windows, origins = dataset.windows, dataset.origins
     model = Forecaster(
-        window, horizon, len(dataset.channels), dataset.targets, **options
+        window,
+        horizon,
+        len(dataset.channels),
+        dataset.targets,
+        # The effect of a known column is the same in all windows.
+        scale=not dataset.known_future,
+        **options,
     )
     model.adapt(dataset.training_values)
     validation_batches = windows.batches(subsample_origins(origins.validation))

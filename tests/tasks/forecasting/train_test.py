@@ -407,3 +407,76 @@ def test_the_report_has_every_row_and_figure(trained, tmp_path):
     assert html.count("<img") == 4
     for text in ("naive", "seasonal naive, 5 steps", "&lt;waves&gt;"):
         assert text in html
+
+
+def write_sales(path, rows=200, seed=0):
+    """Sales that a promotion of a quarter of the days raises by 10."""
+    rng = np.random.default_rng(seed)
+    promotion = rng.random(rows + HORIZON) < 0.25
+    sales = 50 + 10 * promotion + rng.normal(size=rows + HORIZON)
+    lines = [
+        f"{np.datetime64('2024-01-01') + row},"
+        f"{f'{sales[row]:.3f}' if row < rows else ''},{int(promotion[row])}"
+        for row in range(rows + HORIZON)
+    ]
+    path.write_text("\n".join(["day,sales,promotion", *lines]) + "\n")
+    return open_table(path), sales[rows:]
+
+
+def train_on_sales(table, folder, known):
+    """Dataset, model and its mean squared error on the test windows."""
+    dataset = load_forecasting_dataset(
+        table,
+        "day",
+        targets=["sales"],
+        known_future=known,
+        window=WINDOW,
+        horizon=HORIZON,
+        min_calibration=9,
+    )
+    model, _ = train_forecaster(
+        dataset,
+        RunDirectory(folder, {}),
+        channel_mixing=True,
+        normalization="mean",
+        seed=0,
+        **RECIPE,
+    )
+    return dataset, model, backtest(model, dataset).table[-1]["mse"]
+
+
+def test_a_known_column_is_read_over_the_horizon(tmp_path):
+    """Of the variance 10^2 * 3 / 16 + 1 it explains all but the 1, 5 %."""
+    table, coming = write_sales(tmp_path / "sales.csv")
+    *_, without = train_on_sales(table, tmp_path / "without", [])
+    dataset, model, error = train_on_sales(
+        table, tmp_path / "with", ["promotion"]
+    )
+    assert error < 0.1 < 0.7 < without
+    check_forecast_of_known_columns(tmp_path, dataset, model, coming)
+
+
+def check_forecast_of_known_columns(folder, dataset, model, coming):
+    """The exported model needs the column for all steps of the horizon."""
+    version = forecasting_serve.export_forecaster(
+        model,
+        folder / "models",
+        dataset=dataset,
+        data="sales",
+        metrics={},
+        command="train",
+    )
+    forecast, series = forecasting_serve.load_forecaster(version)
+    assert series["known_future"] == ["promotion"]
+    table, _ = write_sales(folder / "history.csv")
+    columns = forecasting_serve.forecast_table(forecast, series, table)
+    assert columns["day"][0] == "2024-07-19"  # 200 days after 1 January
+    np.testing.assert_allclose(columns["sales"], coming, atol=4)
+    lines = table.path.read_text().splitlines()
+    table.path.write_text("\n".join(lines[:-1]))
+    with pytest.raises(
+        ValueError, match="needs 4 rows after the last value of 'sales', in wh"
+    ):
+        forecasting_serve.forecast_table(
+            forecast, series, open_table(table.path)
+        )
