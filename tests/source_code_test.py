@@ -59,6 +59,9 @@ TESTED_WITH = {
     "dlunits/tasks/forecasting/report.py": (
         "tests/tasks/forecasting/train_test.py"
     ),
+    "dlunits/tasks/lab/training/figures.py": (
+        "tests/tasks/lab/training/report_test.py"
+    ),
     "dlunits/tasks/text/generate.py": "tests/tasks/text/serve_test.py",
     # Exercised by runs that stop early, diverge and are resumed.
     **dict.fromkeys(

@@ -21,6 +21,7 @@ PROGRAMS = {
     "apps/recognize_digits.py": "--model",
     "apps/sequence_digits.py": "--bidirectional",
     "apps/text_generation.py": "--temperature",
+    "apps/training_lab.py": "--compare",
 }
 HEAVY = {"tensorflow", "keras", "numpy", "jax", "matplotlib", "dlunits"}
 

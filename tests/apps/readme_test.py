@@ -28,7 +28,12 @@ SHORT = {
 }
 
 # Their commands run on little data in the tests of these apps.
-RUN_BY_APP_TESTS = {"gan_mnist", "gradient_flow", "sequence_digits"}
+RUN_BY_APP_TESTS = {
+    "gan_mnist",
+    "gradient_flow",
+    "sequence_digits",
+    "training_lab",
+}
 
 
 @pytest.fixture(scope="module")

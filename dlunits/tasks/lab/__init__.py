@@ -1,3 +1,3 @@
 """The three labs: training, bias and variance, convolution."""
 
-__all__ = ["keras_code", "sources"]
+__all__ = ["keras_code", "sources", "training"]

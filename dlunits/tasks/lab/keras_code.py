@@ -104,13 +104,17 @@ def training_code(
             is neither of Keras nor exported by `dlunits`, and `model_file` is
             not given.
     """
+    loading = []
     if model_file is None:
         model_text = f"model = {model_code(model)}"
     else:
-        model_text = (
-            f"saved = keras.saving.load_model({json.dumps(model_file)})\n"
-            "model = keras.models.clone_model(saved)  # new weights"
-        )
+        # Loading draws random seeds: it comes before the seed is set.
+        loading = [
+            "# The architecture, without its weights.",
+            f"saved = keras.saving.load_model({json.dumps(model_file)})",
+            "",
+        ]
+        model_text = "model = keras.models.clone_model(saved)"
     lines = [
         *import_lines(model_text),
         "",
@@ -135,6 +139,7 @@ def training_code(
     }
     lines += [
         "",
+        *loading,
         "# The seed decides the initial weights.",
         f"keras.utils.set_random_seed({seed})",
         model_text,

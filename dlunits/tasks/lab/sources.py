@@ -4,10 +4,12 @@
 and `reshape_examples` the arrays in the shape that the model expects.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import math
 import pathlib
+import zipfile
 from typing import Any
 
 import keras
@@ -42,7 +44,8 @@ class LabData:
     channels)` in [0, 1], or features of a table `(n, num_features)`, encoded by
     `dlunits.layers.TabularEncoding`. `y` is int32 `(n,)`, indices into
     `class_names`, or, in a regression, float32 `(n, 1)` with mean 0 and
-    standard deviation 1 over the training split.
+    standard deviation 1 over the training split. The training examples are in
+    random order.
 
     Args:
         name: Name of the data set, the folder or the file.
@@ -153,8 +156,16 @@ def load_data(
             images.test,
         )
     ]
+    splits[0] = in_random_order(splits[0])
     names = tuple(str(name) for name in images.class_names)
     return LabData(images.name, images.source, names, *splits)
+
+
+def in_random_order(split: Split) -> Split:
+    """Examples in random order, so that the first n are a random sample."""
+    x, y = split
+    order = np.random.default_rng(0).permutation(len(y))
+    return x[order], y[order]
 
 
 def load_table(path: pathlib.Path, target: str | None) -> LabData:
@@ -202,6 +213,7 @@ def load_table(path: pathlib.Path, target: str | None) -> LabData:
         f"encoded as {x.shape[1]} numbers; {task}."
     )
     splits = [(x[part], y[part]) for part in (train, validation, test)]
+    splits[0] = in_random_order(splits[0])
     return LabData(path.stem, source, class_names, *splits)
 
 
@@ -420,6 +432,8 @@ def reshape_examples(data: LabData, model: keras.Model) -> LabData:
 def save_arrays(path: Path, data: LabData) -> None:
     """Saves the splits as an `.npz` file, atomically.
 
+    A file that already holds the data is left as it is.
+
     The arrays are `x_train`, `y_train`, `x_validation`, `y_validation`,
     `x_test` and `y_test`. Images with 256 levels are saved as uint8; divided
     by 255 in single precision, they are the same numbers.
@@ -431,8 +445,17 @@ def save_arrays(path: Path, data: LabData) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
+    with (
+        contextlib.suppress(
+            OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile
+        ),
+        pathlib.Path(path).open("rb") as saved_file,
+        np.load(saved_file) as saved,
+    ):
+        if saved["fingerprint"].item() == data.fingerprint:
+            return
     whole = has_256_levels(data)
-    arrays = {}
+    arrays: dict[str, Any] = {"fingerprint": data.fingerprint}
     for name in ("train", "validation", "test"):
         x, y = getattr(data, name)
         arrays[f"x_{name}"] = np.round(x * 255).astype("uint8") if whole else x

@@ -91,10 +91,11 @@ def test_the_code_gets_the_losses_of_the_run(
 
     if from_file:
         path = tmp_path / "model.keras"
-        make_model().save(path)
+        saved = make_model()
+        saved.save(path)
 
         def make_model():
-            return keras.models.clone_model(keras.saving.load_model(path))
+            return keras.models.clone_model(saved)
 
     model, losses = train(
         make_model, data, keras.optimizers.Adam(0.1), loss, num_examples
