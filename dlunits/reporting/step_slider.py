@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dlunits.reporting.style import CURVE_COLORS
-from dlunits.typing import ArrayLike
+from dlunits.typing import Array, ArrayLike
 
 DOTS_PER_INCH = 96  # CSS pixels
 SHARPNESS = 2  # pixels of the background per CSS pixel
@@ -65,7 +65,7 @@ def step_slider(
     figure: Figure,
     axes: Axes,
     paths: Mapping[str, ArrayLike],
-    values: Mapping[str, Sequence[float]],
+    values: Mapping[str, Sequence[float] | Array],
     *,
     step_name: str = "Update",
     value_name: str = "Loss",

@@ -158,7 +158,7 @@ def plane_paths(comparison: Comparison) -> tuple[Paths, WeightPlane] | None:
     first = comparison.runs[0].recipe.seed
     kept: dict[str, tuple[Array, Array]] = {}
     for run, result in zip(comparison.runs, comparison.results, strict=True):
-        finite = np.isfinite(result.path).all(axis=1)
+        finite = np.asarray(np.isfinite(result.path).all(axis=1))
         if run.recipe.seed == first and len(result.path) > 1:
             end = len(finite) if finite.all() else int(finite.argmin())
             kept[run.label] = result.path[:end], result.validation_loss[:end]

@@ -66,7 +66,9 @@ def plot_mean(axes: Axes, x: Array, values: Array, style: Any) -> Any:
         axes.fill_between(
             x, low, high, where=shown, color=style["color"], alpha=0.12, lw=0
         )
-    marker = {"marker": "o", "markersize": 3} if shown.sum() < 3 else {}
+    marker: dict[str, Any] = (
+        {"marker": "o", "markersize": 3} if shown.sum() < 3 else {}
+    )
     return axes.plot(x, mean, **style, **marker)[0]
 
 
@@ -209,7 +211,7 @@ def gradients_by_layer(comparison: Comparison) -> Figure:
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     row = figure.subplots(1, 2, sharey=True)
     labels = shown_labels(comparison)
-    lines = []
+    lines: list[Any] = []
     for axes, epoch, title in zip(
         row, (0, -1), ("Before training", "After training"), strict=True
     ):

@@ -53,7 +53,7 @@ def save_result(path: Path, run: dict[str, Any], result: RunResult) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    arrays = {
+    arrays: dict[str, Any] = {
         field.name: np.asarray(getattr(result, field.name))
         for field in dataclasses.fields(RunResult)
     }
