@@ -61,6 +61,8 @@ TESTED_WITH = {
     ),
     "dlunits/tasks/lab/training/figures.py": (
         "tests/tasks/lab/training/report_test.py"
+    "dlunits/tasks/image_classification/report.py": (
+        "tests/apps/alexnet_images_test.py"
     ),
     "dlunits/tasks/text/generate.py": "tests/tasks/text/serve_test.py",
     # Exercised by runs that stop early, diverge and are resumed.

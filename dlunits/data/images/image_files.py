@@ -716,6 +716,59 @@ def read_gray_image(
     return np.asarray(resized)[..., None]
 
 
+def read_rgb_image(
+    path: Path, image_size: int, significant_bits: int | None = None
+) -> Array:
+    """Reads the central square of an image file in color.
+
+    The image is scaled until its shorter side has `image_size` pixels, and the
+    rest of its longer side is cut off. Transparency becomes white, and gray
+    three equal colors.
+
+    Args:
+        path: Path of the file.
+        image_size: Height and width of the result, in pixels.
+        significant_bits: As in `read_image`.
+
+    Returns:
+        uint8 array `(image_size, image_size, 3)`.
+
+    Raises:
+        ValueError: If the file cannot be read. The message is one line without
+            the path.
+
+    Reference: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification
+    with deep convolutional neural networks", section 2.
+
+    Example: the middle of three pixels.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "row.png")
+    >>> Image.fromarray(np.array([[0, 99, 255]], "uint8")).save(path)
+    >>> read_rgb_image(path, image_size=1).tolist()
+    [[[99, 99, 99]]]
+    """
+    from PIL import Image, ImageOps
+
+    image = to_pillow(
+        read_image(
+            path,
+            max_bits=8,
+            significant_bits=significant_bits,
+            min_size=2 * image_size,
+            max_megapixels=PILLOW_MEGAPIXELS,
+        ).pixels
+    ).convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    colors = Image.alpha_composite(white, image).convert("RGB")
+    return np.asarray(
+        ImageOps.fit(
+            colors, (image_size, image_size), Image.Resampling.BILINEAR
+        )
+    )
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class GrayImages:
     """Square gray images of files, and the files that cannot be read.

@@ -2,12 +2,16 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
+import psutil
 
 from dlunits.data.images.image_files import (
+    find_significant_bits,
     list_visible,
     read_gray_images,
+    read_rgb_image,
 )
 from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
@@ -21,7 +25,7 @@ class ImageFolder:
     """Images of a folder with one subfolder per class.
 
     Args:
-        images: uint8 `(n, 28, 28, 1)`.
+        images: uint8 `(n, 28, 28, 1)`, or in color `(n, size, size, 3)`.
         labels: int32 `(n,)`, indices into `class_names`.
         class_names: Names of the subfolders.
         significant_bits: Significant bits of the files of 16 bits, see
@@ -69,6 +73,65 @@ def read_image_folder(folder: Path) -> ImageFolder:
     >>> found.images.max(axis=(1, 2, 3)).tolist()
     [10, 200]
     """
+    files, labels, class_names = list_class_files(folder)
+    found = read_gray_images(files, IMAGE_SIZE)
+    check_readable(found.problems)
+    return ImageFolder(
+        np.stack(found.images), labels, class_names, found.significant_bits
+    )
+
+
+def read_rgb_image_folder(
+    folder: Path,
+    image_size: int,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> ImageFolder:
+    """Reads a folder that has one subfolder of images per class, in color.
+
+    It differs from `read_image_folder` in the images: each becomes the central
+    square of the file in color, see
+    `dlunits.data.images.image_files.read_rgb_image`.
+
+    Args:
+        folder: Path of the folder.
+        image_size: Height and width of the images, in pixels.
+        progress: Called after each file with the number of files read so far
+            and the number of all files.
+
+    Returns:
+        `ImageFolder` with images `(n, image_size, image_size, 3)`.
+
+    Raises:
+        ValueError: As `read_image_folder`, or if the images take more than a
+            third of the free memory: the parts of a data set and the input
+            pipeline copy them.
+        OSError: As `read_image_folder`.
+    """
+    files, labels, class_names = list_class_files(folder)
+    check_free_memory(len(files), image_size)
+    bits = find_significant_bits(files)
+    images = np.empty((len(files), image_size, image_size, 3), "uint8")
+    problems = {}
+    for index, file in enumerate(files):
+        try:
+            images[index] = read_rgb_image(file, image_size, bits)
+        except ValueError as error:
+            problems[file] = str(error)
+        progress(index + 1, len(files))
+    check_readable(problems)
+    return ImageFolder(images, labels, class_names, bits)
+
+
+def list_class_files(
+    folder: Path,
+) -> tuple[list[pathlib.Path], Array, tuple[str, ...]]:
+    """Files, their labels, and the class names of a folder.
+
+    Raises:
+        ValueError: If there are fewer than two subfolders, or one without
+            images.
+        OSError: If a folder cannot be read, or a class folder contains one.
+    """
     folder = expand_user(folder)
     class_folders = [path for path in list_visible(folder) if path.is_dir()]
     if len(class_folders) < 2:
@@ -89,14 +152,20 @@ def read_image_folder(folder: Path) -> ImageFolder:
         files.extend(inside)
         labels.extend([label] * len(inside))
     check_files(files)
-    found = read_gray_images(files, IMAGE_SIZE)
-    check_readable(found.problems)
-    return ImageFolder(
-        np.stack(found.images),
-        np.array(labels, "int32"),
-        tuple(path.name for path in class_folders),
-        found.significant_bits,
-    )
+    names = tuple(path.name for path in class_folders)
+    return files, np.array(labels, "int32"), names
+
+
+def check_free_memory(num_images: int, image_size: int) -> None:
+    """Raises ValueError if images need more memory than there is."""
+    needed = 3 * num_images * image_size**2 * 3
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise ValueError(
+            f"{num_images:,} images of {image_size}x{image_size} pixels need "
+            f"{needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB "
+            "are free. Use smaller images or fewer of them."
+        )
 
 
 def check_files(paths: list[pathlib.Path]) -> None:

@@ -1,0 +1,166 @@
+"""Trains AlexNet on a folder of images, and exports it for serving.
+
+Paper: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification with
+deep convolutional neural networks", https://papers.nips.cc/paper/4824
+
+Usage:
+    python apps/alexnet_images.py
+    python apps/alexnet_images.py --dataset=photos --width=0.5 --crop_size=131
+    python apps/alexnet_images.py --dataset=photos --width=1 --crop_size=227
+
+The first one trains a network with a quarter of the maps on embedded digits,
+in two to three minutes on 2 CPU cores; expected: 99 % of the digits are right.
+The others train on a folder with one subfolder of images per class; the last
+one has the network and the image size of the paper, for which a GPU is needed.
+
+After an interruption the same command resumes after the last finished epoch.
+"""
+
+from absl import flags
+
+import _main
+
+COMMAND = _main.command_line(__file__)
+
+
+def define_flags():
+    _main.define_common_flags(
+        data_dir=None,
+        epochs=20,
+        steps_per_epoch=None,
+        batch_size=64,
+        learning_rate=1e-3,
+        patience=20,
+        seed=0,
+        workdir="runs/alexnet_{dataset}_{variant}_{width}_{crop_size}_pixels_"
+        "{epochs}_epochs_seed_{seed}",
+        export_dir="saved_models/alexnet_{dataset}",
+    )
+    flags.DEFINE_string(
+        "dataset",
+        "digits",
+        "Images to train on: a folder with one subfolder of images per class, "
+        "digits (embedded), mnist, fashion_mnist, or the name of another data "
+        "set that TensorFlow Datasets has prepared, such as cifar10.",
+    )
+    flags.DEFINE_enum(
+        "variant",
+        "grouped",
+        ["grouped", "ungrouped"],
+        "Variant of AlexNet. grouped: three convolutions have two groups of "
+        "channels, as in the paper; ungrouped: one.",
+    )
+    flags.DEFINE_float(
+        "width",
+        0.25,
+        "Factor of the numbers of maps and units; 1 is the paper's network.",
+        lower_bound=0.01,
+        upper_bound=4,
+    )
+    flags.DEFINE_integer(
+        "crop_size",
+        67,
+        "Height and width of the input of the network in pixels, 227 in the "
+        "paper. Images are resized to 256/227 of it, and windows are cropped "
+        "from them.",
+        lower_bound=67,
+        upper_bound=2048,
+    )
+    flags.DEFINE_float(
+        "dropout",
+        0.5,
+        "Dropout rate after both hidden dense layers, in [0, 1).",
+        lower_bound=0,
+        upper_bound=0.99,
+    )
+    flags.DEFINE_bool(
+        "flip",
+        None,
+        "Reflect training images horizontally at random, and average test "
+        "predictions over reflections. By default handwritten digits are not "
+        "reflected, and all others are.",
+    )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "mixed_float16", "mixed_bfloat16"],
+        "Precision of the computation. The mixed ones compute with 16 bits and "
+        "keep weights of 32 bits, which is faster on GPUs.",
+    )
+
+
+def run(dataset, data_dir, workdir, export_dir, flip, **recipe):
+    """Trains, writes the report and exports; prints the paths of the results.
+
+    `recipe` is passed on to `train_alexnet`.
+    """
+    from tqdm import tqdm
+
+    from dlunits.tasks.image_classification.sources import load
+    from dlunits.tasks.image_classification.train import (
+        predict_ten_crops,
+        resized_image_size,
+        top_k_accuracy,
+        train_alexnet,
+    )
+    from dlunits.training import RunDirectory, check_writable, format_path
+
+    with tqdm(desc="Images", unit="file", disable=None, leave=False) as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        data = load(
+            dataset,
+            resized_image_size(recipe["crop_size"]),
+            data_dir=data_dir,
+            progress=progress,
+        )
+    print(data.source, flush=True)
+    recipe["batch_size"] = _main.limit_batch_size(
+        recipe["batch_size"], len(data.train[0])
+    )
+    recipe["flip"] = not data.handwriting if flip is None else flip
+    config = {"dataset": data.name, "data": data.fingerprint, **recipe}
+    export_dir = format_path(export_dir, config)
+    run_directory = RunDirectory(format_path(workdir, config), config)
+    check_writable(export_dir)
+    model, history = train_alexnet(data, run_directory, **recipe)
+
+    images, labels = data.test
+    scores = predict_ten_crops(model, images, recipe["flip"])
+    metrics = {"top_1": top_k_accuracy(scores, labels, 1)}
+    if len(data.class_names) > 5:
+        metrics["top_5"] = top_k_accuracy(scores, labels, 5)
+
+    from dlunits.tasks.image_classification.report import write_alexnet_report
+    from dlunits.tasks.image_classification.serve import export_alexnet
+
+    report = write_alexnet_report(
+        run_directory.path / "report.html",
+        model=model,
+        history=history,
+        data=data,
+        scores=scores,
+        metrics=metrics,
+        crops=10 if recipe["flip"] else 5,
+        command=COMMAND,
+        seconds=run_directory.seconds,
+    )
+    version = export_alexnet(
+        model,
+        export_dir,
+        data=data,
+        flip=recipe["flip"],
+        metrics={name: round(value, 6) for name, value in metrics.items()},
+        command=COMMAND,
+    )
+    for name, value in metrics.items():
+        print(f"{name.replace('top_', 'Top-')} accuracy: {value:.4f}")
+    print(f"Report:         {report}")
+    print(f"SavedModel:     {version}")
+
+
+if __name__ == "__main__":
+    _main.run_app(define_flags, run, resumes=True, onednn=True)

@@ -1,0 +1,111 @@
+"""Image classification data sets in color, and of any size, as arrays."""
+
+import pathlib
+from collections.abc import Callable
+
+from dlunits.data.images import image_datasets
+from dlunits.data.images.image_datasets import (
+    DATASETS,
+    TEST_FRACTION,
+    ImageDataset,
+    stratified_split,
+)
+from dlunits.data.images.image_files import describe_bits
+from dlunits.data.images.image_folder import read_rgb_image_folder
+from dlunits.data.tfds_store import find_prepared, read_prepared
+from dlunits.paths import expand_user
+from dlunits.typing import Path
+
+VALIDATION_FRACTION = 1 / 12
+
+
+def load(
+    dataset: str,
+    image_size: int,
+    *,
+    data_dir: Path | None = None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> ImageDataset:
+    """Loads a data set for AlexNet.
+
+    - `"mnist"`, `"fashion_mnist"`, `"digits"`, `"auto"`: gray images of 28x28
+      pixels, see `dlunits.data.images.image_datasets.load`.
+    - a path: a folder with one subfolder of images per class. The images are
+      in color, with `image_size` pixels, see
+      `dlunits.data.images.image_folder.read_rgb_image_folder`.
+    - any other name: a data set of images of one size that TensorFlow Datasets
+      (TFDS) has prepared, such as `"cifar10"`.
+
+    The test split is the published one; without one it is one sixth. The
+    validation split is one twelfth of the rest. Both are stratified random
+    samples with at least one image per class.
+
+    Args:
+        dataset: Name, or path of a folder.
+        image_size: Height and width of the images of a folder, in pixels.
+        data_dir: Folder of data sets prepared by TFDS.
+        progress: Called after each file of a folder with the number of files
+            read so far and the number of all files.
+
+    Returns:
+        `ImageDataset` whose images are uint8 `(n, height, width, 1 or 3)`.
+
+    Raises:
+        ValueError: If there is no such data set, or a class has too few images
+            for three splits, or the images of a folder need too much memory.
+        OSError: If the data set or an image cannot be read.
+
+    Example:
+
+    >>> load("digits", image_size=76).train[0].shape
+    (1372, 28, 28, 1)
+    """
+    if dataset in DATASETS:
+        return image_datasets.load(dataset, data_dir=data_dir)
+    folder = expand_user(dataset)
+    bits = None
+    if dataset and folder.is_dir():
+        found = read_rgb_image_folder(folder, image_size, progress)
+        bits = found.significant_bits
+        splits = {"train": (found.images, found.labels)}
+        class_names = found.class_names
+        name = folder.resolve().name
+        source = (
+            f"{len(found.images):,} images of {len(class_names)} classes in "
+            f"{folder.resolve()}, as {image_size}x{image_size} pixels in color"
+        )
+        if described := describe_bits(bits):
+            source += f"; {described}"
+    else:
+        directory = find_prepared_set(dataset, data_dir)
+        splits, class_names = read_prepared(directory)
+        name = dataset
+        source = f"{dataset}, prepared by TFDS in {directory}"
+    if "train" not in splits:
+        raise ValueError(
+            "The data set must have the split 'train'. Received: "
+            f"{sorted(splits)} in {dataset}. Choose another data set."
+        )
+    train, test = splits["train"], splits.get("test")
+    if test is None:
+        train, test = stratified_split(
+            *train, TEST_FRACTION, [0, 0], class_names
+        )
+    train, validation = stratified_split(
+        *train, VALIDATION_FRACTION, [0, 1], class_names
+    )
+    return ImageDataset(
+        name, False, f"{source}.", class_names, train, validation, test, bits
+    )
+
+
+def find_prepared_set(dataset: str, data_dir: Path | None) -> pathlib.Path:
+    """Folder of a data set of TFDS, or ValueError."""
+    directory = find_prepared(dataset, data_dir) if dataset else None
+    if directory is None:
+        raise ValueError(
+            f"`dataset` must be one of {', '.join(DATASETS)}, the path of a "
+            "folder with one subfolder of images per class, or the name of a "
+            f"data set that TFDS has prepared. Received: {dataset!r}"
+        )
+    return directory

@@ -1,0 +1,207 @@
+"""Training of AlexNet, and its predictions from ten crops."""
+
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dlunits.data import batches
+from dlunits.data.images.crop_augmentation import (
+    RandomCrop,
+    center_crop,
+    color_components,
+    ten_crops,
+)
+from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.models import AlexNet
+from dlunits.training.memory import check_memory
+from dlunits.training.run_directory import RunDirectory
+from dlunits.training.warmup_cosine import warmup_cosine
+from dlunits.typing import Array, Tensor
+
+# The paper's ratio of 256 to 227 pixels.
+RESIZE_RATIO = 256 / 227
+TEST_BATCH_SIZE = 32  # images of ten crops each
+FULL_WEIGHTS = 62_378_344  # at width 1
+
+
+def resized_image_size(crop_size: int) -> int:
+    """Size of the images of which windows are cropped.
+
+    >>> resized_image_size(227), resized_image_size(67)
+    (256, 76)
+    """
+    return round(crop_size * RESIZE_RATIO)
+
+
+def train_alexnet(
+    data: ImageDataset,
+    run_directory: RunDirectory,
+    *,
+    variant: str = "grouped",
+    width: float = 1.0,
+    crop_size: int = 227,
+    flip: bool = True,
+    dropout: float = 0.5,
+    precision: str = "float32",
+    epochs: int = 90,
+    steps_per_epoch: int | None = None,
+    batch_size: int = 128,
+    learning_rate: float = 1e-3,
+    patience: int | None = None,
+    seed: int = 0,
+) -> tuple[AlexNet, dict[str, list[float]]]:
+    """Trains AlexNet, or resumes the run in `run_directory`.
+
+    Every training image is cropped, reflected and shifted in color anew in
+    every step, see `dlunits.data.images.crop_augmentation.RandomCrop`. The
+    optimizer is Adam and the loss the cross-entropy. The learning rate rises
+    linearly during the first epoch and then falls to 0 along a cosine. The
+    paper trains for 90 epochs with stochastic gradient descent and momentum.
+
+    Reference: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification
+    with deep convolutional neural networks",
+    https://papers.nips.cc/paper/4824.
+
+    Args:
+        data: Images to train on and to validate with.
+        run_directory: Folder of the checkpoint and the history.
+        variant, width, dropout: As in `dlunits.models.AlexNet`.
+        crop_size: Height and width of the input of the model, in pixels.
+            Images are resized to 256 / 227 of it before.
+        flip: Whether to reflect images, which letters and digits are not made
+            for.
+        precision: Dtype policy of Keras: `"float32"`, `"mixed_float16"` or
+            `"mixed_bfloat16"`.
+        epochs: Number of epochs.
+        steps_per_epoch: Number of steps of an epoch; `None` for a pass over
+            the images.
+        batch_size: Number of images per step.
+        learning_rate: Peak learning rate of Adam.
+        patience: Number of epochs without a better validation loss after
+            which training stops; `None` to train all epochs.
+        seed: Seed of the initial weights, the order and the augmentation.
+
+    Returns:
+        `(model, history)`: the model with the weights of the epoch with the
+        smallest validation loss, and a dict from the name of a metric to its
+        values, one per epoch.
+
+    Raises:
+        ValueError: If an argument is out of range, the model does not fit in
+            the memory, there are fewer training images than one batch needs,
+            or the loss becomes infinite or NaN.
+        OSError: If a file cannot be written.
+    """
+    check_memory(int(FULL_WEIGHTS * min(width, 1e6) ** 2))
+    keras.utils.set_random_seed(seed)
+    model = AlexNet(
+        len(data.class_names),
+        variant,
+        width,
+        input_shape=(crop_size, crop_size, 3),
+        dropout=dropout,
+        dtype=precision,
+    )
+    images, labels = data.train
+    steps = steps_per_epoch or batches.steps_per_epoch(len(images), batch_size)
+    schedule = warmup_cosine(
+        learning_rate, steps=epochs * steps, warmup_steps=steps
+    )
+    model.compile(
+        keras.optimizers.Adam(schedule),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    image_size = resized_image_size(crop_size)
+    history = run_directory.fit(
+        model,
+        functools.partial(
+            batches.training_batches,
+            images,
+            labels,
+            batch_size=batch_size,
+            seed=seed,
+            prepare=RandomCrop(
+                crop_size, image_size, flip, color_components(images)
+            ),
+        ),
+        epochs=epochs,
+        steps_per_epoch=steps,
+        validation_batches=batches.evaluation_batches(
+            *data.validation,
+            prepare=functools.partial(
+                center_crop, crop_size=crop_size, image_size=image_size
+            ),
+            batch_size=batch_size,
+        ),
+        patience=patience,
+    )
+    return model, history
+
+
+def mean_over_crops(
+    predict: Any, images: Tensor, crop_size: int, flip: bool
+) -> Tensor:
+    """Class probabilities of images, averaged over five or ten crops.
+
+    Args:
+        predict: Function of `(batch, crop_size, crop_size, 3)` in [0, 1] to
+            class probabilities.
+        images: As in `dlunits.data.images.crop_augmentation.ten_crops`.
+        crop_size: Height and width of the input of the model, in pixels.
+        flip: Whether to add the reflections.
+
+    Returns:
+        `(batch, num_classes)`, float32.
+    """
+    crops = ten_crops(images, crop_size, resized_image_size(crop_size), flip)
+    number = crops.shape[1]
+    scores = predict(tf.reshape(crops, (-1, crop_size, crop_size, 3)))
+    scores = tf.cast(scores, tf.float32)
+    return tf.reduce_mean(
+        tf.reshape(scores, (-1, number, scores.shape[-1])), axis=1
+    )
+
+
+def predict_ten_crops(model: AlexNet, images: Array, flip: bool) -> Array:
+    """Class probabilities of images, averaged over crops.
+
+    Args:
+        model: AlexNet.
+        images: uint8 `(num_images, height, width, 1 or 3)`.
+        flip: Whether to use ten crops, with reflections, or five.
+
+    Returns:
+        Array `(num_images, num_classes)`.
+    """
+    predict = tf.function(
+        lambda batch: mean_over_crops(
+            functools.partial(model, training=False),
+            batch,
+            model.input_shape[1],
+            flip,
+        ),
+        reduce_retracing=True,
+    )
+    return np.concatenate(
+        [
+            predict(images[start : start + TEST_BATCH_SIZE])
+            for start in range(0, len(images), TEST_BATCH_SIZE)
+        ]
+    )
+
+
+def top_k_accuracy(scores: Array, labels: Array, k: int) -> float:
+    """Fraction of examples whose class is among the k most probable ones.
+
+    Example:
+
+    >>> scores = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
+    >>> [top_k_accuracy(scores, np.array([1, 2]), k) for k in (1, 2)]
+    [0.5, 1.0]
+    """
+    likeliest = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return float((likeliest == labels[:, None]).any(axis=1).mean())

@@ -1,0 +1,126 @@
+"""Folders of color images, good and bad, and prepared data sets."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlunits.data.images import image_folder
+from dlunits.tasks.image_classification.sources import load
+
+
+def write_classes(folder, number=4, names=("cat", "dog")):
+    """Each class has a color of its own."""
+    for index, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        color = (200 * (index % 2), 10, 200 * (index // 2))
+        for i in range(number):
+            image = Image.new("RGB", (30 + i, 20), color)
+            image.save(folder / name / f"{i}.png")
+    return folder
+
+
+def test_a_folder_gives_color_images_of_three_splits(tmp_path):
+    seen = []
+    data = load(
+        str(write_classes(tmp_path / "photos", number=6)),
+        image_size=9,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert data.name == "photos"
+    assert data.class_names == ("cat", "dog")
+    assert not data.handwriting
+    assert "12 images of 2 classes in" in data.source
+    assert "as 9x9 pixels in color" in data.source
+    assert seen == [(i, 12) for i in range(1, 13)]
+    sizes = [len(labels) for _, labels in (data.train, data.test)]
+    assert sizes == [8, 2]  # one sixth is tested, one of each class validated
+    for images, labels in (data.train, data.validation, data.test):
+        assert images.shape[1:] == (9, 9, 3)
+        assert images.dtype == "uint8"
+        expected = [[200 * label, 10, 0] for label in labels]
+        np.testing.assert_array_equal(images[:, 4, 4], expected)
+
+
+def test_images_of_all_kinds_become_squares_in_color(tmp_path):
+    """CMYK, one pixel, transparent, gray, Unicode names; hidden files."""
+    folder = tmp_path / "photos"
+    cats, dogs = folder / "Katze \N{CAT}", folder / "\u5b57 \xe4"
+    cats.mkdir(parents=True)
+    dogs.mkdir()
+    Image.new("CMYK", (40, 30), (255, 0, 0, 0)).save(cats / "cyan.tiff")
+    Image.new("RGB", (1, 1), (9, 8, 7)).save(cats / "pixel.png")
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(cats / "\xfcn\xeecode.png")
+    for name in "abc":
+        Image.new("L", (8, 90), 99).save(dogs / f"{name}.png")
+    for hidden in (folder / ".git", cats / ".DS_Store", dogs / "Thumbs.db"):
+        hidden.write_text("no image")
+    found = image_folder.read_rgb_image_folder(folder, 5)
+    assert found.class_names == (cats.name, dogs.name)
+    assert found.images.shape == (6, 5, 5, 3)
+    assert found.images[:, 2, 2].tolist() == [
+        [0, 255, 255],
+        [9, 8, 7],
+        [255, 255, 255],  # transparency becomes white
+        *[[99, 99, 99]] * 3,
+    ]
+
+
+def test_the_middle_of_a_long_image_is_kept(tmp_path):
+    """A third of red, green and blue each: the central square is green."""
+    write_classes(tmp_path, number=3)
+    stripes = np.zeros((10, 30, 3), "uint8")
+    for channel in range(3):
+        stripes[:, 10 * channel : 10 * channel + 10, channel] = 255
+    Image.fromarray(stripes).save(tmp_path / "cat" / "0.png")
+    found = image_folder.read_rgb_image_folder(tmp_path, 10)
+    np.testing.assert_array_equal(found.images[0], stripes[:, 10:20])
+
+
+def make_one_class(folder):
+    write_classes(folder, names=("cat",))
+
+
+def make_unreadable(folder):
+    write_classes(folder)
+    (folder / "cat" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no image")
+    (folder / "dog" / "words.txt").write_text("no image")
+
+
+def make_animated(folder):
+    write_classes(folder)
+    frames = [Image.new("L", (8, 8), gray) for gray in (0, 99)]
+    frames[0].save(
+        folder / "cat" / "moves.gif", save_all=True, append_images=frames[1:]
+    )
+
+
+def make_few(folder):
+    write_classes(folder, number=2)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (make_one_class, r"at least two classes. Received: .*\['cat'\]"),
+        (make_unreadable, r"broken.jpg \(.*words.txt \(is not an image"),
+        (make_animated, r"moves.gif \(contains 2 images"),
+        (make_few, r"Every class needs images .* of class 'cat'"),
+    ],
+)
+def test_bad_folders_are_refused_in_one_line(tmp_path, make, message):
+    make(tmp_path)
+    with pytest.raises((ValueError, OSError), match=message) as caught:
+        load(str(tmp_path), image_size=9)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_beyond_the_memory_are_refused_before_they_are_read(tmp_path):
+    write_classes(tmp_path)
+    with pytest.raises(ValueError, match=r"8 images of 9000000x.* are free"):
+        load(str(tmp_path), image_size=9_000_000)
+
+
+@pytest.mark.parametrize("dataset", ["", "no_such_set"])
+def test_unknown_data_sets_are_refused(dataset, tmp_path):
+    with pytest.raises(ValueError, match=f"Received: '{dataset}'"):
+        load(dataset, image_size=9, data_dir=tmp_path)

@@ -1,0 +1,113 @@
+"""Training of AlexNet: the image sizes, resuming, and predictions."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.models import AlexNet
+from dlunits.tasks.image_classification.train import (
+    predict_ten_crops,
+    resized_image_size,
+    top_k_accuracy,
+    train_alexnet,
+)
+from dlunits.training import RunDirectory
+
+RECIPE = {
+    "width": 0.02,
+    "crop_size": 67,
+    "steps_per_epoch": 2,
+    "batch_size": 4,
+    "dropout": 0.2,
+}
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Two classes: dark images and bright ones."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(12, dtype="int32") % 2
+    noise = rng.integers(0, 100, (12, 20, 20, 3), dtype="uint8")
+    images = noise + (150 * labels).astype("uint8")[:, None, None, None]
+    split = images, labels
+    return ImageDataset("noise", False, "Noise.", ("a", "b"), *[split] * 3)
+
+
+def test_images_are_resized_by_the_ratio_of_the_paper():
+    assert resized_image_size(227) == 256
+
+
+class StopError(Exception):
+    """Ends a training after its first epoch."""
+
+
+class StopAfterOneEpoch(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise StopError
+
+
+class StoppedRun(RunDirectory):
+    def fit(self, *arguments, **options):
+        callbacks = [StopAfterOneEpoch()]
+        return super().fit(*arguments, callbacks=callbacks, **options)
+
+
+def test_a_resumed_run_ends_with_the_same_weights(data, tmp_path):
+    """Crops, color shifts and dropout continue where they were."""
+    whole, history = train_alexnet(
+        data, RunDirectory(tmp_path / "whole", {}), epochs=2, **RECIPE
+    )
+    with pytest.raises(StopError):
+        train_alexnet(
+            data, StoppedRun(tmp_path / "stopped", {}), epochs=2, **RECIPE
+        )
+    resumed, again = train_alexnet(
+        data, RunDirectory(tmp_path / "stopped", {}), epochs=2, **RECIPE
+    )
+    assert again == history
+    for one, other in zip(
+        resumed.get_weights(), whole.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_mixed_precision_trains_with_a_scaled_loss(data, tmp_path):
+    model, history = train_alexnet(
+        data,
+        RunDirectory(tmp_path, {}),
+        epochs=1,
+        precision="mixed_float16",
+        **RECIPE,
+    )
+    assert model.get_layer("conv3").compute_dtype == "float16"
+    assert model.get_layer("conv3").kernel.dtype == "float32"
+    assert type(model.optimizer).__name__ == "LossScaleOptimizer"
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_ten_crops_are_averaged(data):
+    model = AlexNet(2, width=0.02, input_shape=(67, 67, 3))
+    images = data.test[0][:3]
+    scores = predict_ten_crops(model, images, flip=True)
+    from dlunits.data.images.crop_augmentation import ten_crops
+
+    for image, row in zip(images, scores, strict=True):
+        [crops] = ten_crops(image[None], 67, 76)
+        expected = model.predict(crops, verbose=0).mean(axis=0)
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+
+
+def test_top_k_is_one_for_k_classes():
+    scores = np.random.default_rng(0).uniform(size=(20, 5))
+    labels = np.arange(20) % 5
+    values = [top_k_accuracy(scores, labels, k) for k in range(1, 6)]
+    assert values == sorted(values)
+    assert values[0] == (scores.argmax(axis=1) == labels).mean()
+    assert values[-1] == 1
+
+
+def test_networks_beyond_the_memory_are_refused(data, tmp_path):
+    with pytest.raises(ValueError, match="The network is too large"):
+        train_alexnet(data, RunDirectory(tmp_path, {}), width=1000.0)
