@@ -60,7 +60,7 @@ def test_an_app_reports_its_errors_under_the_name_of_the_command(command):
 
 # Name -> the line on stderr.
 UNKNOWN = {
-    "lenet": "dlunits: no app 'lenet'; did you mean lenet_mnist? ",
+    "lenet": "dlunits: no app 'lenet'; did you mean lenet_mnist",
     "mnist": "dlunits: no app 'mnist'; did you mean ",
     "quux": "dlunits: no app 'quux'; `dlunits --help` lists all",
     "_main": "dlunits: no app '_main'; ",

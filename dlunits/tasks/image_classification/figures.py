@@ -1,5 +1,7 @@
 """Figure of the filters of a first convolution."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from matplotlib.figure import Figure
@@ -35,7 +37,8 @@ def first_layer_filters(layer: keras.layers.Layer) -> Figure:
     shown = 0.5 + 0.5 * kernels / np.maximum(largest, 1e-12)
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
-    figure = Figure(
+    # Matplotlib's annotations of layout engines are incomplete.
+    figure: Any = Figure(
         figsize=(WIDTH * columns / COLUMNS, WIDTH / COLUMNS * rows + 0.05),
         layout="constrained",
     )

@@ -179,7 +179,7 @@ def predict_ten_crops(model: AlexNet, images: Array, flip: bool) -> Array:
     """
     predict = tf.function(
         lambda batch: mean_over_crops(
-            functools.partial(model, training=False),
+            lambda crops: model(crops, training=False),
             batch,
             model.input_shape[1],
             flip,
