@@ -61,6 +61,7 @@ TESTED_WITH = {
     ),
     "dlunits/tasks/lab/training/figures.py": (
         "tests/tasks/lab/training/report_test.py"
+    ),
     "dlunits/tasks/image_classification/report.py": (
         "tests/apps/alexnet_images_test.py"
     ),
