@@ -1,8 +1,9 @@
-"""Cache of evaluation results of a trained model."""
+"""Caches of results: of a trained model, or of a whole training."""
 
 import hashlib
 import json
 import pathlib
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
-from dlunits.typing import Path
+from dlunits.typing import Array, Path
 
 
 def cached_result(
@@ -72,3 +73,53 @@ def fingerprint(run: dict[str, Any], model: keras.Model) -> str:
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()[:16]
+
+
+def cached_arrays(
+    path: Path,
+    run: dict[str, Any],
+    compute: Callable[[], dict[str, Array]],
+) -> dict[str, Array]:
+    """Returns cached arrays of a run, or computes and caches them.
+
+    Use it for results of a training that is repeated as a whole if it was
+    interrupted. The cache is valid for the same `run`. If it is missing, of
+    another run, or damaged, `compute` is called and the file is replaced
+    atomically.
+
+    Args:
+        path: `.npz` file in an existing folder.
+        run: JSON-serializable dict of everything the arrays depend on.
+        compute: Function without arguments that returns a dict of arrays.
+
+    Returns:
+        The arrays that `compute` returned, in this call or an earlier one.
+
+    Raises:
+        OSError: If the file cannot be written.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "losses.npz")
+    ...     compute = lambda: {"losses": np.array([0.5, 0.25])}
+    ...     first = cached_arrays(path, {"seed": 0}, compute)
+    ...     second = cached_arrays(path, {"seed": 0}, lambda: {})
+    >>> second["losses"].tolist()
+    [0.5, 0.25]
+    """
+    path = pathlib.Path(path)
+    key = json.dumps(run, sort_keys=True)
+    if path.exists():
+        try:
+            with np.load(path) as file:
+                saved = dict(file)
+        except (ValueError, EOFError, zipfile.BadZipFile):
+            saved = {}  # damaged
+        if str(saved.pop("run", None)) == key:
+            return saved
+    arrays = compute()
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **{**arrays, "run": np.array(key)})  # type: ignore[arg-type]
+    return arrays

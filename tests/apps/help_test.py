@@ -13,6 +13,7 @@ PROGRAMS = {
     "dlunits_command.py": "lenet_mnist",
     "apps/anomaly_detection.py": "--label_column",
     "apps/autoencoder_mnist.py": "--latent_dim",
+    "apps/bias_variance.py": "--num_sets",
     "apps/denoising_mnist.py": "--noise",
     "apps/forecast_series.py": "--horizon",
     "apps/gan_mnist.py": "--conditional",

@@ -29,6 +29,7 @@ SHORT = {
 
 # Their commands run on little data in the tests of these apps.
 RUN_BY_APP_TESTS = {
+    "bias_variance",
     "gan_mnist",
     "gradient_flow",
     "sequence_digits",

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from dlunits.training.result_cache import cached_result
+from dlunits.training.result_cache import cached_arrays, cached_result
 
 
 @pytest.fixture
@@ -81,3 +81,21 @@ def test_a_full_disk_raises_and_keeps_the_old_file(tmp_path, model, compute):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_arrays_are_computed_once_for_a_run(tmp_path):
+    path = tmp_path / "arrays.npz"
+    first = cached_arrays(path, {"seed": 0}, lambda: {"x": np.arange(3)})
+    again = cached_arrays(path, {"seed": 0}, lambda: {"x": np.zeros(3)})
+    assert first["x"].tolist() == again["x"].tolist() == [0, 1, 2]
+    other = cached_arrays(path, {"seed": 1}, lambda: {"x": np.zeros(3)})
+    assert other["x"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"PK", b"\x93NUMPY", b"[]"])
+def test_a_damaged_file_of_arrays_is_replaced(tmp_path, damaged):
+    path = tmp_path / "arrays.npz"
+    path.write_bytes(damaged)
+    result = cached_arrays(path, {}, lambda: {"x": np.arange(2)})
+    assert result["x"].tolist() == [0, 1]
+    assert cached_arrays(path, {}, dict)["x"].tolist() == [0, 1]

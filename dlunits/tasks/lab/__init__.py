@@ -1,3 +1,3 @@
 """The three labs: training, bias and variance, convolution."""
 
-__all__ = ["keras_code", "sources", "training"]
+__all__ = ["bias_variance", "keras_code", "sources", "training"]

@@ -1,0 +1,274 @@
+r"""Measures bias, variance and noise of networks, and early stopping.
+
+Many networks are trained on different training sets: on a regression with a
+known truth and on digits, or on your own data. The report shows bias, variance
+and noise over the width and over training time, learning curves with a verdict
+(high bias, high variance, well fitted), and early stopping with its Keras code.
+Every number is in a CSV file.
+
+Papers: Geman et al., 1992, "Neural Networks and the Bias/Variance Dilemma",
+https://doi.org/10.1162/neco.1992.4.1.1; Domingos, 2000, "A Unified
+Bias-Variance Decomposition and its Applications".
+
+Usage:
+    python apps/bias_variance.py
+    python apps/bias_variance.py --dataset=digits --label_noise=0.2
+    python apps/bias_variance.py --data=my.csv --target=price
+
+After an interruption the same command resumes after the last finished training.
+Expected: a minute and a half of one CPU core with the embedded digits.
+"""
+
+import time
+
+from absl import flags
+
+import _main
+
+COMMAND = _main.command_line(__file__)
+
+BATCH_SIZE = 20  # of the run whose code is shown
+SINE_SIZE = 30  # examples of a training set of the sine
+SINE_WIDTHS = (1, 3, 5, 10, 30, 80)
+
+
+def define_flags():
+    _main.define_common_flags(
+        dataset="auto",
+        data_dir=None,
+        epochs=200,
+        patience=20,
+        seed=0,
+        max_seed=2**31 - 1,
+        workdir="runs/bias_variance_{dataset}_{epochs}_epochs_seed_{seed}",
+    )
+    flags.DEFINE_string(
+        "data",
+        None,
+        "Own data, in place of --dataset: a folder with one subfolder of "
+        "images per class, or a CSV or Parquet file with --target.",
+    )
+    flags.DEFINE_string(
+        "target",
+        None,
+        "Column of --data to predict: text and up to 20 whole numbers are "
+        "classes, other numbers a regression.",
+    )
+    flags.DEFINE_list(
+        "widths",
+        "1,2,4,16,64,128",
+        "Numbers of hidden units to compare on --dataset or --data.",
+    )
+    flags.DEFINE_integer(
+        "num_sets",
+        30,
+        "Number of training sets, and networks, of each width.",
+        lower_bound=2,
+        upper_bound=1000,
+    )
+    flags.DEFINE_integer(
+        "num_examples",
+        100,
+        "Examples of a training set of --dataset or --data. Learning curves go "
+        "from a quarter of it to four times as many.",
+        lower_bound=4,
+    )
+    flags.DEFINE_float(
+        "label_noise",
+        None,
+        "Probability that a label is replaced by another class, in training, "
+        "validation and measured errors. Default: 0.1 with --dataset, 0 with "
+        "--data.",
+        lower_bound=0,
+        upper_bound=0.9,
+    )
+    flags.DEFINE_float(
+        "learning_rate",
+        3e-3,
+        "Learning rate of the Adam optimizer.",
+        lower_bound=0,
+    )
+
+
+def check_flags(given):
+    _main.refuse_beside(
+        given, "data", ["dataset", "data_dir"], "the data are read from it"
+    )
+    _main.refuse_without(given, ["data"], ["target"])
+
+
+def run(
+    dataset,
+    data,
+    target,
+    data_dir,
+    workdir,
+    widths,
+    num_sets,
+    num_examples,
+    label_noise,
+    seed,
+    epochs,
+    learning_rate,
+    patience,
+):
+    """Trains all networks, and writes the report and the CSV files."""
+    widths = parse_widths(widths)
+
+    from tqdm import tqdm
+
+    from dlunits.paths import expand_user
+    from dlunits.reporting.text_table import format_table
+    from dlunits.tasks.lab.bias_variance import experiments, problems, report
+    from dlunits.tasks.lab.sources import load_data, save_arrays
+    from dlunits.training import check_writable, format_path, lock_run
+
+    start = time.monotonic()
+    loaded = load_data(dataset, data=data, target=target, data_dir=data_dir)
+    print(loaded.source, flush=True)
+    if label_noise is None:
+        label_noise = 0.0 if data else 0.1
+    prepared = problems.prepare_data(loaded, label_noise=label_noise, seed=seed)
+    recipe = {
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "patience": patience,
+        "seed": seed,
+    }
+    own = problems.data_problem(
+        prepared,
+        noise=None if loaded.is_regression else label_noise,
+        **recipe,
+    )
+    if num_examples > own.max_examples:
+        raise ValueError(
+            f"--num_examples must be at most {own.max_examples}, the number of "
+            f"training examples of {own.title}. Received: {num_examples}"
+        )
+    folder = expand_user(
+        format_path(workdir, {"dataset": loaded.name, **recipe})
+    )
+    finished = folder / "finished"
+    check_writable(finished)
+    lock = lock_run(folder)
+    plans = [(own, widths, num_examples)]
+    source = loaded.source
+    if data is None:
+        sine = problems.sine_problem(seed=seed)
+        plans.insert(0, (sine, SINE_WIDTHS, SINE_SIZE))
+        source = f"A sine with noise, generated; {source}"
+    total = sum(
+        len(experiments.trainings(problem, sizes, num_sets, size))
+        for problem, sizes, size in plans
+    )
+    results = []
+    with tqdm(total=total, unit="training") as progress:
+        for problem, sizes, size in plans:
+            progress.set_description(problem.title)
+            results.append(
+                experiments.measure(
+                    finished,
+                    problem,
+                    widths=sizes,
+                    num_sets=num_sets,
+                    size=size,
+                    seed=seed,
+                    on_training=progress.update,
+                )
+            )
+    save_arrays(folder / report.DATA_FILE, prepared)
+    example, code = example_run(
+        folder, prepared, width=widths[-1], size=num_examples, **recipe
+    )
+    paths = report.write_tables(folder, results, example)
+    written = report.write_bias_variance_report(
+        folder / "report.html",
+        results=results,
+        example=example,
+        example_name=f"a network with {widths[-1]} hidden units on "
+        f"{num_examples} examples of {loaded.name}",
+        code=code,
+        command=COMMAND,
+        dataset=source,
+        seconds=time.monotonic() - start,
+    )
+    lock.release()
+    for result in results:
+        print(f"\n{result.problem.title}")
+        print(format_table(*report.printed_table(result)))
+    print(f"\nCSV:     {folder}: {', '.join(path.name for path in paths)}")
+    print(f"Report:  {written}")
+    print("View it: open the report in a browser")
+
+
+def example_run(
+    folder, data, *, width, size, epochs, learning_rate, patience, seed
+):
+    """One run by `fit`, with and without early stopping, and its code."""
+    from dlunits.tasks.lab.bias_variance import experiments, report
+    from dlunits.tasks.lab.keras_code import training_code
+    from dlunits.training.result_cache import cached_arrays
+
+    # As many updates as the other networks make, in fewer epochs.
+    batch_size = min(BATCH_SIZE, size)
+    epochs, patience = (
+        -(-number // (size // batch_size)) for number in (epochs, patience)
+    )
+    options = {
+        "width": width,
+        "size": size,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+
+    def compute():
+        full, stopped = (
+            experiments.fit_one_network(data, patience=epochs_waited, **options)
+            for epochs_waited in (None, patience)
+        )
+        return report.example_arrays(full, stopped, patience)
+
+    example = cached_arrays(
+        folder / "finished" / "example_run.npz",
+        {"data": data.fingerprint, "patience": patience, **options},
+        compute,
+    )
+    model, loss = experiments.dense_network(data, width, learning_rate)
+    code = training_code(
+        model,
+        data,
+        data_file=str(folder / report.DATA_FILE),
+        optimizer=model.optimizer,
+        loss=loss,
+        batch_size=batch_size,
+        epochs=epochs,
+        seed=seed,
+        num_examples=size,
+    )
+    return example, code
+
+
+def parse_widths(texts):
+    """Texts to numbers of hidden units, in ascending order."""
+    try:
+        widths = sorted({int(text) for text in texts})
+    except ValueError:
+        widths = []
+    if len(widths) < 2 or not 1 <= widths[0] <= widths[-1] <= 10_000:
+        raise ValueError(
+            "--widths must be at least two different integers from 1 to "
+            f"10,000, such as --widths=1,4,16. Received: {','.join(texts)}"
+        )
+    return widths
+
+
+if __name__ == "__main__":
+    _main.run_app(
+        define_flags,
+        run,
+        check_flags=check_flags,
+        resumes=True,
+        log_warnings=False,
+    )
