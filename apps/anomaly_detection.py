@@ -328,20 +328,27 @@ def score_file(
     fdr,
 ):
     """Writes the scored table, and returns its `TableScorer`."""
+    from dlunits.columns import InvalidCellError
     from dlunits.tasks.anomaly.score_series import make_scorer
     from dlunits.tasks.anomaly.score_table import score_table
 
-    scorer = make_scorer(
-        detector,
-        rate,
-        score,
-        card,
-        inputs.label_column,
-        inputs.normal_class,
-        skip_invalid=invalid_cells == "missing",
-        fdr=fdr,
-    )
-    score_table(scorer, score, output, progress, escape_formulas)
+    try:
+        scorer = make_scorer(
+            detector,
+            rate,
+            score,
+            card,
+            inputs.label_column,
+            inputs.normal_class,
+            skip_invalid=invalid_cells == "missing",
+            fdr=fdr,
+        )
+        score_table(scorer, score, output, progress, escape_formulas)
+    except InvalidCellError as error:
+        raise ValueError(
+            f"{error} Or give --invalid_cells=missing to score the table "
+            "without such cells."
+        ) from error
     print(*scorer.messages, f"Scored table:  {output}", sep="\n")
     return scorer
 

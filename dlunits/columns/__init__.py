@@ -13,6 +13,7 @@ from dlunits.columns.column_values import (
 )
 from dlunits.columns.table_chunks import (
     ChunkedTable,
+    InvalidCellError,
     InvalidCells,
     TableChunk,
     check_columns,
@@ -26,6 +27,7 @@ __all__ = [
     "COLUMN_TYPES",
     "MISSING_VALUES",
     "ChunkedTable",
+    "InvalidCellError",
     "InvalidCells",
     "TableChunk",
     "category_labels",

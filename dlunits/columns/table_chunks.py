@@ -286,6 +286,10 @@ def cell_text(value: Any, decimal: str) -> str | None:
     return text
 
 
+class InvalidCellError(ValueError):
+    """A cell is not of the type of its column."""
+
+
 class InvalidCells:
     """Cells that are not of the type of their column, and count as missing.
 
@@ -374,8 +378,9 @@ def read_columns(
         `column_types`.
 
     Raises:
-        ValueError: If a column is missing, or a value is refused. The message
-            is one line that names file, line and column.
+        InvalidCellError: If a value is refused. The message is one line that
+            names file, line and column.
+        ValueError: If a column is missing.
 
     Example:
 
@@ -427,13 +432,12 @@ def read_column(
     row = next(invalid)
     value = column[row].as_py()
     remedy = (
-        "Correct it, leave the cell empty if the value is missing, declare "
-        "another column type, or give anomaly_detection.py the flag "
-        "--invalid_cells=missing"
+        "Correct it, leave the cell empty if the value is missing, or declare "
+        "another column type"
     )
     if is_number_type(column_type) and isinstance(value, str) and "," in value:
         remedy += "; if commas are decimal signs, give decimal=','"
-    raise ValueError(
+    raise InvalidCellError(
         f"{chunk.place(row, name)}: expected {expected}, found "
         f"{quoted_value(value)}. {remedy}."
     ) from cause

@@ -524,7 +524,8 @@ BAD_TABLES = {
     ),
     "text among numbers": (
         line_3("2024-01-01,fast,1,yes,dry,7,,ok"),
-        r"new\.csv, line 3, column 'speed': expected a number, found 'fast'",
+        r"new\.csv, line 3, column 'speed': expected a number, found 'fast'.* "
+        r"Or give --invalid_cells=missing to score",
     ),
     "infinity": (
         line_3("2024-01-01,1,-inf,yes,dry,7,,ok"),

@@ -178,6 +178,11 @@ class TableDrift:
     @property
     def messages(self) -> list[str]:
         """Verdicts, on the columns and on the whole, for a reader."""
+        return [*self.column_messages, *self.whole_messages]
+
+    @property
+    def column_messages(self) -> list[str]:
+        """Verdict on the columns: one line, none if no column is compared."""
         drifted = [column for column in self.columns if column.has_drifted]
         names = [
             f"{column.name!r} ({column.change})"
@@ -186,24 +191,26 @@ class TableDrift:
         if len(drifted) > MAX_LISTED:
             names.append("...")
         count = f"{len(drifted):,} of {len(self.counts):,} columns"
-        lines = []
         if drifted:
-            lines.append(f"{count} differ from training: {', '.join(names)}")
-        elif self.counts:
-            lines.append(f"{count} differ from training")
+            return [f"{count} differ from training: {', '.join(names)}"]
+        return [f"{count} differ from training"] if self.counts else []
+
+    @property
+    def whole_messages(self) -> list[str]:
+        """Verdict on the whole: one line, none if it has not drifted."""
         if self.anomalous_share > MAX_ANOMALOUS:
-            lines.append(
+            return [
                 f"the table looks different as a whole: "
                 f"{self.anomalous_share:.0%} of the rows have p-values up to "
                 f"{ANOMALOUS:g}"
-            )
-        elif self.has_drifted:
-            lines.append(
+            ]
+        if self.has_drifted:
+            return [
                 "the table looks different as a whole: rows that are not "
                 "anomalous have lower p-values than normal rows (distance "
                 f"{self.distance:.2f})"
-            )
-        return lines
+            ]
+        return []
 
     def summary(self) -> Config:
         """Entry `drift` of a model card."""

@@ -274,6 +274,11 @@ class TableScorer:
         return bool(labels.any() and not labels.all())
 
     @property
+    def most_are_anomalous(self) -> bool:
+        """Whether more than half of the rows are flagged."""
+        return self.num_anomalies > MOST_ROWS * self.num_rows
+
+    @property
     def selection(self) -> str:
         """Rule by which rows are flagged."""
         if self.fdr is None:
@@ -296,7 +301,7 @@ class TableScorer:
             f"Anomalies:     {self.num_anomalies:,} of {self.num_rows:,} rows "
             f"({self.num_anomalies / self.num_rows:.2%})"
         ]
-        if self.num_anomalies > MOST_ROWS * self.num_rows:
+        if self.most_are_anomalous:
             columns = ", ".join(
                 f"{name!r} ({count / self.num_anomalies:.0%} of them)"
                 for name, count in self.causes.most_common(EXPLAINED)
@@ -321,7 +326,10 @@ class TableScorer:
         if self.fdr is not None:
             lines.append(f"Selection:     {self.selection}")
         if self.drift is not None:
-            lines += [f"Drift:         {line}" for line in self.drift.messages]
+            found = self.drift.column_messages
+            if not self.most_are_anomalous:  # which is said above
+                found += self.drift.whole_messages
+            lines += [f"Drift:         {line}" for line in found]
         if self.invalid_cells:
             lines += self.invalid_cells.messages
         if self.num_skipped:

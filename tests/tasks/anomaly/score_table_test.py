@@ -102,6 +102,9 @@ def test_a_table_that_differs_as_a_whole_is_named_with_its_columns(
         "Most rows are anomalous: the table as a whole differs from the "
         "training table, most in 'power' (100% of them)"
     ) in scorer.messages
+    assert scorer.drift.has_drifted  # which is not said twice
+    verdicts = [line for line in scorer.messages if "Drift:" in line]
+    assert len(verdicts) == 1 and "columns differ" in verdicts[0]
 
 
 def test_rows_are_unchanged_with_the_scores_of_the_detector(
@@ -176,7 +179,8 @@ def test_drift_is_that_of_the_rows_with_a_score(detector, tmp_path):
     assert changes["road"].endswith(" -> 0 %")
     lines = [line for line in scorer.messages if line.startswith("Drift:")]
     assert lines[0].startswith("Drift:         3 of 3 columns differ from tra")
-    assert "different as a whole: 100% of the rows have p-values" in lines[1]
+    (whole,) = scorer.drift.whole_messages
+    assert "different as a whole: 100% of the rows have p-values" in whole
 
 
 def test_a_false_discovery_rate_selects_the_same_rows_in_any_chunks(
