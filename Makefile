@@ -1,4 +1,5 @@
 # make run       trains LeNet-5 for 3 epochs, prints the paths of report and model
+# make lab       runs the labs at demonstration size, and writes an index page
 # make test      runs the whole test suite, on TensorFlow and on JAX
 # make check     runs the linters and the quick tests, between two edits
 # make lint      runs ruff, import-linter and mypy
@@ -25,10 +26,13 @@ ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: run test check lint bench coverage wheel clean
+.PHONY: run lab test check lint bench coverage wheel clean
 
 run: .venv/run.installed
 	$(BIN)/python apps/lenet_mnist.py --epochs=3
+
+lab: .venv/run.installed
+	$(BIN)/python apps/lab.py
 
 test: .venv/test.installed
 	$(PYTEST)

@@ -12,11 +12,13 @@ import os
 import pathlib
 import platform
 import re
+import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
 import jinja2
 import keras
+import markupsafe
 import matplotlib
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
@@ -33,6 +35,19 @@ MAX_SVG_SIZE = 300_000  # bytes
 
 
 @dataclasses.dataclass(frozen=True)
+class Link:
+    """Link in a cell of a table, to a file beside the report.
+
+    Args:
+        text: Text of the link.
+        target: Relative path, with `/` and perhaps the `#anchor` of a section.
+    """
+
+    text: str
+    target: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Section:
     """Section of a report: heading, text, table and figures.
 
@@ -41,7 +56,8 @@ class Section:
         text: Text; empty lines separate its paragraphs.
         table: List of dicts with the same keys, which become the column
             headings (`output_shape` becomes "Output shape"); or a pair
-            `(header, rows)`. The first column is the heading of each row.
+            `(header, rows)`. The first column is the heading of each row. A
+            cell may be a list of `Link`.
         figures: Pairs `(figure, caption)`. A figure is a
             `matplotlib.figure.Figure`, the text of an SVG file, or a
             `dlunits.reporting.step_slider.StepSlider`. The label of the figure,
@@ -223,6 +239,8 @@ def cell(value: Any) -> str:
     """Text of a table cell: 61706 as 61,706, and (28, 28, 6) as 28 x 28 x 6."""
     if value is None:
         return ""
+    if isinstance(value, list) and all(isinstance(v, Link) for v in value):
+        return markupsafe.Markup("<br>").join(map(link, value))
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
@@ -231,6 +249,18 @@ def cell(value: Any) -> str:
         # No-break spaces keep the shape on one line.
         return TIMES.join(map(str, value)).replace(" ", "\N{NO-BREAK SPACE}")
     return str(value)
+
+
+def link(item: Link) -> markupsafe.Markup:
+    """HTML of a link, with escaped text and quoted target.
+
+    Example:
+
+    >>> print(link(Link("Loss & score", "my run/report.html#loss")))
+    <a href="my%20run/report.html#loss">Loss &amp; score</a>
+    """
+    target = urllib.parse.quote(item.target, safe="/#")
+    return markupsafe.Markup('<a href="{}">{}</a>').format(target, item.text)
 
 
 def columns_and_rows(table: list | tuple) -> dict[str, Any] | None:

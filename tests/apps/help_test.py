@@ -18,6 +18,7 @@ PROGRAMS = {
     "apps/forecast_series.py": "--horizon",
     "apps/gan_mnist.py": "--conditional",
     "apps/gradient_flow.py": "--clipnorm",
+    "apps/lab.py": "--num_processes",
     "apps/lenet_mnist.py": "--learning_rate",
     "apps/recognize_digits.py": "--model",
     "apps/sequence_digits.py": "--bidirectional",

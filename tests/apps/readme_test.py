@@ -32,6 +32,7 @@ RUN_BY_APP_TESTS = {
     "bias_variance",
     "gan_mnist",
     "gradient_flow",
+    "lab",
     "sequence_digits",
     "training_lab",
 }

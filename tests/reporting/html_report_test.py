@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from dlunits.reporting import figures
 from dlunits.reporting.html_report import (
+    Link,
     Section,
     draw_text_literally,
     render,
@@ -241,6 +242,23 @@ def test_sections_have_anchors_made_of_their_titles(tmp_path):
         "section",
         "run-details",
     ]
+
+
+def test_links_lead_to_files_beside_the_report_alone(tmp_path):
+    links = [
+        Link("A & B", "a b/report.html#c"),
+        Link("x", "javascript:alert(1)"),
+    ]
+    page = Page(
+        write(
+            tmp_path / "report.html", Section("S", table=[{"a": 1, "b": links}])
+        )
+    )
+    assert [tag["href"] for tag in page.attributes("a")] == [
+        "a%20b/report.html#c",
+        "javascript%3Aalert%281%29",  # a path, and no scheme
+    ]
+    assert page.texts["a"] == ["A & B", "x"]
 
 
 def test_code_keeps_its_lines(tmp_path):

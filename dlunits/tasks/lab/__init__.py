@@ -1,3 +1,9 @@
 """The three labs: training, bias and variance, convolution."""
 
-__all__ = ["bias_variance", "keras_code", "sources", "training"]
+__all__ = [
+    "bias_variance",
+    "index_page",
+    "keras_code",
+    "sources",
+    "training",
+]
