@@ -11,6 +11,7 @@ import pytest
 # App -> what its help names; the command lists the apps.
 PROGRAMS = {
     "dlunits_command.py": "lenet_mnist",
+    "apps/alexnet_images.py": "--crop_size",
     "apps/anomaly_detection.py": "--label_column",
     "apps/autoencoder_mnist.py": "--latent_dim",
     "apps/bias_variance.py": "--num_sets",
