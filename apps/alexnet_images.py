@@ -1,4 +1,4 @@
-"""Trains AlexNet on a folder of images, and exports it for serving.
+"""Trains AlexNet on a folder of images, or classifies images with it.
 
 Paper: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification with
 deep convolutional neural networks", https://papers.nips.cc/paper/4824
@@ -7,14 +7,19 @@ Usage:
     python apps/alexnet_images.py
     python apps/alexnet_images.py --dataset=photos --width=0.5 --crop_size=131
     python apps/alexnet_images.py --dataset=photos --width=1 --crop_size=227
+    python apps/alexnet_images.py --model=saved_models/alexnet_photos *.jpg
 
 The first one trains a network with a quarter of the maps on embedded digits,
 in two to three minutes on 2 CPU cores; expected: 99 % of the digits are right.
-The others train on a folder with one subfolder of images per class; the last
-one has the network and the image size of the paper, for which a GPU is needed.
+The next two train on a folder with one subfolder of images per class; the
+second of them has the network and the image size of the paper, for which a GPU
+is needed. The last one trains nothing and prints the class of each image.
 
 After an interruption the same command resumes after the last finished epoch.
 """
+
+import shlex
+import sys
 
 from absl import flags
 
@@ -35,6 +40,7 @@ def define_flags():
         workdir="runs/alexnet_{dataset}_{variant}_{width}_{crop_size}_pixels_"
         "{epochs}_epochs_seed_{seed}",
         export_dir="saved_models/alexnet_{dataset}",
+        model=None,
     )
     flags.DEFINE_string(
         "dataset",
@@ -89,7 +95,38 @@ def define_flags():
     )
 
 
-def run(dataset, data_dir, workdir, export_dir, flip, **recipe):
+def run(model, images, **options):
+    """Trains, or classifies images with a model; returns the exit status."""
+    if model is None:
+        if images:
+            raise ValueError(
+                "Image files need --model=FOLDER, which classifies them; "
+                f"--dataset=FOLDER trains on a folder. Received: {images}"
+            )
+        return train(**options)
+    if not images:
+        raise ValueError("Expected at least one image file. Received none")
+    from dlunits.tasks.image_classification.classify_files import (
+        classify_files,
+    )
+
+    results = classify_files(model, images)
+    for result in results:
+        page = f", page {result['page']}" if "page" in result else ""
+        place = f"{result['file']}{page}"
+        if "error" in result:
+            print(f"{place}: {result['error']}", file=sys.stderr)
+        else:
+            print(f"{place}: {result['class']} ({result['confidence']:.1%})")
+    return int(any("error" in result for result in results))
+
+
+def check_flags(given):
+    """Refuses flags that have no effect beside others."""
+    _main.refuse_beside(given, "model", given - {"model"}, "nothing is trained")
+
+
+def train(dataset, data_dir, workdir, export_dir, flip, **recipe):
     """Trains, writes the report and exports; prints the paths of the results.
 
     `recipe` is passed on to `train_alexnet`.
@@ -98,6 +135,7 @@ def run(dataset, data_dir, workdir, export_dir, flip, **recipe):
 
     from dlunits.tasks.image_classification.sources import load
     from dlunits.tasks.image_classification.train import (
+        predict_center,
         predict_ten_crops,
         resized_image_size,
         top_k_accuracy,
@@ -142,9 +180,10 @@ def run(dataset, data_dir, workdir, export_dir, flip, **recipe):
         model=model,
         history=history,
         data=data,
+        center_scores=predict_center(model, images),
         scores=scores,
         metrics=metrics,
-        crops=10 if recipe["flip"] else 5,
+        flip=recipe["flip"],
         command=COMMAND,
         seconds=run_directory.seconds,
     )
@@ -160,7 +199,18 @@ def run(dataset, data_dir, workdir, export_dir, flip, **recipe):
         print(f"{name.replace('top_', 'Top-')} accuracy: {value:.4f}")
     print(f"Report:         {report}")
     print(f"SavedModel:     {version}")
+    this = _main.program("alexnet_images")
+    print(
+        f"Use it:         {this} {shlex.quote(f'--model={version}')} IMAGE..."
+    )
 
 
 if __name__ == "__main__":
-    _main.run_app(define_flags, run, resumes=True, onednn=True)
+    _main.run_app(
+        define_flags,
+        run,
+        check_flags=check_flags,
+        positional="images",
+        resumes=True,
+        onednn=True,
+    )

@@ -62,7 +62,7 @@ TESTED_WITH = {
     "dlunits/tasks/lab/training/figures.py": (
         "tests/tasks/lab/training/report_test.py"
     ),
-    "dlunits/tasks/image_classification/report.py": (
+    "dlunits/tasks/image_classification/classify_files.py": (
         "tests/apps/alexnet_images_test.py"
     ),
     "dlunits/tasks/text/generate.py": "tests/tasks/text/serve_test.py",

@@ -12,6 +12,9 @@ import queue
 import re
 import threading
 import urllib.parse
+from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
@@ -140,12 +143,15 @@ def download(name: str, data_dir: Path | None = None) -> pathlib.Path:
 
 
 def read_prepared(
-    directory: Path,
+    directory: Path, convert: Callable[[Array], Array] | None = None
 ) -> tuple[dict[str, tuple[Array, Array]], tuple[str, ...]]:
     """Reads the images and labels of a prepared data set.
 
     Args:
         directory: Folder `<data directory>/<name>/<version>`.
+        convert: Function of an image, uint8 `(height, width, channels)`, to an
+            image of a size that is the same for all; `None` if they have one
+            size.
 
     Returns:
         `(splits, class_names)`. `splits` maps the name of a split to its
@@ -168,14 +174,20 @@ def read_prepared(
     try:
         builder = tfds.builder_from_directory(directory)
         splits = {}
-        for split in builder.info.splits:
-            images, labels = builder.as_dataset(
+        for split, info in builder.info.splits.items():
+            dataset = builder.as_dataset(
                 split=split,
-                batch_size=-1,
+                batch_size=None if convert else -1,
                 as_supervised=True,
                 read_config=read_config,
             )
-            splits[split] = images.numpy(), labels.numpy().astype("int32")
+            if convert:
+                images, labels = convert_images(
+                    tfds.as_numpy(dataset), info.num_examples, convert
+                )
+            else:
+                images, labels = (part.numpy() for part in dataset)
+            splits[split] = images, labels.astype("int32")
         return splits, tuple(builder.info.features["label"].names)
     except Exception as error:  # of many types, see `_reason`
         raise OSError(
@@ -183,6 +195,59 @@ def read_prepared(
             f"{_reason(error)}. Delete that folder to download it again, or "
             "choose another data directory."
         ) from error
+
+
+def convert_images(
+    examples: Iterable[tuple[Array, Array]],
+    num_examples: int,
+    convert: Callable[[Array], Array],
+) -> tuple[Array, Array]:
+    """Converts images one by one, into one array.
+
+    Args:
+        examples: Pairs `(image, label)`.
+        num_examples: Number of pairs.
+        convert: Function of an image to an image of a fixed size.
+
+    Returns:
+        `(images, labels)`, arrays with `num_examples` rows.
+    """
+    images, labels = np.empty((0,), "uint8"), np.empty(num_examples, "int64")
+    for row, (image, label) in enumerate(examples):
+        converted = convert(image)
+        if row == 0:
+            images = np.empty((num_examples, *converted.shape), converted.dtype)
+        images[row], labels[row] = converted, label
+    return images, labels
+
+
+def image_shape(directory: Path) -> tuple[int | None, ...]:
+    """Shape of the images of a prepared data set, `None` for unknown sizes.
+
+    Args:
+        directory: Folder `<data directory>/<name>/<version>`.
+
+    Raises:
+        OSError: If the description is missing or damaged, or the data set has
+            no images with labels.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        features = tfds.builder_from_directory(directory).info.features
+        names = features["label"].names
+        shape = features["image"].shape
+    except Exception as error:  # of many types, see `_reason`
+        raise OSError(
+            f"The prepared data set in {directory} cannot be read as images "
+            f"with labels: {_reason(error)}. Choose another data set."
+        ) from error
+    if len(names) < 2 or len(shape) != 3:
+        raise OSError(
+            f"The prepared data set in {directory} must have images of at "
+            f"least two classes. Received: classes {names}, shape {shape}"
+        )
+    return shape
 
 
 def _list(directory: pathlib.Path) -> list[pathlib.Path]:

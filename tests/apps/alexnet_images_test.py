@@ -14,6 +14,7 @@ FLAGS = (
     "--epochs=1",
     "--steps_per_epoch=2",
     "--batch_size=6",
+    "--precision=mixed_float16",
 )
 RUN = "runs/alexnet_photos_grouped_0.02_67_pixels_1_epochs_seed_0"
 
@@ -41,7 +42,7 @@ def trained(app, tmp_path_factory):
 
 def test_the_last_lines_are_accuracies_report_and_saved_model(trained):
     folder, process = trained
-    lines = process.stdout.strip().splitlines()[-4:]
+    lines = process.stdout.strip().splitlines()[-5:]
     last = {
         name: value.strip()
         for name, value in (line.split(":", 1) for line in lines)
@@ -51,6 +52,7 @@ def test_the_last_lines_are_accuracies_report_and_saved_model(trained):
         "Top-5 accuracy",
         "Report",
         "SavedModel",
+        "Use it",
     ]
     assert 0 <= float(last["Top-1 accuracy"]) <= float(last["Top-5 accuracy"])
     assert last["Report"] == f"{RUN}/report.html"
@@ -61,11 +63,22 @@ def test_the_last_lines_are_accuracies_report_and_saved_model(trained):
 def test_the_report_has_all_figures_and_the_flops_of_the_layers(trained):
     folder, _ = trained
     html = (folder / RUN / "report.html").read_text()
-    for title in ("Training", "Test errors", "Filters of the first layer"):
+    titles = (
+        "Training",
+        "Accuracy of one crop and of several",
+        "Test errors",
+        "Most confident errors",
+        "Augmentation",
+        "Feature maps",
+        "Filters of the first layer",
+        "Layers",
+    )
+    for title in titles:
         assert f">{title}</h2>" in html
+    assert "3 training images, each with 7 random variants" in html
     assert "The 2 kernels of conv1" in html
     assert "18 images of 6 classes in" in html
-    assert "the mean over 10 crops" in html
+    assert re.search(r"central crop</th>.*10 crops</th>", html, re.DOTALL)
     # conv1: 15 * 15 positions, 2 maps, 11 * 11 * 3 products and a bias
     assert re.search(rf"conv1</th>.*{2 * 15 * 15 * 2 * 363:,}", html)
 
@@ -78,6 +91,8 @@ def test_the_saved_model_classifies_encoded_images(trained):
     card = json.loads((version / "model_card.json").read_text())
     assert card["classes"] == ["a", "b", "c", "d", "e", "\u5b57 $x$"]
     assert card["metrics"].keys() == {"test_images", "top_1", "top_5"}
+    [scores] = card["signatures"]["predict"]["outputs"].values()
+    assert scores["dtype"] == "float32"  # trained in mixed precision
     loaded = tf.saved_model.load(version)
     photo = (folder / "photos/a/0.jpg").read_bytes()
     outputs = loaded.signatures["classify_files"](tf.constant([photo, photo]))
@@ -85,6 +100,26 @@ def test_the_saved_model_classifies_encoded_images(trained):
     np.testing.assert_allclose(
         tf.reduce_sum(outputs["scores"], axis=1), 1, atol=1e-5
     )
+
+
+def test_image_files_are_classified_by_the_saved_model(trained, app):
+    folder, process = trained
+    (folder / "words.txt").write_text("no image")
+    pages = [Image.new("RGB", (9, 9), color) for color in ("red", "blue")]
+    pages[0].save(folder / "two.tiff", save_all=True, append_images=pages[1:])
+    command = process.stdout.strip().splitlines()[-1].split()
+    [model] = [word for word in command if word.startswith("--model=")]
+    found = app(folder, model, "photos/a/0.jpg", "two.tiff", "words.txt")
+    assert found.returncode == 1
+    lines = found.stdout.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "photos/a/0.jpg",
+        "two.tiff, page 1",
+        "two.tiff, page 2",
+    ]
+    for line in lines:
+        assert re.search(r": (a|b|c|d|e|\u5b57 \$x\$) \(\d+\.\d%\)$", line)
+    assert "words.txt: is not an image" in found.stderr
 
 
 def test_the_same_command_again_trains_nothing_more(trained, app):
@@ -106,6 +141,10 @@ def test_the_same_command_again_trains_nothing_more(trained, app):
         (["--width=0"], "width=0"),
         (["--width=nan"], "width must be a finite number"),
         (["--precision=float8"], "precision=float8"),
+        (["photos/a/0.jpg"], "Image files need --model"),
+        (["--model=saved_models/alexnet_photos"], "at least one image file"),
+        (["--model=saved_models", "--width=1", "x.png"], "--width has no effe"),
+        (["--model=nothing", "photos/a/0.jpg"], "nothing"),
     ],
 )
 def test_bad_flags_give_one_line(trained, app, assert_refused, flags, message):

@@ -717,7 +717,10 @@ def read_gray_image(
 
 
 def read_rgb_image(
-    path: Path, image_size: int, significant_bits: int | None = None
+    path: Path,
+    image_size: int,
+    significant_bits: int | None = None,
+    page: int | None = None,
 ) -> Array:
     """Reads the central square of an image file in color.
 
@@ -728,7 +731,7 @@ def read_rgb_image(
     Args:
         path: Path of the file.
         image_size: Height and width of the result, in pixels.
-        significant_bits: As in `read_image`.
+        significant_bits, page: As in `read_image`.
 
     Returns:
         uint8 array `(image_size, image_size, 3)`.
@@ -749,7 +752,7 @@ def read_rgb_image(
     >>> read_rgb_image(path, image_size=1).tolist()
     [[[99, 99, 99]]]
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     image = to_pillow(
         read_image(
@@ -757,11 +760,34 @@ def read_rgb_image(
             max_bits=8,
             significant_bits=significant_bits,
             min_size=2 * image_size,
+            page=page,
             max_megapixels=PILLOW_MEGAPIXELS,
         ).pixels
     ).convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
-    colors = Image.alpha_composite(white, image).convert("RGB")
+    colors = Image.alpha_composite(white, image)
+    return central_square(np.asarray(colors)[..., :3], image_size)
+
+
+def central_square(pixels: Array, image_size: int) -> Array:
+    """Central square of an image, resized, in color.
+
+    Args:
+        pixels: uint8 array `(height, width, 1 or 3)`.
+        image_size: Height and width of the result, in pixels.
+
+    Returns:
+        uint8 array `(image_size, image_size, 3)`.
+
+    Example:
+
+    >>> gray = np.array([[[10], [20], [30]]], "uint8")
+    >>> central_square(gray, 1).tolist()
+    [[[20, 20, 20]]]
+    """
+    from PIL import Image, ImageOps
+
+    colors = to_pillow(pixels).convert("RGB")
     return np.asarray(
         ImageOps.fit(
             colors, (image_size, image_size), Image.Resampling.BILINEAR

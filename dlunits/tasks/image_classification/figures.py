@@ -1,4 +1,4 @@
-"""Figure of the filters of a first convolution."""
+"""Figures: the filters of a first convolution, and augmented images."""
 
 from typing import Any
 
@@ -6,7 +6,13 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from dlunits.reporting.style import WIDTH, frame_axes
+from dlunits.reporting.style import (
+    TEXT_COLOR,
+    WIDTH,
+    frame_axes,
+    show_image,
+)
+from dlunits.typing import Array
 
 COLUMNS = 16
 MAX_FILTERS = 96
@@ -58,5 +64,38 @@ def first_layer_filters(layer: keras.layers.Layer) -> Figure:
     figure.set_label(
         f"The {which} kernels of {layer.name}, {height} "
         f"\N{MULTIPLICATION SIGN} {width} pixels."
+    )
+    return figure
+
+
+def augmented_images(images: Array, variants: Array) -> Figure:
+    """Plots images, each beside random variants of it.
+
+    Args:
+        images: Array `(num_images, height, width, 1 or 3)`, uint8.
+        variants: Floats `(num_images, num_variants, height, width, 3)`. Values
+            outside [0, 1] are drawn as 0 or 1.
+
+    Returns:
+        A `matplotlib.figure.Figure`, a row for each image.
+
+    Example:
+
+    >>> images = np.zeros((2, 8, 8, 1), "uint8")
+    >>> augmented_images(images, np.zeros((2, 7, 6, 6, 3))).get_label()
+    '2 training images, each with 7 random variants.'
+    """
+    number, columns = variants.shape[:2]
+    figure = Figure(figsize=(WIDTH, 0.95 * number + 0.2), layout="constrained")
+    grid = figure.subplots(number, columns + 1, squeeze=False)
+    for line, image, crops in zip(
+        grid, images, np.clip(variants, 0, 1), strict=True
+    ):
+        for axes, shown in zip(line, [image, *crops], strict=True):
+            show_image(axes, shown)
+    for axes, title in (grid[0, 0], "image"), (grid[0, 1], "variants"):
+        axes.set_title(title, fontsize=8, color=TEXT_COLOR, loc="left", pad=4)
+    figure.set_label(
+        f"{number} training images, each with {columns} random variants."
     )
     return figure

@@ -30,10 +30,10 @@ def export_alexnet(
     metrics: dict[str, Any],
     command: str,
 ) -> pathlib.Path:
-    """Exports AlexNet with card and warm-up requests.
+    """Exports AlexNet in float32 with card and warm-up requests.
 
     Args:
-        model: AlexNet.
+        model: AlexNet, of any precision.
         directory: Folder that contains one subfolder per version.
         data: Data set that the model is trained on.
         flip: Whether reflections are averaged as well.
@@ -47,15 +47,21 @@ def export_alexnet(
         OSError: If it cannot be written.
     """
     crop_size = model.input_shape[1]
+    served = AlexNet.from_config({**model.get_config(), "dtype": "float32"})
+    served.set_weights(model.get_weights())
     image = tf.zeros((resized_image_size(crop_size),) * 2 + (3,), tf.uint8)
     return export(
-        model,
+        served,
         directory,
         endpoints=lambda predict: classifier_endpoints(
             predict, crop_size, flip
         ),
         card=image_model_card(
-            data, metrics, command, classes=list(data.class_names)
+            data,
+            metrics,
+            command,
+            classes=list(data.class_names),
+            crop_size=crop_size,
         ),
         warmup={
             "serving_default": [tf.cast(image[None], tf.float32)],

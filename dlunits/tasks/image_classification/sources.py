@@ -8,11 +8,16 @@ from dlunits.data.images.image_datasets import (
     DATASETS,
     TEST_FRACTION,
     ImageDataset,
+    Split,
     stratified_split,
 )
-from dlunits.data.images.image_files import describe_bits
+from dlunits.data.images.image_files import central_square, describe_bits
 from dlunits.data.images.image_folder import read_rgb_image_folder
-from dlunits.data.tfds_store import find_prepared, read_prepared
+from dlunits.data.tfds_store import (
+    find_prepared,
+    image_shape,
+    read_prepared,
+)
 from dlunits.paths import expand_user
 from dlunits.typing import Path
 
@@ -33,10 +38,13 @@ def load(
     - a path: a folder with one subfolder of images per class. The images are
       in color, with `image_size` pixels, see
       `dlunits.data.images.image_folder.read_rgb_image_folder`.
-    - any other name: a data set of images of one size that TensorFlow Datasets
-      (TFDS) has prepared, such as `"cifar10"`.
+    - any other name: a data set of images with labels that TensorFlow Datasets
+      (TFDS) has prepared, such as `"cifar10"`. Square images of one size keep
+      it, unless it is larger than `image_size`; of others, the central square
+      becomes one of `image_size` pixels.
 
-    The test split is the published one; without one it is one sixth. The
+    The test split is the published one, named `test` or else `validation`;
+    without one it is one sixth. The
     validation split is one twelfth of the rest. Both are stratified random
     samples with at least one image per class.
 
@@ -78,7 +86,7 @@ def load(
             source += f"; {described}"
     else:
         directory = find_prepared_set(dataset, data_dir)
-        splits, class_names = read_prepared(directory)
+        splits, class_names = read_prepared_set(directory, image_size)
         name = dataset
         source = f"{dataset}, prepared by TFDS in {directory}"
     if "train" not in splits:
@@ -86,7 +94,8 @@ def load(
             "The data set must have the split 'train'. Received: "
             f"{sorted(splits)} in {dataset}. Choose another data set."
         )
-    train, test = splits["train"], splits.get("test")
+    train = splits["train"]
+    test = splits.get("test", splits.get("validation"))
     if test is None:
         train, test = stratified_split(
             *train, TEST_FRACTION, [0, 0], class_names
@@ -96,6 +105,22 @@ def load(
     )
     return ImageDataset(
         name, False, f"{source}.", class_names, train, validation, test, bits
+    )
+
+
+def read_prepared_set(
+    directory: pathlib.Path, image_size: int
+) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Splits and class names of a data set of TFDS, of one size."""
+    height, width, channels = image_shape(directory)
+    if (
+        channels in (1, 3)
+        and height == width
+        and (height or 0) in range(1, image_size + 1)
+    ):
+        return read_prepared(directory)
+    return read_prepared(
+        directory, lambda pixels: central_square(pixels, image_size)
     )
 
 

@@ -116,6 +116,7 @@ def train_alexnet(
         metrics=["accuracy"],
     )
     image_size = resized_image_size(crop_size)
+    augment = RandomCrop(crop_size, image_size, flip, color_components(images))
     history = run_directory.fit(
         model,
         functools.partial(
@@ -124,9 +125,7 @@ def train_alexnet(
             labels,
             batch_size=batch_size,
             seed=seed,
-            prepare=RandomCrop(
-                crop_size, image_size, flip, color_components(images)
-            ),
+            prepare=augment,
         ),
         epochs=epochs,
         steps_per_epoch=steps,
@@ -164,6 +163,30 @@ def mean_over_crops(
     return tf.reduce_mean(
         tf.reshape(scores, (-1, number, scores.shape[-1])), axis=1
     )
+
+
+def predict_center(model: AlexNet, images: Array) -> Array:
+    """Class probabilities of the central crops of images.
+
+    Args:
+        model: AlexNet.
+        images: uint8 `(num_images, height, width, 1 or 3)`.
+
+    Returns:
+        Array `(num_images, num_classes)`.
+    """
+    crop_size = model.input_shape[1]
+    crops = batches.evaluation_batches(
+        images,
+        np.zeros(len(images), "uint8"),  # not used
+        prepare=functools.partial(
+            center_crop,
+            crop_size=crop_size,
+            image_size=resized_image_size(crop_size),
+        ),
+        batch_size=TEST_BATCH_SIZE,
+    )
+    return model.predict(crops, verbose=0).astype("float32")
 
 
 def predict_ten_crops(model: AlexNet, images: Array, flip: bool) -> Array:

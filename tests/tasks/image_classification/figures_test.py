@@ -4,7 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from dlunits.tasks.image_classification.figures import first_layer_filters
+from dlunits.tasks.image_classification.figures import (
+    augmented_images,
+    first_layer_filters,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,13 @@ def test_shows_each_kernel_on_its_own_scale(channels, filters, label):
     assert len(drawn) == min(filters, 96)
     assert np.abs(drawn[0] - 0.5).max() == pytest.approx(0.5, rel=1e-5)
     np.testing.assert_array_equal(drawn[1], 0.5)
+
+
+def test_variants_beyond_white_and_black_are_drawn_as_these():
+    images = np.zeros((2, 8, 8, 3), "uint8")
+    variants = np.full((2, 3, 6, 6, 3), (-0.5, 0.5, 1.5))
+    figure = augmented_images(images, variants)
+    drawn = [axes.images[0].get_array() for axes in figure.axes]
+    assert len(drawn) == 2 * (1 + 3)
+    np.testing.assert_array_equal(drawn[0], images[0])
+    np.testing.assert_array_equal(drawn[1][0, 0], (0, 0.5, 1))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from PIL import Image
 
 from dlunits.data.images import image_folder
@@ -124,3 +125,70 @@ def test_images_beyond_the_memory_are_refused_before_they_are_read(tmp_path):
 def test_unknown_data_sets_are_refused(dataset, tmp_path):
     with pytest.raises(ValueError, match=f"Received: '{dataset}'"):
         load(dataset, image_size=9, data_dir=tmp_path)
+
+
+class Photos(tfds.core.GeneratorBasedBuilder):
+    """Red and blue images; those of a size are square."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    SIZES = ((20, 30), (9, 9), (40, 10))
+    SHAPE = (None, None, 3)
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=self.SHAPE),
+            "label": tfds.features.ClassLabel(names=["blue", "red"]),
+        }
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=("image", "label"),
+        )
+
+    def _split_generators(self, dl_manager):
+        return {
+            "train": self._generate_examples(6),
+            "validation": self._generate_examples(2),
+        }
+
+    def _generate_examples(self, number):
+        for key in range(number):
+            label = key % 2
+            color = (200, 0, 0) if label else (0, 0, 200)
+            shape = (*self.SIZES[key % len(self.SIZES)], 3)
+            image = np.broadcast_to(np.array(color, "uint8"), shape)
+            yield key, {"image": image, "label": label}
+
+
+class SmallPhotos(Photos):
+    SIZES = ((12, 12),)
+    SHAPE = (12, 12, 3)
+
+
+@pytest.mark.parametrize(
+    ("builder", "name", "image_size", "size"),
+    [
+        (Photos, "photos", 10, 10),
+        (SmallPhotos, "small_photos", 16, 12),  # enlarged batch by batch
+        (SmallPhotos, "small_photos", 10, 10),
+    ],
+)
+def test_prepared_sets_of_all_sizes_are_read(
+    tmp_path, builder, name, image_size, size
+):
+    builder(data_dir=tmp_path).download_and_prepare()
+    data = load(name, image_size=image_size, data_dir=tmp_path)
+    assert data.class_names == ("blue", "red")
+    splits = data.train, data.validation, data.test
+    assert [len(labels) for _, labels in splits] == [4, 2, 2]
+    for images, labels in splits:
+        assert images.shape[1:] == (size, size, 3)
+        assert images.dtype == "uint8"
+        np.testing.assert_array_equal(images[:, 3, 3, 0], 200 * labels)
+
+
+def test_prepared_sets_without_labels_are_refused(tmp_path):
+    folder = tmp_path / "words/1.0.0"
+    folder.mkdir(parents=True)
+    (folder / "dataset_info.json").write_text("{")
+    with pytest.raises(OSError, match=r"words/1\.0\.0 cannot be read as"):
+        load("words", image_size=9, data_dir=tmp_path)

@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from dlunits.data.images.crop_augmentation import ten_crops
 from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import AlexNet
 from dlunits.tasks.image_classification.train import (
+    predict_center,
     predict_ten_crops,
     resized_image_size,
     top_k_accuracy,
@@ -91,12 +93,12 @@ def test_ten_crops_are_averaged(data):
     model = AlexNet(2, width=0.02, input_shape=(67, 67, 3))
     images = data.test[0][:3]
     scores = predict_ten_crops(model, images, flip=True)
-    from dlunits.data.images.crop_augmentation import ten_crops
-
-    for image, row in zip(images, scores, strict=True):
+    centers = predict_center(model, images)
+    for image, row, center in zip(images, scores, centers, strict=True):
         [crops] = ten_crops(image[None], 67, 76)
-        expected = model.predict(crops, verbose=0).mean(axis=0)
-        np.testing.assert_allclose(row, expected, atol=1e-5)
+        expected = model.predict(crops, verbose=0)
+        np.testing.assert_allclose(row, expected.mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(center, expected[4], atol=1e-5)
 
 
 def test_top_k_is_one_for_k_classes():

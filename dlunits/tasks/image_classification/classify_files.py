@@ -1,0 +1,72 @@
+"""Classification of image files by an exported AlexNet."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dlunits.data.images.image_files import find_pages, read_rgb_image
+from dlunits.serving.load import find_version, load_saved_model
+from dlunits.serving.model_card import read_card
+from dlunits.tasks.image_classification.train import resized_image_size
+from dlunits.typing import Path
+
+BATCH_SIZE = 16
+
+
+def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Classifies image files as the images of the training were read.
+
+    Args:
+        folder: Folder of a SavedModel that
+            `dlunits.tasks.image_classification.serve.export_alexnet` wrote.
+        paths: Image files, see `dlunits.data.images.image_files.read_image`.
+
+    Returns:
+        One dict per image. All have `file`, and `page` (from 1) if the file
+        contains several images; `class`, `confidence` (probability of that
+        class) and `scores` (dict from class to probability) follow, or
+        `error`, one line on why the file is not classified.
+
+    Raises:
+        ValueError: If there is no such SavedModel, or it is damaged.
+    """
+    folder = find_version(folder)
+    card = read_card(folder, {"classes": list, "crop_size": int})
+    image_size = resized_image_size(card["crop_size"])
+    model = load_saved_model(folder)
+    bits = card.get("significant_bits")
+    pages = find_pages(paths)
+    results: list[dict[str, Any]] = [page.place for page in pages]
+    for start in range(0, len(pages), BATCH_SIZE):
+        images = {}
+        for index in range(start, min(start + BATCH_SIZE, len(pages))):
+            page = pages[index]
+            try:
+                page.check_num_pages()
+                images[index] = read_rgb_image(
+                    page.path, image_size, bits, page.number
+                )
+            except ValueError as error:
+                results[index]["error"] = str(error)
+        if not images:
+            continue
+        batch = tf.constant(np.stack(list(images.values())))
+        scores = model.serving_default(batch)["scores"].numpy()
+        if scores.shape[1] != len(card["classes"]):
+            raise ValueError(
+                f"{folder}: the model card has {len(card['classes'])} classes, "
+                f"and the model returns {scores.shape[1]} scores. Export the "
+                "model again"
+            )
+        for index, probabilities in zip(images, scores.tolist(), strict=True):
+            best = int(np.argmax(probabilities))
+            results[index] |= {
+                "class": card["classes"][best],
+                "confidence": probabilities[best],
+                "scores": dict(
+                    zip(card["classes"], probabilities, strict=True)
+                ),
+            }
+    return results
