@@ -123,7 +123,7 @@ def test_wheel_holds_the_library_the_apps_and_the_shipped_model_only(
     library = {
         f"dlunits/{name}"
         for name in files_in(source / "dlunits")
-        if name.endswith((".py", ".jinja", "py.typed"))
+        if name.endswith((".py", ".jinja", ".js", "py.typed"))
     }
     apps = {f"dlunits/apps/{path.name}" for path in source.glob("apps/*.py")}
     model = {f"dlunits/{MODEL}/{name}" for name in files_in(source / MODEL)}

@@ -4,6 +4,7 @@ __all__ = [
     "bias_variance",
     "index_page",
     "keras_code",
+    "recorded_run",
     "sources",
     "training",
 ]
