@@ -15,6 +15,7 @@ PROGRAMS = {
     "apps/anomaly_detection.py": "--label_column",
     "apps/autoencoder_mnist.py": "--latent_dim",
     "apps/bias_variance.py": "--num_sets",
+    "apps/convolution_lab.py": "--image",
     "apps/denoising_mnist.py": "--noise",
     "apps/forecast_series.py": "--horizon",
     "apps/gan_mnist.py": "--conditional",

@@ -30,6 +30,7 @@ SHORT = {
 # Their commands run on little data in the tests of these apps.
 RUN_BY_APP_TESTS = {
     "bias_variance",
+    "convolution_lab",
     "gan_mnist",
     "gradient_flow",
     "lab",

@@ -2,6 +2,7 @@
 
 __all__ = [
     "bias_variance",
+    "convolution",
     "index_page",
     "keras_code",
     "recorded_run",

@@ -368,6 +368,11 @@ def load_model(path: Path) -> keras.Model:
         raise ValueError(
             f"{path}: holds a {type(model).__name__}. Expected a keras.Model"
         )
+    if not getattr(model, "inputs", None):
+        raise ValueError(
+            f"{path}: has no input shape. Expected a functional model, or a "
+            "Sequential model that begins with keras.Input"
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             f"{path}: has {len(model.inputs)} inputs and {len(model.outputs)} "

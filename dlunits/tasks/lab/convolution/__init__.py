@@ -1,0 +1,16 @@
+"""The convolution lab: arithmetic, weight sharing, shifts, feature maps."""
+
+__all__ = [
+    "arithmetic",
+    "claims",
+    "figures",
+    "motion",
+    "networks",
+    "report",
+    "run_lab",
+    "shifts",
+    "subject",
+    "sums",
+    "train",
+    "user_image",
+]

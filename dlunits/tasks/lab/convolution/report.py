@@ -1,0 +1,765 @@
+"""Report of the convolution lab: claims, each with its measurement."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from dlunits.diagnostics import layer_table, weight_sharing
+from dlunits.reporting.feature_maps import feature_maps
+from dlunits.reporting.html_report import Section, write_report
+from dlunits.tasks.lab.convolution import figures, motion, shifts
+from dlunits.tasks.lab.convolution.arithmetic import (
+    example_arithmetic,
+    model_arithmetic,
+)
+from dlunits.tasks.lab.convolution.claims import Claim, is_greater, percent
+from dlunits.tasks.lab.convolution.networks import costs
+from dlunits.tasks.lab.convolution.run_lab import (
+    FCNN,
+    MEAN,
+    OWN,
+    VOLUME,
+    Trained,
+    accuracies_at,
+    of_network,
+)
+from dlunits.tasks.lab.convolution.subject import Subject
+from dlunits.tasks.lab.convolution.sums import LayerSum, layer_sums
+from dlunits.tasks.lab.convolution.train import loss_of
+from dlunits.tasks.lab.keras_code import training_code
+from dlunits.tasks.lab.sources import LabData
+from dlunits.training.run_directory import write_history
+from dlunits.typing import Array, Path
+
+DATA_FILE = "data.npz"
+GATE_SHIFT = 3  # pixels, the shift of the main comparison
+TOLERANCE = 1e-5  # relative to the magnitude of the terms of a sum
+MAX_MAP_LAYERS = 4
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabResults:
+    """What the report of the convolution lab shows.
+
+    Args:
+        subject: What was compared, and what is shown.
+        images: Test images `(n, 28, 28, 1)`.
+        trained: Networks that were compared.
+        moving: 3-D CNNs on volumes and on mean images.
+        model_file: Path of the `.keras` file of a user, or `None`.
+    """
+
+    subject: Subject
+    images: Array
+    trained: Sequence[Trained]
+    moving: Sequence[Trained]
+    model_file: str | None = None
+
+    @property
+    def data(self) -> LabData:
+        return self.subject.data
+
+    @property
+    def models(self) -> dict[str, keras.Model]:
+        """Models whose layers are listed, by name, without the FCNN."""
+        models = {
+            name: of_network(self.trained, name)[0].model
+            for name in self.networks[1:]
+        }
+        return (
+            models
+            if self.subject.own is None
+            else {
+                **models,
+                OWN: self.subject.own,
+            }
+        )
+
+    @property
+    def shown(self) -> keras.Model:
+        """Model whose feature maps are drawn and whose sums are written."""
+        if self.subject.shown is not None:
+            return self.subject.shown
+        return of_network(self.trained, self.networks[1])[0].model
+
+    @property
+    def networks(self) -> list[str]:
+        """Names of the compared networks; the first is the FCNN."""
+        return list(dict.fromkeys(each.network for each in self.trained))
+
+    @property
+    def num_seeds(self) -> int:
+        return len(of_network(self.trained, FCNN))
+
+
+def write_convolution_report(
+    path: Path,
+    results: LabResults,
+    *,
+    recipe: Mapping[str, Any],
+    command: str,
+    seconds: float,
+) -> tuple[pathlib.Path, dict[str, Claim]]:
+    """Writes the report, and a CSV file of each table beside it.
+
+    Args:
+        path: HTML file to write, in the folder of `data.npz`.
+        results: Results.
+        recipe: Dict of `epochs`, `batch_size`, `learning_rate` and `seed`.
+        command: Command line of the run.
+        seconds: Duration of the run.
+
+    Returns:
+        Path of the report, and the claims by the title of their section.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    path = pathlib.Path(path)
+    folder = path.parent
+    claims: dict[str, Claim] = {}
+    sections = [
+        comparison_section(results, folder, claims),
+        shift_section(results, folder, claims),
+        sharing_section(results, folder, claims),
+        output_size_section(results, folder, claims),
+        sum_section(results, folder, claims),
+        motion_section(results, folder, claims),
+        parts_section(results, claims),
+        *image_sections(results),
+        code_section(results, recipe),
+    ]
+    rate = {
+        f"{name}, {GATE_SHIFT} pixels": f"{np.mean(accuracies):.1%}"
+        for name in results.networks
+        for accuracies in [accuracies_at(results.trained, name, GATE_SHIFT)]
+    }
+    held = [claim.holds for claim in claims.values()]
+    report = write_report(
+        path,
+        title=f"Convolution lab: {results.data.name}",
+        summary={
+            "Claims that hold": f"{sum(map(bool, held))} of {len(held)}",
+            "Seeds": results.num_seeds,
+            **rate,
+        },
+        sections=sections,
+        command=command,
+        dataset=" ".join([results.data.source, results.subject.note]).strip(),
+        seconds=seconds,
+    )
+    return report, claims
+
+
+def comparison_section(
+    results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
+) -> Section:
+    """FCNN against CNN: parameters, cost, memory and accuracy."""
+    title = "FCNN and CNN at equal parameters"
+    rows = cost_rows(results)
+    write_history(folder / "networks.csv", run_rows(results))
+    write_history(folder / "history.csv", history_rows(results))
+    dense, *others = results.networks
+    accuracies = {
+        name: accuracies_at(results.trained, name, 0)
+        for name in results.networks
+    }
+    claims[title] = Claim(
+        "A convolutional network (CNN) classifies images more accurately than "
+        "a fully connected network (FCNN) with at least as many parameters, "
+        "trained in the same way. It uses each weight at many positions, which "
+        "costs more multiply-adds per parameter.",
+        " ".join(
+            f"{row['network']}: {percent(accuracies[row['network']])} test "
+            f"accuracy, {row['parameters']:,} parameters, "
+            f"{row['multiply_adds'] / row['parameters']:.1f} multiply-adds per "
+            "parameter."
+            for row in rows
+        ),
+        all(is_greater(accuracies[name], accuracies[dense]) for name in others),
+    )
+    return Section(
+        title,
+        claims[title].text
+        + "\n\nIntervals are 95 % confidence intervals of the mean over the "
+        "seeds. Operations and the memory of activations are those of one "
+        "image; activations are the outputs of all layers in single "
+        "precision, which backpropagation keeps.",
+        table=rows,
+    )
+
+
+def cost_rows(results: LabResults) -> list[dict[str, Any]]:
+    """Rows of the table of networks."""
+    rows = []
+    for name in results.networks:
+        runs = of_network(results.trained, name)
+        cost = costs(runs[0].model)
+        rows.append(
+            {
+                "network": name,
+                "parameters": cost["parameters"],
+                "multiply_adds": cost["multiply_adds"],
+                "FLOPs": cost["flops"],
+                "activations (KiB)": cost["activation_bytes"] / 1024,
+                "test_accuracy": percent(
+                    accuracies_at(results.trained, name, 0)
+                ),
+                "training (s)": float(np.mean([run.seconds for run in runs])),
+                "diverged": sum(run.diverged for run in runs),
+            }
+        )
+    return rows
+
+
+def run_rows(results: LabResults) -> list[dict[str, Any]]:
+    """Rows of `networks.csv`, one for each training."""
+    return [
+        {
+            "network": run.network,
+            "seed": run.seed,
+            **costs(run.model),
+            "test_accuracy": run.accuracies[0]["accuracy"],
+            "seconds": run.seconds,
+            "diverged": run.diverged,
+        }
+        for run in results.trained
+    ]
+
+
+def history_rows(results: LabResults) -> list[dict[str, Any]]:
+    """Rows of `history.csv`, one for each epoch of each training."""
+    return [
+        {
+            "network": run.network,
+            "seed": run.seed,
+            "epoch": epoch + 1,
+            **{name: values[epoch] for name, values in run.history.items()},
+        }
+        for run in [*results.trained, *results.moving]
+        for epoch in range(len(run.history["loss"]))
+    ]
+
+
+def shift_section(
+    results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
+) -> Section:
+    """Accuracy of the networks as the test images shift."""
+    title = "Accuracy under shifts"
+    write_history(
+        folder / "shifts.csv",
+        [
+            {"network": run.network, "seed": run.seed, **row}
+            for run in results.trained
+            for row in run.accuracies
+        ],
+    )
+    accuracies = shift_accuracies(results.trained)
+    distances = list(range(shifts.MAX_SHIFT + 1))
+    dense, *others = results.networks
+    at_gate = {name: accuracies[name][GATE_SHIFT] for name in results.networks}
+    gains = ", ".join(
+        f"{name} {percent(at_gate[name])}, a difference of "
+        f"{100 * np.mean(at_gate[name] - at_gate[dense]):.1f} points"
+        for name in others
+    )
+    claims[title] = Claim(
+        "A CNN stays more accurate than an FCNN of equal size when the test "
+        "images shift and the training images did not: its kernels detect a "
+        "feature wherever it occurs.",
+        f"at a shift of {GATE_SHIFT} pixels, mean of eight directions: {dense} "
+        f"{percent(at_gate[dense])}; {gains}.",
+        all(is_greater(at_gate[name], at_gate[dense]) for name in others),
+    )
+    _, counts = np.unique(results.data.test[1], return_counts=True)
+    images = np.concatenate(
+        [
+            shifts.shift_images(results.images[:1], 0, shift)
+            for shift in distances
+        ]
+    )
+    return Section(
+        title,
+        f"{claims[title].text}\n\nConvolution alone makes feature maps that "
+        "shift with the image. A dense layer after them, as in LeNet-5, has "
+        "weights for each position and is not used to shifted maps; the mean "
+        "over all positions (global average pooling) is almost the same for "
+        "all shifts. Diagonal shifts move rows and columns, and the pixels of "
+        "the border are repeated.",
+        table=accuracy_table(results.trained),
+        figures=[
+            (
+                figures.accuracy_under_shifts(
+                    accuracies, float(counts.max() / counts.sum())
+                ),
+                "Mean test accuracy over eight directions. Bands are 95 % "
+                f"confidence intervals over {results.num_seeds} seeds.",
+            ),
+            (
+                figures.shifted_examples(images, distances),
+                "A test image shifted to the right.",
+            ),
+        ],
+    )
+
+
+def shift_accuracies(trained: Sequence[Trained]) -> dict[str, dict[int, Array]]:
+    """Accuracies `(seeds,)` by network and shift, means of the directions."""
+    return {
+        name: {
+            shift: accuracies_at(trained, name, shift)
+            for shift in range(shifts.MAX_SHIFT + 1)
+        }
+        for name in dict.fromkeys(each.network for each in trained)
+    }
+
+
+def accuracy_table(
+    trained: Sequence[Trained],
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table of accuracies by network and shift."""
+    return ["Network", *(f"{s} px" for s in range(shifts.MAX_SHIFT + 1))], [
+        [name, *(percent(values) for values in by_shift.values())]
+        for name, by_shift in shift_accuracies(trained).items()
+    ]
+
+
+def sharing_section(
+    results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
+) -> Section:
+    """Weights, connections and equivalent dense weights of each layer."""
+    title = "Weight sharing"
+    rows = [
+        {"model": name, **row}
+        for name, model in results.models.items()
+        for row in weight_sharing(model)
+    ]
+    if rows:
+        write_history(folder / "weight_sharing.csv", rows)
+    counted = [
+        row
+        for row in rows
+        if row["connections"] is not None and "Conv" in row["type"]
+    ]
+    best = max(
+        counted, key=lambda row: row["connections_per_weight"], default=None
+    )
+    if best is None:
+        evidence = "the models have no convolution with known sizes."
+    else:
+        evidence = (
+            f"layer {best['layer']} of {best['model']} has "
+            f"{best['weights']:,} weights for {best['connections']:,} "
+            f"connections, {best['connections_per_weight']:.0f} for each "
+            f"weight. A dense layer from its {best['inputs']:,} inputs to its "
+            f"{best['outputs']:,} outputs has {best['dense_weights']:,} "
+            f"weights, {best['dense_weights'] / best['weights']:,.0f} times as "
+            "many."
+        )
+    claims[title] = Claim(
+        "A convolution uses the same weights at all positions, and so needs "
+        "fewer weights than it has connections, and far fewer than a fully "
+        "connected layer between the same inputs and outputs.",
+        evidence,
+        None
+        if best is None
+        else all(
+            row["weights"] <= row["connections"] <= row["dense_weights"]
+            for row in counted
+        ),
+    )
+    drawn = [row for row in counted if row["model"] == counted[0]["model"]]
+    return Section(
+        title,
+        claims[title].text
+        + "\n\nBiases are counted as weights, and as one connection to each "
+        "output. Taps on zero padding are no connections. Layers without a "
+        "count are neither dense nor convolutions with one kernel.",
+        table=rows,
+        figures=[
+            (
+                figures.weights_and_connections(drawn),
+                f"Convolutions of {drawn[0]['model']}.",
+            )
+        ]
+        if drawn
+        else [],
+    )
+
+
+def output_size_section(
+    results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
+) -> Section:
+    """Equation of the output size of each layer, against Keras."""
+    title = "Output size: kernel, stride, padding, dilation"
+    rows = [
+        {"model": name, **row}
+        for name, model in results.models.items()
+        for row in model_arithmetic(model)
+    ]
+    rows += [{"model": "example", **row} for row in example_arithmetic()]
+    write_history(
+        folder / "layers.csv",
+        [
+            {
+                name: "x".join(map(str, value))
+                if isinstance(value, tuple)
+                else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ],
+    )
+    computed = [row for row in rows if row["result"] != "no window"]
+    equal = [row for row in computed if row["result"] == "equal"]
+    claims[title] = Claim(
+        "The output of a convolution or pooling along an axis of n inputs is "
+        "floor((n + 2 p - k) / s) + 1, for a kernel of k, a padding of p on "
+        "each side and a stride of s. With a dilation d the kernel is d (k - "
+        '1) + 1 wide; "same" padding gives ceil(n / s), and may be larger by '
+        "one at the end. A transposed convolution gives (n - 1) s + k - p + a, "
+        "where p is cropped and a added.",
+        f"{len(equal)} of {len(computed)} layers of 1 to 3 dimensions have the "
+        "output size that follows from the equation.",
+        len(equal) == len(computed),
+    )
+    return Section(
+        title,
+        claims[title].text
+        + "\n\nThe equation is filled in with the numbers of each layer; the "
+        "column Keras is the shape that Keras gives. Layers without a window "
+        "are listed and not computed.",
+        table=[
+            {name: value for name, value in row.items() if name != "type"}
+            for row in rows
+        ],
+    )
+
+
+def sum_section(
+    results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
+) -> Section:
+    """One output of a multichannel and of a 3-D convolution, as a sum."""
+    title = "Multichannel convolution as a sum"
+    sums = layer_sums(results.shown, results.subject.example)
+    volumes, _ = motion.moving_digits(results.images[:1], seed=0)
+    network = of_network(results.moving, VOLUME)[0].model
+    sums += layer_sums(network, volumes[0])[:1]
+    write_history(
+        folder / "convolution_sum.csv",
+        [row for each in sums for row in each.rows()],
+    )
+    claims[title] = Claim(
+        "Each output of a convolution is the activation of a sum: the bias, "
+        "and over all channels and all elements of the kernel the products of "
+        "an input and a weight.",
+        " ".join(
+            f"{each.layer.name}: {num_products(each)} products, sum "
+            f"{each.terms.result:.6f}, Keras {each.terms.output:.6f}, "
+            f"difference {each.difference:.1g}."
+            for each in sums
+        ),
+        all(is_equal(each) for each in sums),
+    )
+    return Section(
+        title,
+        claims[title].text
+        + "\n\nThe outputs are those with the largest absolute value for a "
+        "test image. Numbers in the figures are rounded; convolution_sum.csv "
+        "has all of them.",
+        table=[row for each in sums for row in channel_rows(each)],
+        figures=[
+            (
+                figures.sum_of_products(each.terms, each.layer.name),
+                f"{each.place} of {each.layer.name}: inputs, kernel and "
+                "products. Each row has its own color scale, symmetric about "
+                "0.",
+            )
+            for each in sums
+        ],
+        code=[
+            (
+                f"{each.layer.name}: all {num_products(each)} products",
+                each.equation(),
+            )
+            for each in sums
+        ],
+    )
+
+
+def num_products(each: LayerSum) -> str:
+    """Number of products of a sum: `6 x 5 x 5 = 150`."""
+    *taps, channels = each.terms.kernel.shape
+    factors = " \N{MULTIPLICATION SIGN} ".join(map(str, (channels, *taps)))
+    return f"{factors} = {each.terms.kernel.size}"
+
+
+def is_equal(each: LayerSum) -> bool:
+    """Whether a sum equals the output of Keras, up to rounding."""
+    magnitude = float(np.abs(each.terms.products).sum()) + abs(each.terms.bias)
+    return each.difference <= TOLERANCE * max(1.0, magnitude)
+
+
+def channel_rows(each: LayerSum) -> list[dict[str, Any]]:
+    """Rows of a table: the sum of each channel, the bias, and the result."""
+    terms = each.terms
+    entries = [
+        *(
+            (f"channel {channel}", float(value))
+            for channel, value in enumerate(terms.channel_sums)
+        ),
+        ("bias", terms.bias),
+        ("sum", terms.preactivation),
+        (f"{each.activation} of the sum", terms.result),
+        ("output of Keras", terms.output),
+    ]
+    return [
+        {
+            "layer": each.layer.name,
+            "output": each.place,
+            "term": name,
+            "value": f"{value:.7f}",
+        }
+        for name, value in entries
+    ]
+
+
+def motion_section(
+    results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
+) -> Section:
+    """Direction of motion, from volumes and from mean images."""
+    title = "3-D convolution"
+    write_history(
+        folder / "motion.csv",
+        [
+            {
+                "input": run.network,
+                "seed": run.seed,
+                **costs(run.model),
+                "test_accuracy": run.accuracies[0]["accuracy"],
+                "seconds": run.seconds,
+            }
+            for run in results.moving
+        ],
+    )
+    accuracies = {
+        name: np.array(
+            [
+                run.accuracies[0]["accuracy"]
+                for run in of_network(results.moving, name)
+            ]
+        )
+        for name in (VOLUME, MEAN)
+    }
+    claims[title] = Claim(
+        "A 3-D convolution also slides over time, and so detects motion, which "
+        "no single or mean image shows.",
+        f"the direction in which a digit moves, of four: "
+        f"{percent(accuracies[VOLUME])} of test volumes are right, and "
+        f"{percent(accuracies[MEAN])} if each frame is replaced by the mean "
+        "frame.",
+        is_greater(accuracies[VOLUME], accuracies[MEAN]),
+    )
+    images = np.repeat(results.images[:1], len(motion.DIRECTIONS), axis=0)
+    volumes, _ = motion.moving_digits(
+        images, seed=0, labels=np.arange(len(images))
+    )
+    return Section(
+        title,
+        claims[title].text
+        + "\n\nBoth networks are the same: two 3-D convolutions of 8 filters "
+        "with 3 \N{MULTIPLICATION SIGN} 3 \N{MULTIPLICATION SIGN} 3 weights "
+        "for each input channel, and the mean over all positions. The mean "
+        "image of a motion to the left is also one of a motion to the right, "
+        "so that no classifier of mean images can be right for more than half "
+        "of the volumes, up to chance.",
+        table=[
+            {
+                "input": name,
+                "parameters": cost["parameters"],
+                "FLOPs": cost["flops"],
+                "activations (KiB)": cost["activation_bytes"] / 1024,
+                "test_accuracy": percent(values),
+            }
+            for name, values in accuracies.items()
+            for cost in [costs(of_network(results.moving, name)[0].model)]
+        ],
+        figures=[
+            (
+                figures.moving_frames(
+                    volumes,
+                    list(motion.DIRECTIONS),
+                    motion.mean_frames(volumes)[:, 0],
+                ),
+                "A test digit that moves, and its mean images.",
+            )
+        ],
+    )
+
+
+PARTS = (
+    (("Conv",), "convolution and activation"),
+    (("Global",), "global pooling"),
+    (("Pooling", "Subsampling"), "pooling"),
+    (("Dense", "RBF"), "fully connected"),
+    (("Activation", "ReLU", "Softmax", "ELU"), "activation"),
+)
+
+
+def part_of(layer: keras.layers.Layer, last: bool) -> str:
+    """Part of a CNN that a layer is, by the name of its class.
+
+    Args:
+        layer: Layer.
+        last: Whether it is the last layer.
+
+    Returns:
+        Name of the part, `""` for other layers.
+    """
+    if last:
+        return "output"
+    kind = type(layer).__name__
+    for words, part in PARTS:
+        if any(word in kind for word in words):
+            return part
+    return ""
+
+
+def parts_section(results: LabResults, claims: dict[str, Claim]) -> Section:
+    """Layers of the shown network by part, and its feature maps."""
+    title = "Parts of a CNN"
+    shown = results.shown
+    rows = [
+        {
+            "layer": row["layer"],
+            "part": part_of(layer, layer is shown.layers[-1]),
+            "output_shape": row["output_shape"],
+            "parameters": row["parameters"],
+            "multiply_adds": row["multiply_adds"],
+            "FLOPs": row["flops"],
+        }
+        for layer, row in zip(shown.layers, layer_table(shown), strict=True)
+    ]
+    total = sum(row["parameters"] for row in rows) or 1
+    work = sum(row["multiply_adds"] or 0 for row in rows) or 1
+
+    def share(part: str, key: str, of: int) -> str:
+        values = [row[key] or 0 for row in rows if part in row["part"]]
+        return f"{sum(values) / of:.0%}"
+
+    present = {row["part"] for row in rows}
+    parts = ["convolution and activation", "pooling", "output"]
+    claims[title] = Claim(
+        "A CNN consists of convolutions whose activations are feature maps, "
+        "pooling, which makes the maps smaller, fully connected layers and an "
+        "output layer with a unit for each class.",
+        f"{shown.name} spends {share('convolution', 'multiply_adds', work)} of "
+        f"its multiply-adds in convolutions, which have "
+        f"{share('convolution', 'parameters', total)} of its parameters; "
+        f"layers of pooling have {share('pooling', 'parameters', total)}.",
+        set(parts) <= present,
+    )
+    return Section(
+        title,
+        claims[title].text
+        + f"\n\nThe feature maps are those of {shown.name}"
+        + (
+            ", as it was loaded"
+            if results.subject.shown is not None
+            else ", trained with the first seed"
+        )
+        + ", for a test image."
+        + (
+            ""
+            if results.subject.own_images
+            else " --image=FILE shows those of your own image."
+        ),
+        table=rows,
+        figures=map_figures(shown, results.subject.example),
+    )
+
+
+def image_sections(results: LabResults) -> list[Section]:
+    """Feature maps and predictions of the images of a user."""
+    sections = []
+    for path, image in results.subject.own_images.items():
+        scores = keras.ops.convert_to_numpy(
+            results.shown([image[None]], training=False)
+        )[0]
+        known = scores.shape == (results.data.num_outputs,)
+        best = int(np.argmax(scores))
+        label = results.data.class_names[best] if known else str(best)
+        sections.append(
+            Section(
+                f"Feature maps of {pathlib.Path(path).name}",
+                f"{results.shown.name} takes the image for class {label}, with "
+                f"an output of {scores.max():.3f}."
+                if scores.ndim == 1
+                else "",
+                figures=map_figures(results.shown, image),
+            )
+        )
+    return sections
+
+
+def map_figures(model: keras.Model, image: Array) -> list[tuple[Any, str]]:
+    """Figures of the feature maps of a model, none without such layers."""
+    names = map_layers(model)
+    if not names:
+        return []
+    return [
+        (
+            feature_maps(model, image, names),
+            f"Feature maps of {', '.join(names)}. Each layer has its own color "
+            "scale.",
+        )
+    ]
+
+
+def map_layers(model: keras.Model) -> list[str]:
+    """Names of the first convolutions and poolings with maps of known size."""
+    names = [
+        layer.name
+        for layer in model.layers
+        if part_of(layer, last=False)
+        in ("convolution and activation", "pooling")
+        and len(layer.output.shape) == 4
+        and max(layer.output.shape[1:3]) > 1
+    ]
+    return names[:MAX_MAP_LAYERS]
+
+
+def code_section(results: LabResults, recipe: Mapping[str, Any]) -> Section:
+    """Keras code of the trainings with the first seed."""
+    codes = []
+    for name in results.networks:
+        run = of_network(results.trained, name)[0]
+        file = results.model_file if name == OWN else None
+        codes.append(
+            (
+                name,
+                training_code(
+                    run.model,
+                    results.data,
+                    data_file=DATA_FILE,
+                    optimizer=keras.optimizers.Adam(recipe["learning_rate"]),
+                    loss=loss_of(run.model),
+                    batch_size=recipe["batch_size"],
+                    epochs=recipe["epochs"],
+                    seed=run.seed,
+                    metrics=["accuracy"],
+                    model_file=file,
+                ),
+            )
+        )
+    return Section(
+        "Keras code",
+        "Programs that train the networks of this report. Run them in the "
+        f"folder of the report, which has the examples in {DATA_FILE}. They "
+        "print the losses that history.csv has.",
+        code=codes,
+    )

@@ -1,0 +1,241 @@
+"""Training of a classifier with several seeds, saved after each."""
+
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dlunits.tasks.lab.keras_code import epoch_order
+from dlunits.training.checkpoint import (
+    load_checkpoint,
+    read_state,
+    save_checkpoint,
+)
+from dlunits.training.run_directory import check_same_run
+from dlunits.typing import Array
+
+# Examples and indices of their classes.
+Split = tuple[Array, Array]
+
+VALIDATION_BATCH_SIZE = 500
+
+
+class Trainer:
+    """Trains a classifier with Adam, once for each seed.
+
+    The network is compiled once. The weights, the order of the examples and so
+    the losses are those of the code that
+    `dlunits.tasks.lab.keras_code.training_code` writes.
+
+    Args:
+        make_model: Makes the untrained model, whose inputs have the shape of
+            the examples.
+        train: Examples and indices of their classes.
+        validation: Likewise.
+        run: JSON-serializable dict of what the result depends on, besides the
+            other arguments.
+        epochs: Number of epochs.
+        batch_size: Examples per mini-batch.
+        learning_rate: Learning rate of Adam.
+
+    Attributes:
+        model: The model, which has the weights of the last training.
+    """
+
+    def __init__(
+        self,
+        make_model: Callable[[], keras.Model],
+        train: Split,
+        validation: Split,
+        *,
+        run: dict[str, Any],
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+    ) -> None:
+        self.make_model = make_model
+        self.model = make_model()
+        optimizer = keras.optimizers.Adam(learning_rate)
+        self.model.compile(optimizer, loss_of(self.model), metrics=["accuracy"])
+        optimizer.build(self.model.trainable_variables)
+        self.optimizer_state = [
+            keras.ops.copy(variable) for variable in optimizer.variables
+        ]
+        num_classes = self.model.output_shape[-1]
+        self.train, self.validation = (
+            (x, keras.utils.to_categorical(labels, num_classes))
+            for x, labels in (train, validation)
+        )
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.run = {
+            **run,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "backend": keras.backend.backend(),
+        }
+
+    def fit(
+        self,
+        seed: int,
+        path: pathlib.Path,
+        update: Callable[[int], Any] = lambda _: None,
+    ) -> dict[str, Any]:
+        """Trains with a seed, or loads the result if it is saved.
+
+        Training ends early if the loss of an epoch is not finite.
+
+        Args:
+            seed: Seed of the initial weights and of the order of the examples.
+            path: `.npz` file of the result, written atomically.
+            update: Called with the number of finished epochs.
+
+        Returns:
+            Dict of `history`, a dict of metric name to the values of the
+            epochs, and `seconds`.
+
+        Raises:
+            ValueError: If the file is of another run, or damaged.
+            OSError: If the file cannot be written.
+        """
+        run = {**self.run, "seed": seed}
+        self.reset(seed)
+        if path.exists():
+            check_same_run(path, read_state(path)["run"], run)
+            state, _ = load_checkpoint(path, self.model)
+            update(self.epochs)
+            return state
+        start = time.monotonic()
+        progress = EpochProgress(update, self.epochs)
+        log = self.model.fit(
+            self.training_batches(seed),
+            epochs=self.epochs,
+            steps_per_epoch=len(self.train[0]) // self.batch_size,
+            validation_data=batches_of(
+                *self.validation,
+                np.arange(len(self.validation[0])),
+                VALIDATION_BATCH_SIZE,
+            ),
+            callbacks=[progress],
+            shuffle=False,  # avoids a warning: a dataset is not shuffled
+            verbose=0,
+        )
+        state = {
+            "run": run,
+            "history": {
+                name: list(map(float, values))
+                for name, values in log.history.items()
+            },
+            "seconds": time.monotonic() - start,
+        }
+        save_checkpoint(path, self.model, state)
+        return state
+
+    def reset(self, seed: int) -> None:
+        """Sets the initial weights of a seed, and the state of Adam."""
+        keras.utils.set_random_seed(seed)
+        fresh = self.make_model()
+        for variable, initial in [
+            *zip(self.model.variables, fresh.variables, strict=True),
+            *zip(
+                self.model.optimizer.variables,
+                self.optimizer_state,
+                strict=True,
+            ),
+        ]:
+            variable.assign(initial)
+
+    def training_batches(self, seed: int) -> tf.data.Dataset:
+        """Mini-batches of all epochs, those of `epoch_order`."""
+        orders = [
+            epoch_order(seed, epoch, len(self.train[0]), self.batch_size)
+            for epoch in range(self.epochs)
+        ]
+        return batches_of(*self.train, np.concatenate(orders), self.batch_size)
+
+    def copy_model(self) -> keras.Model:
+        """Model of its own with the weights of the last training."""
+        copy = self.make_model()
+        copy.set_weights(self.model.get_weights())
+        return copy
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """Counts epochs, and stops the training if a loss is not finite.
+
+    Args:
+        update: Called with a number of epochs.
+        epochs: Number of epochs.
+    """
+
+    def __init__(self, update: Callable[[int], Any], epochs: int) -> None:
+        super().__init__()
+        self.update = update
+        self.epochs = epochs
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        diverged = not np.isfinite((logs or {})["loss"])
+        self.update(self.epochs - epoch if diverged else 1)
+        self.model.stop_training = diverged
+
+
+def batches_of(
+    x: Array, targets: Array, order: Array, batch_size: int
+) -> tf.data.Dataset:
+    """Mini-batches of examples in a given order.
+
+    Args:
+        x: Examples.
+        targets: Their targets.
+        order: Indices of examples.
+        batch_size: Examples per mini-batch; the last one may be smaller.
+
+    Returns:
+        Dataset of `(x, targets)`.
+
+    Example:
+
+    >>> x = np.array([5.0, 6.0, 7.0])
+    >>> batches = batches_of(x, x, np.array([2, 0, 1]), batch_size=2)
+    >>> [rows.tolist() for rows, _ in batches.as_numpy_iterator()]
+    [[7.0, 5.0], [6.0]]
+    """
+    arrays = tf.constant(x), tf.constant(targets)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return (
+        tf.data.Dataset.from_tensor_slices(order)
+        .batch(batch_size)
+        .map(lambda rows: tuple(tf.gather(array, rows) for array in arrays))
+        .prefetch(2)
+        .with_options(options)
+    )
+
+
+def loss_of(model: keras.Model) -> keras.losses.Loss:
+    """Cross-entropy for a model that returns probabilities, or logits.
+
+    Args:
+        model: Model with an output per class. It returns probabilities if those
+            of an example of zeros are not negative and their sum is 1.
+
+    Example:
+
+    >>> layers = [keras.Input((2,)), keras.layers.Dense(3, "softmax")]
+    >>> loss_of(keras.Sequential(layers)).from_logits
+    False
+    """
+    outputs = keras.ops.convert_to_numpy(
+        model(np.zeros((1, *model.input_shape[1:]), "float32"), training=False)
+    )
+    probabilities = outputs.min() >= 0 and abs(outputs.sum() - 1) < 1e-3
+    return keras.losses.CategoricalCrossentropy(
+        from_logits=not bool(probabilities)
+    )
