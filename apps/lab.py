@@ -1,7 +1,8 @@
 """Runs the labs at demonstration size, and writes an index of their reports.
 
-training_lab.py compares each setting of training, and bias_variance.py
-decomposes errors. The index lists each unit with the sections that show it.
+training_lab.py compares each setting of training, bias_variance.py decomposes
+errors, and convolution_lab.py compares convolutional networks with dense ones.
+The index lists each unit with the sections that show it.
 
 Usage:
     python apps/lab.py
@@ -31,6 +32,7 @@ LABS = {
         ["--compare=all", "--seeds=2", "--epochs=5"],
     ),
     "bias_variance": ("bias_variance", ["--num_sets=20"]),
+    "convolution": ("convolution_lab", ["--seeds=2", "--epochs=12"]),
     "training/tuning": (
         "training_lab",
         [

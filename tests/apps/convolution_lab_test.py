@@ -23,7 +23,7 @@ SECTIONS = [
     "Output size: kernel, stride, padding, dilation",
     "Multichannel convolution as a sum",
     "3-D convolution",
-    "Parts of a CNN",
+    "Parts of a CNN and their feature maps",
 ]
 
 

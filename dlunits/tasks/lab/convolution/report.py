@@ -631,7 +631,7 @@ def part_of(layer: keras.layers.Layer, last: bool) -> str:
 
 def parts_section(results: LabResults, claims: dict[str, Claim]) -> Section:
     """Layers of the shown network by part, and its feature maps."""
-    title = "Parts of a CNN"
+    title = "Parts of a CNN and their feature maps"
     shown = results.shown
     rows = [
         {
