@@ -20,6 +20,7 @@ ONE_COLUMN = (",", ";", "\t", "|")
 SAMPLE = 1 << 22  # bytes that delimiter and decimal sign are inferred from
 SAMPLE_RECORDS = 1000
 MAX_HEADER_ROWS = 4  # that are recognized
+COMPARED_ROWS = 20  # with the second row
 BLOCK = 1 << 24  # bytes
 
 BYTE_ORDER_MARKS = {
@@ -261,7 +262,10 @@ def check_second_row(records: list[list[str]], place: str) -> None:
         (
             number
             for number in range(1, MAX_HEADER_ROWS)
-            if are_names(records[1 : number + 1], records[number + 1 :])
+            if are_names(
+                records[1 : number + 1],
+                records[number + 1 : number + 1 + COMPARED_ROWS],
+            )
         ),
         default=0,
     )
