@@ -344,15 +344,10 @@ def train_and_report(
         log=print if train else lambda line: None,
     )
     check_minimum(dataset, recipe["minimum"])
-    no_future = (
-        f"The table does not hold {', '.join(dataset.known_future)} for "
-        f"{dataset.horizon} rows after the last value of "
-        f"{dataset.target_names[0]}."
-    )
     if output and not dataset.has_future:
         raise ValueError(
-            f"{no_future} Add these rows, or leave out --output and forecast "
-            "with --model later"
+            f"{missing_future(dataset)} Add these rows, or leave out --output "
+            "and forecast with --model later"
         )
     print(*source, *dataset.messages, sep="\n", flush=True)
     identity = {
@@ -380,17 +375,16 @@ def train_and_report(
         if backtest
         else {},
     )
-    columns, written = None, f"none. {no_future}"
-    if dataset.has_future:
+    if not dataset.has_future:
+        columns, written = None, f"none. {missing_future(dataset)}"
+    else:
         columns = serve.forecast_table(
             *serve.load_forecaster(version), table, InvalidCells()
         )
-        written = str(
-            serve.write_forecast(
-                output or folder / "forecast.csv",
-                columns,
-                escape_formulas=escape_formulas,
-            )
+        written = serve.write_forecast(
+            output or folder / "forecast.csv",
+            columns,
+            escape_formulas=escape_formulas,
         )
     report = write_forecast_report(
         folder / "report.html",
@@ -405,6 +399,15 @@ def train_and_report(
     print(f"SavedModel:    {version}")
     use = shlex.join([f"--model={version}", "--history=TABLE", "--output=CSV"])
     print(f"Use it:        {_main.program('forecast_series')} {use}")
+
+
+def missing_future(dataset):
+    """Says why no forecast can be made from the end of a table."""
+    return (
+        f"The table does not hold {', '.join(dataset.known_future)} for "
+        f"{dataset.horizon} rows after the last value of "
+        f"{dataset.target_names[0]}."
+    )
 
 
 def forecast_with_model(model, history, output, dialect, escape_formulas):

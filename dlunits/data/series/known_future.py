@@ -36,6 +36,9 @@ def move_known_future(
         The series. Known channels are NaN where the table does not hold the
         value `horizon` steps later.
 
+    Raises:
+        ValueError: If no row has a value of a target.
+
     Example, where the second channel is known for two more steps:
 
     >>> from dlunits.data.series.resampling import resample
@@ -44,6 +47,8 @@ def move_known_future(
     [[1.0, 30.0], [2.0, 40.0]]
     """
     end = last_step(series, values, targets) + 1
+    if not end:
+        raise ValueError("A series must have a value to forecast in some row")
     moved = np.full((len(series.values), len(known)), np.nan)
     bounds = series.segment_bounds
     for index, channel in enumerate(known):

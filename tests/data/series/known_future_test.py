@@ -83,6 +83,12 @@ def test_a_missing_end_of_a_known_column_is_not_filled():
     assert moved.grid_indices.max() == 2
 
 
+def test_a_series_without_a_target_is_refused():
+    table = np.array([[np.nan, 10], [np.nan, 20.0]])
+    with pytest.raises(ValueError, match="must have a value to forecast"):
+        move_known_future(resample(table), table, [0], [1], 1)
+
+
 def test_windows_need_the_past_of_all_channels_and_the_future_of_targets():
     values = np.ones((9, 2))
     values[5:, 1] = np.nan
