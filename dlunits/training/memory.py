@@ -1,13 +1,9 @@
 """Check, before training, of the memory that the weights take."""
 
-import pathlib
-
-import psutil
+from dlunits.free_memory import GIB, free_memory
 
 # A weight, its gradient, and its two moving averages of Adam, in float32.
 BYTES_PER_WEIGHT = 16
-CGROUP = pathlib.Path("/sys/fs/cgroup")  # of a container, version 2
-GIB = 2**30
 NUM_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
@@ -59,27 +55,3 @@ def recurrent_weights(cell: str, units: int, num_layers: int = 1) -> int:
     1600
     """
     return 2 * NUM_GATES[cell] * units**2 * num_layers
-
-
-def free_memory(cgroup: pathlib.Path = CGROUP) -> int:
-    """Number of bytes that this process can still take.
-
-    Args:
-        cgroup: Folder of the control group of a container, whose limit counts
-            if it is smaller than the memory of the machine.
-
-    Returns:
-        Integer.
-
-    Example:
-
-    >>> free_memory() > 0
-    True
-    """
-    free = psutil.virtual_memory().available
-    try:
-        limit = int((cgroup / "memory.max").read_text())
-        used = int((cgroup / "memory.current").read_text())
-    except (OSError, ValueError):  # no container, or "max": no limit
-        return free
-    return min(free, limit - used)

@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Callable
 
 import numpy as np
-import psutil
 
 from dlunits.data.images.image_files import (
     find_significant_bits,
@@ -13,6 +12,7 @@ from dlunits.data.images.image_files import (
     read_gray_images,
     read_rgb_image,
 )
+from dlunits.free_memory import GIB, free_memory
 from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
@@ -159,11 +159,11 @@ def list_class_files(
 def check_free_memory(num_images: int, image_size: int) -> None:
     """Raises ValueError if images need more memory than there is."""
     needed = 3 * num_images * image_size**2 * 3
-    free = psutil.virtual_memory().available
+    free = free_memory()
     if needed > free:
         raise ValueError(
             f"{num_images:,} images of {image_size}x{image_size} pixels need "
-            f"{needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB "
+            f"{needed / GIB:,.1f} GiB of memory, and {free / GIB:,.1f} GiB "
             "are free. Use smaller images or fewer of them."
         )
 

@@ -15,6 +15,7 @@ from dlunits.data.images.crop_augmentation import (
     ten_crops,
 )
 from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.diagnostics import convolution_output_size
 from dlunits.models import AlexNet
 from dlunits.training.memory import check_memory
 from dlunits.training.run_directory import RunDirectory
@@ -24,7 +25,7 @@ from dlunits.typing import Array, Tensor
 # The paper's ratio of 256 to 227 pixels.
 RESIZE_RATIO = 256 / 227
 TEST_BATCH_SIZE = 32  # images of ten crops each
-FULL_WEIGHTS = 62_378_344  # at width 1
+CONVOLUTION_WEIGHTS = 3_745_824  # ungrouped, at width 1
 
 
 def resized_image_size(crop_size: int) -> int:
@@ -34,6 +35,19 @@ def resized_image_size(crop_size: int) -> int:
     (256, 76)
     """
     return round(crop_size * RESIZE_RATIO)
+
+
+def approximate_weights(width: float, crop_size: int) -> int:
+    """Number of weights of AlexNet, without the output layer and biases.
+
+    >>> approximate_weights(1.0, 227)  # of 62,378,344
+    58271776
+    """
+    size = convolution_output_size(crop_size, kernel_size=11, strides=4)
+    for _ in range(3):  # the poolings
+        size = convolution_output_size(size, kernel_size=3, strides=2)
+    dense = 4096 * (size**2 * 256 + 4096)
+    return int(width**2 * (CONVOLUTION_WEIGHTS + dense))
 
 
 def train_alexnet(
@@ -95,7 +109,7 @@ def train_alexnet(
             or the loss becomes infinite or NaN.
         OSError: If a file cannot be written.
     """
-    check_memory(int(FULL_WEIGHTS * min(width, 1e6) ** 2))
+    check_memory(approximate_weights(width, crop_size))
     keras.utils.set_random_seed(seed)
     model = AlexNet(
         len(data.class_names),

@@ -8,6 +8,7 @@ from dlunits.data.images.crop_augmentation import ten_crops
 from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import AlexNet
 from dlunits.tasks.image_classification.train import (
+    approximate_weights,
     predict_center,
     predict_ten_crops,
     resized_image_size,
@@ -110,6 +111,19 @@ def test_top_k_is_one_for_k_classes():
     assert values[-1] == 1
 
 
-def test_networks_beyond_the_memory_are_refused(data, tmp_path):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"width": 1000.0},
+        {"width": 4.0, "crop_size": 2048},  # 62 * 62 * 1,024 maps to fc6
+    ],
+)
+def test_networks_beyond_the_memory_are_refused(data, tmp_path, arguments):
     with pytest.raises(ValueError, match="The network is too large"):
-        train_alexnet(data, RunDirectory(tmp_path, {}), width=1000.0)
+        train_alexnet(data, RunDirectory(tmp_path, {}), **arguments)
+
+
+def test_weights_are_counted_as_the_model_has_them():
+    model = AlexNet(2, "ungrouped", 0.25, input_shape=(131, 131, 3))
+    counted = approximate_weights(0.25, 131)
+    assert counted == pytest.approx(model.count_params(), rel=0.01)
