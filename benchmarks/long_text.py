@@ -54,8 +54,8 @@ def collect_prose(num_characters):
     """Paragraphs of prose of the docstrings of `PACKAGES`, as one text."""
     paragraphs = {}
     for package in PACKAGES:
-        [folder] = importlib.util.find_spec(package).submodule_search_locations
-        for path in sorted(pathlib.Path(folder).rglob("*.py")):
+        folders = importlib.util.find_spec(package).submodule_search_locations
+        for path in sorted(pathlib.Path(folders[0]).rglob("*.py")):
             for text in docstrings(path):
                 for paragraph in re.split(r"\n\s*\n", text):
                     paragraph = inspect.cleandoc(paragraph)
