@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 import dlunits
+import dlunits.training
 from dlunits.autodiff import vjp
 from dlunits.diagnostics.gradient_flow import GradientFlow, gradient_flow
 
