@@ -42,6 +42,7 @@ FACTORS = (
 
 # Flags of the dense network, which have no effect on a user's model.
 NETWORK_FLAGS = ("units", "num_layers")
+NETWORK_FACTORS = {"depth", "width"}
 
 # Flag -> settings whose comparison gives its values.
 COMPARED = {
@@ -183,6 +184,11 @@ def run(
         raise ValueError("--values has no effect with --compare=all")
     if not every:
         check_factors(compare)
+    if model and NETWORK_FACTORS & set(compare):
+        raise ValueError(
+            f"--compare={','.join(compare)} needs the dense network of the "
+            "lab: the depth and width of --model are fixed"
+        )
     network = load_model(model) if model else None
     loaded = load_data(dataset, data=data, target=target, data_dir=data_dir)
     if network is not None:
@@ -192,9 +198,11 @@ def run(
     folder = expand_user(format_path(workdir, {**names, **settings}))
     comparisons = {folder: compare}
     if every:
-        own = {"depth", "width"} if network is not None else set()
+        left_out = NETWORK_FACTORS if model else ()
         comparisons = {
-            folder / factor: [factor] for factor in FACTORS if factor not in own
+            folder / factor: [factor]
+            for factor in FACTORS
+            if factor not in left_out
         }
     recipe = make_recipe(settings, loaded, network)
     for place, factors in comparisons.items():
@@ -205,9 +213,10 @@ def make_recipe(settings, data, network):
     """Settings of all runs, before one is compared."""
     from dlunits.tasks.lab.training.recipes import Recipe
 
-    own = {"activation": settings["activation"]}
+    size = _main.limit_batch_size(settings["batch_size"], len(data.train[1]))
+    own = {"batch_size": size}
     if network is None:
-        own = {"activation": settings["activation"] or "relu"}
+        own["activation"] = settings["activation"] or "relu"
     else:
         own |= dict.fromkeys(
             ("initializer", "regularizer", "units", "num_layers")
@@ -225,12 +234,14 @@ def compare_runs(folder, factors, values, seeds, recipe, data, network):
     from dlunits.tasks.lab.sources import save_arrays
     from dlunits.tasks.lab.training import claims, descent, report, results
     from dlunits.tasks.lab.training.recipes import make_runs
-    from dlunits.tasks.lab.training.train import Trainers
+    from dlunits.tasks.lab.training.train import Trainers, check_networks
     from dlunits.training import check_writable
     from dlunits.training.run_lock import lock_run
 
     start = time.monotonic()
     runs = make_runs(factors, values, recipe, data, seeds)
+    if network is not None:
+        check_networks([run.recipe for run in runs], data, network)
     finished = folder / "finished"
     check_writable(finished)
     lock = lock_run(folder)
@@ -249,12 +260,12 @@ def compare_runs(folder, factors, values, seeds, recipe, data, network):
             results.save_result(path, identity, result)
         trained.append(result)
     comparison = results.Comparison(factors, runs, trained, data, network)
-    surfaces = {
-        name: descent.surface_paths(name, optimizers)
-        for optimizers in [report.compared_optimizers(comparison)]
-        if optimizers
-        for name in descent.SURFACES
-    }
+    surfaces = {}
+    if optimizers := report.compared_optimizers(comparison):
+        surfaces = {
+            name: descent.surface_paths(name, optimizers)
+            for name in descent.SURFACES
+        }
     plane = descent.plane_paths(comparison)
     found = claims.find_claims(comparison, surfaces)
     results.write_tables(folder, comparison)
@@ -268,12 +279,14 @@ def compare_runs(folder, factors, values, seeds, recipe, data, network):
         seconds=time.monotonic() - start,
     )
     lock.release()
-    shown = (", ".join(factors), "training loss", f"test {comparison.score}")
+    header = [
+        *(", ".join(factors), "training loss", f"test {comparison.score}"),
+        *("seconds", "updates", "diverged"),
+    ]
     rows = [
-        [row[name] for name in (*shown, "seconds", "updates", "diverged")]
+        [row[name] for name in header]
         for row in results.summary_rows(comparison)
     ]
-    header = [*shown, "seconds", "updates", "diverged"]
     print(f"\n{format_table(header, rows)}\n")
     for claim in found:
         print(f"{claim.title}. {claim.result}")

@@ -110,6 +110,10 @@ BAD = {
         ["--model=my.keras", "--units=4"],
         "--units has no effect beside --model",
     ),
+    "depth of a model": (
+        ["--model=my.keras", "--compare=depth,loss"],
+        "depth and width of --model are fixed",
+    ),
     "a target without data": (["--target=kind"], "--target has no effect"),
 }
 

@@ -64,15 +64,13 @@ UNITS = (
         "convolution",
         "output-size.*",
     ),
-    Unit(
-        "Convolution types", "convolution", ".*(multichannel|sum|3-d|motion).*"
-    ),
+    Unit("Convolution types", "convolution", "multichannel.*|3-d-.*"),
     Unit(
         "Weight sharing; FCNN vs CNN",
         "convolution",
         "weight-sharing.*|fcnn-and-cnn.*|accuracy-under-shifts.*",
     ),
-    Unit("CNN parts", "convolution", ".*feature-maps.*"),
+    Unit("CNN parts", "convolution", "parts-of-a-cnn|feature-maps-.*"),
 )
 
 

@@ -21,7 +21,9 @@ def folder(tmp_path):
             Section("Activation functions", "Curves."),
             Section("Keras code"),
         ],
-        "convolution": [Section("Feature maps", "Claim: x.\n\nIt holds here.")],
+        "convolution": [
+            Section("Parts of a CNN", "Claim: x.\n\nIt holds here.")
+        ],
     }.items():
         (tmp_path / name).mkdir(parents=True)
         write_report(
@@ -62,7 +64,7 @@ def test_units_link_to_their_sections(folder):
             "training/activation/report.html#tanh-trains-faster-than-sigmoid",
         ),
         ("Activations", "training/activation/report.html#activation-functions"),
-        ("CNN parts", "convolution/report.html#feature-maps"),
+        ("CNN parts", "convolution/report.html#parts-of-a-cnn"),
     ]
     assert "tanh 0.1, sigmoid &lt; 0.4. Holds." in page
     for target, anchor in re.findall(r'<a href="([^"#]+)#([^"]+)"', page):

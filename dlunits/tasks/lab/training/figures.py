@@ -308,8 +308,12 @@ def activation_functions(names: Sequence[str], negative_slope: float) -> Figure:
         tensor = ops.convert_to_tensor(z)
         y = ops.convert_to_numpy(call(tensor))[:, 0]
         slopes = ops.convert_to_numpy(derivative(call, tensor))[:, 0]
-        lines.append(left.plot(x, y, **style_of(number))[0])
-        right.plot(x, slopes, **style_of(number))
+        # Some curves are equal: their dashes show both.
+        style = style_of(number) | {
+            "linestyle": CURVE_DASHES[number % len(CURVE_DASHES)]
+        }
+        lines.append(left.plot(x, y, **style)[0])
+        right.plot(x, slopes, **style)
     left.set(xlabel="x", ylabel="f(x)", ylim=(-1.3, 3))
     right.set(xlabel="x", ylabel="f'(x)", ylim=(-0.05, 1.1))
     for axes in (left, right):

@@ -69,7 +69,7 @@ def write_training_report(
         summary={
             "Runs": len(comparison.runs),
             "Seeds": comparison.num_seeds,
-            "Lowest training loss": comparison.best,
+            "Best setting": comparison.best,
             "Claims that hold": f"{sum(claim.holds for claim in claims)} of "
             f"{len(claims)}",
             "Diverged runs": diverged,
@@ -184,8 +184,9 @@ def factor_sections(comparison: Comparison) -> list[Section]:
                 "Activation functions",
                 "sigmoid 1 / (1 + exp(-x)); tanh; ReLU max(0, x); leaky ReLU "
                 f"max({slope:g} x, x); softmax exp(x) / sum of exp, here of "
-                "two units one of which is 0. Where the derivative is near 0, "
-                "the unit is saturated and passes no gradient on.",
+                "two units one of which is 0, which is sigmoid. Where the "
+                "derivative is near 0, the unit is saturated and passes no "
+                "gradient on.",
                 figures=[
                     (figures.activation_functions(names, slope), ""),
                 ],

@@ -170,16 +170,16 @@ class Trainer:
         recipe: Recipe of one of the runs.
         data: Data of the runs.
         model: A user's model, or `None` for a dense network.
+        splits: What `to_tensors` returns for the data.
     """
 
     def __init__(
-        self, recipe: Recipe, data: LabData, model: keras.Model | None = None
+        self,
+        recipe: Recipe,
+        data: LabData,
+        model: keras.Model | None,
+        splits: Sequence[tuple[Tensor, Tensor]],
     ) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                "The training lab needs the TensorFlow backend of Keras. "
-                f"Received: KERAS_BACKEND={keras.backend.backend()}"
-            )
         self.data = data
         self.user_model = model
         self.model = make_network(recipe, data, model)
@@ -191,10 +191,7 @@ class Trainer:
         ]
         loss = loss_function(recipe, self.model)
         self.loss = keras.losses.get(loss)
-        self.train, self.validation, self.test = (
-            (tf.constant(x), tf.constant(self.targets(y)))
-            for x, y in (data.train, data.validation, data.test)
-        )
+        self.train, self.validation, self.test = splits
         any_order = tf.TensorSpec((None, None), "int32")
         self.train_epoch = tf.function(
             self.epoch_loop, input_signature=[any_order]
@@ -206,14 +203,6 @@ class Trainer:
                 tf.TensorSpec((None, *array.shape[1:]), "float32")
                 for array in self.train
             ],
-        )
-
-    def targets(self, y: Array) -> Array:
-        """Targets as the loss takes them: one-hot, or numbers."""
-        if self.data.is_regression:
-            return y
-        return keras.utils.to_categorical(y, self.data.num_outputs).astype(
-            "float32"
         )
 
     @property
@@ -442,17 +431,36 @@ def make_result(
     )
 
 
+def to_tensors(data: LabData) -> list[tuple[Tensor, Tensor]]:
+    """Splits as the compiled functions take them; classes become one-hot."""
+    splits = []
+    for x, y in (data.train, data.validation, data.test):
+        if not data.is_regression:
+            y = keras.utils.to_categorical(y, data.num_outputs)
+        splits.append((tf.constant(x), tf.constant(y, "float32")))
+    return splits
+
+
 class Trainers:
     """Trainers of all structures of a comparison, made when they are needed.
 
     Args:
         data: Data of the runs.
         model: A user's model, or `None` for dense networks.
+
+    Raises:
+        ValueError: If the backend of Keras is not TensorFlow.
     """
 
     def __init__(self, data: LabData, model: keras.Model | None = None) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "The training lab needs the TensorFlow backend of Keras. "
+                f"Received: KERAS_BACKEND={keras.backend.backend()}"
+            )
         self.data = data
         self.model = model
+        self.splits = to_tensors(data)
         self.trainers: dict[Recipe, Trainer] = {}
 
     @property
@@ -464,8 +472,22 @@ class Trainers:
         """Trains a run, see `Trainer.fit`."""
         structure = structure_of(recipe)
         if structure not in self.trainers:
-            self.trainers[structure] = Trainer(recipe, self.data, self.model)
+            self.trainers[structure] = Trainer(
+                recipe, self.data, self.model, self.splits
+            )
         return self.trainers[structure].fit(recipe, keep_path)
+
+
+def check_networks(
+    recipes: Sequence[Recipe], data: LabData, model: keras.Model
+) -> None:
+    """Makes all networks of a user's model once, before one is trained.
+
+    Raises:
+        ValueError: If a recipe cannot be applied to the model.
+    """
+    for recipe in dict.fromkeys(map(structure_of, recipes)):
+        loss_function(recipe, make_network(recipe, data, model))
 
 
 def structure_of(recipe: Recipe) -> Recipe:

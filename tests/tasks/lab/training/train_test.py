@@ -11,6 +11,7 @@ from dlunits.tasks.lab.sources import LabData
 from dlunits.tasks.lab.training.recipes import Recipe
 from dlunits.tasks.lab.training.train import (
     Trainers,
+    check_networks,
     loss_function,
     make_network,
 )
@@ -139,6 +140,12 @@ def test_a_model_of_logits_is_trained_like_one_of_probabilities():
         for activation in (None, "softmax")
     ]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def test_what_a_model_cannot_have_is_refused_before_training():
+    recipes = [OWN, dataclasses.replace(OWN, activation="tanh")]
+    with pytest.raises(ValueError, match="no hidden layer with an activation"):
+        check_networks(recipes, DATA, own_model("softmax"))
 
 
 @pytest.mark.parametrize("loss", ["mean_squared_error", "categorical_hinge"])
