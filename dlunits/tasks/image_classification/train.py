@@ -1,6 +1,7 @@
 """Training of AlexNet, and its predictions from ten crops."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -190,17 +191,13 @@ def predict_center(model: AlexNet, images: Array) -> Array:
         Array `(num_images, num_classes)`.
     """
     crop_size = model.input_shape[1]
-    crops = batches.evaluation_batches(
+    return predict_windows(
+        model,
         images,
-        np.zeros(len(images), "uint8"),  # not used
-        prepare=functools.partial(
-            center_crop,
-            crop_size=crop_size,
-            image_size=resized_image_size(crop_size),
-        ),
-        batch_size=TEST_BATCH_SIZE,
+        lambda batch: center_crop(
+            batch, crop_size, resized_image_size(crop_size)
+        )[:, None],
     )
-    return model.predict(crops, verbose=0).astype("float32")
 
 
 def predict_ten_crops(model: AlexNet, images: Array, flip: bool) -> Array:
@@ -214,21 +211,38 @@ def predict_ten_crops(model: AlexNet, images: Array, flip: bool) -> Array:
     Returns:
         Array `(num_images, num_classes)`.
     """
-    predict = tf.function(
-        lambda batch: mean_over_crops(
-            lambda crops: model(crops, training=False),
-            batch,
-            model.input_shape[1],
-            flip,
+    crop_size = model.input_shape[1]
+    return predict_windows(
+        model,
+        images,
+        lambda batch: ten_crops(
+            batch, crop_size, resized_image_size(crop_size), flip
         ),
-        reduce_retracing=True,
     )
-    return np.concatenate(
-        [
-            predict(images[start : start + TEST_BATCH_SIZE])
-            for start in range(0, len(images), TEST_BATCH_SIZE)
-        ]
+
+
+def predict_windows(
+    model: AlexNet, images: Array, windows: Callable[[Tensor], Tensor]
+) -> Array:
+    """Class probabilities of images, averaged over windows of each.
+
+    Args:
+        model: AlexNet.
+        images: uint8 `(num_images, height, width, 1 or 3)`.
+        windows: Function of a batch of images to their windows, `(batch,
+            num_windows, crop_size, crop_size, 3)`.
+    """
+    crop_size = model.input_shape[1]
+    batched = batches.evaluation_batches(
+        images,
+        np.zeros(len(images), "uint8"),  # not used
+        prepare=lambda batch: tf.reshape(
+            windows(batch), (-1, crop_size, crop_size, 3)
+        ),
+        batch_size=TEST_BATCH_SIZE,
     )
+    scores = model.predict(batched, verbose=0).astype("float32")
+    return scores.reshape(len(images), -1, scores.shape[-1]).mean(axis=1)
 
 
 def top_k_accuracy(scores: Array, labels: Array, k: int) -> float:
