@@ -29,6 +29,7 @@ SHORT = {
 
 # Their commands run on little data in the tests of these apps.
 RUN_BY_APP_TESTS = {
+    "alexnet_images",
     "bias_variance",
     "convolution_lab",
     "gan_mnist",

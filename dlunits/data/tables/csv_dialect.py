@@ -283,10 +283,12 @@ def are_names(first: list[list[str]], rows: list[list[str]]) -> bool:
     """Whether the first rows hold texts where all others hold numbers.
 
     At least two columns must be numbers or dates in at least two other rows.
-    Each of the first rows must hold a text, and no number in these columns.
+    In these columns each of the first rows must hold a text, and no number.
 
     >>> are_names([["", "kW"]], [["0", "1.5"], ["1", "2"]])
     True
+    >>> are_names([["", "", "yes"]], [["0", "1.5", "yes"], ["1", "2", "no"]])
+    False
     >>> are_names([["a", "5"]], [["0", "1.5"], ["1", "2"]])
     False
     """
@@ -302,14 +304,12 @@ def are_names(first: list[list[str]], rows: list[list[str]]) -> bool:
         )
         and not any(map(is_name, known))
     ]
-    return len(numeric) > 1 and all(
-        any(is_known(cell.strip()) for cell in cells)
-        and all(
-            is_name(cell)
-            for index in numeric
-            if is_known(cell := cells[index].strip())
-        )
+    texts = [
+        [cell for index in numeric if is_known(cell := cells[index].strip())]
         for cells in first
+    ]
+    return len(numeric) > 1 and all(
+        row and all(map(is_name, row)) for row in texts
     )
 
 
