@@ -87,6 +87,7 @@ def test_each_section_states_a_claim_and_what_was_measured(page):
         assert "<p>Claim: " in section, title
         assert re.search(r"<p>Measured: .+ The claim .+ here\.</p>", section)
     assert "Feature maps of фото.jpg" in page
+    assert 'href="convolution_steps.html"' in page
 
 
 def test_every_number_is_in_a_table(ran):

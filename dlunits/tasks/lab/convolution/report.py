@@ -10,7 +10,7 @@ import numpy as np
 
 from dlunits.diagnostics import layer_table, weight_sharing
 from dlunits.reporting.feature_maps import feature_maps
-from dlunits.reporting.html_report import Section, write_report
+from dlunits.reporting.html_report import Link, Section, write_report
 from dlunits.tasks.lab.convolution import figures, motion, shifts
 from dlunits.tasks.lab.convolution.arithmetic import (
     example_arithmetic,
@@ -31,11 +31,14 @@ from dlunits.tasks.lab.convolution.subject import Subject
 from dlunits.tasks.lab.convolution.sums import LayerSum, layer_sums
 from dlunits.tasks.lab.convolution.train import loss_of
 from dlunits.tasks.lab.keras_code import training_code
+from dlunits.tasks.lab.recorded_run import write_recorded_convolution
 from dlunits.tasks.lab.sources import LabData
 from dlunits.training.run_directory import write_history
 from dlunits.typing import Array, Path
 
 DATA_FILE = "data.npz"
+STEPS_FILE = "convolution_steps.html"
+RECORDED_SIZE = 24  # rows and columns of a recorded input
 GATE_SHIFT = 3  # pixels, the shift of the main comparison
 TOLERANCE = 1e-5  # relative to the magnitude of the terms of a sum
 MAX_MAP_LAYERS = 4
@@ -127,7 +130,7 @@ def write_convolution_report(
         shift_section(results, folder, claims),
         sharing_section(results, folder, claims),
         output_size_section(results, folder, claims),
-        sum_section(results, folder, claims),
+        *sum_sections(results, folder, claims),
         motion_section(results, folder, claims),
         parts_section(results, claims),
         *image_sections(results),
@@ -440,10 +443,10 @@ def output_size_section(
     )
 
 
-def sum_section(
+def sum_sections(
     results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
-) -> Section:
-    """One output of a multichannel and of a 3-D convolution, as a sum."""
+) -> list[Section]:
+    """Outputs of a multichannel and of a 3-D convolution, as sums."""
     title = "Multichannel convolution as a sum"
     sums = layer_sums(results.shown, results.subject.example)
     volumes, _ = motion.moving_digits(results.images[:1], seed=0)
@@ -465,7 +468,7 @@ def sum_section(
         ),
         all(is_equal(each) for each in sums),
     )
-    return Section(
+    section = Section(
         title,
         claims[title].text
         + "\n\nThe outputs are those with the largest absolute value for a "
@@ -489,6 +492,46 @@ def sum_section(
             for each in sums
         ],
     )
+    return [section, *recorded_section(sums[:1], folder)]
+
+
+def recorded_section(
+    sums: Sequence[LayerSum], folder: pathlib.Path
+) -> list[Section]:
+    """Section with a page that shows each output of a convolution.
+
+    Args:
+        sums: Sum of the layer to record, or empty.
+        folder: Folder of the page.
+
+    Returns:
+        The section; empty if the layer is not one that can be recorded.
+    """
+    sections = []
+    for each in sums:
+        rows, columns = (
+            slice(max(0, (size - RECORDED_SIZE) // 2), None)
+            for size in each.inputs.shape[:2]
+        )
+        try:
+            page = write_recorded_convolution(
+                folder / STEPS_FILE,
+                each.inputs[rows, columns][:RECORDED_SIZE, :RECORDED_SIZE],
+                each.layer,
+                filter_index=each.filter_index,
+            )
+        except ValueError:  # another layer than a small 2-D convolution
+            continue
+        sections.append(
+            Section(
+                "A convolution step by step",
+                f"The page shows each output of filter {each.filter_index} of "
+                f"{each.layer.name} for the middle of the test image, with the "
+                "products and their sum. It works without a network.",
+                table=(["page"], [[[Link(page.name, page.name)]]]),
+            )
+        )
+    return sections
 
 
 def num_products(each: LayerSum) -> str:

@@ -22,12 +22,14 @@ class LayerSum:
         position: Position of the output, from 0.
         filter_index: Filter of the output, from 0.
         terms: Terms of the sum.
+        inputs: Input of the layer without the batch axis.
     """
 
     layer: keras.layers.Layer
     position: tuple[int, ...]
     filter_index: int
     terms: ConvolutionSum
+    inputs: Array
 
     @property
     def place(self) -> str:
@@ -124,4 +126,4 @@ def layer_sum(
         int, np.unravel_index(np.abs(outputs).argmax(), outputs.shape)
     )
     terms = convolution_sum(layer, inputs, position, filter_index)
-    return LayerSum(layer, tuple(position), filter_index, terms)
+    return LayerSum(layer, tuple(position), filter_index, terms, inputs)

@@ -86,7 +86,7 @@ def less(
     """Claim that a measure of one label is less than that of another."""
     values = measure(low), measure(high)
     return Claim(
-        evidence=f"{name}: {low} {interval(values[0])}, {high} "
+        evidence=f"{name}: {low} = {interval(values[0])}, {high} = "
         f"{interval(values[1])}.",
         holds=is_less(*values),
         **texts,

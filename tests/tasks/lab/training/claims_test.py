@@ -28,7 +28,9 @@ def test_a_claim_about_a_lower_loss_needs_a_lower_loss(low, holds):
     claim = by_title(comparison)["Momentum speeds up gradient descent"]
     assert claim.holds is holds
     assert claim.unit == "Gradient descent"
-    assert f"momentum {low} \N{PLUS-MINUS SIGN} 0, sgd 0.5" in claim.evidence
+    assert (
+        f"momentum = {low} \N{PLUS-MINUS SIGN} 0, sgd = 0.5" in claim.evidence
+    )
     assert ("not hold" in claim.result) is not holds
 
 
@@ -60,7 +62,7 @@ def test_gradients_vanish_if_the_first_layer_has_less_than_the_last():
     )
     claim = by_title(comparison)["Gradients vanish behind sigmoid units"]
     assert claim.holds
-    assert "sigmoid 0.001" in claim.evidence
+    assert "sigmoid = 0.001" in claim.evidence
 
 
 @pytest.mark.parametrize("dead", [0.0, 0.25])
