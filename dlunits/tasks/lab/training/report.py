@@ -7,8 +7,12 @@ import keras
 import numpy as np
 
 from dlunits.diagnostics import WeightPlane
-from dlunits.reporting.html_report import Section, write_report
+from dlunits.reporting.html_report import Link, Section, write_report
 from dlunits.tasks.lab.keras_code import training_code
+from dlunits.tasks.lab.recorded_run import (
+    write_recorded_lstm,
+    write_recorded_network,
+)
 from dlunits.tasks.lab.training import figures
 from dlunits.tasks.lab.training.claims import Claim
 from dlunits.tasks.lab.training.descent import Paths
@@ -22,6 +26,7 @@ from dlunits.tasks.lab.training.train import (
 from dlunits.typing import Path
 
 DATA_FILE = "data.npz"
+RECORDED = {"optimizer", "gradient_descent"}  # with updates step by step
 
 
 def title_of(factors: Sequence[str]) -> str:
@@ -85,6 +90,7 @@ def write_training_report(
             update_section(comparison),
             *surface_sections(surfaces),
             *plane_sections(plane),
+            *recorded_sections(comparison.factors, path.parent),
             code_section(comparison, path.parent),
         ],
         command=command,
@@ -268,6 +274,37 @@ def surface_sections(surfaces: Mapping[str, Paths]) -> list[Section]:
                 )
                 for paths in surfaces.values()
             ],
+        )
+    ]
+
+
+def recorded_sections(
+    factors: Sequence[str], folder: pathlib.Path
+) -> list[Section]:
+    """Section with two pages that it writes, for comparisons of optimizers."""
+    if not RECORDED.intersection(factors):
+        return []
+    network = write_recorded_network(folder / "network_steps.html")
+    lstm = write_recorded_lstm(folder / "lstm_steps.html")
+    return [
+        Section(
+            "Training step by step",
+            "Pages with a slider that show each value beside its equation. "
+            "They work without a network.",
+            table=(
+                ["page", "content"],
+                [
+                    [
+                        [Link(network.name, network.name)],
+                        "Forward pass, loss, gradients and new weights of a "
+                        "network 2-3-1 that learns XOR by gradient descent",
+                    ],
+                    [
+                        [Link(lstm.name, lstm.name)],
+                        "Gates and states of an LSTM that reads the text hello",
+                    ],
+                ],
+            ),
         )
     ]
 

@@ -75,6 +75,16 @@ def test_runs_that_all_diverged_are_reported(tmp_path):
     assert "Diverged: 9, sgd; 9, adam." in page
 
 
+def test_a_comparison_of_optimizers_links_to_recorded_runs(tmp_path):
+    results = [made_result()] * 4
+    page = write(tmp_path, made_comparison(["optimizer"], "sgd,adam", results))
+    for name in ("network_steps.html", "lstm_steps.html"):
+        assert f'href="{name}"' in page
+        assert "range" in (tmp_path / name).read_text(encoding="utf-8")
+    page = write(tmp_path, made_comparison(["width"], "2,4", results))
+    assert "network_steps.html" not in page
+
+
 def test_many_curves_are_reduced_to_the_best():
     labels = [str(width) for width in range(1, 21)]
     comparison = made_comparison(
