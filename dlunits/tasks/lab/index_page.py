@@ -70,7 +70,7 @@ UNITS = (
         "convolution",
         "weight-sharing.*|fcnn-and-cnn.*|accuracy-under-shifts.*",
     ),
-    Unit("CNN parts", "convolution", "parts-of-a-cnn|feature-maps-.*"),
+    Unit("CNN parts", "convolution", "parts-of-a-cnn.*|feature-maps-.*"),
 )
 
 

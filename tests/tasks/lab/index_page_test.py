@@ -22,7 +22,10 @@ def folder(tmp_path):
             Section("Keras code"),
         ],
         "convolution": [
-            Section("Parts of a CNN", "Claim: x.\n\nIt holds here.")
+            Section(
+                "Parts of a CNN and their feature maps",
+                "Claim: x.\n\nIt holds here.",
+            )
         ],
     }.items():
         (tmp_path / name).mkdir(parents=True)
@@ -64,7 +67,10 @@ def test_units_link_to_their_sections(folder):
             "training/activation/report.html#tanh-trains-faster-than-sigmoid",
         ),
         ("Activations", "training/activation/report.html#activation-functions"),
-        ("CNN parts", "convolution/report.html#parts-of-a-cnn"),
+        (
+            "CNN parts",
+            "convolution/report.html#parts-of-a-cnn-and-their-feature-maps",
+        ),
     ]
     assert "tanh 0.1, sigmoid &lt; 0.4. Holds." in page
     for target, anchor in re.findall(r'<a href="([^"#]+)#([^"]+)"', page):
