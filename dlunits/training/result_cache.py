@@ -3,7 +3,6 @@
 import hashlib
 import json
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
+from dlunits.training.checkpoint import DAMAGED
 from dlunits.typing import Array, Path
 
 
@@ -109,17 +109,58 @@ def cached_arrays(
     >>> second["losses"].tolist()
     [0.5, 0.25]
     """
-    path = pathlib.Path(path)
-    key = json.dumps(run, sort_keys=True)
-    if path.exists():
-        try:
-            with np.load(path) as file:
-                saved = dict(file)
-        except (ValueError, EOFError, zipfile.BadZipFile):
-            saved = {}  # damaged
-        if str(saved.pop("run", None)) == key:
-            return saved
-    arrays = compute()
-    with atomic_write(path) as file:
-        np.savez_compressed(file, **{**arrays, "run": np.array(key)})  # type: ignore[arg-type]
+    arrays = load_arrays(path, run)
+    if arrays is None:
+        arrays = compute()
+        save_arrays(path, run, arrays)
     return arrays
+
+
+def load_arrays(path: Path, run: dict[str, Any]) -> dict[str, Array] | None:
+    """Loads the arrays of a run that `save_arrays` saved.
+
+    Args:
+        path: `.npz` file.
+        run: JSON-serializable dict of everything the arrays depend on.
+
+    Returns:
+        The arrays; `None` if the file is missing, damaged or of another run.
+    """
+    try:
+        with pathlib.Path(path).open("rb") as file, np.load(file) as saved:
+            if saved["run"].item() == json.dumps(run, sort_keys=True):
+                return {name: saved[name] for name in saved if name != "run"}
+    except (*DAMAGED, OSError, ValueError):
+        pass
+    return None
+
+
+def save_arrays(
+    path: Path, run: dict[str, Any], arrays: dict[str, Array]
+) -> None:
+    """Saves the arrays of a run, atomically.
+
+    Args:
+        path: `.npz` file in an existing folder.
+        run: JSON-serializable dict of everything the arrays depend on.
+        arrays: Dict of name to array.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    saved: dict[str, Any] = {**arrays, "run": json.dumps(run, sort_keys=True)}
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **saved)
+
+
+def result_path(folder: Path, name: str, run: dict[str, Any]) -> pathlib.Path:
+    """Path of the result of a run: its name and a hash of `run`.
+
+    Example:
+
+    >>> result_path("finished", "adam_seed_0", {"epochs": 5}).name
+    'adam_seed_0_db96eef5aa.npz'
+    """
+    text = json.dumps(run, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return pathlib.Path(folder, f"{name}_{digest}.npz")

@@ -99,3 +99,14 @@ def test_a_damaged_file_of_arrays_is_replaced(tmp_path, damaged):
     result = cached_arrays(path, {}, lambda: {"x": np.arange(2)})
     assert result["x"].tolist() == [0, 1]
     assert cached_arrays(path, {}, dict)["x"].tolist() == [0, 1]
+
+
+def test_arrays_that_cannot_be_decompressed_are_computed_again(tmp_path):
+    path = tmp_path / "arrays.npz"
+    saved = np.random.default_rng(0).integers(0, 9, 2_000)
+    cached_arrays(path, {}, lambda: {"x": saved})
+    content = bytearray(path.read_bytes())
+    content[150:350] = bytes(200)  # in the compressed data
+    path.write_bytes(content)
+    again = cached_arrays(path, {}, lambda: {"x": np.arange(2)})
+    assert again["x"].tolist() == [0, 1]

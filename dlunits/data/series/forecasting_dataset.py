@@ -463,9 +463,8 @@ def split_series(
         split = windows, origins
     except ValueError as error:
         shortage = str(error)
-    if (
-        not dataset.members and dataset.has_future
-    ):  # fails before training, not after
+    if not dataset.members and dataset.has_future:
+        # Fails before training, not after.
         last_window(series, MIN_ROWS if shortage else window)
     return dataclasses.replace(
         dataset,

@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import math
 import pathlib
-import zipfile
 from typing import Any
 
 import keras
@@ -28,6 +27,7 @@ from dlunits.data.images.image_datasets import stratified_split
 from dlunits.data.tables.table_files import open_table
 from dlunits.models.anomaly.table_schema import TableSchema
 from dlunits.paths import expand_user
+from dlunits.training.checkpoint import DAMAGED
 from dlunits.typing import Array, Path
 
 MAX_CLASSES = 20  # of a target of whole numbers; with more it is a regression
@@ -451,9 +451,7 @@ def save_arrays(path: Path, data: LabData) -> None:
         OSError: If the file cannot be written.
     """
     with (
-        contextlib.suppress(
-            OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile
-        ),
+        contextlib.suppress(*DAMAGED, OSError, ValueError),
         pathlib.Path(path).open("rb") as saved_file,
         np.load(saved_file) as saved,
     ):

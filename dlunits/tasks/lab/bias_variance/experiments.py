@@ -346,11 +346,11 @@ class EpochBatches(keras.utils.PyDataset):
         super().__init__()
         self.x, self.y = x, y
         self.batch_size, self.seed = batch_size, seed
-        self.epoch = 0
+        self.start_epoch(0)
 
-    @property
-    def order(self) -> Array:
-        return epoch_order(self.seed, self.epoch, len(self.y), self.batch_size)
+    def start_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.order = epoch_order(self.seed, epoch, len(self.y), self.batch_size)
 
     @property
     def num_batches(self) -> int:
@@ -362,7 +362,7 @@ class EpochBatches(keras.utils.PyDataset):
         return self.x[rows], self.y[rows]
 
     def on_epoch_end(self) -> None:
-        self.epoch += 1
+        self.start_epoch(self.epoch + 1)
 
 
 def dense_network(data: LabData, width: int, learning_rate: float) -> Any:

@@ -1,8 +1,6 @@
 """Trainings and measurements of the convolution lab."""
 
 import dataclasses
-import hashlib
-import json
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +16,7 @@ from dlunits.tasks.lab.convolution.networks import (
 )
 from dlunits.tasks.lab.convolution.train import Trainer
 from dlunits.tasks.lab.sources import LabData, reshape_examples
-from dlunits.training.result_cache import cached_result
+from dlunits.training.result_cache import cached_result, result_path
 from dlunits.typing import Array
 
 FCNN, LENET, POOLED, OWN = "FCNN", "LeNet-5", "CNN, global pooling", "own model"
@@ -145,7 +143,7 @@ def compare_networks(
                 make, inputs.train, inputs.validation, run=run, **recipe
             )
             for seed in seeds:
-                path = result_path(folder, network, seed, trainer.run)
+                path = training_path(folder, network, seed, trainer.run)
                 state = trainer.fit(seed, path, bar.update)
                 before = bar.n
                 accuracies = cached_accuracies(
@@ -229,7 +227,9 @@ def compare_motion(
                 learning_rate=MOTION_LEARNING_RATE,
             )
             for seed in seeds:
-                path = result_path(folder, f"motion {name}", seed, trainer.run)
+                path = training_path(
+                    folder, f"motion {name}", seed, trainer.run
+                )
                 state = trainer.fit(seed, path, bar.update)
                 scores = trainer.model.predict(test[0], verbose=0)
                 accuracy = float((scores.argmax(axis=1) == test[1]).mean())
@@ -246,14 +246,12 @@ def compare_motion(
     return trained
 
 
-def result_path(
+def training_path(
     folder: pathlib.Path, name: str, seed: int, run: dict[str, Any]
 ) -> pathlib.Path:
     """File of a finished training: name, seed, and a hash of `run`."""
-    text = json.dumps(run, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     words = "".join(c if c.isalnum() else "_" for c in name.lower())
-    return folder / f"{words}_seed_{seed}_{digest}.npz"
+    return result_path(folder, f"{words}_seed_{seed}", run)
 
 
 def of_network(trained: Sequence[Trained], network: str) -> list[Trained]:

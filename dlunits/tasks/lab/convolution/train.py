@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dlunits.data.batches import disable_autotune
 from dlunits.tasks.lab.keras_code import epoch_order
 from dlunits.training.checkpoint import (
     load_checkpoint,
@@ -208,14 +209,11 @@ def batches_of(
     [[7.0, 5.0], [6.0]]
     """
     arrays = tf.constant(x), tf.constant(targets)
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return (
+    return disable_autotune(
         tf.data.Dataset.from_tensor_slices(order)
         .batch(batch_size)
         .map(lambda rows: tuple(tf.gather(array, rows) for array in arrays))
         .prefetch(2)
-        .with_options(options)
     )
 
 

@@ -1,22 +1,24 @@
 """Results of a comparison: saved runs, means over seeds, CSV files."""
 
 import dataclasses
-import hashlib
 import json
 import pathlib
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from dlunits.atomic_files import atomic_write
 from dlunits.metrics import confidence_interval
 from dlunits.tasks.lab.sources import LabData
 from dlunits.tasks.lab.training.recipes import Recipe, Run
 from dlunits.tasks.lab.training.train import RunResult, score_name
+from dlunits.training.result_cache import (
+    load_arrays,
+    result_path,
+    save_arrays,
+)
 from dlunits.training.run_directory import write_history
 from dlunits.typing import Array, Path
 
@@ -35,11 +37,8 @@ def identity(
 
 def run_path(folder: Path, label: str, run: dict[str, Any]) -> pathlib.Path:
     """File of a finished run: its values, its seed and a hash of `run`."""
-    text = json.dumps(run, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     words = "_".join(re.findall(r"[\w.]+", label))
-    name = f"{words}_seed_{run['recipe']['seed']}_{digest}.npz"
-    return pathlib.Path(folder, name)
+    return result_path(folder, f"{words}_seed_{run['recipe']['seed']}", run)
 
 
 def save_result(path: Path, run: dict[str, Any], result: RunResult) -> None:
@@ -53,12 +52,11 @@ def save_result(path: Path, run: dict[str, Any], result: RunResult) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    arrays: dict[str, Any] = {
+    arrays = {
         field.name: np.asarray(getattr(result, field.name))
         for field in dataclasses.fields(RunResult)
     }
-    with atomic_write(path) as file:
-        np.savez(file, run=json.dumps(run, sort_keys=True), **arrays)
+    save_arrays(path, run, arrays)
 
 
 def load_result(path: Path, run: dict[str, Any]) -> RunResult | None:
@@ -68,24 +66,17 @@ def load_result(path: Path, run: dict[str, Any]) -> RunResult | None:
         path: File.
         run: What `identity` returns.
     """
-    try:
-        with pathlib.Path(path).open("rb") as file, np.load(file) as arrays:
-            if arrays["run"].item() != json.dumps(run, sort_keys=True):
-                return None
-            values = {
-                field.name: arrays[field.name]
-                for field in dataclasses.fields(RunResult)
-            }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # missing, damaged, or of another version
-    return RunResult(
-        **{
-            name: value.tolist()
-            if value.ndim == 0 or value.dtype.kind == "U"
-            else value
-            for name, value in values.items()
-        }
-    )
+    arrays = load_arrays(path, run)
+    names = {field.name for field in dataclasses.fields(RunResult)}
+    if arrays is None or arrays.keys() != names:  # of another version
+        return None
+    values: dict[str, Any] = {
+        name: value.tolist()
+        if value.ndim == 0 or value.dtype.kind == "U"
+        else value
+        for name, value in arrays.items()
+    }
+    return RunResult(**values)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

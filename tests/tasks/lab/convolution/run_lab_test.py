@@ -32,7 +32,7 @@ def test_a_model_of_a_user_gets_new_weights_and_a_dense_rival():
 
 def test_files_of_results_differ_by_seed_and_recipe(tmp_path):
     paths = {
-        run_lab.result_path(tmp_path, "LeNet-5", seed, {"epochs": epochs})
+        run_lab.training_path(tmp_path, "LeNet-5", seed, {"epochs": epochs})
         for seed in (0, 1)
         for epochs in (2, 3)
     }

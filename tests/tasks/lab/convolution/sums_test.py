@@ -29,9 +29,15 @@ def test_the_first_and_the_first_multichannel_convolution_are_written(sums):
 def test_the_equation_gives_the_output_of_keras(sums):
     for each in sums:
         lines = each.equation().splitlines()
-        terms = [line for line in lines if line.startswith("    + ")]
-        total = eval(  # noqa: S307
-            "".join(term.partition("#")[0].strip() for term in terms)
+        terms = [
+            term
+            for line in lines
+            if line.startswith("    + ")
+            for term in line.partition("#")[0].split(" + ")[1:]
+        ]
+        total = sum(
+            math.prod(float(factor.strip(" ()")) for factor in term.split("*"))
+            for term in terms
         )
         # Numbers are rounded to four digits.
         assert math.tanh(total) == pytest.approx(each.terms.output, abs=2e-3)
