@@ -41,6 +41,18 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
         "digits.",
         {},
     ),
+    "data": (
+        flags.DEFINE_string,
+        "Own data, in place of --dataset: a folder with one subfolder of "
+        "images per class, or a CSV or Parquet file with --target.",
+        {},
+    ),
+    "target": (
+        flags.DEFINE_string,
+        "Column of --data to predict: text and up to 20 whole numbers are "
+        "classes, other numbers a regression.",
+        {},
+    ),
     "data_dir": (
         flags.DEFINE_string,
         "Folder of prepared TensorFlow Datasets. Without it the folder is "

@@ -35,24 +35,14 @@ SINE_WIDTHS = (1, 3, 5, 10, 30, 80)
 def define_flags():
     _main.define_common_flags(
         dataset="auto",
+        data=None,
+        target=None,
         data_dir=None,
         epochs=200,
         patience=20,
         seed=0,
         max_seed=2**31 - 1,
         workdir="runs/bias_variance_{dataset}_{epochs}_epochs_seed_{seed}",
-    )
-    flags.DEFINE_string(
-        "data",
-        None,
-        "Own data, in place of --dataset: a folder with one subfolder of "
-        "images per class, or a CSV or Parquet file with --target.",
-    )
-    flags.DEFINE_string(
-        "target",
-        None,
-        "Column of --data to predict: text and up to 20 whole numbers are "
-        "classes, other numbers a regression.",
     )
     flags.DEFINE_list(
         "widths",

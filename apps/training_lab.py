@@ -77,18 +77,6 @@ def define_flags():
         lower_bound=0,
     )
     flags.DEFINE_string(
-        "data",
-        None,
-        "Own data, in place of --dataset: a folder with one subfolder of "
-        "images per class, or a CSV or Parquet file with --target.",
-    )
-    flags.DEFINE_string(
-        "target",
-        None,
-        "Column of --data to predict: text and up to 20 whole numbers are "
-        "classes, other numbers a regression.",
-    )
-    flags.DEFINE_string(
         "model",
         None,
         "Own network, a .keras file. It is trained from new weights, and its "
@@ -97,6 +85,8 @@ def define_flags():
     )
     _main.define_common_flags(
         dataset="auto",
+        data=None,
+        target=None,
         data_dir=None,
         epochs=10,
         batch_size=32,

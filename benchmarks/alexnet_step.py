@@ -10,12 +10,9 @@ Usage:
     python benchmarks/alexnet_step.py [--quick]
 """
 
-import argparse
-import json
 import sys
-import time
 
-from row_process import THREADS, measured_in_process
+from row_process import THREADS, fastest_of_rows, seconds_per_step
 
 BATCH_SIZE, SIZE, NUM_CLASSES = 16, 227, 1000
 LEARNING_RATE, MOMENTUM = 1e-3, 0.9
@@ -113,53 +110,29 @@ def torch_steps(channels_last):
 
 
 def measure(row, count):
-    """Measures one row in this process and prints images per second."""
+    """Images per second of a row, in this process."""
     if "dlunits" in row:
         train = keras_steps()
     else:
         train = torch_steps("channels last" in row)
     train(2)
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        train(count)
-        seconds.append((time.perf_counter() - start) / count)
-    print(json.dumps(BATCH_SIZE / min(seconds)))
+    return BATCH_SIZE / seconds_per_step(train, count)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "row", nargs="?", choices=ROWS, help="row to measure in this process"
+    best, quick = fastest_of_rows(
+        __file__, __doc__.splitlines()[0], ROWS, 4, measure
     )
-    parser.add_argument("--count", type=int, default=4, help="steps")
-    parser.add_argument(
-        "--quick", action="store_true", help="one turn, no gate"
-    )
-    arguments = parser.parse_args()
-    if arguments.row:
-        measure(arguments.row, arguments.count)
-        return
-
-    from gates import gate
-
-    turns = [
-        {
-            row: measured_in_process(
-                __file__, row, f"--count={arguments.count}"
-            )
-            for row in ROWS
-        }
-        for _ in range(1 if arguments.quick else 3)
-    ]
-    best = {row: max(turn[row] for turn in turns) for row in ROWS}
     for row, speed in best.items():
         print(
             f"{row:24}{speed:6.2f} images per second, "
             f"{BATCH_SIZE / speed:6.3f} s per step"
         )
-    if arguments.quick:
+    if quick:
         return
+
+    from gates import gate
+
     ours = max(best[row] for row in ROWS if "dlunits" in row)
     theirs = max(best[row] for row in ROWS if "PyTorch" in row)
     ratio = theirs / ours  # of the times

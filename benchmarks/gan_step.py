@@ -9,12 +9,9 @@ Usage:
     python benchmarks/gan_step.py [--quick]
 """
 
-import argparse
-import json
 import sys
-import time
 
-from row_process import THREADS, measured_in_process
+from row_process import THREADS, fastest_of_rows, seconds_per_step
 
 BATCH_SIZE, LATENT_DIM, FILTERS, UNITS = 128, 64, (64, 32), 256
 ROWS = ("dlunits, TensorFlow", "dlunits, JAX", "PyTorch")
@@ -112,47 +109,23 @@ def torch_steps():
 
 
 def measure(row, count):
-    """Measures one row in this process and prints images per second."""
+    """Images per second of a row, in this process."""
     train = torch_steps() if row == "PyTorch" else keras_steps()
     train(count)
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        train(count)
-        seconds.append((time.perf_counter() - start) / count)
-    print(json.dumps(BATCH_SIZE / min(seconds)))
+    return BATCH_SIZE / seconds_per_step(train, count)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "row", nargs="?", choices=ROWS, help="row to measure in this process"
+    best, quick = fastest_of_rows(
+        __file__, __doc__.splitlines()[0], ROWS, 20, measure
     )
-    parser.add_argument("--count", type=int, default=20, help="steps")
-    parser.add_argument(
-        "--quick", action="store_true", help="one turn, no gate"
-    )
-    arguments = parser.parse_args()
-    if arguments.row:
-        measure(arguments.row, arguments.count)
+    for row, speed in best.items():
+        print(f"{row:20}{speed:7.0f} images per second")
+    if quick:
         return
 
     from gates import gate
 
-    turns = [
-        {
-            row: measured_in_process(
-                __file__, row, f"--count={arguments.count}"
-            )
-            for row in ROWS
-        }
-        for _ in range(1 if arguments.quick else 3)
-    ]
-    best = {row: max(turn[row] for turn in turns) for row in ROWS}
-    for row, speed in best.items():
-        print(f"{row:20}{speed:7.0f} images per second")
-    if arguments.quick:
-        return
     ours = max(best[row] for row in ROWS if "dlunits" in row)
     passed = gate(
         "gan_step (times as fast as PyTorch)", ours / best["PyTorch"], ">=", 1

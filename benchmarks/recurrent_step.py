@@ -22,9 +22,8 @@ import argparse
 import json
 import resource
 import sys
-import time
 
-from row_process import THREADS, measured_in_process
+from row_process import THREADS, measured_in_process, seconds_per_step
 
 VOCABULARY = 65
 # Name -> layers, units, batch, steps.
@@ -113,13 +112,9 @@ def measure(row, network, count):
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     run(count)
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        run(count)
-        seconds.append((time.perf_counter() - start) / count)
+    seconds = seconds_per_step(run, count)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps([1e3 * min(seconds), (after - before) / 1024]))
+    print(json.dumps([1e3 * seconds, (after - before) / 1024]))
 
 
 def main():

@@ -1,9 +1,11 @@
-"""Runs one row of a benchmark in a separate process."""
+"""Runs the rows of a benchmark in separate processes, in turns."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+import time
 
 THREADS = 2
 
@@ -35,3 +37,52 @@ def measured_in_process(script, row, *arguments):
         check=True,
     )
     return json.loads(process.stdout.splitlines()[-1])
+
+
+def seconds_per_step(train, count):
+    """Seconds of a training step: the fastest of three runs of `count`."""
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        train(count)
+        seconds.append((time.perf_counter() - start) / count)
+    return min(seconds)
+
+
+def fastest_of_rows(script, description, rows, count, measure):
+    """Measures one row, or all rows in turns, as the command line says.
+
+    Args:
+        script: Path of the benchmark.
+        description: Text of `--help`.
+        rows: Names of the rows.
+        count: Default of `--count`, the number of training steps.
+        measure: Function of a row and `--count` that returns its speed in this
+            process.
+
+    Returns:
+        `(best, quick)`: dict of row to its highest speed in three turns, and
+        whether there was only one turn. With a row on the command line its
+        speed is printed, and the process ends.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "row", nargs="?", choices=rows, help="row to measure in this process"
+    )
+    parser.add_argument("--count", type=int, default=count, help="steps")
+    parser.add_argument(
+        "--quick", action="store_true", help="one turn, no gate"
+    )
+    arguments = parser.parse_args()
+    if arguments.row:
+        print(json.dumps(measure(arguments.row, arguments.count)))
+        sys.exit()
+    turns = [
+        {
+            row: measured_in_process(script, row, f"--count={arguments.count}")
+            for row in rows
+        }
+        for _ in range(1 if arguments.quick else 3)
+    ]
+    best = {row: max(turn[row] for turn in turns) for row in rows}
+    return best, arguments.quick

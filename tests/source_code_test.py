@@ -52,6 +52,9 @@ TESTED_WITH = {
     ),
     "dlunits/reporting/feature_maps.py": "tests/reporting/figures_test.py",
     "dlunits/reporting/style.py": "tests/reporting/figures_test.py",
+    "dlunits/serving/class_scores.py": (
+        "tests/tasks/digits/classify_files_test.py"
+    ),
     "dlunits/serving/warmup.py": "tests/serving/export_test.py",
     "dlunits/tasks/digits/fit_classifier.py": (
         "tests/tasks/digits/train_test.py"

@@ -1,3 +1,10 @@
-"""SavedModel export, model cards and warm-up requests. Loads TensorFlow."""
+"""Export, loading and answers of SavedModels. Loads TensorFlow."""
 
-__all__ = ["export", "image_requests", "load", "model_card", "warmup"]
+__all__ = [
+    "class_scores",
+    "export",
+    "image_requests",
+    "load",
+    "model_card",
+    "warmup",
+]

@@ -21,6 +21,7 @@ from dlunits.tasks.anomaly.score_series import SeriesScorer
 from dlunits.tasks.anomaly.score_table import TableScorer
 from dlunits.tasks.anomaly.training_rows import (
     TrainingRows,
+    min_calibration_rows,
     sample_training_rows,
 )
 from dlunits.tasks.anomaly.training_windows import (
@@ -222,7 +223,7 @@ def check_num_rows(rows: TrainingRows, detector: AnomalyDetector) -> None:
         left -= int(ONE_FOLD_SPLIT[1] * left)
     left = min(left, MAX_CALIBRATION_ROWS)
     rate = detector.false_alarm_rate
-    needed = math.ceil(round(1 / rate - 1, 6))
+    needed = min_calibration_rows(rate)
     if not enough or left < needed:
         remedy = f"Add normal {rows.unit}"
         if needed > MAX_CALIBRATION_ROWS:

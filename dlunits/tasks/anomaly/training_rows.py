@@ -1,6 +1,7 @@
 """Random sample of the normal rows of a table, for training."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,15 @@ from dlunits.typing import Array, Path
 # Upper bounds on the sampled rows and cells.
 MAX_ROWS = 100_000
 MAX_CELLS = 20_000_000
+
+
+def min_calibration_rows(false_alarm_rate: float) -> int:
+    """Number n of rows whose smallest p-value, 1 / (1 + n), is low enough.
+
+    >>> min_calibration_rows(0.1), min_calibration_rows(0.03)
+    (9, 33)
+    """
+    return math.ceil(round(1 / false_alarm_rate - 1, 6))
 
 
 @dataclasses.dataclass(frozen=True)

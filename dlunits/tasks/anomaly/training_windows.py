@@ -1,7 +1,6 @@
 """Windows of normal time series, for training."""
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,7 +20,10 @@ from dlunits.data.series.window_features import largest_prime
 from dlunits.data.tables.table_files import TableFile
 from dlunits.models import AnomalyDetector
 from dlunits.reporting.progress import ProgressBar, with_progress
-from dlunits.tasks.anomaly.training_rows import TrainingRows
+from dlunits.tasks.anomaly.training_rows import (
+    TrainingRows,
+    min_calibration_rows,
+)
 from dlunits.typing import Array
 
 MIN_WINDOW = 4  # rows, the shortest window that is proposed
@@ -172,7 +174,7 @@ class TrainingWindows(TrainingRows):
 
 def has_own_threshold(num_scores: int, false_alarm_rate: float) -> bool:
     """Whether the smallest p-value is at most the false-alarm rate."""
-    return false_alarm_rate * (1 + num_scores) >= 1 - 1e-9
+    return num_scores >= min_calibration_rows(false_alarm_rate)
 
 
 def calibration_messages(
@@ -202,7 +204,7 @@ def calibration_messages(
     ]
     if not few:
         return []
-    needed = math.ceil(1 / false_alarm_rate - 1e-9) - 1
+    needed = min_calibration_rows(false_alarm_rate)
     return [
         f"P-values:      {first_names(few)} ({len(few):,} of "
         f"{len(calibration_scores):,} series) "

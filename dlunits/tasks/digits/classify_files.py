@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from dlunits.data.images.handwriting import IMAGE_SIZE
 from dlunits.data.images.image_files import find_pages
+from dlunits.serving.class_scores import add_class_scores
 from dlunits.serving.load import find_version, load_saved_model
 from dlunits.serving.model_card import read_card
 from dlunits.typing import Array, Path
@@ -49,7 +47,7 @@ def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
     """
     folder = find_version(folder)
     card = read_card(folder, {"classes": list})
-    classes, bits = card["classes"], card.get("significant_bits")
+    bits = card.get("significant_bits")
     model = load_saved_model(folder)
     pages = find_pages(paths)
     images: dict[int, Array] = {}
@@ -59,20 +57,5 @@ def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
             images[index] = page.read_gray(IMAGE_SIZE, bits)
         except ValueError as error:
             results[index]["error"] = str(error)
-    if not images:
-        return results
-    batch = tf.constant(np.stack(list(images.values())))
-    scores = model.serving_default(batch)["scores"].numpy()
-    if scores.shape != (len(images), len(classes)):
-        raise ValueError(
-            f"{folder}: the model card has {len(classes)} classes, and the "
-            f"model returns {scores.shape[1:]}. Export the model again"
-        )
-    for index, probabilities in zip(images, scores.tolist(), strict=True):
-        best = int(np.argmax(probabilities))
-        results[index] |= {
-            "class": classes[best],
-            "confidence": probabilities[best],
-            "scores": dict(zip(classes, probabilities, strict=True)),
-        }
+    add_class_scores(results, images, model, card["classes"], folder)
     return results

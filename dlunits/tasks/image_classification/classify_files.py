@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from dlunits.data.images.image_files import find_pages, read_rgb_image
+from dlunits.serving.class_scores import add_class_scores
 from dlunits.serving.load import find_version, load_saved_model
 from dlunits.serving.model_card import read_card
 from dlunits.tasks.image_classification.train import resized_image_size
@@ -50,23 +48,5 @@ def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
                 )
             except ValueError as error:
                 results[index]["error"] = str(error)
-        if not images:
-            continue
-        batch = tf.constant(np.stack(list(images.values())))
-        scores = model.serving_default(batch)["scores"].numpy()
-        if scores.shape[1] != len(card["classes"]):
-            raise ValueError(
-                f"{folder}: the model card has {len(card['classes'])} classes, "
-                f"and the model returns {scores.shape[1]} scores. Export the "
-                "model again"
-            )
-        for index, probabilities in zip(images, scores.tolist(), strict=True):
-            best = int(np.argmax(probabilities))
-            results[index] |= {
-                "class": card["classes"][best],
-                "confidence": probabilities[best],
-                "scores": dict(
-                    zip(card["classes"], probabilities, strict=True)
-                ),
-            }
+        add_class_scores(results, images, model, card["classes"], folder)
     return results

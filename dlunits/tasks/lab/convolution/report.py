@@ -16,7 +16,7 @@ from dlunits.tasks.lab.convolution.arithmetic import (
     example_arithmetic,
     model_arithmetic,
 )
-from dlunits.tasks.lab.convolution.claims import Claim, is_greater, percent
+from dlunits.tasks.lab.convolution.claims import Claim, percent
 from dlunits.tasks.lab.convolution.networks import costs
 from dlunits.tasks.lab.convolution.run_lab import (
     FCNN,
@@ -31,6 +31,7 @@ from dlunits.tasks.lab.convolution.subject import Subject
 from dlunits.tasks.lab.convolution.sums import LayerSum, layer_sums
 from dlunits.tasks.lab.convolution.train import loss_of
 from dlunits.tasks.lab.keras_code import training_code
+from dlunits.tasks.lab.paired_comparison import is_greater
 from dlunits.tasks.lab.recorded_run import write_recorded_convolution
 from dlunits.tasks.lab.sources import LabData
 from dlunits.training.run_directory import write_history

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlunits.metrics import confidence_interval
+from dlunits.tasks.lab.paired_comparison import is_greater
 from dlunits.tasks.lab.training.descent import Paths, overshoot
 from dlunits.tasks.lab.training.results import Comparison
 from dlunits.typing import Array
@@ -71,8 +72,7 @@ def is_less(low: Array, high: Array) -> bool:
         return False
     if np.isnan(high).any():
         return True
-    mean, half = confidence_interval(high - low)
-    return bool(mean - (0 if np.isnan(half) else half) > 0)
+    return is_greater(high, low)
 
 
 def less(
