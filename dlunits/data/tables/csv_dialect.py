@@ -283,10 +283,13 @@ def are_names(first: list[list[str]], rows: list[list[str]]) -> bool:
     """Whether the first rows hold texts where all others hold numbers.
 
     At least two columns must be numbers or dates in at least two other rows.
-    In these columns each of the first rows must hold a text, and no number.
+    In these columns each of the first rows must hold a text. They must hold
+    no number in any column.
 
     >>> are_names([["", "kW"]], [["0", "1.5"], ["1", "2"]])
     True
+    >>> are_names([["a", "kW", "5"]], [["0", "1.5", "no"], ["1", "2", "3"]])
+    False
     >>> are_names([["", "", "yes"]], [["0", "1.5", "yes"], ["1", "2", "no"]])
     False
     >>> are_names([["a", "5"]], [["0", "1.5"], ["1", "2"]])
@@ -304,12 +307,10 @@ def are_names(first: list[list[str]], rows: list[list[str]]) -> bool:
         )
         and not any(map(is_name, known))
     ]
-    texts = [
-        [cell for index in numeric if is_known(cell := cells[index].strip())]
-        for cells in first
-    ]
     return len(numeric) > 1 and all(
-        row and all(map(is_name, row)) for row in texts
+        all(is_name(cell) for cell in map(str.strip, cells) if is_known(cell))
+        and any(is_known(cells[index].strip()) for index in numeric)
+        for cells in first
     )
 
 
