@@ -8,7 +8,7 @@ Usage:
     python apps/lab.py
     python apps/lab.py --dataset=mnist --num_processes=4
 
-After an interruption the same command resumes what is not finished. Expected: 8
+After an interruption the same command resumes what is not finished. Expected: 5
 minutes on two CPU cores.
 """
 
