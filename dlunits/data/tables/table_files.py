@@ -284,11 +284,13 @@ def check_options(delimiter: str | None, decimal: str | None) -> None:
 
 
 def column_names(cells: Iterable[str], place: str = "") -> tuple[str, ...]:
-    """Names without whitespace around; rejects duplicates."""
+    """Names without whitespace around; rejects duplicates, and no names."""
     names = [
         cell.strip() or f"unnamed_{number}"
         for number, cell in enumerate(cells, 1)
     ]
+    if not names:
+        raise ValueError(f"{place}: has no columns. Expected: at least one")
     first: dict[str, int] = {}
     for number, name in enumerate(names, 1):
         if first.setdefault(name, number) != number:

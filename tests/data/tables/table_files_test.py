@@ -149,6 +149,12 @@ def test_a_damaged_parquet_file_is_rejected(tmp_path, part):
         cells_of(open_table(path))
 
 
+def test_a_parquet_file_without_columns_is_rejected(tmp_path):
+    path = parquet(tmp_path / "table", {})
+    with pytest.raises(ValueError, match=r"table: has no columns\. Expected"):
+        open_table(path)
+
+
 def test_paths_without_a_file_are_rejected(tmp_path):
     with pytest.raises(ValueError, match="is a folder"):
         open_table(tmp_path)
