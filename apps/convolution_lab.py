@@ -132,15 +132,18 @@ def run(
     check_writable(finished)
     lock = lock_run(folder)
     save_arrays(folder / report.DATA_FILE, chosen.data)
+    if chosen.compared is not None:
+        chosen.compared.save(folder / report.MODEL_FILE)
     first = recipe.pop("seed")
     runs = {"seeds": range(first, first + seeds), "progress": tqdm}
+    networks = run_lab.make_networks(images, chosen.compared)
     trained = run_lab.compare_networks(
-        finished, images, chosen.compared, **runs, **recipe
+        finished, images, networks, **runs, **recipe
     )
     moving = run_lab.compare_motion(finished, images, **runs)
     page, claims = report.write_convolution_report(
         folder / "report.html",
-        report.LabResults(chosen, images.test[0], trained, moving, model),
+        report.LabResults(chosen, images.test[0], trained, moving),
         recipe=recipe,
         command=COMMAND,
         seconds=time.monotonic() - start,

@@ -10,19 +10,26 @@ from dlunits.diagnostics import layer_table
 from dlunits.diagnostics.weight_sharing import num_elements
 
 BYTES = 4  # of a number in single precision
+GLOBAL_POOLINGS = {
+    "average": layers.GlobalAveragePooling2D,
+    "maximum": layers.GlobalMaxPooling2D,
+}
 
 
-def global_pooling_cnn(num_classes: int) -> keras.Sequential:
+def global_pooling_cnn(
+    num_classes: int, pooling: str = "average"
+) -> keras.Sequential:
     """CNN for 28x28 images with about as many parameters as LeNet-5.
 
-    The mean over all positions before the last layer makes the class depend on
-    which features occur, and little on where.
+    The mean or the maximum over all positions before the last layer makes the
+    class depend on which features occur, and little on where.
 
     Reference: Lin, Chen and Yan, 2014, "Network in network", section 3.2, on
     global average pooling, https://arxiv.org/abs/1312.4400.
 
     Args:
         num_classes: Number of classes.
+        pooling: `"average"` or `"maximum"`.
 
     Returns:
         Model from `(batch, 28, 28, 1)` to class probabilities.
@@ -43,7 +50,7 @@ def global_pooling_cnn(num_classes: int) -> keras.Sequential:
             layers.Conv2D(64, 3, **options, name="conv3"),
             layers.MaxPooling2D(2, name="pool3"),
             layers.Conv2D(64, 3, **options, name="conv4"),
-            layers.GlobalAveragePooling2D(name="global_pool"),
+            GLOBAL_POOLINGS[pooling](name="global_pool"),
             layers.Dense(num_classes, "softmax", name="output"),
         ],
         name="global_pooling_cnn",

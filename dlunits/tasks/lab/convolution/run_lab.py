@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -90,7 +90,7 @@ def make_networks(
 def compare_networks(
     folder: pathlib.Path,
     data: LabData,
-    own: keras.Model | None,
+    networks: Mapping[str, Callable[[], keras.Model]],
     *,
     seeds: Sequence[int],
     epochs: int,
@@ -105,7 +105,7 @@ def compare_networks(
     Args:
         folder: Existing folder of the results.
         data: Images of 28x28 pixels.
-        own: As in `make_networks`.
+        networks: What `make_networks` returns.
         seeds: Seeds, one training of each network for each.
         epochs: Number of epochs.
         batch_size: Examples per mini-batch.
@@ -119,13 +119,11 @@ def compare_networks(
         ValueError: If a saved result is damaged.
         OSError: If a file cannot be written.
     """
-    networks = make_networks(data, own)
     recipe: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
     }
-    inputs = data if own is None else reshape_examples(data, own)
     trained = []
     num_shifts = len(shifts.shift_offsets())
     with progress(
@@ -134,9 +132,11 @@ def compare_networks(
         unit=" epochs and shifts",
     ) as bar:
         for network, make in networks.items():
+            model = make()
+            inputs = reshape_examples(data, model)
             run = {
                 "network": network,
-                "layers": make().to_json(),
+                "layers": model.to_json(),
                 "data": data.fingerprint,
             }
             trainer = Trainer(
