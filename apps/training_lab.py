@@ -87,6 +87,7 @@ def define_flags():
         dataset="auto",
         data=None,
         target=None,
+        **dict.fromkeys(_main.CSV_FLAGS),
         data_dir=None,
         epochs=10,
         batch_size=32,
@@ -137,7 +138,7 @@ def check_flags(given):
     _main.refuse_beside(
         given, "model", NETWORK_FLAGS, "the network is read from it"
     )
-    _main.refuse_without(given, ["data"], ["target"])
+    _main.refuse_without(given, ["data"], ["target", *_main.CSV_FLAGS])
     for name, factors in COMPARED.items():
         if name in given and factors & set(flags.FLAGS.compare):
             raise ValueError(
@@ -180,7 +181,10 @@ def run(
             "lab: the depth and width of --model are fixed"
         )
     network = load_model(model) if model else None
-    loaded = load_data(dataset, data=data, target=target, data_dir=data_dir)
+    dialect = {name: settings.pop(name) for name in _main.CSV_FLAGS}
+    loaded = load_data(
+        dataset, data=data, target=target, data_dir=data_dir, dialect=dialect
+    )
     if network is not None:
         loaded = reshape_examples(loaded, network)
     print(loaded.source, flush=True)
@@ -279,7 +283,7 @@ def compare_runs(folder, factors, values, seeds, recipe, data, network):
     ]
     print(f"\n{format_table(header, rows)}\n")
     for claim in found:
-        print(f"{claim.title}. {claim.result}")
+        print(f"{claim.title}: {claim.verdict}")
     print(f"\nReport: {page}")
     print(f"Tables: {folder}/*.csv", flush=True)
 

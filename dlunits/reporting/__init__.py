@@ -7,6 +7,7 @@ __all__ = [
     "html_report",
     "image_grid",
     "progress",
+    "script_hash",
     "step_slider",
     "style",
     "text_table",

@@ -25,13 +25,15 @@ from matplotlib.text import Text
 
 from dlunits.atomic_files import atomic_write
 from dlunits.reporting.figure_text import number_undrawable_names
-from dlunits.reporting.step_slider import SCRIPT, SCRIPT_HASH, StepSlider
+from dlunits.reporting.script_hash import script_hash
+from dlunits.reporting.step_slider import SCRIPT, StepSlider
 from dlunits.reporting.style import TIMES
 from dlunits.typing import Path
 
 PACKAGES = ("dlunits", "keras", "tensorflow", "jax", "torch", "numpy")
 RUN_DETAILS = "run-details"  # anchor of the last section
 MAX_SVG_SIZE = 300_000  # bytes
+EQUATIONS = {"output_size", "equation"}  # columns whose lines are not wrapped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +148,7 @@ def write_report(
         ),
     }
     anchors = unique_anchors(sections)
+    script = script_of(sections)
     page = template().render(
         title=title,
         summary=summary,
@@ -162,8 +165,8 @@ def write_report(
             }
             for anchor, section in zip(anchors, sections, strict=True)
         ],
-        script=script_of(sections),
-        script_hash=SCRIPT_HASH,
+        script=script,
+        script_hash=script_hash(script),
         command=command,
         facts=facts,
     )
@@ -264,13 +267,17 @@ def link(item: Link) -> markupsafe.Markup:
 
 
 def columns_and_rows(table: list | tuple) -> dict[str, Any] | None:
-    """Header, rows and indices of numeric columns of a table."""
+    """Header, rows, and indices of columns of numbers and of equations."""
     if not table:
         return None
     if isinstance(table, tuple):
         header, rows = table
+        equations = []
     else:
         header = [heading(name) for name in table[0]]
+        equations = [
+            index for index, name in enumerate(table[0]) if name in EQUATIONS
+        ]
         rows = [list(row.values()) for row in table]
     for row in rows:
         if len(row) != len(header):
@@ -283,7 +290,12 @@ def columns_and_rows(table: list | tuple) -> dict[str, Any] | None:
         for column in range(1, len(header))
         if all(isinstance(row[column], numbers.Real | None) for row in rows)
     ]
-    return {"header": header, "rows": rows, "numeric": numeric}
+    return {
+        "header": header,
+        "rows": rows,
+        "numeric": numeric,
+        "equations": equations,
+    }
 
 
 def heading(key: str) -> str:

@@ -43,9 +43,6 @@ for (const box of document.querySelectorAll(".slider")) {
   show();
 }
 """
-SCRIPT_HASH = base64.b64encode(
-    hashlib.sha256(SCRIPT.encode()).digest()
-).decode()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 __all__ = [
     "bias_variance",
+    "claim",
     "convolution",
     "index_page",
     "keras_code",
+    "output_probabilities",
+    "paired_comparison",
     "recorded_run",
     "sources",
     "training",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlunits.tasks.lab.convolution.claims import Claim
+from dlunits.tasks.lab.claim import Claim
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,10 @@
 """What is taught about bias and variance, beside what was measured."""
 
-import dataclasses
 import math
 
 from dlunits.metrics import confidence_interval
 from dlunits.tasks.lab.bias_variance.experiments import Measurement, Row
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """A claim about learning, with the numbers measured for it.
-
-    Args:
-        claim: Sentence.
-        measured: Sentence with the numbers.
-        holds: Whether the numbers support the claim.
-    """
-
-    claim: str
-    measured: str
-    holds: bool
-
-    @property
-    def sentence(self) -> str:
-        """Claim and measurement, for the text of a section."""
-        answer = "holds here" if self.holds else "does not hold here"
-        return f"{self.claim} This {answer}: {self.measured}"
+from dlunits.tasks.lab.claim import Claim
 
 
 def bias_name(row: Row) -> str:
@@ -116,7 +95,7 @@ def more_data(result: Measurement) -> Claim:
     return Claim(
         "More training examples help a network with high variance, and not "
         "one with high bias.",
-        f"{sizes} examples, the error of the widest network goes from "
+        f"{sizes} examples, the error of {result.subject} goes from "
         f"{large[0]['error']:.3g} to {large[-1]['error']:.3g}, and that of the "
         f"narrowest one from {small[0]['error']:.3g} to "
         f"{small[-1]['error']:.3g}.",
@@ -136,7 +115,7 @@ def early_stopping_helps(result: Measurement) -> Claim:
     return Claim(
         "Early stopping, which keeps the weights of the lowest validation "
         "loss, prevents overfitting.",
-        f"the error of the widest networks is {stopped:.3g} with early "
+        f"the error of {result.subject} is {stopped:.3g} with early "
         f"stopping and {full:.3g} without it, a gain of {gain:.3g} ± "
         f"{half_width:.2g} (95 % confidence). The epoch taken is {epoch:.0f} "
         f"of {result.problem.epochs} on average.",

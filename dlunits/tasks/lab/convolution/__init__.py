@@ -2,10 +2,10 @@
 
 __all__ = [
     "arithmetic",
-    "claims",
     "figures",
     "motion",
     "networks",
+    "percent",
     "report",
     "run_lab",
     "shifts",

@@ -11,13 +11,14 @@ import numpy as np
 from dlunits.diagnostics import layer_table, weight_sharing
 from dlunits.reporting.feature_maps import feature_maps
 from dlunits.reporting.html_report import Link, Section, write_report
+from dlunits.tasks.lab.claim import Claim
 from dlunits.tasks.lab.convolution import figures, motion, shifts
 from dlunits.tasks.lab.convolution.arithmetic import (
     example_arithmetic,
     model_arithmetic,
 )
-from dlunits.tasks.lab.convolution.claims import Claim, percent
 from dlunits.tasks.lab.convolution.networks import costs
+from dlunits.tasks.lab.convolution.percent import percent
 from dlunits.tasks.lab.convolution.run_lab import (
     FCNN,
     MEAN,
@@ -29,8 +30,8 @@ from dlunits.tasks.lab.convolution.run_lab import (
 )
 from dlunits.tasks.lab.convolution.subject import Subject
 from dlunits.tasks.lab.convolution.sums import LayerSum, layer_sums
-from dlunits.tasks.lab.convolution.train import loss_of
 from dlunits.tasks.lab.keras_code import training_code
+from dlunits.tasks.lab.output_probabilities import cross_entropy
 from dlunits.tasks.lab.paired_comparison import is_greater
 from dlunits.tasks.lab.recorded_run import write_recorded_convolution
 from dlunits.tasks.lab.sources import LabData
@@ -38,6 +39,7 @@ from dlunits.training.run_directory import write_history
 from dlunits.typing import Array, Path
 
 DATA_FILE = "data.npz"
+MODEL_FILE = "own_model.keras"
 STEPS_FILE = "convolution_steps.html"
 RECORDED_SIZE = 24  # rows and columns of a recorded input
 GATE_SHIFT = 3  # pixels, the shift of the main comparison
@@ -54,14 +56,12 @@ class LabResults:
         images: Test images `(n, 28, 28, 1)`.
         trained: Networks that were compared.
         moving: 3-D CNNs on volumes and on mean images.
-        model_file: Path of the `.keras` file of a user, or `None`.
     """
 
     subject: Subject
     images: Array
     trained: Sequence[Trained]
     moving: Sequence[Trained]
-    model_file: str | None = None
 
     @property
     def data(self) -> LabData:
@@ -111,7 +111,8 @@ def write_convolution_report(
     """Writes the report, and a CSV file of each table beside it.
 
     Args:
-        path: HTML file to write, in the folder of `data.npz`.
+        path: HTML file to write, in the folder of `data.npz` and, if a user's
+            model is compared, of `own_model.keras`.
         results: Results.
         recipe: Dict of `epochs`, `batch_size`, `learning_rate` and `seed`.
         command: Command line of the run.
@@ -782,7 +783,7 @@ def code_section(results: LabResults, recipe: Mapping[str, Any]) -> Section:
     codes = []
     for name in results.networks:
         run = of_network(results.trained, name)[0]
-        file = results.model_file if name == OWN else None
+        file = MODEL_FILE if name == OWN else None
         codes.append(
             (
                 name,
@@ -791,7 +792,7 @@ def code_section(results: LabResults, recipe: Mapping[str, Any]) -> Section:
                     results.data,
                     data_file=DATA_FILE,
                     optimizer=keras.optimizers.Adam(recipe["learning_rate"]),
-                    loss=loss_of(run.model),
+                    loss=cross_entropy(run.model, results.data.input_shape),
                     batch_size=recipe["batch_size"],
                     epochs=recipe["epochs"],
                     seed=run.seed,

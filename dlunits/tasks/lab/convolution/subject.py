@@ -11,7 +11,11 @@ from dlunits.tasks.lab.convolution.user_image import (
     read_user_image,
     resize_image,
 )
-from dlunits.tasks.lab.sources import LabData, reshape_examples
+from dlunits.tasks.lab.sources import (
+    LabData,
+    fix_input_shape,
+    reshape_examples,
+)
 from dlunits.typing import Array, Path
 
 # Data sets whose images are digits as `extract_digits` returns them.
@@ -127,27 +131,3 @@ def takes_images(model: keras.Model) -> bool:
     """Whether the input of a model is a gray or RGB image of known size."""
     shape = model.input_shape[1:]
     return len(shape) == 3 and None not in shape and shape[-1] in (1, 3)
-
-
-def fix_input_shape(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
-    """Model with the same weights whose input shape has no unknown size.
-
-    Args:
-        model: Functional or built `Sequential` model.
-        shape: Input shape without the batch axis.
-
-    Returns:
-        The model itself, if its input shape is known.
-
-    Example:
-
-    >>> layers = [keras.Input((None, None, 1)), keras.layers.Conv2D(2, 3)]
-    >>> model = keras.Sequential(layers)
-    >>> fix_input_shape(model, (8, 8, 1)).output_shape
-    (None, 6, 6, 2)
-    """
-    if None not in model.input_shape[1:]:
-        return model
-    fixed = keras.models.clone_model(model, input_tensors=keras.Input(shape))
-    fixed.set_weights(model.get_weights())
-    return fixed

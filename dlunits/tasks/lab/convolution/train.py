@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from dlunits.data.batches import disable_autotune
 from dlunits.tasks.lab.keras_code import epoch_order
+from dlunits.tasks.lab.output_probabilities import cross_entropy
 from dlunits.training.checkpoint import (
     load_checkpoint,
     read_state,
@@ -61,7 +62,8 @@ class Trainer:
         self.make_model = make_model
         self.model = make_model()
         optimizer = keras.optimizers.Adam(learning_rate)
-        self.model.compile(optimizer, loss_of(self.model), metrics=["accuracy"])
+        loss = cross_entropy(self.model, train[0].shape[1:])
+        self.model.compile(optimizer, loss, metrics=["accuracy"])
         optimizer.build(self.model.trainable_variables)
         self.optimizer_state = [
             keras.ops.copy(variable) for variable in optimizer.variables
@@ -214,26 +216,4 @@ def batches_of(
         .batch(batch_size)
         .map(lambda rows: tuple(tf.gather(array, rows) for array in arrays))
         .prefetch(2)
-    )
-
-
-def loss_of(model: keras.Model) -> keras.losses.Loss:
-    """Cross-entropy for a model that returns probabilities, or logits.
-
-    Args:
-        model: Model with an output per class. It returns probabilities if those
-            of an example of zeros are not negative and their sum is 1.
-
-    Example:
-
-    >>> layers = [keras.Input((2,)), keras.layers.Dense(3, "softmax")]
-    >>> loss_of(keras.Sequential(layers)).from_logits
-    False
-    """
-    outputs = keras.ops.convert_to_numpy(
-        model(np.zeros((1, *model.input_shape[1:]), "float32"), training=False)
-    )
-    probabilities = outputs.min() >= 0 and abs(outputs.sum() - 1) < 1e-3
-    return keras.losses.CategoricalCrossentropy(
-        from_logits=not bool(probabilities)
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlunits.metrics import confidence_interval
+from dlunits.tasks.lab.claim import Claim
 from dlunits.tasks.lab.paired_comparison import is_greater
 from dlunits.tasks.lab.training.descent import Paths, overshoot
 from dlunits.tasks.lab.training.results import Comparison
@@ -17,30 +18,6 @@ ACTIVATIONS = "Activations"
 DESCENT = "Gradient descent"
 NETWORK = "Feed-forward network"
 STOPPING = "Early stopping"
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """A claim, and what the runs say about it.
-
-    Args:
-        unit: Row of `docs/units.md` that it belongs to.
-        title: The claim in a few words, the title of its section.
-        statement: The claim in full, and how it was measured.
-        evidence: The measured numbers.
-        holds: Whether the numbers support the claim.
-    """
-
-    unit: str
-    title: str
-    statement: str
-    evidence: str
-    holds: bool
-
-    @property
-    def result(self) -> str:
-        """`"Holds."` or that it does not hold on this data."""
-        return "Holds." if self.holds else "Did not hold on this data."
 
 
 def interval(values: Array) -> str:
@@ -190,26 +167,26 @@ def optimizer_claims(
     if {"momentum", "nesterov"} <= ends.keys():
         far, near = (overshoot(ends[name]) for name in ("momentum", "nesterov"))
         yield Claim(
-            DESCENT,
-            "Nesterov momentum looks ahead",
-            "Nesterov momentum takes the gradient at the point to which the "
-            "momentum alone would lead, and so slows down before it runs past "
-            "a minimum. Measured on the ravine, as the largest distance beyond "
-            "the minimum across it.",
-            f"Momentum {far:.3g}, Nesterov {near:.3g}.",
-            near < far,
+            unit=DESCENT,
+            title="Nesterov momentum looks ahead",
+            statement="Nesterov momentum takes the gradient at the point to "
+            "which the momentum alone would lead, and so slows down before it "
+            "runs past a minimum. Measured on the ravine, as the largest "
+            "distance beyond the minimum across it.",
+            evidence=f"Momentum {far:.3g}, Nesterov {near:.3g}.",
+            holds=near < far,
         )
     if "adagrad" in labels:
         ratio = shrinking(comparison, "adagrad")
         yield Claim(
-            DESCENT,
-            "AdaGrad's steps become shorter and shorter",
-            "AdaGrad divides the step of each weight by the root of the sum of "
-            "all its squared gradients, which only grows. Measured as the "
-            "update-to-weight ratio of the first layer in the last epoch over "
-            "that in the first.",
-            f"The ratio of the ratios is {interval(ratio)}.",
-            is_less(ratio, np.ones_like(ratio)),
+            unit=DESCENT,
+            title="AdaGrad's steps become shorter and shorter",
+            statement="AdaGrad divides the step of each weight by the root of "
+            "the sum of all its squared gradients, which only grows. Measured "
+            "as the update-to-weight ratio of the first layer in the last "
+            "epoch over that in the first.",
+            evidence=f"The ratio of the ratios is {interval(ratio)}.",
+            holds=is_less(ratio, np.ones_like(ratio)),
         )
     if {"adagrad", "rmsprop"} <= set(labels):
         yield less(
@@ -229,14 +206,14 @@ def optimizer_claims(
         needed = reached(comparison, "adam", goal)
         epochs = float(comparison.recipe("adam").epochs)
         yield Claim(
-            DESCENT,
-            "Adam needs fewer updates than gradient descent",
-            "Adam combines momentum with a step for each weight that is scaled "
-            "as in RMSProp. Measured as the epochs until the training loss is "
-            f"as low as that of {plain} after all {epochs:g} epochs, each with "
-            "its own learning rate.",
-            f"Adam: {interval(needed)} epochs; {plain}: {epochs:g}.",
-            is_less(needed, np.full_like(needed, epochs)),
+            unit=DESCENT,
+            title="Adam needs fewer updates than gradient descent",
+            statement="Adam combines momentum with a step for each weight "
+            "that is scaled as in RMSProp. Measured as the epochs until the "
+            f"training loss is as low as that of {plain} after all {epochs:g} "
+            "epochs, each with its own learning rate.",
+            evidence=f"Adam: {interval(needed)} epochs; {plain}: {epochs:g}.",
+            holds=is_less(needed, np.full_like(needed, epochs)),
         )
 
 
@@ -349,15 +326,16 @@ def activation_claims(
         slope = comparison.recipe("leaky_relu").negative_slope
         shares = dead("leaky_relu"), dead("relu")
         yield Claim(
-            ACTIVATIONS,
-            "ReLU units die, and leaky ReLU units do not",
-            "A ReLU unit that is negative for all examples has no gradient, "
-            f"and stays so. Leaky ReLU, max({slope:g} x, x), has a gradient "
-            "everywhere. Measured as the share of hidden units that are "
-            "saturated for all of the measured training examples, at the end.",
-            f"ReLU {interval(100 * shares[1])} %, leaky ReLU "
+            unit=ACTIVATIONS,
+            title="ReLU units die, and leaky ReLU units do not",
+            statement="A ReLU unit that is negative for all examples has no "
+            f"gradient, and stays so. Leaky ReLU, max({slope:g} x, x), has a "
+            "gradient everywhere. Measured as the share of hidden units that "
+            "are saturated for all of the measured training examples, at the "
+            "end.",
+            evidence=f"ReLU {interval(100 * shares[1])} %, leaky ReLU "
             f"{interval(100 * shares[0])} %.",
-            bool(shares[1].mean() > shares[0].mean() == 0),
+            holds=bool(shares[1].mean() > shares[0].mean() == 0),
         )
     if {"softmax", "relu"} <= labels:
         yield less(
@@ -606,13 +584,13 @@ def epoch_claims(comparison: Comparison) -> Iterator[Claim]:
     loss = comparison.array(label, "loss").astype("float64")
     if epochs > 1:
         yield Claim(
-            LEARNING,
-            "More epochs lower the training loss",
-            "Each epoch updates the weights on all training examples once "
-            f"more. Measured on the best run, {label}.",
-            f"Training loss of epoch 1: {interval(loss[:, 0])}; of epoch "
-            f"{epochs}: {interval(loss[:, -1])}.",
-            is_less(loss[:, -1], loss[:, 0]),
+            unit=LEARNING,
+            title="More epochs lower the training loss",
+            statement="Each epoch updates the weights on all training "
+            f"examples once more. Measured on the best run, {label}.",
+            evidence=f"Training loss of epoch 1: {interval(loss[:, 0])}; of "
+            f"epoch {epochs}: {interval(loss[:, -1])}.",
+            holds=is_less(loss[:, -1], loss[:, 0]),
         )
     best_epochs = {
         each: np.nan_to_num(
@@ -626,15 +604,16 @@ def epoch_claims(comparison: Comparison) -> Iterator[Claim]:
     )
     excess = excess_loss(comparison, early)
     yield Claim(
-        STOPPING,
-        "Early stopping keeps the best epoch",
-        "The validation loss has a minimum, after which the network overfits; "
-        "early stopping keeps the weights of that epoch. Measured on the run "
-        f"whose validation loss rises most, {early}, as the loss of the last "
-        "epoch minus that of the best one.",
-        f"Best epoch: {interval(best_epochs[early].astype('float64'))} of "
-        f"{epochs}; the loss then rises by {interval(excess)}.",
-        bool(excess.min() > 0),
+        unit=STOPPING,
+        title="Early stopping keeps the best epoch",
+        statement="The validation loss has a minimum, after which the network "
+        "overfits; early stopping keeps the weights of that epoch. Measured "
+        f"on the run whose validation loss rises most, {early}, as the loss of "
+        "the last epoch minus that of the best one.",
+        evidence="Best epoch: "
+        f"{interval(best_epochs[early].astype('float64'))} of {epochs}; the "
+        f"loss then rises by {interval(excess)}.",
+        holds=bool(excess.min() > 0),
     )
 
 
@@ -658,14 +637,14 @@ def tuning_claim(comparison: Comparison) -> Claim:
     }
     values = {value: label.split(", ")[-1] for value, label in best.items()}
     return Claim(
-        LEARNING,
-        "Settings must be tuned together",
-        f"The best {second} depends on the {first}, so that tuning one after "
-        "the other misses the best combination.",
-        f"Best {second} by {first}: "
+        unit=LEARNING,
+        title="Settings must be tuned together",
+        statement=f"The best {second} depends on the {first}, so that tuning "
+        "one after the other misses the best combination.",
+        evidence=f"Best {second} by {first}: "
         + ", ".join(f"{key} {value}" for key, value in values.items())
         + f". Best combination: {comparison.best}.",
-        len(set(values.values())) > 1,
+        holds=len(set(values.values())) > 1,
     )
 
 

@@ -171,7 +171,7 @@ def plane_paths(comparison: Comparison) -> tuple[Paths, WeightPlane] | None:
     label = next(iter(kept))
     recipe, data = comparison.recipe(label), comparison.data
     model = make_network(recipe, data, comparison.model)
-    loss = keras.losses.get(loss_function(recipe, model))
+    loss = keras.losses.get(loss_function(recipe, model, data))
     examples, targets = (array[:NUM_PROBED] for array in data.train)
     if not data.is_regression:
         targets = keras.utils.to_categorical(targets, data.num_outputs)

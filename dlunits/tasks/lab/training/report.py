@@ -8,13 +8,13 @@ import numpy as np
 
 from dlunits.diagnostics import WeightPlane
 from dlunits.reporting.html_report import Link, Section, write_report
+from dlunits.tasks.lab.claim import Claim
 from dlunits.tasks.lab.keras_code import training_code
 from dlunits.tasks.lab.recorded_run import (
     write_recorded_lstm,
     write_recorded_network,
 )
 from dlunits.tasks.lab.training import figures
-from dlunits.tasks.lab.training.claims import Claim
 from dlunits.tasks.lab.training.descent import Paths
 from dlunits.tasks.lab.training.recipes import OPTIMIZERS, Recipe, Run
 from dlunits.tasks.lab.training.results import Comparison, summary_rows
@@ -27,6 +27,8 @@ from dlunits.typing import Path
 
 DATA_FILE = "data.npz"
 RECORDED = {"optimizer", "gradient_descent"}  # with updates step by step
+NUM_RECORDED = 8  # examples of the recorded updates of a user's network
+NUM_UPDATES = 10
 
 
 def title_of(factors: Sequence[str]) -> str:
@@ -68,6 +70,7 @@ def write_training_report(
     """
     path = pathlib.Path(path)
     diverged = sum(result.diverged for result in comparison.results)
+    held = sum(bool(claim.holds) for claim in claims)
     return write_report(
         path,
         title=title_of(comparison.factors),
@@ -75,8 +78,7 @@ def write_training_report(
             "Runs": len(comparison.runs),
             "Seeds": comparison.num_seeds,
             "Best setting": comparison.best,
-            "Claims that hold": f"{sum(claim.holds for claim in claims)} of "
-            f"{len(claims)}",
+            "Claims that hold": f"{held} of {len(claims)}",
             "Diverged runs": diverged,
         },
         sections=[
@@ -91,6 +93,7 @@ def write_training_report(
             *surface_sections(surfaces),
             *plane_sections(plane),
             *recorded_sections(comparison.factors, path.parent),
+            *own_recorded_sections(comparison, path.parent),
             code_section(comparison, path.parent),
         ],
         command=command,
@@ -138,7 +141,7 @@ def claims_section(claims: Sequence[Claim]) -> Section:
         {
             "claim": claim.title,
             "unit": claim.unit,
-            "result": claim.result,
+            "result": claim.verdict,
             "measured": claim.evidence,
         }
         for claim in claims
@@ -153,8 +156,7 @@ def claims_section(claims: Sequence[Claim]) -> Section:
 
 
 def claim_section(claim: Claim) -> Section:
-    text = f"{claim.statement}\n\n{claim.evidence} {claim.result}"
-    return Section(claim.title, text)
+    return Section(claim.title, claim.text)
 
 
 def curves_section(comparison: Comparison) -> Section:
@@ -309,6 +311,43 @@ def recorded_sections(
     ]
 
 
+def own_recorded_sections(
+    comparison: Comparison, folder: pathlib.Path
+) -> list[Section]:
+    """Section with a page on a user's network that it writes, if it can."""
+    if comparison.model is None:
+        return []
+    data = comparison.data
+    recipe = comparison.recipe(comparison.labels[0])
+    network = make_network(recipe, data, comparison.model)
+    x, y = (array[:NUM_RECORDED] for array in data.train)
+    if not data.is_regression:
+        y = keras.utils.to_categorical(y, data.num_outputs)
+    title = "Training of your own network step by step"
+    try:
+        page = write_recorded_network(
+            folder / "own_network_steps.html",
+            network,
+            x,
+            y,
+            optimizer=recipe.make_optimizer(),
+            loss=loss_function(recipe, network, data),
+            updates=NUM_UPDATES,
+        )
+    except ValueError as error:
+        return [Section(title, f"It is not recorded. {error}.")]
+    return [
+        Section(
+            title,
+            f"The page shows {NUM_UPDATES} updates on the first {len(x)} "
+            f"training examples, with the settings of "
+            f"{comparison.labels[0]}: each value beside its equation. It works "
+            "without a network.",
+            table=(["page"], [[[Link(page.name, page.name)]]]),
+        )
+    ]
+
+
 def plane_sections(
     plane: tuple[Paths, WeightPlane] | None,
 ) -> list[Section]:
@@ -385,7 +424,7 @@ def run_code(
         data,
         data_file=DATA_FILE,
         optimizer=recipe.make_optimizer(),
-        loss=loss_function(recipe, network),
+        loss=loss_function(recipe, network, data),
         batch_size=recipe.examples_per_update(data),
         epochs=recipe.epochs,
         seed=recipe.seed,

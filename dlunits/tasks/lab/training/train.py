@@ -24,6 +24,7 @@ from dlunits.diagnostics import (
     update_ratios,
 )
 from dlunits.tasks.lab.keras_code import epoch_order
+from dlunits.tasks.lab.output_probabilities import returns_probabilities
 from dlunits.tasks.lab.sources import LabData
 from dlunits.tasks.lab.training.recipes import (
     Recipe,
@@ -126,41 +127,27 @@ def make_network(
     return dense_network(recipe, data.input_shape, data.num_outputs)
 
 
-def loss_function(recipe: Recipe, model: keras.Model) -> Any:
+def loss_function(recipe: Recipe, model: keras.Model, data: LabData) -> Any:
     """Loss of a run: the name of a Keras loss, or a `keras.Loss` of logits.
 
+    Args:
+        recipe: Recipe of the run.
+        model: Network of the run.
+        data: Data of the run.
+
     Raises:
-        ValueError: If the outputs of the model are logits, and the loss is not
-            the cross-entropy.
+        ValueError: If the outputs of a classifier are logits, and the loss is
+            not the cross-entropy.
     """
-    if not recipe.loss.startswith("categorical") or ends_in_softmax(model):
-        if recipe.loss == "mean_squared_error" and model.output_shape[-1] > 1:
-            check_softmax(model, recipe.loss)
+    if data.is_regression or returns_probabilities(model, data.input_shape):
         return recipe.loss
     if recipe.loss != "categorical_crossentropy":
-        check_softmax(model, recipe.loss)
-    return keras.losses.CategoricalCrossentropy(from_logits=True)
-
-
-def check_softmax(model: keras.Model, loss: str) -> None:
-    """Raises ValueError if the outputs of a classifier are not softmax."""
-    if not ends_in_softmax(model):
         raise ValueError(
-            f"The loss {loss} needs probabilities, and the network of --model "
-            "does not end in softmax. Add it, or choose "
+            f"The loss {recipe.loss} needs probabilities, and the network of "
+            "--model does not end in softmax. Add it, or choose "
             "categorical_crossentropy"
         )
-
-
-def ends_in_softmax(model: keras.Model) -> bool:
-    """Whether the last layer of a model is softmax."""
-    last = model.layers[-1]
-    while isinstance(last, keras.Model):
-        last = last.layers[-1]
-    return (
-        isinstance(last, keras.layers.Softmax)
-        or getattr(last, "activation", None) is keras.activations.softmax
-    )
+    return keras.losses.CategoricalCrossentropy(from_logits=True)
 
 
 class Trainer:
@@ -189,7 +176,7 @@ class Trainer:
             ops.convert_to_numpy(variable)
             for variable in self.optimizer.variables
         ]
-        loss = loss_function(recipe, self.model)
+        loss = loss_function(recipe, self.model, data)
         self.loss = keras.losses.get(loss)
         self.train, self.validation, self.test = splits
         any_order = tf.TensorSpec((None, None), "int32")
@@ -487,7 +474,7 @@ def check_networks(
         ValueError: If a recipe cannot be applied to the model.
     """
     for recipe in dict.fromkeys(map(structure_of, recipes)):
-        loss_function(recipe, make_network(recipe, data, model))
+        loss_function(recipe, make_network(recipe, data, model), data)
 
 
 def structure_of(recipe: Recipe) -> Recipe:

@@ -9,7 +9,7 @@ from dlunits.tasks.lab.bias_variance import claims
 
 def result(**rows):
     problem = types.SimpleNamespace(epochs=100)
-    return types.SimpleNamespace(problem=problem, **rows)
+    return types.SimpleNamespace(problem=problem, subject="it", **rows)
 
 
 def width(number, bias, variance, total, adds_up=True, name="bias_squared"):
@@ -41,9 +41,9 @@ def test_a_textbook_trade_off_supports_the_claims(name):
         claim(result(complexity=rows)) for claim in claims.COMPLEXITY_CLAIMS
     ]
     assert all(claim.holds for claim in found)
-    assert "0.5 with 1 and 0 with 16" in found[1].measured
+    assert "0.5 with 1 and 0 with 16" in found[1].evidence
     assert "for 3 of 3 widths; the largest difference is 0.01." in (
-        found[0].measured
+        found[0].evidence
     )
 
 
@@ -53,7 +53,7 @@ def test_another_order_does_not():
     assert not claims.variance_rises(result(complexity=rows)).holds
     monotone = claims.minimum_between(result(complexity=TRADE_OFF[:2]))
     assert not monotone.holds
-    assert "This does not hold here: it is 0.7 with 1" in monotone.sentence
+    assert monotone.evidence.startswith("it is 0.7 with 1")
 
 
 def test_one_of_several_intervals_may_miss():
@@ -94,7 +94,7 @@ def test_early_stopping_must_gain_more_than_its_interval():
         result(early_stopping=rows([0.1, 0.12, 0.11]))
     )
     assert helps.holds
-    assert "The epoch taken is 30 of 100 on average" in helps.measured
+    assert "The epoch taken is 30 of 100 on average" in helps.evidence
     assert not claims.early_stopping_helps(
         result(early_stopping=rows([0.1, -0.1, 0.1]))
     ).holds

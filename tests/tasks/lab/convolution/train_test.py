@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from dlunits.tasks.lab.convolution.train import Trainer, loss_of
+from dlunits.tasks.lab.convolution.train import Trainer
 from dlunits.tasks.lab.keras_code import epoch_order
 
 EPOCHS, BATCH_SIZE, RATE = 3, 4, 0.05
@@ -119,11 +119,3 @@ def test_a_training_that_diverges_ends_early_and_is_a_result(tmp_path):
     assert not np.isfinite(losses[-1])
     assert len(losses) < EPOCHS
     assert sum(done) == EPOCHS
-
-
-@pytest.mark.parametrize(
-    ("activation", "logits"), [("softmax", False), (None, True)]
-)
-def test_the_loss_follows_from_the_outputs(activation, logits):
-    layers = [keras.Input((3,)), keras.layers.Dense(2, activation)]
-    assert loss_of(keras.Sequential(layers)).from_logits is logits

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dlunits.tasks.lab.training.claims import find_claims, is_less
+from dlunits.reporting.html_report import Section
+from dlunits.tasks.lab.index_page import UNITS, ReportSection, sections_of
+from dlunits.tasks.lab.training.claims import LEARNING, find_claims, is_less
 from dlunits.tasks.lab.training.descent import surface_paths
 from dlunits.tasks.lab.training.recipes import FACTORS
 from tests.tasks.lab.training.comparison_runs import (
@@ -31,7 +33,7 @@ def test_a_claim_about_a_lower_loss_needs_a_lower_loss(low, holds):
     assert (
         f"momentum = {low} \N{PLUS-MINUS SIGN} 0, sgd = 0.5" in claim.evidence
     )
-    assert ("not hold" in claim.result) is not holds
+    assert ("not hold" in claim.verdict) is not holds
 
 
 @pytest.mark.parametrize(
@@ -128,6 +130,22 @@ def test_each_factor_has_claims_of_its_own(factor):
     assert claims.keys() > general
     # All runs are equal, so that no difference holds.
     assert not any(claims[name].holds for name in claims.keys() - general)
+    assert units_in_index(factor, claims) == {
+        "depth": ["Feed-forward network", LEARNING],
+        "activation": ["Activations"],
+        "gradient_descent": ["Gradient descent"],
+        "optimizer": [],
+        "width": [LEARNING, "Early stopping"],
+    }.get(factor, [LEARNING])
+
+
+def units_in_index(factor, titles):
+    """Units that the index of the lab links to sections with these titles."""
+    sections = [
+        ReportSection(Section(title).anchor, title, "") for title in titles
+    ]
+    reports = {f"training/{factor}": sections}
+    return [unit.name for unit in UNITS if sections_of(unit, reports)]
 
 
 def test_runs_that_all_diverged_support_nothing():

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from dlunits.reporting.html_report import write_report
 from dlunits.tasks.lab.sources import save_arrays
 from dlunits.tasks.lab.training import figures
 from dlunits.tasks.lab.training.claims import find_claims
@@ -15,6 +16,7 @@ from dlunits.tasks.lab.training.recipes import make_runs
 from dlunits.tasks.lab.training.report import (
     DATA_FILE,
     code_section,
+    own_recorded_sections,
     write_training_report,
 )
 from dlunits.tasks.lab.training.results import Comparison
@@ -52,8 +54,8 @@ def test_every_claim_has_a_section_with_its_number(tmp_path):
             page,
             re.S,
         )
-        assert claim.statement in section[1]
-        assert f"{claim.evidence} {claim.result}" in section[1]
+        for paragraph in claim.text.split("\n\n"):
+            assert f"<p>{paragraph}</p>" in section[1]
     for anchor in ("results", "activation-functions", "keras-code"):
         assert f'<h2 id="{anchor}">' in page
 
@@ -73,6 +75,36 @@ def test_runs_that_all_diverged_are_reported(tmp_path):
     )
     page = write(tmp_path, comparison)
     assert "Diverged: 9, sgd; 9, adam." in page
+
+
+def test_an_own_network_is_recorded_if_it_is_dense(tmp_path):
+    for layers, text in (
+        ([], 'href="own_network_steps.html"'),
+        ([keras.layers.Dropout(0.1)], "It is not recorded. Expected a network"),
+    ):
+        model = keras.Sequential(
+            [keras.Input((3,)), *layers, keras.layers.Dense(2, "softmax")]
+        )
+        comparison = dataclasses.replace(
+            made_comparison(["batch_size"], "4", [made_result()], 1),
+            model=model,
+        )
+        run = comparison.runs[0]
+        own = dict.fromkeys(("activation", "initializer", "regularizer"))
+        recipe = dataclasses.replace(run.recipe, **own)
+        runs = [dataclasses.replace(run, recipe=recipe)]
+        comparison = dataclasses.replace(comparison, runs=runs)
+        [section] = own_recorded_sections(comparison, tmp_path)
+        path = write_report(
+            tmp_path / "report.html",
+            title="",
+            summary={},
+            sections=[section],
+            command="",
+            dataset="",
+        )
+        assert text in path.read_text(encoding="utf-8")
+    assert "network 3-2" in (tmp_path / "own_network_steps.html").read_text()
 
 
 def test_a_comparison_of_optimizers_links_to_recorded_runs(tmp_path):

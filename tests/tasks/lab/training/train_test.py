@@ -151,6 +151,6 @@ def test_what_a_model_cannot_have_is_refused_before_training():
 @pytest.mark.parametrize("loss", ["mean_squared_error", "categorical_hinge"])
 def test_other_losses_of_logits_are_refused(loss):
     recipe = dataclasses.replace(OWN, loss=loss)
-    assert loss_function(recipe, own_model("softmax")) == loss
+    assert loss_function(recipe, own_model("softmax"), DATA) == loss
     with pytest.raises(ValueError, match=f"{loss} needs probabilities"):
-        loss_function(recipe, own_model(None))
+        loss_function(recipe, own_model(None), DATA)
