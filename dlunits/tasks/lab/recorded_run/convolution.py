@@ -146,27 +146,36 @@ def record_convolution(
         convolution_output_size(*sizes)
         for sizes in zip(padded.shape[:2], spans, strides, strict=True)
     )
-    outputs = np.full((height, width), np.nan)
+    positions = list(np.ndindex(height, width))
+    sums = [
+        convolution_sum(layer, x, position, filter_index)
+        for position in positions
+    ]
+    outputs = np.reshape([terms.output for terms in sums], (height, width))
     steps = []
-    for i in range(height):
-        for j in range(width):
-            terms = convolution_sum(layer, x, (i, j), filter_index)
-            outputs[i, j] = terms.output
-            corner = (i * strides[0], j * strides[1])
-            steps.append(
-                Step(
-                    f"Output pixel, row {i + 1}, column {j + 1}",
-                    equation_text(layer),
-                    element_text(terms, i, j),
-                    [
-                        *images(padded, (*corner, spans[0], spans[1])),
-                        *channels("window", terms.patch),
-                        *channels("kernel w", terms.kernel),
-                        *channels("products", terms.products),
-                        Matrix("output y", outputs.copy(), window=(i, j, 1, 1)),
-                    ],
-                )
+    for number, ((i, j), terms) in enumerate(
+        zip(positions, sums, strict=True), start=1
+    ):
+        corner = (i * strides[0], j * strides[1])
+        steps.append(
+            Step(
+                f"Output pixel, row {i + 1}, column {j + 1}",
+                equation_text(layer),
+                element_text(terms, i, j),
+                [
+                    *images(padded, (*corner, spans[0], spans[1])),
+                    *channels("window", terms.patch),
+                    *channels("kernel w", terms.kernel),
+                    *channels("products", terms.products),
+                    Matrix(
+                        "output y",
+                        outputs,
+                        window=(i, j, 1, 1),
+                        computed=number,
+                    ),
+                ],
             )
+        )
     return steps
 
 

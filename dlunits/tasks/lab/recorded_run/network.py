@@ -13,13 +13,14 @@ from dlunits.tasks.lab.recorded_run.page import (
     Chart,
     Matrix,
     Step,
+    Window,
     sum_of_products,
     text_number,
     write_page,
 )
 from dlunits.typing import Array, ArrayLike, Path, Tensor
 
-MAX_SIZE = 12  # examples, inputs and units; more do not fit the page
+MAX_SIZE = 12  # examples, and inputs and units that are shown
 
 
 def write_recorded_network(
@@ -37,14 +38,15 @@ def write_recorded_network(
     Each update is shown in steps: the outputs of each layer, the loss, its
     gradient for each layer, and the new weights. All values are computed by
     Keras: the activations of the layers, gradients by automatic
-    differentiation, and weights by the optimizer.
+    differentiation, and weights by the optimizer. Of larger networks the first
+    12 rows and columns of each matrix are shown.
 
     Args:
         path: HTML file to write, in an existing folder.
-        model: Network of `Dense` layers, which is not changed. Default: a
-            network 2-3-1 with tanh and sigmoid.
-        x: Inputs `(examples, inputs)`, one mini-batch. Default: the four
-            examples of XOR.
+        model: Network of `Dense` layers, perhaps after `Flatten`, which is not
+            changed. Default: a network 2-3-1 with tanh and sigmoid.
+        x: Inputs of the model, one mini-batch of at most 12 examples. Default:
+            the four examples of XOR.
         y: Targets, as the loss expects them. Default: those of XOR.
         optimizer: Keras optimizer, which is not changed. Default: `SGD(2.0)`.
         loss: Keras loss, or the name of one. Penalties of regularizers are left
@@ -55,9 +57,8 @@ def write_recorded_network(
         `pathlib.Path` of the page.
 
     Raises:
-        ValueError: If the model has other layers, or it or the mini-batch has
-            more than 12 units, inputs or examples; or if only some of `model`,
-            `x` and `y` are given.
+        ValueError: If the model has other layers, the mini-batch has more than
+            12 examples, or only some of `model`, `x` and `y` are given.
         OSError: If the file cannot be written.
 
     Example:
@@ -79,7 +80,8 @@ def write_recorded_network(
     steps, losses = record_network(
         model, x, y, optimizer or keras.optimizers.SGD(2.0), loss, updates
     )
-    sizes = [model.input_shape[-1], *(layer.units for layer in dense(model))]
+    layers = dense(model)
+    sizes = [layers[0].kernel.shape[0], *(layer.units for layer in layers)]
     return write_page(
         path,
         title="Training of a dense network "
@@ -115,7 +117,7 @@ def xor_network() -> tuple[keras.Model, Array, Array]:
 
 
 def dense(model: keras.Model) -> list[keras.layers.Dense]:
-    """Layers of a network, checked to be small and dense.
+    """Layers of a network after its input, checked to be dense.
 
     Raises:
         ValueError: If they are not.
@@ -125,21 +127,18 @@ def dense(model: keras.Model) -> list[keras.layers.Dense]:
         for layer in model.layers
         if not isinstance(layer, keras.layers.InputLayer)
     ]
+    if layers and isinstance(layers[0], keras.layers.Flatten):
+        layers = layers[1:]
     other = [
         f"{type(layer).__name__} {layer.name!r}"
         for layer in layers
         if not isinstance(layer, keras.layers.Dense)
     ]
-    if other or not layers or len(model.input_shape) != 2:
+    if other or not layers or layers[0].input.ndim != 2:
+        received = ", ".join(other) or model.name
         raise ValueError(
-            "Expected a network of Dense layers with inputs (batch, inputs). "
-            f"Received: {', '.join(other) or model.name}"
-        )
-    sizes = [model.input_shape[-1], *(layer.units for layer in layers)]
-    if max(sizes) > MAX_SIZE:
-        raise ValueError(
-            f"Expected a network with at most {MAX_SIZE} inputs and units per "
-            f"layer: more do not fit a page. Received: {max(sizes)}"
+            "Expected a network of Dense layers with inputs (batch, inputs), "
+            f"or Flatten before them. Received: {received}"
         )
     return layers
 
@@ -163,7 +162,8 @@ def record_network(
     optimizer = type(optimizer).from_config(optimizer.get_config())
     optimizer.build(network.trainable_variables)
     loss_function = keras.losses.get(loss)
-    inputs = ops.convert_to_tensor(np.asarray(x, "float32"))
+    examples = np.asarray(x, "float32")
+    inputs = ops.convert_to_tensor(examples.reshape(len(examples), -1))
     targets = ops.convert_to_tensor(y)
     if not 1 <= len(inputs) <= MAX_SIZE:
         raise ValueError(
@@ -239,6 +239,23 @@ def arrays(tensors: Sequence[Any]) -> list[Array]:
     return [np.array(ops.convert_to_numpy(tensor)) for tensor in tensors]
 
 
+def shown(name: str, values: ArrayLike, window: Window | None = None) -> Matrix:
+    """First rows and columns of a matrix, with the number of all in its name.
+
+    >>> shown("W1", np.zeros((784, 3))).name
+    'W1, 12 of 784 rows'
+    """
+    array = np.atleast_2d(np.asarray(values))
+    for axis, word in enumerate(("rows", "columns")):
+        if array.shape[axis] > MAX_SIZE:
+            name += f", {MAX_SIZE} of {array.shape[axis]} {word}"
+    if window is not None:
+        top, left, *sizes = window
+        height, width = (min(size, MAX_SIZE) for size in sizes)
+        window = (top, left, height, width)
+    return Matrix(name, array[:MAX_SIZE, :MAX_SIZE], window=window)
+
+
 class Update:
     """Steps of one update.
 
@@ -292,22 +309,23 @@ class Update:
             name = self.output_name(number - 1)
             bias = f" + b{number}" if biases else ""
             added = [text_number(value[0]) for value in biases]
-            terms = [sum_of_products(source[0], kernel[:, 0]), *added]
+            products = sum_of_products(source[0], kernel[:, 0], MAX_SIZE)
+            terms = [products, *added]
             steps.append(
                 self.step(
                     f"weighted sums of layer {number}",
                     f"z{number} = {name} W{number}{bias}",
                     f"z{number}[1, 1] = {' + '.join(terms)} = {z[0, 0]:.4g}",
                     matrices=[
-                        Matrix(name, source, window=(0, 0, 1, source.shape[1])),
-                        Matrix(
+                        shown(name, source, window=(0, 0, 1, source.shape[1])),
+                        shown(
                             f"W{number}", kernel, window=(0, 0, len(kernel), 1)
                         ),
                         *(
-                            Matrix(f"b{number}", value, window=(0, 0, 1, 1))
+                            shown(f"b{number}", value, window=(0, 0, 1, 1))
                             for value in biases
                         ),
-                        Matrix(f"z{number}", z, window=(0, 0, 1, 1)),
+                        shown(f"z{number}", z, window=(0, 0, 1, 1)),
                     ],
                 )
             )
@@ -315,7 +333,10 @@ class Update:
             activation = layer.activation.__name__
             # Softmax needs the whole row.
             width = z.shape[1] if activation == "softmax" else 1
-            argument = ", ".join(f"{value:.4g}" for value in z[0, :width])
+            numbers = [f"{value:.4g}" for value in z[0, :width]]
+            if width > MAX_SIZE:
+                numbers[MAX_SIZE:] = [f"... ({width - MAX_SIZE} more)"]
+            argument = ", ".join(numbers)
             steps.append(
                 self.step(
                     f"activation of layer {number}",
@@ -324,8 +345,8 @@ class Update:
                     + ("[1]" if width > 1 else "")
                     + f" = {a[0, 0]:.4g}",
                     matrices=[
-                        Matrix(f"z{number}", z, window=(0, 0, 1, width)),
-                        Matrix(f"a{number}", a, window=(0, 0, 1, 1)),
+                        shown(f"z{number}", z, window=(0, 0, 1, width)),
+                        shown(f"a{number}", a, window=(0, 0, 1, 1)),
                     ],
                 )
             )
@@ -341,9 +362,9 @@ class Update:
             f"L = mean over examples of {name}(y, {last})",
             f"L = {value:.6g}",
             matrices=[
-                Matrix(last, self.a[-1]),
-                Matrix("y", targets),
-                Matrix("L", [value], window=(0, 0, 1, 1)),
+                shown(last, self.a[-1]),
+                shown("y", targets),
+                shown("L", [value], window=(0, 0, 1, 1)),
             ],
         )
 
@@ -365,22 +386,22 @@ class Update:
                     f"dL/dz{number} = (dL/dz{number + 1} W{number + 1}ᵀ) times "
                     f"the derivative of {activation} at z{number},  {equation}"
                 )
-            products = sum_of_products(source[:, 0], errors[:, 0])
+            products = sum_of_products(source[:, 0], errors[:, 0], MAX_SIZE)
             steps.append(
                 self.step(
                     f"gradient of layer {number}",
                     equation,
                     f"dL/dW{number}[1, 1] = {products} = {slope[0, 0]:.4g}",
                     matrices=[
-                        Matrix(name, source, window=(0, 0, len(source), 1)),
-                        Matrix(
+                        shown(name, source, window=(0, 0, len(source), 1)),
+                        shown(
                             f"dL/dz{number}",
                             errors,
                             window=(0, 0, len(errors), 1),
                         ),
-                        Matrix(f"dL/dW{number}", slope, window=(0, 0, 1, 1)),
+                        shown(f"dL/dW{number}", slope, window=(0, 0, 1, 1)),
                         *(
-                            Matrix(f"dL/db{number}", value)
+                            shown(f"dL/db{number}", value)
                             for value in bias_slopes
                         ),
                     ],
@@ -417,14 +438,12 @@ class Update:
                     equation,
                     f"W{number}[1, 1] = {old:.4g} {change} = {new:.4g}",
                     matrices=[
-                        Matrix(f"W{number} before", kernel, window=first),
-                        Matrix(f"dL/dW{number}", slope, window=first),
-                        Matrix(
-                            f"ΔW{number}", new_kernel - kernel, window=first
-                        ),
-                        Matrix(f"W{number} after", new_kernel, window=first),
+                        shown(f"W{number} before", kernel, window=first),
+                        shown(f"dL/dW{number}", slope, window=first),
+                        shown(f"ΔW{number}", new_kernel - kernel, window=first),
+                        shown(f"W{number} after", new_kernel, window=first),
                         *(
-                            Matrix(f"b{number} after", value)
+                            shown(f"b{number} after", value)
                             for value in new_biases
                         ),
                     ],

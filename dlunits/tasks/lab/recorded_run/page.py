@@ -1,12 +1,11 @@
 """HTML page of a recorded computation: a slider over its steps.
 
 A step shows an equation, one element of it with its numbers, and the matrices
-that take part. The page is one file that loads nothing from the network.
+that take part. The page is one file that loads nothing from the network. Values
+that several steps show are in it once.
 """
 
-import base64
 import dataclasses
-import hashlib
 import html
 import importlib.resources
 import json
@@ -19,6 +18,7 @@ import jinja2
 import numpy as np
 
 from dlunits.atomic_files import atomic_write
+from dlunits.reporting.script_hash import script_hash
 from dlunits.reporting.style import CURVE_COLORS
 from dlunits.typing import ArrayLike, Path
 
@@ -40,6 +40,8 @@ class Matrix:
             is not computed yet.
         row_names, column_names: Names of rows and columns, or empty.
         window: Cells to mark, see `Window`.
+        computed: Number of cells, row by row, that are computed so far; the
+            others are shown empty. Default: all.
     """
 
     name: str
@@ -47,17 +49,30 @@ class Matrix:
     row_names: Sequence[str] = ()
     column_names: Sequence[str] = ()
     window: Window | None = None
+    computed: int | None = None
 
-    @property
-    def entry(self) -> dict[str, Any]:
-        """JSON-serializable dict."""
+    def entry(self, arrays: dict[str, int]) -> dict[str, Any]:
+        """JSON-serializable dict, without what is empty.
+
+        Args:
+            arrays: Dict of the JSON text of the values of all matrices to their
+                numbers from 0. Those of this matrix are added.
+        """
         array = np.atleast_2d(np.asarray(self.values, "float64"))
-        return {
+        values = [[number(value) for value in row] for row in array]
+        text = json.dumps(values, separators=(",", ":"))
+        found = {
             "name": self.name,
-            "values": [[number(value) for value in row] for row in array],
+            "array": arrays.setdefault(text, len(arrays)),
             "rows": list(self.row_names),
             "columns": list(self.column_names),
             "window": list(self.window) if self.window else None,
+            "computed": self.computed,
+        }
+        return {
+            name: value
+            for name, value in found.items()
+            if value is not None and value != []
         }
 
 
@@ -118,14 +133,21 @@ def text_number(value: float) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def sum_of_products(left: ArrayLike, right: ArrayLike) -> str:
+def sum_of_products(
+    left: ArrayLike, right: ArrayLike, max_terms: int | None = None
+) -> str:
     """Products of two vectors, as the text of a sum.
 
     >>> sum_of_products([1, 2], [3, -4])
     '1 · 3 + 2 · (-4)'
+    >>> sum_of_products([1, 2, 0], [3, -4, 5], max_terms=1)
+    '1 · 3 + ... (2 more)'
     """
-    pairs = zip(np.ravel(left), np.ravel(right), strict=True)
-    return " + ".join(f"{text_number(a)} · {text_number(b)}" for a, b in pairs)
+    pairs = list(zip(np.ravel(left), np.ravel(right), strict=True))
+    terms = [f"{text_number(a)} · {text_number(b)}" for a, b in pairs]
+    if max_terms is not None and len(terms) > max_terms:
+        terms[max_terms:] = [f"... ({len(terms) - max_terms} more)"]
+    return " + ".join(terms)
 
 
 def write_page(
@@ -166,17 +188,21 @@ def write_page(
     path = pathlib.Path(path)
     files = importlib.resources.files("dlunits.tasks.lab.recorded_run")
     script = files.joinpath("recorded_run.js").read_text(encoding="utf-8")
-    script_hash = hashlib.sha256(f"\n{script}".encode()).digest()
-    data = [
+    arrays: dict[str, int] = {}
+    recorded = [
         {
             "title": step.title,
             "equation": step.equation,
             "element": step.element,
             "time": step.time,
-            "matrices": [matrix.entry for matrix in step.matrices],
+            "matrices": [matrix.entry(arrays) for matrix in step.matrices],
         }
         for step in steps
     ]
+    text_of_steps = json.dumps(
+        recorded, ensure_ascii=False, separators=(",", ":")
+    )
+    data = f'{{"arrays":[{",".join(arrays)}],"steps":{text_of_steps}}}'
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -189,9 +215,9 @@ def write_page(
         last=len(steps) - 1,
         chart=chart_svg(chart) if chart else "",
         # "<" could end the element.
-        data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
+        data=data.replace("<", "\\u003c"),
         script=script,
-        script_hash=base64.b64encode(script_hash).decode(),
+        script_hash=script_hash(f"\n{script}"),
     )
     with atomic_write(path) as file:
         file.write(page.encode(errors="backslashreplace"))

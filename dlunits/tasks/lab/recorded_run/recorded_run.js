@@ -1,4 +1,6 @@
-const steps = JSON.parse(document.getElementById("data").textContent);
+const { arrays, steps } = JSON.parse(
+  document.getElementById("data").textContent,
+);
 const slider = document.getElementById("slider");
 const stage = document.getElementById("matrices");
 const chart = document.querySelector("#chart svg");
@@ -19,21 +21,28 @@ function table(matrix) {
   const figure = element("figure");
   element("figcaption", matrix.name, figure);
   const made = element("table", undefined, figure);
-  const numbers = matrix.values.flat().filter((v) => typeof v === "number");
+  const columns = matrix.columns ?? [];
+  const rows = matrix.rows ?? [];
+  const size = arrays[matrix.array][0].length;
+  const computed = matrix.computed ?? Infinity;
+  const shownValues = arrays[matrix.array].map((values, i) =>
+    values.map((value, j) => (i * size + j < computed ? value : null)),
+  );
+  const numbers = shownValues.flat().filter((v) => typeof v === "number");
   const largest = Math.max(...numbers.map(Math.abs), 1e-12);
-  if (matrix.values[0].length > 8) made.className = "wide";
-  if (matrix.columns.length) {
+  if (size > 8) made.className = "wide";
+  if (columns.length) {
     const row = element("tr", undefined, element("thead", undefined, made));
-    if (matrix.rows.length) element("td", "", row);
-    for (const name of matrix.columns) {
+    if (rows.length) element("td", "", row);
+    for (const name of columns) {
       element("th", name, row).scope = "col";
     }
   }
   const body = element("tbody", undefined, made);
   const [top, left, height, width] = matrix.window ?? [0, 0, 0, 0];
-  matrix.values.forEach((values, i) => {
+  shownValues.forEach((values, i) => {
     const row = element("tr", undefined, body);
-    if (matrix.rows.length) element("th", matrix.rows[i], row).scope = "row";
+    if (rows.length) element("th", rows[i], row).scope = "row";
     values.forEach((value, j) => {
       const cell = element("td", shown(value), row);
       if (typeof value === "number") {

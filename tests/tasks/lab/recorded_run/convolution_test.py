@@ -10,7 +10,7 @@ from tests.tasks.lab.recorded_run.page_test import read_steps
 
 def matrix(step, name):
     [found] = [m for m in step["matrices"] if m["name"] == name]
-    return np.array(found["values"], "float64"), found["window"]
+    return np.array(found["values"], "float64"), found.get("window")
 
 
 def make_layer(channels, **options):

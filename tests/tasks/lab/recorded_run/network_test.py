@@ -185,7 +185,6 @@ def test_the_default_network_learns_xor(tmp_path):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([keras.layers.Dense(13)], r"at most 12 inputs and units.*: 13"),
         ([keras.layers.Dropout(0.1)], r"Dense layers.*Received: Dropout"),
     ],
 )
@@ -195,6 +194,35 @@ def test_other_networks_are_refused(layers, message, tmp_path):
         write_recorded_network(
             tmp_path / "a.html", model, np.ones((2, 2)), np.ones((2, 1))
         )
+
+
+def test_the_first_rows_and_columns_of_a_large_network_are_shown(tmp_path):
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((5, 4)), keras.layers.Flatten()]
+    layers += [keras.layers.Dense(13), keras.layers.Dense(15, "softmax")]
+    model = keras.Sequential(layers)
+    x = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
+    path = write_recorded_network(
+        tmp_path / "large.html",
+        model,
+        x,
+        np.eye(15, dtype="float32")[:3],
+        loss="categorical_crossentropy",
+        updates=1,
+    )
+    assert "network 20-13-15" in path.read_text(encoding="utf-8")
+    first, _, _, softmax, *_ = read_steps(path)
+    kernel = model.get_weights()[0]
+    values = matrices(first)
+    shown = values["W1, 12 of 20 rows, 12 of 13 columns"]
+    np.testing.assert_allclose(shown, kernel[:12, :12], rtol=1e-6)
+    # The sum is that of all 20 products.
+    z = x.reshape(3, 20) @ kernel
+    z1 = values["z1, 12 of 13 columns"]
+    np.testing.assert_allclose(z1, z[:, :12], rtol=1e-5, atol=1e-6)
+    assert "... (8 more)" in first["element"]
+    assert first["element"].endswith(f"= {z[0, 0]:.4g}")
+    assert "... (3 more))[1]" in softmax["element"]
 
 
 def test_a_model_without_data_is_refused(network, tmp_path):

@@ -16,12 +16,24 @@ from dlunits.tasks.lab.recorded_run.page import (
 
 
 def read_steps(path):
-    """Steps of a page, from its JSON."""
+    """Steps of a page, from its JSON, with the values that are shown."""
     page = path.read_text(encoding="utf-8")
     [text] = re.findall(
         r'<script type="application/json" id="data">(.*?)</script>', page, re.S
     )
-    return json.loads(text)
+    data = json.loads(text)
+    for step in data["steps"]:
+        for matrix in step["matrices"]:
+            values = data["arrays"][matrix["array"]]
+            computed = matrix.get("computed", np.inf)
+            matrix["values"] = [
+                [
+                    value if i * len(row) + j < computed else None
+                    for j, value in enumerate(row)
+                ]
+                for i, row in enumerate(values)
+            ]
+    return data["steps"]
 
 
 @pytest.fixture
@@ -83,9 +95,24 @@ def test_texts_are_escaped(page):
 def test_matrices_keep_their_numbers_and_gaps(page):
     [first, second] = read_steps(page)[0]["matrices"]
     assert first["values"] == [[1.5, -2.0], [None, "inf"]]
-    assert first["rows"] == ["r", "s"] and first["window"] is None
+    assert first["rows"] == ["r", "s"] and "window" not in first
     assert second["values"] == [[pytest.approx(1 / 3, rel=1e-6)]]
     assert second["window"] == [0, 0, 1, 1]
+
+
+def test_values_of_several_steps_are_in_the_page_once(page):
+    text = page.read_text(encoding="utf-8")
+    assert text.count("[[1.5,-2.0],[null,") == 1
+
+
+def test_cells_that_are_not_computed_are_empty(tmp_path):
+    steps = [
+        Step("", "", "", [Matrix("y", [[1, 2], [3, 4]], computed=number)])
+        for number in (1, 3)
+    ]
+    path = write_page(tmp_path / "a.html", title="", text="", steps=steps)
+    shown = [step["matrices"][0]["values"] for step in read_steps(path)]
+    assert shown == [[[1, None], [None, None]], [[1, 2], [3, None]]]
 
 
 def test_the_slider_covers_all_steps_and_has_a_name(page):
