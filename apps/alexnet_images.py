@@ -10,7 +10,7 @@ Usage:
     python apps/alexnet_images.py --model=saved_models/alexnet_photos *.jpg
 
 The first one trains a network with a quarter of the maps on embedded digits,
-in two to three minutes on 2 CPU cores; expected: 99 % of the digits are right.
+in a minute of one CPU core; expected: 97.7 % of the test digits are right.
 The next two train on a folder with one subfolder of images per class; the
 second of them has the network and the image size of the paper, for which a GPU
 is needed. The last one trains nothing and prints the class of each image.
@@ -93,6 +93,12 @@ def define_flags():
         "Precision of the computation. The mixed ones compute with 16 bits and "
         "keep weights of 32 bits, which is faster on GPUs.",
     )
+    flags.DEFINE_bool(
+        "from_disk",
+        None,
+        "Read the images of a folder from disk in each step, and do not keep "
+        "them in memory. By default if they do not fit in it.",
+    )
 
 
 def run(model, images, **options):
@@ -126,7 +132,7 @@ def check_flags(given):
     _main.refuse_beside(given, "model", given - {"model"}, "nothing is trained")
 
 
-def train(dataset, data_dir, workdir, export_dir, flip, **recipe):
+def train(dataset, data_dir, workdir, export_dir, flip, from_disk, **recipe):
     """Trains, writes the report and exports; prints the paths of the results.
 
     `recipe` is passed on to `train_alexnet`.
@@ -153,6 +159,7 @@ def train(dataset, data_dir, workdir, export_dir, flip, **recipe):
             dataset,
             resized_image_size(recipe["crop_size"]),
             data_dir=data_dir,
+            from_disk=from_disk,
             progress=progress,
         )
     print(data.source, flush=True)
@@ -172,7 +179,10 @@ def train(dataset, data_dir, workdir, export_dir, flip, **recipe):
     if len(data.class_names) > 5:
         metrics["top_5"] = top_k_accuracy(scores, labels, 5)
 
-    from dlunits.tasks.image_classification.report import write_alexnet_report
+    from dlunits.tasks.image_classification.report import (
+        write_alexnet_report,
+        write_predictions,
+    )
     from dlunits.tasks.image_classification.serve import export_alexnet
 
     report = write_alexnet_report(
@@ -187,6 +197,9 @@ def train(dataset, data_dir, workdir, export_dir, flip, **recipe):
         command=COMMAND,
         seconds=run_directory.seconds,
     )
+    predictions = write_predictions(
+        run_directory.path / "predictions.csv", data, scores
+    )
     version = export_alexnet(
         model,
         export_dir,
@@ -197,6 +210,7 @@ def train(dataset, data_dir, workdir, export_dir, flip, **recipe):
     )
     for name, value in metrics.items():
         print(f"{name.replace('top_', 'Top-')} accuracy: {value:.4f}")
+    print(f"Predictions:    {predictions}")
     print(f"Report:         {report}")
     print(f"SavedModel:     {version}")
     this = _main.program("alexnet_images")

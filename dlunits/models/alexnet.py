@@ -57,7 +57,8 @@ class AlexNet(keras.Model):
             least 67 pixels.
         dropout: Dropout rate after fc6 and fc7, in [0, 1).
         dtype: Dtype policy of all layers, such as `"mixed_float16"`; `None`
-            takes Keras' global policy.
+            takes Keras' global policy. The output layer of a mixed policy
+            computes in float32.
         name: Name of the model.
         **kwargs: Keyword arguments of `keras.Model`.
 
@@ -191,8 +192,12 @@ def classifier(
             dtype=dtype,
         )(x)
         x = layers.Dropout(dropout, name=f"{name}_dropout", dtype=dtype)(x)
+    # Probabilities of 16 bits would not add up to 1.
     return layers.Dense(
-        num_classes, activation="softmax", name="output", dtype=dtype
+        num_classes,
+        activation="softmax",
+        name="output",
+        dtype=dtype.variable_dtype,
     )(x)
 
 

@@ -23,7 +23,7 @@ from dlunits.reporting.style import (
     show_image,
     style_axes,
 )
-from dlunits.typing import ArrayLike
+from dlunits.typing import Array, ArrayLike
 
 CHARACTER_WIDTH = 0.07  # inches, of tick labels
 MAX_NAME_LENGTH = 24  # characters of a class on an axis
@@ -208,7 +208,7 @@ def confusion_matrix(
 
 
 def confident_errors(
-    images: ArrayLike,
+    images: Sequence[ArrayLike] | Array,
     labels: ArrayLike,
     scores: ArrayLike,
     class_names: Sequence[str],
@@ -218,7 +218,8 @@ def confident_errors(
 
     Args:
         images: Array `(examples, height, width)`, with or without 1 or 3
-            channels (uint8, or floats in [0, 1]).
+            channels (uint8, or floats in [0, 1]). Of a sequence of images only
+            those that are shown are read.
         labels: Integers `(examples,)`, the true classes.
         scores: Array `(examples, classes)`, probabilities.
         class_names: Names of classes 0, 1, ...
@@ -238,8 +239,7 @@ def confident_errors(
     ... ).get_label()
     'The 1 most confident of 1 errors; the first is b predicted as a (90.0 %).'
     """
-    images, labels = np.asarray(images), np.asarray(labels)
-    scores = np.asarray(scores)
+    labels, scores = np.asarray(labels), np.asarray(scores)
     check_classes("labels", labels, class_names)
     if not len(images) == len(labels) == len(scores):
         raise ValueError(
@@ -266,7 +266,7 @@ def confident_errors(
     for axes in all_axes:
         axes.axis("off")
     for axes, index in zip(all_axes, shown, strict=False):
-        show_image(axes, images[index])
+        show_image(axes, np.asarray(images[index]))
         axes.set_title(
             names[labels[index]]
             + ("\n→ " if long_names else " → ")

@@ -1,5 +1,6 @@
 """The AlexNet app as a process: folders, report, SavedModel, bad flags."""
 
+import csv
 import functools
 import json
 import re
@@ -7,6 +8,8 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.tasks.lab.index_page_test import shown_units
 
 FLAGS = (
     "--dataset=photos",
@@ -42,7 +45,7 @@ def trained(app, tmp_path_factory):
 
 def test_the_last_lines_are_accuracies_report_and_saved_model(trained):
     folder, process = trained
-    lines = process.stdout.strip().splitlines()[-5:]
+    lines = process.stdout.strip().splitlines()[-6:]
     last = {
         name: value.strip()
         for name, value in (line.split(":", 1) for line in lines)
@@ -50,6 +53,7 @@ def test_the_last_lines_are_accuracies_report_and_saved_model(trained):
     assert list(last) == [
         "Top-1 accuracy",
         "Top-5 accuracy",
+        "Predictions",
         "Report",
         "SavedModel",
         "Use it",
@@ -58,6 +62,20 @@ def test_the_last_lines_are_accuracies_report_and_saved_model(trained):
     assert last["Report"] == f"{RUN}/report.html"
     assert last["SavedModel"] == "saved_models/alexnet_photos/1"
     assert (folder / RUN / "history.csv").is_file()
+
+
+def test_the_predictions_of_the_test_images_are_a_table(trained):
+    folder, process = trained
+    with (folder / RUN / "predictions.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6  # one of each class
+    for row in rows:
+        assert (folder / "photos" / row["image"]).is_file()
+        assert row["image"].startswith(f"{row['class']}/")
+        assert row["correct"] == str(row["class"] == row["predicted_class"])
+        assert float(row["probability_of_class"]) <= float(row["probability"])
+    right = sum(row["correct"] == "True" for row in rows)
+    assert f"Top-1 accuracy: {right / 6:.4f}" in process.stdout
 
 
 def test_the_report_has_all_figures_and_the_flops_of_the_layers(trained):
@@ -75,6 +93,7 @@ def test_the_report_has_all_figures_and_the_flops_of_the_layers(trained):
     )
     for title in titles:
         assert f">{title}</h2>" in html
+    assert shown_units(folder / RUN / "report.html", "alexnet") == ["AlexNet"]
     assert "3 training images, each with 7 random variants" in html
     assert "The 2 kernels of conv1" in html
     assert "18 images of 6 classes in" in html

@@ -10,6 +10,7 @@ import numpy as np
 
 from dlunits.data.images.image_files import describe_bits
 from dlunits.data.images.image_folder import ImageFolder, read_image_folder
+from dlunits.data.images.images_on_disk import ImagesOnDisk
 from dlunits.data.tfds_store import (
     check_host,
     data_directories,
@@ -20,7 +21,7 @@ from dlunits.data.tfds_store import (
 from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
-# Images and labels.
+# Images and labels. Images of a large folder are read when they are indexed.
 Split: TypeAlias = tuple[Array, Array]
 
 # Description, splits by name, and names of the classes.
@@ -61,6 +62,7 @@ class ImageDataset:
         significant_bits: Significant bits of the files of 16 bits of a folder,
             see `dlunits.data.images.image_files.find_significant_bits`, or
             `None`.
+        test_files: Paths of the images of the test split in a folder, or empty.
     """
 
     name: str
@@ -71,13 +73,18 @@ class ImageDataset:
     validation: Split
     test: Split
     significant_bits: int | None = None
+    test_files: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Hash of all images, labels and class names, 16 hexadecimal digits."""
         digest = hashlib.sha256(repr(self.class_names).encode())
         for images, labels in (self.train, self.validation, self.test):
-            digest.update(np.ascontiguousarray(images).data)
+            if isinstance(images, ImagesOnDisk):
+                for number in range(len(images)):
+                    digest.update(np.ascontiguousarray(images[number]).data)
+            else:
+                digest.update(np.ascontiguousarray(images).data)
             digest.update(np.ascontiguousarray(labels).data)
         return digest.hexdigest()[:16]
 

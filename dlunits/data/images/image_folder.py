@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from dlunits.data.images.image_files import (
     read_gray_images,
     read_rgb_image,
 )
+from dlunits.data.images.images_on_disk import ImagesOnDisk
 from dlunits.free_memory import GIB, free_memory
 from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
@@ -122,6 +124,41 @@ def read_rgb_image_folder(
     return ImageFolder(images, labels, class_names, bits)
 
 
+def open_rgb_image_folder(
+    folder: Path,
+    image_size: int,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> ImageFolder:
+    """Opens a folder whose images are read from disk when they are indexed.
+
+    It differs from `read_rgb_image_folder` in the memory that it takes. Each
+    file is read once to see that it can be.
+
+    Args:
+        folder, image_size, progress: As in `read_rgb_image_folder`.
+
+    Returns:
+        `ImageFolder` whose images are
+        `dlunits.data.images.images_on_disk.ImagesOnDisk`.
+
+    Raises:
+        ValueError: As `read_image_folder`.
+        OSError: As `read_image_folder`.
+    """
+    files, labels, class_names = list_class_files(folder)
+    bits = find_significant_bits(files)
+    problems = {}
+    for index, file in enumerate(files):
+        try:
+            read_rgb_image(file, image_size, bits)
+        except ValueError as error:
+            problems[file] = str(error)
+        progress(index + 1, len(files))
+    check_readable(problems)
+    images: Any = ImagesOnDisk(files, image_size, bits)
+    return ImageFolder(images, labels, class_names, bits)
+
+
 def list_class_files(
     folder: Path,
 ) -> tuple[list[pathlib.Path], Array, tuple[str, ...]]:
@@ -156,9 +193,24 @@ def list_class_files(
     return files, np.array(labels, "int32"), names
 
 
+def needed_memory(num_images: int, image_size: int) -> int:
+    """Bytes that color images of a folder take while a model is trained."""
+    return 3 * num_images * image_size**2 * 3
+
+
+def fits_in_memory(folder: Path, image_size: int) -> bool:
+    """Whether the images of a folder take less memory than is free.
+
+    Raises:
+        ValueError, OSError: As `read_image_folder`, for the list of files.
+    """
+    files, _, _ = list_class_files(folder)
+    return needed_memory(len(files), image_size) <= free_memory()
+
+
 def check_free_memory(num_images: int, image_size: int) -> None:
     """Raises ValueError if images need more memory than there is."""
-    needed = 3 * num_images * image_size**2 * 3
+    needed = needed_memory(num_images, image_size)
     free = free_memory()
     if needed > free:
         raise ValueError(

@@ -26,6 +26,7 @@ from dlunits.tasks.image_classification.train import (
     resized_image_size,
     top_k_accuracy,
 )
+from dlunits.training.run_directory import write_history
 from dlunits.typing import Array, Path
 
 MAX_MATRIX = 50  # classes of a confusion matrix
@@ -158,6 +159,48 @@ def write_alexnet_report(
         dataset=data.source,
         seconds=seconds,
     )
+
+
+def write_predictions(
+    path: Path, data: ImageDataset, scores: Array
+) -> pathlib.Path:
+    """Writes the predictions of the test images as a CSV file.
+
+    Args:
+        path: CSV file to write, in a folder that exists.
+        data: Data set.
+        scores: Class probabilities of the test images, `(num_test,
+            num_classes)`.
+
+    Returns:
+        Path of the file. Its columns are `image` (the path in the folder, or
+        the number in the test split from 0), `class`, `predicted_class`,
+        `correct` and the `probability` of the predicted and of the true class.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    path, names = pathlib.Path(path), data.class_names
+    _, labels = data.test
+    predictions = scores.argmax(axis=1)
+    images = data.test_files or range(len(labels))
+    write_history(
+        path,
+        [
+            {
+                "image": image,
+                "class": names[label],
+                "predicted_class": names[predicted],
+                "correct": bool(label == predicted),
+                "probability": float(row[predicted]),
+                "probability_of_class": float(row[label]),
+            }
+            for image, label, predicted, row in zip(
+                images, labels, predictions, scores, strict=True
+            )
+        ],
+    )
+    return path
 
 
 def accuracy_rows(

@@ -2,6 +2,9 @@
 
 import pathlib
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from dlunits.data.images import image_datasets
 from dlunits.data.images.image_datasets import (
@@ -12,7 +15,13 @@ from dlunits.data.images.image_datasets import (
     stratified_split,
 )
 from dlunits.data.images.image_files import central_square, describe_bits
-from dlunits.data.images.image_folder import read_rgb_image_folder
+from dlunits.data.images.image_folder import (
+    fits_in_memory,
+    list_class_files,
+    open_rgb_image_folder,
+    read_rgb_image_folder,
+)
+from dlunits.data.images.images_on_disk import ImagesOnDisk
 from dlunits.data.tfds_store import (
     find_prepared,
     image_shape,
@@ -29,6 +38,7 @@ def load(
     image_size: int,
     *,
     data_dir: Path | None = None,
+    from_disk: bool | None = None,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> ImageDataset:
     """Loads a data set for AlexNet.
@@ -52,15 +62,20 @@ def load(
         dataset: Name, or path of a folder.
         image_size: Height and width of the images of a folder, in pixels.
         data_dir: Folder of data sets prepared by TFDS.
+        from_disk: Whether images of a folder are read from disk whenever they
+            are needed, see `dlunits.data.images.images_on_disk`, rather than
+            kept in memory. Default: if they do not fit in it.
         progress: Called after each file of a folder with the number of files
             read so far and the number of all files.
 
     Returns:
-        `ImageDataset` whose images are uint8 `(n, height, width, 1 or 3)`.
+        `ImageDataset` whose images are uint8 `(n, height, width, 1 or 3)`, or
+        `dlunits.data.images.images_on_disk.ImagesOnDisk`.
 
     Raises:
         ValueError: If there is no such data set, or a class has too few images
-            for three splits, or the images of a folder need too much memory.
+            for three splits, or the images of a folder need too much memory
+            and `from_disk` is `False`.
         OSError: If the data set or an image cannot be read.
 
     Example:
@@ -71,24 +86,10 @@ def load(
     if dataset in DATASETS:
         return image_datasets.load(dataset, data_dir=data_dir)
     folder = expand_user(dataset)
-    bits = None
     if dataset and folder.is_dir():
-        found = read_rgb_image_folder(folder, image_size, progress)
-        bits = found.significant_bits
-        splits = {"train": (found.images, found.labels)}
-        class_names = found.class_names
-        name = folder.resolve().name
-        source = (
-            f"{len(found.images):,} images of {len(class_names)} classes in "
-            f"{folder.resolve()}, as {image_size}x{image_size} pixels in color"
-        )
-        if described := describe_bits(bits):
-            source += f"; {described}"
-    else:
-        directory = find_prepared_set(dataset, data_dir)
-        splits, class_names = read_prepared_set(directory, image_size)
-        name = dataset
-        source = f"{dataset}, prepared by TFDS in {directory}"
+        return load_folder(folder, image_size, from_disk, progress)
+    directory = find_prepared_set(dataset, data_dir)
+    splits, class_names = read_prepared_set(directory, image_size)
     if "train" not in splits:
         raise ValueError(
             "The data set must have the split 'train'. Received: "
@@ -103,8 +104,55 @@ def load(
     train, validation = stratified_split(
         *train, VALIDATION_FRACTION, [0, 1], class_names
     )
+    source = f"{dataset}, prepared by TFDS in {directory}."
     return ImageDataset(
-        name, False, f"{source}.", class_names, train, validation, test, bits
+        dataset, False, source, class_names, train, validation, test
+    )
+
+
+def load_folder(
+    folder: pathlib.Path,
+    image_size: int,
+    from_disk: bool | None,
+    progress: Callable[[int, int], object],
+) -> ImageDataset:
+    """Loads a folder with one subfolder of images per class, see `load`."""
+    if from_disk is None:
+        from_disk = not fits_in_memory(folder, image_size)
+    read = open_rgb_image_folder if from_disk else read_rgb_image_folder
+    found = read(folder, image_size, progress)
+    names, labels, images = found.class_names, found.labels, found.images
+    rows = np.arange(len(labels))
+    kept, test = stratified_split(rows, labels, TEST_FRACTION, [0, 0], names)
+    train, validation = stratified_split(
+        *kept, VALIDATION_FRACTION, [0, 1], names
+    )
+    splits: list[Any] = [
+        (
+            images.part(chosen)
+            if isinstance(images, ImagesOnDisk)
+            else images[chosen],
+            labels_of_split,
+        )
+        for chosen, labels_of_split in (train, validation, test)
+    ]
+    files, _, _ = list_class_files(folder)
+    source = (
+        f"{len(labels):,} images of {len(names)} classes in "
+        f"{folder.resolve()}, as {image_size}x{image_size} pixels in color"
+    )
+    if described := describe_bits(found.significant_bits):
+        source += f"; {described}"
+    if from_disk:
+        source += "; read from disk in each step"
+    return ImageDataset(
+        folder.resolve().name,
+        False,
+        f"{source}.",
+        names,
+        *splits,
+        found.significant_bits,
+        tuple(files[row].relative_to(folder).as_posix() for row in test[0]),
     )
 
 

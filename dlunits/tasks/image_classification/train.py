@@ -16,6 +16,7 @@ from dlunits.data.images.crop_augmentation import (
     ten_crops,
 )
 from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.data.images.images_on_disk import rows_of
 from dlunits.diagnostics import convolution_output_size
 from dlunits.models import AlexNet
 from dlunits.training.memory import check_memory
@@ -132,22 +133,25 @@ def train_alexnet(
     )
     image_size = resized_image_size(crop_size)
     augment = RandomCrop(crop_size, image_size, flip, color_components(images))
+    rows, read = rows_of(images)
+    validation_rows, read_validation = rows_of(data.validation[0])
     history = run_directory.fit(
         model,
         functools.partial(
             batches.training_batches,
-            images,
+            rows,
             labels,
             batch_size=batch_size,
             seed=seed,
-            prepare=augment,
+            prepare=lambda batch, seed: augment(read(batch), seed),
         ),
         epochs=epochs,
         steps_per_epoch=steps,
         validation_batches=batches.evaluation_batches(
-            *data.validation,
-            prepare=functools.partial(
-                center_crop, crop_size=crop_size, image_size=image_size
+            validation_rows,
+            data.validation[1],
+            prepare=lambda batch: center_crop(
+                read_validation(batch), crop_size, image_size
             ),
             batch_size=batch_size,
         ),
@@ -233,11 +237,12 @@ def predict_windows(
             num_windows, crop_size, crop_size, 3)`.
     """
     crop_size = model.input_shape[1]
+    rows, read = rows_of(images)
     batched = batches.evaluation_batches(
-        images,
+        rows,
         np.zeros(len(images), "uint8"),  # not used
         prepare=lambda batch: tf.reshape(
-            windows(batch), (-1, crop_size, crop_size, 3)
+            windows(read(batch)), (-1, crop_size, crop_size, 3)
         ),
         batch_size=TEST_BATCH_SIZE,
     )

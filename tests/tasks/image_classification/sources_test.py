@@ -6,6 +6,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from dlunits.data.images import image_folder
+from dlunits.data.images.images_on_disk import ImagesOnDisk
 from dlunits.tasks.image_classification.sources import load
 
 
@@ -118,7 +119,46 @@ def test_bad_folders_are_refused_in_one_line(tmp_path, make, message):
 def test_images_beyond_the_memory_are_refused_before_they_are_read(tmp_path):
     write_classes(tmp_path)
     with pytest.raises(ValueError, match=r"8 images of 9000000x.* are free"):
-        load(str(tmp_path), image_size=9_000_000)
+        load(str(tmp_path), image_size=9_000_000, from_disk=False)
+
+
+def test_images_read_from_disk_are_those_of_memory(tmp_path):
+    folder = str(write_classes(tmp_path / "photos", number=6))
+    in_memory, on_disk = (
+        load(folder, image_size=9, from_disk=from_disk)
+        for from_disk in (False, True)
+    )
+    assert "; read from disk in each step." in on_disk.source
+    assert on_disk.fingerprint == in_memory.fingerprint
+    assert on_disk.test_files == in_memory.test_files
+    for name in ("train", "validation", "test"):
+        images, labels = getattr(on_disk, name)
+        expected, others = getattr(in_memory, name)
+        assert isinstance(images, ImagesOnDisk)
+        np.testing.assert_array_equal(labels, others)
+        np.testing.assert_array_equal(images[:], expected)
+        rows = np.arange(len(labels))[::-1]
+        np.testing.assert_array_equal(images.read(rows), expected[::-1])
+    # A file that is replaced later is another data set.
+    Image.new("RGB", (20, 20), "white").save(
+        tmp_path / "photos" / on_disk.test_files[0]
+    )
+    assert on_disk.fingerprint != in_memory.fingerprint
+
+
+def test_the_files_of_the_test_split_are_named(tmp_path):
+    folder = write_classes(tmp_path / "photos", number=6)
+    data = load(str(folder), image_size=9)
+    assert len(data.test_files) == len(data.test[1]) == 2
+    for name, label in zip(data.test_files, data.test[1], strict=True):
+        assert name.startswith(f"{data.class_names[label]}/")
+        assert (folder / name).is_file()
+
+
+def test_unreadable_files_are_found_before_training_from_disk(tmp_path):
+    make_unreadable(tmp_path)
+    with pytest.raises(OSError, match=r"broken.jpg \(.*words.txt"):
+        load(str(tmp_path), image_size=9, from_disk=True)
 
 
 @pytest.mark.parametrize("dataset", ["", "no_such_set"])

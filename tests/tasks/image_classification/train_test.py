@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from dlunits.data.images.crop_augmentation import ten_crops
 from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.models import AlexNet
+from dlunits.tasks.image_classification.sources import load
 from dlunits.tasks.image_classification.train import (
     approximate_weights,
     predict_center,
@@ -78,6 +80,29 @@ def test_a_resumed_run_ends_with_the_same_weights(data, tmp_path):
     for one, other in zip(
         resumed.get_weights(), whole.get_weights(), strict=True
     ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_images_on_disk_train_the_same_network(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("dark", "light"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = rng.integers(0, 99, (80, 80, 3), dtype="uint8")
+            image = Image.fromarray(pixels + 150 * (name == "light"))
+            image.save(tmp_path / "photos" / name / f"{number}.png")
+    recipe = {**RECIPE, "precision": "float32", "epochs": 1}
+    trained = []
+    for from_disk in (False, True):
+        data = load(str(tmp_path / "photos"), 76, from_disk=from_disk)
+        directory = RunDirectory(tmp_path / str(from_disk), {})
+        model, history = train_alexnet(data, directory, **recipe)
+        scores = predict_center(model, data.test[0])
+        trained.append((history, scores, model.get_weights()))
+    (history, scores, weights), (again, others, same) = trained
+    assert again == history
+    np.testing.assert_array_equal(others, scores)
+    for one, other in zip(same, weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
