@@ -2,7 +2,8 @@
 
 training_lab.py compares each setting of training, bias_variance.py decomposes
 errors, and convolution_lab.py compares convolutional networks with dense ones.
-The index lists each unit with the sections that show it.
+lenet_mnist.py, alexnet_images.py and gan_mnist.py train for a few epochs. The
+index lists each unit with the sections that show it.
 
 Usage:
     python apps/lab.py
@@ -33,6 +34,9 @@ LABS = {
     ),
     "bias_variance": ("bias_variance", ["--num_sets=20"]),
     "convolution": ("convolution_lab", ["--seeds=2", "--epochs=12"]),
+    "gan": ("gan_mnist", ["--conditional", "--epochs=10"]),
+    "alexnet": ("alexnet_images", ["--epochs=10"]),
+    "lenet": ("lenet_mnist", ["--epochs=30"]),
     "training/tuning": (
         "training_lab",
         [
@@ -43,6 +47,9 @@ LABS = {
         ],
     ),
 }
+
+# Apps that save a model.
+EXPORTING = {"gan_mnist", "alexnet_images", "lenet_mnist"}
 
 ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",
@@ -120,10 +127,11 @@ def run_lab(app, folder, given):
     else:
         path = pathlib.Path(__file__).resolve().with_name(f"{app}.py")
         program = [sys.executable, str(path)]
+    exported = [f"--export_dir={folder / 'model'}"] * (app in EXPORTING)
     log = folder / "log.txt"
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.run(
-            [*program, *given, f"--workdir={folder}"],
+            [*program, *given, f"--workdir={folder}", *exported],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

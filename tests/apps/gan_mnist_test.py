@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.tasks.lab.index_page_test import shown_units
+
 
 @pytest.fixture(scope="module")
 def app(run_app):
@@ -59,6 +61,7 @@ def test_the_last_lines_are_the_paths_of_the_results(trained):
     for name in ("Report", "Animation", "SavedModel"):
         assert (folder / last_lines[name].strip()).exists()
     assert len(list((folder / "run/samples").glob("epoch_*.png"))) == 2
+    assert shown_units(folder / "run/report.html", "gan") == ["GAN"]
 
 
 def test_the_exported_model_generates_images(app, trained):

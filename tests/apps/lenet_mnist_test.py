@@ -14,6 +14,8 @@ import time
 import numpy as np
 import pytest
 
+from tests.tasks.lab.index_page_test import shown_units
+
 EPOCHS = 6
 FLAGS = ("--steps_per_epoch=40", f"--epochs={EPOCHS}")
 RUN = f"runs/lenet_digits_modern_{EPOCHS}_epochs_seed_0"
@@ -83,6 +85,7 @@ def test_the_history_has_one_row_per_epoch(trained):
 def test_the_report_has_all_figures_and_facts(trained):
     folder, process = trained
     html = (folder / RUN / "report.html").read_text()
+    assert shown_units(folder / RUN / "report.html", "lenet") == ["LeNet-5"]
     alternatives = re.findall(r'alt="([^"]*)"', html)
     error = 1 - float(last_lines(process)["Test accuracy"])
 

@@ -4,15 +4,20 @@ import dataclasses
 import html
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from dlunits.reporting.html_report import Link, Section, write_report
 from dlunits.typing import Path
 
 HEADING = re.compile(r'<h2 id="(?P<anchor>[^"]+)">(?P<title>.*?)</h2>')
 PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.S)
-RESULT = re.compile(r"\b(holds?|did not hold|does not hold)\b", re.I)
-UNLISTED = {"run-details", "keras-code", "claims"}
+TITLE = re.compile(r"<h1>(.*?)</h1>")
+KEY_FIGURE = re.compile(r"<dt>(.*?)</dt><dd>(.*?)</dd>")
+# The end of `dlunits.tasks.lab.claim.Claim.text`.
+RESULT = re.compile(
+    r"The claim (holds here|did not hold here|was not measured)"
+)
+UNLISTED = {"", "run-details", "keras-code", "claims"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +27,8 @@ class Unit:
     Args:
         name: Name of the unit.
         report: Pattern of the name of the reports.
-        anchors: Pattern of the anchors of sections in these reports.
+        anchors: Pattern of the anchors of sections in these reports; that of
+            the head with the key figures is empty.
     """
 
     name: str
@@ -30,6 +36,8 @@ class Unit:
     anchors: str
 
 
+# The rows of the syllabus on feed-forward networks, training and GANs, and on
+# convolutional networks.
 UNITS = (
     Unit("Feed-forward network", "training/depth", "hidden-layers-fit.*"),
     Unit(
@@ -59,6 +67,7 @@ UNITS = (
         "bias_variance|training/width",
         ".*early-stopping.*",
     ),
+    Unit("GAN", "gan", "|samples|quality|training|generator|discriminator"),
     Unit(
         "Convolution, stride, padding; output size",
         "convolution",
@@ -71,17 +80,24 @@ UNITS = (
         "weight-sharing.*|fcnn-and-cnn.*|accuracy-under-shifts.*",
     ),
     Unit("CNN parts", "convolution", "parts-of-a-cnn.*|feature-maps-.*"),
+    Unit("LeNet-5", "lenet", "|training|test-errors|feature-maps|layers"),
+    Unit(
+        "AlexNet",
+        "alexnet",
+        "|accuracy-of-one-crop-.*|augmentation|filters-.*|layers",
+    ),
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportSection:
-    """A section of a report.
+    """A section of a report, or its head.
 
     Args:
-        anchor: Anchor of the section.
+        anchor: Anchor of the section, `""` for the head.
         title: Text of its heading.
-        result: Paragraph that says whether a claim holds, or `""`.
+        result: Paragraphs that say whether a claim holds, or `""`; of the head
+            the key figures.
     """
 
     anchor: str
@@ -90,13 +106,13 @@ class ReportSection:
 
 
 def read_sections(report: Path) -> list[ReportSection]:
-    """Reads anchors, titles and results of the sections of a report.
+    """Reads anchors, titles and results of the head and sections of a report.
 
     Args:
         report: HTML file that `dlunits.reporting.html_report` wrote.
 
     Returns:
-        List of `ReportSection`.
+        List of `ReportSection`, the head first.
 
     Raises:
         OSError: If the file cannot be read.
@@ -104,7 +120,7 @@ def read_sections(report: Path) -> list[ReportSection]:
     page = pathlib.Path(report).read_text(encoding="utf-8")
     headings = list(HEADING.finditer(page))
     ends = [heading.start() for heading in headings[1:]] + [len(page)]
-    sections = []
+    sections = [read_head(page)]
     for heading, end in zip(headings, ends, strict=True):
         texts = [
             html.unescape(text)
@@ -115,10 +131,56 @@ def read_sections(report: Path) -> list[ReportSection]:
             ReportSection(
                 html.unescape(heading["anchor"]),
                 html.unescape(heading["title"]),
-                results[-1] if results else "",
+                " ".join(results),
             )
         )
     return sections
+
+
+def read_head(page: str) -> ReportSection:
+    """Title and key figures of the text of a report."""
+    figures = "; ".join(
+        f"{name}: {value}" for name, value in KEY_FIGURE.findall(page)
+    )
+    title = TITLE.search(page)
+    return ReportSection(
+        "", html.unescape(title[1] if title else ""), html.unescape(figures)
+    )
+
+
+def sections_of(
+    unit: Unit, reports: Mapping[str, Sequence[ReportSection]]
+) -> list[tuple[str, ReportSection]]:
+    """Sections that show a unit, with the name of their report.
+
+    Args:
+        unit: Unit.
+        reports: Sections of each report by its name, see `read_sections`.
+
+    Returns:
+        List of pairs, empty if no report shows the unit.
+    """
+    return [
+        (name, section)
+        for name, sections in reports.items()
+        if re.fullmatch(unit.report, name)
+        for section in sections
+        if re.fullmatch(unit.anchors, section.anchor)
+    ]
+
+
+def link_to(report: str, section: ReportSection) -> Link:
+    """Link to a section of a report, or to its head."""
+    anchor = f"#{section.anchor}" if section.anchor else ""
+    return Link(section.title, f"{report}{anchor}")
+
+
+def without_section(shown: Collection[str]) -> str:
+    """Paragraph on the units that no report shows, or `""`."""
+    missing = [unit.name for unit in UNITS if unit.name not in shown]
+    if not missing:
+        return ""
+    return f"\n\nNo report of this run shows: {'; '.join(missing)}."
 
 
 def write_index(
@@ -144,28 +206,22 @@ def write_index(
         name: read_sections(path.parent / target)
         for name, target in reports.items()
     }
-    units = []
-    for unit in UNITS:
-        for name, found in sections.items():
-            if not re.fullmatch(unit.report, name):
-                continue
-            units += [
-                {
-                    "unit": unit.name,
-                    "section": [
-                        Link(each.title, f"{reports[name]}#{each.anchor}")
-                    ],
-                    "report": name,
-                    "result": each.result,
-                }
-                for each in found
-                if re.fullmatch(unit.anchors, each.anchor)
-            ]
+    units = [
+        {
+            "unit": unit.name,
+            "section": [link_to(reports[name], each)],
+            "report": name,
+            "result": each.result,
+        }
+        for unit in UNITS
+        for name, each in sections_of(unit, sections)
+    ]
+    shown = [unit.name for unit in UNITS if sections_of(unit, sections)]
     contents = [
         {
             "report": name,
             "sections": [
-                Link(each.title, f"{reports[name]}#{each.anchor}")
+                link_to(reports[name], each)
                 for each in found
                 if each.anchor not in UNLISTED
             ],
@@ -176,6 +232,7 @@ def write_index(
         path,
         title="The lab: training and convolution, measured",
         summary={
+            "Units": f"{len(shown)} of {len(UNITS)}",
             "Reports": len(reports),
             "Sections": sum(len(row["sections"]) for row in contents),
         },
@@ -183,7 +240,8 @@ def write_index(
             Section(
                 "Units",
                 "What is taught about training and convolution, and the "
-                "sections that show it with the measured numbers.",
+                "sections that show it with the measured numbers."
+                + without_section(shown),
                 table=units,
             ),
             Section("Reports", "All sections of all reports.", table=contents),

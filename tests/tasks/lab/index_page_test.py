@@ -5,7 +5,38 @@ import re
 import pytest
 
 from dlunits.reporting.html_report import Section, write_report
+from dlunits.tasks.lab import index_page
+from dlunits.tasks.lab.claim import Claim
 from dlunits.tasks.lab.index_page import read_sections, write_index
+
+# The rows of the syllabus: training and GANs, then convolutional networks.
+UNITS = [
+    "Feed-forward network",
+    "What learning depends on",
+    "Activations",
+    "Gradient descent",
+    "Bias-variance trade-off",
+    "Early stopping",
+    "GAN",
+    "Convolution, stride, padding; output size",
+    "Convolution types",
+    "Weight sharing; FCNN vs CNN",
+    "CNN parts",
+    "LeNet-5",
+    "AlexNet",
+]
+
+
+def shown_units(report, name):
+    """Names of the units that sections of a report show, besides its head."""
+    sections = {
+        name: [each for each in read_sections(report) if each.anchor != ""]
+    }
+    return [
+        unit.name
+        for unit in index_page.UNITS
+        if index_page.sections_of(unit, sections)
+    ]
 
 
 @pytest.fixture
@@ -16,7 +47,7 @@ def folder(tmp_path):
             Section("Claims", table=[{"a": 1}]),
             Section(
                 "tanh trains faster than sigmoid",
-                "Why.\n\ntanh 0.1, sigmoid < 0.4. Holds.",
+                Claim("Why.", "tanh 0.1, sigmoid < 0.4.", True).text,
             ),
             Section("Activation functions", "Curves."),
             Section("Keras code"),
@@ -24,7 +55,7 @@ def folder(tmp_path):
         "convolution": [
             Section(
                 "Parts of a CNN and their feature maps",
-                "Claim: x.\n\nIt holds here.",
+                Claim("It has.", "It has.", True).text,
             )
         ],
     }.items():
@@ -32,7 +63,7 @@ def folder(tmp_path):
         write_report(
             tmp_path / name / "report.html",
             title=name,
-            summary={},
+            summary={"Runs": 3, "Error": "2 %"},
             sections=sections,
             command="",
             dataset="",
@@ -43,13 +74,18 @@ def folder(tmp_path):
 def test_sections_are_read_with_the_result_of_their_claim(folder):
     sections = read_sections(folder / "training/activation/report.html")
     assert [(each.anchor, each.result) for each in sections] == [
+        ("", "Runs: 3; Error: 2 %"),
         ("claims", ""),
-        ("tanh-trains-faster-than-sigmoid", "tanh 0.1, sigmoid < 0.4. Holds."),
+        (
+            "tanh-trains-faster-than-sigmoid",
+            "Measured: tanh 0.1, sigmoid < 0.4. The claim holds here.",
+        ),
         ("activation-functions", ""),
         ("keras-code", ""),
         ("run-details", ""),
     ]
-    assert sections[1].title == "tanh trains faster than sigmoid"
+    assert sections[0].title == "training/activation"
+    assert sections[2].title == "tanh trains faster than sigmoid"
 
 
 def test_units_link_to_their_sections(folder):
@@ -72,9 +108,25 @@ def test_units_link_to_their_sections(folder):
             "convolution/report.html#parts-of-a-cnn-and-their-feature-maps",
         ),
     ]
-    assert "tanh 0.1, sigmoid &lt; 0.4. Holds." in page
+    assert "tanh 0.1, sigmoid &lt; 0.4. The claim holds here." in page
     for target, anchor in re.findall(r'<a href="([^"#]+)#([^"]+)"', page):
         assert f'id="{anchor}"' in (folder / target).read_text()
+
+
+def test_every_unit_of_the_syllabus_is_listed():
+    assert [unit.name for unit in index_page.UNITS] == UNITS
+
+
+def test_units_that_no_report_shows_are_named(folder):
+    page = write_index(
+        folder / "index.html",
+        {"convolution": "convolution/report.html"},
+        command="",
+        seconds=1.0,
+    ).read_text(encoding="utf-8")
+    missing = [name for name in UNITS if name != "CNN parts"]
+    assert f"No report of this run shows: {'; '.join(missing)}." in page
+    assert "<dd>1 of 13</dd>" in page
 
 
 def test_a_missing_report_is_an_error(folder):
