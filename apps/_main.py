@@ -31,6 +31,9 @@ FLAGS = flags.FLAGS
 # A flag that is defined here counts as one of the app that asks for it.
 flags.disclaim_key_flags()
 
+# Arguments of `dlunits.data.tables.table_files.open_table`.
+CSV_FLAGS = ("delimiter", "encoding", "decimal", "header", "header_rows")
+
 # Name -> function that defines the flag, help text, bounds.
 COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     "dataset": (

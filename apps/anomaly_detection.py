@@ -28,7 +28,7 @@ COMMAND = _main.command_line(__file__)
 
 FDR = 0.1  # false discovery rate by default
 
-CSV_FLAGS = ("delimiter", "encoding", "decimal", "header", "header_rows")
+CSV_FLAGS = _main.CSV_FLAGS
 
 # Flags without effect when there is a table to train on, or a trained model.
 DATASET_FLAGS = ("dataset", "data_dir")

@@ -14,6 +14,7 @@ Usage:
     python apps/bias_variance.py
     python apps/bias_variance.py --dataset=digits --label_noise=0.2
     python apps/bias_variance.py --data=my.csv --target=price
+    python apps/bias_variance.py --dataset=digits --model=my_model.keras
 
 After an interruption the same command resumes after the last finished training.
 Expected: a minute and a half of one CPU core with the embedded digits.
@@ -28,6 +29,8 @@ import _main
 COMMAND = _main.command_line(__file__)
 
 BATCH_SIZE = 20  # of the run whose code is shown
+MODEL_FILE = "own_model.keras"
+MAX_OWN_NETWORKS = 100  # all are parts of one computation
 SINE_SIZE = 30  # examples of a training set of the sine
 SINE_WIDTHS = (1, 3, 5, 10, 30, 80)
 
@@ -37,12 +40,21 @@ def define_flags():
         dataset="auto",
         data=None,
         target=None,
+        **dict.fromkeys(_main.CSV_FLAGS),
         data_dir=None,
         epochs=200,
         patience=20,
         seed=0,
         max_seed=2**31 - 1,
         workdir="runs/bias_variance_{dataset}_{epochs}_epochs_seed_{seed}",
+    )
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Own network for the examples, a .keras file. It is trained from new "
+        "weights on the training sets, beside the dense networks of --widths, "
+        "and its training time, learning curve and early stopping are shown "
+        "in place of those of the widest one.",
     )
     flags.DEFINE_list(
         "widths",
@@ -84,7 +96,7 @@ def check_flags(given):
     _main.refuse_beside(
         given, "data", ["dataset", "data_dir"], "the data are read from it"
     )
-    _main.refuse_without(given, ["data"], ["target"])
+    _main.refuse_without(given, ["data"], ["target", *_main.CSV_FLAGS])
 
 
 def run(
@@ -93,6 +105,7 @@ def run(
     target,
     data_dir,
     workdir,
+    model,
     widths,
     num_sets,
     num_examples,
@@ -101,24 +114,48 @@ def run(
     epochs,
     learning_rate,
     patience,
+    **dialect,
 ):
     """Trains all networks, and writes the report and the CSV files."""
     widths = parse_widths(widths)
+    if model and num_sets > MAX_OWN_NETWORKS:
+        raise ValueError(
+            f"--num_sets must be at most {MAX_OWN_NETWORKS} with --model. "
+            f"Received: {num_sets}"
+        )
 
     from tqdm import tqdm
 
     from dlunits.paths import expand_user
     from dlunits.reporting.text_table import format_table
     from dlunits.tasks.lab.bias_variance import experiments, problems, report
-    from dlunits.tasks.lab.sources import load_data, save_arrays
+    from dlunits.tasks.lab.bias_variance.stacked_networks import OWN_MODEL
+    from dlunits.tasks.lab.sources import (
+        fix_input_shape,
+        load_data,
+        load_model,
+        reshape_examples,
+        save_arrays,
+    )
     from dlunits.training import check_writable, format_path, lock_run
 
     start = time.monotonic()
-    loaded = load_data(dataset, data=data, target=target, data_dir=data_dir)
+    network = load_model(model) if model else None
+    loaded = load_data(
+        dataset, data=data, target=target, data_dir=data_dir, dialect=dialect
+    )
+    if network is not None:
+        shape = reshape_examples(loaded, network).input_shape
+        network = fix_input_shape(network, shape)
     print(loaded.source, flush=True)
     if label_noise is None:
         label_noise = 0.0 if data else 0.1
-    prepared = problems.prepare_data(loaded, label_noise=label_noise, seed=seed)
+    prepared = problems.prepare_data(
+        loaded,
+        label_noise=label_noise,
+        pool_size=problems.POOL_SIZE if network is None else 1,
+        seed=seed,
+    )
     recipe = {
         "learning_rate": learning_rate,
         "epochs": epochs,
@@ -141,7 +178,8 @@ def run(
     finished = folder / "finished"
     check_writable(finished)
     lock = lock_run(folder)
-    plans = [(own, widths, num_examples)]
+    own_widths = [*widths, OWN_MODEL] if network is not None else widths
+    plans = [(own, own_widths, num_examples)]
     source = loaded.source
     if data is None:
         sine = problems.sine_problem(seed=seed)
@@ -163,20 +201,28 @@ def run(
                     num_sets=num_sets,
                     size=size,
                     seed=seed,
+                    model=network,
                     on_training=progress.update,
                 )
             )
+    if network is not None:
+        prepared = reshape_examples(prepared, network)
+        network.save(folder / MODEL_FILE)
     save_arrays(folder / report.DATA_FILE, prepared)
     example, code = example_run(
-        folder, prepared, width=widths[-1], size=num_examples, **recipe
+        folder, prepared, network, widths[-1], size=num_examples, **recipe
     )
     paths = report.write_tables(folder, results, example)
     written = report.write_bias_variance_report(
         folder / "report.html",
         results=results,
         example=example,
-        example_name=f"a network with {widths[-1]} hidden units on "
-        f"{num_examples} examples of {loaded.name}",
+        example_name=(
+            f"a network with {widths[-1]} hidden units"
+            if network is None
+            else "your own model"
+        )
+        + f" on {num_examples} examples of {loaded.name}",
         code=code,
         command=COMMAND,
         dataset=source,
@@ -192,9 +238,20 @@ def run(
 
 
 def example_run(
-    folder, data, *, width, size, epochs, learning_rate, patience, seed
+    folder,
+    data,
+    network,
+    width,
+    *,
+    size,
+    epochs,
+    learning_rate,
+    patience,
+    seed,
 ):
     """One run by `fit`, with and without early stopping, and its code."""
+    import keras
+
     from dlunits.tasks.lab.bias_variance import experiments, report
     from dlunits.tasks.lab.keras_code import training_code
     from dlunits.training.result_cache import cached_arrays
@@ -204,8 +261,13 @@ def example_run(
     epochs, patience = (
         -(-number // (size // batch_size)) for number in (epochs, patience)
     )
+
+    def make_model():
+        if network is None:
+            return experiments.dense_network(data, width)
+        return keras.models.clone_model(network)
+
     options = {
-        "width": width,
         "size": size,
         "batch_size": batch_size,
         "epochs": epochs,
@@ -215,27 +277,35 @@ def example_run(
 
     def compute():
         full, stopped = (
-            experiments.fit_one_network(data, patience=epochs_waited, **options)
+            experiments.fit_one_network(
+                data, make_model, patience=epochs_waited, **options
+            )
             for epochs_waited in (None, patience)
         )
         return report.example_arrays(full, stopped, patience)
 
+    model = make_model()
     example = cached_arrays(
         folder / "finished" / "example_run.npz",
-        {"data": data.fingerprint, "patience": patience, **options},
+        {
+            "data": data.fingerprint,
+            "network": width if network is None else network.to_json(),
+            "patience": patience,
+            **options,
+        },
         compute,
     )
-    model, loss = experiments.dense_network(data, width, learning_rate)
     code = training_code(
         model,
         data,
-        data_file=str(folder / report.DATA_FILE),
-        optimizer=model.optimizer,
-        loss=loss,
+        data_file=report.DATA_FILE,
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss=experiments.loss_of(model, data),
         batch_size=batch_size,
         epochs=epochs,
         seed=seed,
         num_examples=size,
+        model_file=None if network is None else MODEL_FILE,
     )
     return example, code
 

@@ -39,7 +39,7 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-CSV_FLAGS = ("delimiter", "encoding", "decimal", "header", "header_rows")
+CSV_FLAGS = _main.CSV_FLAGS
 
 PROGRAMS = {
     "train": {

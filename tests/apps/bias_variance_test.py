@@ -6,8 +6,11 @@ import html
 import math
 import re
 
+import keras
 import numpy as np
 import pytest
+
+from tests.tasks.lab.index_page_test import shown_units
 
 TINY = (
     "--data=flowers.csv",
@@ -29,8 +32,12 @@ def app(run_app):
 
 
 @pytest.fixture(scope="module")
-def ran(app, tmp_path_factory):
-    """Folder and process of a run."""
+def ran(app, kill_app, tmp_path_factory):
+    """A run, killed after its first training and started again.
+
+    Folder, process, and the files that were there when it was killed with
+    their times of change.
+    """
     folder = tmp_path_factory.mktemp("ran")
     rng = np.random.default_rng(0)
     lines = ["length,width,kind,price"]
@@ -41,9 +48,17 @@ def ran(app, tmp_path_factory):
             f"{length:.3f},{width:.3f},{'abc'[kind]},{length + width:.4f}"
         )
     (folder / "flowers.csv").write_text("\n".join(lines) + "\n")
+    finished = folder / RUN / "finished"
+    kill_app(
+        "bias_variance.py",
+        folder,
+        *TINY,
+        when=lambda: any(finished.glob("*.npz")),
+    )
+    saved = {path: path.stat().st_mtime_ns for path in finished.glob("*.npz")}
     process = app(folder, *TINY)
     assert process.returncode == 0, process.stderr
-    return folder, process
+    return folder, process, saved
 
 
 def read_rows(path):
@@ -52,7 +67,7 @@ def read_rows(path):
 
 
 def test_tables_have_every_width_and_add_up(ran):
-    folder, process = ran
+    folder, process, _ = ran
     rows = read_rows(folder / RUN / "flowers_complexity.csv")
     assert [int(row["width"]) for row in rows] == [1, 8]
     for row in rows:
@@ -67,7 +82,7 @@ def test_tables_have_every_width_and_add_up(ran):
 
 
 def test_the_report_shows_trade_off_curves_and_early_stopping(ran):
-    folder, process = ran
+    folder, process, _ = ran
     assert f"Report:  {RUN}/report.html" in process.stdout
     page = (folder / RUN / "report.html").read_text(encoding="utf-8")
     for anchor in (
@@ -79,54 +94,81 @@ def test_the_report_shows_trade_off_curves_and_early_stopping(ran):
         "early-stopping-of-one-run",
     ):
         assert f'id="{anchor}"' in page, anchor
-    for text in ("holds here:", "Domingos (2000)", "What helps against"):
+    report = folder / RUN / "report.html"
+    assert shown_units(report, "bias_variance") == [
+        "Bias-variance trade-off",
+        "Early stopping",
+    ]
+    for text in (
+        "The claim holds here.",
+        "Domingos (2000)",
+        "What helps against",
+    ):
         assert text in page, text
 
 
-def test_the_code_of_the_report_gives_the_same_losses(ran, monkeypatch):
-    folder, _ = ran
-    page = (folder / RUN / "report.html").read_text(encoding="utf-8")
+def losses_of_code(folder, monkeypatch):
+    """Losses that the code of a report gives, and the code."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
     [code] = re.findall(
         r"<summary>Keras code of the run without early stopping</summary>\s*"
         r"<pre><code>(.*?)</code></pre>",
         page,
         re.S,
     )
+    code = html.unescape(code)
     monkeypatch.chdir(folder)
     namespace = {}
-    exec(compile(html.unescape(code), "report", "exec"), namespace)  # noqa: S102
+    exec(compile(code, "report", "exec"), namespace)  # noqa: S102
+    return namespace["losses"], code
+
+
+def test_the_code_of_the_report_gives_the_same_losses(ran, monkeypatch):
+    folder, _, _ = ran
     rows = read_rows(folder / RUN / "example_run.csv")
-    losses = [float(row["loss"]) for row in rows]
-    np.testing.assert_allclose(namespace["losses"], losses, rtol=1e-4)
+    losses, _ = losses_of_code(folder / RUN, monkeypatch)
+    expected = [float(row["loss"]) for row in rows]
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
-def test_a_repeated_run_trains_nothing(ran, app):
-    folder, process = ran
-    saved = {
-        path: path.stat().st_mtime_ns
-        for path in folder.glob("runs/*/finished/*.npz")
-    }
+def test_a_killed_run_goes_on_after_the_last_finished_training(ran):
+    folder, _, saved = ran
+    finished = list((folder / RUN / "finished").glob("*.npz"))
     # Each of two widths at 5 sizes, and one run by `fit`.
-    assert len(saved) == 2 * 5 + 1
-    again = app(folder, *TINY)
-    assert again.returncode == 0, again.stderr
-    assert again.stdout == process.stdout
+    assert 0 < len(saved) < len(finished) == 2 * 5 + 1
     assert {path: path.stat().st_mtime_ns for path in saved} == saved
 
 
-def test_the_noise_of_a_regression_counts_as_bias(ran, app):
-    folder, _ = ran
+def test_an_own_model_of_a_regression_is_measured(ran, app, monkeypatch):
+    folder, _, _ = ran
+    layers = [keras.Input((2, 3)), keras.layers.Flatten()]
+    layers += [keras.layers.Dense(5, "relu"), keras.layers.Dense(1)]
+    keras.Sequential(layers).save(folder / "mine.keras")
+    text = (folder / "flowers.csv").read_text()
+    (folder / "blumen.csv").write_text(text.replace(",", ";"))
     process = app(
         folder,
-        "--data=flowers.csv",
-        "--target=price",
-        "--workdir=price",
-        *TINY[3:],
+        *("--data=blumen.csv", "--delimiter=;", "--target=price"),
+        *("--model=mine.keras", "--workdir=price", *TINY[3:]),
     )
     assert process.returncode == 0, process.stderr
+    assert re.search(r"^own model  +[\d.]+", process.stdout, re.M)
     page = (folder / "price/report.html").read_text(encoding="utf-8")
     assert "The noise of these targets is not known" in page
     assert "the lowest error that was measured" in page
+    rows = read_rows(folder / "price/blumen_complexity.csv")
+    assert [row["width"] for row in rows] == ["1", "8", "own model"]
+    networks = read_rows(folder / "price/blumen_learning_curves.csv")
+    assert {row["network"] for row in networks} == {
+        "width 1",
+        "own model",
+        "own model, early stopping",
+    }
+    losses, code = losses_of_code(folder / "price", monkeypatch)
+    assert 'load_model("own_model.keras")' in code
+    rows = read_rows(folder / "price/example_run.csv")
+    expected = [float(row["loss"]) for row in rows]
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
 BAD = {
@@ -139,6 +181,14 @@ BAD = {
     "more examples than there are": (
         [*TINY[:2], "--num_examples=500"],
         r"--num_examples must be at most 69.*Received: 500",
+    ),
+    "too many networks of an own model": (
+        ["--model=mine.keras", "--num_sets=101"],
+        r"--num_sets must be at most 100 with --model. Received: 101",
+    ),
+    "an own model of other data": (
+        ["--dataset=digits", "--model=other.keras"],
+        r"other.keras: no file",
     ),
     "no target": (["--data=flowers.csv"], r"a table needs --target"),
     "data and a data set": (
@@ -154,6 +204,6 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_a_one_line_error(name, app, ran, assert_refused):
-    folder, _ = ran
+    folder, _, _ = ran
     flags, message = BAD[name]
     assert_refused(app(folder, *flags), message, OWN)

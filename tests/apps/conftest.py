@@ -4,9 +4,11 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -72,6 +74,29 @@ def run_app(project, offline):
 
         yield run
         calls.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def kill_app(project, offline):
+    """Starts an app, and kills it with -9 as soon as `when()` is true."""
+
+    def kill(name, folder, *flags, when):
+        with subprocess.Popen(
+            [sys.executable, project / "apps" / name, *flags],
+            cwd=folder,
+            env=offline,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            started = time.monotonic()
+            while not when():
+                assert process.poll() is None, "It ended before it was killed."
+                assert time.monotonic() - started < 600
+                time.sleep(0.005)
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+
+    return kill
 
 
 # TensorFlow logs "I0000 00:00:... port.cc:153] ..." and "2026-11-22 18:...: I".

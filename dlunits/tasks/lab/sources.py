@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import math
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -97,6 +98,7 @@ def load_data(
     data: Path | None = None,
     target: str | None = None,
     data_dir: Path | None = None,
+    dialect: Mapping[str, Any] | None = None,
 ) -> LabData:
     """Loads a data set, a folder of images or a table.
 
@@ -116,6 +118,8 @@ def load_data(
             Parquet file.
         target: Name of the target column of the table.
         data_dir: Folder of data sets prepared by TensorFlow Datasets.
+        dialect: Arguments of `dlunits.data.tables.table_files.open_table` for
+            a CSV file.
 
     Returns:
         `LabData`.
@@ -133,7 +137,7 @@ def load_data(
     """
     path = None if data is None else expand_user(data)
     if path is not None and path.is_file():
-        return load_table(path, target)
+        return load_table(path, target, dialect or {})
     if target is not None:
         raise ValueError(
             "A target column needs a table, --data=FILE.csv. Received: "
@@ -168,9 +172,11 @@ def in_random_order(split: Split) -> Split:
     return x[order], y[order]
 
 
-def load_table(path: pathlib.Path, target: str | None) -> LabData:
+def load_table(
+    path: pathlib.Path, target: str | None, dialect: Mapping[str, Any]
+) -> LabData:
     """Loads a CSV or Parquet file with a target column, see `load_data`."""
-    file = open_table(path)
+    file = open_table(path, **dialect)
     names = ", ".join(map(repr, file.columns))
     if target is None:
         raise ValueError(
@@ -432,6 +438,30 @@ def reshape_examples(data: LabData, model: keras.Model) -> LabData:
         for x, y in (data.train, data.validation, data.test)
     ]
     return LabData(data.name, data.source, data.class_names, *splits)
+
+
+def fix_input_shape(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
+    """Model with the same weights whose input shape has no unknown size.
+
+    Args:
+        model: Functional or built `Sequential` model.
+        shape: Input shape without the batch axis.
+
+    Returns:
+        The model itself, if its input shape is known.
+
+    Example:
+
+    >>> layers = [keras.Input((None, None, 1)), keras.layers.Conv2D(2, 3)]
+    >>> model = keras.Sequential(layers)
+    >>> fix_input_shape(model, (8, 8, 1)).output_shape
+    (None, 6, 6, 2)
+    """
+    if None not in model.input_shape[1:]:
+        return model
+    fixed = keras.models.clone_model(model, input_tensors=keras.Input(shape))
+    fixed.set_weights(model.get_weights())
+    return fixed
 
 
 def save_arrays(path: Path, data: LabData) -> None:

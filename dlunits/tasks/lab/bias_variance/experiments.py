@@ -18,10 +18,13 @@ from dlunits.metrics import confidence_interval
 from dlunits.tasks.lab.bias_variance.problems import Problem
 from dlunits.tasks.lab.bias_variance.stacked_networks import (
     ACTIVATION,
+    OWN_MODEL,
     TrainedStack,
+    Width,
     train_stack,
 )
 from dlunits.tasks.lab.keras_code import epoch_order
+from dlunits.tasks.lab.output_probabilities import cross_entropy
 from dlunits.tasks.lab.sources import LabData
 from dlunits.training.result_cache import cached_arrays
 from dlunits.typing import Array, ArrayLike
@@ -34,33 +37,47 @@ def trained_stack(
     problem: Problem,
     *,
     num_networks: int,
-    width: int,
+    width: Width,
     size: int,
     seed: int,
+    model: keras.Model | None = None,
 ) -> TrainedStack:
     """Trains networks, unless a file in the folder has their results.
 
     Args:
         folder: Existing folder.
         problem: Problem.
-        num_networks, width, size, seed: See `train_stack`.
+        num_networks, width, size, seed, model: See `train_stack`.
 
     Returns:
         `TrainedStack`.
     """
-    options = {
+    options: dict[str, Any] = {
         "num_networks": num_networks,
         "width": width,
         "size": size,
         "seed": seed,
     }
+    identity = {"problem": problem.fingerprint, **options}
+    if model is not None and width == OWN_MODEL:
+        identity["model"] = model.to_json()
+    name = network_name(width).replace(" ", "_")
     arrays = cached_arrays(
-        folder / f"{problem.name}_{num_networks}_networks_width_{width}_"
+        folder / f"{problem.name}_{num_networks}_networks_{name}_"
         f"size_{size}.npz",
-        {"problem": problem.fingerprint, **options},
-        lambda: vars(train_stack(problem, **options)),
+        identity,
+        lambda: vars(train_stack(problem, model=model, **options)),
     )
     return TrainedStack(**arrays)
+
+
+def network_name(width: Width) -> str:
+    """Name of networks.
+
+    >>> network_name(16), network_name(OWN_MODEL)
+    ('width 16', 'own model')
+    """
+    return OWN_MODEL if width == OWN_MODEL else f"width {width}"
 
 
 def decomposition(
@@ -92,7 +109,9 @@ def decomposition_row(
     return row
 
 
-def complexity_row(problem: Problem, stack: TrainedStack, width: int) -> Row:
+def complexity_row(
+    problem: Problem, stack: TrainedStack, width: Width, num_parameters: int
+) -> Row:
     """Decomposition after training, and whether it adds up.
 
     The sum of the parts and the measured error come from different examples.
@@ -105,16 +124,20 @@ def complexity_row(problem: Problem, stack: TrainedStack, width: int) -> Row:
     half_width = float(np.hypot(of_sum, of_measured))
     return {
         "width": width,
-        "parameters": num_parameters(problem, width),
+        "parameters": num_parameters,
         **row,
         "half_width": half_width,
         "adds_up": abs(row["sum"] - row["measured_error"]) <= half_width,
     }
 
 
-def num_parameters(problem: Problem, width: int) -> int:
+def num_parameters(
+    problem: Problem, width: Width, model: keras.Model | None = None
+) -> int:
     """Number of weights of one network."""
-    outputs = max(1, problem.num_classes)
+    if model is not None and width == OWN_MODEL:
+        return model.count_params()
+    width, outputs = int(width), max(1, problem.num_classes)
     return width * (problem.num_features + 1) + outputs * (width + 1)
 
 
@@ -220,8 +243,9 @@ class Measurement:
         size: Number of examples of a training set.
         stacks: Trained networks of each width.
         complexity: Rows of `complexity_row`, in ascending order of the width.
-        training_time: Rows of `training_time_rows` of the widest networks.
-        early_stopping: Rows of `early_stopping_rows` of the widest networks.
+        own_model: The row of a user's model, or an empty list.
+        training_time: Rows of `training_time_rows` of the subject.
+        early_stopping: Rows of `early_stopping_rows` of the subject.
         curves: Rows of `learning_curve_row` of each network.
         verdicts: Verdicts about each learning curve, up to each size.
         reachable_error: Noise; if it is not known, the lowest error that was
@@ -230,13 +254,19 @@ class Measurement:
 
     problem: Problem
     size: int
-    stacks: dict[int, TrainedStack]
+    stacks: dict[Width, TrainedStack]
     complexity: list[Row]
+    own_model: list[Row]
     training_time: list[Row]
     early_stopping: list[Row]
     curves: dict[str, list[Row]]
     verdicts: dict[str, list[LearningCurveVerdict | None]]
     reachable_error: float
+
+    @property
+    def subject(self) -> str:
+        """Networks whose training is shown: a user's or the widest ones."""
+        return OWN_MODEL if self.own_model else "the widest network"
 
 
 # Sizes of the training sets of a learning curve, relative to the others.
@@ -245,10 +275,18 @@ MAX_CURVE_NETWORKS = 10
 
 
 def trainings(
-    problem: Problem, widths: Sequence[int], num_sets: int, size: int
-) -> list[dict[str, int]]:
-    """Arguments of `trained_stack` of all trainings of `measure`."""
-    runs = [
+    problem: Problem, widths: Sequence[Width], num_sets: int, size: int
+) -> list[dict[str, Any]]:
+    """Arguments of `trained_stack` of all trainings of `measure`.
+
+    Args:
+        problem: Problem.
+        widths: Numbers of hidden units in ascending order, and perhaps
+            `OWN_MODEL` as the last one.
+        num_sets: Number of training sets of each width.
+        size: Number of examples of a training set.
+    """
+    runs: list[dict[str, Any]] = [
         {"num_networks": num_sets, "width": width, "size": size}
         for width in widths
     ]
@@ -269,10 +307,11 @@ def measure(
     folder: pathlib.Path,
     problem: Problem,
     *,
-    widths: Sequence[int],
+    widths: Sequence[Width],
     num_sets: int,
     size: int,
     seed: int,
+    model: keras.Model | None = None,
     on_training: Callable[[], Any] = lambda: None,
 ) -> Measurement:
     """Runs all experiments on a problem.
@@ -280,60 +319,63 @@ def measure(
     Args:
         folder: Existing folder; each finished training is saved there.
         problem: Problem.
-        widths: Numbers of hidden units, in ascending order.
-        num_sets: Number of training sets of each width.
-        size: Number of examples of a training set.
+        widths, num_sets, size: As in `trainings`.
         seed: Seed of the training sets and initial weights.
+        model: The model of `OWN_MODEL`.
         on_training: Called after each training.
 
     Returns:
         `Measurement`.
     """
-    stacks: dict[int, TrainedStack] = {}
+    stacks: dict[Width, TrainedStack] = {}
     smallest, largest = widths[0], widths[-1]
-    stopped = f"width {largest}, early stopping"
+    stopped = f"{network_name(largest)}, early stopping"
     curves: dict[str, list[Row]] = {
-        f"width {smallest}": [],
-        f"width {largest}": [],
+        network_name(smallest): [],
+        network_name(largest): [],
         stopped: [],
     }
     for number, run in enumerate(trainings(problem, widths, num_sets, size)):
-        stack = trained_stack(folder, problem, seed=seed, **run)
+        stack = trained_stack(folder, problem, seed=seed, model=model, **run)
         on_training()
         width = run["width"]
         if number < len(widths):
             stacks[width] = stack
             continue
         options = {"size": run["size"]}
-        curves[f"width {width}"].append(
+        curves[network_name(width)].append(
             learning_curve_row(problem, stack, stopped=False, **options)
         )
         if width == largest:
             curves[stopped].append(
                 learning_curve_row(problem, stack, stopped=True, **options)
             )
-    complexity = [
-        complexity_row(problem, stack, width) for width, stack in stacks.items()
-    ]
+    rows = {
+        width: complexity_row(
+            problem, stack, width, num_parameters(problem, width, model)
+        )
+        for width, stack in stacks.items()
+    }
     reachable = problem.noise
     if reachable is None:
-        errors = [row["measured_error"] for row in complexity]
-        errors += [row["error"] for rows in curves.values() for row in rows]
+        errors = [row["measured_error"] for row in rows.values()]
+        errors += [row["error"] for curve in curves.values() for row in curve]
         reachable = float(np.nanmin(errors))
     return Measurement(
         problem=problem,
         size=size,
         stacks=stacks,
-        complexity=complexity,
+        complexity=[row for name, row in rows.items() if name != OWN_MODEL],
+        own_model=[row for name, row in rows.items() if name == OWN_MODEL],
         training_time=training_time_rows(problem, stacks[largest]),
         early_stopping=early_stopping_rows(problem, stacks[largest]),
         curves=curves,
         verdicts={
             name: [
-                verdict(problem, rows[: number + 1], reachable)
-                for number in range(len(rows))
+                verdict(problem, curve[: number + 1], reachable)
+                for number in range(len(curve))
             ]
-            for name, rows in curves.items()
+            for name, curve in curves.items()
         },
         reachable_error=reachable,
     )
@@ -365,10 +407,9 @@ class EpochBatches(keras.utils.PyDataset):
         self.start_epoch(self.epoch + 1)
 
 
-def dense_network(data: LabData, width: int, learning_rate: float) -> Any:
-    """Compiled network with a hidden layer, and the name of its loss."""
-    loss = "mse" if data.is_regression else "categorical_crossentropy"
-    model = keras.Sequential(
+def dense_network(data: LabData, width: int) -> keras.Sequential:
+    """Network with a hidden layer."""
+    return keras.Sequential(
         [
             keras.Input(data.input_shape),
             keras.layers.Dense(width, ACTIVATION),
@@ -377,14 +418,19 @@ def dense_network(data: LabData, width: int, learning_rate: float) -> Any:
             ),
         ]
     )
-    model.compile(keras.optimizers.Adam(learning_rate), loss)
-    return model, loss
+
+
+def loss_of(model: keras.Model, data: LabData) -> Any:
+    """Squared error or cross-entropy: the name, or a `keras.Loss`."""
+    if data.is_regression:
+        return "mse"
+    return cross_entropy(model, data.input_shape)
 
 
 def fit_one_network(
     data: LabData,
+    make_model: Callable[[], keras.Model],
     *,
-    width: int,
     size: int,
     batch_size: int,
     epochs: int,
@@ -396,7 +442,7 @@ def fit_one_network(
 
     Args:
         data: Data, as `prepare_data` returns them.
-        width: Number of hidden units.
+        make_model: Makes the untrained network.
         size: Number of training examples, the first ones.
         batch_size: Examples per mini-batch.
         epochs: Number of epochs.
@@ -408,8 +454,10 @@ def fit_one_network(
         Dict of `loss` and `val_loss`, arrays `(epochs,)`, and `test_error`, of
         the weights that training ends with.
     """
+    loss = loss_of(make_model(), data)
     keras.utils.set_random_seed(seed)
-    model, _ = dense_network(data, width, learning_rate)
+    model = make_model()
+    model.compile(keras.optimizers.Adam(learning_rate), loss)
 
     def targets(y: Array) -> Array:
         if data.is_regression:

@@ -250,17 +250,23 @@ def data_problem(
 
 
 def prepare_data(
-    data: LabData, *, label_noise: float = 0.0, seed: int = 0
+    data: LabData,
+    *,
+    label_noise: float = 0.0,
+    pool_size: int = POOL_SIZE,
+    seed: int = 0,
 ) -> LabData:
     """Examples as vectors in random order, some with a wrong label.
 
-    Images are reduced by averaging 2x2 pixels. Labels of the training and
+    Images are reduced by averaging 2x2 pixels, unless `pool_size` is another
+    number. Labels of the training and
     validation split are replaced by another class with a probability; those of
     the test split stay.
 
     Args:
         data: Data.
         label_noise: Probability of a wrong label, for classes only.
+        pool_size: Pixels of an image that are averaged, along each side.
         seed: Seed of the order and of the wrong labels.
 
     Returns:
@@ -280,7 +286,7 @@ def prepare_data(
         x, y = split
         order = rng.permutation(len(y))
         labels = wrong_labels(y[order], len(data.class_names), probability, rng)
-        return as_features(data, x)[order], labels
+        return as_features(data, x, pool_size)[order], labels
 
     return dataclasses.replace(
         data,
@@ -290,13 +296,13 @@ def prepare_data(
     )
 
 
-def as_features(data: LabData, x: Array) -> Array:
-    """Examples as vectors; images are averaged over 2x2 pixels."""
+def as_features(data: LabData, x: Array, pool_size: int) -> Array:
+    """Examples as vectors; images are averaged over some pixels."""
     if data.is_images:
         n, height, width, channels = x.shape
-        rows, columns = height // POOL_SIZE, width // POOL_SIZE
-        x = x[:, : rows * POOL_SIZE, : columns * POOL_SIZE]
-        x = x.reshape(n, rows, POOL_SIZE, columns, POOL_SIZE, channels)
+        rows, columns = height // pool_size, width // pool_size
+        x = x[:, : rows * pool_size, : columns * pool_size]
+        x = x.reshape(n, rows, pool_size, columns, pool_size, channels)
         x = x.mean(axis=(2, 4))
     return np.ascontiguousarray(x.reshape(len(x), -1), "float32")
 

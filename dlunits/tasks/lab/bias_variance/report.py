@@ -12,7 +12,10 @@ from dlunits.atomic_files import atomic_write
 from dlunits.diagnostics.learning_curve import REMEDIES, WELL_FITTED
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.tasks.lab.bias_variance import claims, figures
-from dlunits.tasks.lab.bias_variance.experiments import Measurement
+from dlunits.tasks.lab.bias_variance.experiments import (
+    Measurement,
+    network_name,
+)
 from dlunits.typing import Array, Path
 
 DATA_FILE = "example_run_data.npz"
@@ -93,7 +96,7 @@ def write_bias_variance_report(
     found = [
         (result, claim(result)) for result in results for claim in claims.CLAIMS
     ]
-    held = sum(claim.holds for _, claim in found)
+    held = sum(bool(claim.holds) for _, claim in found)
     sections = [
         Section(
             "Claims and measurements",
@@ -102,9 +105,9 @@ def write_bias_variance_report(
             table=[
                 {
                     "problem": result.problem.title,
-                    "claim": claim.claim,
+                    "claim": claim.statement,
                     "holds": "yes" if claim.holds else "no",
-                    "measured": claim.measured,
+                    "measured": claim.evidence,
                 }
                 for result, claim in found
             ],
@@ -148,7 +151,7 @@ def problem_sections(result: Measurement) -> list[Section]:
 def complexity_section(result: Measurement) -> Section:
     """Bias-variance trade-off over the width."""
     problem = result.problem
-    sentences = [claim(result).sentence for claim in claims.COMPLEXITY_CLAIMS]
+    found = [claim(result).text for claim in claims.COMPLEXITY_CLAIMS]
     parts = VALUE_PARTS if problem.is_regression else CLASS_PARTS
     if problem.noise is None:
         parts = f"{parts} {UNKNOWN_NOISE}"
@@ -167,9 +170,11 @@ def complexity_section(result: Measurement) -> Section:
     return Section(
         f"{problem.title}: bias-variance trade-off",
         f"For each width, {num_sets} networks with one hidden layer were "
-        f"trained on as many training sets of {result.size} examples. {parts} "
+        f"trained on as many training sets of {result.size} examples"
+        + (", and as many of your own model. " if result.own_model else ". ")
+        + f"{parts} "
         "Sum and measured error come from different examples.\n\n"
-        + "\n\n".join(sentences),
+        + "\n\n".join(found),
         table=[
             {
                 name: {True: "yes", False: "no"}[row[name]]
@@ -179,7 +184,7 @@ def complexity_section(result: Measurement) -> Section:
                 if name in row
                 and not (name == "variance" and "net_variance" in row)
             }
-            for row in result.complexity
+            for row in [*result.complexity, *result.own_model]
         ],
         figures=plots,
     )
@@ -197,7 +202,8 @@ def printed_table(result: Measurement) -> tuple[list[str], list[list[Any]]]:
         "half_width",
     ]
     header = [name.replace("_", " ") for name in names]
-    return header, [[row[name] for name in names] for row in result.complexity]
+    rows = [*result.complexity, *result.own_model]
+    return header, [[row[name] for name in names] for row in rows]
 
 
 def error_name(result: Measurement) -> str:
@@ -224,11 +230,10 @@ def fitted_figure(result: Measurement) -> tuple[Any, str]:
 
 def training_time_section(result: Measurement) -> Section:
     """Decomposition over the epochs."""
-    width = list(result.stacks)[-1]
     return Section(
         f"{result.problem.title}: bias and variance over training time",
-        f"The widest networks, {width} hidden units, after each part of the "
-        "training.\n\n" + claims.training_time_trades(result).sentence,
+        f"The networks of {network_name(list(result.stacks)[-1])} after each "
+        "part of the training.\n\n" + claims.training_time_trades(result).text,
         figures=[
             (
                 figures.decomposition_curves(
@@ -270,7 +275,7 @@ def learning_curve_section(result: Measurement) -> Section:
             else ", the noise."
         )
         + "\n\n"
-        + "\n\n".join([claims.more_data(result).sentence, *remedies]),
+        + "\n\n".join([claims.more_data(result).text, *remedies]),
         table=rows,
         figures=[
             (
@@ -289,10 +294,11 @@ def early_stopping_section(result: Measurement) -> Section:
     problem = result.problem
     return Section(
         f"{problem.title}: early stopping",
-        "Each of the widest networks is stopped after "
+        f"Each network of {network_name(list(result.stacks)[-1])} is stopped "
+        "after "
         f"{problem.patience} epochs without a lower validation loss, and gets "
         "the weights of its best epoch.\n\n"
-        + claims.early_stopping_helps(result).sentence,
+        + claims.early_stopping_helps(result).text,
         table=result.early_stopping[:10],
     )
 
@@ -367,13 +373,13 @@ def write_tables(
             tables["claims"].append(
                 {
                     **problem,
-                    "claim": found.claim,
+                    "claim": found.statement,
                     "holds": found.holds,
-                    "measured": found.measured,
+                    "measured": found.evidence,
                 }
             )
         name = result.problem.name
-        tables[f"{name}_complexity"] = result.complexity
+        tables[f"{name}_complexity"] = [*result.complexity, *result.own_model]
         tables[f"{name}_training_time"] = result.training_time
         tables[f"{name}_early_stopping"] = result.early_stopping
         tables[f"{name}_learning_curves"] = [

@@ -7,16 +7,23 @@ it were alone.
 """
 
 import dataclasses
+from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from dlunits.tasks.lab.bias_variance.problems import Problem
+from dlunits.tasks.lab.output_probabilities import returns_probabilities
 from dlunits.typing import Array, Tensor
 
 ACTIVATION = "tanh"
+OWN_MODEL = "own model"  # in place of a number of hidden units
 NUM_EVALUATIONS = 40  # of the networks in the course of training
+
+
+# Number of hidden units, or `OWN_MODEL`.
+Width: TypeAlias = int | str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,6 +115,47 @@ def stacked_network(
     return model
 
 
+def stack_of_clones(
+    model: keras.Model, num_networks: int, num_features: int, seed: int
+) -> keras.Model:
+    """Stack of networks with the layers of a model, each with new weights.
+
+    Args:
+        model: Model of any layers. Its input has `num_features` numbers.
+        num_networks: Number of networks, K.
+        num_features: Number of inputs of each.
+        seed: Seed of the initial weights.
+
+    Returns:
+        Keras model from `(batch, K, num_features)` to
+        `(batch, K, num_outputs)`. If the model returns probabilities, the stack
+        returns their logarithms, which are logits of the same probabilities.
+
+    Example:
+
+    >>> layers = [keras.Input((2, 2)), keras.layers.Flatten()]
+    >>> model = keras.Sequential([*layers, keras.layers.Dense(3)])
+    >>> stack_of_clones(model, 5, num_features=4, seed=0).count_params()
+    75
+    """
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((num_networks, num_features))
+    to_input = keras.layers.Reshape(model.input_shape[1:])
+    outputs = []
+    for number in range(num_networks):
+        clone = keras.models.clone_model(model)
+        clone.name = f"network_{number}"
+        outputs.append(clone(to_input(inputs[:, number])))
+    stacked = keras.ops.stack(outputs, axis=1)
+    if model.output_shape[-1] > 1 and returns_probabilities(
+        model, model.input_shape[1:]
+    ):
+        stacked = keras.ops.log(
+            keras.ops.maximum(stacked, keras.config.epsilon())
+        )
+    return keras.Model(inputs, stacked)
+
+
 def network_of_stack(model: keras.Model, number: int) -> keras.Model:
     """One network of a stack, as a model of `Dense` layers.
 
@@ -137,7 +185,13 @@ def network_of_stack(model: keras.Model, number: int) -> keras.Model:
 
 
 def train_stack(
-    problem: Problem, *, num_networks: int, width: int, size: int, seed: int
+    problem: Problem,
+    *,
+    num_networks: int,
+    width: Width,
+    size: int,
+    seed: int,
+    model: keras.Model | None = None,
 ) -> TrainedStack:
     """Trains networks on their own training sets, and evaluates them.
 
@@ -146,24 +200,28 @@ def train_stack(
     Args:
         problem: Problem, which has the learning rate and number of epochs.
         num_networks: Number of networks and training sets.
-        width: Number of hidden units.
+        width: Number of hidden units, or `OWN_MODEL`.
         size: Number of examples of a training set.
         seed: Seed of the training sets and initial weights.
+        model: The model whose layers the networks have with `OWN_MODEL`.
 
     Returns:
         `TrainedStack`.
     """
-    model = stacked_network(
-        num_networks,
-        problem.num_features,
-        width,
-        max(1, problem.num_classes),
-        kernel_stddev=problem.kernel_stddev,
-        seed=seed,
-    )
+    if model is not None and width == OWN_MODEL:
+        stack = stack_of_clones(model, num_networks, problem.num_features, seed)
+    else:
+        stack = stacked_network(
+            num_networks,
+            problem.num_features,
+            int(width),
+            max(1, problem.num_classes),
+            kernel_stddev=problem.kernel_stddev,
+            seed=seed,
+        )
     x, y = map(tf.constant, problem.training_sets(num_networks, size, seed))
     optimizer = keras.optimizers.Adam(problem.learning_rate)
-    optimizer.build(model.trainable_variables)
+    optimizer.build(stack.trainable_variables)
 
     def losses(targets: Tensor, outputs: Tensor) -> Tensor:
         """Loss of each example and network, `(examples, networks)`."""
@@ -190,14 +248,14 @@ def train_stack(
             with tf.GradientTape() as tape:
                 # The sum over the networks of their mean losses.
                 loss = tf.reduce_sum(
-                    tf.reduce_mean(losses(y, model(x)), axis=0)
+                    tf.reduce_mean(losses(y, stack(x, training=True)), axis=0)
                 )
-            variables = model.trainable_variables
+            variables = stack.trainable_variables
             optimizer.apply(tape.gradient(loss, variables), variables)
 
     def outputs_of(inputs: Array) -> Tensor:
         shape = (len(inputs), num_networks, problem.num_features)
-        return model(tf.broadcast_to(inputs[:, None], shape))
+        return stack(tf.broadcast_to(inputs[:, None], shape))
 
     x_validation, y_validation = problem.validation
     x_fresh, y_fresh = problem.fresh
@@ -208,7 +266,7 @@ def train_stack(
         targets = tf.repeat(y_validation[:, None], num_networks, axis=1)
         validation = losses(targets, outputs_of(x_validation))
         return (
-            tf.reduce_mean(errors(y, model(x)), axis=0),
+            tf.reduce_mean(errors(y, stack(x)), axis=0),
             tf.reduce_mean(validation, axis=0),
             tf.reduce_mean(fresh, axis=0),
             tf.transpose(predict(outputs_of(problem.decomposed[0]))),

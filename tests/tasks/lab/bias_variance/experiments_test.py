@@ -57,7 +57,8 @@ def test_learning_curve_rows_are_means_over_networks(problem):
 
 
 def test_the_sum_and_the_measured_error_are_compared(problem):
-    row = experiments.complexity_row(problem, STACK, width=3)
+    number = experiments.num_parameters(problem, width=3)
+    row = experiments.complexity_row(problem, STACK, 3, number)
     # Predictions of 0: bias^2 is the mean of sin^2, and there is no variance.
     bias = (problem.decomposed[1] ** 2).mean()
     assert row["bias_squared"] == pytest.approx(bias, rel=1e-5)
@@ -104,7 +105,6 @@ def test_learning_curves_stay_within_the_training_examples(problem):
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_fit_with_early_stopping_follows_the_run_without(num_classes):
     options = {
-        "width": 20,
         "size": 30,
         "batch_size": 10,
         "epochs": 12,
@@ -113,7 +113,12 @@ def test_fit_with_early_stopping_follows_the_run_without(num_classes):
     }
     data = make_data(num_classes)
     full, stopped = (
-        experiments.fit_one_network(data, patience=patience, **options)
+        experiments.fit_one_network(
+            data,
+            lambda: experiments.dense_network(data, width=20),
+            patience=patience,
+            **options,
+        )
         for patience in (None, 2)
     )
     assert len(full["loss"]) == 12

@@ -6,13 +6,20 @@ import keras
 import numpy as np
 import pytest
 
-from dlunits.tasks.lab.bias_variance.problems import sine_problem
+from dlunits.tasks.lab.bias_variance.problems import (
+    data_problem,
+    prepare_data,
+    sine_problem,
+)
 from dlunits.tasks.lab.bias_variance.stacked_networks import (
+    OWN_MODEL,
     evaluation_epochs,
     network_of_stack,
+    stack_of_clones,
     stacked_network,
     train_stack,
 )
+from tests.tasks.lab.bias_variance.problems_test import make_data
 
 EPOCHS, NETWORKS, WIDTH, SIZE = 5, 3, 4, 10
 
@@ -71,6 +78,41 @@ def test_training_is_that_of_keras_fit_on_one_set(problem, stack, number):
     assert stack.fresh_errors[-1, number] == pytest.approx(
         errors.mean(), rel=1e-3
     )
+
+
+@pytest.mark.parametrize("activation", ["softmax", None])
+def test_networks_of_a_model_are_trained_as_if_alone(activation):
+    """Models of probabilities and of logits."""
+    data = make_data(num_classes=3)
+    problem = data_problem(prepare_data(data), noise=0.0, epochs=EPOCHS)
+    layers = [keras.Input((2, 3)), keras.layers.Flatten()]
+    layers += [keras.layers.Dense(4, "relu")]
+    layers += [keras.layers.Dense(3, activation)]
+    model = keras.Sequential(layers)
+    trained = train_stack(
+        problem,
+        num_networks=NETWORKS,
+        width=OWN_MODEL,
+        size=SIZE,
+        seed=0,
+        model=model,
+    )
+    x, y = problem.training_sets(NETWORKS, SIZE, seed=0)
+    number = NETWORKS - 1
+    stack = stack_of_clones(model, NETWORKS, problem.num_features, seed=0)
+    alone = stack.get_layer(f"network_{number}")
+    loss = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=activation is None
+    )
+    alone.compile(keras.optimizers.Adam(problem.learning_rate), loss)
+    options = {"batch_size": SIZE, "epochs": EPOCHS, "verbose": 0}
+    alone.fit(x[:, number].reshape(SIZE, 2, 3), y[:, number], **options)
+    inputs, labels = problem.validation
+    expected = alone.evaluate(inputs.reshape(-1, 2, 3), labels, verbose=0)
+    assert trained.validation_losses[-1, number] == pytest.approx(
+        expected, rel=1e-4
+    )
+    assert len(set(trained.validation_losses[0])) == NETWORKS  # other weights
 
 
 def test_measurements_have_a_row_for_each_evaluation(stack):
