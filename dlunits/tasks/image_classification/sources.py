@@ -127,15 +127,13 @@ def load_folder(
     train, validation = stratified_split(
         *kept, VALIDATION_FRACTION, [0, 1], names
     )
-    splits: list[Any] = [
-        (
-            images.part(chosen)
-            if isinstance(images, ImagesOnDisk)
-            else images[chosen],
-            labels_of_split,
-        )
-        for chosen, labels_of_split in (train, validation, test)
-    ]
+
+    def part(split: Split) -> Any:
+        chosen, labels_of_split = split
+        if isinstance(images, ImagesOnDisk):
+            return images.part(chosen), labels_of_split
+        return images[chosen], labels_of_split
+
     files, _, _ = list_class_files(folder)
     source = (
         f"{len(labels):,} images of {len(names)} classes in "
@@ -150,7 +148,9 @@ def load_folder(
         False,
         f"{source}.",
         names,
-        *splits,
+        part(train),
+        part(validation),
+        part(test),
         found.significant_bits,
         tuple(files[row].relative_to(folder).as_posix() for row in test[0]),
     )
