@@ -470,6 +470,10 @@ def test_a_saved_model_gives_the_results_of_predict(name, tmp_path):
     )
 
 
+# Units whose probabilities stay in single precision.
+SINGLE_PRECISION_OUTPUTS = {"AlexNet"}
+
+
 @every_unit
 def test_half_precision_is_close_to_single(name):
     x = example(name)
@@ -483,13 +487,16 @@ def test_half_precision_is_close_to_single(name):
     half(x)
     half.set_weights(single.get_weights())
     result = half(x)
-    assert keras.backend.standardize_dtype(result.dtype) == "float16"
+    expected_dtype = (
+        "float32" if name in SINGLE_PRECISION_OUTPUTS else "float16"
+    )
+    assert keras.backend.standardize_dtype(result.dtype) == expected_dtype
     np.testing.assert_allclose(
         ops.convert_to_numpy(result), expected, rtol=2e-2, atol=2e-2
     )
     again = type(half).from_config(half.get_config())
     assert again.dtype_policy.name == half.dtype_policy.name == "mixed_float16"
-    assert keras.backend.standardize_dtype(again(x).dtype) == "float16"
+    assert keras.backend.standardize_dtype(again(x).dtype) == expected_dtype
 
 
 @every_unit
