@@ -145,53 +145,58 @@ class LeSiNN(keras.layers.Layer):
 
     # Of the squared distance to a reference r, |r|^2 - 2 x'r depends on it.
 
-    def partial_squares(self, x: Tensor) -> Tensor:
-        """([folds,] batch, features) -> ([folds,] batch, references)"""
-        squares = ops.sum(ops.square(self.references), axis=-1)
-        products = ops.matmul(x, ops.swapaxes(self.references, -1, -2))
-        return (1 - ROUNDING) * squares[..., None, :] - 2 * products
+    def partial_squares(self, x: Tensor, references: Tensor) -> Tensor:
+        """(batch, features), (references, features) -> (references, batch)"""
+        squares = ops.sum(ops.square(references), axis=-1)
+        products = ops.matmul(references, ops.transpose(-2 * x))
+        return (1 - ROUNDING) * squares[:, None] + products
 
     def complete_squares(self, x: Tensor, partial: Tensor) -> Tensor:
-        """|x - r|^2 from |r|^2 - 2 x'r"""
-        squares = ops.sum(ops.square(x), axis=-1)[..., None]
+        """|x - r|^2 from |r|^2 - 2 x'r, (..., batch)"""
+        squares = ops.sum(ops.square(x), axis=-1)
         return ops.maximum((1 - ROUNDING) * squares + partial, 0)
 
-    def distances(self, x: Tensor, partial: Tensor) -> Tensor:
-        """Mean over subsamples of the distance to the nearest reference.
+    def nearest(self, partial: Tensor) -> Tensor:
+        """Minimum of each subsample: (references, batch) -> (subsamples, batch)
 
-        (..., batch, features), (..., batch, subsamples) -> (..., batch)
+        The references are sorted by subsample.
         """
-        return ops.mean(ops.sqrt(self.complete_squares(x, partial)), axis=-1)
+        size = partial.shape[0] // self.num_subsamples
+        shape = (self.num_subsamples, size, -1)
+        return ops.min(ops.reshape(partial, shape), axis=1)
 
-    def leave_one_out(self, x: Tensor, partial: Tensor) -> Tensor:
-        """d_f(x) of features that all folds share: (batch, folds)"""
-        shape = (self.num_folds, self.num_subsamples, self.rows_of_fold)
-        nearest = ops.min(ops.reshape(partial, (-1, *shape)), axis=-1)
-        of_folds = [nearest[:, fold] for fold in range(self.num_folds)]
+    def mean_distance(self, x: Tensor, nearest: Tensor) -> Tensor:
+        """(batch, features), (subsamples, batch) -> (batch,)"""
+        return ops.mean(ops.sqrt(self.complete_squares(x, nearest)), axis=0)
+
+    def leave_one_out(self, x: Tensor, nearest: list[Tensor]) -> list[Tensor]:
+        """d_f(x) for each fold, from `nearest` of each fold"""
         if self.num_folds > 1:
-            before = list(itertools.accumulate(of_folds, ops.minimum))
-            after = list(itertools.accumulate(of_folds[::-1], ops.minimum))
-            of_folds = [
+            before = list(itertools.accumulate(nearest, ops.minimum))
+            after = list(itertools.accumulate(nearest[::-1], ops.minimum))
+            nearest = [
                 after[-2],
                 *map(ops.minimum, before[:-2], after[-3::-1]),
                 before[-2],
             ]
-        return ops.stack(
-            [self.distances(x, nearest) for nearest in of_folds], axis=-1
-        )
+        return [self.mean_distance(x, of_fold) for of_fold in nearest]
 
     def call(self, x: Tensor) -> Tensor:
         x = ops.cast(x, "float32")
+        # One fold at a time: the numbers of all would not fit in the cache.
         if len(x.shape) == 2:
-            d = self.leave_one_out(x, self.partial_squares(x))
+            nearest = [
+                self.nearest(self.partial_squares(x, references))
+                for references in ops.split(self.references, self.num_folds)
+            ]
+            d = self.leave_one_out(x, nearest)
         else:
-            x = ops.swapaxes(x, 0, 1)
-            partial = self.partial_squares(x)
-            shape = (self.num_folds, -1, self.num_subsamples)
-            size = partial.shape[-1] // self.num_subsamples
-            nearest = ops.min(ops.reshape(partial, (*shape, size)), axis=-1)
-            d = ops.transpose(self.distances(x, nearest))
-        return ops.cast(d, self.compute_dtype)
+            d = []
+            for fold in range(self.num_folds):
+                own = x[:, fold]
+                partial = self.partial_squares(own, self.references[fold])
+                d.append(self.mean_distance(own, self.nearest(partial)))
+        return ops.cast(ops.stack(d, axis=-1), self.compute_dtype)
 
     def typical(self, x: Tensor) -> Tensor:
         """Weighted mean of the references near each row.
@@ -206,11 +211,16 @@ class LeSiNN(keras.layers.Layer):
             Tensor `(batch, features)`.
         """
         x = ops.cast(x, "float32")
-        partial = self.partial_squares(x)
-        d = ops.mean(self.leave_one_out(x, partial), axis=-1, keepdims=True)
+        partial = self.partial_squares(x, self.references)
+        nearest = [
+            self.nearest(of_fold)
+            for of_fold in ops.split(partial, self.num_folds)
+        ]
+        d = ops.mean(ops.stack(self.leave_one_out(x, nearest)), axis=0)
         squares = self.complete_squares(x, partial)
         logits = -0.5 * squares / ops.maximum(ops.square(d), MIN_SQUARE)
-        return ops.matmul(ops.softmax(logits), self.references)
+        weights = ops.softmax(logits, axis=0)  # (references, batch)
+        return ops.matmul(ops.transpose(weights), self.references)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.num_folds)

@@ -16,7 +16,7 @@ BULK, NEIGHBORHOOD, DEPENDENCE = (100, 4), (4, 256), (2, 256)
 EPSILON = 1e-4  # added to a distance before the logarithm
 MIN_SPREAD = 0.05  # added
 NORMAL_IQR = 1.349  # interquartile range of a standard normal variable
-BATCH_SIZE = 1024
+BATCH_SIZE = 2048  # rows scored at once
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
