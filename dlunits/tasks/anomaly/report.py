@@ -36,7 +36,7 @@ def write_anomaly_report(
     Sections: distribution of scores and p-values with the threshold; the most
     anomalous rows with the columns that explain them; with labels, ROC and
     precision-recall curves beside the baselines; drift from the training
-    table; the training curve; the columns.
+    table; the columns.
 
     Args:
         path: HTML file to write, in an existing folder.
