@@ -50,8 +50,8 @@ def test_p_values_of_exchangeable_rows_are_uniform():
     """P(p <= a) is the largest multiple of 1 / (n + 1) that a reaches."""
     rng = np.random.default_rng(0)
     rate, below = 0.1, []
+    layer = ConformalPValue(19)
     for _ in range(300):
-        layer = ConformalPValue(19)
         layer.adapt(rng.normal(size=19))
         below.append(np.mean(p_values(layer, rng.normal(size=(50, 1))) <= rate))
     assert np.mean(below) == pytest.approx(
