@@ -34,9 +34,11 @@ run: .venv/run.installed
 lab: .venv/run.installed
 	$(BIN)/python apps/lab.py
 
-test: .venv/test.installed
+test: .venv/test.installed .venv-serve/serve_test.installed
 	$(PYTEST)
 	KERAS_BACKEND=jax $(PYTEST) -m "not one_backend" $(ANY_BACKEND)
+	TF_NUM_INTRAOP_THREADS=1 .venv-serve/bin/python -m pytest \
+		dlunits/serving/server tests/apps/serve_test.py tests/deploy_test.py
 
 # Left out: tests that train models or start processes.
 check: lint
@@ -61,16 +63,20 @@ wheel: .venv/test.installed
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-serve build dist *.egg-info
 
-# Each stamp stands for an environment with one set of extras installed.
+# Each stamp stands for an environment with one set of extras installed. KServe
+# has an environment of its own: it holds back packages of the others.
+%.installed: PINS = $(CONSTRAINTS)
+.venv-serve/%.installed: PINS = constraints-serve.txt
+.venv-serve/serve_test.installed: EXTRAS = [serve_test]
 .venv/run.installed: EXTRAS =
 .venv/test.installed: EXTRAS = [test]
 .venv/bench.installed: EXTRAS = [bench]
-.venv/%.installed: setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
+%.installed: setup.cfg setup.py pyproject.toml $(CONSTRAINTS) constraints-serve.txt
 	@command -v $(PYTHON) > /dev/null || { echo "make: $(PYTHON) was not found; install Python 3.11 or later, or name it: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "make: $(PYTHON) has no venv module; install it (Debian: apt install python3-venv)" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".$(EXTRAS)"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --constraint $(PINS) --editable ".$(EXTRAS)"
 	@touch $@

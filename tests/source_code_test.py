@@ -14,6 +14,7 @@ import inspect
 import os
 import pathlib
 import pkgutil
+import re
 import subprocess
 import sys
 
@@ -56,6 +57,15 @@ TESTED_WITH = {
         "tests/tasks/digits/classify_files_test.py"
     ),
     "dlunits/serving/warmup.py": "tests/serving/export_test.py",
+    "dlunits/serving/server/errors.py": "tests/serving/server/limits_test.py",
+    **dict.fromkeys(
+        [
+            "dlunits/serving/server/kserve_endpoints.py",
+            "dlunits/serving/server/kserve_models.py",
+            "dlunits/serving/server/run.py",
+        ],
+        "tests/apps/serve_test.py",
+    ),
     "dlunits/tasks/digits/fit_classifier.py": (
         "tests/tasks/digits/train_test.py"
     ),
@@ -273,10 +283,16 @@ SAVED_BY_NAME = (
 ABSTRACT = {"GANTraining", "GradientNormMixin"}
 
 
+# Scripts, data, and modules that need KServe.
+NOT_IMPORTED = re.compile(
+    r"dlunits\.(apps|saved_models|serving\.server\.(kserve_\w+|run)$)"
+)
+
+
 def keras_classes():
     """Classes of the package that a saved Keras model refers to by name."""
     for module in pkgutil.walk_packages(dlunits.__path__, "dlunits."):
-        if module.name.split(".")[1] in ("apps", "saved_models"):
+        if NOT_IMPORTED.match(module.name):
             continue
         for item in vars(importlib.import_module(module.name)).values():
             if (

@@ -6,5 +6,7 @@ __all__ = [
     "image_requests",
     "load",
     "model_card",
+    "request_examples",
+    "server",
     "warmup",
 ]

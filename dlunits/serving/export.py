@@ -51,7 +51,9 @@ def export(
             signature; in Python all of them can be called. The names must
             include `serving_default`. Functions run without AutoGraph.
         card: Dict of entries of the model card, see
-            `dlunits.serving.model_card.complete_card`.
+            `dlunits.serving.model_card.complete_card`. `batched` lists the
+            endpoints whose answer about an example does not depend on the
+            other examples: a server may join requests to them.
         warmup: Dict of endpoint name to the arguments of a typical call, as a
             list or as a dict by name. A server makes these calls before it
             accepts requests.

@@ -1,15 +1,21 @@
 """Warm-up requests of TensorFlow Serving."""
 
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import (
     model_pb2,
     predict_pb2,
     prediction_log_pb2,
 )
+
+from dlunits.typing import Array
+
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
 def write_warmup_requests(
@@ -33,13 +39,44 @@ def write_warmup_requests(
 
     Reference: https://www.tensorflow.org/tfx/serving/saved_model_warmup
     """
-    extra = folder / "assets.extra"
-    extra.mkdir()
-    path = extra / "tf_serving_warmup_requests"
+    path = folder / WARMUP_FILE
+    path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
         for name, arguments in requests.items():
             inputs = warmup_inputs(signatures, name, arguments)
             writer.write(prediction_log(name, inputs).SerializeToString())
+
+
+def read_warmup_requests(
+    folder: pathlib.Path,
+) -> Iterator[tuple[str, dict[str, Array]]]:
+    """Reads what `write_warmup_requests` wrote.
+
+    Args:
+        folder: `pathlib.Path` of the SavedModel.
+
+    Yields:
+        Name of the signature and dict from the name of an input to its array,
+        of each request; nothing if there are none.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    path = folder / WARMUP_FILE
+    if not path.exists():
+        return
+    try:
+        for record in tf.data.TFRecordDataset(str(path)):
+            log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+            request = log.predict_log.request
+            inputs = {
+                name: tf.make_ndarray(tensor)
+                for name, tensor in request.inputs.items()
+            }
+            yield request.model_spec.signature_name, inputs
+    except (tf.errors.OpError, DecodeError, TypeError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise ValueError(f"{path} is damaged: {first_line}") from None
 
 
 def warmup_inputs(signatures: Any, name: str, arguments: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ PROGRAMS = {
     "apps/lenet_mnist.py": "--learning_rate",
     "apps/recognize_digits.py": "--model",
     "apps/sequence_digits.py": "--bidirectional",
+    "apps/serve.py": "--models_dir",
     "apps/text_generation.py": "--temperature",
     "apps/training_lab.py": "--compare",
 }

@@ -123,6 +123,7 @@ def export_detector(
             "calibration_scores": evenly_spaced(
                 detector.model.conformal.calibration_scores()
             ),
+            "batched": ["score", *warmup],
             **card,
             "metrics": metrics,
             "command": command,

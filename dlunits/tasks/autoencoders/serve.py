@@ -55,7 +55,15 @@ def export_autoencoder(
             endpoints, shape=shape, code_shape=code_shape
         ),
         parts={"encode_batch": model.encoder, "decode_batch": model.decoder},
-        card=image_model_card(data, metrics, command),
+        card=image_model_card(
+            data,
+            metrics,
+            command,
+            batched=[
+                *("serving_default", "encode", "decode"),
+                *("predict", "encode_batch", "decode_batch"),
+            ],
+        ),
         warmup={
             "serving_default": [example],
             "encode": [example],

@@ -47,7 +47,13 @@ def export_denoiser(
         model,
         directory,
         endpoints=lambda predict: denoiser_endpoints(predict, image_size),
-        card=image_model_card(data, metrics, command, noise=noise),
+        card=image_model_card(
+            data,
+            metrics,
+            command,
+            noise=noise,
+            batched=["serving_default", "denoise", "predict"],
+        ),
         warmup={"serving_default": [images], "denoise": [images]},
     )
 

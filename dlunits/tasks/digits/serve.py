@@ -62,7 +62,13 @@ def export_digit_classifier(
             return image_endpoints(probabilities)
         return digit_endpoints(probabilities, confidences)
 
-    card = image_model_card(data, metrics, command, classes=data.class_names)
+    card = image_model_card(
+        data,
+        metrics,
+        command,
+        classes=data.class_names,
+        batched=["predict", *requests],
+    )
     return export(
         model,
         directory,

@@ -107,6 +107,7 @@ def export_forecaster(
         "metrics": metrics,
         "command": command,
         "license": "Apache-2.0",
+        "batched": ["serving_default", "predict"],
         "series": {
             "column_types": dataset.column_types,
             "targets": dataset.target_names,

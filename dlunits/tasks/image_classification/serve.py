@@ -62,6 +62,7 @@ def export_alexnet(
             command,
             classes=list(data.class_names),
             crop_size=crop_size,
+            batched=["serving_default", "classify_files", "predict"],
         ),
         warmup={
             "serving_default": [tf.cast(image[None], tf.float32)],

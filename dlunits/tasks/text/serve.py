@@ -61,6 +61,7 @@ def export_text_model(
             "license": "Apache-2.0",
             "token_type": vocabulary.token_type,
             "num_tokens": len(vocabulary.tokens),
+            "batched": ["start"],
         },
         warmup={
             "start": prompt,

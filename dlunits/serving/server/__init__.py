@@ -1,0 +1,20 @@
+"""Model server for folders of SavedModels: KServe's, with hot swap and limits.
+
+`kserve_models`, `kserve_endpoints` and `run` need `pip install
+"dlunits[serve]"`; the other modules do not.
+"""
+
+__all__ = [
+    "batcher",
+    "errors",
+    "kserve_endpoints",
+    "kserve_models",
+    "limits",
+    "model_store",
+    "model_version",
+    "open_inference",
+    "predict_api",
+    "run",
+    "tensors",
+    "version_folders",
+]

@@ -1,0 +1,259 @@
+"""KServe's model, repository and data plane over a `ModelStore`.
+
+Needs `pip install "dlunits[serve]"`. Importing KServe parses `sys.argv`.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+import kserve
+import numpy as np
+import orjson
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.infer_type import InferOutput, InferRequest, InferResponse
+from kserve.utils.numpy_codec import from_np_dtype
+from kserve.utils.utils import generate_uuid
+
+from dlunits.serving.server import open_inference, predict_api
+from dlunits.serving.server.batcher import Batcher
+from dlunits.serving.server.errors import InvalidRequestError
+from dlunits.serving.server.model_store import ModelStore
+from dlunits.serving.server.model_version import ModelVersion
+from dlunits.serving.server.tensors import cast, check_inputs
+from dlunits.typing import Array
+
+
+@dataclasses.dataclass(frozen=True)
+class RestRequest:
+    """Body of an HTTP request to a model.
+
+    Attributes:
+        body: Bytes, JSON and perhaps the binary extension of V2.
+        version: Integer as text, or empty for the latest version.
+        is_v2: Whether it is of the Open Inference Protocol.
+        json_length: Number of bytes that are JSON, or `None` for all.
+    """
+
+    body: bytes
+    version: str
+    is_v2: bool
+    json_length: int | None = None
+
+
+class StoredModel(kserve.Model):
+    """Model of KServe that answers with the versions of a `ModelStore`.
+
+    Args:
+        name: Name of the model.
+        store: `ModelStore`.
+        batcher: `Batcher`.
+    """
+
+    def __init__(self, name: str, store: ModelStore, batcher: Batcher) -> None:
+        super().__init__(name)
+        self.store, self.batcher = store, batcher
+
+    async def healthy(self) -> bool:
+        """Whether a version is loaded."""
+        return self.name in self.store.models
+
+    async def predict(
+        self,
+        payload: RestRequest | InferRequest,
+        headers: dict[str, str] | None = None,
+        response_headers: dict[str, str] | None = None,
+    ) -> Any:
+        """Answers a request of either protocol, or of gRPC.
+
+        Raises:
+            RequestError: If it cannot be answered.
+        """
+        if isinstance(payload, InferRequest):
+            return await self.predict_grpc(payload)
+        version = self.store.find(self.name, payload.version)
+        if payload.is_v2:
+            return await self.predict_v2(version, payload)
+        body = parse_json(payload.body)
+        signature_name = predict_api.read_signature_name(body)
+        specs = version.inputs(signature_name)
+        arrays = predict_api.read_inputs(body, specs)
+        check_inputs(arrays, specs)
+        outputs = await self.batcher.predict(version, signature_name, arrays)
+        response = predict_api.answer(body, outputs)
+        if predict_api.has_special_values(outputs):  # as TensorFlow Serving
+            return json.dumps(response, default=np.ndarray.tolist).encode()
+        return to_json(response)
+
+    async def predict_v2(
+        self, version: ModelVersion, payload: RestRequest
+    ) -> tuple[bytes, int | None]:
+        """Answers a request of the Open Inference Protocol.
+
+        Returns:
+            Body of the response, and the number of bytes that are JSON, or
+            `None` for all.
+        """
+        length = payload.json_length
+        body = parse_json(payload.body[:length])
+        binary = b"" if length is None else payload.body[length:]
+        signature_name = open_inference.read_signature_name(body)
+        specs = version.inputs(signature_name)
+        arrays = open_inference.read_inputs(body, specs, binary)
+        check_inputs(arrays, specs)
+        outputs = await self.batcher.predict(version, signature_name, arrays)
+        response, binary = open_inference.answer(
+            body, outputs, model=self.name, version=version.version
+        )
+        response.setdefault("id", generate_uuid())
+        text = to_json(response)
+        return text + binary, len(text) if binary else None
+
+    async def predict_grpc(self, request: InferRequest) -> InferResponse:
+        """Answers a request of gRPC."""
+        version = self.store.find(self.name, request.model_version)
+        signature_name = predict_api.DEFAULT_SIGNATURE
+        for key, value in (request.parameters or {}).items():
+            if key == "signature_name":
+                signature_name = value.string_param
+        specs = version.inputs(signature_name)
+        arrays: dict[str, Array] = {}
+        for tensor in request.inputs:
+            spec = specs.get(tensor.name)
+            if spec is None or open_inference.DATATYPES[spec.dtype] != (
+                tensor.datatype
+            ):
+                expected = open_inference.tensor_metadata(specs)
+                raise InvalidRequestError(
+                    f"Expected the inputs {expected}. Received: "
+                    f"{tensor.name!r:.80} with the datatype "
+                    f"{tensor.datatype!r:.80}"
+                )
+            try:
+                arrays[tensor.name] = tensor.as_numpy()
+            except (ValueError, OverflowError) as error:
+                raise InvalidRequestError(f"{tensor.name!r}: {error}") from None
+            if arrays[tensor.name].dtype != object:
+                arrays[tensor.name] = cast(
+                    tensor.name, arrays[tensor.name], spec.dtype
+                )
+        check_inputs(arrays, specs)
+        outputs = await self.batcher.predict(version, signature_name, arrays)
+        return InferResponse(
+            response_id=request.id or generate_uuid(),
+            model_name=self.name,
+            model_version=str(version.version),
+            infer_outputs=[
+                grpc_output(name, array) for name, array in outputs.items()
+            ],
+        )
+
+
+def grpc_output(name: str, array: Array) -> InferOutput:
+    """Output of KServe with the raw bytes of an array."""
+    output = InferOutput(name, list(array.shape), from_np_dtype(array.dtype))
+    output.set_data_from_numpy(array, binary_data=True)
+    return output
+
+
+class StoredModels(kserve.ModelRepository):
+    """KServe's repository of the models of a `ModelStore`.
+
+    Args:
+        store: `ModelStore`.
+        batcher: `Batcher`.
+    """
+
+    def __init__(self, store: ModelStore, batcher: Batcher) -> None:
+        super().__init__(str(store.models_dir))
+        self.store, self.batcher = store, batcher
+
+    def get_model(self, name: str) -> StoredModel | None:
+        """Model by name, or `None` if none of its versions is loaded."""
+        if name not in self.store.models:
+            return None
+        if name not in self.models:
+            self.models[name] = StoredModel(name, self.store, self.batcher)
+        return self.models[name]
+
+    def get_models(self) -> dict[str, Any]:
+        """Models by name."""
+        return {name: self.get_model(name) for name in self.store.models}
+
+    async def load(self, name: str) -> None:
+        """Loads a model, see `ModelStore.load`."""
+        await self.store.load(name)
+
+    async def unload_and_wait(self, name: str) -> None:
+        """Unloads a model, see `ModelStore.unload`."""
+        await self.store.unload(name)
+
+
+class StoredModelsDataPlane(DataPlane):
+    """KServe's data plane, with versions and signatures.
+
+    Args:
+        models: `StoredModels`.
+        allow_model_control: Whether clients may load and unload models.
+    """
+
+    def __init__(
+        self, models: StoredModels, *, allow_model_control: bool
+    ) -> None:
+        super().__init__(models)
+        self.store = models.store
+        self.allow_model_control = allow_model_control
+
+    def metadata(self) -> dict[str, Any]:
+        """Metadata of the server."""
+        metadata = super().metadata()
+        extensions = ["binary_tensor_data"]
+        if self.allow_model_control:
+            extensions.append("model_repository_extension")
+        return {**metadata, "extensions": extensions}
+
+    async def ready(self) -> bool:
+        """Whether a model is loaded."""
+        return bool(self.store.models)
+
+    async def model_metadata(
+        self, model_name: str, model_version: str = ""
+    ) -> dict[str, Any]:
+        """Metadata of the default signature of a model.
+
+        Raises:
+            UnknownModelError: If it is not served.
+        """
+        version = self.store.find(model_name, model_version)
+        name = predict_api.DEFAULT_SIGNATURE
+        if name not in version.signatures:
+            name = sorted(version.signatures)[0]
+        return {
+            "name": model_name,
+            "versions": [str(n) for n in sorted(self.store.models[model_name])],
+            "platform": "tensorflow_savedmodel",
+            "inputs": open_inference.tensor_metadata(version.inputs(name)),
+            "outputs": open_inference.tensor_metadata(version.outputs(name)),
+        }
+
+
+def parse_json(body: bytes) -> Any:
+    """Parses JSON, also with NaN and Infinity, as TensorFlow Serving does.
+
+    Raises:
+        InvalidRequestError: If it is no JSON.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise InvalidRequestError(f"The body is no JSON: {error}") from None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"The body is no JSON: {error}") from None
+
+
+def to_json(value: Any) -> bytes:
+    """Writes JSON, with NumPy arrays; NaN and infinity become null."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
