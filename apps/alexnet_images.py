@@ -15,6 +15,10 @@ The next two train on a folder with one subfolder of images per class; the
 second of them has the network and the image size of the paper, for which a GPU
 is needed. The last one trains nothing and prints the class of each image.
 
+A folder that does not fit in memory is read from disk in each step. Data sets
+of TensorFlow Datasets must fit. The predictions of the test images are written
+to predictions.csv in --workdir.
+
 After an interruption the same command resumes after the last finished epoch.
 """
 

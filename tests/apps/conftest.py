@@ -4,11 +4,9 @@ import json
 import os
 import pathlib
 import re
-import signal
 import socket
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -36,7 +34,11 @@ def offline(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_app(project, offline):
-    """Runs an app to its end in a folder, in its own process."""
+    """Runs an app in a folder, in its own process.
+
+    It runs to its end, or with `kill_when`, the pattern of a file in the
+    folder, until there is such a file: then it is killed with -9.
+    """
     with subprocess.Popen(
         [sys.executable, pathlib.Path(__file__).with_name("forked_calls.py")],
         stdin=subprocess.PIPE,
@@ -49,13 +51,16 @@ def run_app(project, offline):
         },
     ) as calls:
 
-        def run(name, folder, *flags, stdin="", max_file_size=None):
+        def run(
+            name, folder, *flags, stdin="", max_file_size=None, kill_when=None
+        ):
             app = str(project / "apps" / name)
             call = {
                 "app": app,
                 "folder": str(folder),
                 "flags": flags,
                 "max_file_size": max_file_size,
+                "kill_when": kill_when,
             }
             streams = {
                 name: pathlib.Path(f"{folder}.{name}")
@@ -74,29 +79,6 @@ def run_app(project, offline):
 
         yield run
         calls.stdin.close()
-
-
-@pytest.fixture(scope="session")
-def kill_app(project, offline):
-    """Starts an app, and kills it with -9 as soon as `when()` is true."""
-
-    def kill(name, folder, *flags, when):
-        with subprocess.Popen(
-            [sys.executable, project / "apps" / name, *flags],
-            cwd=folder,
-            env=offline,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            started = time.monotonic()
-            while not when():
-                assert process.poll() is None, "It ended before it was killed."
-                assert time.monotonic() - started < 600
-                time.sleep(0.005)
-            process.kill()
-            assert process.wait() == -signal.SIGKILL
-
-    return kill
 
 
 # TensorFlow logs "I0000 00:00:... port.cc:153] ..." and "2026-11-22 18:...: I".

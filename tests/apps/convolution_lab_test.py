@@ -5,6 +5,7 @@ import functools
 import html
 import json
 import re
+import signal
 import warnings
 import zipfile
 
@@ -47,7 +48,7 @@ def app(run_app):
 
 
 @pytest.fixture(scope="module")
-def ran(app, kill_app, tmp_path_factory):
+def ran(app, tmp_path_factory):
     """A run on a folder of images, killed and started again.
 
     Folder, process, and the files that were there when it was killed with
@@ -57,14 +58,10 @@ def ran(app, kill_app, tmp_path_factory):
     save_letters(folder / "letters")
     photo = Image.new("RGB", (40, 30), (0, 90, 200))
     photo.convert("CMYK").save(folder / "фото.jpg")
-    finished = folder / RUN / "finished"
-    kill_app(
-        "convolution_lab.py",
-        folder,
-        *FLAGS,
-        when=lambda: any(finished.glob("*.npz")),
-    )
-    saved = {path: path.stat().st_mtime_ns for path in finished.glob("*.npz")}
+    pattern = f"{RUN}/finished/*.npz"
+    killed = app(folder, *FLAGS, kill_when=pattern)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    saved = {path: path.stat().st_mtime_ns for path in folder.glob(pattern)}
     process = app(folder, *FLAGS, "--image=фото.jpg")
     assert process.returncode == 0, process.stderr
     return folder, process, saved

@@ -4,8 +4,8 @@ Loading TensorFlow and Keras takes longer than most of what a test asks of an
 app. This process loads them once and forks for each call. Neither library has
 run anything by then, so each child starts its own threads.
 
-For each call stdin has one line of JSON, the arguments of `run_in_child`, and
-stdout one line, the exit status of the child.
+For each call stdin has one line of JSON, the arguments of `run_in_child` and
+`kill_when`, and stdout one line, the exit status of the child.
 """
 
 import gc
@@ -16,6 +16,7 @@ import resource
 import runpy
 import signal
 import sys
+import time
 
 import keras  # noqa: F401
 import matplotlib.pyplot  # noqa: F401
@@ -56,13 +57,30 @@ def run_in_child(app, folder, flags, max_file_size):
     runpy.run_path(app, run_name="__main__")
 
 
+def kill_child(child, folder, pattern):
+    """Kills a child with -9 as soon as a file is there; returns its status."""
+    while not any(folder.glob(pattern)):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:  # before it could be killed
+            return status
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return status
+
+
 def main():
     gc.freeze()  # the child has nothing of the parent to collect at its end
     for line in sys.stdin:
+        call = json.loads(line)
+        kill_when = call.pop("kill_when")
         child = os.fork()
         if child == 0:
-            return run_in_child(**json.loads(line))
-        _, status = os.waitpid(child, 0)
+            return run_in_child(**call)
+        if kill_when:
+            status = kill_child(child, pathlib.Path(call["folder"]), kill_when)
+        else:
+            _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 

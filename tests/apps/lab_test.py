@@ -39,10 +39,10 @@ def test_labs_run_and_an_index_links_their_reports(
 
 
 def test_a_lab_that_fails_is_named_with_its_last_line(tmp_path, monkeypatch):
-    bad = {"training": ("training_lab", ["--compare=color"])}
+    bad = {"training": ("training_lab", ["--seeds=many"])}
     monkeypatch.setattr(lab, "LABS", bad)
     with pytest.raises(
         ValueError,
-        match=r"training: training_lab\.py: --compare must be .*log\.txt",
+        match=r"training: training_lab\.py: flag --seeds=many.*log\.txt",
     ):
         lab.run(**SETTINGS, workdir=str(tmp_path), num_processes=1)

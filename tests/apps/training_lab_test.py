@@ -3,6 +3,7 @@
 import csv
 import functools
 import re
+import signal
 
 import keras
 import pytest
@@ -24,21 +25,17 @@ def app(run_app):
 
 
 @pytest.fixture(scope="module")
-def ran(app, kill_app, tmp_path_factory):
+def ran(app, tmp_path_factory):
     """A run, killed after its first training and started again.
 
     Half of the trainings diverge. Folder, process, and the files that were
     there when it was killed with their times of change.
     """
     folder = tmp_path_factory.mktemp("ran")
-    finished = folder / RUN / "finished"
-    kill_app(
-        "training_lab.py",
-        folder,
-        *COMPARISON,
-        when=lambda: any(finished.glob("*.npz")),
-    )
-    saved = {path: path.stat().st_mtime_ns for path in finished.glob("*.npz")}
+    pattern = f"{RUN}/finished/*.npz"
+    killed = app(folder, *COMPARISON, kill_when=pattern)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    saved = {path: path.stat().st_mtime_ns for path in folder.glob(pattern)}
     process = app(folder, *COMPARISON)
     assert process.returncode == 0, process.stderr
     return folder, process, saved

@@ -6,6 +6,7 @@ __all__ = [
     "convolution",
     "index_page",
     "keras_code",
+    "ordered_batches",
     "output_probabilities",
     "paired_comparison",
     "recorded_run",

@@ -23,7 +23,7 @@ from dlunits.tasks.lab.bias_variance.stacked_networks import (
     Width,
     train_stack,
 )
-from dlunits.tasks.lab.keras_code import epoch_order
+from dlunits.tasks.lab.ordered_batches import batches_of_epochs
 from dlunits.tasks.lab.output_probabilities import cross_entropy
 from dlunits.tasks.lab.sources import LabData
 from dlunits.training.result_cache import cached_arrays
@@ -381,32 +381,6 @@ def measure(
     )
 
 
-class EpochBatches(keras.utils.PyDataset):
-    """Mini-batches in the order of `epoch_order`, for `fit`."""
-
-    def __init__(self, x: Array, y: Array, batch_size: int, seed: int) -> None:
-        super().__init__()
-        self.x, self.y = x, y
-        self.batch_size, self.seed = batch_size, seed
-        self.start_epoch(0)
-
-    def start_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.order = epoch_order(self.seed, epoch, len(self.y), self.batch_size)
-
-    @property
-    def num_batches(self) -> int:
-        return len(self.y) // self.batch_size
-
-    def __getitem__(self, index: int) -> tuple[Array, Array]:
-        start = index * self.batch_size
-        rows = self.order[start : start + self.batch_size]
-        return self.x[rows], self.y[rows]
-
-    def on_epoch_end(self) -> None:
-        self.start_epoch(self.epoch + 1)
-
-
 def dense_network(data: LabData, width: int) -> keras.Sequential:
     """Network with a hidden layer."""
     return keras.Sequential(
@@ -471,8 +445,11 @@ def fit_one_network(
         restore_best_weights=patience is not None,
     )
     history = model.fit(
-        EpochBatches(x, targets(y), batch_size, seed),
-        shuffle=False,
+        batches_of_epochs(
+            x, targets(y), seed=seed, epochs=epochs, batch_size=batch_size
+        ),
+        steps_per_epoch=len(y) // batch_size,
+        shuffle=False,  # avoids a warning: a dataset is not shuffled
         validation_data=(data.validation[0], targets(data.validation[1])),
         epochs=epochs,
         callbacks=[stopping],

@@ -7,10 +7,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from dlunits.data.batches import disable_autotune
-from dlunits.tasks.lab.keras_code import epoch_order
+from dlunits.tasks.lab.ordered_batches import batches_of, batches_of_epochs
 from dlunits.tasks.lab.output_probabilities import cross_entropy
 from dlunits.training.checkpoint import (
     load_checkpoint,
@@ -116,7 +114,12 @@ class Trainer:
         start = time.monotonic()
         progress = EpochProgress(update, self.epochs)
         log = self.model.fit(
-            self.training_batches(seed),
+            batches_of_epochs(
+                *self.train,
+                seed=seed,
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+            ),
             epochs=self.epochs,
             steps_per_epoch=len(self.train[0]) // self.batch_size,
             validation_data=batches_of(
@@ -153,14 +156,6 @@ class Trainer:
         ]:
             variable.assign(initial)
 
-    def training_batches(self, seed: int) -> tf.data.Dataset:
-        """Mini-batches of all epochs, those of `epoch_order`."""
-        orders = [
-            epoch_order(seed, epoch, len(self.train[0]), self.batch_size)
-            for epoch in range(self.epochs)
-        ]
-        return batches_of(*self.train, np.concatenate(orders), self.batch_size)
-
     def copy_model(self) -> keras.Model:
         """Model of its own with the weights of the last training."""
         copy = self.make_model()
@@ -187,33 +182,3 @@ class EpochProgress(keras.callbacks.Callback):
         diverged = not np.isfinite((logs or {})["loss"])
         self.update(self.epochs - epoch if diverged else 1)
         self.model.stop_training = diverged
-
-
-def batches_of(
-    x: Array, targets: Array, order: Array, batch_size: int
-) -> tf.data.Dataset:
-    """Mini-batches of examples in a given order.
-
-    Args:
-        x: Examples.
-        targets: Their targets.
-        order: Indices of examples.
-        batch_size: Examples per mini-batch; the last one may be smaller.
-
-    Returns:
-        Dataset of `(x, targets)`.
-
-    Example:
-
-    >>> x = np.array([5.0, 6.0, 7.0])
-    >>> batches = batches_of(x, x, np.array([2, 0, 1]), batch_size=2)
-    >>> [rows.tolist() for rows, _ in batches.as_numpy_iterator()]
-    [[7.0, 5.0], [6.0]]
-    """
-    arrays = tf.constant(x), tf.constant(targets)
-    return disable_autotune(
-        tf.data.Dataset.from_tensor_slices(order)
-        .batch(batch_size)
-        .map(lambda rows: tuple(tf.gather(array, rows) for array in arrays))
-        .prefetch(2)
-    )
