@@ -28,7 +28,7 @@ from dlunits.models import (
     dense_autoencoder,
 )
 from dlunits.models.anomaly.image_features import image_features
-from dlunits.tasks.anomaly.serve import export_detector
+from dlunits.tasks.anomaly.serve import export_detector, functional_models
 from dlunits.tasks.autoencoders.serve import export_autoencoder
 from dlunits.tasks.denoising.serve import export_denoiser
 from dlunits.tasks.digits.serve import export_digit_classifier
@@ -117,7 +117,7 @@ def anomaly_detector(folder):
     version = export_detector(
         detector, folder, data="random rows", metrics={}, command=COMMAND
     )
-    return Exported(detector.model, version)
+    return Exported(functional_models(detector)[0], version)
 
 
 def image_anomaly_detector(folder):
@@ -133,7 +133,7 @@ def image_anomaly_detector(folder):
         command=COMMAND,
         feature_extractor=extractor,
     )
-    return Exported(detector.model, version)
+    return Exported(functional_models(detector)[0], version)
 
 
 def forecaster(folder):

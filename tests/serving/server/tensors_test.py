@@ -41,6 +41,7 @@ def test_values_become_arrays_of_the_dtype(value, dtype, expected):
         ([None], "float32", "must hold float32 values"),
         ({"a": 1}, "float32", "must hold float32 values"),
         ([True], "int32", "must hold int32 values"),
+        ([True], "float32", "must hold float32 values"),
         ([1.0], "int32", "must hold int32 values"),
         ([1], "bool", "must hold bool values"),
         ([2**31], "int32", "out of the range of int32"),
