@@ -34,7 +34,7 @@ run: .venv/run.installed
 lab: .venv/run.installed
 	$(BIN)/python apps/lab.py
 
-test: .venv/test.installed .venv-serve/serve_test.installed
+test: .venv/test.installed .venv-serve/test.installed
 	$(PYTEST)
 	KERAS_BACKEND=jax $(PYTEST) -m "not one_backend" $(ANY_BACKEND)
 	TF_NUM_INTRAOP_THREADS=1 .venv-serve/bin/python -m pytest \
@@ -69,7 +69,8 @@ clean:
 # has an environment of its own: it holds back packages of the others.
 %.installed: PINS = $(CONSTRAINTS)
 .venv-serve/%.installed: PINS = constraints-serve.txt
-.venv-serve/serve_test.installed: EXTRAS = [serve_test]
+.venv-serve/test.installed: EXTRAS = [serve]
+.venv-serve/test.installed: MORE = pytest
 .venv/run.installed: EXTRAS =
 .venv/test.installed: EXTRAS = [test]
 .venv/bench.installed: EXTRAS = [bench]
@@ -78,5 +79,5 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "make: $(PYTHON) has no venv module; install it (Debian: apt install python3-venv)" >&2; exit 1; }
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --constraint $(PINS) --editable ".$(EXTRAS)"
+	$(@D)/bin/python -m pip install --quiet --constraint $(PINS) --editable ".$(EXTRAS)" $(MORE)
 	@touch $@

@@ -279,6 +279,18 @@ def test_all_protocols_answer_what_the_saved_model_does(server, models_dir):
 DATATYPES = {"f4": "FP32", "f8": "FP64", "i4": "INT32", "i8": "INT64"}
 
 
+@needs_kserve
+def test_large_requests_are_answered_too(server):
+    images = np.random.default_rng(0).random((100, 28, 28)).round(3)
+    body = {"instances": images.tolist()}
+    assert len(json.dumps(body)) > 2**18  # read in a thread
+    signature = tf.saved_model.load(LENET / "1").signatures["serving_default"]
+    outputs = signature(images=tf.constant(images, tf.float32))
+    rows = server.json("/v1/models/lenet_mnist:predict", body)["predictions"]
+    scores = np.array([row["scores"] for row in rows])
+    np.testing.assert_allclose(scores, outputs["scores"], atol=1e-6)
+
+
 def datatype(array):
     """Datatype of the Open Inference Protocol."""
     return "BYTES" if array.dtype == object else DATATYPES[array.dtype.str[1:]]

@@ -255,6 +255,7 @@ class RestServer(RESTServer):
             app,
             max_body=max_body,
             max_concurrency=max_concurrency,
+            send_timeout=timeout,
             access_log=access_log,
         )
         self.config.app = self.limits

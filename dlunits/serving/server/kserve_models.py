@@ -3,8 +3,10 @@
 Needs `pip install "dlunits[serve]"`. Importing KServe parses `sys.argv`.
 """
 
+import asyncio
 import dataclasses
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import kserve
@@ -22,6 +24,9 @@ from dlunits.serving.server.model_store import ModelStore
 from dlunits.serving.server.model_version import ModelVersion
 from dlunits.serving.server.tensors import cast, check_inputs
 from dlunits.typing import Array
+
+# Bytes of a body that are read or written in a thread.
+LARGE = 2**18
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,16 +79,13 @@ class StoredModel(kserve.Model):
         version = self.store.find(self.name, payload.version)
         if payload.is_v2:
             return await self.predict_v2(version, payload)
-        body = parse_json(payload.body)
-        signature_name = predict_api.read_signature_name(body)
-        specs = version.inputs(signature_name)
-        arrays = predict_api.read_inputs(body, specs)
-        check_inputs(arrays, specs)
+        body, signature_name, arrays = await in_thread_if_large(
+            len(payload.body), read_v1, version, payload
+        )
         outputs = await self.batcher.predict(version, signature_name, arrays)
-        response = predict_api.answer(body, outputs)
-        if predict_api.has_special_values(outputs):  # as TensorFlow Serving
-            return json.dumps(response, default=np.ndarray.tolist).encode()
-        return to_json(response)
+        return await in_thread_if_large(
+            num_bytes(outputs), write_v1, body, outputs
+        )
 
     async def predict_v2(
         self, version: ModelVersion, payload: RestRequest
@@ -94,20 +96,13 @@ class StoredModel(kserve.Model):
             Body of the response, and the number of bytes that are JSON, or
             `None` for all.
         """
-        length = payload.json_length
-        body = parse_json(payload.body[:length])
-        binary = b"" if length is None else payload.body[length:]
-        signature_name = open_inference.read_signature_name(body)
-        specs = version.inputs(signature_name)
-        arrays = open_inference.read_inputs(body, specs, binary)
-        check_inputs(arrays, specs)
-        outputs = await self.batcher.predict(version, signature_name, arrays)
-        response, binary = open_inference.answer(
-            body, outputs, model=self.name, version=version.version
+        body, signature_name, arrays = await in_thread_if_large(
+            len(payload.body), read_v2, version, payload
         )
-        response.setdefault("id", generate_uuid())
-        text = to_json(response)
-        return text + binary, len(text) if binary else None
+        outputs = await self.batcher.predict(version, signature_name, arrays)
+        return await in_thread_if_large(
+            num_bytes(outputs), write_v2, body, outputs, version
+        )
 
     async def predict_grpc(self, request: InferRequest) -> InferResponse:
         """Answers a request of gRPC."""
@@ -147,6 +142,72 @@ class StoredModel(kserve.Model):
                 grpc_output(name, array) for name, array in outputs.items()
             ],
         )
+
+
+async def in_thread_if_large(
+    size: int, function: Callable[..., Any], *arguments: Any
+) -> Any:
+    """Calls a function, in a thread if it would block the event loop.
+
+    Args:
+        size: Number of bytes that the function reads or writes.
+        function: Function.
+        *arguments: Its arguments.
+    """
+    if size > LARGE:
+        return await asyncio.to_thread(function, *arguments)
+    return function(*arguments)
+
+
+def num_bytes(outputs: Mapping[str, Array]) -> int:
+    """Number of bytes of arrays, without those of strings."""
+    return sum(array.nbytes for array in outputs.values())
+
+
+def read_v1(
+    version: ModelVersion, payload: RestRequest
+) -> tuple[dict[str, Any], str, dict[str, Array]]:
+    """Parsed JSON, name of the signature, and inputs of a request of V1."""
+    body = parse_json(payload.body)
+    signature_name = predict_api.read_signature_name(body)
+    specs = version.inputs(signature_name)
+    arrays = predict_api.read_inputs(body, specs)
+    check_inputs(arrays, specs)
+    return body, signature_name, arrays
+
+
+def write_v1(body: dict[str, Any], outputs: dict[str, Array]) -> bytes:
+    """Body of a response of V1."""
+    response = predict_api.answer(body, outputs)
+    if predict_api.has_special_values(outputs):  # as TensorFlow Serving
+        return json.dumps(response, default=np.ndarray.tolist).encode()
+    return to_json(response)
+
+
+def read_v2(
+    version: ModelVersion, payload: RestRequest
+) -> tuple[dict[str, Any], str, dict[str, Array]]:
+    """Parsed JSON, name of the signature, and inputs of a request of V2."""
+    length = payload.json_length
+    body = parse_json(payload.body[:length])
+    binary = b"" if length is None else payload.body[length:]
+    signature_name = open_inference.read_signature_name(body)
+    specs = version.inputs(signature_name)
+    arrays = open_inference.read_inputs(body, specs, binary)
+    check_inputs(arrays, specs)
+    return body, signature_name, arrays
+
+
+def write_v2(
+    body: dict[str, Any], outputs: dict[str, Array], version: ModelVersion
+) -> tuple[bytes, int | None]:
+    """Body of a response of V2 and the length of its JSON, see `predict_v2`."""
+    response, binary = open_inference.answer(
+        body, outputs, model=version.name, version=version.version
+    )
+    response.setdefault("id", generate_uuid())
+    text = to_json(response)
+    return text + binary, len(text) if binary else None
 
 
 def grpc_output(name: str, array: Array) -> InferOutput:

@@ -10,6 +10,7 @@ import pytest
 from dlunits.serving.server import model_store
 from dlunits.serving.server.errors import UnknownModelError
 from dlunits.serving.server.model_store import ModelStore
+from dlunits.serving.server.model_version import ModelVersion
 
 
 @pytest.fixture(autouse=True)
@@ -87,12 +88,20 @@ def test_a_damaged_version_is_logged_once_and_served_when_it_is_whole(
     half = models_dir / "scale" / "2"
     half.mkdir()
     shutil.copy(scale_3 / "saved_model.pb", half)
+    loads = []
+
+    def load(name, number, folder):
+        loads.append(number)
+        return ModelVersion(name, number, folder)
+
+    monkeypatch.setattr(model_store, "ModelVersion", load)
 
     async def run():
         store = ModelStore(models_dir)
         for _ in range(3):
             await refreshed(store)
         assert served(store) == {"scale": [1]}
+        assert sorted(loads) == [1, 2]
         shutil.copytree(scale_3 / "variables", half / "variables")
         (half / "model_card.json").write_text('{"bytes": 5}')
         await refreshed(store)
