@@ -1,6 +1,7 @@
 """Model cards of exported models (Mitchell et al., 2019)."""
 
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import pathlib
@@ -18,6 +19,7 @@ REQUIRED_ENTRIES = {
     "license": "the license of the model",
 }
 PACKAGES = ("dlunits", "keras", "tensorflow", "numpy")
+CARD_NAME = "model_card.json"
 MAX_CARD_SIZE = 16 * 2**20  # bytes
 
 
@@ -92,7 +94,7 @@ def read_card(folder: Path, entries: Mapping[str, type]) -> dict[str, Any]:
     >>> read_card(folder, {"num_rows": int})
     {'num_rows': 3}
     """
-    path = pathlib.Path(folder, "model_card.json")
+    path = pathlib.Path(folder, CARD_NAME)
     try:
         if path.stat().st_size > MAX_CARD_SIZE:
             raise ValueError(f"it is larger than {MAX_CARD_SIZE} bytes")
@@ -164,6 +166,7 @@ def complete_card(
         "bytes": sum(
             path.stat().st_size for path in folder.rglob("*") if path.is_file()
         ),
+        "sha256": file_checksums(folder),
         "signatures": {
             key: describe(signatures[key]) for key in sorted(signatures)
         },
@@ -174,6 +177,34 @@ def complete_card(
                 for package in PACKAGES
             },
         },
+    }
+
+
+def file_checksums(folder: pathlib.Path) -> dict[str, str]:
+    """SHA-256 of the files of a SavedModel, without its model card.
+
+    Args:
+        folder: Folder of the version.
+
+    Returns:
+        Dict from relative path to hexadecimal digits, for the entry `sha256` of
+        the model card.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "model_card.json").write_text("{}")
+    >>> _ = (folder / "saved_model.pb").write_text("abc")
+    >>> file_checksums(folder)["saved_model.pb"][:8]  # as of FIPS 180-2
+    'ba7816bf'
+    """
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != CARD_NAME
     }
 
 

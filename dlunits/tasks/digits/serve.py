@@ -15,6 +15,8 @@ from dlunits.serving.model_card import image_model_card
 from dlunits.tasks.digits.rejection import held_out_confidences, p_values
 from dlunits.typing import Array, Path, Tensor
 
+FEATURE_LAYERS = ("c1", "c3")  # of LeNet-5
+
 
 def export_digit_classifier(
     model: keras.Model,
@@ -28,7 +30,9 @@ def export_digit_classifier(
 
     Models of handwritten digits have the additional endpoint `recognize` for
     image files, and return p-values, which are calibrated on the validation
-    images, see `dlunits.tasks.digits.rejection`.
+    images, see `dlunits.tasks.digits.rejection`. Models with the layers C1
+    and C3 of LeNet-5 have the endpoint `feature_maps`, which takes the input of
+    `predict` and returns the outputs of these layers, `c1` and `c3`.
 
     Args:
         model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to
@@ -54,7 +58,9 @@ def export_digit_classifier(
     else:
         del requests["recognize"]
 
-    def endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    def endpoints(
+        predict: Callable[[Tensor], Tensor], **parts: Any
+    ) -> dict[str, Any]:
         def probabilities(images: Tensor) -> Tensor:
             return predict(images)[:, :num_classes]
 
@@ -75,7 +81,25 @@ def export_digit_classifier(
         endpoints=endpoints,
         card=card,
         warmup=requests,
+        parts=feature_layers(model),
     )
+
+
+def feature_layers(model: keras.Model) -> dict[str, keras.Model]:
+    """Model of the feature maps of LeNet-5, as `parts` for `export`.
+
+    >>> from dlunits.models import LeNet5
+    >>> maps = feature_layers(LeNet5())["feature_maps"].output
+    >>> maps["c1"].shape, maps["c3"].shape
+    ((None, 28, 28, 6), (None, 10, 10, 16))
+    >>> feature_layers(keras.Sequential([keras.Input((3,))]))
+    {}
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    if not layers.keys() >= set(FEATURE_LAYERS):
+        return {}
+    maps = {name: layers[name].output for name in FEATURE_LAYERS}
+    return {"feature_maps": keras.Model(model.inputs[0], maps)}
 
 
 def image_endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
