@@ -22,6 +22,9 @@ class TextGenerator:
     Args:
         version: Folder of the SavedModel, or of its versions, of which the
             latest is loaded.
+        model: What answers in place of the SavedModel, such as a
+            `dlunits.serving.remote_model.RemoteModel`. Default: the
+            SavedModel.
 
     Attributes:
         card: Dict, its model card.
@@ -30,13 +33,15 @@ class TextGenerator:
         ValueError: If the folder holds no exported language model.
     """
 
-    def __init__(self, version: Path) -> None:
+    def __init__(self, version: Path, model: Any = None) -> None:
         self.version = find_version(version)
         try:
             self.card: dict[str, Any] = read_card(
                 self.version, {"token_type": str}
             )
-            self.signatures = load_saved_model(self.version).signatures
+            if model is None:
+                model = load_saved_model(self.version)
+            self.signatures = model.signatures
         except ValueError as error:
             raise ValueError(
                 f"{self.version} is not an exported text model ({error}). "
@@ -82,6 +87,27 @@ class TextGenerator:
         Yields:
             Texts. Tokens that are bytes are joined to whole characters.
         """
+        steps = self.stream_steps(prompt, length, seed=seed, **sampling)
+        for text, _ in steps:
+            if text:
+                yield text
+
+    def stream_steps(
+        self, prompt: str, length: int, *, seed: int = 0, **sampling: float
+    ) -> Iterator[tuple[str, Any]]:
+        """Continues a prompt as `stream` does, with the logits of each step.
+
+        Args:
+            prompt: Text.
+            length: Integer, number of tokens to add.
+            seed: Integer.
+            **sampling: `temperature`, `top_k` and `top_p`.
+
+        Yields:
+            `(text, logits)` of each token: its text, which is empty for a byte
+            that completes no character; and the logits `(1, vocabulary_size)`
+            from which it is sampled, for `next_tokens`.
+        """
         characters = codecs.getincrementaldecoder("utf-8")("replace")
         prompt = self.normalize(prompt)
         state = self.signatures["start"](prompt=tf.constant([prompt]))
@@ -90,10 +116,31 @@ class TextGenerator:
             **sampling_options(**sampling),
         }
         for _ in range(length):
+            logits = state["logits"]
             state = self.signatures["step"](**state, **options)
-            token = state.pop("token").numpy()[0]
-            if text := characters.decode(token):
-                yield text
+            yield characters.decode(state.pop("token").numpy()[0]), logits
+
+    def next_tokens(self, logits: Any, **sampling: float) -> dict[str, float]:
+        """Most probable tokens of one step, and their probabilities.
+
+        Args:
+            logits: Tensor `(1, vocabulary_size)`, see `stream_steps`.
+            **sampling: `temperature`, `top_k` and `top_p`.
+
+        Returns:
+            Dict from text to probability, the most probable first, without
+            the tokens that are never sampled.
+        """
+        outputs = self.signatures["next_tokens"](
+            logits=logits, **sampling_options(**sampling)
+        )
+        tokens = outputs["token"].numpy()[0]
+        probabilities = outputs["probability"].numpy()[0].tolist()
+        return {
+            token.decode(errors="replace"): probability
+            for token, probability in zip(tokens, probabilities, strict=True)
+            if probability > 0
+        }
 
     def generate(
         self,

@@ -10,11 +10,16 @@ from dlunits.data.text.vocabulary import Vocabulary
 from dlunits.models import RecurrentLanguageModel
 from dlunits.serving.export import export
 from dlunits.tasks.text.graph_tokenizer import GraphTokenizer
-from dlunits.tasks.text.token_sampling import sample_token, uniform
+from dlunits.tasks.text.token_sampling import (
+    kept_probabilities,
+    sample_token,
+    uniform,
+)
 from dlunits.typing import Path
 
 # Token before the first one of a text: the first of these in the vocabulary.
 START_TOKENS = (b"\n", b" ")
+NUM_NEXT_TOKENS = 10  # that `next_tokens` lists
 
 
 def export_text_model(
@@ -86,6 +91,9 @@ def text_endpoints(
     `position`, 0. `step` takes these with `seed`, `temperature`, `top_k` and
     `top_p`, and returns them for the next step, with the sampled `token`, a
     string. A loop of `step` produces the same text as `generate`.
+    `next_tokens` takes `logits`, `temperature`, `top_k` and `top_p`, and
+    returns the tokens that `step` samples from: `token` `(batch, 10)`, the
+    most probable first, and `probability`, 0 for tokens that are not kept.
 
     `score` takes `text` `(batch,)` and returns `nats`, the cross-entropy
     summed over its tokens, each given all preceding tokens;
@@ -166,6 +174,19 @@ def text_endpoints(
                 **dict(zip(names, states, strict=True)),
             }
 
+        def next_tokens(logits, temperature, top_k, top_p):
+            check_sampling(temperature, top_k, top_p)
+            tokens, p = kept_probabilities(logits, temperature, top_k, top_p)
+            p /= tf.reduce_sum(p, axis=1, keepdims=True)
+            # The last one is the unknown token.
+            count = min(NUM_NEXT_TOKENS, vocabulary.size - 1)
+            tokens, p = tokens[:, :count], p[:, :count]
+            texts = tokenizer.decode(tf.reshape(tokens, (-1, 1)))
+            return {
+                "token": tf.reshape(texts, tf.shape(tokens)),
+                "probability": p,
+            }
+
         def generate(prompt, length, temperature, top_k, top_p, seed):
             check_sampling(temperature, top_k, top_p)
             tf.debugging.assert_non_negative(
@@ -241,6 +262,7 @@ def text_endpoints(
             "top_k": tf.TensorSpec([], tf.int32, "top_k"),
             "top_p": tf.TensorSpec([], tf.float32, "top_p"),
         }
+        logits = tf.TensorSpec([None, size], tf.float32, "logits")
         seeds = tf.TensorSpec([None], tf.int64, "seed")
         generate_signature = [
             strings,
@@ -257,11 +279,12 @@ def text_endpoints(
                 [
                     seeds,
                     *sampling.values(),
-                    tf.TensorSpec([None, size], tf.float32, "logits"),
+                    logits,
                     tf.TensorSpec([None], tf.int64, "position"),
                     *state_specs,
                 ],
             ),
+            "next_tokens": (next_tokens, [logits, *sampling.values()]),
             "score": (score, [strings]),
             "score_next": (
                 score_next,

@@ -96,6 +96,38 @@ def sample_token(
     >>> int(sample_token(logits, tf.constant([0.9]), 0.0, 0, 1.0)[0])
     2
     """
+    tokens, p = kept_probabilities(logits, temperature, top_k, top_p)
+    sums = tf.cumsum(p, axis=1)
+    below = sums <= u[:, None] * sums[:, -1:]
+    index = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
+    last = tf.reduce_sum(tf.cast(p > 0, tf.int32), axis=1) - 1
+    # With `top_p` out of range no token is kept, and `last` is -1.
+    index = tf.minimum(index, tf.maximum(last, 0))
+    return tf.gather(tokens, index, batch_dims=1)
+
+
+def kept_probabilities(
+    logits: Any, temperature: Any, top_k: Any, top_p: Any
+) -> tuple[Any, Any]:
+    """Tokens in descending order of probability, and the kept probabilities.
+
+    Args:
+        logits: As in `sample_token`.
+        temperature: As in `sample_token`.
+        top_k: As in `sample_token`.
+        top_p: As in `sample_token`.
+
+    Returns:
+        `(tokens, p)`, `(batch, vocabulary_size)` each: p of `sample_token`, 0
+        for tokens that are not kept. It sums to 1 if all tokens are kept.
+
+    Example:
+
+    >>> logits = tf.math.log([[0.1, 0.6, 0.4]])  # 0.1 is for the unknown token
+    >>> tokens, p = kept_probabilities(logits, 1.0, 0, 0.5)
+    >>> tokens.numpy().tolist(), [round(float(x), 1) for x in p[0]]
+    ([[1, 2, 0]], [0.6, 0.0, 0.0])
+    """
     exclude_unknown = tf.one_hot(0, logits.shape[-1], logits.dtype.min, 0.0)
     size = tf.shape(logits)[-1]
     values, tokens = tf.math.top_k(logits + exclude_unknown, size)
@@ -106,10 +138,4 @@ def sample_token(
     rank = tf.range(size)
     limit = tf.where(greedy, 1, tf.where(top_k > 0, top_k, size))
     kept = (rank < limit) & (preceding < top_p)
-    sums = tf.cumsum(tf.where(kept, p, 0.0), axis=1)
-    below = sums <= u[:, None] * sums[:, -1:]
-    index = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
-    last = tf.reduce_sum(tf.cast(kept, tf.int32), axis=1) - 1
-    # With `top_p` out of range no token is kept, and `last` is -1.
-    index = tf.minimum(index, tf.maximum(last, 0))
-    return tf.gather(tokens, index, batch_dims=1)
+    return tokens, tf.where(kept, p, 0.0)

@@ -66,6 +66,31 @@ def test_a_loop_of_steps_equals_generate(generator, sampling):
     assert len(whole) == len("the fox ") + 30
 
 
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_next_tokens_are_those_that_a_step_samples_from(generator, sampling):
+    [(_, logits)] = generator.stream_steps("the fox ", 1)
+    found = generator.next_tokens(logits, **sampling)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    if sampling == {"temperature": 1.0}:
+        assert len(found) == 10
+        known = logits.numpy()[0, 1:]  # the unknown token is never sampled
+        p = np.exp(known) / np.exp(known).sum()
+        tokens = [token.decode() for token in VOCABULARY.tokens]
+        assert found == pytest.approx(
+            {tokens[i]: p[i] for i in np.argsort(-p)[:10]}, rel=1e-5
+        )
+    if "top_k" in sampling:
+        assert len(found) == 5
+        assert sum(found.values()) == pytest.approx(1)
+    if sampling["temperature"] == 0:
+        assert list(found.values()) == [1.0]
+    drawn = {
+        next(generator.stream("the fox ", 1, seed=seed, **sampling))
+        for seed in range(20)
+    }
+    assert "top_k" not in sampling or drawn <= set(found)
+
+
 def test_prompts_of_a_batch_are_independent(generator):
     prompts = ["the quick brown", "", "x", "the"]
     together = generator.generate(prompts, 20, seed=7)
