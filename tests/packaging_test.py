@@ -117,22 +117,25 @@ def files_in(folder):
     }
 
 
-def test_wheel_holds_the_library_the_apps_and_the_shipped_model_only(
+def test_wheel_holds_the_library_the_apps_and_the_shipped_models_only(
     source, wheel
 ):
     library = {
         f"dlunits/{name}"
         for name in files_in(source / "dlunits")
-        if name.endswith((".py", ".jinja", ".js", "py.typed"))
+        if name.endswith((".py", ".jinja", ".js", ".css", ".html", "py.typed"))
     }
     apps = {f"dlunits/apps/{path.name}" for path in source.glob("apps/*.py")}
-    model = {f"dlunits/{MODEL}/{name}" for name in files_in(source / MODEL)}
-    assert f"dlunits/{MODEL}/saved_model.pb" in model
+    models = {
+        f"dlunits/saved_models/{name}"
+        for name in files_in(source / "saved_models")
+    }
+    assert f"dlunits/{MODEL}/saved_model.pb" in models
     with zipfile.ZipFile(wheel) as archive:
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
     assert names == {
-        *(*library, *apps, *model),
-        *("dlunits_command.py", "dlunits/saved_models/README.md"),
+        *(*library, *apps, *models),
+        "dlunits_command.py",
     }
 
 
