@@ -1,13 +1,22 @@
-"""Modules that need KServe are collected where it is installed."""
+"""Modules that need the package of an extra are collected where it is."""
 
 import importlib.util
 
-collect_ignore = (
-    []
-    if importlib.util.find_spec("kserve")
-    else [
+NEEDING = {
+    "gradio": [
+        "dlunits/demo/*_tab.py",
+        "dlunits/demo/page.py",
+        "dlunits/demo/tab_parts.py",
+    ],
+    "kserve": [
         "dlunits/serving/server/kserve_endpoints.py",
         "dlunits/serving/server/kserve_models.py",
         "dlunits/serving/server/run.py",
-    ]
-)
+    ],
+}
+collect_ignore_glob = [
+    path
+    for package, paths in NEEDING.items()
+    if importlib.util.find_spec(package) is None
+    for path in paths
+]

@@ -48,6 +48,20 @@ TESTED_WITH = {
         ],
         "tests/layers/rnn/bptt_test.py",
     ),
+    **dict.fromkeys(
+        [
+            "dlunits/demo/anomaly_tab.py",
+            "dlunits/demo/denoising_tab.py",
+            "dlunits/demo/digit_tab.py",
+            "dlunits/demo/gan_tab.py",
+            "dlunits/demo/latent_tab.py",
+            "dlunits/demo/page.py",
+            "dlunits/demo/photo_tab.py",
+            "dlunits/demo/tab_parts.py",
+            "dlunits/demo/text_tab.py",
+        ],
+        "tests/apps/demo_test.py",
+    ),
     "dlunits/layers/tied/tied_kernel.py": (
         "tests/layers/tied/tied_dense_test.py"
     ),
@@ -283,9 +297,9 @@ SAVED_BY_NAME = (
 ABSTRACT = {"GANTraining", "GradientNormMixin"}
 
 
-# Scripts, data, and modules that need KServe.
+# Scripts, data, and modules that need Gradio or KServe.
 NOT_IMPORTED = re.compile(
-    r"dlunits\.(apps|saved_models|serving\.server\.(kserve_\w+|run)$)"
+    r"dlunits\.(apps|demo|saved_models|serving\.server\.(kserve_\w+|run)$)"
 )
 
 

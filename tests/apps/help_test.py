@@ -16,6 +16,7 @@ PROGRAMS = {
     "apps/autoencoder_mnist.py": "--latent_dim",
     "apps/bias_variance.py": "--num_sets",
     "apps/convolution_lab.py": "--image",
+    "apps/demo.py": "--server",
     "apps/denoising_mnist.py": "--noise",
     "apps/forecast_series.py": "--horizon",
     "apps/gan_mnist.py": "--conditional",

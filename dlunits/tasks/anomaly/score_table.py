@@ -348,7 +348,7 @@ class TableScorer:
 
 
 def load_detector(
-    version: Path, false_alarm_rate: float | None = None
+    version: Path, false_alarm_rate: float | None = None, model: Any = None
 ) -> tuple[ServedDetector, float]:
     """Loads an exported detector and checks its false-alarm rate.
 
@@ -356,6 +356,7 @@ def load_detector(
         version: Folder of the SavedModel.
         false_alarm_rate: Number in (0, 1), or `None` for the rate that the
             detector was exported with.
+        model: See `dlunits.tasks.anomaly.serve.ServedDetector`.
 
     Returns:
         `(detector, false_alarm_rate)`.
@@ -364,7 +365,7 @@ def load_detector(
         ValueError: If the folder has no detector, or its smallest possible
             p-value is above the rate.
     """
-    detector = ServedDetector(version)
+    detector = ServedDetector(version, model)
     rate = false_alarm_rate or detector.false_alarm_rate
     smallest = 1 / (1 + detector.card["num_calibration_rows"])
     if rate < smallest - 1e-9:

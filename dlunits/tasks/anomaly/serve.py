@@ -259,24 +259,27 @@ class ServedDetector:
     Args:
         version: Folder of the SavedModel, the result of `export_detector`, or
             of its versions, of which the latest is loaded.
+        model: What answers in place of the SavedModel, such as a
+            `dlunits.serving.remote_model.RemoteModel`. Default: the
+            SavedModel.
 
     Attributes:
         table_schema: `dlunits.models.TableSchema` of the training table.
         false_alarm_rate: False-alarm rate that the detector was made for.
         card: Dict, the model card.
-        model: The loaded SavedModel.
+        model: The loaded SavedModel, or what answers in its place.
 
     Raises:
         ValueError: If the folder is no exported detector.
     """
 
-    def __init__(self, version: Path) -> None:
+    def __init__(self, version: Path, model: Any = None) -> None:
         version = find_version(version)
         try:
             self.card = read_card(version, CARD_ENTRIES)
             self.table_schema = TableSchema.from_config(self.card["columns"])
             self.false_alarm_rate = self.card["false_alarm_rate"]
-            self.model = load_saved_model(version)
+            self.model = load_saved_model(version) if model is None else model
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
                 f"{version}: is not the folder of an exported anomaly "

@@ -1,6 +1,7 @@
 """Image generation with a SavedModel."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -8,13 +9,16 @@ from dlunits.serving.load import find_version, load_saved_model
 from dlunits.typing import Array, Path
 
 
-def load_generator(version: Path) -> Callable[..., Array]:
+def load_generator(version: Path, model: Any = None) -> Callable[..., Array]:
     """Loads the endpoint `generate` of a SavedModel.
 
     Args:
         version: Folder of the SavedModel, see
             `dlunits.tasks.gan.serve.export_gan`, or of its versions, of which
             the latest is loaded.
+        model: What answers in place of the SavedModel, such as a
+            `dlunits.serving.remote_model.RemoteModel`. Default: the
+            SavedModel.
 
     Returns:
         Function `generate(count, seed, label=-1)` to images `(count, height,
@@ -27,7 +31,7 @@ def load_generator(version: Path) -> Callable[..., Array]:
             generate images.
     """
     version = find_version(version)
-    loaded = load_saved_model(version)
+    loaded = load_saved_model(version) if model is None else model
     if "generate" not in loaded.signatures:
         raise ValueError(
             f"{version} does not generate images. Its endpoints are "

@@ -1,0 +1,74 @@
+"""Serves a page on which the trained models can be tried in a browser.
+
+Usage:
+    python apps/demo.py
+    python apps/demo.py --port=8000 --models_dir=saved_models
+    python apps/demo.py --server=http://localhost:8501
+
+Needs the extra `demo`: pip install ".[demo]"
+
+The page is for this computer only, and makes no request to another one. It
+predicts in its own process, or with --server lets a server of the same models
+do so, such as TensorFlow Serving.
+"""
+
+import importlib.util
+import pathlib
+import signal
+import threading
+
+from absl import flags
+
+import _main
+
+SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models"
+
+
+def define_flags():
+    flags.DEFINE_string(
+        "models_dir",
+        str(SHIPPED),
+        "Folder of the models, with one subfolder for each.",
+    )
+    flags.DEFINE_string(
+        "server",
+        None,
+        "Address of a server of the same models, such as "
+        "http://localhost:8501, which predicts in place of this process. The "
+        "model cards are still read from --models_dir.",
+    )
+    flags.DEFINE_integer(
+        "port",
+        None,
+        "Port of the page. Default: the first free one from 7860 on.",
+        1,
+        65_535,
+    )
+
+
+def run(models_dir, server, port):
+    """Serves the page until it is stopped."""
+    if importlib.util.find_spec("gradio") is None:
+        raise ValueError(
+            "The page needs Gradio. Install it: pip install 'dlunits[demo]', "
+            'or in a checkout: pip install ".[demo]"'
+        )
+    if server and not server.startswith(("http://", "https://")):
+        raise ValueError(
+            "--server must be an address such as http://localhost:8501. "
+            f"Received: {server}"
+        )
+    from dlunits.demo.model_folder import ModelFolder
+    from dlunits.demo.page import serve_page
+
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    models = ModelFolder(models_dir, server, _main.program)
+    with serve_page(models, port) as address:
+        print(f"Page: {address}", flush=True)
+        print("Ctrl-C stops it.", flush=True)
+        stopped.wait()
+
+
+if __name__ == "__main__":
+    _main.run_app(define_flags, run)

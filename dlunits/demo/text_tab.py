@@ -1,0 +1,102 @@
+"""Tab: continue a text with a language model, token by token."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio
+
+from dlunits.demo.model_folder import ModelFolder
+from dlunits.demo.tab_parts import show_errors
+from dlunits.tasks.text.generate import TextGenerator
+
+MODELS = ("text_tiny_shakespeare",)
+MAX_LENGTH = 1000
+
+
+def build(models: ModelFolder) -> None:
+    """Adds the contents of the tab."""
+    gradio.Markdown(
+        "A recurrent network, trained on Shakespeare's plays, continues your "
+        "text character by character."
+    )
+    with gradio.Row():
+        with gradio.Column(min_width=300):
+            prompt = gradio.Textbox(
+                "ROMEO:\n", label="Prompt", lines=3, elem_id="prompt"
+            )
+            temperature = gradio.Slider(
+                0, 2, 0.8, step=0.05, label="Temperature"
+            )
+            top_k = gradio.Slider(0, 50, 0, step=1, label="Top k (0: all)")
+            top_p = gradio.Slider(0.05, 1, 1, step=0.05, label="Top p (1: all)")
+            length = gradio.Slider(
+                10, MAX_LENGTH, 200, step=10, label="Number of characters"
+            )
+            seed = gradio.Number(0, label="Seed", precision=0, minimum=0)
+            with gradio.Row():
+                button = gradio.Button("Continue", variant="primary")
+                stop = gradio.Button("Stop")
+        with gradio.Column(min_width=300):
+            text = gradio.Textbox(
+                label="Text", lines=12, elem_id="text", interactive=False
+            )
+            probabilities = gradio.Label(
+                label="Probabilities of the next character",
+                num_top_classes=10,
+                elem_id="next_characters",
+                show_heading=False,
+            )
+
+    @show_errors
+    def stream(*inputs: Any) -> Iterator[tuple[str, dict[str, float]]]:
+        generator = models.use("text_tiny_shakespeare", TextGenerator)
+        yield from stream_text(generator, *inputs)
+
+    inputs = [prompt, length, seed, temperature, top_k, top_p]
+    started = button.click(
+        stream, inputs, [text, probabilities], show_progress="hidden"
+    )
+    stop.click(None, cancels=started)
+
+
+def stream_text(
+    generator: TextGenerator,
+    prompt: str,
+    length: int,
+    seed: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Continues a text, with the probabilities of each next token.
+
+    Args:
+        generator: Language model.
+        prompt: Text.
+        length: Number of tokens.
+        seed: Seed of the random numbers.
+        temperature: See `dlunits.tasks.text.token_sampling.sample_token`.
+        top_k: See there.
+        top_p: See there.
+
+    Yields:
+        `(text, probabilities)` after each token: the text so far, and the
+        probabilities of the tokens from which the last one was drawn.
+    """
+    sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    text = generator.normalize(prompt)
+    for token, logits in generator.stream_steps(
+        prompt, length, seed=seed, **sampling
+    ):
+        text += token
+        found = generator.next_tokens(logits, **sampling)
+        yield text, {visible(each): p for each, p in found.items()}
+
+
+def visible(token: str) -> str:
+    r"""Token with names for white space.
+
+    >>> visible("\n"), visible(" "), visible("a")
+    ('line end', 'space', 'a')
+    """
+    return {"\n": "line end", " ": "space", "\t": "tab"}.get(token, token)
