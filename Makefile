@@ -38,7 +38,8 @@ test: .venv/test.installed .venv-serve/test.installed
 	$(PYTEST)
 	KERAS_BACKEND=jax $(PYTEST) -m "not one_backend" $(ANY_BACKEND)
 	TF_NUM_INTRAOP_THREADS=1 .venv-serve/bin/python -m pytest \
-		dlunits/serving/server tests/apps/serve_test.py tests/deploy_test.py
+		dlunits/serving/server dlunits/demo tests/apps/serve_test.py \
+		tests/apps/demo_test.py tests/deploy_test.py
 
 # Left out: tests that train models or start processes.
 check: lint
@@ -66,10 +67,10 @@ clean:
 	rm -rf .venv .venv-serve build dist *.egg-info
 
 # Each stamp stands for an environment with one set of extras installed. KServe
-# has an environment of its own: it holds back packages of the others.
+# and Gradio have an environment of their own: they hold back packages of others.
 %.installed: PINS = $(CONSTRAINTS)
 .venv-serve/%.installed: PINS = constraints-serve.txt
-.venv-serve/test.installed: EXTRAS = [serve]
+.venv-serve/test.installed: EXTRAS = [browser,demo,serve,test]
 .venv-serve/test.installed: MORE = pytest
 .venv/run.installed: EXTRAS =
 .venv/test.installed: EXTRAS = [test]

@@ -42,6 +42,7 @@ def define_flags():
         epochs=15,
         batch_size=128,
         learning_rate=2e-3,
+        units=None,
         patience=20,
         seed=0,
         workdir="runs/autoencoder_{dataset}_{autoencoder}_{epochs}_epochs_"

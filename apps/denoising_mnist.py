@@ -36,6 +36,7 @@ def define_flags():
         steps_per_epoch=None,
         batch_size=64,
         learning_rate=4e-3,
+        units=256,
         patience=20,
         seed=0,
         workdir="runs/denoising_{dataset}_{noise}_{noise_level}_{epochs}_epochs_"

@@ -1,11 +1,12 @@
-"""The two lists of exact versions: equal, but for what KServe holds back."""
+"""The two lists of exact versions: equal, but for what servers hold back."""
 
 import re
 
 import pytest
 
-# KServe 0.21 needs protobuf < 7, pandas < 3, psutil < 6, python-dateutil < 3.
-HELD_BACK = {"protobuf", "pandas", "psutil", "python-dateutil"}
+# KServe 0.21 needs protobuf < 7, pandas < 3, psutil < 6, python-dateutil < 3;
+# Gradio 6.31 needs pillow < 13.
+HELD_BACK = {"pillow", "protobuf", "pandas", "psutil", "python-dateutil"}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def pins(project):
     return read("constraints.txt"), read("constraints-serve.txt")
 
 
-def test_the_extra_serve_differs_only_in_what_kserve_holds_back(pins):
+def test_the_extra_serve_differs_only_in_what_is_held_back(pins):
     most, serve = pins
     differing = {
         name for name in most.keys() & serve.keys() if most[name] != serve[name]
@@ -32,4 +33,11 @@ def test_the_extra_serve_differs_only_in_what_kserve_holds_back(pins):
 def test_the_extra_serve_has_exact_versions_of_its_own_packages(pins):
     _, serve = pins
     assert serve["kserve"].startswith("0.21.")
-    assert {"fastapi", "uvicorn", "watchfiles", "tensorflow"} <= serve.keys()
+    assert {
+        "fastapi",
+        "gradio",
+        "playwright",
+        "uvicorn",
+        "watchfiles",
+        "tensorflow",
+    } <= serve.keys()

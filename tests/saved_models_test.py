@@ -16,6 +16,7 @@ from dlunits.tasks.anomaly.score_table import (
     load_detector,
     score_table,
 )
+from dlunits.tasks.gan.generate import load_generator
 from tests.conftest import PROJECT
 
 FOLDER = PROJECT / "saved_models"
@@ -63,6 +64,18 @@ def test_error_of_the_digit_classifier(mnist):
     error = np.mean(np.concatenate(found) != labels)
     expected = read_card("lenet_mnist")["metrics"]["test_error"]
     assert error == pytest.approx(expected, abs=1e-4)  # one image
+
+
+def test_digits_of_the_gan_are_read_as_their_classes():
+    """By the shipped classifier, another one than that of the card."""
+    generate = load_generator(FOLDER / "gan_mnist")
+    images = tf.constant(generate(1000, seed=0))
+    model = load_saved_model(FOLDER / "lenet_mnist")
+    found = model.serving_default(images)["class"].numpy()
+    expected = read_card("gan_mnist")["metrics"]
+    assert np.mean(found == np.arange(1000) % 10) == pytest.approx(
+        expected["agreement"], abs=0.015
+    )
 
 
 def test_error_of_the_variational_autoencoder(mnist):

@@ -111,6 +111,7 @@ def train_autoencoder(
     epochs: int,
     batch_size: int = 128,
     learning_rate: float = 2e-3,
+    units: int | None = None,
     patience: int | None = None,
     seed: int = 0,
 ) -> tuple[Autoencoder, dict[str, list[float]]]:
@@ -127,6 +128,8 @@ def train_autoencoder(
         epochs: Number of epochs.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
+        units: Units of each hidden layer of the variational autoencoder;
+            `None` for those of `dense_variational_autoencoder`, 200.
         patience: Number of epochs without a better validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order and the noise.
@@ -137,8 +140,9 @@ def train_autoencoder(
         values, one per epoch.
 
     Raises:
-        ValueError: If there are fewer images than one batch needs, or the loss
-            becomes infinite or NaN.
+        ValueError: If `units` is given for another type of autoencoder, there
+            are fewer images than one batch needs, or the loss becomes infinite
+            or NaN.
         OSError: If a file cannot be written.
     """
     import tensorflow as tf
@@ -148,7 +152,15 @@ def train_autoencoder(
 
     keras.utils.set_random_seed(seed)
     recipe = RECIPES[autoencoder]
-    model = recipe.build(latent_dim)
+    if units is None:
+        model = recipe.build(latent_dim)
+    elif autoencoder == "variational":
+        model = dense_variational_autoencoder(SHAPE, latent_dim, (units, units))
+    else:
+        raise ValueError(
+            "`units` is for the variational autoencoder. Received: "
+            f"{units=} for {autoencoder!r}"
+        )
     return model, fit_denoising(
         model,
         recipe.loss,

@@ -37,6 +37,7 @@ def train_denoiser(
     steps_per_epoch: int | None = None,
     batch_size: int = 64,
     learning_rate: float = 4e-3,
+    units: int = 256,
     patience: int | None = None,
     seed: int = 0,
 ) -> tuple[Autoencoder, dict[str, list[float]]]:
@@ -60,6 +61,8 @@ def train_denoiser(
         steps_per_epoch: Number of steps of an epoch, in place of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
+        units: Hidden units of the global blocks, see
+            `dlunits.models.denoising_autoencoder`.
         patience: Number of epochs without a better validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order and the noise.
@@ -81,7 +84,7 @@ def train_denoiser(
     )
     steps = steps_per_epoch or full_pass
     keras.utils.set_random_seed(seed)
-    model = denoising_autoencoder(images.shape[1:])
+    model = denoising_autoencoder(images.shape[1:], units=units)
     return model, fit_denoising(
         model,
         "binary_crossentropy",
