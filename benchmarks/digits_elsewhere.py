@@ -101,7 +101,7 @@ def accuracy(scores, labels):
 
 def is_refused(outputs, reject_rate):
     """Whether the app refuses an image."""
-    from dlunits.data.images.handwriting import MIN_CONTRAST
+    from dlunits.data.images.faint_ink import MIN_CONTRAST
 
     refused = (outputs["contrast"] < MIN_CONTRAST) | outputs["several"]
     if "p_value" in outputs:

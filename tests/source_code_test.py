@@ -70,6 +70,12 @@ TESTED_WITH = {
     "dlunits/serving/class_scores.py": (
         "tests/tasks/digits/classify_files_test.py"
     ),
+    "dlunits/serving/formats/export_card.py": (
+        "tests/tasks/digits/onnx_reader_test.py"
+    ),
+    "dlunits/serving/formats/runtimes.py": (
+        "tests/serving/formats/convert_test.py"
+    ),
     "dlunits/serving/warmup.py": "tests/serving/export_test.py",
     "dlunits/serving/server/errors.py": "tests/serving/server/limits_test.py",
     **dict.fromkeys(
@@ -79,6 +85,13 @@ TESTED_WITH = {
             "dlunits/serving/server/run.py",
         ],
         "tests/apps/serve_test.py",
+    ),
+    **dict.fromkeys(
+        [
+            "dlunits/tasks/digits/page_functions.py",
+            "dlunits/tasks/digits/tensorflow_reader.py",
+        ],
+        "tests/tasks/digits/onnx_reader_test.py",
     ),
     "dlunits/tasks/digits/fit_classifier.py": (
         "tests/tasks/digits/train_test.py"

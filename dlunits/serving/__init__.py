@@ -1,8 +1,9 @@
-"""Export, loading and answers of SavedModels. Loads TensorFlow."""
+"""Export, loading and answers of SavedModels. Its modules load TensorFlow."""
 
 __all__ = [
     "class_scores",
     "export",
+    "formats",
     "image_requests",
     "load",
     "model_card",

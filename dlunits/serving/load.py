@@ -3,21 +3,8 @@
 import pathlib
 from typing import Any
 
-import tensorflow as tf
-
 from dlunits.paths import expand_user
 from dlunits.typing import Path
-
-# What TensorFlow raises for files that are cut off, changed or missing.
-LOADING_ERRORS = (
-    OSError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    RuntimeError,
-    tf.errors.OpError,
-)
 
 
 def find_version(folder: Path) -> pathlib.Path:
@@ -59,6 +46,8 @@ def load_saved_model(folder: Path) -> Any:
     Raises:
         ValueError: If there is no SavedModel, or it is damaged.
     """
+    import tensorflow as tf  # `find_version` does not need it
+
     folder = find_version(folder)
     if not (folder / "saved_model.pb").is_file():
         raise ValueError(
@@ -70,7 +59,16 @@ def load_saved_model(folder: Path) -> Any:
             # Loading would print a traceback for a damaged one, and go on.
             tf.saved_model.experimental.read_fingerprint(str(folder))
         return tf.saved_model.load(str(folder))
-    except LOADING_ERRORS as error:
+    except (
+        # What TensorFlow raises for files that are cut off, changed or missing.
+        OSError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        RuntimeError,
+        tf.errors.OpError,
+    ) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
             f"The SavedModel in {folder} is damaged: {reason}"

@@ -7,10 +7,12 @@ import json
 import pathlib
 import platform
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dlunits.data.images.image_datasets import ImageDataset
 from dlunits.typing import Path
+
+if TYPE_CHECKING:  # it loads TensorFlow, and reading a card does not need it
+    from dlunits.data.images.image_datasets import ImageDataset
 
 REQUIRED_ENTRIES = {
     "data": "the training data and its source",
@@ -24,7 +26,7 @@ MAX_CARD_SIZE = 16 * 2**20  # bytes
 
 
 def image_model_card(
-    data: ImageDataset, metrics: dict[str, Any], command: str, **more: Any
+    data: "ImageDataset", metrics: dict[str, Any], command: str, **more: Any
 ) -> dict[str, Any]:
     """Entries of the model card of an image model.
 

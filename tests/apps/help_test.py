@@ -18,6 +18,7 @@ PROGRAMS = {
     "apps/convolution_lab.py": "--image",
     "apps/demo.py": "--server",
     "apps/denoising_mnist.py": "--noise",
+    "apps/export.py": "--format",
     "apps/forecast_series.py": "--horizon",
     "apps/gan_mnist.py": "--conditional",
     "apps/gradient_flow.py": "--clipnorm",

@@ -32,10 +32,12 @@ RUN_BY_APP_TESTS = {
     "alexnet_images",
     "bias_variance",
     "convolution_lab",
+    "export",
     "gan_mnist",
     "gradient_flow",
     "lab",
     "sequence_digits",
+    "serve",
     "training_lab",
 }
 

@@ -35,7 +35,6 @@ BAD = {
     "text.png": "is not an image",
     "folder.png": "is a directory",
     "blank.png": "is blank",
-    "two.png": "shows several digits",
     "huge.png": "has 50.0 megapixels, at most 40",
     "cut.png": "is damaged",
     "missing.png": "no such file",
@@ -84,8 +83,6 @@ def draw_bad(folder):
     (folder / "text.png").write_text("no image")
     (folder / "folder.png").mkdir()
     Image.new("L", (300, 200), 230).save(folder / "blank.png")
-    two = np.concatenate([page_with(1), page_with(2)], axis=1)
-    Image.fromarray(two).save(folder / "two.png")
     Image.new("1", (10_000, 5_000)).save(folder / "huge.png")
     whole = (folder / "thin.png").read_bytes()
     (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
@@ -136,6 +133,22 @@ def test_one_line_per_file_and_exit_status_0(project, tmp_path):
     assert process.returncode == 0
     assert process.stdout.startswith("zero.png: 0 (")
     assert len(process.stdout.splitlines()) == 1
+
+
+def test_several_digits_are_one_line_and_what_is_none_a_question_mark(
+    project, tmp_path
+):
+    page = np.concatenate([page_with(3), page_with(2)], axis=1)
+    Image.fromarray(page).save(tmp_path / "two.png")
+    process = run(project, "two.png", cwd=tmp_path)
+    assert process.returncode == 0
+    assert process.stdout.startswith("two.png: 32 (least sure: ")
+    page[30:210:12, 20:220] = page[30:210, 20:220:40] = 30
+    Image.fromarray(page).save(tmp_path / "one.png")
+    process = run(project, "one.png", cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stdout.startswith("one.png: ?2 (")
+    assert process.stderr == "one.png: 1 of 2 is probably not a digit\n"
 
 
 def test_a_missing_model_is_refused_in_one_line(project, tmp_path):

@@ -14,6 +14,7 @@ __all__ = [
     "image_files",
     "image_folder",
     "neighborhood",
+    "resampling",
     "sheet_of_paper",
     "straight_lines",
     "tiled_inference",

@@ -6,8 +6,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from dlunits.data.images.neighborhood import combine_3x3, dilate
+from dlunits.data.images.resampling import resize_bilinear
 from dlunits.typing import Tensor
 
+# Row or column of a bounding box that is not there. It is finite: an infinite
+# difference would be NaN in ONNX, which multiplies by 0 what it does not take.
+BEYOND = 1e6
 MIN_GRID_SIZE, MAX_GRID_SIZE = 64, 128  # cells of the longer side of a page
 
 # Functions with these arguments are traced once, wherever they are called.
@@ -49,7 +53,7 @@ class Components(NamedTuple):
     def sum_of(self, values: Tensor) -> Tensor:
         """Sum of `(batch, height, width)` over each component."""
         return reduce_by_label(
-            tf.math.unsorted_segment_sum, values, self.labels
+            tf.tensor_scatter_nd_add, 0.0, values, self.labels
         )
 
     def cells_of(self, chosen: Tensor) -> Tensor:
@@ -84,29 +88,69 @@ def find_components(weights: Tensor, foreground: Tensor) -> Components:
     rows = tf.broadcast_to(rows, tf.shape(weights))
     columns = tf.range(tf.cast(width, tf.float32))[None, None]
     columns = tf.broadcast_to(columns, tf.shape(weights))
-    smallest = tf.math.unsorted_segment_min
-    largest = tf.math.unsorted_segment_max
+    add, smallest, largest = (
+        tf.tensor_scatter_nd_add,
+        tf.tensor_scatter_nd_min,
+        tf.tensor_scatter_nd_max,
+    )
     return Components(
         labels,
-        mass=reduce_by_label(
-            tf.math.unsorted_segment_sum, tf.maximum(weights, 1e-6), labels
-        ),
-        top=reduce_by_label(smallest, rows, labels),
-        bottom=reduce_by_label(largest, rows, labels),
-        left=reduce_by_label(smallest, columns, labels),
-        right=reduce_by_label(largest, columns, labels),
+        mass=reduce_by_label(add, 0.0, tf.maximum(weights, 1e-6), labels),
+        top=reduce_by_label(smallest, BEYOND, rows, labels),
+        bottom=reduce_by_label(largest, -BEYOND, rows, labels),
+        left=reduce_by_label(smallest, BEYOND, columns, labels),
+        right=reduce_by_label(largest, -BEYOND, columns, labels),
     )
 
 
 def reduce_by_label(
-    reduce: Callable[..., Tensor], values: Tensor, labels: Tensor
+    reduce: Callable[..., Tensor],
+    initial: float,
+    values: Tensor,
+    labels: Tensor,
 ) -> Tensor:
-    """Reduces (batch, height, width) over each label: (batch, cells)."""
+    """Reduces (batch, height, width) over each label: (batch, cells).
+
+    Args:
+        reduce: `tf.tensor_scatter_nd_add`, `..._min` or `..._max`.
+        initial: Result of labels that do not occur.
+        values: `(batch, height, width)`.
+        labels: `(batch, height, width)`, int32.
+    """
     batch = tf.shape(labels)[0]
     cells = tf.shape(labels)[1] * tf.shape(labels)[2]
     segments = labels + (cells + 1) * tf.range(batch)[:, None, None]
-    reduced = reduce(values, segments, batch * (cells + 1))
+    start = tf.fill([batch * (cells + 1)], initial)
+    reduced = reduce_segments(reduce, start, values, segments)
     return tf.reshape(reduced, (batch, cells + 1))[:, 1:]
+
+
+def reduce_segments(
+    reduce: Callable[..., Tensor],
+    start: Tensor,
+    values: Tensor,
+    segments: Tensor,
+) -> Tensor:
+    """Reduces values into the elements of a vector, as segments do.
+
+    `tf.math.unsorted_segment_sum` does the same. It becomes a sort in ONNX,
+    and a scatter stays one operation.
+
+    Args:
+        reduce: `tf.tensor_scatter_nd_add`, `..._min` or `..._max`.
+        start: Vector that the values are reduced into.
+        values: Tensor of any shape.
+        segments: Tensor of the same shape, the index of each value.
+
+    Example:
+
+    >>> reduce_segments(
+    ...     tf.tensor_scatter_nd_add, tf.zeros(3), [1.0, 2.0, 4.0], [0, 2, 0]
+    ... ).numpy().tolist()
+    [5.0, 0.0, 2.0]
+    """
+    flat = tf.reshape(segments, (-1, 1))
+    return reduce(start, flat, tf.reshape(values, (-1,)))
 
 
 @tf.function(autograph=False, input_signature=[MASK])
@@ -154,10 +198,13 @@ def to_grid(level: Tensor) -> Tensor:
     longer = tf.reduce_max(size)
     side = tf.clip_by_value(longer, MIN_GRID_SIZE, MAX_GRID_SIZE)
     cells = tf.maximum((side * size + longer // 2) // longer, 1)
-    return tf.image.resize(level[..., None], cells, antialias=True)[..., 0]
+    return resize_bilinear(level, cells, antialias=True)
 
 
 def to_pixels(mask: Tensor, level: Tensor) -> Tensor:
-    """Mask of cells as a mask of pixels, float32."""
-    mask = tf.cast(mask, tf.float32)[..., None]
-    return tf.image.resize(mask, tf.shape(level)[1:], method="nearest")[..., 0]
+    """Mask of cells as a mask of pixels, float32: the cell of each pixel."""
+    for axis in (1, 2):
+        cells, pixels = tf.shape(mask)[axis], tf.shape(level)[axis]
+        cell = (2 * tf.range(pixels) + 1) * cells // (2 * pixels)
+        mask = tf.gather(mask, cell, axis=axis)
+    return tf.cast(mask, tf.float32)

@@ -4,7 +4,9 @@ import numpy as np
 
 from dlunits.typing import Array
 
-MIN_CONTRAST = 0.05  # fraction of the brightness of the paper
+# Contrasts, fractions of the brightness of the paper.
+MIN_CONTRAST = 0.15  # below it a page is blank, if its ink is not clear
+MIN_FAINT_CONTRAST = 0.05  # of clear ink
 MIN_CONTRAST_TO_NOISE = 10.0
 MIN_SHARPNESS = 0.6  # of the contrast, within `EDGE_WIDTH` pixels
 MAX_UNEVENNESS = 0.5  # of the contrast
@@ -39,7 +41,7 @@ def is_clear(gray: Array, contrast: float) -> bool:
     >>> is_clear(line, 0.1), is_clear(shadow, 0.1)
     (True, False)
     """
-    if contrast < MIN_CONTRAST or min(gray.shape) <= EDGE_WIDTH + 2:
+    if contrast < MIN_FAINT_CONTRAST or min(gray.shape) <= EDGE_WIDTH + 2:
         return False
     paper = float(np.median(gray))
     gray = gray / max(paper, 1 - paper)  # light paper, or a dark board

@@ -15,6 +15,7 @@ from dlunits.data.images.digit_segmentation import (
 )
 from dlunits.data.images.encoded_size import check_encoded_size
 from dlunits.data.images.neighborhood import mean_3x3
+from dlunits.data.images.resampling import resize_bilinear, resize_by_area
 from dlunits.data.images.sheet_of_paper import crop_to_sheet
 from dlunits.typing import Tensor
 
@@ -29,7 +30,6 @@ CLOSING_SIZE = 13  # cells; wider than a stroke
 PEN_WIDTH = 1.4  # half width of the resampling filter, pixels of the result
 MIN_FOREGROUND = 0.25  # part of the maximum below which a pixel is background
 MIN_CLUTTER = 0.1  # the same before lines and frames are removed
-MIN_CONTRAST = 0.15  # contrast below which a page is blank
 # Light foreground may be this many times as strong as dark foreground on a page
 # whose minority of pixels is dark, and the other way round: the corner of a
 # shadow is a minority, too.
@@ -90,13 +90,26 @@ def extract_digits(pages: Tensor) -> ExtractedDigits:
     >>> [round(float(digit[row, 14]), 1) for row in (3, 7, 14)]
     [0.0, 1.0, 1.0]
     """
-    gray = crop_to_sheet(to_brightness(pages))
-    foreground = separate_foreground(gray)
+    level, contrast, several = segment_digits(to_brightness(pages))
+    return ExtractedDigits(normalize_size(level), contrast, several)
+
+
+def segment_digits(gray: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Level in [0, 1] of the digit on each page, before its size is normalized.
+
+    Args:
+        gray: Brightness `(batch, height, width)`, see `to_brightness`.
+
+    Returns:
+        `(level, contrast, several)`: the level `(batch, height, width)`, 0
+        outside of the digit, and the rest as in `ExtractedDigits`.
+    """
+    foreground = separate_foreground(crop_to_sheet(gray))
     level, _ = normalize_contrast(foreground, MIN_CLUTTER)
     digits = tf.where(remove_clutter(level) == level, foreground, 0.0)
     level, contrast = normalize_contrast(digits, MIN_FOREGROUND)
     mask, several = main_component(level)
-    return ExtractedDigits(normalize_size(level * mask), contrast, several)
+    return level * mask, contrast, several
 
 
 def decode_digits(encoded: Tensor) -> ExtractedDigits:
@@ -132,14 +145,15 @@ def decode_digits(encoded: Tensor) -> ExtractedDigits:
     )
 
 
-def limit_size(page: Tensor) -> Tensor:
+def limit_size(page: Tensor, max_size: int = MAX_SIZE) -> Tensor:
     """Reduces `(height, width, channels)` to 512 pixels on the longer side."""
     page = tf.image.convert_image_dtype(page, tf.float32)
     page.set_shape((None, None, None))
     size = tf.shape(page)[:2]
     longer = tf.reduce_max(size)
-    smaller = tf.maximum(1, size * tf.minimum(MAX_SIZE, longer) // longer)
-    return tf.image.resize(page, smaller, method="area")
+    smaller = tf.maximum(1, size * tf.minimum(max_size, longer) // longer)
+    channels_first = tf.transpose(page, (2, 0, 1))
+    return tf.transpose(resize_by_area(channels_first, smaller), (1, 2, 0))
 
 
 # Background and foreground
@@ -170,9 +184,8 @@ def to_brightness(pages: Tensor) -> Tensor:
 
 def separate_foreground(gray: Tensor) -> Tensor:
     """Foreground as a fraction of the background: (batch, height, width)."""
-    coarse = tf.image.resize(
-        gray[..., None], (GRID_SIZE, GRID_SIZE), antialias=True
-    )
+    coarse = resize_bilinear(gray, (GRID_SIZE, GRID_SIZE), antialias=True)
+    coarse = coarse[..., None]
     dark, light = foreground(gray, coarse), foreground(1 - gray, 1 - coarse)
     is_dark = tf.where(
         foreground_is_dark(coarse),
@@ -197,7 +210,7 @@ class Foreground(NamedTuple):
 
 def foreground(page: Tensor, coarse: Tensor) -> Foreground:
     """Foreground of pages (batch, height, width), and of the same on a grid."""
-    background = tf.image.resize(close(coarse), tf.shape(page)[1:])[..., 0]
+    background = resize_bilinear(close(coarse)[..., 0], tf.shape(page)[1:])
     difference = tf.nn.relu(background - page)
     return Foreground(
         difference / tf.maximum(background, 0.05),

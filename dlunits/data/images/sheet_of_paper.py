@@ -7,10 +7,12 @@ from dlunits.data.images.connected_components import (
     VALUES,
     find_components,
     reachable_from_outside,
+    reduce_segments,
     to_grid,
     to_pixels,
 )
 from dlunits.data.images.neighborhood import dilate
+from dlunits.data.images.resampling import resize_bilinear, resize_by_area
 from dlunits.typing import Tensor
 
 NUM_BINS = 64  # of the histogram of brightness
@@ -59,7 +61,7 @@ def crop_to_sheet(gray: Tensor) -> Tensor:
     )
     replaced = is_sheet[:, None, None] & ~inside
     paper = local_mean(cells, inside & bright)
-    paper = tf.image.resize(paper[..., None], tf.shape(gray)[1:])[..., 0]
+    paper = resize_bilinear(paper, tf.shape(gray)[1:])
     return tf.where(to_pixels(replaced, gray) > 0, paper, gray)
 
 
@@ -69,8 +71,11 @@ def otsu_threshold(cells: Tensor) -> Tensor:
     level = tf.clip_by_value(level, 0, NUM_BINS - 1)
     batch = tf.shape(cells)[0]
     index = level + NUM_BINS * tf.range(batch)[:, None, None]
-    counts = tf.math.unsorted_segment_sum(
-        tf.ones_like(cells), index, batch * NUM_BINS
+    counts = reduce_segments(
+        tf.tensor_scatter_nd_add,
+        tf.zeros([batch * NUM_BINS]),
+        tf.ones_like(cells),
+        index,
     )
     counts = tf.reshape(counts, (batch, NUM_BINS))
     bins = tf.range(float(NUM_BINS))
@@ -120,15 +125,13 @@ def is_rectangle(sheet: Tensor) -> Tensor:
 def local_mean(cells: Tensor, mask: Tensor) -> Tensor:
     """Mean over the cells of a mask nearby, or over all of them."""
     weights = tf.cast(mask, tf.float32)
-    mean = mean_of(mask, cells)[:, None, None, None]
+    mean = mean_of(mask, cells)[:, None, None]
 
     def smooth(values: Tensor) -> Tensor:
-        size = (LOCAL_SIZE, LOCAL_SIZE)
-        return tf.image.resize(values[..., None], size, method="area")
+        return resize_by_area(values, (LOCAL_SIZE, LOCAL_SIZE))
 
     # The mean of all cells has a small weight everywhere.
-    local = (smooth(cells * weights) + 1e-3 * mean) / (smooth(weights) + 1e-3)
-    return local[..., 0]
+    return (smooth(cells * weights) + 1e-3 * mean) / (smooth(weights) + 1e-3)
 
 
 def num_sides(sheet: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from dlunits.data.images.connected_components import MASK
+from dlunits.data.images.connected_components import MASK, reduce_segments
 from dlunits.typing import Tensor
 
 MAX_SLOPE = 0.1  # rows per column
@@ -75,10 +75,11 @@ def find_horizontal_lines(foreground: Tensor) -> Tensor:
     def votes(cells: Tensor) -> Tensor:
         """Part of the width that each line covers, at each cell."""
         values = tf.cast(cells, tf.float32)[:, None]
-        counts = tf.math.unsorted_segment_sum(
+        counts = reduce_segments(
+            tf.tensor_scatter_nd_add,
+            tf.zeros([batch * NUM_SLOPES * num_rows]),
             tf.broadcast_to(values, tf.shape(index)),
             index,
-            batch * NUM_SLOPES * num_rows,
         )
         return tf.gather(counts, index) / tf.cast(width, tf.float32)
 

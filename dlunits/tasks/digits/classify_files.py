@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from dlunits.data.images.handwriting import IMAGE_SIZE
 from dlunits.data.images.image_files import find_pages
-from dlunits.serving.class_scores import add_class_scores
 from dlunits.serving.load import find_version, load_saved_model
 from dlunits.serving.model_card import read_card
 from dlunits.typing import Array, Path
@@ -45,6 +43,10 @@ def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
     Raises:
         ValueError: If the SavedModel or its model card is damaged.
     """
+    # `has_own_classes` does not need TensorFlow, which these load.
+    from dlunits.data.images.handwriting import IMAGE_SIZE
+    from dlunits.serving.class_scores import add_class_scores
+
     folder = find_version(folder)
     card = read_card(folder, {"classes": list})
     bits = card.get("significant_bits")

@@ -1,71 +1,88 @@
-"""Recognition of the handwritten digits in image files."""
+"""Recognition of the handwritten digits in image files.
+
+TensorFlow is loaded only if the model has no ONNX files, see
+`dlunits.tasks.digits.onnx_reader`.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from PIL import Image
 
-from dlunits.data.images.faint_ink import is_clear
-from dlunits.data.images.handwriting import (
-    MIN_CONTRAST,
-    extract_digits,
-    limit_size,
-    to_brightness,
-)
+from dlunits.data.images.faint_ink import MIN_CONTRAST, is_clear
 from dlunits.data.images.image_files import (
     ImagePage,
     find_pages,
     to_pillow,
 )
-from dlunits.serving.load import load_saved_model
+from dlunits.serving.load import find_version, load_saved_model
+from dlunits.tasks.digits.onnx_reader import OnnxReader, find_onnx_files
+from dlunits.tasks.digits.read_lines import read_lines
 from dlunits.typing import Array, Path
 
 MAX_MEGAPIXELS = 40
+# Width of what may be several digits that touch, in heights.
+MIN_ASPECT = 0.9
 MIN_SIZE = 1024  # pixels; larger images are reduced while they are read
 
 
-def load_digit_classifier(folder: Path) -> Any:
-    """Loads a SavedModel that recognizes digits.
+def load_digit_reader(folder: Path) -> Any:
+    """Loads a model that recognizes digits, in the faster of two runtimes.
+
+    onnxruntime starts in a fraction of a second and TensorFlow in several. It
+    is used if it is installed and the model has ONNX files.
 
     Args:
         folder: Folder of a version or of a model, see
             `dlunits.serving.load.find_version`.
 
     Returns:
-        The SavedModel.
+        `dlunits.tasks.digits.onnx_reader.OnnxReader`, or
+        `dlunits.tasks.digits.tensorflow_reader.TensorFlowReader`.
 
     Raises:
         ValueError: If there is no SavedModel, it is damaged, or it does not
             recognize digits.
     """
+    files = find_onnx_files(find_version(folder))
+    if files is not None:
+        return OnnxReader(files)
     model = load_saved_model(folder)
     if not hasattr(model, "recognize"):
         raise ValueError(
             f"The SavedModel in {folder} does not recognize digits: choose one "
             "that apps/lenet_mnist.py exported for digits"
         )
-    return model
+    from dlunits.tasks.digits.tensorflow_reader import TensorFlowReader
+
+    return TensorFlowReader(model)
 
 
 def recognize_files(
-    model: Any, paths: Iterable[Path], reject_rate: float = 0.01
+    reader: Any, paths: Iterable[Path], reject_rate: float = 0.01
 ) -> list[dict[str, Any]]:
-    """Recognizes one digit per image.
+    """Recognizes the digits in images.
 
     Args:
-        model: SavedModel, see `load_digit_classifier`.
+        reader: What `load_digit_reader` returns.
         paths: Image files, see `dlunits.data.images.image_files.read_image`.
-        reject_rate: Images with a p-value up to this are not recognized, see
+        reject_rate: What has a p-value up to this is no digit, see
             `dlunits.tasks.digits.rejection`: about this fraction of clean
-            digits. Models that return no p-values reject nothing.
+            digits. On an image of n digits it is this rate divided by n
+            (Bonferroni), so that it is the fraction of images of clean digits
+            of which one is refused. Models that return no p-values refuse
+            nothing.
 
     Returns:
         One dict per image. All have `file`, and `page` (from 1) if the file
-        contains several images; `digit`, `confidence` (probability
-        of that digit) and `scores` (probabilities of all digits) follow, or
-        `error`, one line on why the file is not recognized.
+        contains several images. An image of one digit has `digit`,
+        `confidence` (probability of that digit), `scores` (probabilities of
+        all digits) and `box` (left, top, right and bottom as fractions of the
+        image). One of several digits has `text`, the digits in reading order
+        with `?` for what is refused and line ends between lines, and `digits`,
+        a list of such dicts, each also with `line`, from 1; those of refused
+        ones have `error` in place of the digit. `error`, one line, says why no
+        digit of the image is recognized.
 
     Raises:
         ValueError: If `reject_rate` is not in [0, 1).
@@ -75,71 +92,86 @@ def recognize_files(
             "`reject_rate` must be at least 0 and less than 1. Received: "
             f"{reject_rate=}"
         )
-    files = find_pages(paths)
-    digits, errors = extract_all(dict.fromkeys(files))
-    scores: dict[ImagePage, list[float]] = {}
-    if digits:
-        outputs = model.serving_default(tf.stack(list(digits.values())))
-        scores = dict(
-            zip(digits, outputs["scores"].numpy().tolist(), strict=True)
-        )
-        if "p_value" in outputs:
-            p_values = outputs["p_value"].numpy().tolist()
-            errors |= {
-                path: f"is probably not a digit: its p-value is {p_value:.2g}, "
-                f"the reject rate {reject_rate:g}"
-                for path, p_value in zip(digits, p_values, strict=True)
-                if p_value <= reject_rate
-            }
-    return [
-        {**file.place, "error": errors[file]}
-        if file in errors
-        else {
-            **file.place,
-            "digit": scores[file].index(max(scores[file])),
-            "confidence": max(scores[file]),
-            "scores": scores[file],
-        }
-        for file in files
-    ]
-
-
-@tf.function(
-    input_signature=[tf.TensorSpec((None, None, None), tf.uint8)],
-    autograph=False,
-)
-def extract(page: Any) -> Any:
-    """Digit on a page `(height, width, channels)`, `ExtractedDigits`."""
-    return extract_digits(limit_size(page)[None])
-
-
-def extract_all(
-    pages: Iterable[ImagePage],
-) -> tuple[dict[ImagePage, Any], dict[ImagePage, str]]:
-    """Digits as in MNIST by page, and error messages by page."""
-    digits: dict[ImagePage, Any] = {}
-    errors: dict[ImagePage, str] = {}
-    for path in pages:
+    results = []
+    for page in find_pages(paths):
         try:
-            page = read_page(path)
-            found = extract(page)
+            answer = read_image(reader, read_page(page), reject_rate)
         except ValueError as error:
-            errors[path] = str(error)
-            continue
-        contrast = float(found.contrast[0])
-        if contrast < MIN_CONTRAST and not is_faint_ink(page, contrast):
-            errors[path] = "is blank: no ink stands out from the paper"
-        elif found.several[0]:
-            errors[path] = "shows several digits: crop it to one"
-        else:
-            digits[path] = found.digits[0]
-    return digits, errors
+            answer = {"error": str(error)}
+        results.append({**page.place, **answer})
+    return results
 
 
-def is_faint_ink(page: Array, contrast: float) -> bool:
-    """Whether a contrast that a blank page may have is that of clear ink."""
-    gray = to_brightness(limit_size(page)[None])[0].numpy()
-    return is_clear(gray, contrast)
+def read_image(reader: Any, page: Array, reject_rate: float) -> dict[str, Any]:
+    """Reads the digit or the digits on a page, see `recognize_files`.
+
+    Raises:
+        ValueError: If the page shows no digit.
+    """
+    found = reader.extract_digit(page)
+    contrast = float(found["contrast"][0])
+    if contrast < MIN_CONTRAST and not is_clear(found["gray"], contrast):
+        raise ValueError("is blank: no ink stands out from the paper")
+    outputs = reader.classify(found["digits"])
+    single = answer(
+        {name: value[0] for name, value in outputs.items()},
+        found["box"].tolist(),
+        reject_rate,
+    )
+    if found["several"][0]:
+        return several_digits(read_lines(reader, page), reject_rate)
+    if "error" not in single:
+        return single
+    left, top, right, bottom = found["box"]
+    height, width, _ = page.shape
+    if (right - left) * width >= MIN_ASPECT * (bottom - top) * height:
+        digits = read_lines(reader, page)  # if they touch
+        if len(digits) > 1 and all(
+            each["p_value"] > reject_rate for each in digits
+        ):
+            return several_digits(digits, reject_rate)
+    raise ValueError(single["error"])
+
+
+def several_digits(
+    digits: list[dict[str, Any]], reject_rate: float
+) -> dict[str, Any]:
+    """Answer about what `read_lines` found."""
+    answers = [
+        {
+            **answer(digit, digit["box"], reject_rate / len(digits)),
+            "line": digit["line"] + 1,
+        }
+        for digit in digits
+    ]
+    if all("error" in each for each in answers):
+        raise ValueError("shows no digits: what it shows is probably none")
+    text = ""
+    for previous, each in zip([None, *answers], answers, strict=False):
+        if previous and previous["line"] != each["line"]:
+            text += "\n"
+        text += str(each.get("digit", "?"))
+    return {"text": text, "digits": answers}
+
+
+def answer(
+    outputs: dict[str, Array], box: list[float], reject_rate: float
+) -> dict[str, Any]:
+    """Answer about one digit, or the reason why it is refused."""
+    p_value = float(outputs.get("p_value", 1.0))
+    if p_value <= reject_rate:
+        return {
+            "error": f"is probably not a digit: its p-value is {p_value:.2g}, "
+            f"the reject rate {reject_rate:.2g}",
+            "box": box,
+        }
+    scores = outputs["scores"].tolist()
+    return {
+        "digit": scores.index(max(scores)),
+        "confidence": max(scores),
+        "scores": scores,
+        "box": box,
+    }
 
 
 def read_page(page: ImagePage) -> Array:
@@ -154,6 +186,7 @@ def read_page(page: ImagePage) -> Array:
     height, width, _ = image.pixels.shape
     factor = max(1, max(height, width) // MIN_SIZE)
     # Gray becomes RGB, so that all files take the same path.
-    shown: Image.Image = to_pillow(image.pixels)
-    shown = shown.convert("RGBA" if image.has_alpha else "RGB")
+    shown = to_pillow(image.pixels).convert(
+        "RGBA" if image.has_alpha else "RGB"
+    )
     return np.asarray(shown.reduce(factor))

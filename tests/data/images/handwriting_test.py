@@ -13,8 +13,8 @@ from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph, random_photo
 from dlunits.data.images import handwriting, image_datasets
+from dlunits.data.images.faint_ink import MIN_CONTRAST
 from dlunits.data.images.handwriting import (
-    MIN_CONTRAST,
     decode_digits,
     extract_digits,
 )

@@ -8,10 +8,11 @@ from PIL import Image
 from dlunits.data.images.handwriting import extract_digits, limit_size
 from dlunits.data.images.image_files import ImagePage
 from dlunits.tasks.digits.recognize_files import (
-    load_digit_classifier,
+    load_digit_reader,
     read_page,
     recognize_files,
 )
+from dlunits.tasks.digits.tensorflow_reader import TensorFlowReader
 
 
 class Ones:
@@ -26,9 +27,16 @@ class Ones:
 class Doubtful(Ones):
     """A model for which the first image is probably no digit."""
 
+    def __init__(self):
+        self.p_values = iter([0.01, 0.02, 1.0, 1.0])
+
     def serving_default(self, images):
-        p_value = tf.constant([0.01, 0.02, 1.0])[: len(images)]
+        p_value = tf.fill((len(images),), next(self.p_values))
         return {**super().serving_default(images), "p_value": p_value}
+
+
+def ones():
+    return TensorFlowReader(Ones())
 
 
 def digit_on(page):
@@ -57,7 +65,7 @@ def test_results_are_in_the_order_of_the_files(tmp_path, color_modes):
     folder, _, _ = color_modes
     Image.new("L", (50, 40), 230).save(tmp_path / "blank.png")
     paths = [folder / "gray.png", tmp_path / "blank.png", folder / "rgb.jpg"]
-    first, blank, second = recognize_files(Ones(), paths)
+    first, blank, second = recognize_files(ones(), paths)
     for result, path in ((first, paths[0]), (second, paths[2])):
         assert result["file"] == str(path)
         assert result["digit"] == 1
@@ -77,7 +85,9 @@ def test_every_page_of_a_file_is_answered(tmp_path, color_modes):
         append_images=[Image.new("L", (9, 9), gray) for gray in range(1, 101)],
     )
     paths = [path, tmp_path / "film.gif"]
-    first, second, third, film = recognize_files(Ones(), paths)
+    first, second, third, film = recognize_files(
+        TensorFlowReader(Ones()), paths
+    )
     assert [first["page"], second["page"], third["page"]] == [1, 2, 3]
     assert first["file"] == second["file"] == str(path)
     assert first["digit"] == third["digit"] == 1
@@ -89,21 +99,24 @@ def test_faint_but_clear_ink_is_recognized(tmp_path):
     page = np.full((100, 100), 255, "uint8")
     page[20:80, 45:55] = 235  # 8 % below white
     Image.fromarray(page).save(tmp_path / "faint.png")
-    [result] = recognize_files(Ones(), [tmp_path / "faint.png"])
+    [result] = recognize_files(
+        TensorFlowReader(Ones()), [tmp_path / "faint.png"]
+    )
     assert result["digit"] == 1
 
 
 def test_images_with_a_small_p_value_are_not_recognized(color_modes):
     folder, _, _ = color_modes
     paths = [folder / "gray.png", folder / "rgb.jpg"]
-    first, second = recognize_files(Doubtful(), paths)
+    reader = TensorFlowReader(Doubtful())
+    first, second = recognize_files(reader, paths)
     assert first["error"].startswith("is probably not a digit: its p-value")
     assert "digit" not in first
     assert second["digit"] == 1
-    answers = recognize_files(Doubtful(), paths, reject_rate=0)
+    answers = recognize_files(reader, paths, reject_rate=0)
     assert [answer["digit"] for answer in answers] == [1, 1]
     with pytest.raises(ValueError, match="`reject_rate` must be at least 0"):
-        recognize_files(Doubtful(), paths, reject_rate=1)
+        recognize_files(reader, paths, reject_rate=1)
 
 
 def test_without_a_digit_the_model_is_not_called(tmp_path):
@@ -113,4 +126,4 @@ def test_without_a_digit_the_model_is_not_called(tmp_path):
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match="No SavedModel in"):
-        load_digit_classifier(tmp_path)
+        load_digit_reader(tmp_path)

@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 
 from benchmarks.paper_photos import photograph
 from dlunits.data.images import image_datasets
-from dlunits.data.images.handwriting import MIN_CONTRAST, extract_digits
+from dlunits.data.images.faint_ink import MIN_CONTRAST
+from dlunits.data.images.handwriting import extract_digits
 from dlunits.tasks.digits.rejection import held_out_confidences, p_values
 from dlunits.tasks.digits.serve import (
     digit_endpoints,

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from dlunits.data.images.faint_ink import MIN_CONTRAST
 from dlunits.data.images.handwriting import (
-    MIN_CONTRAST,
     ExtractedDigits,
     extract_digits,
     limit_size,

@@ -1,0 +1,95 @@
+r"""Writes an exported model as ONNX, LiteRT or OpenVINO, for other runtimes.
+
+Each endpoint of the SavedModel becomes one file. It is run in its runtime and
+compared with TensorFlow. What a format cannot hold, such as endpoints that
+take texts or image files, is left out; export_card.json says what and why. For
+models of digits, the steps from a page to a digit are written as well.
+
+Usage:
+    python apps/export.py --model=lenet_mnist/1 --format=onnx
+    python apps/export.py --model=saved_models/text_shakespeare \
+        --format=openvino --output_dir=/tmp/text
+
+Needs the extra "export": pip install ".[export]".
+
+Expected: 30 seconds for LeNet-5 on 2 CPU cores.
+"""
+
+import pathlib
+
+from absl import flags
+
+import _main
+
+SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models"
+
+
+def define_flags():
+    flags.DEFINE_string(
+        "model",
+        "lenet_mnist/1",
+        "Folder of a SavedModel that an app exported: a path, or NAME/VERSION "
+        "in saved_models/. Without the version, the latest.",
+    )
+    flags.DEFINE_enum(
+        "format", "onnx", ["onnx", "litert", "openvino"], "Format to write."
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Folder to write, which must not exist. Default: "
+        "exports/NAME-VERSION-FORMAT.",
+    )
+
+
+def find_model(model):
+    """Folder of a model that is named by its path or in saved_models/."""
+    for folder in ("", "saved_models", SHIPPED):
+        path = pathlib.Path(folder, model).expanduser()
+        if path.is_dir():
+            return path
+    raise ValueError(
+        f"--model: there is no folder {model}, and none in saved_models/"
+    )
+
+
+def run(model, format, output_dir):
+    """Writes the files, and prints what became of each endpoint."""
+    folder = find_model(model)
+    from dlunits.serving.formats.convert import (
+        check_installed,
+        export_functions,
+    )
+    from dlunits.serving.load import find_version
+    from dlunits.serving.model_card import read_card
+
+    check_installed(format)
+    version = find_version(folder)
+    if output_dir is None:
+        name = f"{version.parent.name}-{version.name}-{format}"
+        output = pathlib.Path("exports", name)
+        output.parent.mkdir(exist_ok=True)
+    else:
+        output = pathlib.Path(output_dir).expanduser()
+        if not output.parent.is_dir():
+            raise ValueError(
+                f"--output_dir: there is no folder {output.parent}"
+            )
+    further = {}
+    if "recognize" in read_card(version, {}).get("signatures", {}):
+        from dlunits.tasks.digits.page_functions import (
+            example_arguments,
+            page_functions,
+        )
+
+        examples = example_arguments()
+        further = {
+            name: (function, examples[name])
+            for name, function in page_functions().items()
+        }
+    export_functions(version, format, output, further=further)
+    print(f"Wrote {output}; export_card.json lists what it holds")
+
+
+if __name__ == "__main__":
+    _main.run_app(define_flags, run)

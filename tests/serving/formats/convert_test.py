@@ -1,0 +1,78 @@
+"""Models of every kind in onnxruntime, LiteRT and OpenVINO, against Keras."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks.exported_models import KINDS
+from dlunits.serving.formats.convert import (
+    CONVERTERS,
+    NotConvertibleError,
+    export_functions,
+    largest_difference,
+)
+from dlunits.serving.formats.runtimes import FUNCTIONS, OnnxFunction
+
+for package in ("onnxruntime", "tf2onnx", "ai_edge_litert", "openvino"):
+    pytest.importorskip(package)
+
+
+def as_in_keras(model, arguments):
+    """Outputs of a Keras model for the arguments of its endpoint `predict`."""
+    inputs = [arguments[name] for name in sorted(arguments)]
+    outputs = model(inputs if len(inputs) > 1 else inputs[0])
+    return [np.asarray(value) for value in keras.tree.flatten(outputs)]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "digit_classifier",
+        "image_classifier",
+        "autoencoder",
+        "denoiser",
+        "generator",
+    ],
+)
+def test_every_kind_of_model_gives_the_same_as_in_keras(kind, tmp_path):
+    keras.utils.set_random_seed(0)
+    exported = KINDS[kind](tmp_path / "models" / kind)
+    model, version = exported.model, exported.version
+    rng = np.random.default_rng(1)
+    for name in CONVERTERS:
+        folder = tmp_path / name
+        lines = []
+        options = {"names": ["predict"], "progress": lines.append}
+        card = export_functions(version, name, folder, **options)
+        assert card == json.loads((folder / "export_card.json").read_text())
+        entry = card["functions"]["predict"]
+        assert entry["bytes"] >= (folder / entry["file"]).stat().st_size > 0
+        arguments = {
+            key: rng.random(value["example_shape"]).astype(value["dtype"])
+            for key, value in entry["inputs"].items()
+        }
+        found = FUNCTIONS[name](folder / entry["file"])(**arguments)
+        expected = as_in_keras(model, arguments)
+        for key, right in zip(sorted(found), expected, strict=True):
+            np.testing.assert_allclose(
+                found[key], right, rtol=1e-4, atol=1e-5, err_msg=name
+            )
+
+
+def test_results_that_differ_are_found():
+    one, two = {"y": np.zeros(3)}, {"y": np.array([0.0, 0.2, 0.0])}
+    assert largest_difference(one, two) == 0.2
+    assert largest_difference(one, {"y": np.zeros(4)}) == np.inf
+    assert largest_difference(one, {"z": np.zeros(3)}) == np.inf
+    nan = {"y": np.array([np.nan, 0, 0])}
+    assert largest_difference(one, nan) == np.inf
+    assert largest_difference(nan, nan) == 0
+    assert largest_difference({"y": np.full(3, np.inf)}, one) == np.inf
+    assert issubclass(NotConvertibleError, Exception)
+
+
+def test_a_file_that_is_no_model_is_refused_in_one_line(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.onnx is missing or damaged"):
+        OnnxFunction(tmp_path / "a.onnx")
