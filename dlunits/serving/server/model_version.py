@@ -1,16 +1,20 @@
 """Version of a model that is loaded, checked, warmed up and called."""
 
 import asyncio
-import json
 import pathlib
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from dlunits.serving.load import load_saved_model
-from dlunits.serving.model_card import MAX_CARD_SIZE
+from dlunits.serving.model_card import (
+    CARD_NAME,
+    file_checksums,
+    read_card,
+)
 from dlunits.serving.server.errors import (
     InvalidRequestError,
     OverloadedError,
@@ -151,38 +155,43 @@ def as_array(tensor: tf.Tensor) -> Array:
     return np.asarray(tensor.numpy(), dtype)
 
 
-def read_optional_card(folder: pathlib.Path) -> dict:
+def read_optional_card(folder: pathlib.Path) -> dict[str, Any]:
     """Model card of a version, or an empty dict if it has none.
+
+    The files that the card lists, with their checksums or with the sum of their
+    sizes, must be there. Others may be, such as the model in another format.
 
     Args:
         folder: Folder of the SavedModel.
 
     Raises:
-        ValueError: If the card is damaged, or its entry `bytes` is not the size
-            of the other files: the version is incomplete.
+        ValueError: If the card is damaged, or a file is missing or changed.
     """
-    path = folder / "model_card.json"
+    path = folder / CARD_NAME
     if not path.exists():
         return {}
-    try:
-        if path.stat().st_size > MAX_CARD_SIZE:
-            raise ValueError(f"it is larger than {MAX_CARD_SIZE} bytes")
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(card, dict):
-        raise ValueError(f"{path} is damaged: it is no JSON object")
-    expected = card.get("bytes")
-    found = sum(
-        file.stat().st_size
-        for file in folder.rglob("*")
-        if file.is_file() and file != path
-    )
-    if expected is not None and expected != found:
-        raise ValueError(
-            f"The SavedModel in {folder} is incomplete: its files have {found} "
-            f"bytes, and {expected} in the model card"
+    card = read_card(folder, {})
+    checksums = card.get("sha256")
+    if isinstance(checksums, dict):
+        found = file_checksums(folder)
+        for name, expected in checksums.items():
+            if found.get(name) != expected:
+                state = "changed" if name in found else "missing"
+                raise ValueError(
+                    f"The SavedModel in {folder} is incomplete or damaged: "
+                    f"{name} is {state}"
+                )
+    elif isinstance(card.get("bytes"), int):
+        size = sum(
+            file.stat().st_size
+            for file in folder.rglob("*")
+            if file.is_file() and file != path
         )
+        if size < card["bytes"]:
+            raise ValueError(
+                f"The SavedModel in {folder} is incomplete: its files have "
+                f"{size} bytes, and {card['bytes']} in the model card"
+            )
     return card
 
 

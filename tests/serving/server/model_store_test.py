@@ -103,7 +103,7 @@ def test_a_damaged_version_is_logged_once_and_served_when_it_is_whole(
         assert served(store) == {"scale": [1]}
         assert sorted(loads) == [1, 2]
         shutil.copytree(scale_3 / "variables", half / "variables")
-        (half / "model_card.json").write_text('{"bytes": 5}')
+        (half / "model_card.json").write_text('{"bytes": 1000000}')
         await refreshed(store)
         assert served(store) == {"scale": [1]}
         shutil.copytree(scale_3, half, dirs_exist_ok=True)

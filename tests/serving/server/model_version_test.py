@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from dlunits.serving.model_card import file_checksums
 from dlunits.serving.server.errors import (
     InvalidRequestError,
     UnknownModelError,
@@ -80,6 +81,21 @@ def test_a_changed_weight_is_refused(copy):
     data[1] ^= 1
     path.write_bytes(data)
     with pytest.raises(ValueError, match="damaged"):
+        ModelVersion("scale", 1, copy)
+
+
+def test_files_are_those_of_the_checksums_and_others_may_be_there(copy):
+    card = {"sha256": file_checksums(copy)}
+    (copy / "model_card.json").write_text(json.dumps(card))
+    (copy / "assets.extra/model.onnx").write_bytes(b"more")
+    ModelVersion("scale", 1, copy)
+    warmup = copy / "assets.extra/tf_serving_warmup_requests"
+    text = warmup.read_bytes()
+    warmup.write_bytes(text + text)
+    with pytest.raises(ValueError, match="warmup_requests is changed"):
+        ModelVersion("scale", 1, copy)
+    warmup.unlink()
+    with pytest.raises(ValueError, match="warmup_requests is missing"):
         ModelVersion("scale", 1, copy)
 
 
