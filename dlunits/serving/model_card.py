@@ -185,6 +185,9 @@ def complete_card(
 def file_checksums(folder: pathlib.Path) -> dict[str, str]:
     """SHA-256 of the files of a SavedModel, without its model card.
 
+    Files of other formats, in subfolders of `assets.extra`, are written later
+    and have a card of their own, see `dlunits.serving.formats`.
+
     Args:
         folder: Folder of the version.
 
@@ -206,7 +209,9 @@ def file_checksums(folder: pathlib.Path) -> dict[str, str]:
             path.read_bytes()
         ).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != CARD_NAME
+        if path.is_file()
+        and path.name != CARD_NAME
+        and path.parent.parent.name != "assets.extra"
     }
 
 

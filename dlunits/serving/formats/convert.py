@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools
 import importlib.metadata
 import io
 import logging
@@ -49,6 +50,7 @@ def export_functions(
     names: Collection[str] | None = None,
     further: Mapping[str, tuple[Any, dict[str, Array]]] | None = None,
     progress: Callable[[str], None] = print,
+    allow_none: bool = False,
 ) -> dict[str, Any]:
     """Writes the endpoints of a SavedModel in the format of another runtime.
 
@@ -65,6 +67,7 @@ def export_functions(
         further: Further functions to write: dict from name to a `tf.function`
             with one signature, and an example of its arguments.
         progress: Takes a line about each endpoint.
+        allow_none: Whether a card without any file is written.
 
     Returns:
         The card, a dict: `functions` has the arguments, results, size,
@@ -109,7 +112,7 @@ def export_functions(
             except NotConvertibleError as error:
                 left_out[name] = str(error)
                 progress(f"{name}: left out: {error}")
-        if not written:
+        if not written and not allow_none:
             raise ValueError(
                 f"No endpoint of {version} can be written as {model_format}: "
                 f"{left_out}"
@@ -393,8 +396,11 @@ def to_onnx(concrete: Any, path: pathlib.Path) -> None:
         input_signature=specs,
         opset=OPSET,
         custom_op_handlers={
-            "LowerBound": (count_smaller, ["Less"]),
-            "UpperBound": (count_smaller, ["LessOrEqual"]),
+            name: (functools.partial(count_smaller, comparison), [])
+            for name, comparison in (
+                ("LowerBound", "Less"),
+                ("UpperBound", "LessOrEqual"),
+            )
         },
     )
     unsupported = {
@@ -404,37 +410,54 @@ def to_onnx(concrete: Any, path: pathlib.Path) -> None:
     }
     if unsupported:
         raise NotConvertibleError(f"no operation for {', '.join(unsupported)}")
+    constants = {
+        placeholder.name: value.numpy()
+        for value, placeholder in wrapped.get_concrete_function().graph.captures
+        if value.dtype != tf.resource
+    }
+    for given in [*model.graph.input]:
+        if given.name in constants:
+            model.graph.input.remove(given)
+            model.graph.initializer.append(
+                onnx.numpy_helper.from_array(constants[given.name], given.name)
+            )
     onnx.save(model, str(path))
 
 
 def count_smaller(
-    graph: Any, node: Any, name: str, args: list[str], **options: Any
+    comparison: str, graph: Any, node: Any, name: str, args: Any, **options: Any
 ) -> None:
     """`tf.searchsorted`, which tf2onnx lacks, as the number of smaller values.
 
     Args:
-        graph, node, name, options: As in tf2onnx.
-        args: The comparison of a sorted value with the one that is searched:
-            "Less" for the side "left", "LessOrEqual" for "right".
+        comparison: Of a sorted value with the one that is searched: "Less"
+            for the side "left", "LessOrEqual" for "right".
+        graph, node, name, args, options: As in tf2onnx.
     """
     from onnx import TensorProto
 
     ordered, values = node.input
     dtype = node.get_attr_value("out_type", TensorProto.INT32)
 
-    def make(kind: str, inputs: list[str], **attributes: Any) -> str:
-        return graph.make_node(kind, inputs, attr=attributes).output[0]
-
     def constant(value: int) -> str:
         return graph.make_const(
             f"{name}/axis_{value}", np.array([value], "int64")
         ).output[0]
 
-    left = make("Unsqueeze", [ordered, constant(1)])  # (rows, 1, n)
-    right = make("Unsqueeze", [values, constant(2)])  # (rows, m, 1)
-    inside = make(args[0], [left, right])
-    counts = make("Cast", [inside], to=dtype)
-    total = make("ReduceSum", [counts, constant(-1)], keepdims=0)
+    def make(kind: str, inputs: list[str], of: int, **attributes: Any) -> str:
+        made = graph.make_node(kind, inputs, attr=attributes, dtypes=[of])
+        return made.output[0]
+
+    values_type = graph.get_dtype(values)
+    left = make(
+        "Unsqueeze", [ordered, constant(1)], values_type
+    )  # (rows, 1, n)
+    right = make(
+        "Unsqueeze", [values, constant(2)], values_type
+    )  # (rows, m, 1)
+    inside = make(comparison, [left, right], TensorProto.BOOL)
+    counts = make("Cast", [inside], dtype, to=dtype)
+    total = make("ReduceSum", [counts, constant(-1)], dtype, keepdims=0)
     graph.replace_all_inputs(node.output[0], total)
     graph.remove_node(node.name)
 

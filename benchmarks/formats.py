@@ -1,0 +1,252 @@
+"""Exported models in onnxruntime, LiteRT and OpenVINO: the table of docs/.
+
+A small model of each kind, and the shipped digit classifier, are written in
+each format with `dlunits export` and compared with TensorFlow. The digit
+classifier is also quantized to 8 bits after training, for LiteRT and with
+`keras.Model.quantize`; its accuracy is that on MNIST's test images.
+
+Usage:
+    python benchmarks/formats.py > docs/formats.md
+    python benchmarks/formats.py --kinds=digit_classifier --noint8
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+
+PROJECT = pathlib.Path(__file__).parents[1]
+SHIPPED = PROJECT / "saved_models/lenet_mnist/1"
+NUM_CALIBRATION_IMAGES = 500  # of the training images, for the ranges of int8
+MAX_LOSS = 0.002  # of accuracy, by quantization
+
+INTRODUCTION = """\
+# Models in other formats
+
+`dlunits export --model=NAME/V --format=onnx|litert|openvino` writes the
+endpoints of a SavedModel for onnxruntime, LiteRT (formerly TensorFlow Lite) or
+OpenVINO, and compares each with TensorFlow. It needs the extra `export`.
+
+<!-- not run: converting takes a minute -->
+```console
+dlunits export --model=lenet_mnist/1 --format=litert
+```
+
+`export_card.json` beside the files has the arguments and results of each, and
+the reason why an endpoint is left out. What no format holds is done by the
+caller: decoding of image files, texts and categories (the vocabulary and the
+columns are in the model card), and random numbers. Checks of arguments are not
+part of the files: an image with pixels out of range is not refused.
+
+In Python, without TensorFlow:
+
+<!-- not run: names a file that the command above writes -->
+```python
+from dlunits.serving.formats.runtimes import FUNCTIONS
+
+predict = FUNCTIONS["litert"]("exports/lenet_mnist-1-litert/predict.tflite")
+print(predict(args_0=images))
+```
+
+Everything below was printed by `python benchmarks/formats.py`, for small models
+with random weights as in `benchmarks/exported_models.py`, and the shipped digit
+classifier. Differences are from TensorFlow, relative to the largest value (at
+least 1). Times are of an example, in batches of 4, in one thread of a busy
+machine. Endpoints that one format holds and another does not are in both parts.
+"""
+
+
+def export_all(kinds, folder, names):
+    """Cards by kind and format."""
+    from exported_models import KINDS
+
+    from dlunits.serving.formats.convert import CONVERTERS, export_functions
+
+    cards = {}
+    for kind in kinds:
+        version = SHIPPED if kind == "lenet_mnist" else None
+        if version is None:
+            version = KINDS[kind](folder / kind).version
+        for model_format in CONVERTERS:
+            print(f"{kind}, {model_format}", file=sys.stderr, flush=True)
+            cards[kind, model_format] = export_functions(
+                version,
+                model_format,
+                folder / f"{kind}-{model_format}",
+                names=names,
+                progress=lambda line: print(line, file=sys.stderr),
+                allow_none=True,
+            )
+    return cards
+
+
+def tables(cards):
+    """Lines of the table of functions and of what is left out."""
+    lines = [
+        "| kind | endpoint | format | kB | difference | ms |",
+        "|---|---|---|---|---|---|",
+    ]
+    left_out = {}
+    for (kind, model_format), card in cards.items():
+        for name, entry in card["functions"].items():
+            milliseconds = entry["milliseconds_per_call"] / 4
+            lines.append(
+                f"| {kind} | `{name}` | {model_format} | "
+                f"{entry['bytes'] / 1000:.0f} | "
+                f"{entry['largest_difference']:.0e} | {milliseconds:.2f} |"
+            )
+        for name, reason in card["left_out"].items():
+            key = (kind, name, reason)
+            left_out.setdefault(key, []).append(model_format)
+    lines += [
+        "",
+        "## What is left out",
+        "",
+        "| kind | endpoint | format | why |",
+        "|---|---|---|---|",
+    ]
+    for (kind, name, reason), formats in left_out.items():
+        which = "all" if len(formats) == 3 else ", ".join(formats)
+        lines.append(f"| {kind} | `{name}` | {which} | {reason} |")
+    return lines
+
+
+def rebuild_classifier():
+    """The shipped digit classifier as a Keras model, with its weights."""
+    import keras
+    import tensorflow as tf
+
+    from dlunits.models import LeNet5
+
+    loaded = tf.saved_model.load(str(SHIPPED))
+    shape = loaded.signatures["predict"].structured_outputs["output_0"].shape
+    model = LeNet5(num_classes=shape[-1])
+    images = np.random.default_rng(0).random((8, 28, 28, 1), "float32")
+    model(images)
+    variables = {
+        tuple(value.shape): [] for value in loaded.predict.trainable_variables
+    }
+    for value in loaded.predict.trainable_variables:
+        variables[tuple(value.shape)].append(value.numpy())
+    model.set_weights(
+        [variables[tuple(weight.shape)].pop(0) for weight in model.weights]
+    )
+    expected = loaded.signatures["predict"](tf.constant(images))["output_0"]
+    np.testing.assert_allclose(model(images), expected, atol=1e-5)
+    assert isinstance(model, keras.Model)
+    return model
+
+
+def accuracy(predict, images, labels):
+    found = [
+        np.argmax(predict(images[i : i + 500])[:, :10], axis=1)
+        for i in range(0, len(images), 500)
+    ]
+    return float(np.mean(np.concatenate(found) == labels))
+
+
+def int8_table(data, folder):
+    """Lines of the table of int8, and whether the accuracy is kept."""
+    import tensorflow as tf
+
+    from dlunits.serving.formats.runtimes import LiteRTFunction
+
+    model = rebuild_classifier()
+    images, labels = data.test[0].astype("float32") / 255, data.test[1]
+    sample = data.train[0][:NUM_CALIBRATION_IMAGES].astype("float32") / 255
+    rows = []
+
+    def converted(name, **options):
+        saved = folder / "keras"
+        if not saved.exists():
+            model.export(str(saved), verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
+        for key, value in options.items():
+            setattr(converter, key, value)
+        path = folder / f"{name}.tflite"
+        path.write_bytes(converter.convert())
+        runner = LiteRTFunction(path)
+        [argument] = runner.runner.get_input_details()
+
+        def predict(batch):
+            return next(iter(runner(**{argument: batch}).values()))
+
+        rows.append(
+            (
+                f"LiteRT, {name}",
+                path.stat().st_size,
+                accuracy(predict, images, labels),
+            )
+        )
+
+    converted("float32")
+    converted("int8 weights", optimizations=[tf.lite.Optimize.DEFAULT])
+    converted(
+        "int8 weights and activations",
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=lambda: ([image[None]] for image in sample),
+    )
+
+    def in_keras(batch):
+        return np.asarray(model.predict(batch, verbose=0, batch_size=500))
+
+    size = sum(4 * np.size(weight) for weight in model.get_weights())
+    rows.append(("Keras, float32", size, accuracy(in_keras, images, labels)))
+    model.quantize("int8")
+    size = sum(
+        weight.dtype.itemsize * weight.size
+        for weight in map(np.asarray, model.get_weights())
+    )
+    rows.append(
+        ('Keras, `quantize("int8")`', size, accuracy(in_keras, images, labels))
+    )
+    lines = ["| digit classifier | kB | accuracy |", "|---|---|---|"]
+    lines += [f"| {n} | {s / 1000:.0f} | {a:.2%} |" for n, s, a in rows]
+    lost = rows[0][2] - rows[2][2]
+    return lines, lost
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kinds", nargs="*", help="kinds to write")
+    parser.add_argument("--endpoints", nargs="*", help="by default all")
+    parser.add_argument("--noint8", action="store_true")
+    parser.add_argument("--only_int8", action="store_true")
+    parser.add_argument(
+        "--data_dir",
+        type=pathlib.Path,
+        default=os.environ.get("DLUNITS_DATA", PROJECT / "../shared/data"),
+        help="folder that holds tfds/",
+    )
+    options = parser.parse_args()
+    from exported_models import KINDS
+    from gates import gate
+
+    from dlunits.data.images import image_datasets
+
+    kinds = options.kinds or ["lenet_mnist", *KINDS]
+    if options.only_int8:
+        kinds = []
+    passed = True
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        print(INTRODUCTION)
+        print("\n".join(tables(export_all(kinds, folder, options.endpoints))))
+        if not options.noint8:
+            data = image_datasets.load(
+                "mnist", data_dir=pathlib.Path(options.data_dir) / "tfds"
+            )
+            lines, lost = int8_table(data, folder)
+            print("\n## int8\n")
+            print("\n".join(lines))
+            print("\n```text")
+            passed = gate("formats, accuracy lost", lost, "<=", MAX_LOSS)
+            print("```")
+    sys.exit(not passed)
+
+
+if __name__ == "__main__":
+    main()
