@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from dlunits.data.images.handwriting import MIN_CONTRAST
+from dlunits.data.images.faint_ink import MIN_CONTRAST
 from dlunits.demo.image_html import image_row, signed_colors
 from dlunits.demo.model_folder import ModelFolder
 from dlunits.demo.tab_parts import show_errors
-from dlunits.tasks.digits.recognize_files import extract
+from dlunits.tasks.digits.tensorflow_reader import TensorFlowReader
 from dlunits.typing import Array
 
 MODELS = ("lenet_mnist",)
@@ -101,18 +101,18 @@ def read_digit(model: Any, page: Array) -> tuple[dict[str, float], str]:
     Raises:
         ValueError: If the page is blank.
     """
-    found = extract(tf.constant(page)[..., None])
-    if found.contrast[0] < MIN_CONTRAST:
+    reader = TensorFlowReader(model)
+    found = reader.extract_digit(page[..., None])
+    if found["contrast"][0] < MIN_CONTRAST:
         raise ValueError("The canvas is empty: draw a digit.")
-    answer = model.signatures["serving_default"](images=found.digits)
-    scores = answer["scores"].numpy()[0].tolist()
+    scores = reader.classify(found["digits"])["scores"][0].tolist()
     probabilities = {str(digit): p for digit, p in enumerate(scores)}
     rows = [
         "<h3>Input of the network, 28 by 28 pixels</h3>",
-        image_row(found.digits.numpy(), ["preprocessed"], 112),
+        image_row(found["digits"], ["preprocessed"], 112),
     ]
     if hasattr(model, "feature_maps"):
-        maps = model.feature_maps(found.digits)
+        maps = model.feature_maps(tf.constant(found["digits"]))
         for name in FEATURE_LAYERS:
             rows.append(feature_map_row(name.upper(), maps[name].numpy()[0]))
     return probabilities, "".join(rows)

@@ -7,13 +7,14 @@ import gradio
 from dlunits.demo.model_folder import ModelFolder
 from dlunits.demo.tab_parts import show_errors
 from dlunits.tasks.digits.recognize_files import recognize_files
+from dlunits.tasks.digits.tensorflow_reader import TensorFlowReader
 
 MODELS = ("lenet_mnist",)
 
 
 def build(models: ModelFolder) -> None:
     """Adds the contents of the tab."""
-    gradio.Markdown("Upload a photo or a scan of a handwritten digit.")
+    gradio.Markdown("Upload a photo or a scan of handwritten digits.")
     with gradio.Row():
         with gradio.Column(min_width=300):
             photo = gradio.Image(
@@ -41,10 +42,16 @@ def build(models: ModelFolder) -> None:
 def read_photo(model: Any, path: str) -> dict[str, float]:
     """Probabilities of the digits for the digit on a photo.
 
+    For several digits it is the probability of the least sure one, by the text
+    that they are.
+
     Raises:
         ValueError: If the file is no image, or shows no digit.
     """
-    [result, *_] = recognize_files(model, [path])
+    [result, *_] = recognize_files(TensorFlowReader(model), [path])
     if "error" in result:
         raise ValueError(f"The photo {result['error']}.")
+    if "text" in result:
+        sure = [each.get("confidence", 1.0) for each in result["digits"]]
+        return {result["text"].replace("\n", " / "): min(sure)}
     return {str(digit): p for digit, p in enumerate(result["scores"])}

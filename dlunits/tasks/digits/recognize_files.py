@@ -127,7 +127,7 @@ def read_image(reader: Any, page: Array, reject_rate: float) -> dict[str, Any]:
     if (right - left) * width >= MIN_ASPECT * (bottom - top) * height:
         digits = read_lines(reader, page)  # if they touch
         if len(digits) > 1 and all(
-            each["p_value"] > reject_rate for each in digits
+            each["p_value"] > reject_rate / len(digits) for each in digits
         ):
             return several_digits(digits, reject_rate)
     raise ValueError(single["error"])

@@ -1,5 +1,6 @@
 """Reading of digits by a SavedModel, in TensorFlow."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,12 @@ import tensorflow as tf
 
 from dlunits.tasks.digits.page_functions import page_functions
 from dlunits.typing import Array
+
+
+@functools.cache
+def traced_functions() -> dict[str, Any]:
+    """`page_functions`, which are traced once in a process."""
+    return page_functions()
 
 
 class TensorFlowReader:
@@ -21,7 +28,7 @@ class TensorFlowReader:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.functions = page_functions()
+        self.functions = traced_functions()
 
     def extract_digit(self, page: Array) -> dict[str, Array]:
         """See `dlunits.tasks.digits.page_functions.extract_digit`."""
