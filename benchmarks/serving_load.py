@@ -39,7 +39,7 @@ from gates import gate
 PROJECT = pathlib.Path(__file__).parents[1]
 LENET = PROJECT / "saved_models/lenet_mnist"
 CLIENTS = (1, 8, 32)
-SECONDS = 6.0  # of each measurement of throughput
+SECONDS = 4.0  # of each measurement of throughput
 SWAP_SECONDS = 20.0
 ROUNDS = 3
 
@@ -157,6 +157,8 @@ for _ in range(5):
     ask()
 print("ready", flush=True)
 sys.stdin.readline()
+connection.close()  # the server may have closed it meanwhile
+ask()
 times, end = [], time.perf_counter() + seconds
 while (start := time.perf_counter()) < end:
     ask()

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import ctypes
 import gc
 import logging
 import pathlib
@@ -230,4 +231,15 @@ class ModelStore:
         logger.warning("Dropped %s/%d", version.name, version.version)
         version.clear()
         with contextlib.suppress(RuntimeError):  # the server stops
-            await self._in_thread(gc.collect)
+            await self._in_thread(release_memory)
+
+
+def release_memory() -> None:
+    """Returns memory of a dropped version to the system.
+
+    The C library of Linux keeps what is freed, and a server would grow with
+    every version.
+    """
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
