@@ -39,9 +39,9 @@ from gates import gate
 PROJECT = pathlib.Path(__file__).parents[1]
 LENET = PROJECT / "saved_models/lenet_mnist"
 CLIENTS = (1, 8, 32)
-SECONDS = 4.0  # of each measurement of throughput
+SECONDS = 2.0  # of each measurement of throughput
 SWAP_SECONDS = 20.0
-ROUNDS = 3
+ROUNDS = 5
 
 # The same model behind the smallest handler: no checks, no limits, no batching.
 MINIMAL = """
