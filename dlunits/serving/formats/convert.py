@@ -349,6 +349,9 @@ def reason_of(error: BaseException) -> str:
         if names:
             unique = dict.fromkeys(", ".join(names).split(", "))
             return f"no operation for {', '.join(unique)}"
+    if type(error).__name__ == "OpConversionFailure":
+        lines = " ".join(str(error).split("\n")[1:]).split()
+        return f"OpenVINO: {' '.join(lines)[:150]}"
     invalid = re.search(r"\[ONNXRuntimeError\] : \d+ : (.{1,100})", str(error))
     if invalid:
         return f"onnxruntime refuses it: {invalid[1]}"

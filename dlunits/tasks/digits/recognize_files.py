@@ -23,6 +23,7 @@ from dlunits.typing import Array, Path
 MAX_MEGAPIXELS = 40
 # Width of what may be several digits that touch, in heights.
 MIN_ASPECT = 0.9
+LINE_ASPECT = 1.6  # width of what is no letter, in heights
 MIN_SIZE = 1024  # pixels; larger images are reduced while they are read
 
 
@@ -124,10 +125,13 @@ def read_image(reader: Any, page: Array, reject_rate: float) -> dict[str, Any]:
         return single
     left, top, right, bottom = found["box"]
     height, width, _ = page.shape
-    if (right - left) * width >= MIN_ASPECT * (bottom - top) * height:
+    aspect = (right - left) * width / max((bottom - top) * height, 1.0)
+    if aspect >= MIN_ASPECT:
         digits = read_lines(reader, page)  # if they touch
+        # A wide letter, such as W, is not to pass for two digits.
+        count = len(digits) if aspect >= LINE_ASPECT else 1
         if len(digits) > 1 and all(
-            each["p_value"] > reject_rate / len(digits) for each in digits
+            each["p_value"] > reject_rate / count for each in digits
         ):
             return several_digits(digits, reject_rate)
     raise ValueError(single["error"])

@@ -19,6 +19,18 @@ for package in ("onnxruntime", "tf2onnx", "ai_edge_litert", "openvino"):
     pytest.importorskip(package)
 
 
+# Kinds whose model `predict` a format cannot hold, and a part of the reason.
+LEFT_OUT = {
+    ("anomaly_detector", "litert"): "no operation for Asinh, LowerBound",
+    ("anomaly_detector", "openvino"): "OpenVINO: ",
+    ("forecaster", "litert"): "no operation for TensorListReserve",
+    ("language_model", "litert"): "no operation for TensorListReserve",
+}
+# Their graphs are those of the other detector, and of the other networks with a
+# loop over time.
+SLOW = ("image_anomaly_detector", "sequence_classifier")
+
+
 def as_in_keras(model, arguments):
     """Outputs of a Keras model for the arguments of its endpoint `predict`."""
     inputs = [arguments[name] for name in sorted(arguments)]
@@ -26,16 +38,7 @@ def as_in_keras(model, arguments):
     return [np.asarray(value) for value in keras.tree.flatten(outputs)]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "digit_classifier",
-        "image_classifier",
-        "autoencoder",
-        "denoiser",
-        "generator",
-    ],
-)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in SLOW])
 def test_every_kind_of_model_gives_the_same_as_in_keras(kind, tmp_path):
     keras.utils.set_random_seed(0)
     exported = KINDS[kind](tmp_path / "models" / kind)
@@ -45,6 +48,11 @@ def test_every_kind_of_model_gives_the_same_as_in_keras(kind, tmp_path):
         folder = tmp_path / name
         lines = []
         options = {"names": ["predict"], "progress": lines.append}
+        if (kind, name) in LEFT_OUT:
+            with pytest.raises(ValueError, match=LEFT_OUT[kind, name]):
+                export_functions(version, name, folder, **options)
+            assert not folder.exists()
+            continue
         card = export_functions(version, name, folder, **options)
         assert card == json.loads((folder / "export_card.json").read_text())
         entry = card["functions"]["predict"]
