@@ -41,13 +41,13 @@ caller: decoding of image files, texts and categories (the vocabulary and the
 columns are in the model card), and random numbers. Checks of arguments are not
 part of the files: an image with pixels out of range is not refused.
 
-In Python, without TensorFlow:
+In Python, with `DLUNITS_LAZY_IMPORT=1` without TensorFlow and Keras:
 
 <!-- not run: names a file that the command above writes -->
 ```python
-from dlunits.serving.formats.runtimes import FUNCTIONS
+from dlunits.serving.formats.runtimes import LiteRTFunction
 
-predict = FUNCTIONS["litert"]("exports/lenet_mnist-1-litert/predict.tflite")
+predict = LiteRTFunction("predict.tflite")
 print(predict(args_0=images))
 ```
 
