@@ -175,6 +175,10 @@ class ModelStore:
             )
             if version:
                 chosen[number] = version
+        if folders and not chosen:
+            # Newer versions are not loaded yet, and the folders of those that
+            # are served have been removed.
+            chosen = current
         if chosen:
             self.models[name] = chosen
         else:

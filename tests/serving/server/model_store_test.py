@@ -121,6 +121,25 @@ def test_a_damaged_version_is_logged_once_and_served_when_it_is_whole(
     assert all(str(half) in line for line in lines)
 
 
+def test_a_removed_version_answers_until_a_newer_one_is_loaded(
+    models_dir, scale_3
+):
+    async def run():
+        store = ModelStore(models_dir)
+        await refreshed(store)
+        shutil.rmtree(models_dir / "scale" / "1")
+        half = models_dir / "scale" / "2"
+        half.mkdir()
+        shutil.copy(scale_3 / "saved_model.pb", half)
+        await refreshed(store)
+        assert factor(store) == 2
+        shutil.copytree(scale_3, half, dirs_exist_ok=True)
+        await refreshed(store)
+        assert served(store) == {"scale": [2]}
+
+    asyncio.run(run())
+
+
 def test_files_that_still_change_are_left_alone(
     models_dir, scale_3, monkeypatch
 ):
