@@ -70,7 +70,7 @@ clean:
 # and Gradio have an environment of their own: they hold back packages of others.
 %.installed: PINS = $(CONSTRAINTS)
 .venv-serve/%.installed: PINS = constraints-serve.txt
-.venv-serve/test.installed: EXTRAS = [browser,demo,serve,test]
+.venv-serve/test.installed: EXTRAS = [browser,demo,serve]
 .venv-serve/test.installed: MORE = pytest
 .venv/run.installed: EXTRAS =
 .venv/test.installed: EXTRAS = [test]

@@ -7,8 +7,11 @@ import pytest
 import tensorflow as tf
 
 from dlunits.data.images import image_datasets
+from dlunits.data.images.corruption import denoising_evaluation_batches
 from dlunits.data.tables import embedded_tables
 from dlunits.data.tables.table_files import open_table
+from dlunits.data.text.corpora import load_corpus
+from dlunits.metrics import image_quality
 from dlunits.serving.load import load_saved_model
 from dlunits.serving.model_card import check_card, file_checksums
 from dlunits.tasks.anomaly.score_table import (
@@ -16,6 +19,7 @@ from dlunits.tasks.anomaly.score_table import (
     load_detector,
     score_table,
 )
+from dlunits.tasks.denoising.train import corruption_options
 from dlunits.tasks.gan.generate import load_generator
 from tests.conftest import PROJECT
 
@@ -34,7 +38,12 @@ def mnist(shared_data):
 
 
 def test_all_together_are_small():
-    sizes = [path.stat().st_size for path in FOLDER.rglob("*")]
+    """Without the ONNX files, which repeat a model for a faster start."""
+    sizes = [
+        (FOLDER / name / "1" / path).stat().st_size
+        for name in NAMES
+        for path in read_card(name)["sha256"]
+    ]
     assert sum(sizes) < MAX_SIZE
 
 
@@ -87,6 +96,40 @@ def test_error_of_the_variational_autoencoder(mnist):
     ]
     expected = read_card("vae_mnist")["metrics"]["test_mse"]
     assert np.mean(errors) == pytest.approx(expected, rel=1e-4)
+
+
+def test_quality_of_the_denoiser(mnist):
+    """On the first images, with the noise of the measurement in the card."""
+    model = load_saved_model(FOLDER / "denoiser_mnist")
+    images = mnist.test[0]
+    noise = corruption_options("gaussian", 0.5, seed=0)
+    noisy, _ = next(iter(denoising_evaluation_batches(images, **noise)))
+    clean = images[: len(noisy)] / 255
+    found = image_quality(model.denoise(noisy)["denoised"], clean)
+    expected = read_card("denoiser_mnist")["metrics"]["denoiser"]
+    count = len(noisy)
+    tolerance = 4 * found["psnr"].std() / np.sqrt(count)  # of a sample's mean
+    assert found["psnr"].mean() == pytest.approx(
+        expected["psnr"], abs=tolerance
+    )
+    assert tolerance < 1
+
+
+def test_bits_of_the_language_model(shared_data):
+    """On the validation text, in parts that are scored side by side.
+
+    Each part starts without knowing the text before it, which costs a few
+    nats more.
+    """
+    corpus = load_corpus("tiny_shakespeare", data_dir=shared_data / "tfds")
+    text = "".join(corpus.validation.chunks())
+    parts = [text[i : i + 2000] for i in range(0, len(text) - 2000, 2000)]
+    model = load_saved_model(FOLDER / "text_tiny_shakespeare")
+    nats = np.sum(model.score(tf.constant(parts))["nats"]) / sum(
+        map(len, parts)
+    )
+    expected = read_card("text_tiny_shakespeare")["metrics"]["nats"]
+    assert expected - 0.005 < nats < expected + 0.03
 
 
 def test_quality_of_the_anomaly_detector(tmp_path):

@@ -24,6 +24,7 @@ from dlunits.tasks.anomaly.score_table import (
 )
 
 MODELS = ("anomaly_wdbc",)
+NUM_RANKED = 10  # rows on the page; the scored table has all
 NUM_EXAMPLES = 20  # rows of each diagnosis in the example
 
 
@@ -49,10 +50,10 @@ def build(models: ModelFolder) -> None:
     summary = gradio.Textbox(
         label="Summary", lines=3, interactive=False, elem_id="summary"
     )
-    ranking = gradio.HTML(elem_id="ranking")
     download = gradio.DownloadButton(
         "Download the scored table", interactive=False, elem_id="scored"
     )
+    ranking = gradio.HTML(elem_id="ranking")
 
     @show_errors
     def score(path: str | None) -> tuple[str, str, dict[str, Any]]:
@@ -102,7 +103,7 @@ def score_file(
 def ranking_html(scorer: TableScorer) -> str:
     """List of the most anomalous rows of a scored table."""
     top, items = scorer.top, []
-    for i in range(len(top["position"])):
+    for i in range(min(NUM_RANKED, len(top["position"]))):
         flagged = top["p_value"][i] <= scorer.threshold
         reasons = "".join(
             f"<li>{html.escape(column)}: {html.escape(seen)}, expected "

@@ -4,17 +4,15 @@ import base64
 import binascii
 import io
 import pathlib
-from typing import Any
 
 import gradio
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from dlunits.data.images.faint_ink import MIN_CONTRAST
 from dlunits.demo.image_html import image_row, signed_colors
 from dlunits.demo.model_folder import ModelFolder
-from dlunits.demo.tab_parts import show_errors
+from dlunits.demo.tab_parts import digit_reader, show_errors
 from dlunits.tasks.digits.tensorflow_reader import TensorFlowReader
 from dlunits.typing import Array
 
@@ -51,9 +49,8 @@ def build(models: ModelFolder) -> None:
 
     @show_errors
     def read(event: gradio.EventData) -> tuple[dict[str, float], str]:
-        return read_digit(
-            models.model("lenet_mnist"), read_drawing(event.image)
-        )
+        reader = models.use("lenet_mnist", digit_reader)
+        return read_digit(reader, read_drawing(event.image))
 
     drawing.stroke(
         read,
@@ -68,7 +65,7 @@ def warm_up(models: ModelFolder) -> None:
     """Reads a drawing, since the first one takes longer than the others."""
     page = np.full((CANVAS_SIZE, CANVAS_SIZE), 255, "uint8")
     page[60:220, 130:150] = 0
-    read_digit(models.model("lenet_mnist"), page)
+    read_digit(models.use("lenet_mnist", digit_reader), page)
 
 
 def read_drawing(address: str) -> Array:
@@ -87,11 +84,13 @@ def read_drawing(address: str) -> Array:
         raise ValueError(f"The drawing is no PNG file: {error}") from None
 
 
-def read_digit(model: Any, page: Array) -> tuple[dict[str, float], str]:
+def read_digit(
+    reader: TensorFlowReader, page: Array
+) -> tuple[dict[str, float], str]:
     """Reads a drawn digit.
 
     Args:
-        model: SavedModel of a digit classifier, or `RemoteModel`.
+        reader: Reader of a digit classifier.
         page: Gray image `(height, width)`, uint8.
 
     Returns:
@@ -101,18 +100,18 @@ def read_digit(model: Any, page: Array) -> tuple[dict[str, float], str]:
     Raises:
         ValueError: If the page is blank.
     """
-    reader = TensorFlowReader(model)
     found = reader.extract_digit(page[..., None])
     if found["contrast"][0] < MIN_CONTRAST:
         raise ValueError("The canvas is empty: draw a digit.")
-    scores = reader.classify(found["digits"])["scores"][0].tolist()
+    digits = found["digits"]
+    scores = reader.classify(digits)["scores"][0].tolist()
     probabilities = {str(digit): p for digit, p in enumerate(scores)}
     rows = [
         "<h3>Input of the network, 28 by 28 pixels</h3>",
-        image_row(found["digits"], ["preprocessed"], 112),
+        image_row(digits, ["preprocessed"], 112),
     ]
-    if hasattr(model, "feature_maps"):
-        maps = model.feature_maps(tf.constant(found["digits"]))
+    if hasattr(reader.model, "feature_maps"):
+        maps = reader.model.feature_maps(digits)
         for name in FEATURE_LAYERS:
             rows.append(feature_map_row(name.upper(), maps[name].numpy()[0]))
     return probabilities, "".join(rows)

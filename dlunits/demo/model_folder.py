@@ -15,13 +15,16 @@ from dlunits.typing import Path
 # App and flags that train each model; --export_dir is added.
 TRAINED_BY = {
     "lenet_mnist": ("lenet_mnist", "--augmentation=handwriting --epochs=40"),
-    "denoiser_mnist": ("denoising_mnist", "--dataset=mnist"),
+    "denoiser_mnist": ("denoising_mnist", "--dataset=mnist --units=16"),
     "vae_mnist": (
         "autoencoder_mnist",
-        "--dataset=mnist --autoencoder=variational --latent_dim=2 --epochs=40",
+        "--dataset=mnist --autoencoder=variational --latent_dim=2 --units=48",
     ),
     "gan_mnist": ("gan_mnist", "--dataset=mnist --conditional"),
-    "text_tiny_shakespeare": ("text_generation", "--train=tiny_shakespeare"),
+    "text_tiny_shakespeare": (
+        "text_generation",
+        "--train=tiny_shakespeare --units=160 --dropout=0.1",
+    ),
     "anomaly_wdbc": ("anomaly_detection", "--dataset=wdbc"),
 }
 

@@ -1,22 +1,30 @@
-"""Tab: read the digits on a photo."""
+"""Tab: find and read the digits on a photo."""
 
 from typing import Any
 
 import gradio
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
+from dlunits.data.images.image_files import find_pages
 from dlunits.demo.model_folder import ModelFolder
-from dlunits.demo.tab_parts import show_errors
-from dlunits.tasks.digits.recognize_files import recognize_files
-from dlunits.tasks.digits.tensorflow_reader import TensorFlowReader
+from dlunits.demo.tab_parts import digit_reader, show_errors
+from dlunits.tasks.digits.recognize_files import read_page, recognize_files
+from dlunits.typing import Array
 
 MODELS = ("lenet_mnist",)
+READ, REFUSED = "#16a34a", "#dc2626"  # colors of boxes
 
 
 def build(models: ModelFolder) -> None:
     """Adds the contents of the tab."""
-    gradio.Markdown("Upload a photo or a scan of handwritten digits.")
+    gradio.Markdown(
+        "Upload a photo or a scan of handwritten digits: each is found and "
+        "read. What is probably no digit is refused and marked with a question "
+        "mark."
+    )
     with gradio.Row():
-        with gradio.Column(min_width=300):
+        with gradio.Column(min_width=280):
             photo = gradio.Image(
                 label="Photo",
                 type="filepath",
@@ -25,33 +33,54 @@ def build(models: ModelFolder) -> None:
                 buttons=[],
             )
             button = gradio.Button("Read the photo", variant="primary")
-        with gradio.Column(min_width=300):
-            probabilities = gradio.Label(
-                label="Digit", num_top_classes=3, elem_id="photo_digit"
+        with gradio.Column(min_width=280):
+            text = gradio.Textbox(
+                label="Digits", elem_id="photo_text", interactive=False
+            )
+            boxes = gradio.Image(
+                label="Where they are",
+                interactive=False,
+                format="png",
+                elem_id="photo_boxes",
+                buttons=[],
             )
 
     @show_errors
-    def read(path: str | None) -> dict[str, float]:
+    def read(path: str | None) -> tuple[str, Array]:
         if path is None:
             raise ValueError("Choose a photo first.")
-        return read_photo(models.model("lenet_mnist"), path)
+        return read_photo(models.use("lenet_mnist", digit_reader), path)
 
-    button.click(read, photo, probabilities)
+    button.click(read, photo, [text, boxes])
 
 
-def read_photo(model: Any, path: str) -> dict[str, float]:
-    """Probabilities of the digits for the digit on a photo.
+def read_photo(reader: Any, path: str) -> tuple[str, Array]:
+    """Reads the digits on a photo.
 
-    For several digits it is the probability of the least sure one, by the text
-    that they are.
+    Args:
+        reader: `dlunits.tasks.digits.tensorflow_reader.TensorFlowReader`.
+        path: Path of an image file.
+
+    Returns:
+        `(text, image)`: the digits in reading order, and the photo with a box
+        around each, uint8 `(height, width, 3)`.
 
     Raises:
         ValueError: If the file is no image, or shows no digit.
     """
-    [result, *_] = recognize_files(TensorFlowReader(model), [path])
+    result = recognize_files(reader, [path])[0]
     if "error" in result:
         raise ValueError(f"The photo {result['error']}.")
-    if "text" in result:
-        sure = [each.get("confidence", 1.0) for each in result["digits"]]
-        return {result["text"].replace("\n", " / "): min(sure)}
-    return {str(digit): p for digit, p in enumerate(result["scores"])}
+    digits = result.get("digits", [result])
+    image = Image.fromarray(read_page(find_pages([path])[0])).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    line_width = max(2, max(image.size) // 250)
+    font = ImageFont.load_default(size=max(14, max(image.size) // 20))
+    for digit in digits:
+        color = READ if "digit" in digit else REFUSED
+        scale = np.tile(image.size, 2)
+        left, top, right, bottom = np.multiply(digit["box"], scale)
+        draw.rectangle((left, top, right, bottom), None, color, line_width)
+        text = str(digit.get("digit", "?"))
+        draw.text((left, top), text, color, font, anchor="lb")
+    return result.get("text", str(result.get("digit"))), np.asarray(image)

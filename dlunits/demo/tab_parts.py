@@ -3,11 +3,14 @@
 import functools
 import html
 import inspect
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
 import gradio
 import tensorflow as tf
+
+from dlunits.tasks.digits.tensorflow_reader import TensorFlowReader
 
 USER_ERRORS = (OSError, ValueError, tf.errors.OpError)
 
@@ -48,6 +51,14 @@ def show_errors(function: Callable) -> Callable:
             raise shown(error) from None
 
     return call
+
+
+def digit_reader(version: pathlib.Path, model: Any) -> TensorFlowReader:
+    """Reader of digits, for `ModelFolder.use`.
+
+    Pages are prepared in this process, and classified by the model.
+    """
+    return TensorFlowReader(model)
 
 
 def problem_html(problem: str) -> str:

@@ -159,8 +159,12 @@ def build_archive(
             "`endpoints` must include 'serving_default', which servers call if "
             f"a request names no endpoint. Received: {sorted(named)}"
         )
+    # A function of two names is traced and stored once.
+    traced_functions: dict[Callable[..., Any], Any] = {}
     for name, (function, *signatures) in named.items():
-        traced = tf.function(function, autograph=False)
+        traced = traced_functions.setdefault(
+            function, tf.function(function, autograph=False)
+        )
         for signature in signatures:
             traced.get_concrete_function(*signature)
         archive.add_endpoint(name, traced)

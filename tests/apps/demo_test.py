@@ -13,9 +13,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.parse
 
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from sklearn.datasets import load_breast_cancer
 
 pytest.importorskip(
@@ -27,8 +30,17 @@ sync_api = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is not installed"
 )
 
-from dlunits.demo.model_folder import ModelFolder  # noqa: E402
+from dlunits.demo import (  # noqa: E402
+    anomaly_tab,
+    digit_tab,
+    latent_tab,
+    text_tab,
+)
+from dlunits.demo.model_folder import TRAINED_BY, ModelFolder  # noqa: E402
 from dlunits.demo.page import TABS, build_page  # noqa: E402
+from dlunits.demo.tab_parts import digit_reader  # noqa: E402
+from dlunits.tasks.gan.generate import load_generator  # noqa: E402
+from dlunits.tasks.text.generate import TextGenerator  # noqa: E402
 
 PROJECT = pathlib.Path(__file__).parents[2]
 SHIPPED = PROJECT / "saved_models"
@@ -148,9 +160,23 @@ def test_tabs_are_chosen_with_the_keyboard(page):
     sync_api.expect(page.locator("#photo")).to_be_visible()
 
 
-def test_a_photo_without_a_digit_is_refused(page, tmp_path):
-    from PIL import Image
+def test_several_digits_of_a_photo_are_read(page, tmp_path):
+    """Two digits on one line, drawn with a pen."""
+    photo = Image.new("L", (400, 200), 235)
+    pen = ImageDraw.Draw(photo)
+    pen.line([(90, 50), (90, 150)], 30, 12)
+    pen.line([(x + 180, y // 2 + 40) for x, y in THREE], 30, 12, "curve")
+    photo.save(tmp_path / "digits.png")
+    open_tab(page, "Photo")
+    page.set_input_files("#photo input[type=file]", tmp_path / "digits.png")
+    page.get_by_role("button", name="Read the photo").click()
+    text = page.locator("#photo_text textarea, #photo_text input")
+    sync_api.expect(text).to_have_value("13")
+    sync_api.expect(page.locator("#photo_boxes img")).to_be_visible()
+    page.locator("#photo").get_by_label("Clear").click()
 
+
+def test_a_photo_without_a_digit_is_refused(page, tmp_path):
     open_tab(page, "Photo")
     Image.new("L", (60, 60), 200).save(tmp_path / "blank.png")
     page.set_input_files("#photo input[type=file]", tmp_path / "blank.png")
@@ -172,6 +198,44 @@ def test_a_point_of_the_plane_is_decoded(page):
     slider.focus()
     page.keyboard.press("Home")
     sync_api.expect(decoded).to_have_text(re.compile(r"\(-3, -"))
+
+
+def test_digits_of_a_class_are_generated(page):
+    open_tab(page, "GAN")
+    page.get_by_label("Number of images").first.fill("7")
+    page.locator("#label").get_by_label("4").check()
+    page.get_by_role("button", name="Generate").click()
+    captions = page.locator("#generated figcaption")
+    sync_api.expect(captions).to_have_text(["4"] * 7)
+
+
+def test_an_image_is_denoised(page):
+    open_tab(page, "Denoise")
+    page.get_by_role("button", name="Denoise").click()
+    captions = page.locator("#denoised figcaption")
+    sync_api.expect(captions).to_have_count(3)
+    noisy, denoised = (
+        float(re.search(r"PSNR (\S+) dB", captions.nth(i).inner_text())[1])
+        for i in (1, 2)
+    )
+    assert denoised > noisy + 5
+
+
+def test_text_is_streamed(page):
+    open_tab(page, "Text")
+    page.get_by_label("Number of characters").first.fill("60")
+    page.get_by_role("button", name="Continue").click()
+    text = page.locator("#text textarea")
+    # Between its first character and its last one it is on the page in part.
+    page.wait_for_function(
+        """() => {
+            const text = document.querySelector("#text textarea").value;
+            return text.length > 7 && text.length < 67;
+        }"""
+    )
+    sync_api.expect(text).to_have_value(re.compile(r"^ROMEO:\n.{60}$", re.S))
+    shares = page.locator("#next_characters").get_by_text("%")
+    assert 1 <= shares.count() <= 10
 
 
 def write_tumors(path):
@@ -232,6 +296,66 @@ def test_no_request_leaves_this_computer(page, address, requests):
         if not url.startswith(("data:", "blob:"))
     }
     assert hosts == {urllib.parse.urlsplit(address).netloc}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The models, behind a process of `apps/serve.py`."""
+    pytest.importorskip("kserve", reason="KServe is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("served") / "log"
+    models = ModelFolder(SHIPPED, f"http://127.0.0.1:{port}")
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, PROJECT / "apps/serve.py", f"--port={port}"],
+            stdout=file,
+            stderr=file,
+            cwd=PROJECT,
+        )
+    with process:
+        end = time.monotonic() + START_SECONDS
+        while any(models.problem(name) for name in TRAINED_BY):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.5)
+        yield models
+        process.send_signal(signal.SIGTERM)
+
+
+def test_a_server_gives_the_answers_of_the_models(served, tmp_path):
+    shipped = ModelFolder(SHIPPED)
+    drawing = np.full((280, 280), 255, "uint8")
+    drawing[60:220, 130:150] = 0
+    write_tumors(tmp_path / "tumors.csv")
+
+    def answers(models):
+        reader = models.use("lenet_mnist", digit_reader)
+        probabilities, _ = digit_tab.read_digit(reader, drawing)
+        detector, rate = models.use("anomaly_wdbc", anomaly_tab.load_served)
+        table, output = tmp_path / "tumors.csv", tmp_path / "scored.csv"
+        generator = models.use("text_tiny_shakespeare", TextGenerator)
+        *_, (text, next_tokens) = text_tab.stream_text(
+            generator, "JULIET:", 8, 0, 0.8, 0, 1.0
+        )
+        return {
+            "digit": probabilities,
+            "rows": anomaly_tab.score_file(detector, rate, table, output),
+            "plane": latent_tab.decode_points(
+                models.model("vae_mnist"), [[0, 1]]
+            ),
+            "gan": models.use("gan_mnist", load_generator)(2, 0, 3),
+            "text": text,
+            "next": next_tokens,
+        }
+
+    expected, found = answers(shipped), answers(served)
+    assert found["rows"] == expected["rows"]
+    assert found["text"] == expected["text"]
+    for key in ("digit", "next"):
+        assert found[key] == pytest.approx(expected[key], abs=1e-5)
+    for key in ("plane", "gan"):
+        np.testing.assert_allclose(found[key], expected[key], atol=1e-5)
 
 
 def test_a_tab_names_the_command_that_trains_its_missing_model(tmp_path):
