@@ -46,7 +46,7 @@ STYLE = """
     image-rendering: pixelated; border: 1px solid var(--border-color-primary)
 }
 .image-row figcaption {
-    font-size: 12px; text-align: center; color: var(--body-text-color-subdued)
+    font-size: 12px; text-align: center; color: var(--body-text-color)
 }
 #ranking ol {list-style: decimal; padding-left: 2em}
 #ranking ul {list-style: disc; padding-left: 1.5em; margin-bottom: 8px}
