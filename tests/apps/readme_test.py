@@ -32,6 +32,7 @@ RUN_BY_APP_TESTS = {
     "alexnet_images",
     "bias_variance",
     "convolution_lab",
+    "demo",
     "export",
     "gan_mnist",
     "gradient_flow",
