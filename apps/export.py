@@ -87,7 +87,7 @@ def run(model, format, output_dir):
             name: (function, examples[name])
             for name, function in page_functions().items()
         }
-    export_functions(version, format, output, further=further)
+    export_functions(version, format, output, further=further, progress=print)
     print(f"Wrote {output}; export_card.json lists what it holds")
 
 

@@ -52,8 +52,9 @@ def define_flags():
     flags.DEFINE_float(
         "reject_rate",
         None,
-        "Fraction of images of clean digits of which one may be refused, so "
-        "that letters and other drawings are too; 0 to answer always. Default: "
+        "Fraction of images of clean digits on which a digit may be refused. A "
+        "higher one refuses more letters and other drawings; 0 refuses none. "
+        "Default: "
         f"{REJECT_RATE}.",
         lower_bound=0.0,
         upper_bound=0.5,

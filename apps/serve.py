@@ -142,7 +142,7 @@ def announce(url, grpc_address):
 
 
 def run(models_dir, host, port, max_body_mb, batch_wait_ms, **options):
-    """Serves models until it is told to stop."""
+    """Serves models until SIGTERM or Ctrl-C."""
     if importlib.util.find_spec("kserve") is None:
         raise ValueError(
             'KServe is not installed: pip install "dlunits[serve]"'

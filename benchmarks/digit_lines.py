@@ -13,7 +13,6 @@ Usage:
 
 import argparse
 import collections
-import os
 import pathlib
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import time
 import numpy as np
 from gates import gate
 from paper_photos import crop
+from real_data import add_data_dir
 from scipy import ndimage
 
 PROJECT = pathlib.Path(__file__).parents[1]
@@ -157,12 +157,7 @@ def main():
         type=pathlib.Path,
         default=PROJECT / "saved_models/lenet_mnist/1",
     )
-    parser.add_argument(
-        "--data_dir",
-        type=pathlib.Path,
-        default=os.environ.get("DLUNITS_DATA", PROJECT / "../shared/data"),
-        help="folder that holds tfds/",
-    )
+    add_data_dir(parser)
     options = parser.parse_args()
     from PIL import Image
 

@@ -20,7 +20,6 @@ Usage:
 import argparse
 import gzip
 import io
-import os
 import pathlib
 import sys
 import time
@@ -29,6 +28,7 @@ import numpy as np
 from cluttered_photos import KINDS, LOOK_ALIKES, letter, several_digits
 from gates import gate
 from paper_photos import random_photo
+from real_data import add_data_dir
 
 PROJECT = pathlib.Path(__file__).parents[1]
 USPS_BOUND = 0.9899
@@ -227,14 +227,9 @@ def main():
         default=0.01,
         help="fraction of held-out training digits that is refused",
     )
-    parser.add_argument(
-        "--data_dir",
-        type=pathlib.Path,
-        default=os.environ.get("DLUNITS_DATA", PROJECT / "../shared/data"),
-        help="folder that holds usps/ and tfds/",
-    )
+    add_data_dir(parser, "usps/ and tfds/")
     options = parser.parse_args()
-    folder = pathlib.Path(options.data_dir)
+    folder = options.data_dir
     import tensorflow as tf
 
     model = tf.saved_model.load(str(options.model))

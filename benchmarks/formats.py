@@ -11,12 +11,12 @@ Usage:
 """
 
 import argparse
-import os
 import pathlib
 import sys
 import tempfile
 
 import numpy as np
+from real_data import add_data_dir
 
 PROJECT = pathlib.Path(__file__).parents[1]
 SHIPPED = PROJECT / "saved_models/lenet_mnist/1"
@@ -209,12 +209,7 @@ def main():
     parser.add_argument("--endpoints", nargs="*", help="by default all")
     parser.add_argument("--noint8", action="store_true")
     parser.add_argument("--only_int8", action="store_true")
-    parser.add_argument(
-        "--data_dir",
-        type=pathlib.Path,
-        default=os.environ.get("DLUNITS_DATA", PROJECT / "../shared/data"),
-        help="folder that holds tfds/",
-    )
+    add_data_dir(parser)
     options = parser.parse_args()
     from exported_models import KINDS
     from gates import gate
@@ -231,7 +226,7 @@ def main():
         print("\n".join(tables(export_all(kinds, folder, options.endpoints))))
         if not options.noint8:
             data = image_datasets.load(
-                "mnist", data_dir=pathlib.Path(options.data_dir) / "tfds"
+                "mnist", data_dir=options.data_dir / "tfds"
             )
             lines, lost = int8_table(data, folder)
             print("\n## int8\n")

@@ -9,14 +9,13 @@ Usage:
 """
 
 import argparse
-import os
-import pathlib
 import sys
 
 import numpy as np
 from cluttered_photos import LOOK_ALIKES, letter
 from digit_lines import PROJECT, load_digits
 from gates import gate
+from real_data import add_data_dir
 from scipy import ndimage
 
 LETTERS_BOUND = 0.6  # part of the letters that is refused
@@ -45,12 +44,7 @@ def noise(rng):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument(
-        "--data_dir",
-        type=pathlib.Path,
-        default=os.environ.get("DLUNITS_DATA", PROJECT / "../shared/data"),
-        help="folder that holds tfds/",
-    )
+    add_data_dir(parser)
     options = parser.parse_args()
     from dlunits.tasks.digits.recognize_files import (
         load_digit_reader,

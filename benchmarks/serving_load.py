@@ -277,17 +277,6 @@ def largest_difference(found, expected):
     return largest
 
 
-def as_json(array):
-    import base64
-
-    if array.dtype != object:
-        return array.tolist()
-    encode = np.frompyfunc(
-        lambda x: {"b64": base64.b64encode(x).decode()}, 1, 1
-    )
-    return np.asarray(encode(array), object).tolist()
-
-
 def open_inference(name, array):
     """Input of the Open Inference Protocol."""
     import base64
@@ -311,6 +300,7 @@ def check_answers(folder):
     import tensorflow as tf
     from exported_models import export_every_kind
 
+    from dlunits.serving.remote_model import to_json
     from dlunits.serving.request_examples import request_commands
     from dlunits.serving.warmup import read_warmup_requests
 
@@ -332,7 +322,7 @@ def check_answers(folder):
                 expected = {k: v.numpy() for k, v in outputs.items()}
                 body = {
                     "signature_name": signature,
-                    "inputs": {k: as_json(v) for k, v in arrays.items()},
+                    "inputs": {k: to_json(v) for k, v in arrays.items()},
                 }
                 status, text = server.call(f"/v1/models/{name}:predict", body)
                 assert status == 200, text

@@ -1,7 +1,6 @@
 """Tab: find the anomalous rows of a table."""
 
 import csv
-import functools
 import html
 import pathlib
 import tempfile
@@ -31,8 +30,8 @@ NUM_EXAMPLES = 20  # rows of each diagnosis in the example
 def build(models: ModelFolder) -> None:
     """Adds the contents of the tab."""
     gradio.Markdown(
-        "The detector knows the measurements of benign breast tumors (WDBC) "
-        "and finds rows of your table that differ from them, with the columns "
+        "The detector was trained on measurements of benign breast tumors "
+        "(WDBC). It finds rows of your table that differ, with the columns "
         "in which they differ most. It is no medical device."
     )
     with gradio.Row():
@@ -43,9 +42,7 @@ def build(models: ModelFolder) -> None:
             height=140,
         )
         with gradio.Column(min_width=200):
-            gradio.DownloadButton(
-                "Download an example table", functools.partial(write_example)
-            )
+            gradio.DownloadButton("Download an example table", write_example)
             button = gradio.Button("Find anomalies", variant="primary")
     summary = gradio.Textbox(
         label="Summary", lines=3, interactive=False, elem_id="summary"

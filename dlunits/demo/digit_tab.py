@@ -13,11 +13,11 @@ from dlunits.data.images.faint_ink import MIN_CONTRAST
 from dlunits.demo.image_html import image_row, signed_colors
 from dlunits.demo.model_folder import ModelFolder
 from dlunits.demo.tab_parts import digit_reader, show_errors
+from dlunits.tasks.digits.serve import FEATURE_LAYERS
 from dlunits.tasks.digits.tensorflow_reader import TensorFlowReader
 from dlunits.typing import Array
 
 MODELS = ("lenet_mnist",)
-FEATURE_LAYERS = ("c1", "c3")
 CANVAS_SIZE = 280  # pixels, as in drawing.html
 MAX_LENGTH = 2**20  # characters of a drawing
 FOLDER = pathlib.Path(__file__).parent

@@ -82,15 +82,10 @@ def latent_map(model: Any) -> Array:
     step = 2 * LIMIT / NUM_TILES
     centers = np.arange(NUM_TILES) * step - LIMIT + step / 2
     points = [(x, y) for y in centers[::-1] for x in centers]
-    images = as_bytes_each(decode_points(model, points))
+    images = decode_points(model, points)
     tiles = images.reshape(NUM_TILES, NUM_TILES, IMAGE_SIZE, IMAGE_SIZE)
     side = NUM_TILES * IMAGE_SIZE
-    return tiles.transpose(0, 2, 1, 3).reshape(side, side)
-
-
-def as_bytes_each(images: Array) -> Array:
-    """Images in [0, 1] as uint8 `(images, height, width)`."""
-    return np.stack([as_bytes(image) for image in images])
+    return as_bytes(tiles.transpose(0, 2, 1, 3).reshape(side, side))
 
 
 def point_of_pixel(column: int, row: int) -> tuple[float, float]:

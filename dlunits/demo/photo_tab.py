@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dlunits.data.images.image_files import find_pages
 from dlunits.demo.model_folder import ModelFolder
 from dlunits.demo.tab_parts import digit_reader, show_errors
-from dlunits.tasks.digits.recognize_files import read_page, recognize_files
+from dlunits.tasks.digits.recognize_files import read_image, read_page
 from dlunits.typing import Array
 
 MODELS = ("lenet_mnist",)
@@ -68,11 +68,14 @@ def read_photo(reader: Any, path: str) -> tuple[str, Array]:
     Raises:
         ValueError: If the file is no image, or shows no digit.
     """
-    result = recognize_files(reader, [path])[0]
-    if "error" in result:
-        raise ValueError(f"The photo {result['error']}.")
+    file = find_pages([path])[0]
+    try:
+        page = read_page(file)
+        result = read_image(reader, page)
+    except ValueError as error:
+        raise ValueError(f"The photo {error}.") from None
     digits = result.get("digits", [result])
-    image = Image.fromarray(read_page(find_pages([path])[0])).convert("RGB")
+    image = Image.fromarray(page).convert("RGB")
     draw = ImageDraw.Draw(image)
     line_width = max(2, max(image.size) // 250)
     font = ImageFont.load_default(size=max(14, max(image.size) // 20))

@@ -24,6 +24,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from dlunits.serving.remote_model import to_json
 from dlunits.serving.request_examples import (
     open_inference_command,
     request_commands,
@@ -205,16 +206,6 @@ def examples(models_dir):
             yield version.parent.name, name, arrays, expected
 
 
-def as_json(array):
-    """Nested lists, with strings in base64."""
-    if array.dtype != object:
-        return array.tolist()
-    encode = np.frompyfunc(
-        lambda value: {"b64": base64.b64encode(value).decode()}, 1, 1
-    )
-    return np.asarray(encode(array), object).tolist()
-
-
 def from_json(value, like):
     """Array of the type of another one."""
     if like.dtype != object:
@@ -244,7 +235,7 @@ def test_all_protocols_answer_what_the_saved_model_does(server, models_dir):
     checked = set()
     for model, signature, arrays, expected in examples(models_dir):
         checked.add((model, signature))
-        inputs = {name: as_json(array) for name, array in arrays.items()}
+        inputs = {name: to_json(array) for name, array in arrays.items()}
         body = {"signature_name": signature, "inputs": inputs}
         found = server.json(f"/v1/models/{model}:predict", body)["outputs"]
         if len(expected) == 1:
@@ -573,7 +564,7 @@ def test_versions_are_swapped_without_a_failed_request(server, models_dir):
         for name, arrays in read_warmup_requests(model / "1")
         if name == "serving_default"
     ]
-    body = {"instances": [{k: as_json(v)[0] for k, v in arrays.items()}]}
+    body = {"instances": [{k: to_json(v)[0] for k, v in arrays.items()}]}
     stop, statuses = threading.Event(), []
 
     def ask():

@@ -22,9 +22,7 @@ MIN_CHARACTER = 0.5  # height of a character, in heights of the others
 MIN_STROKE = 0.35  # a lower part that belongs to no character is left out
 EDGE = 0.04  # width of the edges, part of the longer side
 MIN_NESTED = 0.3  # height of a character in a frame, part of the frame's
-MAX_LINE_STEP = (
-    0.6  # distance of the centers of neighbors in a line, in heights
-)
+MAX_LINE_STEP = 0.6  # between centers of neighbors in a line, in heights
 MIN_WIDTH = 0.12  # of a part of touching characters, in heights
 MAX_SEAMS = 16  # in one component
 MAX_BYPASS = 0.15  # by which a seam leaves its line, in heights

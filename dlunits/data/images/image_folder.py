@@ -32,12 +32,14 @@ class ImageFolder:
         class_names: Names of the subfolders.
         significant_bits: Significant bits of the files of 16 bits, see
             `dlunits.data.images.image_files.find_significant_bits`, or `None`.
+        files: Paths of the images.
     """
 
     images: Array
     labels: Array
     class_names: tuple[str, ...]
     significant_bits: int | None
+    files: list[pathlib.Path]
 
 
 def read_image_folder(folder: Path) -> ImageFolder:
@@ -79,7 +81,11 @@ def read_image_folder(folder: Path) -> ImageFolder:
     found = read_gray_images(files, IMAGE_SIZE)
     check_readable(found.problems)
     return ImageFolder(
-        np.stack(found.images), labels, class_names, found.significant_bits
+        np.stack(found.images),
+        labels,
+        class_names,
+        found.significant_bits,
+        files,
     )
 
 
@@ -121,7 +127,7 @@ def read_rgb_image_folder(
             problems[file] = str(error)
         progress(index + 1, len(files))
     check_readable(problems)
-    return ImageFolder(images, labels, class_names, bits)
+    return ImageFolder(images, labels, class_names, bits, files)
 
 
 def open_rgb_image_folder(
@@ -156,7 +162,7 @@ def open_rgb_image_folder(
         progress(index + 1, len(files))
     check_readable(problems)
     images: Any = ImagesOnDisk(files, image_size, bits)
-    return ImageFolder(images, labels, class_names, bits)
+    return ImageFolder(images, labels, class_names, bits, files)
 
 
 def list_class_files(

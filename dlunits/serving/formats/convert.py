@@ -49,7 +49,7 @@ def export_functions(
     *,
     names: Collection[str] | None = None,
     further: Mapping[str, tuple[Any, dict[str, Array]]] | None = None,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], object] = lambda line: None,
     allow_none: bool = False,
 ) -> dict[str, Any]:
     """Writes the endpoints of a SavedModel in the format of another runtime.
@@ -66,7 +66,7 @@ def export_functions(
         names: Endpoints to write; by default all.
         further: Further functions to write: dict from name to a `tf.function`
             with one signature, and an example of its arguments.
-        progress: Takes a line about each endpoint.
+        progress: Called with a line about each endpoint.
         allow_none: Whether a card without any file is written.
 
     Returns:

@@ -1,5 +1,6 @@
-"""KServe's REST and gRPC servers on sockets of one's own, and without its load
-and unload endpoints unless they are asked for.
+"""KServe's REST and gRPC servers, on given sockets and with bounds.
+
+The endpoints that load and unload models are optional.
 
 Needs `pip install "dlunits[serve]"`.
 """

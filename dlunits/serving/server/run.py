@@ -1,4 +1,4 @@
-"""Runs the model server until it is told to stop.
+"""Runs the model server until SIGTERM or SIGINT.
 
 Needs `pip install "dlunits[serve]"`.
 """

@@ -28,16 +28,11 @@ HEIGHT_DEVIATION = 0.2  # of log(height), in a line
 SHAPE_WEIGHT = 0.5
 CUT_COST = 0.5  # of each cut of a component
 MIN_CUT_WIDTH = 0.6  # of a component that may be several digits, in heights
-MAX_CUT_SCORE = 0.9  # probability of a digit above which it is not, if not wide
-SHEARS = (
-    -0.3,
-    -0.2,
-    -0.1,
-    0.0,
-    0.1,
-    0.2,
-    0.3,
-)  # over which scores are averaged
+# Probability of a digit above which a component is cut only if it is wider
+# than `MAX_WIDTH`.
+MAX_CUT_SCORE = 0.9
+# Slants over which scores are averaged, columns per row.
+SHEARS = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3)
 MIN_FOREGROUND = 0.25  # part of the maximum below which a pixel is background
 BATCH_SIZE = 256
 
@@ -45,14 +40,18 @@ BATCH_SIZE = 256
 def read_lines(reader: Any, page: Array) -> list[dict[str, Any]]:
     """Reads the digits on a page in reading order.
 
-    A component is cut where touching digits may be parted. Pieces are joined
-    to digits so that the sum of their costs is the smallest:
+    A component is cut where touching digits may be parted, and its pieces are
+    joined to digits so that the sum of the costs of the digits is the smallest:
 
-        cost = -log(probability of the most probable digit)
-               + 4 max(0, width / height - 1.1) + 0.3 cuts
+        cost = -log p + 1/4 ((log(width / height) - m) / s)^2
+               + 1/4 (log(height / unit) / 0.2)^2 + c
 
-    This is a shortest path over the pieces (over-segmentation; Bozinovic and
-    Srihari, 1989; LeCun et al., 1998, section VI).
+    with the probability p of the most probable digit, mean m and standard
+    deviation s of log(width / height) of this digit in MNIST, the height of a
+    character in the line, unit, and c = 1/2 for each digit of a component that
+    may be cut, else 0. This is a shortest path over the pieces
+    (over-segmentation; Bozinovic and Srihari, 1989; LeCun et al., 1998, section
+    VI).
 
     Args:
         reader: `dlunits.tasks.digits.onnx_reader.OnnxReader` or
@@ -60,9 +59,9 @@ def read_lines(reader: Any, page: Array) -> list[dict[str, Any]]:
         page: uint8 `(height, width, channels)`.
 
     Returns:
-        One dict per digit: `scores`, `(10,)`; `p_value` if the model returns
-        it; `box`, left, top, right and bottom as fractions of the page; and
-        `line`, from 0.
+        One dict per digit: `scores`, `(10,)`, means over slants of the digit;
+        `p_value` if the model returns it; `box`, left, top, right and bottom as
+        fractions of the page; and `line`, from 0.
     """
     level = reader.find_ink(page)["level"]
     lines = segment_page(level)
@@ -147,7 +146,7 @@ class Classified:
         return self.known[id(part)]
 
     def cost(self, part: Part, unit: float) -> float:
-        """Cost of a part as one digit, see `read_lines`."""
+        """Cost of a part as one digit without c, see `read_lines`."""
         scores = self.outputs(part)["scores"]
         digit = int(np.argmax(scores))
         aspect = np.log(part.width / part.height) - MEAN_ASPECT[digit]

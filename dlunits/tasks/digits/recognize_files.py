@@ -4,6 +4,8 @@ TensorFlow is loaded only if the model has no ONNX files, see
 `dlunits.tasks.digits.onnx_reader`.
 """
 
+import itertools
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +25,7 @@ from dlunits.typing import Array, Path
 MAX_MEGAPIXELS = 40
 # Width of what may be several digits that touch, in heights.
 MIN_ASPECT = 0.9
-LINE_ASPECT = 1.6  # width of what is no letter, in heights
+LINE_ASPECT = 1.6  # the same of what is wider than a letter
 MIN_SIZE = 1024  # pixels; larger images are reduced while they are read
 
 
@@ -103,7 +105,9 @@ def recognize_files(
     return results
 
 
-def read_image(reader: Any, page: Array, reject_rate: float) -> dict[str, Any]:
+def read_image(
+    reader: Any, page: Array, reject_rate: float = 0.01
+) -> dict[str, Any]:
     """Reads the digit or the digits on a page, see `recognize_files`.
 
     Raises:
@@ -150,11 +154,11 @@ def several_digits(
     ]
     if all("error" in each for each in answers):
         raise ValueError("shows no digits: what it shows is probably none")
-    text = ""
-    for previous, each in zip([None, *answers], answers, strict=False):
-        if previous and previous["line"] != each["line"]:
-            text += "\n"
-        text += str(each.get("digit", "?"))
+    lines = itertools.groupby(answers, operator.itemgetter("line"))
+    text = "\n".join(
+        "".join(str(each.get("digit", "?")) for each in line)
+        for _, line in lines
+    )
     return {"text": text, "digits": answers}
 
 

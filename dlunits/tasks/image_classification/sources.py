@@ -17,7 +17,6 @@ from dlunits.data.images.image_datasets import (
 from dlunits.data.images.image_files import central_square, describe_bits
 from dlunits.data.images.image_folder import (
     fits_in_memory,
-    list_class_files,
     open_rgb_image_folder,
     read_rgb_image_folder,
 )
@@ -134,7 +133,6 @@ def load_folder(
             return images.part(chosen), labels_of_split
         return images[chosen], labels_of_split
 
-    files, _, _ = list_class_files(folder)
     source = (
         f"{len(labels):,} images of {len(names)} classes in "
         f"{folder.resolve()}, as {image_size}x{image_size} pixels in color"
@@ -152,7 +150,9 @@ def load_folder(
         part(validation),
         part(test),
         found.significant_bits,
-        tuple(files[row].relative_to(folder).as_posix() for row in test[0]),
+        tuple(
+            found.files[row].relative_to(folder).as_posix() for row in test[0]
+        ),
     )
 
 

@@ -67,7 +67,7 @@ DAMAGES = {
 def test_incomplete_versions_are_refused(copy, damage, with_card):
     if not with_card:
         if damage in ("a part of the card", "a file too few"):
-            pytest.skip("Only the card tells.")
+            pytest.skip("Only the model card says that the file is missing.")
         (copy / "model_card.json").unlink()
     DAMAGES[damage](copy)
     with pytest.raises(ValueError, match=str(copy)) as caught:

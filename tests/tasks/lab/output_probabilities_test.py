@@ -1,4 +1,4 @@
-"""Probabilities and logits are told apart by their values."""
+"""Probabilities and logits are distinguished by their values."""
 
 import keras
 import numpy as np

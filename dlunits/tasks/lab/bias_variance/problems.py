@@ -259,9 +259,8 @@ def prepare_data(
     """Examples as vectors in random order, some with a wrong label.
 
     Images are reduced by averaging 2x2 pixels, unless `pool_size` is another
-    number. Labels of the training and
-    validation split are replaced by another class with a probability; those of
-    the test split stay.
+    number. Labels of the training and validation split are replaced by another
+    class with a probability; those of the test split stay.
 
     Args:
         data: Data.
