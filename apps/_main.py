@@ -312,18 +312,23 @@ def check_output(
     """
     if output is None:
         return
-    path = pathlib.Path(os.path.expanduser(output))  # noqa: PTH111
+    path = expanded_path(output)
     if path.suffix.lower() not in suffixes:
         raise ValueError(
             f"--output must end in {' or '.join(suffixes)}. Received: {output}"
         )
     for name, value in inputs.items():
-        given = value and pathlib.Path(os.path.expanduser(value))  # noqa: PTH111
+        given = value and expanded_path(value)
         if given and given.exists() and path.exists() and path.samefile(given):
             raise ValueError(
                 f"--output would replace the file of --{name}: choose another "
                 f"file. Received: {output}"
             )
+
+
+def expanded_path(text: str) -> pathlib.Path:
+    """Path with the home directory for `~`, which stays if that is unknown."""
+    return pathlib.Path(os.path.expanduser(text))  # noqa: PTH111
 
 
 def no_effect(names: Collection[str]) -> str:

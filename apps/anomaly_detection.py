@@ -7,6 +7,8 @@ Usage:
         --output=scored.csv --false_alarm_rate=0.01
     python apps/anomaly_detection.py --model=saved_models/anomaly_normal/1 \
         --score=today.parquet --output=scored.parquet
+    python apps/anomaly_detection.py --model=saved_models/anomaly_normal/1 \
+        --score=parquet_folder --output=scored_folder --shard=0/4
     python apps/anomaly_detection.py --train=sensor.csv --timestamp_column=time
     python apps/anomaly_detection.py --train=pumps.csv --timestamp_column=time \
         --series_column=pump    # many series in one table
@@ -27,6 +29,8 @@ import _main
 COMMAND = _main.command_line(__file__)
 
 FDR = 0.1  # false discovery rate by default
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
 CSV_FLAGS = _main.CSV_FLAGS
 
@@ -76,13 +80,21 @@ def define_flags():
     flags.DEFINE_string(
         "score",
         None,
-        "Data to search for anomalies: CSV or Parquet file, or folder of "
-        "images.",
+        "Data to search for anomalies: CSV or Parquet file, folder of images, "
+        "or, with --model, folder of Parquet files, also in subfolders.",
     )
     flags.DEFINE_string(
         "output",
         None,
-        "File for the scored table: .csv, .tsv, .txt or .parquet.",
+        "File for the scored table: .csv, .tsv, .txt or .parquet. For a folder "
+        "of Parquet files a folder, which gets a file for each; the same "
+        "command continues a run that was stopped.",
+    )
+    flags.DEFINE_string(
+        "shard",
+        None,
+        "Part i/n of the files of a folder of Parquet files, such as 0/4 for "
+        "the first of four: each of n processes scores one part.",
     )
     flags.DEFINE_string(
         "dataset",
@@ -330,7 +342,10 @@ def score_file(
     """Writes the scored table, and returns its `TableScorer`."""
     from dlunits.columns import InvalidCellError
     from dlunits.tasks.anomaly.score_series import make_scorer
-    from dlunits.tasks.anomaly.score_table import score_table
+    from dlunits.tasks.anomaly.score_table import (
+        invalid_cell_message,
+        score_table,
+    )
 
     try:
         scorer = make_scorer(
@@ -345,12 +360,70 @@ def score_file(
         )
         score_table(scorer, score, output, progress, escape_formulas)
     except InvalidCellError as error:
-        raise ValueError(
-            f"{error} Or give --invalid_cells=missing to score the table "
-            "without such cells."
-        ) from error
+        raise ValueError(invalid_cell_message(error)) from error
     print(*scorer.messages, f"Scored table:  {output}", sep="\n")
     return scorer
+
+
+def is_folder_of_tables(score, output):
+    """Whether --score is a folder of Parquet files: --output is no table."""
+    return (
+        score is not None
+        and _main.expanded_path(score).is_dir()
+        and _main.expanded_path(output).suffix.lower() not in TABLE_SUFFIXES
+    )
+
+
+def score_tables(
+    model,
+    score,
+    output,
+    *,
+    rate,
+    shard,
+    progress,
+    invalid_cells,
+    decimal,
+    **idle,
+):
+    """Scores a folder of Parquet files, and returns the exit status."""
+    if not model:
+        raise ValueError(
+            "--score is a folder of Parquet files, which are scored with an "
+            "exported detector: give --model=FOLDER in place of --train"
+        )
+    given = [name for name, value in idle.items() if value]
+    if given:
+        raise ValueError(
+            f"{_main.no_effect(given)} when --score is a folder of Parquet "
+            "files"
+        )
+    from tqdm import tqdm
+
+    from dlunits.tasks.anomaly.score_folder import parse_shard, score_folder
+    from dlunits.tasks.anomaly.score_table import load_detector
+
+    def log(message):
+        # Above the bar on a terminal; a log file has no bar to redraw.
+        write = tqdm.write if sys.stderr.isatty() else print
+        write(_main.one_line(message), file=sys.stderr)
+
+    part = parse_shard(shard or "0/1")
+    detector, rate = load_detector(model, rate)
+    summary = score_folder(
+        detector,
+        rate,
+        model,
+        score,
+        output,
+        shard=part,
+        skip_invalid=invalid_cells == "missing",
+        decimal=decimal,
+        progress=progress,
+        log=log,
+    )
+    print(*summary.messages, f"Scored tables: {output}", sep="\n")
+    return 1 if summary.problems else 0
 
 
 def run(
@@ -373,10 +446,20 @@ def run(
     dry_run,
     select,
     fdr,
+    shard,
     **options,
 ):
     """Writes a scored table, a report and, unless `model`, a SavedModel."""
     started = time.monotonic()
+    are_folders = is_folder_of_tables(score, output)
+    if not are_folders:
+        if shard:
+            raise ValueError(
+                "--shard has no effect unless --score and --output are "
+                "folders, of Parquet files"
+            )
+        tables = {"train": train, "score": score}
+        _main.check_output(output, TABLE_SUFFIXES, tables)
     from dlunits.columns import parse_column_types
     from dlunits.reporting.progress import stream_progress
     from dlunits.tasks.anomaly.detector_summary import DetectorSummary
@@ -401,6 +484,22 @@ def run(
     column_types = parse_column_types(column_type or [])
     dialect = {name: options.pop(name) for name in CSV_FLAGS}
     progress = stream_progress(sys.stderr)
+    if are_folders:
+        return score_tables(
+            model,
+            score,
+            output,
+            rate=false_alarm_rate,
+            shard=shard,
+            progress=progress,
+            invalid_cells=invalid_cells,
+            decimal=dialect.pop("decimal"),
+            label_column=label_column,
+            normal_class=normal_class,
+            fdr=fdr,
+            escape_formulas=escape_formulas,
+            **dialect,
+        )
     detector, rate = None, false_alarm_rate or 0.01
     if dry_run:
         return print_columns(
@@ -500,6 +599,4 @@ if __name__ == "__main__":
         define_flags,
         run,
         check_flags=check_flags,
-        output_suffixes=[".csv", ".tsv", ".txt", ".parquet"],
-        input_flags=["train", "score"],
     )

@@ -1,11 +1,20 @@
-"""Files for TensorFlow Serving and KServe: syntax, names and versions."""
+"""Files for servers and clusters: syntax, names and versions."""
 
 import importlib.util
+import os
 import re
+import shutil
+import subprocess
+import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
+
+from dlunits.models import TableSchema
+from dlunits.serving.model_card import read_card
 
 needs_kserve = pytest.mark.skipif(
     importlib.util.find_spec("kserve") is None,
@@ -67,7 +76,7 @@ def check_fields(value, kind, path=""):
     import kubernetes.client
 
     if isinstance(value, list):
-        [inner] = re.findall(r"^List\[(.*)\]$", kind)
+        [inner] = re.findall(r"^[Ll]ist\[(.*)\]$", kind)
         for item in value:
             check_fields(item, inner, path)
         return
@@ -75,7 +84,8 @@ def check_fields(value, kind, path=""):
         kubernetes.client, kind.replace("K8sIoApiCoreV1", "V1"), None
     )
     if cls is None or not isinstance(value, dict):
-        assert not isinstance(value, dict) or kind.startswith("Dict"), path
+        is_dict = kind.lower().startswith("dict")
+        assert not isinstance(value, dict) or is_dict, path
         return
     fields = {key: name for name, key in cls.attribute_map.items()}
     for key, item in value.items():
@@ -100,3 +110,73 @@ def test_the_inference_service_has_a_runtime_that_loads_the_models(project):
     with pytest.raises(AssertionError, match="is no field"):
         model["runtimeVersions"] = "2"
         check_fields(service, "V1beta1InferenceService")
+
+
+@needs_kserve
+def test_the_pods_of_the_scoring_job_have_all_shards(project):
+    job = read_yaml(project / "deploy/score_folder_job.yaml")
+    check_fields(job, "V1Job")
+    assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
+    spec = job["spec"]
+    assert spec["completionMode"] == "Indexed"
+    assert spec["parallelism"] <= spec["completions"]
+    pod = spec["template"]["spec"]
+    assert pod["restartPolicy"] == "Never"  # as limits of an index need it
+    [container] = pod["containers"]
+    *_, shard = container["command"]
+    assert shard == f"--shard=$(JOB_COMPLETION_INDEX)/{spec['completions']}"
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+    with pytest.raises(AssertionError, match="is no field"):
+        container["comand"] = container.pop("command")
+        check_fields(job, "V1Job")
+
+
+SBATCH_OPTIONS = {
+    *("job-name", "array", "ntasks", "cpus-per-task", "mem", "time"),
+    *("requeue", "output"),
+}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="There is no bash.")
+def test_the_tasks_of_the_job_array_score_all_files(project, tmp_path):
+    script = project / "deploy/score_folder.slurm"
+    options = re.findall(r"^#SBATCH --([\w-]+)", script.read_text(), re.M)
+    assert "array" in options and set(options) <= SBATCH_OPTIONS
+    subprocess.run(["bash", "-n", script], check=True)
+    command = tmp_path / "bin/dlunits"
+    command.parent.mkdir()
+    command.write_text(
+        f'#!/bin/sh\nexec {sys.executable} {project}/dlunits_command.py "$@"'
+    )
+    command.chmod(0o755)
+    model = project / "saved_models/anomaly_wdbc/1"
+    card = read_card(model, {"columns": dict})
+    names = TableSchema.from_config(card["columns"]).numbers
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        table = pa.table({name: [1.0, 2.0 + number] for name in names})
+        pq.write_table(table, tmp_path / f"in/{number}.parquet")
+    for index in range(2):
+        subprocess.run(
+            ["bash", script],
+            env={
+                **os.environ,
+                "PATH": f"{command.parent}:{os.environ['PATH']}",
+                "MODEL": str(model),
+                "TABLES": str(tmp_path / "in"),
+                "SCORED": str(tmp_path / "out"),
+                "SLURM_ARRAY_TASK_ID": str(index),
+                "SLURM_ARRAY_TASK_COUNT": "2",
+                "SLURM_CPUS_PER_TASK": "1",
+            },
+            check=True,
+            timeout=300,
+        )
+        done = sorted(
+            path.name for path in (tmp_path / "out").glob("*.parquet")
+        )
+        expected = ["0.parquet", "2.parquet"]
+        assert done == (
+            expected if index == 0 else [f"{n}.parquet" for n in range(3)]
+        )

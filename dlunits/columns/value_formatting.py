@@ -10,6 +10,13 @@ MISSING_LABEL, UNKNOWN_LABEL = "missing", "another value"
 RARE_LABEL = "a rare value"
 MONDAY = 3 * 86_400.0  # 1970-01-01 was a Thursday, 3 days after a Monday
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MINUTES_OF_WEEK = np.array(
+    [
+        f"{day} {minute // 60:02}:{minute % 60:02}"
+        for day in WEEKDAYS
+        for minute in range(24 * 60)
+    ]
+)
 
 
 def format_values(values: Array, column_type: str, digits: int) -> list[str]:
@@ -38,11 +45,7 @@ def format_values(values: Array, column_type: str, digits: int) -> list[str]:
         text = np.where(values > 0.5, "true", "false")
     elif column_type.startswith("timestamp"):
         minutes = (np.nan_to_num(values) // 60).astype(int)
-        day, hour, minute = minutes // 1440, minutes // 60 % 24, minutes % 60
-        text = [
-            f"{WEEKDAYS[d % 7]} {h:02}:{m:02}"
-            for d, h, m in zip(day, hour, minute, strict=True)
-        ]
+        text = MINUTES_OF_WEEK[minutes % len(MINUTES_OF_WEEK)]
     else:
         text = np.char.mod(f"%.{digits}g", values)
     return np.where(np.isnan(values), MISSING_LABEL, text).tolist()

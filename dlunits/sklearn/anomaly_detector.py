@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from dlunits import models
 from dlunits.columns import table_chunk
 from dlunits.columns.table_chunks import Table
-from dlunits.models.anomaly.anomaly_score import BATCH_SIZE
+from dlunits.models.anomaly.anomaly_score import BATCH_SIZE, pad_rows
 from dlunits.typing import Array, Config
 
 FALSE_ALARM_RATE = 0.05
@@ -228,15 +228,11 @@ def anomaly_scores(
 ) -> dict[str, Array]:
     """Computes `anomaly_score` and `p_value` of each row, in full batches.
 
-    Matrix products round differently in batches of different sizes. In full
-    ones the score of a row does not depend on the others.
+    The score of a row then does not depend on the others, see `pad_rows`.
     """
     inputs = detector.table_schema.inputs(columns)
     count = len(next(iter(inputs.values())))
-    full = {
-        key: np.pad(rows, [(0, -count % BATCH_SIZE), (0, 0)], "edge")
-        for key, rows in inputs.items()
-    }
+    full = pad_rows(inputs, BATCH_SIZE)
     return {
         name: values[:count].astype("float64")
         for name, values in detector.score_rows(columns, inputs=full).items()

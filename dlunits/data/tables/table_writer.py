@@ -31,6 +31,7 @@ def write_scored(
     score_chunk: Callable[[TableChunk], Mapping[str, Array]],
     *,
     escape_formulas: bool = False,
+    metadata: Callable[[], Mapping[str, str]] = dict,
 ) -> int:
     r"""Writes a copy of a table with further columns at the right.
 
@@ -44,6 +45,8 @@ def write_scored(
       the file that is read is plain UTF-8. Cells are quoted only where
       necessary. A missing value of Parquet becomes an empty cell.
     - `.parquet`: columns keep their types. Columns of a CSV file are text.
+      Metadata of the file are left out: those of Spark list the columns, and
+      it would not see the new ones.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -55,6 +58,9 @@ def write_scored(
             NaN and `None` become missing values.
         escape_formulas: Whether names and cells of CSV that a spreadsheet
             would take for formulas get a leading `'`, see `escaped`.
+        metadata: Function that returns the entries to add to the metadata of a
+            Parquet file. It is called after the last row. If it raises, the
+            file is not written.
 
     Returns:
         Number of rows.
@@ -94,6 +100,8 @@ def write_scored(
                 stack.callback(writer.close)
             writer.write(chunk.table, new)
             rows += chunk.table.num_rows
+        if writer is not None:
+            writer.add_metadata(metadata())
     return rows
 
 
@@ -139,7 +147,25 @@ def new_columns(
 ) -> Columns:
     """Dict of NumPy arrays -> dict of `pyarrow` arrays."""
     check_new_columns(table_file, scores)
-    rows = chunk.table.num_rows
+    return arrow_columns(scores, chunk.table.num_rows)
+
+
+def arrow_columns(scores: Mapping[str, Array], rows: int) -> Columns:
+    """Converts new columns to `pyarrow`; NaN and `None` become missing values.
+
+    Args:
+        scores: Dict from name to array `(rows,)`.
+        rows: Number of rows of the table.
+
+    Raises:
+        ValueError: If an array has another shape.
+
+    Example:
+
+    >>> columns = arrow_columns({"score": np.array([0.5, np.nan])}, rows=2)
+    >>> columns["score"].to_pylist()
+    [0.5, None]
+    """
     columns = {}
     for name, values in scores.items():
         values = np.asarray(values)
@@ -166,15 +192,33 @@ class ParquetWriter:
         new: Columns,
         escape_formulas: bool,
     ) -> None:
-        del table_file, escape_formulas
-        schema = with_columns(table, new).schema
-        self.writer = pa.parquet.ParquetWriter(stream, schema)
+        del escape_formulas
+        self.writer = pa.parquet.ParquetWriter(
+            stream,
+            with_columns(table, new).schema,
+            use_deprecated_int96_timestamps=has_int96_timestamps(table_file),
+        )
 
     def write(self, table: pa.Table, new: Columns) -> None:
         self.writer.write_table(with_columns(table, new))
 
+    def add_metadata(self, metadata: Mapping[str, str]) -> None:
+        self.writer.add_key_value_metadata(dict(metadata))
+
     def close(self) -> None:
         self.writer.close()
+
+
+def has_int96_timestamps(table_file: TableFile) -> bool:
+    """Whether the timestamps of a Parquet file have 96 bits, as Spark's have.
+
+    In 64 bits, they would be nanoseconds, which Spark does not read.
+    """
+    if table_file.format != "parquet":
+        return False
+    with pa.parquet.ParquetFile(table_file.path) as file:
+        columns = map(file.schema.column, range(len(file.schema)))
+        return any(column.physical_type == "INT96" for column in columns)
 
 
 def with_columns(table: pa.Table, new: Columns) -> pa.Table:
@@ -239,6 +283,9 @@ class CsvWriter:
         )
         lines = pc.binary_join_element_wise(lines, "", self.newline)
         self.stream.write(joined_bytes(lines))
+
+    def add_metadata(self, metadata: Mapping[str, str]) -> None:
+        pass
 
     def close(self) -> None:
         pass

@@ -1,6 +1,6 @@
 """Anomaly score of a row: the maximum of three distances to other rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -189,6 +189,28 @@ def in_batches(function: Callable[[Any], Any], inputs: Any) -> Any:
     return keras.tree.map_structure(
         lambda *batches: np.concatenate(batches), *results
     )
+
+
+def pad_rows(inputs: Mapping[str, Array], multiple: int) -> dict[str, Array]:
+    """Repeats the last row until the number of rows is a multiple.
+
+    Matrix products round differently in batches of other sizes. In batches of
+    the same size, the score of a row does not depend on the other rows.
+
+    Args:
+        inputs: Dict of arrays `(rows, ...)`.
+        multiple: Integer.
+
+    Example:
+
+    >>> pad_rows({"x": np.array([[1.0], [2.0]])}, 3)["x"].tolist()
+    [[1.0], [2.0], [2.0]]
+    """
+    missing = -num_rows(inputs) % multiple
+    return {
+        key: np.pad(rows, [(0, missing)] + [(0, 0)] * (rows.ndim - 1), "edge")
+        for key, rows in inputs.items()
+    }
 
 
 def take_rows(inputs: Any, rows: Any) -> Any:

@@ -7,7 +7,8 @@ Modules in the order of a run:
 3. `training_rows` or `training_windows`: the training data
 4. `train`: the fitted detector; `baselines` for comparison
 5. `serve` and `requests`: the SavedModel and its endpoints
-6. `score_table` or `score_series`: the scored table
+6. `score_table` or `score_series`: the scored table; `score_folder`: those of a
+   folder of Parquet files
 7. `detector_summary`, `report`, `report_sections`, `figures`,
    `series_figures`: the report
 """
@@ -20,6 +21,7 @@ __all__ = [
     "report",
     "report_sections",
     "requests",
+    "score_folder",
     "score_series",
     "score_table",
     "series_figures",

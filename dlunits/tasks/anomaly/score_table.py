@@ -8,8 +8,14 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from dlunits.columns import InvalidCells, TableChunk, read_columns
+from dlunits.columns import (
+    InvalidCellError,
+    InvalidCells,
+    TableChunk,
+    read_columns,
+)
 from dlunits.columns.numeric_timestamps import unconverted
 from dlunits.data.tables.anomaly_labels import anomaly_labels
 from dlunits.data.tables.csv_rows import numbered_records
@@ -42,6 +48,13 @@ NEW_COLUMNS = (
         for name in EXPLANATION
     ),
 )
+# Types of these columns in Parquet.
+NEW_COLUMN_TYPES = {
+    "anomaly_score": pa.float32(),
+    "p_value": pa.float32(),
+    "is_anomaly": pa.bool_(),
+    **dict.fromkeys(NEW_COLUMNS[3:], pa.string()),
+}
 
 
 class TableScorer:
@@ -415,6 +428,14 @@ def score_table(
         escape_formulas=escape_formulas,
     )
     scorer.finish(table_file)
+
+
+def invalid_cell_message(error: InvalidCellError) -> str:
+    """Line for the user about a cell of a table to score."""
+    return (
+        f"{error} Or give --invalid_cells=missing to score the table without "
+        "such cells."
+    )
 
 
 def row_positions(

@@ -12,7 +12,11 @@ import tensorflow as tf
 from dlunits.atomic_files import atomic_write
 from dlunits.columns.table_chunks import Table
 from dlunits.models import AnomalyDetector, TableSchema
-from dlunits.models.anomaly.anomaly_score import in_batches
+from dlunits.models.anomaly.anomaly_score import (
+    in_batches,
+    num_rows,
+    pad_rows,
+)
 from dlunits.models.anomaly.row_explanation import explain_rows
 from dlunits.serving.export import export
 from dlunits.serving.image_requests import parse_images
@@ -35,6 +39,8 @@ CARD_ENTRIES = {
 }
 EXPLAINED = 3  # columns of a row
 MAX_CARD_SCORES = 1_000  # calibration scores in the model card
+# Rows that a matrix product computes at once, on any processor, divide this.
+ROW_MULTIPLE = 64
 
 
 def export_detector(
@@ -332,7 +338,8 @@ class ServedDetector:
         if "image_shape" not in self.card:
             raise ValueError(
                 "The detector was trained on the rows of a table. Expected one "
-                "that was trained on images, to score a folder of images."
+                "that was trained on images, to score a folder of images. For "
+                "a folder of Parquet files, the output is a folder."
             )
         return self.card["image_shape"][0]
 
@@ -347,10 +354,16 @@ class ServedDetector:
 def call_in_batches(
     endpoint: Callable[[Any], Any], inputs: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Calls an endpoint of `functional_models` with batches of rows."""
-    return in_batches(
+    """Calls an endpoint of `functional_models` with batches of rows.
+
+    The outputs of a row do not depend on the rows beside it, see `pad_rows`:
+    they are the same to the last digit however a table is divided.
+    """
+    found = in_batches(
         lambda batch: endpoint(
             as_argument(tf.nest.map_structure(tf.constant, batch))
         ),
-        inputs,
+        pad_rows(inputs, ROW_MULTIPLE),
     )
+    count = num_rows(inputs)
+    return {name: values[:count] for name, values in found.items()}

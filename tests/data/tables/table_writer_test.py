@@ -139,6 +139,42 @@ def test_parquet_keeps_types_and_missing_values(tmp_path, monkeypatch):
     assert scored["row"].to_pylist() == [0, 1, 2]
 
 
+def test_metadata_are_added_after_the_last_row_and_those_of_spark_are_not(
+    tmp_path,
+):
+    path, output = tmp_path / "new.parquet", tmp_path / "scored.parquet"
+    spark = {"org.apache.spark.sql.parquet.row.metadata": "the columns"}
+    table = pa.table({"a": [1, 2]}).replace_schema_metadata(spark)
+    pq.write_table(table, path)
+    seen = []
+
+    def score(chunk):
+        seen.extend(chunk.table["a"].to_pylist())
+        return number_rows(chunk)
+
+    write_scored(
+        open_table(path), output, score, metadata=lambda: {"rows": str(seen)}
+    )
+    metadata = pq.read_metadata(output).metadata
+    metadata.pop(b"ARROW:schema")
+    assert metadata == {b"rows": b"[1, 2]"}
+
+
+def test_timestamps_of_96_bits_stay_so(tmp_path):
+    path, output = tmp_path / "new.parquet", tmp_path / "scored.parquet"
+    times = np.array(["2024-01-02T03:04:05.678901"], "datetime64[us]")
+    table = pa.table({"time": times})
+    for int96 in (True, False):
+        pq.write_table(table, path, use_deprecated_int96_timestamps=int96)
+        write_scored(open_table(path), output, number_rows)
+        found = pq.ParquetFile(output)
+        kind = found.schema.column(0).physical_type
+        assert kind == ("INT96" if int96 else "INT64")
+        assert found.read()["time"].cast("timestamp[us]").to_pylist() == (
+            times.tolist()
+        )
+
+
 def test_parquet_becomes_csv(tmp_path):
     path, output = tmp_path / "new.parquet", tmp_path / "scored.csv"
     columns = {
