@@ -4,16 +4,17 @@ The table has 10,000 rows and 20 columns of numbers, linear combinations of
 eight factors with noise. Ten such tables are scored at once. The baselines of
 scikit-learn are fitted to the same columns, standardized by mean and standard
 deviation. All have default settings, except for five neighbors and two
-processes. The processor time of a row, of all threads together, depends less on
-what else the machine does.
+processes. All score in turns, five times, and the median counts. The processor
+time of a row, of all threads together, depends less on what else the machine
+does.
 
 Usage:
     python benchmarks/anomaly_speed.py [--quick]
 """
 
 import argparse
-import functools
 import os
+import statistics
 import sys
 import time
 
@@ -30,6 +31,7 @@ from dlunits.models import AnomalyDetector
 
 ROWS, COLUMNS, FACTORS = 10_000, 20, 8
 TABLES_SCORED = 10
+TURNS = 5
 
 
 def normal_rows(seed):
@@ -39,23 +41,24 @@ def normal_rows(seed):
     return rng.normal(size=(ROWS, FACTORS)) @ mixing + noise
 
 
-def seconds(function, *arguments, clock=time.monotonic):
-    start = clock()
+def seconds(function, *arguments):
+    """Returns `(wall time, processor time)` of a call, and its result."""
+    start = time.monotonic(), time.process_time()
     result = function(*arguments)
-    return clock() - start, result
+    return time.monotonic() - start[0], time.process_time() - start[1], result
 
 
 def baselines(train):
     """Yields name, seconds of fitting, and the function that scores."""
     scaler = StandardScaler().fit(train)
     scaled = scaler.transform(train)
-    spent, nearest = seconds(NearestNeighbors(n_jobs=2).fit, scaled)
+    spent, _, nearest = seconds(NearestNeighbors(n_jobs=2).fit, scaled)
     yield (
         "5 nearest rows",
         spent,
         lambda x: nearest.kneighbors(scaler.transform(x)),
     )
-    spent, forest = seconds(IsolationForest(n_jobs=2).fit, scaled)
+    spent, _, forest = seconds(IsolationForest(n_jobs=2).fit, scaled)
     yield (
         "isolation forest",
         spent,
@@ -72,16 +75,21 @@ def main():
     train, new = normal_rows(0), normal_rows(1)
     if not arguments.quick:
         new = np.tile(new, (TABLES_SCORED, 1))
-    fitting, detector = seconds(AnomalyDetector().fit, train)
+    fitting, _, detector = seconds(AnomalyDetector().fit, train)
     detector.score_rows(train)  # traces the graph
-    rates = {}
-    for name, spent, score in (
+    rows = [
         ("AnomalyDetector", fitting, detector.score_rows),
         *baselines(train),
+    ]
+    turns = [
+        [seconds(score, new)[:2] for _, _, score in rows]
+        for _ in range(1 if arguments.quick else TURNS)
+    ]
+    rates = {}
+    for (name, spent, _), times in zip(
+        rows, zip(*turns, strict=True), strict=True
     ):
-        taken, (processor, _) = seconds(
-            functools.partial(seconds, clock=time.process_time), score, new
-        )
+        taken, processor = map(statistics.median, zip(*times, strict=True))
         rates[name] = len(new) / taken
         print(
             f"{name}: fitted in {spent:.1f} s, scores {rates[name]:,.0f} rows "
