@@ -41,7 +41,7 @@ LENET = PROJECT / "saved_models/lenet_mnist"
 CLIENTS = (1, 8, 32)
 SECONDS = 2.0  # of each measurement of throughput
 SWAP_SECONDS = 20.0
-ROUNDS = 5
+ROUNDS = 11
 
 # The same model behind the smallest handler: no checks, no limits, no batching.
 MINIMAL = """

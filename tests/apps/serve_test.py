@@ -661,6 +661,35 @@ def test_a_slow_client_is_told_so(small_server):
 
 
 @needs_kserve
+def test_a_client_that_does_not_read_is_given_up(small_server):
+    draw = {"count": 2_000_000, "seed": 1}
+    body = json.dumps({"signature_name": "draw", "inputs": draw}).encode()
+    request = b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s"
+
+    def missing(pause):
+        """Bytes that do not arrive if one waits before each 6 million."""
+        address = ("127.0.0.1", small_server.port)
+        with socket.create_connection(address, 30) as client:
+            client.sendall(request % (SMALL.encode(), len(body), body))
+            head, _, received = client.recv(4096).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            left = int(re.search(rb"content-length: (\d+)", head)[1])
+            left -= len(received)
+            with client.makefile("rb") as file:
+                while left:
+                    time.sleep(pause)
+                    wanted = min(left, 6_000_000)
+                    left -= (found := len(file.read(wanted)))
+                    if found < wanted:
+                        break
+            return left
+
+    assert missing(pause=0) == 0
+    assert missing(pause=1.5) == 0  # slow, 6 seconds as a whole
+    assert missing(pause=8) > 0
+
+
+@needs_kserve
 def test_slow_answers_and_too_many_requests_end_with_a_reason(small_server):
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         begin = time.monotonic()

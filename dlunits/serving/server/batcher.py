@@ -3,7 +3,6 @@
 import asyncio
 import concurrent.futures
 import dataclasses
-import functools
 import itertools
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -117,13 +116,11 @@ class Batcher:
         self._groups[key] = version, signature_name
         self._waiting.setdefault(key, []).append(call)
         self._dispatch()
+        timer = loop.call_later(self.timeout, self._give_up, call)
         try:
-            return await asyncio.wait_for(call.future, self.timeout)
-        except TimeoutError:
-            raise TimedOutError(
-                f"No answer within {self.timeout:g} seconds"
-            ) from None
+            return await call.future
         finally:
+            timer.cancel()
             calls = self._waiting.get(key, [])
             if call in calls:  # no thread has it
                 calls.remove(call)
@@ -133,6 +130,13 @@ class Batcher:
     def close(self) -> None:
         """Ends the threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _give_up(self, call: Call) -> None:
+        """Ends the wait for an answer that takes too long."""
+        if not call.future.done():
+            call.future.set_exception(
+                TimedOutError(f"No answer within {self.timeout:g} seconds")
+            )
 
     def _dispatch(self) -> None:
         """Starts calls while a thread is free."""
@@ -166,17 +170,24 @@ class Batcher:
         self._free_threads -= 1
         self.num_calls += 1
         self.num_joined += len(batch)
-        done = asyncio.get_running_loop().run_in_executor(
-            self._executor,
+        loop = asyncio.get_running_loop()
+
+        def call_on_done(done: concurrent.futures.Future) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._on_done, version, batch, done)
+
+        self._executor.submit(
             call_together,
             version,
             signature_name,
             [call.arrays for call in batch],
-        )
-        done.add_done_callback(functools.partial(self._on_done, version, batch))
+        ).add_done_callback(call_on_done)
 
     def _on_done(
-        self, version: ModelVersion, batch: list[Call], done: asyncio.Future
+        self,
+        version: ModelVersion,
+        batch: list[Call],
+        done: concurrent.futures.Future,
     ) -> None:
         """Passes results on, and starts what waits."""
         self._free_threads += 1

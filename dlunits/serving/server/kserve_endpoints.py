@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent import futures
 from typing import Any
@@ -60,15 +61,12 @@ JSON_LENGTH = "inference-header-content-length"
 class V1(V1Endpoints):
     """Endpoints of V1, and those of TensorFlow Serving that KServe lacks."""
 
-    async def predict(
-        self,
-        model_name: str,
-        request: fastapi.Request,
-        model_version: str = "",
-    ) -> fastapi.Response:
+    async def predict(self, request: fastapi.Request) -> fastapi.Response:
         """Answers a request to a model."""
-        payload = RestRequest(await request.body(), model_version, is_v2=False)
-        body, _ = await self.dataplane.infer(model_name, payload)
+        path = request.path_params
+        version = path.get("model_version", "")
+        payload = RestRequest(await request.body(), version, is_v2=False)
+        body, _ = await self.dataplane.infer(path["model_name"], payload)
         return fastapi.Response(body, media_type="application/json")
 
     async def status(
@@ -137,23 +135,21 @@ class V2(V2Endpoints):
         self.dataplane.store.find(model_name, model_version)
         return ModelReadyResponse(name=model_name, ready=True)
 
-    async def infer(
-        self,
-        model_name: str,
-        request: fastapi.Request,
-        model_version: str = "",
-    ) -> fastapi.Response:
+    async def infer(self, request: fastapi.Request) -> fastapi.Response:
         """Answers a request to a model."""
+        path = request.path_params
         length = request.headers.get(JSON_LENGTH)
         if length is not None and not (length.isascii() and length.isdecimal()):
             raise InvalidRequestError(f"{JSON_LENGTH} must be an integer")
         payload = RestRequest(
             await request.body(),
-            model_version,
+            path.get("model_version", ""),
             is_v2=True,
             json_length=None if length is None else int(length),
         )
-        (body, json_length), _ = await self.dataplane.infer(model_name, payload)
+        (body, json_length), _ = await self.dataplane.infer(
+            path["model_name"], payload
+        )
         response = fastapi.Response(body, media_type="application/json")
         if json_length is not None:
             response.headers[JSON_LENGTH] = str(json_length)
@@ -167,15 +163,17 @@ class V2(V2Endpoints):
 
 
 class RequestDeadline(HttpToolsProtocol):
-    """HTTP connection on which a request must be complete in time.
+    """HTTP connection whose client must send, and read, in time.
 
     The first request is due `seconds` after the connection is made, any other
     one `seconds` after its first byte. Then the connection is closed: uvicorn
-    itself waits forever for a client that sends a byte now and then.
+    itself waits forever for a client that sends a byte now and then. It is also
+    closed if the client reads nothing of a response for `seconds`.
     """
 
     seconds = 30.0
     deadline: asyncio.TimerHandle | None = None
+    read_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Starts the clock for the first request."""
@@ -193,9 +191,20 @@ class RequestDeadline(HttpToolsProtocol):
         super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clock: the client is gone."""
+        """Stops the clocks: the client is gone."""
         self.stop_clock()
+        self.stop_read_clock()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Starts the clock for reading: the send buffer is full."""
+        super().pause_writing()
+        self.watch_reading()
+
+    def resume_writing(self) -> None:
+        """Stops the clock for reading: the client has read."""
+        self.stop_read_clock()
+        super().resume_writing()
 
     def start_clock(self) -> None:
         """Sets the deadline, unless it is set."""
@@ -207,6 +216,26 @@ class RequestDeadline(HttpToolsProtocol):
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
+
+    def watch_reading(self, unread: float = math.inf) -> None:
+        """Closes the connection if the send buffer does not shrink.
+
+        Args:
+            unread: Bytes in the send buffer at the last look.
+        """
+        left = self.transport.get_write_buffer_size()
+        if left < unread:
+            self.read_deadline = self.loop.call_later(
+                self.seconds, self.watch_reading, left
+            )
+        else:
+            self.transport.abort()
+
+    def stop_read_clock(self) -> None:
+        """Removes the deadline for reading."""
+        if self.read_deadline is not None:
+            self.read_deadline.cancel()
+            self.read_deadline = None
 
     def close_late(self) -> None:
         """Closes the connection, with the reason if none was sent."""
@@ -256,7 +285,6 @@ class RestServer(RESTServer):
             app,
             max_body=max_body,
             max_concurrency=max_concurrency,
-            send_timeout=timeout,
             access_log=access_log,
         )
         self.config.app = self.limits
@@ -271,6 +299,14 @@ class RestServer(RESTServer):
     def _register_endpoints(self, app: fastapi.FastAPI) -> None:
         v1 = V1(self.dataplane)
         v2 = V2(self.dataplane, self.model_repository_extension)
+        # Routes of Starlette, and the first ones: FastAPI would spend more time
+        # on the arguments of a small request than the model on its answer.
+        for version in ("", "/versions/{model_version}"):
+            for path, endpoint in (
+                (f"/v1/models/{{model_name}}{version}:predict", v1.predict),
+                (f"/v2/models/{{model_name}}{version}/infer", v2.infer),
+            ):
+                app.add_route(path, endpoint, methods=["POST"])
         routes: list[tuple[str, str, Callable[..., Awaitable], Any]] = [
             ("GET", "/", self.dataplane.live, None),
             ("GET", "/metrics", metrics_handler, None),
@@ -284,11 +320,9 @@ class RestServer(RESTServer):
             model_1 = f"/v1/models/{{model_name}}{version}"
             model_2 = f"/v2/models/{{model_name}}{version}"
             routes += [
-                ("POST", f"{model_1}:predict", v1.predict, None),
                 ("GET", f"{model_1}/metadata", v1.metadata, None),
                 ("GET", model_1, v1.status, None),
                 ("GET", f"{model_2}/ready", v2.model_ready, ModelReadyResponse),
-                ("POST", f"{model_2}/infer", v2.infer, None),
                 ("GET", model_2, v2.model_metadata, ModelMetadataResponse),
             ]
         if self.dataplane.allow_model_control:

@@ -12,6 +12,8 @@ from typing import Any
 import kserve
 import numpy as np
 import orjson
+from kserve.metrics import PREDICT_HIST_TIME, get_labels
+from kserve.model import InferenceVerb
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.infer_type import InferOutput, InferRequest, InferResponse
 from kserve.utils.numpy_codec import from_np_dtype
@@ -58,10 +60,25 @@ class StoredModel(kserve.Model):
     def __init__(self, name: str, store: ModelStore, batcher: Batcher) -> None:
         super().__init__(name)
         self.store, self.batcher = store, batcher
+        self.predict_seconds = PREDICT_HIST_TIME.labels(**get_labels(name))
 
     async def healthy(self) -> bool:
         """Whether a version is loaded."""
         return self.name in self.store.models
+
+    async def __call__(
+        self,
+        body: RestRequest | InferRequest,
+        headers: dict[str, str] | None = None,
+        verb: InferenceVerb = InferenceVerb.PREDICT,
+    ) -> tuple[Any, dict[str, str]]:
+        """Answers a request, and notes the time as KServe does.
+
+        There is nothing to do before and after `predict`, and KServe's own
+        method times that, too, for a tenth of the time of a small request.
+        """
+        with self.predict_seconds.time():
+            return await self.predict(body), {}
 
     async def predict(
         self,

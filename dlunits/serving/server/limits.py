@@ -25,10 +25,6 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class NotReadError(Exception):
-    """The client does not read its response."""
-
-
 class RequestLimits:
     """ASGI middleware that bounds requests and logs them.
 
@@ -41,8 +37,6 @@ class RequestLimits:
         app: ASGI application.
         max_body: Bytes.
         max_concurrency: Number of requests.
-        send_timeout: Seconds in which a client must read a part of the
-            response; then it is given up.
         access_log: Whether each request is logged: client, method, path,
             status, bytes of the body, milliseconds.
 
@@ -56,13 +50,11 @@ class RequestLimits:
         *,
         max_body: int,
         max_concurrency: int,
-        send_timeout: float,
         access_log: bool = True,
     ) -> None:
         self.app = app
         self.max_body = max_body
         self.max_concurrency = max_concurrency
-        self.send_timeout = send_timeout
         self.access_log = access_log
         self.num_requests = 0
         self.responses: collections.Counter[tuple[str, int]] = (
@@ -82,11 +74,7 @@ class RequestLimits:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            try:
-                async with asyncio.timeout(self.send_timeout):
-                    await send(message)
-            except TimeoutError:
-                raise NotReadError from None
+            await send(message)
 
         has_body = scope["method"] not in ("GET", "HEAD")
         try:
@@ -110,10 +98,6 @@ class RequestLimits:
                 await self.app(scope, receive, send_and_note)
         except RequestError as error:
             await refuse(error, receive, send_and_note)
-        except NotReadError:
-            access_logger.warning(
-                "%s does not read its response", scope["client"]
-            )
         finally:
             method = scope["method"] if scope["method"] in METHODS else "other"
             self.responses[method, status] += 1

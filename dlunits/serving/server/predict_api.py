@@ -185,6 +185,6 @@ def as_json(name: str, array: Array) -> Any:
 def has_special_values(outputs: Mapping[str, Array]) -> bool:
     """Whether an output holds NaN or infinity, which JSON does not have."""
     return any(
-        array.dtype.kind == "f" and not math.isfinite(np.sum(array))
+        array.dtype.kind == "f" and not math.isfinite(array.sum())
         for array in outputs.values()
     )
