@@ -70,7 +70,9 @@ class Batcher:
         self._executor = concurrent.futures.ThreadPoolExecutor(
             threads, thread_name_prefix="predict"
         )
-        self._free_threads = threads
+        # Without batching one more call waits in the queue of the executor, so
+        # that its threads do not wait for the event loop.
+        self._free_slots = threads + (max_batch == 1)
         self._waiting: dict[Hashable, list[Call]] = {}
         self._groups: dict[Hashable, tuple[ModelVersion, str]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -142,7 +144,7 @@ class Batcher:
         """Starts calls while a thread is free."""
         loop = asyncio.get_running_loop()
         for key in list(self._waiting):
-            if not self._free_threads:
+            if not self._free_slots:
                 return
             calls = self._waiting[key]
             due = calls[0].queued_at + self.batch_wait
@@ -167,7 +169,7 @@ class Batcher:
             batch.append(calls.pop(0))
         version, signature_name = self._groups[key]
         self._forget_if_empty(key)
-        self._free_threads -= 1
+        self._free_slots -= 1
         self.num_calls += 1
         self.num_joined += len(batch)
         loop = asyncio.get_running_loop()
@@ -190,7 +192,7 @@ class Batcher:
         done: concurrent.futures.Future,
     ) -> None:
         """Passes results on, and starts what waits."""
-        self._free_threads += 1
+        self._free_slots += 1
         if done.cancelled():
             results: list[Any] = [RequestError("The server stops")] * len(batch)
         elif error := done.exception():
