@@ -302,11 +302,11 @@ class RestServer(RESTServer):
         # Routes of Starlette, and the first ones: FastAPI would spend more time
         # on the arguments of a small request than the model on its answer.
         for version in ("", "/versions/{model_version}"):
-            for path, endpoint in (
+            for path, answer in (
                 (f"/v1/models/{{model_name}}{version}:predict", v1.predict),
                 (f"/v2/models/{{model_name}}{version}/infer", v2.infer),
             ):
-                app.add_route(path, endpoint, methods=["POST"])
+                app.add_route(path, answer, methods=["POST"])
         routes: list[tuple[str, str, Callable[..., Awaitable], Any]] = [
             ("GET", "/", self.dataplane.live, None),
             ("GET", "/metrics", metrics_handler, None),
