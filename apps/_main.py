@@ -207,6 +207,89 @@ def define_common_flags(
         define(name, default, text, **bounds)
 
 
+DISTRIBUTION_FLAGS = (
+    *("distribution", "coordinator", "num_processes", "process_id"),
+    "watchdog",
+)
+
+
+def define_distribution_flags() -> None:
+    """Defines the flags of training on several devices and hosts."""
+    flags.DEFINE_enum(
+        "distribution",
+        "none",
+        ["none", "mirrored", "data_parallel"],
+        "Devices to train on. none: one. mirrored: all GPUs of this host, with "
+        "KERAS_BACKEND=tensorflow. data_parallel: all devices of "
+        "--num_processes processes, with KERAS_BACKEND=jax. --batch_size is "
+        "that of all devices together.",
+    )
+    flags.DEFINE_string(
+        "coordinator",
+        None,
+        "HOST:PORT on which process 0 listens, for data_parallel. This flag, "
+        "--num_processes and --process_id are by default what Keras' "
+        "environment variables, Kubeflow, Kubernetes or SLURM say.",
+    )
+    flags.DEFINE_integer(
+        "num_processes",
+        None,
+        "Number of processes of data_parallel, which start with the same "
+        "flags.",
+        1,
+    )
+    flags.DEFINE_integer(
+        "process_id",
+        None,
+        "Number of this process, from 0. Process 0 writes the files.",
+        0,
+    )
+    flags.DEFINE_float(
+        "watchdog",
+        300.0,
+        "Seconds after which a process of data_parallel ends if no step has "
+        "ended, since another one is lost or stuck.",
+        1,
+        10**6,
+    )
+
+
+def start_distribution(
+    distribution: str,
+    coordinator: str | None,
+    num_processes: int | None,
+    process_id: int | None,
+    watchdog: float,
+) -> None:
+    """Starts the job of `--distribution`, before anything is computed.
+
+    All processes but the first are silent from now on, but for errors.
+    """
+    if distribution == "none":
+        return
+    from dlunits.training.distribution import Cluster, find_cluster, start
+
+    cluster = Cluster()
+    if distribution == "data_parallel":
+        cluster = find_cluster(coordinator, num_processes, process_id)
+    job = start(distribution, cluster, watchdog=watchdog, stop=stop_at_once)
+    if not job.is_first:
+        sys.stdout = pathlib.Path(os.devnull).open("w")  # noqa: SIM115
+    print(
+        f"Distribution: {distribution}, {cluster.num_processes} process(es), "
+        f"{job.num_devices} device(s)"
+    )
+
+
+def check_distribution(given: Collection[str]) -> None:
+    """Refuses flags of processes without `--distribution=data_parallel`."""
+    idle = set(DISTRIBUTION_FLAGS[1:]) & set(given)
+    if idle and FLAGS.distribution != "data_parallel":
+        raise ValueError(
+            f"{no_effect(idle)} without --distribution=data_parallel"
+        )
+
+
 def limit_batch_size(batch_size: int, num_images: int) -> int:
     """Limits the batch size to the number of training images, with a line.
 
@@ -451,8 +534,14 @@ def run_app(
             if output_suffixes:
                 inputs = {name: values[name] for name in input_flags}
                 check_output(values["output"], output_suffixes, inputs)
+            given = {flag.name for flag in own if flag.present}
             if check_flags:
-                check_flags({flag.name for flag in own if flag.present})
+                check_flags(given)
+            if "distribution" in values:
+                check_distribution(given)
+                start_distribution(
+                    **{name: values.pop(name) for name in DISTRIBUTION_FLAGS}
+                )
             status = run(**values)
             sys.stdout.flush()
             sys.exit(status)
@@ -520,7 +609,17 @@ def warn(message: object) -> None:
 
 def fail(message: object) -> NoReturn:
     """Exits with status 1 and one line on stderr."""
+    if "distribution" in FLAGS and FLAGS.distribution == "data_parallel":
+        # At its end, Python would wait for the other processes.
+        stop_at_once(message)
     sys.exit(one_line(message))
+
+
+def stop_at_once(message: object) -> NoReturn:
+    """Same as `fail`, also from a thread and while the main thread waits."""
+    warn(message)
+    sys.stdout.flush()
+    os._exit(1)
 
 
 def one_line(message: object) -> str:

@@ -33,6 +33,7 @@ COMMAND = _main.command_line(__file__)
 
 
 def define_flags():
+    _main.define_distribution_flags()
     _main.define_common_flags(
         data_dir=None,
         epochs=20,
@@ -152,6 +153,7 @@ def train(dataset, data_dir, workdir, export_dir, flip, from_disk, **recipe):
         train_alexnet,
     )
     from dlunits.training import RunDirectory, check_writable, format_path
+    from dlunits.training.distribution import current
 
     with tqdm(desc="Images", unit="file", disable=None, leave=False) as bar:
 
@@ -175,7 +177,9 @@ def train(dataset, data_dir, workdir, export_dir, flip, from_disk, **recipe):
     export_dir = format_path(export_dir, config)
     run_directory = RunDirectory(format_path(workdir, config), config)
     check_writable(export_dir)
-    model, history = train_alexnet(data, run_directory, **recipe)
+    model, history = current().train(
+        lambda: train_alexnet(data, run_directory, **recipe)
+    )
 
     images, labels = data.test
     scores = predict_ten_crops(model, images, recipe["flip"])

@@ -49,6 +49,7 @@ def define_flags():
         "seed_{seed}",
         export_dir="saved_models/autoencoder_{dataset}_{autoencoder}",
     )
+    _main.define_distribution_flags()
     flags.DEFINE_enum(
         "autoencoder",
         "undercomplete",
@@ -79,23 +80,6 @@ def define_flags():
         "encoder is fine-tuned. Repeat the flag for several numbers.",
         1,
     )
-
-
-def train_and_evaluate(
-    *, data, run_directory, autoencoder, num_labels, **recipe
-):
-    """Trains a type of autoencoder and evaluates it.
-
-    Returns a dict of `model`, `history` and `metrics`.
-    """
-    from dlunits.tasks.autoencoders.train import train_autoencoder
-
-    print(f"{autoencoder}: training and evaluation", flush=True)
-    model, history = train_autoencoder(
-        autoencoder, data, run_directory, **recipe
-    )
-    path = run_directory.path / "metrics.json"
-    return evaluate(model, history, data, path, num_labels, recipe["seed"])
 
 
 def evaluate(model, history, data, path, num_labels, seed):
@@ -140,8 +124,9 @@ def run(
     from dlunits.tasks.autoencoders.report import write_autoencoder_report
     from dlunits.tasks.autoencoders.serve import export_autoencoder
     from dlunits.tasks.autoencoders.tables import tables
-    from dlunits.tasks.autoencoders.train import RECIPES
+    from dlunits.tasks.autoencoders.train import RECIPES, train_autoencoder
     from dlunits.training import RunDirectory, check_writable, format_path
+    from dlunits.training.distribution import current
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
@@ -185,20 +170,26 @@ def run(
             seed=recipe["seed"],
         )
 
+    def train(name):
+        return train_autoencoder(
+            name,
+            data,
+            run_directories[name],
+            latent_dim=latent_dims[name],
+            **recipe,
+        )
+
+    current().train_together(lambda: [train(name) for name in names])
+
     print("PCA: evaluation", flush=True)
     images = data.train[0].astype("float32") / 255
     pca = pca_autoencoder(images, min(latent_dim, len(images)))
     path, seed = top / "pca.json", recipe["seed"]
     results = {"PCA": evaluate(pca, {}, data, path, num_labels, seed)}
     for name, run_directory in run_directories.items():
-        results[name] = train_and_evaluate(
-            data=data,
-            run_directory=run_directory,
-            autoencoder=name,
-            num_labels=num_labels,
-            latent_dim=latent_dims[name],
-            **recipe,
-        )
+        print(f"{name}: training and evaluation", flush=True)
+        path = run_directory.path / "metrics.json"
+        results[name] = evaluate(*train(name), data, path, num_labels, seed)
         report = write_report(run_directory.path, [name])
     if autoencoder == "all":
         report = write_report(top, names)

@@ -28,6 +28,7 @@ NOISES = ("gaussian", "masking", "salt_and_pepper")
 
 
 def define_flags():
+    _main.define_distribution_flags()
     _main.define_common_flags(
         dataset="auto",
         data_dir=None,
@@ -86,9 +87,12 @@ def train_and_evaluate(
         denoised_test_images,
         train_denoiser,
     )
+    from dlunits.training.distribution import current
 
     options = {"noise": noise, "noise_level": noise_level, "seed": seed}
-    model, history = train_denoiser(data, run_directory, **options, **recipe)
+    model, history = current().train(
+        lambda: train_denoiser(data, run_directory, **options, **recipe)
+    )
     print("Fitting the best linear filter", flush=True)
     results = denoised_test_images(model, data, **options)
     return {"model": model, "history": history, "results": results}

@@ -27,6 +27,7 @@ LOSSES = ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein")
 
 
 def define_flags():
+    _main.define_distribution_flags()
     _main.define_common_flags(
         dataset="auto",
         data_dir=None,
@@ -103,8 +104,11 @@ def train_and_evaluate(*, data, run_directory, augment_classifier, **recipe):
     from dlunits.tasks.gan.augment_classifier import few_label_table
     from dlunits.tasks.gan.evaluate import RealImages, train_feature_classifier
     from dlunits.tasks.gan.train import train_gan
+    from dlunits.training.distribution import current
 
-    model, history = train_gan(data, run_directory, **recipe)
+    model, history = current().train(
+        lambda: train_gan(data, run_directory, **recipe)
+    )
     print("Evaluation", flush=True)
     classifier = train_feature_classifier(
         data, seed=recipe["seed"], steps_per_epoch=recipe["steps_per_epoch"]

@@ -34,6 +34,7 @@ def define_flags():
         workdir="runs/lenet_{dataset}_{variant}_{epochs}_epochs_seed_{seed}",
         export_dir="saved_models/lenet_{dataset}_{variant}",
     )
+    _main.define_distribution_flags()
     flags.DEFINE_enum(
         "variant",
         "modern",
@@ -79,6 +80,7 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     from dlunits.data.images.augmentation import pad_to_32x32
     from dlunits.tasks.digits.train import predict_lenet, train_lenet
     from dlunits.training import RunDirectory, check_writable, format_path
+    from dlunits.training.distribution import current
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
@@ -89,7 +91,9 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
     export_dir = format_path(export_dir, config)
     run_directory = RunDirectory(format_path(workdir, config), config)
     check_writable(export_dir)
-    model, history = train_lenet(data, run_directory, **recipe)
+    model, history = current().train(
+        lambda: train_lenet(data, run_directory, **recipe)
+    )
     scores = predict_lenet(model, data.test[0])[:, : len(data.class_names)]
     accuracy = float((scores.argmax(axis=1) == data.test[1]).mean())
 

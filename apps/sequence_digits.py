@@ -28,6 +28,7 @@ CELLS = ("rnn", "lstm", "gru")
 
 
 def define_flags():
+    _main.define_distribution_flags()
     _main.define_common_flags(
         dataset="auto",
         data_dir=None,
@@ -64,27 +65,6 @@ def define_flags():
     )
 
 
-def train_and_evaluate(*, data, run_directory, cell, **recipe):
-    """Trains a classifier with one type of cell, and predicts the test images.
-
-    Returns a dict of `model`, `history`, test `scores` and `seconds`.
-    """
-    from dlunits.tasks.digits.train_sequence_classifier import (
-        predict_rows,
-        train_sequence_classifier,
-    )
-
-    model, history = train_sequence_classifier(
-        data, run_directory, cell=cell, **recipe
-    )
-    return {
-        "model": model,
-        "history": history,
-        "scores": predict_rows(model, data.test[0]),
-        "seconds": run_directory.seconds,
-    }
-
-
 def export(directory, *, result, data):
     """Exports a model of 28x28 images, and returns its folder."""
     import keras
@@ -109,7 +89,12 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
         accuracy_table,
         write_sequence_report,
     )
+    from dlunits.tasks.digits.train_sequence_classifier import (
+        predict_rows,
+        train_sequence_classifier,
+    )
     from dlunits.training import RunDirectory, check_writable, format_path
+    from dlunits.training.distribution import current
 
     data = image_datasets.load(dataset, data_dir=data_dir)
     print(data.source, flush=True)
@@ -136,12 +121,23 @@ def run(cell, dataset, data_dir, workdir, export_dir, **recipe):
         config = {"cell": name, "data": data.fingerprint, **recipe}
         run_directories[name] = RunDirectory(path_of(workdir, name), config)
         check_writable(path_of(export_dir, name))
+
+    def train(cell):
+        return train_sequence_classifier(
+            data, run_directories[cell], cell=cell, **recipe
+        )
+
+    current().train_together(lambda: [train(name) for name in cells])
     results = {}
     for name, run_directory in run_directories.items():
         print(f"{name}, {directions}", flush=True)
-        results[name] = train_and_evaluate(
-            data=data, run_directory=run_directory, cell=name, **recipe
-        )
+        model, history = train(name)
+        results[name] = {
+            "model": model,
+            "history": history,
+            "scores": predict_rows(model, data.test[0]),
+            "seconds": run_directory.seconds,
+        }
     report = write_sequence_report(
         top / "report.html", results=results, data=data, command=COMMAND
     )

@@ -19,6 +19,7 @@ same command.
 import io
 import shlex
 import sys
+import tempfile
 
 from absl import flags
 
@@ -37,6 +38,7 @@ PROGRAMS = {
         *("cell", "units", "num_layers", "dropout", "bptt_steps", "clipnorm"),
         *("batch_size", "epochs", "learning_rate", "patience", "seed"),
         *("workdir", "export_dir"),
+        *_main.DISTRIBUTION_FLAGS,
     },
     "generate": {
         *("generate", "model", "prompt", "interactive", "encoding", "seed"),
@@ -142,6 +144,7 @@ def define_flags():
         "Prompts with tokens that are not in the vocabulary: keep them as "
         "unknown tokens, or refuse the prompt.",
     )
+    _main.define_distribution_flags()
     _main.define_common_flags(
         data_dir=None,
         model=None,
@@ -199,6 +202,7 @@ def train_and_report(
         format_path,
         lock_run,
     )
+    from dlunits.training.distribution import current
 
     corpus = load_corpus(
         train,
@@ -213,16 +217,25 @@ def train_and_report(
     workdir = format_path(workdir, names)
     for folder in (export_dir, workdir):
         check_writable(folder)
-    lock = lock_run(expand_user(workdir))
-    data = encode_corpus(corpus, workdir, token_type, vocabulary_size)
+    job = current()
+    if job.is_first:
+        lock = lock_run(expand_user(workdir))
+        data = encode_corpus(corpus, workdir, token_type, vocabulary_size)
+    else:
+        # The tokens stay on the disk as long as they are mapped to memory.
+        with tempfile.TemporaryDirectory() as folder:
+            data = encode_corpus(corpus, folder, token_type, vocabulary_size)
     identity = {"data": data.fingerprint, "token_type": token_type, **recipe}
     run_directory = RunDirectory(workdir, identity)
-    del lock  # the run directory holds it
+    if job.is_first:
+        del lock  # the run directory holds it
     print(
         f"5-gram model: {data.n_gram_nats:.4f} nats per {token_type}",
         flush=True,
     )
-    model, history = train_text_model(data, run_directory, **recipe)
+    model, history = job.train(
+        lambda: train_text_model(data, run_directory, **recipe)
+    )
     scores = evaluate_text_model(model, data.validation)
     metrics = {**scores, "n_gram_nats": data.n_gram_nats}
 

@@ -1,9 +1,11 @@
 """tf.data pipelines in which a batch is a pure function of (seed, step)."""
 
+import inspect
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from dlunits.data.shard import WHOLE, Shard
 from dlunits.typing import Array, ArrayLike, Tensor
 
 
@@ -17,6 +19,7 @@ def training_batches(
     last_step: int,
     prepare: Callable[[Tensor, Tensor], Tensor],
     relabel: Callable[[Tensor], Tensor] | None = None,
+    shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
     """Shuffled mini-batches of the training steps in a range.
 
@@ -34,20 +37,25 @@ def training_batches(
     Args:
         images: Array `(num_images, height, width, channels)`.
         labels: Integer array `(num_images,)`.
-        batch_size: Images per step, at most `num_images`.
+        batch_size: Images per step of all processes, at most `num_images`.
         seed: Seed of the order and of the augmentation.
         first_step: First step, counted from 0 over the whole run.
         last_step: Last step plus 1.
         prepare: Function of a batch of images and a seed of shape `(2,)`,
-            different in every step, to the input of the model.
+            different in every step, to the input of the model. One with the
+            further argument `shard` prepares the rows of a process alone, with
+            the random numbers that they have in the whole batch; of another
+            one, each process prepares the whole batch and takes its rows.
         relabel: Function of the labels of a batch to those of the prepared
             images, or `None` if they stay.
+        shard: Rows of each batch that are returned.
 
     Returns:
         Data set of (prepared images, labels).
 
     Raises:
-        ValueError: If there are fewer images than one batch needs.
+        ValueError: If there are fewer images than one batch needs, or a batch
+            cannot be divided among the devices.
 
     Example:
 
@@ -62,6 +70,8 @@ def training_batches(
     num_images = len(images)
     num_batches = steps_per_epoch(num_images, batch_size)
     images, labels = tf.constant(images), tf.constant(labels)
+    shard.rows(batch_size)
+    by_row = "shard" in inspect.signature(prepare).parameters
 
     def batch(step: Tensor) -> tuple[Tensor, Tensor]:
         epoch, index = step // num_batches, step % num_batches
@@ -71,9 +81,16 @@ def training_batches(
             seed=shuffle_key(seed, epoch),
             max_index=num_images - 1,
         )
-        prepared = prepare(tf.gather(images, rows), tf.stack([seed, step]))
+        key = tf.stack([seed, step])
+        if by_row:
+            own = tf.gather(images, shard.part(rows))
+            prepared = prepare(own, key, shard=shard)
+        else:
+            prepared = tf.nest.map_structure(
+                shard.part, prepare(tf.gather(images, rows), key)
+            )
         chosen = tf.gather(labels, rows)
-        return prepared, relabel(chosen) if relabel else chosen
+        return prepared, shard.part(relabel(chosen) if relabel else chosen)
 
     steps = tf.data.Dataset.range(first_step, last_step)
     batches = steps.map(batch, num_parallel_calls=2, deterministic=True)

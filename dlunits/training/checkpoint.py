@@ -5,7 +5,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
 import numpy as np
@@ -86,13 +86,14 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, model: keras.Model
+    path: Path, model: keras.Model, file: BinaryIO | None = None
 ) -> tuple[dict[str, Any], list[Array] | None]:
     """Restores the variables of `model` and returns the rest.
 
     Args:
         path: File written by `save_checkpoint`.
         model: Compiled and built Keras model with the saved architecture.
+        file: Content of the file; by default it is read from `path`.
 
     Returns:
         `(state, best_weights)` as passed to `save_checkpoint`.
@@ -101,7 +102,7 @@ def load_checkpoint(
         ValueError: If the file is not a checkpoint, or its variables do not
             match those of `model`. The model is then unchanged.
     """
-    with open_checkpoint(path) as (text, arrays):
+    with open_checkpoint(path, file) as (text, arrays):
         groups = variables_of(model)
         check_signature(path, text["signature"], signature(model))
         # Reads and checks all arrays before the first is assigned.
@@ -134,23 +135,32 @@ def read_array(arrays: Any, name: str, variable: keras.Variable) -> Array:
     return value
 
 
-def read_state(path: Path) -> dict[str, Any]:
+def read_state(path: Path, file: BinaryIO | None = None) -> dict[str, Any]:
     """Returns the `state` of a checkpoint, without a model.
+
+    Args:
+        path: File written by `save_checkpoint`.
+        file: Content of the file; by default it is read from `path`.
 
     Raises:
         ValueError: If the file is not a checkpoint.
     """
-    with open_checkpoint(path) as (text, _):
+    with open_checkpoint(path, file) as (text, _):
         return text["state"]
 
 
 @contextlib.contextmanager
-def open_checkpoint(path: Path) -> Iterator[tuple[dict[str, Any], Any]]:
+def open_checkpoint(
+    path: Path, file: BinaryIO | None = None
+) -> Iterator[tuple[dict[str, Any], Any]]:
     """Context manager: the checkpoint's JSON content and its arrays."""
+    source = path if file is None else file
     try:
-        if not zipfile.is_zipfile(path):
+        if not zipfile.is_zipfile(source):
             raise zipfile.BadZipFile("not an .npz file, or truncated")
-        with np.load(path, allow_pickle=False) as arrays:
+        if file is not None:
+            file.seek(0)
+        with np.load(source, allow_pickle=False) as arrays:
             text = json.loads(arrays["text"].item())
             if not {"state", "signature"} <= set(text):
                 raise KeyError("state, signature")

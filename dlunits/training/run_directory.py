@@ -1,6 +1,7 @@
 """Folder of a training run that can be interrupted and resumed."""
 
 import csv
+import functools
 import io
 import json
 import math
@@ -8,17 +9,19 @@ import pathlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
 
 from dlunits.atomic_files import atomic_write
+from dlunits.data.shard import Shard
 from dlunits.paths import expand_user
 from dlunits.training.checkpoint import (
     load_checkpoint,
     read_state,
     save_checkpoint,
 )
+from dlunits.training.distribution import current
 from dlunits.training.early_stopping import EarlyStopping
 from dlunits.training.finite_loss import FiniteLoss
 from dlunits.training.run_lock import lock_run
@@ -48,6 +51,10 @@ class RunDirectory:
     A folder that holds the checkpoint of another run is rejected, and so is
     one that another process trains in. The folder is locked as long as the
     object exists.
+
+    In a job of several processes, see `dlunits.training.distribution`, only the
+    first one reads and writes the folder. A checkpoint is the same for any
+    number of processes.
 
     Args:
         path: Folder; created if it does not exist.
@@ -98,6 +105,8 @@ class RunDirectory:
             # The checkpoint holds the number of steps that `fit` is given.
             self.run.pop("steps_per_epoch", None)
         self.seconds = 0.0
+        if not current().is_first:
+            return
         check_writable(self.path)
         self.lock = lock_run(self.path)
         if self.checkpoint.exists():
@@ -125,10 +134,14 @@ class RunDirectory:
             training_batches: Function with the keyword arguments `first_step`
                 and `last_step` that returns a `tf.data.Dataset` of the
                 mini-batches of the steps in [first_step, last_step), counted
-                from the start of the run.
+                from the start of the run. If several devices share a batch it
+                has a further argument, the `dlunits.data.shard.Shard` of which
+                it returns the rows.
             epochs: Integer, epochs of the whole run.
             steps_per_epoch: Integer, mini-batches per epoch.
-            validation_batches: `tf.data.Dataset`, or `None`.
+            validation_batches: `tf.data.Dataset`, which every device evaluates
+                as a whole, or a function of `shard` to its rows of each batch,
+                or `None`.
             patience: Integer, epochs without improvement before the run stops;
                 the model then has the weights of its best epoch. `None` trains
                 all epochs and keeps the last weights.
@@ -151,6 +164,11 @@ class RunDirectory:
                 "`patience` needs `validation_batches` to evaluate epochs on. "
                 f"Received: {patience=}, {validation_batches=}"
             )
+        job = current()
+        if job.shard.count * job.shard.num_devices > 1:
+            training_batches = functools.partial(
+                training_batches, shard=job.shard
+            )
         run = {
             **self.run,
             "epochs": epochs,
@@ -167,15 +185,19 @@ class RunDirectory:
                     monitor, patience=patience, restore_best_weights=True
                 )
             )
-        if self.checkpoint.exists():
-            check_same_run(
-                self.path, read_run_state(self.checkpoint)["run"], run
-            )
-            state, best_weights = load_checkpoint(self.checkpoint, model)
+        file = self.open_saved()
+        if file is not None:
+            with file:
+                saved = read_run_state(self.checkpoint, file)
+                check_same_run(self.path, saved["run"], run)
+                state, best_weights = load_checkpoint(
+                    self.checkpoint, model, file
+                )
             rows, finished = state["rows"], state["finished"]
             for callback in stopping:
                 callback.resume(state["early_stopping"], best_weights)
-            write_history(self.history, rows)
+            if job.is_first:
+                write_history(self.history, rows)
         if finished:
             restore_final_weights(model, best_weights)
         else:
@@ -188,8 +210,9 @@ class RunDirectory:
                 epochs=epochs,
                 steps_per_epoch=steps_per_epoch,
                 shuffle=False,  # avoids a warning: a dataset is not shuffled
-                validation_data=validation_batches,
+                validation_data=share_validation(validation_batches, job.shard),
                 callbacks=[
+                    *job.callbacks,
                     FiniteLoss(),
                     *callbacks,
                     *stopping,
@@ -199,6 +222,17 @@ class RunDirectory:
             )
         names = [name for name in rows[0] if name != "epoch"]
         return {name: [row[name] for row in rows] for name in names}
+
+    def open_saved(self) -> BinaryIO | None:
+        """Content of the checkpoint that the first process has, or `None`."""
+        job = current()
+        exists = job.is_first and self.checkpoint.exists()
+        if job.cluster.num_processes == 1:
+            return self.checkpoint.open("rb") if exists else None
+        content = job.broadcast(
+            self.checkpoint.read_bytes() if exists else None
+        )
+        return None if content is None else io.BytesIO(content)
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
@@ -241,6 +275,8 @@ class SaveCheckpoint(keras.callbacks.Callback):
         clock = time.monotonic()
         run_directory.seconds += clock - self.clock
         self.clock = clock
+        if not current().is_first:
+            return
         last = epoch + 1 == self.params["epochs"]
         self.summaries.write(epoch + 1, metrics)
         save_checkpoint(
@@ -258,13 +294,34 @@ class SaveCheckpoint(keras.callbacks.Callback):
         write_history(run_directory.history, self.rows)
 
 
-def read_run_state(path: pathlib.Path) -> dict[str, Any]:
+def share_validation(validation_batches: Any, shard: Shard) -> Any:
+    """Data set of `validation_batches` of `fit` for the devices of a process.
+
+    Every process evaluates all batches, and so does every device of it, since
+    the number of examples need not be a multiple of the number of devices.
+    """
+    if callable(validation_batches):
+        return validation_batches(shard=shard)
+    if validation_batches is None or shard.num_devices == 1:
+        return validation_batches
+    import tensorflow as tf
+
+    return validation_batches.map(
+        lambda *batch: tf.nest.map_structure(
+            lambda rows: tf.repeat(rows, shard.num_devices, axis=0), batch
+        )
+    )
+
+
+def read_run_state(
+    path: pathlib.Path, file: BinaryIO | None = None
+) -> dict[str, Any]:
     """Reads the state of a checkpoint of `SaveCheckpoint`, and checks it.
 
     Raises:
         ValueError: If the file is not such a checkpoint.
     """
-    state = read_state(path)
+    state = read_state(path, file)
     entries = state if isinstance(state, dict) else {}
     types = {name: type(entries.get(name)) for name in STATE_ENTRIES}
     rows = entries.get("rows")
@@ -325,12 +382,16 @@ def write_history(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
 def check_writable(path: Path) -> None:
     """Creates a folder if needed, and checks that it is writable.
 
+    Only the first process of a job writes, and the others check nothing.
+
     Args:
         path: Folder; `~` is expanded.
 
     Raises:
         OSError: If the folder cannot be created or is not writable.
     """
+    if not current().is_first:
+        return
     path = expand_user(path)
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ import math
 
 import tensorflow as tf
 
+from dlunits.data.shard import WHOLE, Shard
 from dlunits.typing import Tensor
 
 OUTPUT_SIZE = 32  # pixels
@@ -60,6 +61,7 @@ class RandomAffine:
     Call arguments:
         images: `(batch, 28, 28, 1)`, uint8.
         seed: Integers `(2,)`. The same seed gives the same distortions.
+        shard: Rows of a larger batch that `images` are.
 
     Returns:
         `(batch, 32, 32, 1)`, float32 in [0, 1].
@@ -86,22 +88,27 @@ class RandomAffine:
         self.aspect = aspect
         self.shift = shift
 
-    def __call__(self, images: Tensor, seed: Tensor) -> Tensor:
+    def __call__(
+        self, images: Tensor, seed: Tensor, shard: Shard = WHOLE
+    ) -> Tensor:
         """Distorts each image of the batch differently."""
         return tf.raw_ops.ImageProjectiveTransformV3(
             images=tf.cast(images, tf.float32) / 255,
-            transforms=self.draw_transforms(images, seed),
+            transforms=self.draw_transforms(images, seed, shard),
             output_shape=[OUTPUT_SIZE, OUTPUT_SIZE],
             fill_value=0.0,
             interpolation="BILINEAR",
             fill_mode="CONSTANT",
         )
 
-    def draw_transforms(self, images: Tensor, seed: Tensor) -> Tensor:
+    def draw_transforms(
+        self, images: Tensor, seed: Tensor, shard: Shard = WHOLE
+    ) -> Tensor:
         """Random transforms of images, see `inverse_affine_transforms`."""
         draws = tf.random.stateless_uniform(
-            (6, tf.shape(images)[0]), seed, minval=-1, maxval=1
+            (6, shard.count * tf.shape(images)[0]), seed, minval=-1, maxval=1
         )
+        draws = shard.part(draws, axis=1)
         log_scale = draws[2] * math.log(self.scale)
         log_aspect = draws[3] * math.log(self.aspect)
         return inverse_affine_transforms(

@@ -8,10 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from dlunits.data.batches import disable_autotune, training_batches
+from dlunits.data.shard import WHOLE, Shard
 from dlunits.typing import Array, ArrayLike, Tensor
 
-# Function of a float batch and a seed of shape (2,) to the noisy batch.
-Corruption: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+# Function of a float batch, a seed of shape (2,) and the `shard` of the batch,
+# if it is not the whole one, to the noisy batch.
+Corruption: TypeAlias = Callable[..., Tensor]
 
 
 def gaussian_noise(
@@ -49,9 +51,9 @@ def gaussian_noise(
     if clip is not None:
         check_range(*clip)
 
-    def corrupt(images: Tensor, seed: Tensor) -> Tensor:
+    def corrupt(images: Tensor, seed: Tensor, shard: Shard = WHOLE) -> Tensor:
         images = to_float_tensor(images)
-        noise = tf.random.stateless_normal(tf.shape(images), seed)
+        noise = draw(tf.random.stateless_normal, images, seed, shard)
         noisy = images + tf.cast(stddev * noise, images.dtype)
         return noisy if clip is None else tf.clip_by_value(noisy, *clip)
 
@@ -87,9 +89,9 @@ def masking_noise(rate: float, mask_value: float = 0.0) -> Corruption:
             f"`mask_value` must be finite. Received: {mask_value=}"
         )
 
-    def corrupt(images: Tensor, seed: Tensor) -> Tensor:
+    def corrupt(images: Tensor, seed: Tensor, shard: Shard = WHOLE) -> Tensor:
         images = to_float_tensor(images)
-        draws = tf.random.stateless_uniform(tf.shape(images), seed)
+        draws = draw(tf.random.stateless_uniform, images, seed, shard)
         masked = tf.constant(mask_value, images.dtype)
         return tf.where(draws < rate, masked, images)
 
@@ -129,9 +131,9 @@ def salt_and_pepper_noise(
     check_rate(rate)
     check_range(low, high)
 
-    def corrupt(images: Tensor, seed: Tensor) -> Tensor:
+    def corrupt(images: Tensor, seed: Tensor, shard: Shard = WHOLE) -> Tensor:
         images = to_float_tensor(images)
-        draws = tf.random.stateless_uniform(tf.shape(images), seed)
+        draws = draw(tf.random.stateless_uniform, images, seed, shard)
         pepper = tf.constant(low, images.dtype)
         salt = tf.constant(high, images.dtype)
         extreme = tf.where(draws < rate / 2, pepper, salt)
@@ -149,6 +151,7 @@ def denoising_batches(
     first_step: int,
     last_step: int,
     prepare: Callable[[Tensor], Tensor] = tf.identity,
+    shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
     """Shuffled (noisy, clean) batches of the training steps in a range.
 
@@ -166,6 +169,7 @@ def denoising_batches(
         last_step: Last step plus 1.
         prepare: Function of a batch of `images` to clean floats, for uint8
             images.
+        shard: Rows of each batch that are returned.
 
     Returns:
         Data set of (noisy batch, clean batch).
@@ -185,9 +189,11 @@ def denoising_batches(
     """
     check_finite(images)
 
-    def pair(images: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
+    def pair(
+        images: Tensor, seed: Tensor, shard: Shard
+    ) -> tuple[Tensor, Tensor]:
         clean = prepare(images)
-        return corrupt(clean, seed), clean
+        return corrupt(clean, seed, shard), clean
 
     batches = training_batches(
         images,
@@ -197,6 +203,7 @@ def denoising_batches(
         first_step=first_step,
         last_step=last_step,
         prepare=pair,
+        shard=shard,
     )
     return batches.map(lambda pair, _: pair)
 
@@ -247,6 +254,20 @@ def denoising_evaluation_batches(
     numbered = tf.data.Dataset.from_tensor_slices(images).enumerate()
     pairs = numbered.map(pair, num_parallel_calls=2, deterministic=True)
     return disable_autotune(pairs.batch(batch_size).prefetch(4))
+
+
+def draw(
+    distribution: Callable[..., Tensor],
+    images: Tensor,
+    seed: Tensor,
+    shard: Shard,
+) -> Tensor:
+    """Random numbers of the shape of `images`, which are rows of a batch.
+
+    They are those that the rows have in the whole batch.
+    """
+    size, *shape = tf.unstack(tf.shape(images))
+    return shard.part(distribution((shard.count * size, *shape), seed))
 
 
 def check_finite(images: ArrayLike) -> None:

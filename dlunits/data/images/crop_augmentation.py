@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from dlunits.data.shard import WHOLE, Shard
 from dlunits.typing import Array, ArrayLike, Tensor
 
 CHUNK = 64  # images at a time, so that their floats take little memory
@@ -69,9 +70,11 @@ class RandomCrop:
         self.flip = flip
         self.color_shift = color_shift
 
-    def __call__(self, images: Tensor, seed: Tensor) -> Tensor:
+    def __call__(
+        self, images: Tensor, seed: Tensor, shard: Shard = WHOLE
+    ) -> Tensor:
         """Crops each image of the batch differently."""
-        number = tf.shape(images)[0]
+        number = shard.count * tf.shape(images)[0]
         images = resize(images, self.image_size)
         seeds = tf.random.split(tf.cast(seed, tf.int64), 3)
         corners = tf.random.stateless_uniform(
@@ -80,9 +83,11 @@ class RandomCrop:
             maxval=self.image_size - self.crop_size + 1,
             dtype=tf.int32,
         )
+        corners = shard.part(corners, axis=1)
         rows, columns = tf.unstack(corners + tf.range(self.crop_size))
         if self.flip:
-            reflected = tf.random.stateless_uniform((number, 1), seeds[1]) < 0.5
+            draws = tf.random.stateless_uniform((number, 1), seeds[1])
+            reflected = shard.part(draws) < 0.5
             columns = tf.where(reflected, columns[:, ::-1], columns)
         windows = tf.gather(images, rows, axis=1, batch_dims=1)
         windows = tf.gather(windows, columns, axis=2, batch_dims=1)
@@ -91,6 +96,7 @@ class RandomCrop:
             return colors
         shift = tf.constant(self.color_shift, tf.float32)
         draws = tf.random.stateless_normal((number, 3), seeds[2], stddev=0.1)
+        draws = shard.part(draws)
         return colors + (draws @ tf.transpose(shift))[:, None, None]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlunits.data.batches import disable_autotune
+from dlunits.data.shard import WHOLE, Shard
 from dlunits.typing import Array
 
 
@@ -50,6 +51,7 @@ def training_segments(
     segment_length: int,
     first_step: int,
     last_step: int,
+    shard: Shard = WHOLE,
 ) -> Any:
     """Consecutive segments of parallel streams, epoch after epoch.
 
@@ -61,10 +63,11 @@ def training_segments(
 
     Args:
         tokens: Integer array `(num_tokens,)`, or a memory map.
-        num_streams: Positive integer, the batch size.
+        num_streams: Positive integer, the batch size of all processes.
         segment_length: Positive integer, tokens of a segment.
         first_step: Integer, first step, counted from 0 over the whole run.
         last_step: Integer, one past the last step.
+        shard: Streams that are returned; no others are read.
 
     Returns:
         A `tf.data.Dataset` of (tokens, next tokens), int32 `(num_streams,
@@ -84,6 +87,8 @@ def training_segments(
     """
     segments = segments_per_epoch(len(tokens), num_streams, segment_length)
     begins = (len(tokens) - 1) * np.arange(num_streams) // num_streams
+    first, last = shard.rows(num_streams)
+    begins = begins[first:last]
     offsets = np.arange(segment_length + 1)
 
     def read(step):
@@ -93,7 +98,7 @@ def training_segments(
 
     def batch(step):
         segment = tf.numpy_function(read, [step], tf.int32, stateful=False)
-        segment = tf.ensure_shape(segment, (num_streams, segment_length + 1))
+        segment = tf.ensure_shape(segment, (last - first, segment_length + 1))
         return segment[:, :-1], segment[:, 1:]
 
     dataset = tf.data.Dataset.range(first_step, last_step).map(batch)
@@ -101,7 +106,11 @@ def training_segments(
 
 
 def evaluation_segments(
-    tokens: Array, *, num_streams: int = 1, segment_length: int = 256
+    tokens: Array,
+    *,
+    num_streams: int = 1,
+    segment_length: int = 256,
+    shard: Shard = WHOLE,
 ) -> Any:
     """Consecutive segments of parallel streams for one evaluation.
 
@@ -110,8 +119,9 @@ def evaluation_segments(
 
     Args:
         tokens: Integer array `(num_tokens,)`, of at least `num_streams + 1`.
-        num_streams: Positive integer, the batch size.
+        num_streams: Positive integer, the batch size of all processes.
         segment_length: Positive integer, tokens of a segment.
+        shard: Streams that are returned.
 
     Returns:
         A `tf.data.Dataset` of (tokens, next tokens, weights), `(num_streams,
@@ -136,18 +146,20 @@ def evaluation_segments(
     begins = (len(tokens) - 1) * np.arange(num_streams + 1) // num_streams
     longest = np.diff(begins).max()
     num_segments = -(-longest // segment_length)
+    first, last = shard.rows(num_streams)
+    ends, begins = begins[first + 1 : last + 1], begins[first:last]
 
     def batches():
         for segment in range(num_segments):
             offsets = segment * segment_length + np.arange(segment_length)
-            positions = begins[:-1, None] + offsets
-            inside = positions < begins[1:, None]
+            positions = begins[:, None] + offsets
+            inside = positions < ends[:, None]
             x = np.where(inside, tokens[np.where(inside, positions, 0)], 0)
             y = tokens[np.where(inside, positions + 1, 0)]
             y = np.where(inside, y, 0)
             yield x.astype("int32"), y.astype("int32"), inside
 
-    shape = (num_streams, segment_length)
+    shape = (last - first, segment_length)
     dataset = tf.data.Dataset.from_generator(
         batches,
         output_signature=(

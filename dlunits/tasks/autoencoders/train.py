@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.data.shard import WHOLE, Shard
 from dlunits.models import (
     Autoencoder,
     ContractiveAutoencoder,
@@ -181,6 +182,6 @@ def train_autoencoder(
     )
 
 
-def no_corruption(images: Tensor, seed: Tensor) -> Tensor:
+def no_corruption(images: Tensor, seed: Tensor, shard: Shard = WHOLE) -> Tensor:
     """Returns the images unchanged, for recipes without noise."""
     return images

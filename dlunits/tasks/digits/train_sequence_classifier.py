@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 
 from dlunits.data.images.image_datasets import ImageDataset
+from dlunits.data.shard import WHOLE, Shard
 from dlunits.models import RecurrentModel
 from dlunits.tasks.digits.fit_classifier import fit_classifier, predict_images
 from dlunits.training.run_directory import RunDirectory
@@ -129,9 +130,13 @@ def to_rows(images: Tensor) -> Tensor:
     return tf.cast(images[..., 0], tf.float32) / 255
 
 
-def augment_rows() -> Callable[[Tensor, Tensor], Tensor]:
+def augment_rows() -> Callable[..., Tensor]:
     """Function of images and a seed to randomly distorted rows."""
     from dlunits.data.images.augmentation import RandomAffine
 
     distort = RandomAffine()  # to 32x32, cropped to 28x28
-    return lambda images, seed: distort(images, seed)[:, 2:-2, 2:-2, 0]
+
+    def augment(images: Tensor, seed: Tensor, shard: Shard = WHOLE) -> Tensor:
+        return distort(images, seed, shard)[:, 2:-2, 2:-2, 0]
+
+    return augment

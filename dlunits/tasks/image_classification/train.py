@@ -143,7 +143,9 @@ def train_alexnet(
             labels,
             batch_size=batch_size,
             seed=seed,
-            prepare=lambda batch, seed: augment(read(batch), seed),
+            prepare=lambda batch, seed, shard: augment(
+                read(batch), seed, shard
+            ),
         ),
         epochs=epochs,
         steps_per_epoch=steps,

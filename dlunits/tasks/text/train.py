@@ -20,6 +20,7 @@ from dlunits.data.text.vocabulary import Vocabulary, build_vocabulary
 from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
 from dlunits.metrics import BitsPerCharacter, Perplexity
 from dlunits.models import RecurrentLanguageModel
+from dlunits.training.distribution import current
 from dlunits.training.gradient_norm import ClippedAdam, GradientNorm
 from dlunits.training.memory import check_memory, recurrent_weights
 from dlunits.training.run_directory import RunDirectory
@@ -178,7 +179,7 @@ def train_text_model(
     model = RecurrentLanguageModel(
         data.vocabulary.size, cell, units, num_layers, dropout
     )
-    streams = min(VALIDATION_STREAMS, len(data.validation) - 1)
+    streams = validation_streams(len(data.validation), current().num_devices)
     trainer = TruncatedBPTT(model, num_streams, segments, streams)
     schedule = warmup_cosine(
         learning_rate, steps=epochs * segments, warmup_steps=segments // 2
@@ -194,8 +195,11 @@ def train_text_model(
         ),
         epochs=epochs,
         steps_per_epoch=segments,
-        validation_batches=evaluation_segments(
-            data.validation, num_streams=streams, segment_length=WINDOW
+        validation_batches=functools.partial(
+            evaluation_segments,
+            data.validation,
+            num_streams=streams,
+            segment_length=WINDOW,
         ),
         patience=patience,
         monitor="val_nats",
@@ -203,6 +207,16 @@ def train_text_model(
         verbose=verbose,
     )
     return model, history
+
+
+def validation_streams(num_tokens: int, num_devices: int) -> int:
+    """Number of streams of the validation text, a multiple of the devices.
+
+    >>> validation_streams(1000, num_devices=1), validation_streams(1000, 3)
+    (8, 9)
+    """
+    streams = min(VALIDATION_STREAMS, num_tokens - 1)
+    return -(-streams // num_devices) * num_devices
 
 
 def compile_text_model(trainer: TruncatedBPTT, optimizer: Any = "sgd") -> None:

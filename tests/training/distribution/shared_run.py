@@ -1,0 +1,107 @@
+"""A training run of several processes, which tests kill and resume.
+
+The environment variables of Keras describe the processes.
+
+Usage: python shared_run.py WORKDIR '{"distribution": "data_parallel"}'
+"""
+
+import functools
+import json
+import os
+import pathlib
+import sys
+import time
+
+import keras
+import numpy as np
+from sklearn.datasets import load_digits
+
+from dlunits.data import batches
+from dlunits.training import RunDirectory
+from dlunits.training.distribution import current, find_cluster, start
+
+BATCH_SIZE = 32
+STEPS_PER_EPOCH = 12
+
+
+def build_model():
+    """A model with dropout, batch normalization and momentum."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(6, 3, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(0.01),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+class SlowSteps(keras.callbacks.Callback):
+    """Gives a test the time to stop a process in the middle of an epoch."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(self.seconds)
+
+
+def train(workdir, *, epochs=4, seconds_per_step=0.0):
+    """Trains in a run directory; returns the model and its history."""
+    x, y = load_digits(return_X_y=True)
+    x = (x / 16).reshape(-1, 8, 8, 1).astype("float32")
+    model = build_model()
+    prepare = lambda images, _: images  # noqa: E731
+    history = RunDirectory(workdir, run={}).fit(
+        model,
+        functools.partial(
+            batches.training_batches,
+            x[:1500],
+            y[:1500],
+            batch_size=BATCH_SIZE,
+            seed=0,
+            prepare=prepare,
+        ),
+        epochs=epochs,
+        steps_per_epoch=STEPS_PER_EPOCH,
+        validation_batches=batches.evaluation_batches(
+            x[1500:], y[1500:], prepare=lambda images: images, batch_size=100
+        ),
+        patience=epochs,
+        callbacks=[SlowSteps(seconds_per_step)] if seconds_per_step else [],
+        verbose=0,
+    )
+    path = workdir / f"history_{current().cluster.process_id}.json"
+    path.write_text(json.dumps(history))
+    return model, history
+
+
+def stop(message):
+    print(message, file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    workdir = pathlib.Path(sys.argv[1])
+    flags = json.loads(sys.argv[2])
+    try:
+        job = start(
+            flags.pop("distribution"),
+            find_cluster(),
+            watchdog=flags.pop("watchdog", 60),
+            stop=stop,
+        )
+        model, _ = job.train(lambda: train(workdir, **flags))
+    except (OSError, ValueError) as error:
+        stop(error)
+    np.savez(workdir / "weights.npz", *model.get_weights())
