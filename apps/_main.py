@@ -213,17 +213,28 @@ DISTRIBUTION_FLAGS = (
 )
 
 
-def define_distribution_flags() -> None:
-    """Defines the flags of training on several devices and hosts."""
+def define_distribution_flags(*, processes: bool = True) -> None:
+    """Defines the flags of training on several devices and hosts.
+
+    Args:
+        processes: Whether the app trains with several processes, too.
+    """
     flags.DEFINE_enum(
         "distribution",
         "none",
-        ["none", "mirrored", "data_parallel"],
+        ["none", "mirrored", *(["data_parallel"] if processes else [])],
         "Devices to train on. none: one. mirrored: all GPUs of this host, with "
-        "KERAS_BACKEND=tensorflow. data_parallel: all devices of "
-        "--num_processes processes, with KERAS_BACKEND=jax. --batch_size is "
-        "that of all devices together.",
+        "KERAS_BACKEND=tensorflow. "
+        + (
+            "data_parallel: all devices of --num_processes processes, with "
+            "KERAS_BACKEND=jax. "
+            if processes
+            else ""
+        )
+        + "--batch_size is that of all devices together.",
     )
+    if not processes:
+        return
     flags.DEFINE_string(
         "coordinator",
         None,
@@ -256,10 +267,10 @@ def define_distribution_flags() -> None:
 
 def start_distribution(
     distribution: str,
-    coordinator: str | None,
-    num_processes: int | None,
-    process_id: int | None,
-    watchdog: float,
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+    watchdog: float = 300.0,
 ) -> None:
     """Starts the job of `--distribution`, before anything is computed.
 
@@ -539,9 +550,8 @@ def run_app(
                 check_flags(given)
             if "distribution" in values:
                 check_distribution(given)
-                start_distribution(
-                    **{name: values.pop(name) for name in DISTRIBUTION_FLAGS}
-                )
+                chosen = values.keys() & set(DISTRIBUTION_FLAGS)
+                start_distribution(**{n: values.pop(n) for n in chosen})
             status = run(**values)
             sys.stdout.flush()
             sys.exit(status)

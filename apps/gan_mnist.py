@@ -27,7 +27,7 @@ LOSSES = ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein")
 
 
 def define_flags():
-    _main.define_distribution_flags()
+    _main.define_distribution_flags(processes=False)
     _main.define_common_flags(
         dataset="auto",
         data_dir=None,

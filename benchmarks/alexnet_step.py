@@ -94,7 +94,7 @@ def torch_steps(channels_last):
         network.parameters(), LEARNING_RATE, momentum=MOMENTUM
     )
     loss_of = nn.CrossEntropyLoss()
-    images, labels = map(torch.from_numpy, examples())
+    images, labels = map(torch.tensor, examples())
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network = network.to(memory_format=layout)
     images = images.permute(0, 3, 1, 2).contiguous(memory_format=layout)

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,83 @@ def test_models_config_has_every_shipped_model(project):
     assert found == {
         name: (f"/models/{name}", "tensorflow") for name in shipped
     }
+
+
+def assert_flags_are_known(project, command):
+    """Asserts that an app has the flags of a command `dlunits NAME ...`."""
+    program, app, *arguments = command
+    assert program == "dlunits"
+    known = subprocess.run(
+        [sys.executable, project / f"apps/{app}.py", "--helpfull"],
+        capture_output=True,
+        text=True,
+    ).stdout
+    for argument in arguments:
+        name = re.match(r"--(\w+)=", argument)[1]
+        assert re.search(rf"--(\[no\])?{name}:", known), name
+
+
+def test_the_slurm_job_is_a_script_whose_flags_exist(project):
+    path = project / "deploy/train.slurm"
+    lines = path.read_text().splitlines()
+    assert lines[0] == "#!/bin/bash"
+    # SLURM reads no options after the first command.
+    commands = [line for line in lines if line and not line.startswith("#")]
+    options = [line for line in lines if line.startswith("#SBATCH")]
+    assert all(re.fullmatch(r"#SBATCH --[a-z-]+(=\S+)?", o) for o in options)
+    assert max(map(lines.index, options)) < lines.index(commands[0])
+    if shutil.which("bash"):
+        subprocess.run(["bash", "-n", path], check=True)
+    text = "\n".join(commands).replace("\\\n", " ")
+    [srun] = [line for line in text.splitlines() if line.startswith("srun")]
+    words = shlex.split(srun)
+    assert "--kill-on-bad-exit=1" in words
+    command = words[words.index("dlunits") :]
+    assert_flags_are_known(project, command)
+    # The batch of all processes is divided equally.
+    sizes = dict(
+        re.findall(
+            r"#SBATCH --(nodes|ntasks-per-node)=(\d+)", "\n".join(options)
+        )
+    )
+    [batch_size] = re.findall(r"--batch_size=(\d+)", srun)
+    processes = int(sizes["nodes"]) * int(sizes["ntasks-per-node"])
+    assert int(batch_size) % processes == 0
+
+
+@needs_kserve
+def test_the_jobset_starts_as_many_processes_as_the_app_waits_for(project):
+    from dlunits.training.distribution.cluster import Cluster, find_cluster
+
+    jobset = read_yaml(project / "deploy/train_jobset.yaml")
+    assert jobset["apiVersion"] == "jobset.x-k8s.io/v1alpha2"
+    assert jobset["kind"] == "JobSet"
+    assert jobset["spec"].keys() == {
+        "network",
+        "failurePolicy",
+        "replicatedJobs",
+    }
+    [job] = jobset["spec"]["replicatedJobs"]
+    assert job.keys() == {"name", "replicas", "template"}
+    check_fields(job["template"]["spec"], "V1JobSpec")
+    with pytest.raises(AssertionError, match="is no field of V1Container"):
+        check_fields({"containers": [{"images": "x"}]}, "V1PodSpec")
+    spec = job["template"]["spec"]
+    [container] = spec["template"]["spec"]["containers"]
+    assert_flags_are_known(project, container["command"])
+    assert spec["completionMode"] == "Indexed"
+    assert spec["parallelism"] == spec["completions"]
+    environment = {v["name"]: v["value"] for v in container["env"]}
+    name = f"{jobset['metadata']['name']}-{job['name']}-0-0"
+    [port] = container["ports"]
+    last = spec["completions"] - 1
+    assert find_cluster(
+        environment={**environment, "JOB_COMPLETION_INDEX": str(last)}
+    ) == Cluster(
+        f"{name}.{jobset['metadata']['name']}:{port['containerPort']}",
+        spec["completions"],
+        last,
+    )
 
 
 def read_yaml(path):

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -17,7 +18,7 @@ def training_batches(
     seed: int,
     first_step: int,
     last_step: int,
-    prepare: Callable[[Tensor, Tensor], Tensor],
+    prepare: Callable[..., Any],
     relabel: Callable[[Tensor], Tensor] | None = None,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:

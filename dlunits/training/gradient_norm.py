@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from dlunits.training.distribution.replicas import replica_context
 from dlunits.typing import Tensor
 
 
@@ -14,10 +15,17 @@ class GradientNormMixin(keras.optimizers.Optimizer):
     Inherit from it before a Keras optimizer, as `ClippedAdam` does.
     """
 
+    num_replicas = 1  # of tf.distribute.MirroredStrategy
+
     def build(self, variables: list[keras.Variable]) -> None:
         super().build(variables)
         # Since the last reset: sum, maximum, number clipped, updates.
-        self.norms = self.add_variable((4,), "zeros", name="gradient_norms")
+        self.norms = self.add_variable(
+            (4,),
+            "zeros",
+            aggregation="only_first_replica",
+            name="gradient_norms",
+        )
 
     def apply(
         self,
@@ -28,6 +36,10 @@ class GradientNormMixin(keras.optimizers.Optimizer):
         if trainable_variables is not None and not self.built:
             trainable_variables = list(trainable_variables)
             self.build(trainable_variables)
+        context = replica_context()
+        if context:  # the gradient of the whole batch, not of a part
+            self.num_replicas = context.num_replicas_in_sync
+            grads = context.all_reduce("SUM", grads)
         squares = [
             ops.sum(ops.square(ops.cast(g, "float32")))
             for g in grads
@@ -48,6 +60,14 @@ class GradientNormMixin(keras.optimizers.Optimizer):
             )
         )
         super().apply(grads, trainable_variables)
+
+    def update_step(
+        self, gradient: Tensor, variable: Any, learning_rate: Any
+    ) -> None:
+        # Keras adds up the gradients of all devices, as `apply` did before.
+        if self.num_replicas > 1:
+            gradient = ops.divide(gradient, self.num_replicas)
+        super().update_step(gradient, variable, learning_rate)
 
     def reset_gradient_norms(self) -> None:
         """Sets the recorded sums to 0."""

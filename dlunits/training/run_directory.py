@@ -139,9 +139,8 @@ class RunDirectory:
                 it returns the rows.
             epochs: Integer, epochs of the whole run.
             steps_per_epoch: Integer, mini-batches per epoch.
-            validation_batches: `tf.data.Dataset`, which every device evaluates
-                as a whole, or a function of `shard` to its rows of each batch,
-                or `None`.
+            validation_batches: `tf.data.Dataset` of all rows, or a function of
+                `shard` to one of its rows of each batch, or `None`.
             patience: Integer, epochs without improvement before the run stops;
                 the model then has the weights of its best epoch. `None` trains
                 all epochs and keeps the last weights.
@@ -297,19 +296,31 @@ class SaveCheckpoint(keras.callbacks.Callback):
 def share_validation(validation_batches: Any, shard: Shard) -> Any:
     """Data set of `validation_batches` of `fit` for the devices of a process.
 
-    Every process evaluates all batches, and so does every device of it, since
-    the number of examples need not be a multiple of the number of devices.
+    Every batch is divided among the devices. If the size of one is not a
+    multiple of their number, every device evaluates all batches: no example is
+    left out, and none counts more than another.
     """
     if callable(validation_batches):
         return validation_batches(shard=shard)
-    if validation_batches is None or shard.num_devices == 1:
+    parts = shard.count * shard.num_devices
+    if validation_batches is None or parts == 1:
         return validation_batches
     import tensorflow as tf
 
+    def size(batch: Any) -> Any:
+        return tf.shape(tf.nest.flatten(batch)[0])[0]
+
+    def devices_rows(rows: Any) -> Any:
+        if divisible:
+            return shard.part(rows)
+        return tf.repeat(rows, shard.num_devices, axis=0)
+
+    divisible = validation_batches.reduce(
+        tf.constant(True),
+        lambda divisible, batch: divisible & (size(batch) % parts == 0),
+    )
     return validation_batches.map(
-        lambda *batch: tf.nest.map_structure(
-            lambda rows: tf.repeat(rows, shard.num_devices, axis=0), batch
-        )
+        lambda *batch: tf.nest.map_structure(devices_rows, batch)
     )
 
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from dlunits.layers.rnn.static_batch_size import with_static_batch_size
+from dlunits.training.distribution.replicas import replica_context
 from dlunits.typing import Config, Shape, Tensor
 
 
@@ -109,6 +110,7 @@ class TruncatedBPTT(keras.Model):
             initializer="zeros",
             dtype="int32",
             trainable=False,
+            aggregation="only_first_replica",
         )
         self.built = True
 
@@ -122,14 +124,19 @@ class TruncatedBPTT(keras.Model):
                 dtype="float32",
                 autocast=False,
                 trainable=False,
+                # All devices have the states of all streams.
+                aggregation="only_first_replica",
             )
             for number, tensor in enumerate(self.model.inputs[1:])
         ]
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         states = self.training_states if training else self.evaluation_states
-        num_streams = states[0].shape[0]
+        context = replica_context()
         carried = [ops.stop_gradient(ops.convert_to_tensor(s)) for s in states]
+        if context:  # each device has a part of the streams
+            carried = own_streams(carried, context)
+        num_streams = carried[0].shape[0]
         if training:
             if inputs.shape[0] not in (None, num_streams):
                 raise ValueError(
@@ -154,6 +161,8 @@ class TruncatedBPTT(keras.Model):
         )
         outputs, *after = self.model([inputs, *before], training=training)
         after = if_streams(lambda: after, lambda: carried)
+        if context:
+            after = [context.all_gather(value, axis=0) for value in after]
         for state, value in zip(states, after, strict=True):
             value = ops.cast(ops.stop_gradient(value), "float32")
             state.assign(ops.reshape(value, state.shape))
@@ -187,3 +196,15 @@ class TruncatedBPTT(keras.Model):
         config = dict(config)
         model = keras.saving.deserialize_keras_object(config.pop("model"))
         return cls(model, **config)
+
+
+def own_streams(states: list[Tensor], context: Any) -> list[Tensor]:
+    """States of the streams of one of several devices."""
+    parts = context.num_replicas_in_sync
+    index = context.replica_id_in_sync_group
+    size = states[0].shape[0] // parts
+    shapes = [(size, *state.shape[1:]) for state in states]
+    return [
+        ops.slice(state, (index * size, *(0 for _ in shape[1:])), shape)
+        for state, shape in zip(states, shapes, strict=True)
+    ]

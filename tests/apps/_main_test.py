@@ -21,6 +21,7 @@ from absl import flags
 
 def define_flags():
     _main.define_common_flags(epochs=3, seed=0, max_seed=9)
+    _main.define_distribution_flags()
     flags.DEFINE_string("fails", "", "What to raise.")
     flags.DEFINE_string("output", None, "Result.")
     flags.DEFINE_string("train", None, "Input.")
@@ -103,6 +104,10 @@ REFUSED = {
     ("--fails=stop",): "stopped; run the same command again to resume",
     ("--fails=os", "--epochs=2"): (
         "--epochs has no effect beside --fails: nothing is trained"
+    ),
+    ("--num_processes=2", "--process_id=0"): (
+        "--num_processes, --process_id have no effect without "
+        "--distribution=data_parallel"
     ),
     ("--epoch=2",): (
         "Unknown command line flag 'epoch'. Did you mean: epochs ?; "

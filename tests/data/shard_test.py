@@ -90,7 +90,8 @@ def test_the_parts_make_up_the_batch_of_one_process(name, count):
         for number, array in enumerate(expected):
             found = [part[step][number] for part in parts]
             assert {len(rows) for rows in found} == {12 // count}
-            np.testing.assert_array_equal(np.concatenate(found), array)
+            # Cosines of 6 and of 12 numbers differ in the last bit.
+            np.testing.assert_allclose(np.concatenate(found), array, atol=2e-5)
 
 
 def test_batches_are_divided_among_devices_of_all_processes():

@@ -266,8 +266,9 @@ def draw(
 
     They are those that the rows have in the whole batch.
     """
-    size, *shape = tf.unstack(tf.shape(images))
-    return shard.part(distribution((shard.count * size, *shape), seed))
+    shape = tf.shape(images)
+    whole = tf.concat([shard.count * shape[:1], shape[1:]], axis=0)
+    return shard.part(distribution(whole, seed))
 
 
 def check_finite(images: ArrayLike) -> None:

@@ -200,9 +200,11 @@ def start(
         )
     if distribution == "mirrored":
         strategy = mirrored_strategy()
+        num_devices = strategy.num_replicas_in_sync
         _current = Job(
             "mirrored",
-            num_devices=strategy.num_replicas_in_sync,
+            shard=Shard(num_devices=num_devices),
+            num_devices=num_devices,
             strategy=strategy,
         )
     elif distribution == "data_parallel":

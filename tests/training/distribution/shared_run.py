@@ -87,7 +87,8 @@ def train(workdir, *, epochs=4, seconds_per_step=0.0):
 
 
 def stop(message):
-    print(message, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
     os._exit(1)
 
 
