@@ -619,7 +619,8 @@ def warn(message: object) -> None:
 
 def fail(message: object) -> NoReturn:
     """Exits with status 1 and one line on stderr."""
-    if "distribution" in FLAGS and FLAGS.distribution == "data_parallel":
+    distribution = FLAGS.is_parsed() and getattr(FLAGS, "distribution", "none")
+    if distribution == "data_parallel":
         # At its end, Python would wait for the other processes.
         stop_at_once(message)
     sys.exit(one_line(message))
