@@ -162,6 +162,13 @@ def build_archive(
     # A function of two names is traced and stored once.
     traced_functions: dict[Callable[..., Any], Any] = {}
     for name, (function, *signatures) in named.items():
+        if keras.backend.backend() == "tensorflow" and len(signatures) == 1:
+            # Keras traces it while it saves. What is traced before is traced
+            # again then, and both graphs are stored.
+            traced_functions[function] = archive.add_endpoint(
+                name, traced_functions.get(function, function), *signatures
+            )
+            continue
         traced = traced_functions.setdefault(
             function, tf.function(function, autograph=False)
         )
