@@ -34,6 +34,12 @@ def define_flags():
     flags.DEFINE_enum(
         "format", "onnx", ["onnx", "litert", "openvino"], "Format to write."
     )
+    flags.DEFINE_list(
+        "endpoints",
+        None,
+        "Names of the endpoints to write, and for models of digits of the "
+        "steps from a page to a digit. Default: all.",
+    )
     flags.DEFINE_string(
         "output_dir",
         None,
@@ -53,7 +59,7 @@ def find_model(model):
     )
 
 
-def run(model, format, output_dir):
+def run(model, format, endpoints, output_dir):
     """Writes the files, and prints what became of each endpoint."""
     folder = find_model(model)
     from dlunits.serving.formats.convert import (
@@ -87,7 +93,14 @@ def run(model, format, output_dir):
             name: (function, examples[name])
             for name, function in page_functions().items()
         }
-    export_functions(version, format, output, further=further, progress=print)
+    export_functions(
+        version,
+        format,
+        output,
+        names=endpoints,
+        further=further,
+        progress=print,
+    )
     print(f"Wrote {output}; export_card.json lists what it holds")
 
 

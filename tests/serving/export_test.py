@@ -1,5 +1,6 @@
 """Export of versions: atomic, numbered, loadable without Keras."""
 
+import collections
 import concurrent.futures
 import json
 import os
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from dlunits.serving.export import export
@@ -122,6 +124,33 @@ def test_endpoints_without_keras_equal_predict(model, images, tmp_path):
             np.testing.assert_allclose(
                 outputs[name], expected_scores(model, images), atol=1e-6
             )
+
+
+def test_functions_of_one_signature_are_stored_once(model, tmp_path):
+    def endpoints(predict):
+        def add_one(x):
+            return {"sum": x + 1}
+
+        def classify(images):
+            return {"scores": predict(images)}
+
+        signature = [tf.TensorSpec([None, 8, 8, 1], tf.float32, "images")]
+        return {
+            "serving_default": (classify, signature),
+            "classify": (classify, signature),
+            "add_one": (add_one, [tf.TensorSpec([None], tf.int32, "x")]),
+        }
+
+    version = export(model, tmp_path / "m", endpoints=endpoints, card=CARD)
+    saved = saved_model_pb2.SavedModel.FromString(
+        (version / "saved_model.pb").read_bytes()
+    )
+    operations = collections.Counter(
+        node.op
+        for function in saved.meta_graphs[0].graph_def.library.function
+        for node in function.node_def
+    )
+    assert operations["Conv2D"] == operations["AddV2"] == 1
 
 
 EXPORT_WITH_JAX = """

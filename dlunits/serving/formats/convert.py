@@ -63,9 +63,10 @@ def export_functions(
         version: Folder of the SavedModel.
         model_format: `"onnx"`, `"litert"` or `"openvino"`.
         folder: Folder to write; its parent must exist.
-        names: Endpoints to write; by default all.
-        further: Further functions to write: dict from name to a `tf.function`
-            with one signature, and an example of its arguments.
+        names: Functions to write, of the endpoints and `further`; by default
+            all.
+        further: Further functions: dict from name to a `tf.function` with one
+            signature, and an example of its arguments.
         progress: Called with a line about each endpoint.
         allow_none: Whether a card without any file is written.
 
@@ -75,7 +76,8 @@ def export_functions(
         for each other endpoint.
 
     Raises:
-        ValueError: If a package is missing, or no endpoint can be converted.
+        ValueError: If a package is missing, a name is unknown, or no endpoint
+            can be converted.
         OSError: If the folder exists, or cannot be written.
     """
     check_installed(model_format)
@@ -90,8 +92,15 @@ def export_functions(
     functions = {
         name: endpoint(loaded, name, examples.get(name, {}))
         for name in sorted(loaded.signatures)
-        if names is None or name in names
     } | dict(further or {})
+    if names is not None:
+        unknown = set(names) - functions.keys()
+        if unknown:
+            raise ValueError(
+                f"{version} has no endpoint {sorted(unknown)}: choose from "
+                f"{sorted(functions)}"
+            )
+        functions = {name: functions[name] for name in names}
     written: dict[str, Any] = {}
     left_out: dict[str, str] = {}
     with tempfile.TemporaryDirectory(
@@ -424,7 +433,40 @@ def to_onnx(concrete: Any, path: pathlib.Path) -> None:
             model.graph.initializer.append(
                 onnx.numpy_helper.from_array(constants[given.name], given.name)
             )
+    shorten_names(model.graph)
     onnx.save(model, str(path))
+
+
+def shorten_names(graph: Any) -> None:
+    """Renames the values inside an ONNX graph to `_0`, `_1`, ...
+
+    tf2onnx names each by its place in the graph of TensorFlow, and in a graph
+    with few weights these names are most of the file.
+
+    Args:
+        graph: `onnx.GraphProto`. Its inputs and outputs keep their names.
+    """
+    ends = {value.name: value.name for value in [*graph.input, *graph.output]}
+    names = {"": "", **ends}  # an empty name is an input that is left out
+
+    def shorten(name: str) -> str:
+        if name not in names:
+            names[name] = f"_{len(names)}"
+        return names[name]
+
+    def rename(graph: Any) -> None:
+        for value in [*graph.initializer, *graph.input, *graph.output]:
+            value.name = shorten(value.name)
+        del graph.value_info[:]
+        for node in graph.node:
+            node.ClearField("name")
+            node.input[:] = list(map(shorten, node.input))
+            node.output[:] = list(map(shorten, node.output))
+            for attribute in node.attribute:
+                if attribute.HasField("g"):  # the body of a loop
+                    rename(attribute.g)
+
+    rename(graph)
 
 
 def count_smaller(

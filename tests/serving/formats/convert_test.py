@@ -17,6 +17,7 @@ from dlunits.serving.formats.runtimes import FUNCTIONS, OnnxFunction
 
 for package in ("onnxruntime", "tf2onnx", "ai_edge_litert", "openvino"):
     pytest.importorskip(package)
+onnx = pytest.importorskip("onnx")
 
 
 # Kinds whose model `predict` a format cannot hold, and a part of the reason.
@@ -67,6 +68,38 @@ def test_every_kind_of_model_gives_the_same_as_in_keras(kind, tmp_path):
             np.testing.assert_allclose(
                 found[key], right, rtol=1e-4, atol=1e-5, err_msg=name
             )
+
+
+def all_names(graph):
+    """Names of the values of an ONNX graph and of the graphs inside it."""
+    for node in graph.node:
+        yield from [*node.input, *node.output, node.name]
+        for attribute in node.attribute:
+            yield from all_names(attribute.g)
+
+
+def test_names_inside_onnx_files_are_short(tmp_path):
+    """In a model with a loop, which is a graph inside the graph."""
+    version = KINDS["language_model"](tmp_path / "models/text").version
+    folder = tmp_path / "onnx"
+    card = export_functions(version, "onnx", folder, names=["predict"])
+    graph = onnx.load(folder / "predict.onnx").graph
+    assert any(node.op_type in ("Loop", "Scan") for node in graph.node)
+    arguments = [value.name for value in graph.input]
+    assert set(arguments) == card["functions"]["predict"]["inputs"].keys()
+    names = set(all_names(graph)) - {
+        value.name for value in [*graph.input, *graph.output]
+    }
+    assert len(names) > 100
+    assert max(map(len, names)) < 6
+
+
+def test_an_endpoint_that_is_not_there_is_refused(tmp_path):
+    version = KINDS["autoencoder"](tmp_path / "models/vae").version
+    with pytest.raises(ValueError, match=r"no endpoint \['classify'\]"):
+        export_functions(
+            version, "onnx", tmp_path / "onnx", names=["predict", "classify"]
+        )
 
 
 def test_results_that_differ_are_found():
