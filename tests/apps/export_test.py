@@ -21,7 +21,7 @@ def test_a_missing_model_or_folder_is_refused_in_one_line(
         ("--model=none/1", "there is no folder none/1"),
         ("--output_dir=none/onnx", "there is no folder none"),
         ("--output_dir=here", "here exists: choose another"),
-        ("--endpoints=predict,cut", "has no endpoint ['cut']: choose from ["),
+        ("--endpoints=predict,cut", "has no endpoint .'cut'.: choose from"),
     ):
         process = run_app("export.py", tmp_path, flag)
         assert_refused(process, message, "export.py: ")
