@@ -32,32 +32,37 @@ ANOMALIES = 0.001  # share of the rows
 LABEL = "is_fault"
 
 
-def write_table(path, rows, seed=0):
-    """Writes sensor data: six correlated numbers, and others."""
+def sensor_tables(rows, seed=0):
+    """Yields sensor data: six correlated numbers, and others."""
     generator = np.random.default_rng(seed)
-    mixing = generator.normal(size=(3, 6))
+    mixing = np.random.default_rng(0).normal(size=(3, 6))
+    for first in range(0, rows, CHUNK):
+        count = min(CHUNK, rows - first)
+        fault = generator.random(count) < ANOMALIES
+        numbers = generator.normal(size=(count, 3)) @ mixing
+        numbers += 0.1 * generator.normal(size=numbers.shape)
+        numbers[fault, 0] += 5
+        seconds = np.datetime64("2024-01-01", "s") + first
+        yield pa.table(
+            {
+                "time": seconds + np.arange(count),
+                **{
+                    f"sensor_{i}": column.round(4)
+                    for i, column in enumerate(numbers.T, 1)
+                },
+                "load": generator.integers(0, 1000, count),
+                "mode": generator.choice(["idle", "run", "stop"], count),
+                "open": pa.array(generator.random(count) < 0.3),
+                LABEL: fault.astype("int8"),
+            }
+        )
+
+
+def write_table(path, rows, seed=0):
+    """Writes sensor data as CSV."""
     writer = None
     with path.open("wb") as file:
-        for first in range(0, rows, CHUNK):
-            count = min(CHUNK, rows - first)
-            fault = generator.random(count) < ANOMALIES
-            numbers = generator.normal(size=(count, 3)) @ mixing
-            numbers += 0.1 * generator.normal(size=numbers.shape)
-            numbers[fault, 0] += 5
-            seconds = np.datetime64("2024-01-01", "s") + first
-            table = pa.table(
-                {
-                    "time": seconds + np.arange(count),
-                    **{
-                        f"sensor_{i}": column.round(4)
-                        for i, column in enumerate(numbers.T, 1)
-                    },
-                    "load": generator.integers(0, 1000, count),
-                    "mode": generator.choice(["idle", "run", "stop"], count),
-                    "open": pa.array(generator.random(count) < 0.3),
-                    LABEL: fault.astype("int8"),
-                }
-            )
+        for table in sensor_tables(rows, seed):
             writer = writer or pa.csv.CSVWriter(file, table.schema)
             writer.write_table(table)
         writer.close()
@@ -66,19 +71,23 @@ def write_table(path, rows, seed=0):
 def run_app(folder, *flags):
     """Peak memory of the app in GiB, and its duration in seconds."""
     start = time.monotonic()
+    workdir = f"--workdir={folder}/run", f"--export_dir={folder}/model"
+    peak = peak_memory(*flags, *workdir)
+    return peak, time.monotonic() - start
+
+
+def peak_memory(*flags):
+    """Peak memory of the app in GiB."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [
-                *(sys.executable, APPS / "anomaly_detection.py", *flags),
-                *(f"--workdir={folder}/run", f"--export_dir={folder}/model"),
-            ],
+            [sys.executable, APPS / "anomaly_detection.py", *flags],
             stdout=output,
         )
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit("The app failed: see above")
     unit = 1 if sys.platform == "darwin" else 1024  # bytes
-    return usage.ru_maxrss * unit / 2**30, time.monotonic() - start
+    return usage.ru_maxrss * unit / 2**30
 
 
 def main():

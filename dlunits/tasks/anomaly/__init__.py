@@ -8,7 +8,7 @@ Modules in the order of a run:
 4. `train`: the fitted detector; `baselines` for comparison
 5. `serve` and `requests`: the SavedModel and its endpoints
 6. `score_table` or `score_series`: the scored table; `score_folder`: those of a
-   folder of Parquet files
+   folder of Parquet files, `spark`: those of Spark data frames
 7. `detector_summary`, `report`, `report_sections`, `figures`,
    `series_figures`: the report
 """
@@ -27,6 +27,7 @@ __all__ = [
     "series_figures",
     "serve",
     "sources",
+    "spark",
     "train",
     "training_rows",
     "training_windows",
