@@ -57,7 +57,9 @@ def build(models: ModelFolder) -> None:
         if path is None:
             raise ValueError("Choose a table first.")
         detector, rate = models.use("anomaly_wdbc", load_served)
-        output = new_file(f"{pathlib.Path(path).stem}_scored.csv")
+        given = pathlib.Path(path)
+        suffix = ".parquet" if given.suffix.lower() == ".parquet" else ".csv"
+        output = new_file(f"{given.stem}_scored{suffix}")
         summary, ranking = score_file(detector, rate, path, output)
         return summary, ranking, gradio.update(value=output, interactive=True)
 

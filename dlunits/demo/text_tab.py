@@ -1,7 +1,8 @@
 """Tab: continue a text with a language model, token by token."""
 
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import gradio
 
@@ -10,7 +11,10 @@ from dlunits.demo.tab_parts import show_errors
 from dlunits.tasks.text.generate import TextGenerator
 
 MODELS = ("text_tiny_shakespeare",)
-MAX_LENGTH = 1000
+MAX_LENGTH = 5000
+UPDATE_SECONDS = 0.05  # between two updates of the page
+
+T = TypeVar("T")
 
 
 def build(models: ModelFolder) -> None:
@@ -50,7 +54,9 @@ def build(models: ModelFolder) -> None:
     @show_errors
     def stream(*inputs: Any) -> Iterator[tuple[str, dict[str, float]]]:
         generator = models.use("text_tiny_shakespeare", TextGenerator)
-        yield from stream_text(generator, *inputs)
+        yield from at_most_every(
+            UPDATE_SECONDS, stream_text(generator, *inputs)
+        )
 
     inputs = [prompt, length, seed, temperature, top_k, top_p]
     started = button.click(
@@ -91,6 +97,25 @@ def stream_text(
         text += token
         found = generator.next_tokens(logits, **sampling)
         yield text, {visible(each): p for each, p in found.items()}
+
+
+def at_most_every(seconds: float, items: Iterable[T]) -> Iterator[T]:
+    """Leaves out items that follow another one too fast, but not the last.
+
+    A network is faster than a browser shows its tokens. Updates that wait for
+    the browser would still arrive after the button that stops them.
+
+    >>> list(at_most_every(60.0, "abc"))
+    ['a', 'c']
+    """
+    due, late = 0.0, []
+    for item in items:
+        if time.monotonic() < due:
+            late = [item]
+            continue
+        yield item
+        due, late = time.monotonic() + seconds, []
+    yield from late
 
 
 def visible(token: str) -> str:

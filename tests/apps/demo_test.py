@@ -17,6 +17,8 @@ import time
 import urllib.parse
 
 import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_breast_cancer
@@ -228,21 +230,37 @@ def test_an_image_is_denoised(page):
     assert denoised > noisy + 5
 
 
-def test_text_is_streamed(page):
+def continue_text(page, length):
+    """Starts a text, and waits until a part of it is on the page."""
     open_tab(page, "Text")
-    page.get_by_label("Number of characters").first.fill("60")
+    page.get_by_label("Number of characters").first.fill(str(length))
     page.get_by_role("button", name="Continue").click()
-    text = page.locator("#text textarea")
-    # Between its first character and its last one it is on the page in part.
     page.wait_for_function(
-        """() => {
+        """end => {
             const text = document.querySelector("#text textarea").value;
-            return text.length > 7 && text.length < 67;
-        }"""
+            return text.length > 7 && text.length < end;
+        }""",
+        arg=length // 2,
     )
-    sync_api.expect(text).to_have_value(re.compile(r"^ROMEO:\n.{60}$", re.S))
+    return page.locator("#text textarea")
+
+
+def test_text_is_streamed(page):
+    text = continue_text(page, 1000)
+    sync_api.expect(text).to_have_value(re.compile(r"^ROMEO:\n.{1000}$", re.S))
     shares = page.locator("#next_characters").get_by_text("%")
     assert 1 <= shares.count() <= 10
+
+
+def test_a_text_is_stopped(page):
+    text = continue_text(page, 5000)
+    page.get_by_role("button", name="Stop").click()
+    lengths, end = [], time.monotonic() + 60
+    while len(set(lengths[-3:])) != 1 or len(lengths) < 3:
+        assert time.monotonic() < end, lengths
+        page.wait_for_timeout(1000)
+        lengths.append(len(text.input_value()))
+    assert lengths[-1] < 5000
 
 
 def write_tumors(path):
@@ -269,6 +287,22 @@ def test_a_planted_anomaly_is_ranked_first(page, tmp_path):
     with pathlib.Path(download.value.path()).open(newline="") as file:
         flags = [row["is_anomaly"] for row in csv.DictReader(file)]
     assert flags == ["false"] * 7 + ["true"] + ["false"] * 12
+
+
+def test_a_parquet_file_is_scored(page, tmp_path):
+    open_tab(page, "Anomalies")
+    write_tumors(tmp_path / "tumors.csv")
+    table = pyarrow.csv.read_csv(tmp_path / "tumors.csv")
+    pyarrow.parquet.write_table(table, tmp_path / "tumors.parquet")
+    remove(page, "#table")
+    page.set_input_files("#table input[type=file]", tmp_path / "tumors.parquet")
+    first = page.locator("#ranking ol > li").first
+    sync_api.expect(first).to_contain_text("row 8: anomalous")
+    with page.expect_download() as download:
+        page.locator("#scored").click()
+    scored = pyarrow.parquet.read_table(download.value.path())
+    flags = scored["is_anomaly"].to_pylist()
+    assert flags == [False] * 7 + [True] + [False] * 12
 
 
 def test_a_broken_table_shows_its_message(page, tmp_path):
