@@ -1,8 +1,6 @@
 """Apps on several devices: two processes of JAX, two devices of TensorFlow."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -156,7 +154,6 @@ def test_two_devices_of_tensorflow_end_with_the_weights_of_one(
     """Without batch normalization and dropout, which are per device."""
     flags = ["--epochs=2", *MIRRORED[app]]
     one, two = tmp_path / "one", tmp_path / "two"
-    end(one, start(app, one, *flags, backend="tensorflow"))
     mirrored = start(
         app,
         two,
@@ -167,16 +164,15 @@ def test_two_devices_of_tensorflow_end_with_the_weights_of_one(
     )
     end(two, mirrored)
     assert "1 process(es), 2 device(s)" in (two / "stdout0").read_text()
-    if app == "gan_mnist":  # with batch normalization and random numbers
-        assert len(saved(two)[1]) == 2
-    else:
-        assert_equal_runs(two, one, rtol=1e-3)
     assert (two / "model/1/saved_model.pb").is_file()
+    assert len(saved(two)[1]) == 2
+    if app != "gan_mnist":  # which has both, and random numbers
+        end(one, start(app, one, *flags, backend="tensorflow"))
+        assert_equal_runs(two, one, rtol=1e-3)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_job_that_lost_a_process_ends_like_an_unbroken_one(
-    start_two, tmp_path, sign, assert_refused
+    start_two, tmp_path, assert_refused
 ):
     app, flags = "lenet_mnist", ["--epochs=6", *APPS["lenet_mnist"]]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -186,16 +182,13 @@ def test_a_job_that_lost_a_process_ends_like_an_unbroken_one(
     while not history.exists():
         assert first.poll() is None, (broken / "stderr0").read_text()
         time.sleep(0.005)
-    second.send_signal(sign)
-    begin = time.monotonic()
-    assert first.wait(WATCHDOG + 60) == 1
-    assert time.monotonic() - begin < WATCHDOG + 2
     second.kill()
-    lost = subprocess.CompletedProcess(
-        [], 1, "", (broken / "stderr0").read_text()
-    )
+    assert first.wait(WATCHDOG + 60) == 1
+    errors = (broken / "stderr0").read_text()
     assert_refused(
-        lost, r"a(nother)? process of the job (was|is) lost", "lenet_mnist.py: "
+        subprocess.CompletedProcess([], 1, "", errors),
+        "another process of the job was lost; start all processes again",
+        "lenet_mnist.py: ",
     )
     assert len(history.read_text().splitlines()) < 1 + 6
 
@@ -204,4 +197,4 @@ def test_a_job_that_lost_a_process_ends_like_an_unbroken_one(
     assert rows == other_rows
     for name, array in other.items():
         np.testing.assert_array_equal(arrays[name], array, name)
-    assert os.listdir(broken / "model") == ["1"]  # noqa: PTH208
+    assert [path.name for path in (broken / "model").iterdir()] == ["1"]
