@@ -127,10 +127,10 @@ class RecurrentKernel:
             -> `(units, gates * units)`
         """
         if not self.dropout_masks:
-            return ops.matmul(ops.transpose(to_matrix(h)), to_matrix(d_u))
+            return sum_of_products(h, d_u)
         gates = ops.split(d_u, len(self.dropout_masks), axis=-1)
         gradients = [
-            ops.matmul(ops.transpose(to_matrix(h * mask)), to_matrix(gate))
+            sum_of_products(h * mask, gate)
             for gate, mask in zip(gates, self.dropout_masks, strict=True)
         ]
         return ops.concatenate(gradients, axis=-1)
@@ -228,6 +228,19 @@ def matmul_last_axis(x: Tensor, kernel: Tensor) -> Tensor:
     """One matrix product, `(..., features)` -> `(..., size)`."""
     y = ops.matmul(to_matrix(x), kernel)
     return ops.reshape(y, (*ops.shape(x)[:-1], kernel.shape[-1]))
+
+
+def sum_of_products(x: Tensor, y: Tensor) -> Tensor:
+    """Sum of x^T y over time and batch.
+
+    `(time, batch, m)`, `(time, batch, n)` -> `(m, n)`
+
+    On JAX the two axes are summed as they are. Joined to one, XLA would gather
+    the batches of all devices on each of them.
+    """
+    if keras.backend.backend() == "jax":
+        return ops.tensordot(x, y, axes=((0, 1), (0, 1)))
+    return ops.matmul(ops.transpose(to_matrix(x)), to_matrix(y))
 
 
 def to_matrix(x: Tensor) -> Tensor:
