@@ -6,7 +6,7 @@ classifier is also quantized to 8 bits after training, for LiteRT and with
 `keras.Model.quantize`; its accuracy is that on MNIST's test images.
 
 Usage:
-    python benchmarks/formats.py > docs/formats.md
+    python benchmarks/formats.py --endpoints predict > docs/formats.md
     python benchmarks/formats.py --kinds=digit_classifier --noint8
 """
 
@@ -35,11 +35,12 @@ OpenVINO, and compares each with TensorFlow. It needs the extra `export`.
 dlunits export --model=lenet_mnist/1 --format=litert
 ```
 
-`export_card.json` beside the files has the arguments and results of each, and
-the reason why an endpoint is left out. What no format holds is done by the
-caller: decoding of image files, texts and categories (the vocabulary and the
-columns are in the model card), and random numbers. Checks of arguments are not
-part of the files: an image with pixels out of range is not refused.
+`--endpoints` selects some of them. `export_card.json` beside the files has the
+arguments and results of each, and the reason why an endpoint is left out. What
+no format holds is done by the caller: decoding of image files, texts and
+categories (the vocabulary and the columns are in the model card), and random
+numbers. Checks of arguments are not part of the files: an image with pixels out
+of range is not refused.
 
 In Python, with `DLUNITS_LAZY_IMPORT=1` without TensorFlow and Keras:
 
@@ -51,11 +52,16 @@ predict = LiteRTFunction("predict.tflite")
 print(predict(args_0=images))
 ```
 
-Everything below was printed by `python benchmarks/formats.py`, for small models
-with random weights as in `benchmarks/exported_models.py`, and the shipped digit
-classifier. Differences are from TensorFlow, relative to the largest value (at
-least 1). Times are of an example, in batches of 4, in one thread of a busy
-machine. Endpoints that one format holds and another does not are in both parts.
+This page was printed by `python benchmarks/formats.py --endpoints predict`, for
+small models with random weights as in `benchmarks/exported_models.py`, and the
+shipped digit classifier. Differences are from TensorFlow, relative to the largest
+value (at least 1). Times are of an example, in batches of 4, in one thread of a
+machine that does other work, too. Endpoints that one format holds and another
+does not are in both parts.
+
+The table has the models themselves, the endpoint `predict`. Other endpoints that
+take or return texts or image files are left out of every format, as are those
+that draw random numbers.
 """
 
 

@@ -158,6 +158,7 @@ def measure_speed(folder, model, file_rows, rounds):
     return [
         gate("scoring_scale (Spark, 2 executors / 1)", spark, ">=", 1.8, "x"),
         gate("scoring_scale (app / 1 executor)", alone, ">=", 0.9, "x"),
+        gate("scoring_scale (1 executor / app)", 1 / alone, ">=", 0.9, "x"),
     ]
 
 
