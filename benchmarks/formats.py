@@ -54,14 +54,14 @@ print(predict(args_0=images))
 
 This page was printed by `python benchmarks/formats.py --endpoints predict`, for
 small models with random weights as in `benchmarks/exported_models.py`, and the
-shipped digit classifier. Differences are from TensorFlow, relative to the largest
-value (at least 1). Times are of an example, in batches of 4, in one thread of a
-machine that does other work, too. Endpoints that one format holds and another
-does not are in both parts.
+shipped digit classifier. Differences are from TensorFlow, relative to the
+largest value (at least 1). Times are of an example, in batches of 4, in one
+thread of a machine that does other work, too. Endpoints that one format holds
+and another does not are in both parts.
 
-The table has the models themselves, the endpoint `predict`. Other endpoints that
-take or return texts or image files are left out of every format, as are those
-that draw random numbers.
+The table has the models themselves, the endpoint `predict`. Other endpoints
+that take or return texts or image files are left out of every format, as are
+those that draw random numbers.
 """
 
 
