@@ -55,7 +55,10 @@ def start(project, offline):
         if code:
             command[1:1] = ["-c", code]
         number = len(list(folder.glob("stderr*")))
-        with (folder / f"stderr{number}").open("w") as errors:
+        with (
+            (folder / f"stdout{number}").open("w") as output,
+            (folder / f"stderr{number}").open("w") as errors,
+        ):
             process = subprocess.Popen(
                 [*command, "--workdir=run", "--export_dir=model", *flags],
                 cwd=folder,
@@ -66,7 +69,7 @@ def start(project, offline):
                     "OMP_NUM_THREADS": "1",
                     "PYTHONPATH": str(project),
                 },
-                stdout=(folder / f"stdout{number}").open("w"),
+                stdout=output,
                 stderr=errors,
             )
         processes.append(process)
