@@ -376,6 +376,8 @@ def remove(path: pathlib.Path) -> None:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Hides what converters print and log, also of failures that they retry."""
+    root = logging.getLogger()
+    level = root.level  # OpenVINO changes it
     logging.disable(logging.CRITICAL)
     try:
         with (
@@ -385,6 +387,7 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
+        root.setLevel(level)
 
 
 # Concrete function -> file

@@ -1,6 +1,7 @@
 """Models of every kind in onnxruntime, LiteRT and OpenVINO, against Keras."""
 
 import json
+import logging
 
 import keras
 import numpy as np
@@ -45,6 +46,7 @@ def test_every_kind_of_model_gives_the_same_as_in_keras(kind, tmp_path):
     exported = KINDS[kind](tmp_path / "models" / kind)
     model, version = exported.model, exported.version
     rng = np.random.default_rng(1)
+    log_level = logging.getLogger().level
     for name in CONVERTERS:
         folder = tmp_path / name
         lines = []
@@ -68,6 +70,7 @@ def test_every_kind_of_model_gives_the_same_as_in_keras(kind, tmp_path):
             np.testing.assert_allclose(
                 found[key], right, rtol=1e-4, atol=1e-5, err_msg=name
             )
+    assert logging.getLogger().level == log_level
 
 
 def all_names(graph):
