@@ -420,9 +420,9 @@ def check_output(
             )
 
 
-def expanded_path(text: str) -> pathlib.Path:
+def expanded_path(path: str | pathlib.Path) -> pathlib.Path:
     """Path with the home directory for `~`, which stays if that is unknown."""
-    return pathlib.Path(os.path.expanduser(text))  # noqa: PTH111
+    return pathlib.Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def no_effect(names: Collection[str]) -> str:

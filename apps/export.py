@@ -51,7 +51,7 @@ def define_flags():
 def find_model(model):
     """Folder of a model that is named by its path or in saved_models/."""
     for folder in ("", "saved_models", SHIPPED):
-        path = pathlib.Path(folder, model).expanduser()
+        path = _main.expanded_path(pathlib.Path(folder, model))
         if path.is_dir():
             return path
     raise ValueError(
@@ -76,7 +76,7 @@ def run(model, format, endpoints, output_dir):
         output = pathlib.Path("exports", name)
         output.parent.mkdir(exist_ok=True)
     else:
-        output = pathlib.Path(output_dir).expanduser()
+        output = _main.expanded_path(output_dir)
         if not output.parent.is_dir():
             raise ValueError(
                 f"--output_dir: there is no folder {output.parent}"

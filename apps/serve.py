@@ -22,7 +22,6 @@ the time of a model.
 
 import importlib.util
 import os
-import pathlib
 import socket
 import sys
 
@@ -147,7 +146,7 @@ def run(models_dir, host, port, max_body_mb, batch_wait_ms, **options):
         raise ValueError(
             'KServe is not installed: pip install "dlunits[serve]"'
         )
-    folder = pathlib.Path(os.path.expanduser(models_dir))  # noqa: PTH111
+    folder = _main.expanded_path(models_dir)
     if not folder.is_dir():
         raise ValueError(
             f"{folder} is no folder: name the folder of the models with "

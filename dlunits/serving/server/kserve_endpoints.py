@@ -299,14 +299,6 @@ class RestServer(RESTServer):
     def _register_endpoints(self, app: fastapi.FastAPI) -> None:
         v1 = V1(self.dataplane)
         v2 = V2(self.dataplane, self.model_repository_extension)
-        # Routes of Starlette, and the first ones: FastAPI would spend more time
-        # on the arguments of a small request than the model on its answer.
-        for version in ("", "/versions/{model_version}"):
-            for path, answer in (
-                (f"/v1/models/{{model_name}}{version}:predict", v1.predict),
-                (f"/v2/models/{{model_name}}{version}/infer", v2.infer),
-            ):
-                app.add_route(path, answer, methods=["POST"])
         routes: list[tuple[str, str, Callable[..., Awaitable], Any]] = [
             ("GET", "/", self.dataplane.live, None),
             ("GET", "/metrics", metrics_handler, None),
@@ -319,6 +311,10 @@ class RestServer(RESTServer):
         for version in ("", "/versions/{model_version}"):
             model_1 = f"/v1/models/{{model_name}}{version}"
             model_2 = f"/v2/models/{{model_name}}{version}"
+            # Routes of Starlette, and the first ones: FastAPI would spend more
+            # time on the arguments of a small request than the model on it.
+            app.add_route(f"{model_1}:predict", v1.predict, methods=["POST"])
+            app.add_route(f"{model_2}/infer", v2.infer, methods=["POST"])
             routes += [
                 ("GET", f"{model_1}/metadata", v1.metadata, None),
                 ("GET", model_1, v1.status, None),

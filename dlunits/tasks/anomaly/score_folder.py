@@ -478,26 +478,25 @@ def score_file(
         invalid_cells=InvalidCells() if skip_invalid else None,
     )
 
-    def record() -> dict[str, Any]:
+    record: dict[str, Any] = {"input": before}
+
+    def metadata() -> dict[str, str]:
         if fingerprint(path) != before:
             raise ValueError(
                 f"{path}: changed while it was scored. Give the same command "
                 "again when it is complete."
             )
-        return {
-            "input": before,
-            "rows": scorer.num_rows,
-            "anomalies": scorer.num_anomalies,
-            "skipped": scorer.num_skipped,
-        }
-
-    def metadata() -> dict[str, str]:
-        return {RECORD: json.dumps(record())}
+        record.update(
+            rows=scorer.num_rows,
+            anomalies=scorer.num_anomalies,
+            skipped=scorer.num_skipped,
+        )
+        return {RECORD: json.dumps(record)}
 
     output.parent.mkdir(parents=True, exist_ok=True)
     if table_file.max_rows == 0:  # as Spark writes them
         write_without_rows(path, output, metadata())
-        return record()
+        return record
     try:
         write_scored(
             table_file,
@@ -507,7 +506,7 @@ def score_file(
         )
     except InvalidCellError as error:
         raise ValueError(invalid_cell_message(error)) from error
-    return record()
+    return record
 
 
 def with_partition(

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import hashlib
 import math
-import pathlib
 from typing import Any
 
 import keras
@@ -20,6 +19,7 @@ from dlunits.data.text.vocabulary import Vocabulary, build_vocabulary
 from dlunits.diagnostics.n_gram_baseline import n_gram_cross_entropy
 from dlunits.metrics import BitsPerCharacter, Perplexity
 from dlunits.models import RecurrentLanguageModel
+from dlunits.paths import expand_user
 from dlunits.training.distribution import current
 from dlunits.training.gradient_norm import ClippedAdam, GradientNorm
 from dlunits.training.memory import check_memory, recurrent_weights
@@ -110,7 +110,7 @@ def encode_corpus(
         encode_text(
             text,
             vocabulary,
-            pathlib.Path(folder).expanduser() / f"{name}.tokens",
+            expand_user(folder) / f"{name}.tokens",
         )
         for name, text in (
             ("train", corpus.train),

@@ -76,22 +76,11 @@ class Watchdog(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.end()
 
-    def on_epoch_begin(
-        self, epoch: int, logs: dict[str, Any] | None = None
+    def note_progress(
+        self, index: int, logs: dict[str, Any] | None = None
     ) -> None:
+        """Starts the time anew."""
         self.last = time.monotonic()
 
-    def on_epoch_end(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        self.last = time.monotonic()
-
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        self.last = time.monotonic()
-
-    def on_test_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        self.last = time.monotonic()
+    on_epoch_begin = on_epoch_end = note_progress
+    on_train_batch_end = on_test_batch_end = note_progress

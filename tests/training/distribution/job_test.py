@@ -176,13 +176,13 @@ def test_a_killed_process_ends_the_job_which_goes_on_from_its_checkpoint(
         assert len(errors[0]) == 1
     assert 1 <= epochs_in(folder) < EPOCHS
 
+    assert_resumes(launch, folder, trained)
+
+
+def assert_resumes(launch, folder, expected):
+    """No step is lost or done twice: the weights are equal, bit for bit."""
     statuses, errors = launch(folder, watchdog=60).end()
     assert statuses == [0, 0], errors
-    assert_same(folder, trained)
-
-
-def assert_same(folder, expected):
-    """No step is lost or done twice: the weights are equal, bit for bit."""
     for found, array in zip(weights(folder), weights(expected), strict=True):
         np.testing.assert_array_equal(found, array)
     assert (folder / "history.csv").read_text() == (
@@ -213,9 +213,7 @@ def test_a_stopped_process_ends_the_job_within_the_time_of_the_watchdog(
         [line] = errors[number]
         assert line.startswith(start_of_line)
 
-    statuses, errors = launch(folder, watchdog=60).end()
-    assert statuses == [0, 0], errors
-    assert_same(folder, trained)
+    assert_resumes(launch, folder, trained)
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -14,35 +14,13 @@ import time
 
 import keras
 import numpy as np
-from sklearn.datasets import load_digits
 
 from dlunits.data import batches
 from dlunits.training import RunDirectory
 from dlunits.training.distribution import current, find_cluster, start
+from tests.training.digits_run import BATCH_SIZE, build_model, load_data
 
-BATCH_SIZE = 32
 STEPS_PER_EPOCH = 12
-
-
-def build_model():
-    """A model with dropout, batch normalization and momentum."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            keras.layers.Conv2D(6, 3, activation="relu"),
-            keras.layers.BatchNormalization(),
-            keras.layers.Dropout(0.3),
-            keras.layers.Flatten(),
-            keras.layers.Dense(10, "softmax"),
-        ]
-    )
-    model.compile(
-        keras.optimizers.Adam(0.01),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
 
 
 class SlowSteps(keras.callbacks.Callback):
@@ -58,8 +36,7 @@ class SlowSteps(keras.callbacks.Callback):
 
 def train(workdir, *, epochs=4, seconds_per_step=0.0):
     """Trains in a run directory; returns the model and its history."""
-    x, y = load_digits(return_X_y=True)
-    x = (x / 16).reshape(-1, 8, 8, 1).astype("float32")
+    x, y = load_data()
     model = build_model()
     prepare = lambda images, _: images  # noqa: E731
     history = RunDirectory(workdir, run={}).fit(

@@ -6,15 +6,7 @@ import keras
 import numpy as np
 
 from dlunits.training.distribution import Watchdog
-
-
-class SlowSteps(keras.callbacks.Callback):
-    def __init__(self, seconds):
-        super().__init__()
-        self.seconds = seconds
-
-    def on_train_batch_end(self, batch, logs=None):
-        time.sleep(self.seconds)
+from tests.training.distribution.shared_run import SlowSteps
 
 
 def fit(seconds_per_step, watchdog):
