@@ -5,19 +5,28 @@ from collections.abc import Iterable, Mapping
 from dlunits.columns.column_values import strip_missing
 from dlunits.columns.table_chunks import ChunkedTable
 
-EXAMPLE_ROWS = 1_000  # at the start of a table, in which examples are searched
+EXAMPLE_ROWS = 1_000  # first rows of a table, searched for examples
 MAX_LISTED = 30  # columns that are used; ignored ones are all listed
 MAX_WIDTH = 30  # characters of a name and of an example
 
 
 def example_values(table: ChunkedTable) -> dict[str, str]:
-    """First value of each column that is not missing.
+    r"""First value of each column that is not missing.
 
     Args:
-        table: `ChunkedTable`, whose first 1,000 rows are read.
+        table: `ChunkedTable`. Its first 1,000 rows are read.
 
     Returns:
         Dict from column name to text, `""` if all values are missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "new.csv")
+    >>> _ = path.write_text("id,speed\n17,NA\n18,1.5\n")
+    >>> example_values(open_table(path))
+    {'id': '17', 'speed': '1.5'}
     """
     examples = {}
     chunk = next(table.chunks(EXAMPLE_ROWS))
@@ -41,13 +50,15 @@ def list_columns(
     """Lists the columns of a table: name, type, example and why it is ignored.
 
     Args:
-        column_types, reasons: What `dlunits.columns.infer_column_types`
-            returns.
-        examples: Dict from column name to a value.
+        column_types: Dict from column name to type, from
+            `infer_column_types`.
+        reasons: Dict from each ignored column to the reason, from
+            `infer_column_types`.
+        examples: Dict from column name to a value, from `example_values`.
 
     Returns:
-        Lines for the user. Of more than 30 columns that are used the number is
-        given; ignored columns are all listed.
+        List of lines. At most 30 of the used columns are listed, followed by
+        the number of the others; all ignored columns are listed.
 
     Example:
 
@@ -73,7 +84,7 @@ def list_columns(
 
 
 def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Lines with the cells of a column below each other."""
+    """Aligns the cells of rows in columns; returns one line for each row."""
     rows = [tuple(map(shortened, row[:-1])) + row[-1:] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
@@ -85,7 +96,7 @@ def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 def shortened(text: str) -> str:
-    r"""Text of at most 30 characters on one line.
+    r"""Shortens a text to one line of at most 30 characters.
 
     >>> shortened("a\tb"), len(shortened("x" * 99))
     ("'a\\tb'", 30)

@@ -33,14 +33,15 @@ from dlunits.columns.table_chunks import (
 )
 from dlunits.columns.timestamp_parsing import DATE
 
-# Beginnings of texts that may be of a type, with a currency sign and a unit.
+# Start of a text that may be a number, and a number with a currency sign or a
+# unit.
 NUMBER = r"^[-+]?[$€£¥]?\s*([.,]?\d|[iI]nf)"
 UNIT = (
     rf"^[-+]?(?P<sign>[$€£¥])?\s*[.,]?\d[\d.,{GROUP_SEPARATORS}]*"
     r"(?:[eE][-+]?\d+)?\s*(?P<unit>[^\d\s.,;:'()/+\-][^\d\s]{0,9})?$"
 )
 MAX_INVALID = 0.05  # share of the values of a column that are of another type
-MAX_COUNTED_ROWS = 200_000  # rows in which different texts are counted
+MAX_COUNTED_ROWS = 200_000  # first rows, whose distinct texts are counted
 MAX_CATEGORIES = 20  # allowed in a table of any length
 
 
@@ -59,53 +60,50 @@ def infer_column_types(
       Numbers that stand for something else, such as postal codes, need an
       override.
     - `number [UNIT]`: the same with one unit, percent or currency sign.
-    - `number except -999`: the same as `number`, with a number that stands for
-      a missing value, see `dlunits.columns.sentinel_values.
-      SentinelRecognition`.
+    - `number except -999`: the same as `number`, with a sentinel: a number
+      that stands for a missing value. See `SentinelRecognition`.
     - `boolean`: the type of the data frame or of Parquet, or both of true and
       false, yes and no, t and f, or y and n, in upper or lower case.
-    - `timestamp`: at least 95 % are dates and times as
-      `dlunits.columns.timestamp_parsing.parse_timestamps` reads them;
-      `timestamp_day_first` if 31/1/2024 occurs. If both orders are possible,
-      the month is first.
+    - `timestamp`: at least 95 % are dates and times that `parse_timestamps`
+      reads; `timestamp_day_first` if a date such as 31/1/2024 occurs. If both
+      orders are possible, the month is first.
     - `timestamp_ms`, `timestamp_digits` and the like: numbers that are
-      timestamps, see `dlunits.columns.numeric_timestamps.
-      NumericTimestampRecognition`.
+      timestamps, see `NumericTimestampRecognition`.
     - `category`: other text. Text in a Parquet file is never a number.
     - `ignored`: columns without a value; text that is different in more than
       half of the rows, such as names and remarks; row numbers and other
-      identifiers, see `dlunits.columns.identifiers.IdentifierRecognition`;
-      lists; the label.
+      identifiers, see `IdentifierRecognition`; lists; the label.
 
     The other values of a column of numbers or timestamps are invalid, see
-    `dlunits.columns.read_columns`.
+    `read_columns`.
 
-    A column with one value keeps its type: another value is then a sign of an
-    anomaly. A data frame of strings has the same types as the CSV file with
-    the same cells.
+    A constant column keeps its type, as a different value in new data is a
+    sign of an anomaly. A data frame of strings has the same types as the CSV
+    file with the same cells.
 
     Args:
-        table: `ChunkedTable` such as `dlunits.data.tables.table_files.
-            TableFile`, or a table in memory, see `table_chunk`.
+        table: `ChunkedTable` such as `TableFile`, or a table in memory, see
+            `table_chunk`.
         overrides: Dict from column name to type.
         label_column: Name of the column that marks anomalies. `None` if there
             is none.
-        decimal: Decimal sign of numbers that are strings, of a table in
+        decimal: Decimal separator of numbers that are strings, for a table in
             memory: `"."` or `","`.
         ignore_identifiers: Whether row numbers and other identifiers are
             ignored. If not, they are numbers.
         timestamp_column: Name of a column that is known to hold times. It is
-            no identifier.
+            not treated as an identifier.
 
     Returns:
         `(column_types, reasons)`: dict from every column to its type, in the
-        order of the table; dict from each ignored column to the reason,
-        `"holds no value"` for example.
+        order of the table; dict from each ignored column to the reason, such
+        as `"holds no value"`.
 
     Raises:
         ValueError: If `overrides` or `label_column` name a column that does
             not exist, a number is infinite, a value is not of the type that
-            `overrides` declares, or all columns are ignored. One line.
+            `overrides` declares, or all columns are ignored. The message is
+            one line.
 
     Example:
 
@@ -152,7 +150,7 @@ def infer_column_types(
     if len(reasons) == len(column_types):
         first = next(iter(reasons))
         raise ValueError(
-            f"{source}: all columns are ignored, {first!r}, for example, "
+            f"{source}: all columns are ignored; for example, {first!r} "
             f"because it {reasons[first]}. Declare the type of at least one "
             "column."
         )
@@ -172,7 +170,22 @@ def check_overrides(
 
 
 def check_column_types(column_types: Mapping[str, str]) -> None:
-    """Checks that every type is one of `COLUMN_TYPES`."""
+    """Checks that every type is a column type.
+
+    Args:
+        column_types: Dict from column name to type.
+
+    Raises:
+        ValueError: If a type is neither one of `COLUMN_TYPES` nor a type of
+            numbers with a unit or a sentinel value.
+
+    Example:
+
+    >>> check_column_types({"speed": "number [km/h]"})
+    >>> check_column_types({"speed": "float"})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: The type of column 'speed' must be one of number, boolean, ...
+    """
     for name, column_type in column_types.items():
         if column_type not in COLUMN_TYPES and not is_number_type(column_type):
             raise ValueError(
@@ -182,13 +195,13 @@ def check_column_types(column_types: Mapping[str, str]) -> None:
 
 
 def parse_column_types(options: Iterable[str]) -> dict[str, str]:
-    """Column types from texts such as `"speed=number"`.
+    """Parses column types from texts such as `"speed=number"`.
 
     Args:
         options: Texts `NAME=TYPE`. The name may contain `=`.
 
     Returns:
-        Dict of column name to column type.
+        Dict from column name to column type.
 
     Raises:
         ValueError: If a text has no `=`.
@@ -211,11 +224,11 @@ def parse_column_types(options: Iterable[str]) -> dict[str, str]:
 
 
 class ColumnTypeInference:
-    """Types that a column may have after the chunks read so far.
+    """Inference of the type of one column from chunks of its values.
 
     Args:
         name: Name of the column.
-        override: Type that the caller declares, or `None`.
+        override: Type that the caller declares. `None` infers it.
         ignore_identifiers: Whether a column of identifiers is ignored.
         is_time: Whether the column is known to hold times.
     """
@@ -305,7 +318,7 @@ class ColumnTypeInference:
             self.texts = pc.unique(pa.concat_arrays([self.texts, texts]))
 
     def result(self) -> tuple[str, str | None]:
-        """`(column_type, reason)`; the reason is `None` if it is used."""
+        """`(column_type, reason)`; reason is `None` if the column is used."""
         if self.override:
             return self.override, None
         if self.invalid is None or "ignored" in self.invalid:
@@ -343,7 +356,7 @@ class ColumnTypeInference:
 
 
 def declared_type(data_type: pa.DataType) -> str:
-    """Column type of a `pyarrow` type; `"text"` has to be parsed."""
+    """Column type of a `pyarrow` type, or `"text"` if it is to be parsed."""
     types = pa.types
     if types.is_boolean(data_type):
         return "boolean"
@@ -355,7 +368,7 @@ def declared_type(data_type: pa.DataType) -> str:
 
 
 def possible_types(texts: pa.Array, may_be_number: bool) -> list[str]:
-    """Types that a column with these values may have, by their first letters.
+    """Types that a column may have, by the start of its values.
 
     >>> possible_types(pa.array(["5 kW", "1,500 kW"]), may_be_number=True)
     ['number', 'number [kW]']

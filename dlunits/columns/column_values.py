@@ -54,27 +54,26 @@ MISSING_VALUES = (
     "NONE",
 )
 
-# Pairs of (true, false), in lower case. 1 and 0 are booleans as well, in a
-# column that is declared to hold booleans.
+# Pairs of (true, false), in lower case. In a column that is declared as
+# boolean, 1 and 0 are booleans as well.
 BOOLEANS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 TRUE = (*(true for true, _ in BOOLEANS), "1")
 FALSE = (*(false for _, false in BOOLEANS), "0")
 
-# A whole number as text, with the decimals that a float column of whole
-# numbers gets. `\1` is the text of the category. RE2 syntax, for pyarrow and
-# TensorFlow alike.
+# A whole number that was written as a float, such as 7.0. `\1` is the text of
+# the category. RE2 syntax, which pyarrow and TensorFlow both use.
 WHOLE_NUMBER = r"^(-?[0-9]+)\.0+$"
 
-# Unicode whitespace, what `str.isspace` accepts.
+# Unicode whitespace: the characters that `str.isspace` accepts.
 WHITESPACE = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004"
     "\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 
 
-# Type of numbers that are written with a unit or a currency sign, or without.
+# Type of numbers that may be written with a unit or a currency sign.
 UNIT_TYPE = re.compile(r"number \[(.+)\]")
-# Between groups of three digits: apostrophes and spaces, of any kind.
+# Thousands separators besides comma and period: apostrophes and spaces.
 GROUP_SEPARATORS = "'\u2019 \xa0\u202f\u2009"
 
 
@@ -90,7 +89,7 @@ def column_array(
     | type                   | array                         | missing value |
     |------------------------|-------------------------------|---------------|
     | `number`               | float64                       | NaN |
-    | `number [kW]`          | the same, of `30 kW` or `30`  | NaN |
+    | `number [kW]`          | the same, from `30 kW` or `30` | NaN |
     | `number except -999`   | the same                      | NaN, or -999  |
     | `boolean`              | float64, 1 for true           | NaN |
     | `timestamp`            | float64, seconds since 1970 UTC | NaN |
@@ -100,16 +99,16 @@ def column_array(
 
     A value is missing if it is null, NaN, or a text of `MISSING_VALUES`.
     Whitespace around a text is removed. Numbers in a timestamp column are
-    seconds since 1970 UTC. Durations are numbers of seconds, as are times of a
-    day in a typed table. Numbers may have separators of thousands: `1,500`,
-    or `1.500` if the comma is the decimal sign, `1'500` and `1 500`.
+    seconds since 1970 UTC. Durations, and times of day in a typed table, are
+    converted to seconds. Numbers may have thousands separators: `1'500`,
+    `1 500`, and `1,500`, or `1.500` if the comma is the decimal separator.
 
     Args:
         column: Column of a `pyarrow.Table`.
         column_type: One of `COLUMN_TYPES` except `"ignored"`, or
-            `"number [UNIT]"`, whose numbers have that unit or none, or either
-            of both with `" except NUMBER"`.
-        decimal: Decimal sign of numbers that are texts, `"."` or `","`.
+            `"number [UNIT]"` for numbers with that unit or without one.
+            `" except NUMBER"` may be appended to both types of numbers.
+        decimal: Decimal separator of numbers that are texts, `"."` or `","`.
 
     Returns:
         Array `(rows,)`. Infinite numbers are kept.
@@ -149,10 +148,10 @@ def column_array(
 
 
 def category_texts(column: pa.Array) -> pa.Array:
-    """Converts a column to the texts that name its categories.
+    """Converts a column to the texts of its categories.
 
-    Whole numbers lose their decimals, so that the categories 7, 7.0 and "7"
-    are the same one.
+    Zero decimals are removed from whole numbers, so that 7, 7.0 and "7" are the
+    same category.
 
     Args:
         column: `pyarrow.Array` of texts, numbers or booleans.
@@ -173,13 +172,33 @@ def category_texts(column: pa.Array) -> pa.Array:
 
 
 def is_number_type(column_type: str) -> bool:
-    """Whether a column type is `"number"`, `"number [UNIT]"` or the like."""
+    """Whether a column type is `"number"`, with or without unit and sentinel.
+
+    Args:
+        column_type: Type of a column.
+
+    Returns:
+        Boolean.
+
+    Example:
+
+    >>> is_number_type("number [kW] except -999"), is_number_type("category")
+    (True, False)
+    """
     column_type, _ = split_sentinel(column_type)
     return column_type == "number" or bool(unit_of(column_type))
 
 
 def unit_of(column_type: str) -> str:
-    """Unit of a column type, `""` without one.
+    """Unit of a column type.
+
+    Args:
+        column_type: Type of a column.
+
+    Returns:
+        The unit, `""` without one.
+
+    Example:
 
     >>> unit_of("number [kW]")
     'kW'
@@ -204,7 +223,7 @@ def read_numbers(column: pa.Array, decimal: str, unit: str = "") -> pa.Array:
     text = remove_group_separators(text, decimal)
     if decimal == ",":
         if pc.any(pc.match_substring(text, ".")).as_py():
-            raise ColumnTypeError("A decimal point among decimal commas")
+            raise ColumnTypeError("A decimal point where commas are expected")
         text = pc.replace_substring(text, ",", ".")
     return pc.cast(text, pa.float64())
 
@@ -218,7 +237,7 @@ def remove_unit(text: pa.Array, unit: str) -> pa.Array:
 
 
 def remove_group_separators(text: pa.Array, decimal: str) -> pa.Array:
-    """Removes the separators of thousands.
+    """Removes thousands separators.
 
     >>> texts = pa.array(["1,234,567.8", "1 000", "1,5"])
     >>> remove_group_separators(texts, ".").to_pylist()
@@ -236,18 +255,42 @@ def remove_group_separators(text: pa.Array, decimal: str) -> pa.Array:
 
 
 def is_numeric(data_type: pa.DataType) -> bool:
-    """Whether values of a `pyarrow` type are numbers without parsing."""
+    """Whether values of a `pyarrow` type are numbers without parsing.
+
+    Args:
+        data_type: Type of a `pyarrow` array.
+
+    Returns:
+        Boolean. Booleans and a column of nulls are numbers.
+
+    Example:
+
+    >>> is_numeric(pa.int32()), is_numeric(pa.string())
+    (True, False)
+    """
     tests = ("integer", "floating", "decimal", "boolean", "null")
     return any(getattr(pa.types, f"is_{test}")(data_type) for test in tests)
 
 
 def is_elapsed(data_type: pa.DataType) -> bool:
-    """Whether values of a `pyarrow` type are durations or times of a day."""
+    """Whether values of a `pyarrow` type are durations or times of day.
+
+    Args:
+        data_type: Type of a `pyarrow` array.
+
+    Returns:
+        Boolean.
+
+    Example:
+
+    >>> is_elapsed(pa.duration("ms")), is_elapsed(pa.timestamp("ms"))
+    (True, False)
+    """
     return pa.types.is_duration(data_type) or pa.types.is_time(data_type)
 
 
 def elapsed_seconds(column: pa.Array) -> pa.Array:
-    """Durations, and times since midnight, in seconds, whatever their unit.
+    """Converts durations and times of day of any unit to seconds.
 
     >>> elapsed_seconds(pa.array([1500], pa.duration("ms"))).to_pylist()
     [1.5]
@@ -290,12 +333,27 @@ def read_numeric_timestamps(
     numbers = read_numbers(column, decimal).to_numpy(zero_copy_only=False)
     seconds = numeric_timestamps(numbers, column_type)
     if column_type == DIGITS and (np.isnan(seconds) & ~np.isnan(numbers)).any():
-        raise ColumnTypeError("Digits that are no date")
+        raise ColumnTypeError("Digits that are not a date")
     return seconds
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """Casts a column to strings."""
+    """Casts a column to strings.
+
+    Args:
+        column: `pyarrow` array.
+
+    Returns:
+        `pyarrow` array of strings.
+
+    Raises:
+        ColumnTypeError: If the column holds lists or structures.
+
+    Example:
+
+    >>> as_text(pa.array([1, None])).to_pylist()
+    ['1', None]
+    """
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
     if pa.types.is_string(column.type):
@@ -306,13 +364,29 @@ def as_text(column: pa.Array) -> pa.Array:
 
 
 def strip_missing(column: pa.Array) -> pa.Array:
-    """Casts to strings without whitespace around; null where missing."""
+    """Casts a column to strings and strips whitespace; null where missing.
+
+    Args:
+        column: `pyarrow` array.
+
+    Returns:
+        `pyarrow` array of strings; texts of `MISSING_VALUES` are null.
+
+    Raises:
+        ColumnTypeError: If the column holds lists or structures.
+
+    Example:
+
+    >>> strip_missing(pa.array([" dry ", "NA"])).to_pylist()
+    ['dry', None]
+    """
     text = pc.utf8_trim_whitespace(as_text(column))
     missing = is_in(text, MISSING_VALUES)
     return pc.if_else(missing, pa.scalar(None, text.type), text)
 
 
 def is_in(text: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    """Whether each text is one of some words; the lookup is cached."""
     return pc.is_in(text, options=lookup_options(words))
 
 
@@ -322,10 +396,21 @@ def lookup_options(words: tuple[str, ...]) -> pc.SetLookupOptions:
 
 
 def quoted_value(value: Any) -> str:
-    """Representation of a value for an error message, at most 60 characters.
+    """Representation of a value for an error message, shortened if long.
+
+    Args:
+        value: Any value.
+
+    Returns:
+        `repr(value)`, or its first 50 characters and its length if it has more
+        than 60 characters.
+
+    Example:
 
     >>> quoted_value("x" * 1000)[-16:]
-    'x... (1002 long)'
+    '1002 characters)'
     """
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:50]}... ({len(text)} long)"
+    if len(text) <= 60:
+        return text
+    return f"{text[:50]}... ({len(text)} characters)"

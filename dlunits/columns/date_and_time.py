@@ -1,4 +1,4 @@
-"""Dates and times of a day in two columns."""
+"""Timestamps whose date and time of day are in two columns."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +14,7 @@ TIME_OF_DAY = (
 HOUR = r"^([01]?\d|2[0-4])$"
 HOUR_WORDS = {"hour", "hours", "hr", "hrs", "time"}
 DATES = (
-    (r"[ T]0?0:00(:00(\.0*)?)?$", ""),  # midnight, of a column of timestamps
+    (r"[ T]0?0:00(:00(\.0*)?)?$", ""),  # midnight, in a column of timestamps
     (r"^(\d{4})(\d\d)(\d\d)$", r"\1-\2-\3"),
 )
 TIMES = (
@@ -26,11 +26,18 @@ MISSING = "?"
 
 
 def is_time_of_day(name: str, values: pa.Array) -> bool:
-    """Whether a column holds times of a day, or hours if it is named so.
+    """Whether a column holds times of day.
+
+    Whole numbers from 0 to 24 are times of day if the name of the column has a
+    word such as `hour` or `time`.
 
     Args:
         name: Name of the column.
-        values: Strings without whitespace around, none of them null.
+        values: `pyarrow` array of strings without surrounding whitespace and
+            without null.
+
+    Returns:
+        Boolean.
 
     Example:
 
@@ -48,17 +55,19 @@ def is_time_of_day(name: str, values: pa.Array) -> bool:
 
 
 def join_date_and_time(dates: pa.Array, times: pa.Array) -> pa.Array:
-    """Joins dates and times of a day to texts that `parse_timestamps` reads.
+    """Joins dates and times of day to texts that `parse_timestamps` reads.
 
     Args:
-        dates: Dates as texts, as digits such as 20240131, or of a type of
-            dates.
-        times: Times of a day as texts, `14:05`, `14.05.30`, `14h05`, `2 PM` or
-            `14`, numbers of hours, or of a type of times.
+        dates: `pyarrow` array of dates: texts, digits such as 20240131, or of a
+            `pyarrow` type of dates.
+        times: `pyarrow` array of times of day: texts such as `14:05`,
+            `14.05.30`, `14h05`, `2 PM` or `14`, numbers of hours, or of a
+            `pyarrow` type of times.
 
     Returns:
-        Strings, null where both are missing. Where one is missing a `?` stands
-        for it, so that the text is no time.
+        `pyarrow` array of strings, null where both are missing. Where one of
+        both is missing it is replaced by `?`, so that the text is not parsed as
+        a time.
 
     Example:
 

@@ -8,12 +8,12 @@ from dlunits.typing import Array
 ROW_NUMBERS = "counts the rows"  # reason for ignoring a column
 IDENTIFIER = "is an identifier"  # beginning of the other reasons
 MIN_ROW_NUMBERS = 10  # fewer rows may be 1, 2, 3 ... by chance
-MIN_ROWS = 20  # of the other identifiers
+MIN_ROWS = 20  # for the other kinds of identifiers
 MAX_MISSING = 0.05  # share of the rows without an identifier
 MAX_REPEATED = 0.1  # share of the rows whose identifier another row has
-MAX_COUNTED_ROWS = 200_000  # rows in which different numbers are counted
-# Pairs of equal numbers that are expected if the numbers are drawn at random:
-# the probability of none is at most exp(-10) = 0.005 %.
+MAX_COUNTED_ROWS = 200_000  # first rows, whose distinct numbers are counted
+# Expected number of pairs of equal numbers if the numbers are drawn at random:
+# the probability of no such pair is then at most exp(-10) = 0.005 %.
 EXPECTED_REPETITIONS = 10.0
 
 LAST_WORDS = {"id", "ids", "uid", "uuid", "guid", "idx"}
@@ -21,26 +21,28 @@ NAMES = {"index", "key", "row"}
 
 
 class IdentifierRecognition:
-    """Recognizes identifiers: numbers that name rows and measure nothing.
+    """Recognizes identifiers: numbers of rows, which are not measurements.
 
-    A detector that learns them finds that all later rows are anomalous.
-    Numbers are identifiers if they are whole, at most 5 % are missing, there
-    are at least 20, and
+    An anomaly detector that is fitted on them marks all later rows as
+    anomalous. Numbers are identifiers if they are whole, at most 5 % are
+    missing, there are at least 20, and
 
     - they increase from row to row, or decrease; 10 numbers are enough if they
       increase by one; or
     - n numbers are all different although n (n - 1) / 2 / (max - min + 1) is at
-      least 10: so many pairs of numbers from this range would be equal by
-      chance; or
-    - at least 90 % are different, and the name of the column says so: its last
-      word is "id", for example.
+      least 10, where max and min are the largest and the smallest number: the
+      expected number of equal pairs in n random draws from this range; or
+    - at least 90 % are different, and the name of the column is typical of
+      identifiers: its last word is "id", for example.
 
     Numbers with decimals are never identifiers.
 
     Args:
         name: Name of the column.
 
-    Example, a sample of the numbers from 0 to 99 in any order:
+    Example:
+
+    A sample of the numbers from 0 to 99 in any order:
 
     >>> numbers = np.random.default_rng(0).permutation(100)[:60]
     >>> column = IdentifierRecognition("sample")
@@ -80,12 +82,12 @@ class IdentifierRecognition:
 
     @property
     def repeats(self) -> bool:
-        """Whether too many of the numbers are equal to others."""
+        """Whether more than 10 % of the numbers are equal to others."""
         return len(self.different) < (1 - MAX_REPEATED) * self.counted
 
     @property
     def reason(self) -> str | None:
-        """Why the column is an identifier, `None` if it is none."""
+        """Why the column is an identifier, `None` if it is not."""
         if not self.is_whole or self.num_values < MIN_ROW_NUMBERS:
             return None
         if self.num_values < (1 - MAX_MISSING) * self.rows:
@@ -111,7 +113,7 @@ class IdentifierRecognition:
 
 
 def is_identifier_name(name: str) -> bool:
-    """Whether the name of a column says that it holds identifiers.
+    """Whether the name of a column is typical of identifiers.
 
     >>> names = ["id", "PassengerId", "order_id", "Unnamed: 0", "grid"]
     >>> [is_identifier_name(name) for name in names]

@@ -47,9 +47,12 @@ def numeric_timestamps(numbers: Array, column_type: str) -> Array:
         column_type: One of `NUMERIC_TIMESTAMPS`.
 
     Returns:
-        Float64 `(rows,)`, NaN where missing or where digits are no date.
+        Float64 `(rows,)`, NaN where missing or where digits are not a date.
 
-    Example, noon of the second day of 1970 in three ways, and no 30 February:
+    Example:
+
+    Noon of 2 January 1970 in three ways, and a date that does not exist,
+    30 February:
 
     >>> numeric_timestamps(np.array([129_600_000.0]), "timestamp_ms")
     array([129600.])
@@ -68,9 +71,18 @@ def numeric_timestamps(numbers: Array, column_type: str) -> Array:
 
 
 def unconverted(column_types: Mapping[str, str]) -> dict[str, str]:
-    """Column types to read a table with whose timestamps stay numbers.
+    """Column types that read numeric timestamps as plain numbers.
 
-    A schema that gets the columns converts them, once.
+    They are for columns that a `TableSchema` converts: a second conversion
+    would be wrong.
+
+    Args:
+        column_types: Dict from column name to type.
+
+    Returns:
+        The dict with `"number"` in place of the types of `NUMERIC_TIMESTAMPS`.
+
+    Example:
 
     >>> unconverted({"t": "timestamp_ms", "x": "number"})
     {'t': 'number', 'x': 'number'}
@@ -82,7 +94,7 @@ def unconverted(column_types: Mapping[str, str]) -> dict[str, str]:
 
 
 def digits_to_seconds(numbers: Array) -> Array:
-    """Dates written as 8, 10, 12 or 14 digits; NaN where there is none."""
+    """Parses dates of 8, 10, 12 or 14 digits to seconds; NaN if invalid."""
     seconds = np.full(len(numbers), np.nan)
     for length in (8, 10, 12, 14):
         rows = np.flatnonzero(
@@ -108,13 +120,16 @@ def digits_to_seconds(numbers: Array) -> Array:
 class NumericTimestampRecognition:
     """Recognizes timestamps among the columns of numbers.
 
+    A column has the name of a time if the name is `time` or `ts`, or a word of
+    it is `date`, `datetime`, `timestamp` or `epoch`.
+
     - Whole numbers that are all dates as digits, such as 202401311405, are
-      `timestamp_digits` if there are at least 10, or the column is named so.
+      `timestamp_digits` if there are at least 10, or the column has the name
+      of a time.
     - Numbers that are all from 2000 to 2099 in seconds, milliseconds,
-      microseconds or nanoseconds since 1970 are timestamps if the name of the
-      column says so: `time`, `ts`, or a word of it is `date`, `datetime`,
-      `timestamp` or `epoch`.
-    - Numbers that are from 2000 to 2099 as serial numbers of Excel are
+      microseconds or nanoseconds since 1970 are timestamps if the column has
+      the name of a time.
+    - Numbers that are all from 2000 to 2099 as serial dates of Excel are
       timestamps if a word of the name is `date` or `datetime`.
 
     Args:
@@ -156,7 +171,7 @@ class NumericTimestampRecognition:
 
     @property
     def column_type(self) -> str | None:
-        """The type of timestamp, `None` if the numbers are none."""
+        """Type of the timestamps, `None` if the numbers are not timestamps."""
         if not self.num_values:
             return None
         if self.are_digits and (

@@ -1,4 +1,4 @@
-"""Numbers that stand for a missing value, such as -999."""
+"""Sentinel values: numbers that stand for a missing value, such as -999."""
 
 import collections
 import re
@@ -18,12 +18,20 @@ MIN_REPETITIONS = 3
 MAX_SHARE = 0.5  # of the rows
 MIN_OTHERS = 10  # rows with another number
 
-# Type of a column of numbers, one of which stands for a missing value.
+# Type of a column of numbers with a sentinel value.
 TYPE = re.compile(r"(number(?: \[.+\])?) except (-?\d+(?:\.\d+)?)")
 
 
 def split_sentinel(column_type: str) -> tuple[str, float | None]:
-    """Type of a column without its sentinel value, and that value.
+    """Splits a column type into the type without sentinel, and the sentinel.
+
+    Args:
+        column_type: Type of a column, such as `"number except -999"`.
+
+    Returns:
+        `(column_type, sentinel)`; the sentinel is `None` without one.
+
+    Example:
 
     >>> split_sentinel("number [kW] except -999"), split_sentinel("number")
     (('number [kW]', -999.0), ('number', None))
@@ -35,11 +43,12 @@ def split_sentinel(column_type: str) -> tuple[str, float | None]:
 
 
 class SentinelRecognition:
-    """Recognizes a number that stands for a missing value in a column.
+    """Recognizes a sentinel: a number that stands for a missing value.
 
-    It is one of `SENTINELS`, is in at least 3 rows and at most half of them,
-    and is far from all other numbers: farther than these are from each other,
-    or it is the only negative number.
+    It is one of `SENTINELS`, it is in at least 3 rows and in at most half of
+    them, at least 10 rows have other numbers, and it is far from these: its
+    distance from the nearest of them is at least their range, or it is the only
+    negative number.
 
     Example:
 

@@ -49,14 +49,14 @@ class TableChunk:
 
     Args:
         table: `pyarrow.Table`. Cells of a CSV file are strings.
-        decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+        decimal: Decimal separator of numbers that are strings, `"."` or `","`.
         first_row: Number of rows of the table before these.
         source: Text that identifies the table in error messages.
         locate: Function of a row, counted from 0 in the whole table. Returns
             its place for error messages, `"new.csv, line 17"`. `None` for a
             table in memory.
         has_types: Whether the source declares column types, as Parquet does.
-            Strings are then never taken for numbers.
+            Strings are then never parsed as numbers.
 
     Example:
 
@@ -85,7 +85,10 @@ class TableChunk:
 
 
 class ChunkedTable(abc.ABC):
-    """Table that is read in chunks of rows, such as a file.
+    """Base class of tables that are read in chunks of rows, such as a file.
+
+    A subclass defines `columns`, `source` and `chunks`, as
+    `dlunits.data.tables.table_files.TableFile` does.
 
     Attributes:
         columns: Tuple of column names, in order.
@@ -101,7 +104,11 @@ class ChunkedTable(abc.ABC):
 
     @abc.abstractmethod
     def chunks(self, rows: int | None = None) -> Iterator[TableChunk]:
-        """Yields the rows of the table in order."""
+        """Yields the rows of the table in order, as `TableChunk`s.
+
+        Args:
+            rows: Number of rows of a chunk. `None` is the default of the table.
+        """
 
 
 def table_chunk(
@@ -110,13 +117,16 @@ def table_chunk(
     """Converts a table in memory to a `TableChunk`.
 
     Args:
-        table: Dict from name to array `(rows,)`, data frame of pandas, polars
-            or pyarrow, list of dicts from name to value, or one such dict; a
-            row whose dict lacks a name has a missing value. Or array
+        table: Dict from name to array `(rows,)`; data frame of pandas, polars
+            or pyarrow; list of dicts from name to value, or one such dict,
+            where a name that a dict lacks is a missing value; or array
             `(rows, columns)` or list of rows, whose columns are named
             `column_1`, `column_2` and so on.
         names: Columns to convert. `None` converts all.
-        decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+        decimal: Decimal separator of numbers that are strings, `"."` or `","`.
+
+    Returns:
+        `TableChunk` with all rows of the table.
 
     Raises:
         ValueError: If it is none of these, two columns have the same name, a
@@ -187,11 +197,14 @@ def num_unnamed_columns(table: Table) -> int | None:
     """Number of columns of an array or a list of rows; `None` for others.
 
     Args:
-        table: Table.
+        table: Table in memory, see `table_chunk`.
+
+    Returns:
+        Number of columns, `None` if the columns have names.
 
     Raises:
-        ValueError: If it is an array without rows and columns, or a list of
-            neither rows of one length nor dicts.
+        ValueError: If it is an array that does not have two axes, or a list
+            whose items are neither dicts nor rows of the same length.
 
     Example:
 
@@ -218,7 +231,7 @@ def num_unnamed_columns(table: Table) -> int | None:
         ):
             raise ValueError(
                 "A list must hold rows, which are lists of values, or dicts. "
-                f"Received: {type(row)} in place {number} (counted from 0)"
+                f"Received: {type(row)} at index {number} (counted from 0)"
             )
         if len(row) != len(table[0]):
             raise ValueError(
@@ -229,7 +242,7 @@ def num_unnamed_columns(table: Table) -> int | None:
 
 
 def is_scalar(value: Any) -> bool:
-    """Whether a value is one cell, not a column of them."""
+    """Whether a value is one cell, not a column of cells."""
     if isinstance(value, str | bytes):
         return True
     return not hasattr(value, "__len__") and not isinstance(value, Iterable)
@@ -267,7 +280,7 @@ def arrow_array(values: Any, name: str = "", decimal: str = ".") -> pa.Array:
             values = values.astype(f"{kind}8[us]")
     try:
         array = pa.array(values, from_pandas=True)
-        return getattr(array, "storage", array)  # of an interval: a structure
+        return getattr(array, "storage", array)  # structure of an interval
     except (pa.ArrowException, OverflowError):
         texts = [cell_text(value, decimal) for value in values]
         return pa.array(texts, pa.string())
@@ -291,7 +304,7 @@ class InvalidCellError(ValueError):
 
 
 class InvalidCells:
-    """Cells that are not of the type of their column, and count as missing.
+    """Cells that are not of the type of their column and are read as missing.
 
     Attributes:
         counts: `collections.Counter` from column name to number of cells.
@@ -339,13 +352,13 @@ class InvalidCells:
             examples.append(f"{value} ({chunk.row_place(row)})")
 
     def rows_of(self, chunk: TableChunk) -> list[int]:
-        """Rows of a chunk with such a cell, counted in the chunk."""
+        """Rows of a chunk with an invalid cell, counted in the chunk."""
         rows = (row - chunk.first_row for row in self.rows)
         return sorted(row for row in rows if 0 <= row < chunk.table.num_rows)
 
     @property
     def messages(self) -> list[str]:
-        """A line for each column, with the first cells."""
+        """A line for each column, with its first invalid cells."""
         return [
             f"Invalid cells: {count:,} in column {name!r}: expected "
             f"{self.expected[name]}, found "
@@ -362,24 +375,25 @@ def read_columns(
 ) -> dict[str, Array]:
     """Converts the columns of a chunk to NumPy arrays by their types.
 
-    See `column_array` for the arrays. A category may be any text, also one
-    that no training row has.
+    See `column_array` for the arrays. A category may be any text, including
+    one that is not in the training data.
 
     Args:
         chunk: `TableChunk`.
         column_types: Dict from column name to type. Ignored columns, and
             columns that are not in it, are left out.
-        invalid_cells: `InvalidCells`, to which values that are not of the type
-            of their column, or infinite, are added; they are read as missing.
-            `None` refuses them.
+        invalid_cells: `InvalidCells`, to which infinite values and values that
+            are not of the type of their column are added; they are read as
+            missing. With `None` they raise an error.
 
     Returns:
         Dict from column name to array `(rows,)`, in the order of
         `column_types`.
 
     Raises:
-        InvalidCellError: If a value is refused. The message is one line that
-            names file, line and column.
+        InvalidCellError: If `invalid_cells` is `None` and a value is infinite
+            or not of the type of its column. The message is one line with
+            file, line and column.
         ValueError: If a column is missing.
 
     Example:
@@ -408,7 +422,27 @@ def read_column(
     column_type: str,
     invalid_cells: InvalidCells | None = None,
 ) -> Array:
-    """Converts one column of a chunk, see `read_columns`."""
+    """Converts one column of a chunk to a NumPy array by its type.
+
+    Args:
+        chunk: `TableChunk`.
+        name: Name of the column, for error messages.
+        column: Values of the column.
+        column_type: Type of the column.
+        invalid_cells: As in `read_columns`.
+
+    Returns:
+        Array `(rows,)`, see `column_array`.
+
+    Raises:
+        InvalidCellError: As in `read_columns`.
+
+    Example:
+
+    >>> chunk = TableChunk(pa.table({"speed": ["1.5", "NA"]}))
+    >>> read_column(chunk, "speed", chunk.table["speed"], "number")
+    array([1.5, nan])
+    """
     column = column.combine_chunks()
     cause: Exception | None = None
     try:
@@ -436,7 +470,7 @@ def read_column(
         "another column type"
     )
     if is_number_type(column_type) and isinstance(value, str) and "," in value:
-        remedy += "; if commas are decimal signs, give decimal=','"
+        remedy += "; if commas are decimal separators, give decimal=','"
     raise InvalidCellError(
         f"{chunk.place(row, name)}: expected {expected}, found "
         f"{quoted_value(value)}. {remedy}."
@@ -444,7 +478,7 @@ def read_column(
 
 
 def expected_value(column_type: str) -> str:
-    """What the cells of a column hold, for an error message.
+    """Description of the values of a column type, for an error message.
 
     >>> expected_value("number [kW]")
     'a number, with the unit kW or none'
@@ -460,7 +494,21 @@ def expected_value(column_type: str) -> str:
 def invalid_rows(
     column: pa.Array, column_type: str, decimal: str
 ) -> Iterator[int]:
-    """Yields the rows whose values are not of the type, by bisection."""
+    """Finds the rows whose values are not of the type, by bisection.
+
+    Args:
+        column: `pyarrow` array.
+        column_type: Type of the column.
+        decimal: Decimal separator of numbers that are texts, `"."` or `","`.
+
+    Yields:
+        Rows, counted from 0.
+
+    Example:
+
+    >>> list(invalid_rows(pa.array(["1", "x", "2", "y"]), "number", "."))
+    [1, 3]
+    """
     try:
         column_array(column, column_type, decimal)
     except (pa.ArrowException, ColumnTypeError):
@@ -478,12 +526,12 @@ def check_columns(
 ) -> None:
     """Checks that a table has the columns of a model.
 
-    Further columns are allowed, in any order.
+    Additional columns are allowed, in any order.
 
     Args:
         found: Names of the columns of the table.
         expected: Names of the columns that are needed.
-        source: Start of the message, the path of the file for example.
+        source: Start of the message, such as the path of the file.
 
     Raises:
         ValueError: If a column is missing. The message is one line, with the

@@ -1,4 +1,4 @@
-"""Parsing of dates and times in the formats of people and programs."""
+"""Parsing of dates and times in common formats."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,7 +7,7 @@ MONTHS = (
     *("jan", "feb", "mar", "apr", "may", "jun"),
     *("jul", "aug", "sep", "oct", "nov", "dec"),
 )
-# Texts that may be dates, by their first letters.
+# Start of a text that may be a date.
 DATE = (
     r"^(\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}|\d{4}[-/]\d{1,2}$|"
     rf"(?i:([a-z]{{3,9}},? )?(\d{{1,2}}[- ])?({'|'.join(MONTHS)})[a-z.]*[- ]))"
@@ -28,7 +28,7 @@ MONTH_NAMES = [
         ),
     )
 ]
-# Two digits of a year, as POSIX reads them: 69 to 99 are 1969 to 1999.
+# Years of two digits as in POSIX: 69 to 99 are 1969 to 1999.
 SHORT_YEARS = (
     (r"^(\d\d?[-/.]\d\d?[-/.])([0-5]\d|6[0-8])($|[ T])", r"\120\2\3"),
     (r"^(\d\d?[-/.]\d\d?[-/.])(69|[7-9]\d)($|[ T])", r"\119\2\3"),
@@ -62,27 +62,34 @@ ZONE = r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 def parse_timestamps(text: pa.Array, day_first: bool = False) -> pa.Array:
     """Parses dates and times to seconds since 1970-01-01 00:00 UTC.
 
-    Supported are ISO 8601 (`2024-01-31`, `2024-01-31 14:05`,
-    `2024-01-31T14:05:59.123+01:00`), and dates such as `2024/1/31`,
-    `31.1.2024` (the day first), `1/31/2024` or `1-31-2024` (the month first,
-    or the day: `day_first`), with `14:05`, `2:05 PM`, `24:00` or nothing after
-    them. Also `1949-01`, which is the first day of the month, `31.1.24` and
-    other years of two digits from 1969 to 2068, `1 Apr 2023`, `01-Apr-2023`,
-    `April 1, 2023`, `01 04 2023`, and the dates of e-mails, `Sat, 1 Apr 2023
-    14:05:00 +0200`. A time without a time zone is UTC. Digits after the
-    microsecond are dropped.
+    Supported formats:
+
+    - ISO 8601: `2024-01-31`, `2024-01-31 14:05`,
+      `2024-01-31T14:05:59.123+01:00`.
+    - Dates such as `2024/1/31`, `31.1.2024` (the day first), `1/31/2024` or
+      `1-31-2024` (the month first, or the day with `day_first`), alone or
+      followed by a time such as `14:05`, `2:05 PM` or `24:00`.
+    - `1949-01`, which is the first day of the month.
+    - Years of two digits, from 1969 to 2068: `31.1.24`.
+    - `1 Apr 2023`, `01-Apr-2023`, `April 1, 2023`, `01 04 2023`, and the dates
+      of e-mails, `Sat, 1 Apr 2023 14:05:00 +0200`.
+
+    A time without a time zone is UTC. Digits after the microsecond are
+    dropped.
 
     Args:
-        text: `pyarrow` array of strings, without whitespace around.
+        text: `pyarrow` array of strings without surrounding whitespace.
         day_first: Whether `1/2/2024` is 1 February instead of 2 January.
 
     Returns:
         `pyarrow` array of float64; null where `text` is null.
 
     Raises:
-        pyarrow.ArrowInvalid: If a text is no date in these formats.
+        pyarrow.ArrowInvalid: If a text is not a date in these formats.
 
-    Example: 1,000,000,000 seconds are 11,574 days and 6,400 seconds.
+    Example:
+
+    1,000,000,000 seconds are 11,574 days and 6,400 seconds.
 
     >>> parse_timestamps(
     ...     pa.array(["9/9/2001 1:46:40 AM", "2001-09-09T03:46:40+02:00", None])
@@ -117,12 +124,38 @@ def parse_timestamps(text: pa.Array, day_first: bool = False) -> pa.Array:
 
 
 def replace_all(text: pa.Array, *rules: tuple[str, str]) -> pa.Array:
+    r"""Applies replacement rules one after the other.
+
+    Args:
+        text: `pyarrow` array of strings.
+        *rules: Pairs of a regular expression in RE2 syntax and a replacement.
+
+    Returns:
+        `pyarrow` array of strings.
+
+    Example:
+
+    >>> replace_all(pa.array(["1.2.24"]), (r"\.", "/"), ("^1", "3")).to_pylist()
+    ['3/2/24']
+    """
     for pattern, replacement in rules:
         text = pc.replace_substring_regex(text, pattern, replacement)
     return text
 
 
 def to_seconds(timestamps: pa.Array) -> pa.Array:
-    """Timestamps of microseconds -> float64 seconds."""
+    """Converts timestamps in microseconds to seconds.
+
+    Args:
+        timestamps: `pyarrow` array of timestamps in microseconds.
+
+    Returns:
+        `pyarrow` array of float64, seconds since 1970-01-01 00:00 UTC.
+
+    Example:
+
+    >>> to_seconds(pa.array([1_500_000], pa.timestamp("us"))).to_pylist()
+    [1.5]
+    """
     whole = pc.cast(timestamps, pa.int64())
     return pc.divide(pc.cast(whole, pa.float64(), safe=False), 1e6)

@@ -1,4 +1,4 @@
-"""Values of a table's columns as short texts for a reader."""
+"""Formatting of the values of table columns as short texts."""
 
 from collections.abc import Sequence
 
@@ -23,13 +23,14 @@ def format_values(values: Array, column_type: str, digits: int) -> list[str]:
     """Formats the values of a column by its type.
 
     Args:
-        values: Numbers `(rows,)`: of a boolean column 1 for true, of a
-            timestamp column seconds since Monday 0 h UTC. NaN where missing.
+        values: Numbers `(rows,)`, NaN where missing. In a boolean column, 1 is
+            true and 0 false; in a timestamp column, they are seconds since
+            Monday 00:00 UTC.
         column_type: `"number"`, `"boolean"`, or `"timestamp"` and the like.
         digits: Significant digits of a number.
 
     Returns:
-        List of texts.
+        List of texts, one for each value.
 
     Example:
 
@@ -59,7 +60,10 @@ def category_labels(
     Args:
         vocabulary: Texts of a category column, `""` for missing.
         num_frequent: Number of texts with an id of their own; the others share
-            the next id. `None`: all have one.
+            the next id. `None`: every text has one.
+
+    Returns:
+        List of texts; id 0 is a text that is not in the vocabulary.
 
     Example:
 

@@ -63,7 +63,7 @@ def type_of(values):
         (pa.array(["x", "y"]).dictionary_encode(), "category"),
     ],
 )
-def test_types_are_found_by_all_values(values, column_type):
+def test_types_are_inferred_from_all_values(values, column_type):
     assert type_of(values) == (column_type, None)
 
 
@@ -103,7 +103,7 @@ def test_a_later_chunk_can_change_the_type(tmp_path, monkeypatch):
     }
 
 
-def test_numbers_that_start_anew_do_not_count_the_rows(tmp_path, monkeypatch):
+def test_numbers_that_restart_are_not_row_numbers(tmp_path, monkeypatch):
     path = tmp_path / "table.csv"
     path.write_text("a\n" + "\n".join(str(i % 6) for i in range(12)))
     chunks = TableFile.chunks
@@ -111,7 +111,7 @@ def test_numbers_that_start_anew_do_not_count_the_rows(tmp_path, monkeypatch):
     assert infer_column_types(open_table(path))[0] == {"a": "number"}
 
 
-def test_text_of_parquet_is_no_number(tmp_path):
+def test_text_of_parquet_is_not_a_number(tmp_path):
     path = tmp_path / "table.parquet"
     pq.write_table(pa.table({"zip": ["01234"], "on": [True]}), path)
     assert infer_column_types(open_table(path))[0]["zip"] == "category"

@@ -90,7 +90,7 @@ def test_decimal_commas_are_read_where_the_file_has_them(tmp_path):
     assert arrays["a"].tolist() == [1.5, -0.25]
 
 
-def test_a_point_is_no_decimal_sign_where_commas_are(tmp_path):
+def test_a_point_is_an_error_where_commas_are_decimal_separators(tmp_path):
     chunk = chunk_of(tmp_path / "new.csv", "a;b\n1,5;2\n2,5;1.23\n")
     with pytest.raises(ValueError, match=r"line 3, column 'b'.* '1\.23'"):
         read_columns(chunk, {"b": "number"})
@@ -121,7 +121,7 @@ def test_thousands_units_and_currencies(texts, column_type, decimal, numbers):
         *(("5 MW", "number [kW]"), ("kW", "number [kW]"), ("5 %", "number")),
     ],
 )
-def test_other_units_and_groups_are_no_numbers(text, column_type):
+def test_other_units_and_groups_are_not_numbers(text, column_type):
     with pytest.raises((pa.ArrowInvalid, ValueError)):
         column_array(pa.array([text]), column_type)
 
@@ -197,13 +197,13 @@ def test_a_row_in_memory_is_named_by_its_number():
         read_columns(TableChunk(table, first_row=10), {"a": "number"})
 
 
-def test_a_list_is_no_value():
+def test_a_list_is_not_a_value():
     with pytest.raises(ValueError, match=r"expected text, found \[1\]"):
         array_of([[1], [2]], "category")
 
 
 def test_a_long_text_is_shortened_in_the_message():
-    with pytest.raises(ValueError, match=r"x\.\.\. \(1002 long\)"):
+    with pytest.raises(ValueError, match=r"x\.\.\. \(1002 characters\)"):
         array_of(["x" * 1000], "number")
 
 

@@ -1,4 +1,4 @@
-"""Dates and times of a day in two columns."""
+"""Timestamps whose date and time of day are in two columns."""
 
 import datetime
 
@@ -40,13 +40,13 @@ def test_dates_and_times_in_any_form_are_joined(date, time, hours):
 
 
 @pytest.mark.parametrize(("date", "time"), [("2024-01-31", ""), ("NA", "9:00")])
-def test_half_a_time_is_no_time(date, time):
+def test_a_date_without_time_or_a_time_without_date_is_not_parsed(date, time):
     joined = join_date_and_time(pa.array([date]), pa.array([time]))
     with pytest.raises(pa.ArrowInvalid):
         parse_timestamps(joined)
 
 
-def test_numbers_are_hours_only_if_the_column_says_so():
+def test_numbers_are_hours_only_in_a_column_named_hour():
     numbers = pa.array(["0", "5", "23"])
     assert is_time_of_day("hr", numbers)
     assert is_time_of_day("TimeOfDay", numbers)

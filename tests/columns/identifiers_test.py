@@ -1,4 +1,4 @@
-"""Identifiers, and measurements that are none."""
+"""Columns of identifiers, and of measurements."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_identifiers_are_recognized_with_the_reason(numbers, name, reason):
         ([np.nan] * 100, "x"),
     ],
 )
-def test_measurements_are_no_identifiers(numbers, name):
+def test_measurements_are_not_identifiers(numbers, name):
     assert reason_of(numbers, name) is None
 
 

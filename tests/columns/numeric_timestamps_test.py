@@ -52,7 +52,7 @@ def test_numbers_are_the_seconds_of_their_unit(column_type, number):
         *(1.5, 20240131.5, 18991231, 21000101, -20240131, 0, 1e300),
     ],
 )
-def test_other_digits_are_no_date(number):
+def test_other_digits_are_not_a_date(number):
     assert np.isnan(digits_to_seconds(np.array([number]))).all()
 
 
@@ -91,7 +91,7 @@ def test_timestamps_are_recognized(numbers, name, column_type):
         ([np.nan] * 9, "time"),
     ],
 )
-def test_other_numbers_are_no_timestamps(numbers, name):
+def test_other_numbers_are_not_timestamps(numbers, name):
     assert type_of(numbers, name) is None
 
 
@@ -106,7 +106,7 @@ def test_a_column_that_is_known_to_hold_times_needs_no_name():
     assert reasons["x"].startswith("is an identifier")
 
 
-def test_a_declared_type_refuses_other_numbers():
+def test_numbers_that_are_not_of_the_declared_type_are_rejected():
     table = {"t": ["20240131", "20240132"]}
     with pytest.raises(
         ValueError, match=r"row 1 .* a date as digits.*, found '20240132'"

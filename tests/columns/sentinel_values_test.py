@@ -34,7 +34,7 @@ def test_repeated_numbers_far_from_all_others_are_sentinels(numbers, value):
     "parts",
     [
         [NUMBERS, [-999, -999]],  # twice only
-        [NUMBERS, [-998] * 9],  # no sentinel that anyone writes
+        [NUMBERS, [-998] * 9],  # not one of the common sentinels
         [NUMBERS * 50, [999] * 9],  # among the others
         [NUMBERS * 250, [9999] * 9],  # nearer than the others are
         [NUMBERS - 20, [-9] * 9],
@@ -45,7 +45,7 @@ def test_repeated_numbers_far_from_all_others_are_sentinels(numbers, value):
         [[np.nan] * 9],
     ],
 )
-def test_other_numbers_are_none(parts):
+def test_other_numbers_are_not_sentinels(parts):
     assert value_of(*parts) is None
 
 
@@ -54,7 +54,7 @@ def test_of_two_sentinels_the_more_frequent_one_is_found():
     assert value_of(NUMBERS, [-999] * 9, [99999] * 5) == -999
 
 
-def test_the_type_says_which_number_is_missing():
+def test_the_column_type_contains_the_sentinel():
     cells = [*map(str, NUMBERS), "-999", "-999.0", "-999", "NA"]
     types, _ = infer_column_types({"x": cells, "y": ["a"] * len(cells)})
     assert types["x"] == "number except -999"

@@ -1,4 +1,4 @@
-"""Tables of any source as chunks, and their columns as arrays."""
+"""Tables of any source as chunks of rows, and their columns as arrays."""
 
 import datetime
 import decimal
@@ -124,7 +124,7 @@ def test_durations_of_every_unit_are_seconds(unit):
     assert read(days, "number").tolist() == [86400, 172800]
 
 
-def test_times_of_a_day_are_seconds_since_midnight():
+def test_times_of_day_are_seconds_since_midnight():
     times = [datetime.time(0, 1), datetime.time(12)]
     for data_type in (pa.time32("s"), pa.time32("ms"), pa.time64("us")):
         values = pa.array(times, data_type)
@@ -154,7 +154,7 @@ def test_periods_are_timestamps_and_intervals_are_ignored():
 
 
 class Lazy:
-    """Stands for a lazy frame of polars, which has names but no columns."""
+    """Like a lazy frame of polars, which has names but no columns."""
 
     columns = ("a",)
 
@@ -170,7 +170,7 @@ def test_lazy_frames_and_record_batches_are_tables(table):
     assert table_chunk(table).table.to_pydict() == {"a": [1.5, 2.5]}
 
 
-def test_a_reader_of_batches_can_be_read_once_and_is_refused():
+def test_a_reader_of_batches_is_rejected_as_it_can_be_read_only_once():
     reader = pa.table({"a": [1.5, 2.5]}).to_reader()
     with pytest.raises(ValueError, match="RecordBatchReader"):
         table_chunk(reader)
@@ -202,7 +202,7 @@ def test_text_that_is_a_number_is_read():
     )
 
 
-def test_numbers_among_texts_have_the_decimal_sign_of_the_table():
+def test_numbers_among_texts_have_the_decimal_separator_of_the_table():
     column = [1.5, "2,5", None, "-", 7]
     np.testing.assert_array_equal(
         read(column, "number", decimal=","), [1.5, 2.5, np.nan, np.nan, 7]
@@ -276,14 +276,14 @@ def test_a_dict_of_values_is_one_row():
     [
         ([], "no row"),
         ([[1, 2], [3]], "2 values in row 0, 1 in row 1"),
-        ([1, 2], "<class 'int'> in place 0"),
-        (["12", "34"], "<class 'str'> in place 0"),
-        ([[1], {"a": 1}], "<class 'dict'> in place 1"),
-        ([np.zeros((2, 2))], "<class 'numpy.ndarray'> in place 0"),
+        ([1, 2], "<class 'int'> at index 0"),
+        (["12", "34"], "<class 'str'> at index 0"),
+        ([[1], {"a": 1}], "<class 'dict'> at index 1"),
+        ([np.zeros((2, 2))], "<class 'numpy.ndarray'> at index 0"),
         ({"a": [1, 2], "b": 3}, r"'b' must be of shape \(rows,\)"),
     ],
 )
-def test_lists_that_are_no_table_are_rejected(table, message):
+def test_lists_that_are_not_a_table_are_rejected(table, message):
     with pytest.raises(ValueError, match=message):
         table_chunk(table)
 
