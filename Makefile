@@ -4,6 +4,8 @@
 # make check     runs the linters and the quick tests, between two edits
 # make lint      runs ruff, import-linter and mypy
 # make bench     runs the benchmarks
+# make docs      builds the documentation site, and runs its guides
+# make linkcheck checks the links of the site to other sites
 # make coverage  runs the tests on TensorFlow, and writes htmlcov/
 
 PYTHON ?= python3
@@ -26,7 +28,7 @@ ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: run lab test check lint bench coverage wheel clean
+.PHONY: run lab test check lint docs linkcheck bench coverage wheel clean
 
 run: .venv/run.installed
 	$(BIN)/python apps/lenet_mnist.py --epochs=3
@@ -57,6 +59,17 @@ bench: .venv/bench.installed
 		echo "== $$script"; $(BIN)/python $$script || failed="$$failed $$script"; \
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
+# The guides run the command `dlunits`.
+docs: .venv/docs.installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" TF_CPP_MIN_LOG_LEVEL=2 \
+		$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs 2 \
+		docs docs/_build/html
+
+# External links; it needs the network, and runs no guide.
+linkcheck: .venv/docs.installed
+	$(BIN)/python -m sphinx --builder linkcheck --jobs 2 \
+		--define nb_execution_mode=off docs docs/_build/linkcheck
+
 coverage: .venv/test.installed
 	$(PYTEST) --cov=dlunits --cov-report=term --cov-report=html
 
@@ -75,6 +88,7 @@ clean:
 .venv/run.installed: EXTRAS =
 .venv/test.installed: EXTRAS = [test]
 .venv/bench.installed: EXTRAS = [bench]
+.venv/docs.installed: EXTRAS = [docs]
 %.installed: setup.cfg setup.py pyproject.toml $(CONSTRAINTS) constraints-serve.txt
 	@command -v $(PYTHON) > /dev/null || { echo "make: $(PYTHON) was not found; install Python 3.11 or later, or name it: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make PYTHON=..." >&2; exit 1; }

@@ -22,7 +22,7 @@ INTRODUCTION = """\
 
 This page is generated from the models by `benchmarks/endpoints_page.py`: one
 small model of each kind, and the shipped one. What the arguments mean is in
-[saved_models/](../saved_models/README.md). `?` stands for any length. Lengths
+[saved_models/](saved_models.md). `?` stands for any length. Lengths
 such as the 14 time steps of the forecaster are those of the example.
 
 `dlunits serve` and TensorFlow Serving answer the requests to `/v1`; the latter
