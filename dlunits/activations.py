@@ -15,7 +15,8 @@ def scaled_tanh(x: Tensor) -> Tensor:
         f(x) = 1.7159 tanh(2 x / 3)
 
     The constants give f(1) = 1 and f(-1) = -1. At these targets the slope is
-    about 0.65, so units do not saturate, and the second derivative is largest.
+    about 0.65, so units do not saturate, and the magnitude of the second
+    derivative is largest.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to
     document recognition", equation 6 and appendix A,
@@ -25,7 +26,7 @@ def scaled_tanh(x: Tensor) -> Tensor:
         x: Tensor.
 
     Returns:
-        Tensor shaped as `x`, values in (-1.7159, 1.7159).
+        Tensor of the shape of `x`, values in (-1.7159, 1.7159).
 
     Example:
 
@@ -59,11 +60,11 @@ def derivative_from_output(
         hard_sigmoid  1/6 if 0 < y < 1, else 0
 
     Args:
-        activation: Function of `keras.activations`.
+        activation: Function from `keras.activations`.
 
     Returns:
-        Function of a tensor y to f'(x), or `None` if the activation is none
-        of the above.
+        Function that maps a tensor y to f'(x), or `None` if the activation is
+        not listed above.
 
     Example:
 

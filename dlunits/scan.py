@@ -1,4 +1,4 @@
-"""Loop over time whose outputs have any shape, on each backend.
+"""Scan over time steps, as `keras.ops.scan`, with outputs of any shape.
 
 On TensorFlow, the outputs of `keras.ops.scan` must have the shapes of the
 carry.
@@ -25,7 +25,7 @@ def scan(
     reverse: bool = False,
     unroll: bool = False,
 ) -> tuple[Tensors, Tensors]:
-    """Applies a function to each time step, and stacks its outputs.
+    """Scan: applies a function to each time step and stacks the outputs.
 
         carry, outputs[t] = step(carry, (x[t] for x in sequences))
 
@@ -33,9 +33,9 @@ def scan(
     `dlunits.autodiff.custom_gradient`.
 
     Args:
-        step: Function of the carry and of a tuple of tensors, one per
-            sequence, to the next carry and a tuple of tensors.
-        carry: Tuple of tensors, whose shapes do not change.
+        step: Function that maps the carry and a tuple of tensors x[t], one per
+            sequence, to the next carry and a tuple of output tensors.
+        carry: Tuple of tensors, the initial carry. Its shapes do not change.
         sequences: Non-empty tuple of tensors `(time, ...)`.
         num_outputs: Positive integer, number of outputs of `step`.
         reverse: Whether to run from the last time step to the first. Outputs
@@ -44,7 +44,7 @@ def scan(
             be known.
 
     Returns:
-        `(carry, outputs)`: the last carry, and a tuple of tensors
+        `(carry, outputs)`: the last carry, and a tuple of stacked outputs
         `(time, ...)`.
 
     Example, a running sum:
@@ -68,7 +68,7 @@ def scan(
 def unrolled_scan(
     step: Step, carry: Tensors, sequences: Tensors, reverse: bool
 ) -> tuple[Tensors, Tensors]:
-    """Unrolled `scan`, in a loop of Python.
+    """`scan` as an unrolled Python loop.
 
     Example:
 
@@ -114,7 +114,7 @@ def tensorflow_scan(
 
     def body(count, carry, arrays):
         t = num_steps - 1 - count if reverse else count
-        # Indexing the first axis copies nothing; reading a TensorArray does.
+        # Indexing the first axis does not copy; reading a TensorArray does.
         carry, outputs = step(carry, tuple(x[t] for x in sequences))
         written = zip(arrays, outputs, strict=True)
         return count + 1, carry, tuple(a.write(t, y) for a, y in written)

@@ -13,20 +13,20 @@ class MovingMeanSparsity(keras.layers.Layer):
     """Sparsity penalty on an exponential moving average of mean activations.
 
     Returns its inputs and adds a penalty to the loss. Use it after a layer
-    whose units lie in (0, 1) if batches are small. The mean over 16 examples
-    of a unit that is active in one of 20 is mostly 0 or 1/16, so `KLSparsity`
-    as an `activity_regularizer` would penalize sampling noise. This layer
-    averages over the last batches.
+    whose units lie in (0, 1) if batches are small. For a unit that is active in
+    1 of 20 examples, the mean over a batch of 16 is mostly 0 or 1/16, so
+    `KLSparsity` as an `activity_regularizer` would penalize sampling noise.
+    This layer averages over the last batches.
 
         p       = mean over the batch (and over space or time), per unit
         q       <- ema_momentum * q + (1 - ema_momentum) * p    in training
         penalty = weight * sum_j KL(target || q_j)
 
-    `q` starts at the target, so the penalty starts at 0. The gradient is that
-    of `p` at the value of `q`, d penalty / dw = weight * KL'(q) dp / dw: the
-    gradient of `KLSparsity`, whatever `ema_momentum`. With `ema_momentum=0`
-    both penalties are the same. In evaluation `q` does not change, and its
-    penalty is part of the loss.
+    `q` starts at the target, so the penalty starts at 0. The gradient with
+    respect to a weight w of the network is that of `p` at the value of `q`, d
+    penalty / dw = weight * KL'(q) dp / dw, for any `ema_momentum`. With
+    `ema_momentum=0` the penalty equals `KLSparsity`. In evaluation `q` does not
+    change, and its penalty is part of the loss.
 
     Reference: Hinton, 2010, "A practical guide to training restricted
     Boltzmann machines", section 11,

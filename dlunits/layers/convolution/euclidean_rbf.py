@@ -10,7 +10,7 @@ from dlunits.typing import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class EuclideanRBF(keras.layers.Layer):
-    """Squared Euclidean distance of the input to the code of each class.
+    """Euclidean radial basis function (RBF) units: squared distance to codes.
 
     Use it as the output layer of a classifier. An input that resembles no
     class is far from every code, which a dense layer cannot express.
@@ -18,8 +18,9 @@ class EuclideanRBF(keras.layers.Layer):
 
         y_i = sum_j (x_j - w_ij)^2
 
-    `x` is the input and `w_i` the code of class `i`. The codes are -1 and 1
-    with equal probability, and fixed unless `trainable_codes`.
+    `x` is the input, `w_i` the code of class `i` and `y_i` the output for this
+    class. The elements of codes are -1 or 1 with equal probability, and fixed
+    unless `trainable_codes` is true.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to
     document recognition", equation 7,
@@ -32,6 +33,9 @@ class EuclideanRBF(keras.layers.Layer):
         trainable_codes: Whether the codes are trained.
         seed: Integer, seed of the codes.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor.
 
     Input shape: `(batch, ..., features)`.
 

@@ -1,4 +1,4 @@
-"""2D convolution in groups of channels, computed group by group."""
+"""Grouped 2D convolution, computed group by group."""
 
 from typing import Any
 
@@ -10,17 +10,18 @@ from dlunits.typing import Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class GroupedConv2D(keras.layers.Conv2D):
-    """2D convolution whose groups are separate convolutions.
+    """Grouped 2D convolution, computed as one convolution per group.
 
-    Each group of output channels sees one group of input channels, as the two
-    halves of AlexNet on its two GPUs. Arguments, weights and results are those
-    of `keras.layers.Conv2D`, which on the TensorFlow backend compiles grouped
-    convolutions with XLA. On processors that takes many times as long as one
+    Each group of output channels depends on one group of input channels, as in
+    the two halves of AlexNet on its two GPUs. Arguments, weights and results
+    are those of `keras.layers.Conv2D`, which on the TensorFlow backend compiles
+    grouped convolutions with XLA. On CPUs this takes many times as long as one
     convolution for each group.
 
         y_g = f(w_g * x_g + b_g)    for each group g of channels
 
-    `*` is the convolution and `f` the activation.
+    `x_g`, `w_g`, `b_g` and `y_g` are the inputs, kernel, bias and outputs of
+    the group, `*` is the convolution and `f` the activation.
 
     Reference: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification
     with deep convolutional neural networks", section 3.2,
@@ -32,8 +33,12 @@ class GroupedConv2D(keras.layers.Conv2D):
         groups: Positive integer, number of groups.
         **kwargs: Arguments of `keras.layers.Conv2D`.
 
+    Call arguments:
+        inputs: Tensor.
+
     Input shape: `(batch, height, width, channels)`, channels a multiple of
-    `groups`; or as `data_format` says.
+    `groups`; or `(batch, channels, height, width)` with
+    `data_format="channels_first"`.
 
     Output shape: `(batch, new_height, new_width, filters)`.
 

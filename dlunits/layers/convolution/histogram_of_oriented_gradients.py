@@ -1,4 +1,4 @@
-"""Histogram of oriented gradients (HOG), a descriptor of images."""
+"""Histogram of oriented gradients (HOG), an image descriptor."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from keras import ops
 
 from dlunits.typing import Config, Shape, Tensor
 
-# In sqrt(s) = s / sqrt(s + 0.0001), so that its gradient is finite at s = 0.
+# s / sqrt(s + 0.0001) approximates sqrt(s) with a finite gradient at s = 0.
 ROOT_EPSILON = 1e-4
 
 
@@ -17,9 +17,9 @@ ROOT_EPSILON = 1e-4
 class HistogramOfOrientedGradients(keras.layers.Layer):
     """Histogram of oriented gradients (HOG) of each cell of an image.
 
-    Use it, without training, as features where images are compared by
-    distance. Unlike pixels, the features change little when a stroke moves by
-    its own width, and they do not depend on brightness and contrast.
+    Use it as features, without training, where images are compared by distance.
+    Unlike pixels, the features change little when a stroke moves by its own
+    width, and they do not depend on brightness and contrast.
 
         g    = (right - left, below - above) / 2, the gradient at a pixel
         v_b  = coefficient of g in direction b:  g = sum_b v_b u_b,
@@ -48,8 +48,11 @@ class HistogramOfOrientedGradients(keras.layers.Layer):
         num_orientations: Integer of at least 4, number of directions.
         cell_size: Positive integer, distance between cell centers in pixels.
         epsilon: Positive float in the unit of the pixels. The features of
-            images whose mean gradient is below it tend to 0.
+            images whose mean gradient is smaller tend to 0.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor, images of any range of values.
 
     Input shape: `(batch, height, width, channels)`.
 
@@ -144,7 +147,7 @@ def orientation_coefficients(
 
     If g lies between directions b and b + 1, `step` apart, at the angle `a`
     before b + 1, then v_b = |g| sin(a) / sin(step). Computed with the
-    direction before and the one after b, the smaller result is v_b; where it
+    direction before b and the one after b, the smaller result is v_b; where it
     is negative, g is not next to b and v_b = 0.
     """
     step = math.tau / num_orientations

@@ -1,4 +1,4 @@
-"""Local response normalization across the channels of AlexNet."""
+"""Local response normalization (LRN) across channels, as in AlexNet."""
 
 from typing import Any
 
@@ -11,18 +11,20 @@ from dlunits.typing import Array, Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LocalResponseNormalization(keras.layers.Layer):
-    """Divides each activation by a norm of its neighbors across channels.
+    """Local response normalization (LRN) across channels.
 
-    A large activation reduces those of the neighboring channels at the same
-    position. AlexNet uses it after its first two convolutions; later networks
-    use batch normalization in its place.
+    Divides each activation by a norm of the activations of neighboring channels
+    at the same position, so that a large activation reduces those of its
+    neighbors. AlexNet uses it after its first two convolutions; later networks
+    use batch normalization instead.
 
         y_c = x_c / (k + alpha * sum of x_j^2 over |j - c| <= r)^beta
 
-    `x_c` is channel `c` of the input, `k` is `bias` and `r` is `depth_radius`.
-    The paper's window of n = 5 channels is `depth_radius=2`. The result is that
-    of `tf.nn.local_response_normalization`; PyTorch's `LocalResponseNorm`
-    divides its `alpha` by n.
+    `x_c` and `y_c` are channel `c` of the input and the output, `k` is `bias`
+    and `r` is `depth_radius`. The paper's window of n = 5 channels is
+    `depth_radius=2`. The result is that of
+    `tf.nn.local_response_normalization`; PyTorch's `LocalResponseNorm` divides
+    its `alpha` by n.
 
     Reference: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification
     with deep convolutional neural networks", section 3.3,
@@ -34,6 +36,9 @@ class LocalResponseNormalization(keras.layers.Layer):
         alpha: Number of at least 0, weight of the sum of squares.
         beta: Number, exponent.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor.
 
     Input shape: `(batch, ..., channels)`.
 
@@ -103,8 +108,8 @@ class LocalResponseNormalization(keras.layers.Layer):
 def banded_matrix(size: int, radius: int) -> Array:
     """Float32 `(size, size)`: 1 where row and column differ by <= radius.
 
-    A product with it sums windows of channels. On processors it takes half the
-    time of shifted additions, forward and backward.
+    The matrix product with it sums windows of channels. On CPUs it takes half
+    the time of shifted additions, forward and backward.
 
     >>> banded_matrix(3, 1).tolist()
     [[1.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 1.0]]
@@ -115,7 +120,7 @@ def banded_matrix(size: int, radius: int) -> Array:
 
 
 def inverse_power(x: Tensor, exponent: float) -> Tensor:
-    """`x**-exponent` of positive x, with square roots where they suffice."""
+    """`x**-exponent` of positive x, by square roots where possible."""
     if exponent == 0.5:
         return ops.rsqrt(x)
     if exponent == 0.75:

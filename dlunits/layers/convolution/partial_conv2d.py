@@ -12,13 +12,14 @@ from dlunits.typing import Array, Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class PartialConv2D(keras.layers.Layer):
-    """Convolution that connects each output map to some input maps only.
+    """2D convolution with a connection table from input maps to output maps.
 
-    Use it to reduce the number of weights, and to make output maps extract
-    different features from different inputs. Grouped convolution is the
-    special case of a block-diagonal connection table, for which
-    `keras.layers.Conv2D(groups=...)` is faster. (It is not the partial
-    convolution of image inpainting, which masks pixels.)
+    Each output map is connected to some input maps only. Use it to reduce the
+    number of weights, and to make output maps extract different features from
+    different inputs. Grouped convolution is the special case of a
+    block-diagonal connection table, for which `keras.layers.Conv2D(groups=...)`
+    is faster. (It is not the partial convolution of image inpainting, which
+    masks pixels.)
 
         y_o = f(b_o + sum over i in connections[o] of x_i * k_io)
 
@@ -38,6 +39,9 @@ class PartialConv2D(keras.layers.Layer):
         kernel_initializer: Initializer of all kernels.
         bias_initializer: Initializer of `b`.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor.
 
     Input shape: `(batch, height, width, channels)`.
 

@@ -11,11 +11,11 @@ from dlunits.typing import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class TrainableSubsampling(keras.layers.Layer):
-    """Pooling with a trainable coefficient and bias per feature map.
+    """Trainable subsampling: pooling with a coefficient and bias per map.
 
-    Sums each window, scales and shifts the sum, and applies an activation. A
-    small coefficient gives nearly linear blurring, a large one a noisy OR or
-    AND of the window.
+    Sums each window, scales and shifts the sum, and applies an activation. With
+    a sigmoidal activation, a small coefficient gives nearly linear blurring, a
+    large one a noisy OR or AND of the window.
 
         y_c = f(w_c * sum of x_c over the window + b_c)
 
@@ -33,6 +33,9 @@ class TrainableSubsampling(keras.layers.Layer):
             pixels in the window), which is average pooling.
         bias_initializer: Initializer of `b`.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor.
 
     Input shape: `(batch, height, width, channels)`.
 

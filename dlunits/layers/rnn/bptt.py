@@ -27,7 +27,7 @@ class BackpropagationThroughTime:
     Inherit from it before the Keras layer. Two products that Keras computes
     at every time step are computed once for all time steps: the input
     projection before the loop, and the gradient of the recurrent kernel after
-    the backward loop. The backward loop holds one small matrix product.
+    the backward loop. The backward loop contains one small matrix product.
 
         forward     a = W x + b                                 all time steps
                     state_t, residuals_t
@@ -36,28 +36,28 @@ class BackpropagationThroughTime:
                         = backward(d_state_t, residuals_t, U)   reverse loop
                     dU = sum_t h_{t-1} d_u_t^T                  all time steps
 
-    where d_y is the gradient of the loss with respect to y, and u the
-    recurrent projection U h_{t-1} + b'.
+    where x is the input, W the input kernel, b the bias, U the recurrent
+    kernel, u the recurrent projection U h_{t-1} + b', and d_y the gradient of
+    the loss with respect to y.
 
-    On TensorFlow XLA compiles both loops in training, and the mini-batch is
-    split into shards that run in parallel on the CPU cores. Loops over batches
-    whose number of time steps is unknown when the graph is traced, because it
-    differs from batch to batch, are not compiled: XLA would compile them once
-    per length.
+    On TensorFlow, both loops are compiled by XLA in training, and the
+    mini-batch is split into shards that run in parallel on the CPU cores. Loops
+    are not compiled if the number of time steps is unknown when the graph is
+    traced, because XLA would compile them once per length.
 
     A layer implements `equations()`, which returns an object with
 
         forward(a_t, state, recurrent) -> (state, residuals)
         backward(d_state, h_prev, residuals, recurrent)
-            -> (d_state of the step before, d_projection)
+            -> (d_state of the previous step, d_projection)
         recurrent_kernel_gradient(d_projection, h_prev, residuals, recurrent)
             -> gradient with respect to U, from all time steps
         State, Residuals, Gradients: NamedTuple classes of the above; `State`
             has h first, `Gradients` has a and u.
 
-    with `recurrent` a `dlunits.layers.rnn.recurrent_kernel.RecurrentKernel`;
-    or `None` if the derivative of an activation is not known, and then the
-    loop of the Keras layer runs.
+    `recurrent` is a `dlunits.layers.rnn.recurrent_kernel.RecurrentKernel`.
+    `equations()` returns `None` if the derivative of an activation is not
+    known; the loop of the Keras layer then runs.
 
     Reference: Werbos, 1990, "Backpropagation through time: what it does and
     how to do it", https://doi.org/10.1109/5.58337.
@@ -90,7 +90,7 @@ class BackpropagationThroughTime:
     def __init__(self, units: int, *args: Any, **kwargs: Any):
         super().__init__(units, *args, **kwargs)  # type: ignore[call-arg]
         if getattr(self, "use_cudnn", False) == "auto":
-            # The loops of cuDNN, which XLA cannot compile, do not run.
+            # The kernels of cuDNN, which XLA cannot compile, are not used.
             self.supports_jit = True
 
     def equations(self) -> Any:
@@ -101,8 +101,9 @@ class BackpropagationThroughTime:
     def embedding_lookup(self, embeddings: Tensor) -> Iterator[None]:
         """Context in which the layer takes token ids instead of vectors.
 
-        In it, sequences `(batch, time, 1)` are integers that select rows of
-        the input projection of `embeddings`; see `dlunits.layers.EmbeddingRNN`.
+        In this context, sequences `(batch, time, 1)` are integers that select
+        rows of the input projection of `embeddings`; see
+        `dlunits.layers.EmbeddingRNN`.
 
         Args:
             embeddings: Tensor `(vocabulary size, features)`.
@@ -127,7 +128,7 @@ class BackpropagationThroughTime:
                 [tuple(x.shape) for x in keras.tree.flatten(initial_state)]
             )
         if self.embeddings is None:
-            # Integers, such as one-hot vectors.
+            # Integer inputs, such as one-hot vectors, are cast to floats.
             sequences = ops.cast(sequences, self.cell.compute_dtype)
         return super().call(  # type: ignore[misc]
             sequences, initial_state=initial_state, mask=mask, training=training
@@ -215,7 +216,7 @@ class BackpropagationThroughTime:
         input_masks: Sequence[Tensor],
         recurrent_masks: Sequence[Tensor],
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Runs the recurrence on a part of the mini-batch.
+        """Runs the recurrence on one shard of the mini-batch.
 
         Returns:
             Last output `(batch, units)`, outputs `(batch, time, units)`, and
@@ -281,17 +282,17 @@ def check_is_dense(x: Tensor) -> None:
 def mask_outputs(h: Tensor, mask: Tensor, zero_output_for_mask: bool) -> Tensor:
     """Outputs of masked time steps, as Keras defines them on TensorFlow.
 
-    They are 0 with `zero_output_for_mask`, else the output before, which is 0
-    before the first step that is not masked.
+    They are 0 with `zero_output_for_mask`, else the output of the previous
+    step; before the first step that is not masked they are 0.
 
     Args:
         h: Tensor `(time, batch, units)`, in which masked steps repeat the
-            state before.
+            previous state.
         mask: Boolean tensor `(time, batch, 1)`.
         zero_output_for_mask: Whether masked outputs are 0.
 
     Returns:
-        Tensor shaped as `h`.
+        Tensor of the shape of `h`.
     """
     keep = mask
     if not zero_output_for_mask:
@@ -300,7 +301,7 @@ def mask_outputs(h: Tensor, mask: Tensor, zero_output_for_mask: bool) -> Tensor:
 
 
 def num_shards(batch_size: int | None) -> int:
-    """Number of parts that a mini-batch is split into for training.
+    """Number of shards that a mini-batch is split into for training.
 
     It is 1 in eager mode, on a GPU and on backends other than TensorFlow.
     """
@@ -333,7 +334,7 @@ def split_batch(batch: dict[str, Any], num_shards: int) -> list[dict[str, Any]]:
         starts = [size * number // num_shards for number in range(num_shards)]
         stops = [*starts[1:], size]
         sizes = [b - a for a, b in zip(starts, stops, strict=True)]
-        # The gradient of a slice would be as large as the whole tensor.
+        # The gradient of a slice would be a zero-padded tensor of full size.
         return tf.split(tensor, sizes, num=num_shards)
 
     leaves = [

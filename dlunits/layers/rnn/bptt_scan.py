@@ -16,10 +16,10 @@ from dlunits.typing import Tensor
 class BPTTScan:
     """Runs the equations of a cell over time, with an explicit gradient.
 
-    The forward loop keeps the residuals of each time step; the backward loop
-    turns them into gradients with respect to the states and the projections.
-    The gradient of the recurrent kernel is one matrix product over all time
-    steps after the backward loop.
+    The forward loop returns the residuals of each time step, from which the
+    backward loop computes the gradients with respect to the states and the
+    projections. The gradient of the recurrent kernel is one matrix product over
+    all time steps after the backward loop.
 
     Args:
         equations: Equations of one time step, see
@@ -109,7 +109,7 @@ class BPTTScan:
             functools.partial(backward, self.backward),
         )
         compiled = None
-        # A loop over an unknown number of time steps would be compiled anew
+        # A loop over an unknown number of time steps would be compiled again
         # for each number.
         if self.compiled and a.shape[0] is not None:
             compiled = (
@@ -130,8 +130,8 @@ class BPTTScan:
         """Loop over time.
 
         Returns:
-            h and the residuals at all time steps, and the last states between
-            them: `(h, last, residuals)`.
+            `(h, last, residuals)`: h at all time steps, the last states, and
+            the residuals at all time steps.
         """
         recurrent = kernel_from(constants)
 
@@ -193,14 +193,14 @@ class BPTTScan:
 
 
 def kernel_from(constants: dict[str, Any]) -> RecurrentKernel:
-    """Returns the recurrent kernel that `constants` hold."""
+    """Returns the recurrent kernel of `constants`."""
     return RecurrentKernel(
         constants["kernel"], constants.get("bias"), constants["dropout_masks"]
     )
 
 
 def masks_from(constants: dict[str, Any]) -> list[Tensor]:
-    """Returns the list of the mask of the time steps; empty without a mask."""
+    """Returns a list with the mask of the time steps, empty without a mask."""
     return [constants["mask"]] if "mask" in constants else []
 
 

@@ -12,8 +12,8 @@ from dlunits.layers.rnn.bptt import (
 )
 from dlunits.typing import Config, Shape, Tensor
 
-# For larger vocabularies, to project the whole embedding matrix costs more
-# than to project the inputs.
+# For larger vocabularies, projecting the whole embedding matrix takes longer
+# than projecting the inputs.
 MAX_VOCABULARY_SIZE = 1024
 
 
@@ -21,19 +21,20 @@ MAX_VOCABULARY_SIZE = 1024
 class EmbeddingRNN(keras.layers.Layer):
     """Embedding followed by a recurrent layer, with a shared input projection.
 
-    Gives the same outputs as `recurrent(embedding(tokens))` with fewer
+    Returns the same outputs as `recurrent(embedding(tokens))` with fewer
     operations. Instead of the embedding of every token in the batch, the
-    embedding matrix E is multiplied by the input kernel W, and tokens select
-    rows of the product:
+    embedding matrix E is multiplied by the input kernel W, and each token
+    selects a row of the product:
 
         x_t = E[token_t]
         a_t = x_t W + b = (E W + b)[token_t]
 
-    The product then has one row per token of the vocabulary instead of one
-    per token of the batch, forward and backward. This saves most on
-    characters and bytes. If the vocabulary is larger than 1,024, if the
-    recurrent layer has dropout of its inputs, or if it is not a layer of
-    dlunits, the tokens are embedded first.
+    x_t is the embedding of the token at time t, b the bias and a_t the input
+    projection. The product has one row per token of the vocabulary instead of
+    one per token of the batch, in the forward and the backward pass. This saves
+    most for characters and bytes. If the vocabulary is larger than 1,024, if
+    the recurrent layer has input dropout, or if it is not a layer of dlunits,
+    the tokens are embedded first.
 
     Args:
         embedding: `keras.layers.Embedding`.
@@ -93,7 +94,7 @@ class EmbeddingRNN(keras.layers.Layer):
 
     @property
     def projects_embeddings(self) -> bool:
-        """Whether the embedding matrix is projected, not the inputs."""
+        """Whether the embedding matrix is projected instead of the inputs."""
         recurrent = self.recurrent
         return (
             type(self.embedding) is keras.layers.Embedding
@@ -161,7 +162,8 @@ class EmbeddingRNN(keras.layers.Layer):
 def check_token_ids(tokens: Tensor, vocabulary_size: int) -> None:
     """Checks that token ids are in the vocabulary, in eager mode.
 
-    A compiled graph of JAX, and one of TensorFlow on a GPU, cannot check them.
+    They are not checked in compiled graphs: JAX, and TensorFlow on a GPU,
+    cannot raise errors there.
 
     Raises:
         ValueError: If an id is negative or not less than `vocabulary_size`.
@@ -182,7 +184,7 @@ def check_token_ids(tokens: Tensor, vocabulary_size: int) -> None:
 
 
 def is_concrete(tensor: Tensor) -> bool:
-    """Whether the tensor has values: whether no graph is being traced."""
+    """Whether the tensor has a value, because no graph is being traced."""
     if keras.backend.backend() == "jax":
         import jax
 

@@ -1,4 +1,4 @@
-"""What the equations of LSTM and GRU share."""
+"""Common part of the LSTM and GRU equations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +12,8 @@ class GatedEquations:
     """Activations of a gated cell, and the gradient of its recurrent kernel.
 
     Args:
-        activation: Function phi, of the candidate.
-        recurrent_activation: Function sigma, of the gates.
+        activation: Function phi, activation of the candidate.
+        recurrent_activation: Function sigma, activation of the gates.
 
     Attributes:
         phi, sigma: These functions.
@@ -38,7 +38,7 @@ class GatedEquations:
         residuals: Any,
         recurrent: RecurrentKernel,
     ) -> Tensor:
-        """Gradient with respect to U, from all time steps at once.
+        """Gradient with respect to U, summed over all time steps.
 
         `d_projection` is a `ProjectionGradients` or a
         `SharedProjectionGradient`.

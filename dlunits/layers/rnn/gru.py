@@ -16,9 +16,9 @@ class GRU(BackpropagationThroughTime, keras.layers.GRU):
     """Gated recurrent unit (GRU) layer with an explicit gradient.
 
     A `keras.layers.GRU` with the same arguments, weights and results, that
-    trains faster on the CPU. `dlunits.layers.GRUCell` documents the equations
-    of a time step, `dlunits.layers.rnn.bptt.BackpropagationThroughTime` the
-    computation of the gradient.
+    trains faster on the CPU. See `dlunits.layers.GRUCell` for the equations of
+    a time step, and `dlunits.layers.rnn.bptt.BackpropagationThroughTime` for
+    the computation of the gradient.
 
     Reference: Cho et al., 2014, "Learning phrase representations using RNN
     encoder-decoder for statistical machine translation",
@@ -27,10 +27,9 @@ class GRU(BackpropagationThroughTime, keras.layers.GRU):
     Args:
         units: Positive integer, size of the state.
         *args, **kwargs: Other arguments of `keras.layers.GRU`;
-            `reset_after=False` gives the published equations. With
-            activations other than tanh, sigmoid, ReLU, linear and
-            `hard_sigmoid`, and with `use_cudnn=True`, the loop of the Keras
-            layer runs.
+            `reset_after=False` gives the published equations. The loop of the
+            Keras layer runs with activations other than tanh, sigmoid, ReLU,
+            linear and `hard_sigmoid`, and with `use_cudnn=True`.
 
     Call arguments:
         sequences: Tensor.

@@ -30,15 +30,15 @@ class GRUCell(keras.layers.GRUCell):
         h_t = z_t * h_{t-1} + (1 - z_t) * n_t                  hidden state
 
     These are the published equations, `reset_after=False`. With
-    `reset_after=True`, Keras' default, there is a recurrent bias b', which is
-    added to every U h_{t-1}, and the reset gate acts after the product, so a
-    time step needs one matrix product instead of two:
+    `reset_after=True`, Keras' default, a recurrent bias b' is added to every U
+    h_{t-1}, and the reset gate is applied after the product, so that a time
+    step needs one matrix product instead of two:
 
         n_t = phi(W_n x_t + b_n + r_t * (U_n h_{t-1} + b'_n))
 
     `x_t` is the input, `phi` is `activation` (tanh), `sigma` is
-    `recurrent_activation` (the sigmoid) and `*` the product of elements. The
-    weights `kernel` W, `recurrent_kernel` U and `bias` b hold the columns of
+    `recurrent_activation` (the sigmoid) and `*` is the elementwise product. The
+    weights `kernel` W, `recurrent_kernel` U and `bias` b contain the columns of
     the gates in the order z, r, n.
 
     Reference: Cho et al., 2014, "Learning phrase representations using RNN
@@ -129,8 +129,8 @@ class ResetAfterEquations(GatedEquations):
     Forward: the equations of `GRUCell`, with the input projection
     a_t = W x_t + b given and u_t = U h_{t-1} + b'.
 
-    Backward, with d_y for the gradient of the loss with respect to y, and t
-    left out:
+    Backward, with d_y for the gradient of the loss with respect to y,
+    and the index t omitted:
 
         d_a_n    = d_h * (1 - z) * phi'(a_n + r * u_n)
         d_a_z    = d_h * (h_prev - n) * sigma'(a_z + u_z)
@@ -164,7 +164,7 @@ class ResetAfterEquations(GatedEquations):
     def forward(
         self, a: Tensor, state: GRUState, recurrent: RecurrentKernel
     ) -> tuple[GRUState, ResetAfterResiduals]:
-        """One time step from a `(batch, 3 * units)` and the state before."""
+        """One time step from a `(batch, 3 * units)` and the previous state."""
         h_prev = state.h
         a_z, a_r, a_n = ops.split(a, 3, axis=-1)
         u_z, u_r, u_n = ops.split(recurrent(h_prev), 3, axis=-1)
@@ -181,7 +181,7 @@ class ResetAfterEquations(GatedEquations):
         residuals: ResetAfterResiduals,
         recurrent: RecurrentKernel,
     ) -> tuple[GRUState, ProjectionGradients]:
-        """Gradients with respect to the state before and to the projections."""
+        """Gradients w.r.t. the previous state and the projections."""
         d_h = d_state.h
         z, r, n, u_n = residuals
         d_a_n = d_h * (1 - z) * self.d_phi(n)
@@ -199,8 +199,8 @@ class ResetBeforeEquations(GatedEquations):
     Forward: the equations of `GRUCell`, with the input projection
     a_t = W x_t + b given.
 
-    Backward, with d_y for the gradient of the loss with respect to y, and t
-    left out:
+    Backward, with d_y for the gradient of the loss with respect to y,
+    and the index t omitted:
 
         d_a_n    = d_h * (1 - z) * phi'(a_n + U_n (r * h_prev))
         d_rh     = U_n^T d_a_n                 gradient w.r.t. r * h_prev
@@ -234,7 +234,7 @@ class ResetBeforeEquations(GatedEquations):
     def forward(
         self, a: Tensor, state: GRUState, recurrent: RecurrentKernel
     ) -> tuple[GRUState, ResetBeforeResiduals]:
-        """One time step from a `(batch, 3 * units)` and the state before."""
+        """One time step from a `(batch, 3 * units)` and the previous state."""
         h_prev = state.h
         U_zr, U_n = recurrent.gate_slice(0, 2), recurrent.gate_slice(2, 3)
         a_z, a_r, a_n = ops.split(a, 3, axis=-1)
@@ -252,7 +252,7 @@ class ResetBeforeEquations(GatedEquations):
         residuals: ResetBeforeResiduals,
         recurrent: RecurrentKernel,
     ) -> tuple[GRUState, SharedProjectionGradient]:
-        """Gradients with respect to the state before and to the projections."""
+        """Gradients w.r.t. the previous state and the projections."""
         d_h = d_state.h
         z, r, n = residuals
         U_zr, U_n = recurrent.gate_slice(0, 2), recurrent.gate_slice(2, 3)
@@ -272,7 +272,7 @@ class ResetBeforeEquations(GatedEquations):
         residuals: ResetBeforeResiduals,
         recurrent: RecurrentKernel,
     ) -> Tensor:
-        """Gradient with respect to U, from all time steps at once."""
+        """Gradient with respect to U, summed over all time steps."""
         U_zr, U_n = recurrent.gate_slice(0, 2), recurrent.gate_slice(2, 3)
         units = h_prev.shape[-1]
         d_a_zr, d_a_n = ops.split(d_projection.a, [2 * units], axis=-1)

@@ -12,19 +12,18 @@ class LSTM(BackpropagationThroughTime, keras.layers.LSTM):
     """Long short-term memory (LSTM) layer with an explicit gradient.
 
     A `keras.layers.LSTM` with the same arguments, weights and results, that
-    trains faster on the CPU. `dlunits.layers.LSTMCell` documents the equations
-    of a time step, `dlunits.layers.rnn.bptt.BackpropagationThroughTime` the
-    computation of the gradient.
+    trains faster on the CPU. See `dlunits.layers.LSTMCell` for the equations of
+    a time step, and `dlunits.layers.rnn.bptt.BackpropagationThroughTime` for
+    the computation of the gradient.
 
     Reference: Hochreiter and Schmidhuber, 1997, "Long short-term memory",
     https://doi.org/10.1162/neco.1997.9.8.1735.
 
     Args:
         units: Positive integer, size of the states.
-        *args, **kwargs: Other arguments of `keras.layers.LSTM`. With
-            activations other than tanh, sigmoid, ReLU, linear and
-            `hard_sigmoid`, and with `use_cudnn=True`, the loop of the Keras
-            layer runs.
+        *args, **kwargs: Other arguments of `keras.layers.LSTM`. The loop of the
+            Keras layer runs with activations other than tanh, sigmoid, ReLU,
+            linear and `hard_sigmoid`, and with `use_cudnn=True`.
 
     Call arguments:
         sequences: Tensor.

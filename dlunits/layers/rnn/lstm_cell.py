@@ -17,7 +17,7 @@ from dlunits.typing import Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LSTMCell(keras.layers.LSTMCell):
-    """Cell of an LSTM: one time step.
+    """LSTM cell: one time step.
 
     A `keras.layers.LSTMCell` with the same arguments, weights and results.
     Use it in `keras.layers.RNN`, or step by step. For whole sequences
@@ -31,8 +31,8 @@ class LSTMCell(keras.layers.LSTMCell):
         h_t = o_t * phi(c_t)                          hidden state
 
     `x_t` is the input, `phi` is `activation` (tanh), `sigma` is
-    `recurrent_activation` (the sigmoid) and `*` the product of elements. The
-    weights `kernel` W, `recurrent_kernel` U and `bias` b hold the columns of
+    `recurrent_activation` (the sigmoid) and `*` is the elementwise product. The
+    weights `kernel` W, `recurrent_kernel` U and `bias` b contain the columns of
     the gates in the order i, f, g, o.
 
     References: Hochreiter and Schmidhuber, 1997, "Long short-term memory",
@@ -108,7 +108,7 @@ class LSTMEquations(GatedEquations):
     a_t = W x_t + b given.
 
     Backward, with d_y for the gradient of the loss with respect to y, d_h and
-    d_c those with respect to h_t and c_t, and t left out:
+    d_c those with respect to h_t and c_t, and the index t omitted:
 
         d_c      = d_c + d_h * o * phi'(c)
         d_a_i    = d_c * g * sigma'(a_i + U_i h_prev)
@@ -145,7 +145,7 @@ class LSTMEquations(GatedEquations):
     def forward(
         self, a: Tensor, state: LSTMState, recurrent: RecurrentKernel
     ) -> tuple[LSTMState, LSTMResiduals]:
-        """One time step from a `(batch, 4 * units)` and the state before."""
+        """One time step from a `(batch, 4 * units)` and the previous state."""
         h_prev, c_prev = state
         a_i, a_f, a_g, a_o = ops.split(a + recurrent(h_prev), 4, axis=-1)
         i = self.sigma(a_i)
@@ -163,7 +163,7 @@ class LSTMEquations(GatedEquations):
         residuals: LSTMResiduals,
         recurrent: RecurrentKernel,
     ) -> tuple[LSTMState, SharedProjectionGradient]:
-        """Gradients with respect to the state before and to the projections."""
+        """Gradients w.r.t. the previous state and the projections."""
         d_h, d_c = d_state
         i, f, g, o, c_prev = residuals
         phi_c = self.phi(f * c_prev + i * g)

@@ -30,7 +30,7 @@ class ProjectionGradients(NamedTuple):
 
 
 class SharedProjectionGradient(NamedTuple):
-    """Gradient of a cell that uses only the sum of its two projections.
+    """Gradient with respect to both projections, if a cell uses only their sum.
 
     Args:
         a: Gradient with respect to the input projection. `u`, the gradient

@@ -12,19 +12,19 @@ class SimpleRNN(BackpropagationThroughTime, keras.layers.SimpleRNN):
     """Simple (Elman) recurrent layer with an explicit gradient.
 
     A `keras.layers.SimpleRNN` with the same arguments, weights and results,
-    that trains faster on the CPU. `dlunits.layers.SimpleRNNCell` documents the
+    that trains faster on the CPU. See `dlunits.layers.SimpleRNNCell` for the
     equation of a time step, and
-    `dlunits.layers.rnn.bptt.BackpropagationThroughTime` the computation of the
-    gradient.
+    `dlunits.layers.rnn.bptt.BackpropagationThroughTime` for the computation of
+    the gradient.
 
     Reference: Elman, 1990, "Finding structure in time",
     https://doi.org/10.1207/s15516709cog1402_1.
 
     Args:
         units: Positive integer, size of the state.
-        *args, **kwargs: Other arguments of `keras.layers.SimpleRNN`. With an
-            activation other than tanh, sigmoid, ReLU, linear and
-            `hard_sigmoid` the loop of the Keras layer runs.
+        *args, **kwargs: Other arguments of `keras.layers.SimpleRNN`. The loop
+            of the Keras layer runs with an activation other than tanh, sigmoid,
+            ReLU, linear and `hard_sigmoid`.
 
     Call arguments:
         sequences: Tensor.

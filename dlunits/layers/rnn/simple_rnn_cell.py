@@ -16,7 +16,7 @@ from dlunits.typing import Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class SimpleRNNCell(keras.layers.SimpleRNNCell):
-    """Cell of a simple recurrent network: one time step.
+    """Simple recurrent (Elman) cell: one time step.
 
     A `keras.layers.SimpleRNNCell` with the same arguments, weights and
     results. Use it in `keras.layers.RNN`, or step by step. For whole
@@ -93,8 +93,8 @@ class SimpleRNNEquations:
     Forward: the equation of `SimpleRNNCell`, with the input projection
     a_t = W x_t + b given.
 
-    Backward, with d_y for the gradient of the loss with respect to y, and t
-    left out:
+    Backward, with d_y for the gradient of the loss with respect to y,
+    and the index t omitted:
 
         d_a      = d_h * phi'(a + U h_prev)
         d_h_prev = U^T d_a
@@ -130,7 +130,7 @@ class SimpleRNNEquations:
     def forward(
         self, a: Tensor, state: SimpleRNNState, recurrent: RecurrentKernel
     ) -> tuple[SimpleRNNState, SimpleRNNResiduals]:
-        """One time step from a `(batch, units)` and the state before."""
+        """One time step from a `(batch, units)` and the previous state."""
         h = self.phi(a + recurrent(state.h))
         return SimpleRNNState(h), SimpleRNNResiduals(h)
 
@@ -141,7 +141,7 @@ class SimpleRNNEquations:
         residuals: SimpleRNNResiduals,
         recurrent: RecurrentKernel,
     ) -> tuple[SimpleRNNState, SharedProjectionGradient]:
-        """Gradients with respect to the state before and to the projections."""
+        """Gradients w.r.t. the previous state and the projections."""
         d_a = d_state.h * self.d_phi(residuals.h)
         d_h_prev = recurrent.state_gradient(d_a)
         return SimpleRNNState(d_h_prev), SharedProjectionGradient(d_a)
@@ -153,5 +153,5 @@ class SimpleRNNEquations:
         residuals: SimpleRNNResiduals,
         recurrent: RecurrentKernel,
     ) -> Tensor:
-        """Gradient with respect to U, from all time steps at once."""
+        """Gradient with respect to U, summed over all time steps."""
         return recurrent.kernel_gradient(h_prev, d_projection.u)

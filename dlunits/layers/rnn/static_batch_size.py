@@ -1,4 +1,4 @@
-"""One static batch size for all tensors of a mini-batch."""
+"""Static batch size of the tensors of a mini-batch."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from dlunits.typing import Tensor
 
 
 def with_static_batch_size(batch: Any) -> Any:
-    """Gives all tensors of a mini-batch the static size that one of them has.
+    """Sets the static batch size of all tensors to that of one of them.
 
     In a graph of TensorFlow, the batch size of sequences from a
     `tf.data.Dataset` is often unknown, while states that are variables have a

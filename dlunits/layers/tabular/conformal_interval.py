@@ -12,35 +12,41 @@ from dlunits.typing import Array, ArrayLike, Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ConformalInterval(keras.layers.Layer):
-    """Conformal prediction interval around each number of a forecast.
+    """Split conformal prediction interval around each value of a forecast.
 
-    Use it to bound the error of a forecast: of new examples that are
-    exchangeable with the calibration examples, at least a share of `coverage`
-    lies in the interval, for any model and any distribution of the errors.
-    This holds for each step and channel separately, not for all at once.
+    Use it to bound the error of a forecast. If new examples are exchangeable
+    with the calibration examples, the true value lies in the interval with a
+    probability of at least `coverage`, for any model and any distribution of
+    the errors. This holds for each step and channel separately, not for all of
+    them jointly.
 
         low, high = forecast - q, forecast + q
         q = the k-th smallest of n absolute errors,
         k = ceil((n + 1) coverage)
 
-    The n errors are of examples that the model was not trained on. There must
-    be enough of them for k <= n: 9 for a coverage of 0.9, 99 for 0.99. In a
-    series whose distribution changes, new examples are not exchangeable with
-    the old ones, and the coverage has to be measured on later ones.
+    The n errors are those of examples that the model was not trained on. They
+    must be enough for k <= n: 9 for a coverage of 0.9, 99 for 0.99. In a series
+    whose distribution changes, new examples are not exchangeable with the old
+    ones, and the coverage has to be measured on later ones.
 
     Reference: Lei et al., 2018, "Distribution-free predictive inference for
     regression", https://arxiv.org/abs/1604.04173.
 
     Args:
-        coverage: Share of new examples in the interval, in (0, 1).
+        coverage: Float in (0, 1), probability that a new value lies in its
+            interval.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        forecast: Tensor.
 
     Input shape: `(batch, ...)`, forecasts.
 
-    Output shape: `(batch, ..., 2)`, low and high. Before `adapt` both are the
-        forecast.
+    Output shape: `(batch, ..., 2)`, lower and upper bound. Before `adapt` both
+    are the forecast.
 
     Raises:
-        ValueError: If the coverage is out of range.
+        ValueError: If `coverage` is outside (0, 1).
 
     Example, k = ceil((4 + 1) 0.75) = 4, the largest of four errors:
 
@@ -96,7 +102,7 @@ class ConformalInterval(keras.layers.Layer):
 
 
 def conformal_quantile(errors: ArrayLike, coverage: float) -> Array:
-    """(examples, ...) -> (...), the k-th smallest absolute error
+    """k-th smallest absolute error, `(examples, ...)` -> `(...)`.
 
     >>> conformal_quantile([3.0, -1.0, 2.0], 0.5).item()  # k = 2
     2.0

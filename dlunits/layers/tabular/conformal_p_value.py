@@ -13,22 +13,22 @@ from dlunits.typing import Array, ArrayLike, Config, Shape, Tensor
 class ConformalPValue(keras.layers.Layer):
     """Cross-conformal p-values of anomaly scores.
 
-    Use it to set a threshold: of new rows that are exchangeable with the
-    calibration rows, at most a share of about `a` has a p-value of at most
-    `a`, for any score and any distribution of the rows.
+    Use it to set a threshold. A new row that is exchangeable with the
+    calibration rows has a p-value of at most `a` with a probability of about
+    `a` or less, for any score and any distribution of the rows.
 
         p(x) = (1 + sum over folds f of #{i in f: s_f(x_i) >= s_f(x) - t})
                / (1 + num_rows)
 
-    `s_f` is a score that is fitted without the rows of fold `f`, so that the
-    calibration row `x_i` of that fold is as new to it as `x` is. With one
-    fold, of held-out rows, P(p <= a) <= a exactly; with more, where all rows
-    serve both for fitting and calibration, P(p <= a) is about `a` and, with
-    large folds, at most about `2 a`.
+    `x` is the new row and `s_f` a score that is fitted without the rows of fold
+    `f`, neither `x` nor the calibration rows `x_i` of that fold. With one fold,
+    of held-out rows, P(p <= a) <= a exactly. With more folds, where all rows
+    are used both for fitting and for calibration, P(p <= a) is about `a` and,
+    with large folds, at most about `2 a`.
 
-    `t` is the tolerance: calibration scores that are lower by rounding alone
-    count as equal. So p does not depend on the mini-batch of a row, and errs
-    on the high side.
+    `t` is the tolerance: calibration scores that are lower by less than `t`, as
+    by rounding errors, count as equal. So p does not depend on the mini-batch
+    of a row, and is rather too high than too low.
 
     References: Vovk, 2015, "Cross-conformal predictors",
     https://arxiv.org/abs/1208.0806; Barber et al., 2021, "Predictive inference
@@ -38,9 +38,13 @@ class ConformalPValue(keras.layers.Layer):
         num_rows: Number of calibration rows.
         num_folds: Number of folds, at most `num_rows`.
         tolerance: `t`, in units of the scores. The default is for scores with
-            a spread of about 1.
+            a standard deviation of about 1.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
-    Input shape: `(batch, num_folds)`, scores by the fold left out.
+    Call arguments:
+        scores: Tensor.
+
+    Input shape: `(batch, num_folds)`, scores `s_f(x)`.
 
     Output shape: `(batch,)`, from `1 / (1 + num_rows)` to 1.
 
@@ -78,7 +82,7 @@ class ConformalPValue(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         self.known = self.add_weight(
-            name="known",  # scores in rising order, padded with -inf
+            name="known",  # scores in ascending order, padded with -inf
             shape=(self.num_folds, -(-self.num_rows // self.num_folds)),
             initializer="zeros",
             dtype="float32",
@@ -90,11 +94,12 @@ class ConformalPValue(keras.layers.Layer):
         """Sets the scores of the calibration rows.
 
         Args:
-            scores: Array `(num_rows,)`: row i belongs to fold
-                `i % num_folds`, and its score is by that fold's `s_f`.
+            scores: Array `(num_rows,)`. Row i belongs to the fold f =
+                `i % num_folds`, and its score is that of `s_f`.
 
         Raises:
-            ValueError: If there are more or fewer, or one is NaN.
+            ValueError: If the number of scores is not `num_rows`, or one is
+                NaN.
         """
         scores = np.asarray(scores, "float32")
         if scores.shape != (self.num_rows,) or np.isnan(scores).any():
@@ -111,7 +116,7 @@ class ConformalPValue(keras.layers.Layer):
         self.known.assign(known)
 
     def calibration_scores(self) -> Array:
-        """Returns the scores of the calibration rows, in rising order."""
+        """Returns the scores of the calibration rows, in ascending order."""
         known = np.ravel(ops.convert_to_numpy(self.known))
         return np.sort(known[np.isfinite(known)])
 

@@ -1,4 +1,4 @@
-"""Whitening by the covariance of the rows outside of a fold."""
+"""Cross-fitted whitening by a regularized covariance."""
 
 from typing import Any
 
@@ -8,32 +8,40 @@ from keras import ops
 
 from dlunits.typing import Array, Config, Shape, Tensor
 
-MIN_VARIANCE = 1e-9  # added, for rows that are all equal
+MIN_VARIANCE = 1e-9  # added, so that equal rows can be whitened
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class CrossFittedWhitening(keras.layers.Layer):
-    """Whitens features by a regularized covariance, with cross-fitting.
+    """Cross-fitted whitening of features by a regularized covariance.
 
-    Use it before a distance: the distance of whitened rows is the Mahalanobis
-    distance. It finds rows whose features are usual one by one, but not
-    together.
+    Use it before a distance: the Euclidean distance of whitened rows is the
+    Mahalanobis distance. It detects rows whose features are each usual, but
+    unusual in combination.
 
-        y_f = L_f^-1 P'(x - m_f)
+        y_f = L_f^-1 (P' x - m_f)
         L_f L_f' = C_f + (ridge trace(C_f) / n + 1e-9) I
 
-    `m_f` and `C_f` are the mean and the covariance of `P'x` over the training
-    rows outside of fold f, and `n` is the number of its features. The ridge
-    bounds the weight of directions in which rows hardly differ. With more than
-    `max_features` features, `P` is a random projection to as many, which keeps
-    distances (Johnson and Lindenstrauss, 1984); otherwise it is the identity.
-    Before `adapt` the means are 0 and the covariances the identity.
+    `x` is a row of features, `'` the transposition and `I` the identity. `m_f`
+    and `C_f` are the mean and the covariance of `P' x` over the training rows
+    outside of fold f, and `n` is the number of its elements. The ridge bounds
+    the weight of directions in which rows hardly differ. With more than
+    `max_features` features, `P` is a random projection to `max_features`
+    dimensions, which approximately preserves distances (Johnson and
+    Lindenstrauss, 1984); otherwise it is the identity. Before `adapt` the means
+    are 0 and the covariances the identity.
 
     Args:
-        num_folds: Number of folds. With 1, no row is left out.
-        ridge: Variance that is added, in mean variances of a feature.
-        max_features: Number of features of the output, at most.
-        seed: Seed of the projection.
+        num_folds: Positive integer, number of folds. With 1, no row is left
+            out.
+        ridge: Positive float, variance that is added to each feature, as a
+            multiple of the mean variance of the features.
+        max_features: Positive integer, maximum number of output features.
+        seed: Integer, seed of the projection.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        x: Tensor.
 
     Input shape: `(batch, features)`.
 
@@ -43,8 +51,8 @@ class CrossFittedWhitening(keras.layers.Layer):
         ValueError: If a number is out of range.
 
     Example, two features that are 1 or -1 together: the variance is 2 in one
-    direction and 0 in the other, and trace(C) / n = 1. Of two rows of norm
-    sqrt(2), sqrt(2 / (2 + 0.1)) and sqrt(2 / (0 + 0.1)) remain:
+    direction and 0 in the other, and trace(C) / n = 1. Two rows of norm sqrt(2)
+    have the norms sqrt(2 / (2 + 0.1)) and sqrt(2 / (0 + 0.1)) after whitening:
 
     >>> layer = CrossFittedWhitening(num_folds=1)
     >>> layer.adapt(np.array([[1.0, 1.0], [-1.0, -1.0]] * 50))
@@ -162,7 +170,7 @@ class CrossFittedWhitening(keras.layers.Layer):
 
 
 def inverse_root(covariance: Array, ridge: float) -> Array:
-    """W (n, n) with W W' = inverse of C + ridge mean(diag C) I"""
+    """W `(n, n)` with W W' = inverse of C + (ridge mean(diag C) + 1e-9) I."""
     size = len(covariance)
     added = ridge * np.trace(covariance) / size + MIN_VARIANCE
     root = np.linalg.cholesky(covariance + added * np.eye(size))

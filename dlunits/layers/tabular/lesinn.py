@@ -1,4 +1,4 @@
-"""Distance to the nearest rows of random subsamples."""
+"""LeSiNN: distance to the nearest rows of random subsamples."""
 
 import itertools
 from typing import Any
@@ -10,26 +10,27 @@ from keras import ops
 from dlunits.typing import Array, Config, Shape, Tensor
 
 ROUNDING = 4e-6  # relative error of squared distances in single precision
-MIN_SQUARE = 1e-12  # of a distance that weighs rows
+MIN_SQUARE = 1e-12  # smallest d^2 in the weights of `typical`
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LeSiNN(keras.layers.Layer):
-    """Mean distance to the nearest rows of random subsamples.
+    """LeSiNN: mean distance to the nearest rows of random subsamples.
 
-    Use it to measure how far a row is from the rows of a training table, its
-    *references*. Small subsamples measure the distance from the bulk of the
+    Use it to measure the distance of a row from the rows of a training table,
+    its *references*. Small subsamples measure the distance from the bulk of the
     rows, and a small cluster of anomalies among the references has hardly any
-    effect: few subsamples hold one of them. Large subsamples measure the
+    effect: few subsamples contain one of them. Large subsamples measure the
     distance to the rows nearby.
 
         d_f(x) = mean over subsamples S of
                  min over r in S outside of fold f of |x - r|
 
-    The layer is cross-fitted: the references are split into folds, each
-    subsample holds equally many rows of each fold, and `d_f` leaves out those
-    of fold f. So a reference is measured like a new row by `d_f` of its own
-    fold, and the distances of a row by different folds hardly differ.
+    `x` is a row, `r` a reference and `|.|` the Euclidean norm. The layer is
+    cross-fitted: the references are split into folds, each subsample contains
+    equally many rows of each fold, and `d_f` leaves out those of fold f. So
+    `d_f` of its own fold measures a reference like a new row, and the distances
+    of a row hardly differ between folds.
 
     Squared distances within the rounding error of single precision are 0:
 
@@ -40,22 +41,29 @@ class LeSiNN(keras.layers.Layer):
     https://doi.org/10.1109/ICDMW.2015.62.
 
     Args:
-        num_subsamples: Number of subsamples.
-        subsample_size: Number of references in a subsample without those of
-            one fold. It is rounded up to the same number for each fold.
-        num_folds: Number of folds. With 1, no reference is left out.
-        seed: Seed of the subsamples.
+        num_subsamples: Positive integer, number of subsamples.
+        subsample_size: Positive integer, number of references in a subsample
+            without those of one fold. It is rounded up to the same number for
+            each fold.
+        num_folds: Positive integer, number of folds. With 1, no reference is
+            left out.
+        seed: Integer, seed of the subsamples.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        x: Tensor.
 
     Input shape: `(batch, features)`, or `(batch, num_folds, features)` for
         features that are cross-fitted themselves.
 
-    Output shape: `(batch, num_folds)`, by the fold that is left out.
+    Output shape: `(batch, num_folds)`, `d_f(x)` for each fold f that is left
+    out.
 
     Raises:
         ValueError: If a number is out of range.
 
-    Example, the nearer one of the two references is 3 away, and a subsample
-    holds both:
+    Example, a subsample that contains both references, the nearer one at the
+    distance 3:
 
     >>> layer = LeSiNN(num_subsamples=1, subsample_size=2, num_folds=1)
     >>> layer.adapt(np.array([[0.0], [10.0]]))
@@ -143,7 +151,7 @@ class LeSiNN(keras.layers.Layer):
             references.append(rows[by_subsample, fold])
         self.references.assign(np.stack(references))
 
-    # Of the squared distance to a reference r, |r|^2 - 2 x'r depends on it.
+    # The part of |x - r|^2 that depends on the reference r is |r|^2 - 2 x'r.
 
     def partial_squares(self, x: Tensor, references: Tensor) -> Tensor:
         """(batch, features), (references, features) -> (references, batch)"""
@@ -152,7 +160,7 @@ class LeSiNN(keras.layers.Layer):
         return (1 - ROUNDING) * squares[:, None] + products
 
     def complete_squares(self, x: Tensor, partial: Tensor) -> Tensor:
-        """|x - r|^2 from |r|^2 - 2 x'r, (..., batch)"""
+        """|x - r|^2 from |r|^2 - 2 x'r, (..., batch)."""
         squares = ops.sum(ops.square(x), axis=-1)
         return ops.maximum((1 - ROUNDING) * squares + partial, 0)
 
@@ -183,7 +191,8 @@ class LeSiNN(keras.layers.Layer):
 
     def call(self, x: Tensor) -> Tensor:
         x = ops.cast(x, "float32")
-        # One fold at a time: the numbers of all would not fit in the cache.
+        # One fold at a time: the products of all folds would not fit in the
+        # cache.
         if len(x.shape) == 2:
             nearest = [
                 self.nearest(self.partial_squares(x, references))

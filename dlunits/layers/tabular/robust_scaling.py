@@ -1,7 +1,8 @@
 """Robust centers and spreads of the columns of a table.
 
 Each function takes an array `(rows, columns)` and returns center and spread,
-both `(columns,)`, with which `(raw - center) / spread` has a spread of about 1.
+both `(columns,)`, such that `(raw - center) / spread` has a standard deviation
+of about 1.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,12 @@ import numpy as np
 
 from dlunits.typing import Array
 
-TAIL = 0.05  # share of rows at each end of a column that are clipped
+TAIL = 0.05  # fraction of the rows that is clipped at each end of a column
 
 # For z standard normal, c its quantile of 1 - TAIL and phi its density,
 # E min(max(z, -c), c)^2 = (1 - 2 TAIL) - 2 c phi(c) + 2 TAIL c^2 = 0.831.
-# One over the root of it, 1.097, makes 1 of the spread of a normal column.
+# Multiplied by 1 / sqrt(0.831) = 1.097, the winsorized standard deviation of a
+# standard normal column is 1.
 END = NormalDist().inv_cdf(1 - TAIL)
 WIDEN = (
     1 - 2 * TAIL - 2 * END * NormalDist().pdf(END) + 2 * TAIL * END**2
@@ -30,11 +32,12 @@ LARGEST = 1 / SMALLEST
 
 
 def scale_numbers(numbers: Array) -> tuple[Array, Array]:
-    """Median, and a standard deviation that outliers hardly affect.
+    """Median and scaled winsorized standard deviation of columns of numbers.
 
-    NaN is missing. The spread is 1.097 times the standard deviation after
-    the lowest and highest 5 % are clipped to the others. Where most rows are
-    equal it is the standard deviation without clipping, where all are, 1.
+    NaN is missing. The spread is 1.097 times the standard deviation after the
+    lowest and highest 5 % of the values are clipped to the 5 % and 95 %
+    quantiles. It is the standard deviation without clipping if most rows are
+    equal, and 1 if all are.
 
     >>> outlier = np.array([[-1.0], [1.0]] * 50 + [[1e30]])
     >>> center, spread = scale_numbers(outlier)
@@ -46,7 +49,7 @@ def scale_numbers(numbers: Array) -> tuple[Array, Array]:
     low, center, high = (
         quantile(columns, count, share) for share in (TAIL, 0.5, 1 - TAIL)
     )
-    columns -= center  # exactly 0 of equal values, and so is their deviation
+    columns -= center  # equal values become 0, and their deviation is exactly 0
     _, unclipped = mean_and_deviation(columns)
     _, clipped = mean_and_deviation(
         np.clip(columns, low - center, high - center)
@@ -67,7 +70,7 @@ def quantile(columns: Array, count: Array, share: float) -> Array:
 
 
 def mean_and_deviation(columns: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation without missing values; 0 if all are."""
+    """Mean and standard deviation without missing values, or 0 without any."""
     count = np.maximum(np.sum(~np.isnan(columns), axis=1, keepdims=True), 1)
     mean = np.nansum(columns, axis=1, keepdims=True) / count
     squares = np.nansum((columns - mean) ** 2, axis=1, keepdims=True)
@@ -83,11 +86,11 @@ def scale_bounded(raw: Array) -> tuple[Array, Array]:
 def scale_categories(
     one_hot: Array, widths: Sequence[int]
 ) -> tuple[Array, Array]:
-    """Shares of values, and the root of the sum of their variances.
+    """Frequencies of categories, and the root of the sum of their variances.
 
-    `widths` are the numbers of one-hot columns of the categories. The first
-    column of each is for unknown values. Where no value is unknown its spread
-    is 0.1.
+    `widths` are the numbers of one-hot columns of the categorical columns. The
+    first one of each is for unknown values; its spread is 0.1 if no value is
+    unknown.
 
     >>> share, root = scale_categories(np.eye(3)[[1, 1, 2, 2]], [3])
     >>> share.tolist(), (root**2).round(3).tolist()  # 2 * 0.5 * (1 - 0.5)

@@ -1,4 +1,4 @@
-"""Encoding of table columns as features with unit spread."""
+"""Encoding of table columns as features of unit variance."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ DAY, WEEK = 86_400.0, 604_800.0  # seconds
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class TabularEncoding(keras.layers.Layer):
-    """Encodes numbers, timestamps and categories as features of unit spread.
+    """Encodes numbers, timestamps and categories as features of unit variance.
 
     Use it before models that detect anomalies in the rows of a table: each
     column has about the same weight, whatever its unit, and outliers in the
@@ -33,29 +33,29 @@ class TabularEncoding(keras.layers.Layer):
         number x    raw     x
                     center  median of the column
                     spread  1.097 * standard deviation of the column after its
-                            lowest and highest 5 % are clipped to the others
+                            lowest and highest 5 % are clipped to the 5 % and
+                            95 % quantiles
         missing     raw     1 if a number is missing, else 0
         indicator   center, spread  mean, standard deviation
         timestamp t    raw     sin and cos of 2 pi t / day and of 2 pi t / week
                     center, spread  mean, standard deviation
         category    raw     one-hot: 1 for the value of the row, else 0; the
                             first of these features is for an unknown value
-                    center  share of the rows that have the value
-                    spread  sqrt(sum over values of share * (1 - share)); 0.1
-                            of the first one if no value is unknown
+                    center  p, fraction of the rows that have the value
+                    spread  sqrt(sum over values of p (1 - p)); 0.1 for the
+                            first one if no value is unknown
 
     The variances of a category's features add up to 1, the variance of one
-    number. The spread of a number is the standard deviation without clipping
-    where most rows are equal, and 1 where all are; all other spreads are at
-    least 0.1.
+    number. The spread of a number is the standard deviation without clipping if
+    most rows are equal, and 1 if all are; all other spreads are at least 0.1.
 
     The feature of a missing number is 0 in a column with a missing indicator,
-    and 10 in a column without, as is that of an unknown category where no
-    category was unknown. The features of a missing timestamp are 0. A missing
-    category may have an id of its own.
+    and 10 in a column without one. That of an unknown category is also 10 if
+    no category of the training rows was unknown. The features of a missing
+    timestamp are 0. A missing category may have its own id.
 
-    Before `adapt` all centers are 0 and spreads 1. Whatever the `dtype`, the
-    arithmetic is in single precision, in which the features of 1e30 are 30.
+    Before `adapt` all centers are 0 and all spreads 1. The arithmetic is in
+    single precision for any `dtype`; the feature of 1e30 is 30.
 
     Args:
         num_numbers: Number of columns of numbers or booleans.
@@ -64,9 +64,13 @@ class TabularEncoding(keras.layers.Layer):
             without the unknown value.
         missing_indicators: Indices of the columns of numbers that get a
             missing indicator.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
-    Input shape: Dict. A key without columns may be left out. A single tensor
-    is taken for the numbers.
+    Call arguments:
+        inputs: Dict of tensors. A key without columns may be left out. A single
+            tensor stands for the numbers.
+
+    Input shape: Dict of shapes.
 
         numbers: `(batch, num_numbers)`, NaN where missing.
         timestamps: `(batch, num_timestamps)`, seconds since a Monday's
@@ -83,11 +87,11 @@ class TabularEncoding(keras.layers.Layer):
             counted from numbers through timestamps to categories.
 
     Raises:
-        ValueError: If there are no columns, or the columns of the input do
-            not match.
+        ValueError: If there are no columns, or the number of columns of the
+            input does not match.
 
-    Example, a column that is 7 or missing, so that its spread is 1; half of
-    it is missing, sqrt(0.5 * 0.5) = 0.5:
+    Example, a column with the values 7 and missing. Its center is 7 and its
+    spread 1; those of the missing indicator are 0.5 and sqrt(0.5 * 0.5) = 0.5:
 
     >>> layer = TabularEncoding(1, missing_indicators=(0,))
     >>> layer.adapt({"numbers": np.array([[7.0], [np.nan]])})
@@ -150,7 +154,7 @@ class TabularEncoding(keras.layers.Layer):
                 name=name,
                 shape=(self.num_features,),
                 initializer=initializer,
-                dtype="float32",  # 1e30 is no number in half precision
+                dtype="float32",  # 1e30 overflows in half precision
                 autocast=False,
                 trainable=False,
             )
@@ -235,21 +239,21 @@ class TabularEncoding(keras.layers.Layer):
         return ops.concatenate(raw, axis=1)
 
     def decode(self, features: Tensor) -> dict[str, Tensor]:
-        """Converts features, of a reconstruction for example, to columns.
+        """Inverse of the encoding: features to columns, up to rounding.
 
-        It inverts the encoding up to rounding, except that numbers more than
-        30 spreads from the center come back as 30 spreads from it, and
-        missing values as the center, or 10 spreads from it in a column
-        without a missing indicator.
+        Use it for reconstructions of features. Numbers more than 30 spreads
+        from the center are returned as 30 spreads from it, and missing values
+        as the center, or as 10 spreads from it in a column without a missing
+        indicator.
 
         Args:
             features: Tensor `(batch, num_features)`.
 
         Returns:
             Dict in the form of the input, without keys that have no columns.
-            The day of a timestamp is the one that fits both of its waves
-            best; a category has the id of the largest one-hot feature, 0 for
-            unknown.
+            The time of day of a timestamp is decoded from its daily wave, and
+            the day of the week is the nearest one to its weekly wave. A
+            category has the id of its largest one-hot feature, 0 for unknown.
         """
         raw = ops.cast(features, "float32") * self.spread + self.center
         columns = {}
@@ -285,14 +289,14 @@ class TabularEncoding(keras.layers.Layer):
 
 
 def encode_waves(timestamps: Tensor) -> Tensor:
-    """Seconds in the week (batch, m) -> (batch, 4 m)"""
+    """Sine and cosine of day and week: seconds (batch, m) -> (batch, 4 m)."""
     day, week = (ops.multiply(timestamps, math.tau / t) for t in (DAY, WEEK))
     waves = [ops.sin(day), ops.cos(day), ops.sin(week), ops.cos(week)]
     return ops.reshape(ops.stack(waves, axis=-1), (-1, 4 * timestamps.shape[1]))
 
 
 def decode_waves(waves: Tensor) -> Tensor:
-    """(batch, 4 m) -> seconds in the week (batch, m)"""
+    """Inverse of `encode_waves`: (batch, 4 m) -> seconds (batch, m)"""
     waves = ops.reshape(waves, (-1, waves.shape[1] // 4, 4))
     day = ops.arctan2(waves[..., 0], waves[..., 1]) * (DAY / math.tau)
     week = ops.arctan2(waves[..., 2], waves[..., 3]) * (WEEK / math.tau)
@@ -300,7 +304,7 @@ def decode_waves(waves: Tensor) -> Tensor:
 
 
 def encode_one_hot(ids: Tensor, widths: tuple[int, ...]) -> Tensor:
-    """(batch, categories) -> (batch, values of all, 0 of each for unknown)"""
+    """One-hot encoding of ids, (batch, columns) -> (batch, sum of widths)."""
     known = ops.logical_and(ids > 0, ids < np.array(widths, "int32"))
     category = np.repeat(np.arange(len(widths)), widths)
     ids = ops.take(ops.where(known, ids, 0), category, axis=1)

@@ -19,13 +19,14 @@ class TiedConv2DTranspose(TiedKernel):
 
         y = f(W^T h + c),    <W x, h> = <x, W^T h>
 
-    `h` is the input, `c` the bias of this layer, one value per channel, and
-    `f` the activation. Strides, padding and data format are those of
-    `tied_to`. The result is that of `keras.layers.Conv2DTranspose` with the
-    same kernel. If the strides do not divide the input size of the
-    convolution, the output is larger than that input and must be cropped. With
-    padding "same" and strides of 2, an odd size gets one row or column too
-    many: the first one if the kernel size is odd, the last one if it is even.
+    `x` is an input of the convolution, `<.,.>` the scalar product, `h` the
+    input and `c` the bias of this layer, one value per channel, and `f` the
+    activation. Strides, padding and data format are those of `tied_to`. The
+    result is that of `keras.layers.Conv2DTranspose` with the same kernel. If
+    the strides do not divide the input size of the convolution, the output is
+    larger than that input and must be cropped. With padding "same" and strides
+    of 2, an odd size gets one row or column too many: the first one if the
+    kernel size is odd, the last one if it is even.
 
     Reference: Dumoulin and Visin, 2016, "A guide to convolution arithmetic
     for deep learning", chapter 4, https://arxiv.org/abs/1603.07285.
@@ -36,6 +37,9 @@ class TiedConv2DTranspose(TiedKernel):
         use_bias: Whether to add the bias `c`.
         bias_initializer: Initializer of `c`.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor.
 
     Input shape: `(batch, height, width, filters of tied_to)`, or channels
         first if `tied_to` has channels first.

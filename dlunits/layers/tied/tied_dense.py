@@ -30,6 +30,9 @@ class TiedDense(TiedKernel):
         bias_initializer: Initializer of `c`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
+    Call arguments:
+        inputs: Tensor.
+
     Input shape: `(batch, ..., units of tied_to)`.
 
     Output shape: `(batch, ..., inputs of tied_to)`.

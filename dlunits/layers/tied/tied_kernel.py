@@ -28,8 +28,8 @@ class TiedKernel(keras.layers.Layer):
     `compute_output_shape`.
 
     `keras.models.clone_model` and a file of the decoder alone copy this layer
-    without the model of the other one. The copy has a kernel of its own, and
-    warns. Copy an autoencoder with
+    without the model of the other one. The copy has its own kernel, and a
+    warning is issued. Copy an autoencoder with
     `type(model).from_config(model.get_config())`, which keeps the ties.
 
     Args:
@@ -38,6 +38,13 @@ class TiedKernel(keras.layers.Layer):
         use_bias: Whether to add a bias.
         bias_initializer: Initializer of the bias.
         **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor.
+
+    Input shape: That of the outputs of `tied_to`.
+
+    Output shape: That of the inputs of `tied_to`.
 
     Raises:
         ValueError: If `tied_to` is not built or of another class, or if the
@@ -91,7 +98,7 @@ class TiedKernel(keras.layers.Layer):
 
     @property
     def trainable(self) -> bool:
-        """Whether the bias is trained; `tied_to` decides about the kernel."""
+        """Whether the bias is trained; the kernel is trained with `tied_to`."""
         return self._trainable
 
     @trainable.setter
@@ -125,7 +132,7 @@ class TiedKernel(keras.layers.Layer):
                 f"outputs of {self.tied_to.name!r}. Received: {input_shape=}"
             )
         if has_float_kernel(self.tied_to):
-            # Trainable, so that it is the first weight also if it is frozen.
+            # Trainable here, so that a frozen kernel is also the first weight.
             trainable, kernel.trainable = kernel.trainable, True
             self.kernel = kernel
             kernel.trainable = trainable
@@ -176,12 +183,12 @@ def is_called(layer: keras.layers.Layer) -> bool:
 
 @contextlib.contextmanager
 def tied_to_layers(layers: Iterable[keras.layers.Layer]) -> Iterator[None]:
-    """Ties layers from a config to those of `layers` with the same name.
+    """Context in which layers from a config are tied to `layers` by name.
 
     The config of a tied layer contains a copy of the layer it is tied to.
 
     Args:
-        layers: Layers that may be tied to.
+        layers: Keras layers to tie to.
     """
     token = SOURCES.set({layer.name: layer for layer in layers})
     try:
