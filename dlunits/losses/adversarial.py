@@ -16,7 +16,7 @@ def discriminator_loss(
     """Loss of the discriminator (or critic) of a GAN.
 
     With the outputs r for real and f for generated examples, `sigma` the
-    sigmoid and s the label smoothing:
+    sigmoid, s the label smoothing and mean[] the mean over the batch:
 
         minimax, non_saturating
                         mean[-(1 - s) log sigma(r) - s log(1 - sigma(r))]
@@ -65,15 +65,17 @@ def discriminator_loss(
 def generator_loss(adversarial_loss: str, fake_output: Tensor) -> Tensor:
     """Loss of the generator of a GAN.
 
-    With the outputs f of the discriminator for generated examples:
+    With the outputs f of the discriminator for generated examples, `sigma` the
+    sigmoid and mean[] the mean over the batch:
 
         minimax             mean[log(1 - sigma(f))]
         non_saturating      mean[-log sigma(f)]
         least_squares       mean[(f - 1)^2] / 2
         hinge, wasserstein  -mean[f]
 
-    Where the discriminator is certain, the gradient of `minimax` vanishes and
-    that of `non_saturating` does not. Both have the same fixed point.
+    If the discriminator classifies generated examples with certainty, the
+    gradient of `minimax` vanishes and that of `non_saturating` does not. Both
+    have the same fixed point.
 
     References: Those of `discriminator_loss`.
 
@@ -101,7 +103,7 @@ def generator_loss(adversarial_loss: str, fake_output: Tensor) -> Tensor:
 def decision_threshold(
     adversarial_loss: str, real_output: Tensor, fake_output: Tensor
 ) -> Tensor:
-    """Output of the discriminator above which an example counts as real.
+    """Decision threshold: output above which an example is classified as real.
 
         least_squares                  0.5, the mean of the targets 1 and 0
         minimax, non_saturating, hinge 0
@@ -131,7 +133,7 @@ def decision_threshold(
 def check_adversarial_loss(
     adversarial_loss: str, label_smoothing: float = 0.0
 ) -> None:
-    """Checks the name of a loss, and its label smoothing.
+    """Checks the name of a loss and its label smoothing.
 
     Raises:
         ValueError: If the name is unknown, the smoothing is outside [0, 1), or

@@ -40,7 +40,7 @@ def contractive_penalty(
     """Contractive penalty: mean squared Frobenius norm of the Jacobian.
 
     Add it to a reconstruction loss to make the code insensitive to small
-    changes of the input, except those that the reconstruction needs.
+    changes of the input, except those that the reconstruction depends on.
 
         penalty = mean_n ||J_n||_F^2,    J_n = d encoder(x_n) / d x_n
 
@@ -111,8 +111,8 @@ def squared_jacobian_norm(
         seed: Integer, `keras.random.SeedGenerator` or `None`, seed of the
             random projection. An integer gives the same signs at every call. A
             compiled training step on JAX needs a seed.
-        code: `encoder(x, training=False)` if it is known; saves the closed
-            form a forward pass.
+        code: `encoder(x, training=False)` if it is known; the closed form then
+            needs no forward pass.
 
     Returns:
         Tensor `(batch,)` in single precision.
@@ -241,10 +241,10 @@ def is_scalar_rescaling(layer: keras.Operation) -> bool:
 
 
 def can_reuse_training_code(encoder: keras.Model, method: str) -> bool:
-    """Whether the code of a training step suffices for the norm.
+    """Whether the norm can be computed from the code of a training step.
 
-    It does if the closed form is used and the encoder has no layers that act
-    in training only.
+    It can if the closed form is used and the encoder has no layers that act in
+    training only.
     """
     return (
         method in ("auto", "closed_form")

@@ -23,8 +23,9 @@ def gaussian_kl(
                                 - log(s_j / t_j)]
 
     `q` has the mean `m` and the variances `s = exp(log_variance)`. The prior
-    `p` has the mean `n` and the variances `t = exp(prior_log_variance)`. It is
-    computed in single precision.
+    `p` has the mean `n` and the variances `t = exp(prior_log_variance)`. `j`
+    runs over the elements of a code. The result is computed in single
+    precision.
 
     Reference: Kingma and Welling, 2014, "Auto-encoding variational Bayes",
     appendix B, https://arxiv.org/abs/1312.6114.

@@ -28,7 +28,8 @@ def gradient_penalty(
         g_n     = d critic(x_n) / d x_n
         penalty = mean_n (sqrt(||g_n||_2^2 + 1e-12) - 1)^2
 
-    The critic must treat each example independently: no batch normalization.
+    `e_n` is drawn for each pair n. The critic must process each example
+    independently, without batch normalization.
 
     Reference: Gulrajani et al., 2017, "Improved training of Wasserstein GANs",
     https://arxiv.org/abs/1704.00028. The weight of the penalty there is 10.

@@ -15,11 +15,11 @@ def r1_penalty(
 
         penalty = mean_n ||d D(real_n) / d real_n||_2^2
 
-    Once the generator matches the data, a discriminator with a gradient at
-    real examples drives the generator away again. With this penalty, training
-    converges locally.
+    Without this penalty, a discriminator with a nonzero gradient at real
+    examples moves a generator that matches the data away from them. With it,
+    training converges locally.
 
-    The discriminator must treat each example independently: no batch
+    The discriminator must process each example independently, without batch
     normalization.
 
     Reference: Mescheder, Geiger and Nowozin, 2018, "Which training methods for

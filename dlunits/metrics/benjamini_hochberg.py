@@ -10,25 +10,26 @@ ROUNDING = 1e-6  # relative error of p-values in single precision
 
 
 def benjamini_hochberg(p_values: ArrayLike, fdr: float) -> Array:
-    """Selects anomalies so that the expected share of false ones is bounded.
+    """Benjamini-Hochberg procedure: selects rows at a false discovery rate.
 
-    Use it in place of a fixed false-alarm rate where each alarm has a cost: it
-    bounds the share of false alarms among the alarms, the false discovery
-    rate, not their share among the normal rows. Of m rows those are selected
-    whose p-value is at most p_(k), the k-th smallest, with
+    Use it instead of a fixed false-alarm rate where each alarm has a cost. It
+    bounds the false discovery rate, the expected fraction of false alarms among
+    the alarms, not their fraction among the normal rows. Rows are selected if
+    their p-value is at most p_(k), the k-th smallest of m p-values, with
 
         k = max {i: p_(i) <= fdr * i / m}
 
     The bound, on average over calibration rows and tables, is `fdr` times the
-    share of normal rows. For conformal p-values it holds if normal rows are
+    fraction of normal rows. For conformal p-values it holds if normal rows are
     exchangeable with the calibration rows, and the score was not fitted to
-    these: p-values that share calibration rows are positively dependent,
-    which Benjamini and Hochberg's procedure allows. With cross-fitted scores
-    it holds approximately.
+    these: p-values from the same calibration rows are positively dependent, for
+    which the procedure is valid. With cross-fitted scores it holds
+    approximately.
 
     A conformal p-value is at least 1 / (n + 1) for n calibration rows. So
     nothing is selected unless at least m / (fdr (n + 1)) rows have this
-    p-value: to find few anomalies among many rows takes many calibration rows.
+    p-value: detecting few anomalies among many rows needs many calibration
+    rows.
 
     References: Benjamini and Hochberg, 1995, "Controlling the false discovery
     rate", https://doi.org/10.1111/j.2517-6161.1995.tb02031.x; Bates et al.,
@@ -37,7 +38,7 @@ def benjamini_hochberg(p_values: ArrayLike, fdr: float) -> Array:
 
     Args:
         p_values: Array `(rows,)`, NaN for rows that are not tested.
-        fdr: Bound of the false discovery rate, in (0, 1).
+        fdr: Float in (0, 1), bound of the false discovery rate.
 
     Returns:
         Boolean array `(rows,)`, true for selected rows.
@@ -45,8 +46,8 @@ def benjamini_hochberg(p_values: ArrayLike, fdr: float) -> Array:
     Raises:
         ValueError: If `fdr` or a p-value is out of range.
 
-    Example. The bounds are 0.05, 0.1, 0.15 and 0.2; the third p-value is above
-    its bound, and the fourth is not:
+    Example, with the bounds 0.05, 0.1, 0.15 and 0.2. The third smallest p-value
+    is above its bound, the fourth is not:
 
     >>> benjamini_hochberg([0.01, 0.16, 0.02, 0.18], fdr=0.2).tolist()
     [True, True, True, True]
@@ -65,7 +66,7 @@ def selection_threshold(counts: Mapping[float, int], fdr: float) -> float:
 
     Args:
         counts: Dict from p-value to number of rows that have it.
-        fdr: Bound of the false discovery rate, in (0, 1).
+        fdr: Float in (0, 1), bound of the false discovery rate.
 
     Returns:
         The p-value; 0 if no row is selected.
@@ -73,7 +74,7 @@ def selection_threshold(counts: Mapping[float, int], fdr: float) -> float:
     Raises:
         ValueError: If `fdr` or a p-value is out of range.
 
-    Example. 2 of 10 rows have p-values of at most 0.1 * 2 / 10:
+    Example, where 2 of 10 rows have p-values of at most 0.1 * 2 / 10:
 
     >>> selection_threshold({0.01: 1, 0.02: 1, 0.6: 8}, fdr=0.1)
     0.02

@@ -10,13 +10,14 @@ from dlunits.typing import Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class BitsPerCharacter(keras.metrics.SparseCategoricalCrossentropy):
-    """Cross-entropy of the next character, in bits.
+    """Bits per character: cross-entropy of the next character, in bits.
 
         bits per character = -mean_t log2 p(x_{t+1} | x_1 ... x_t)
 
-    It is the size per character of a text that is compressed with the model
-    and an ideal entropy coder. For a model of bytes or words it is bits per
-    byte or per word.
+    x_t is the character at position t and p its probability by the model. It is
+    the size per character of a text that is compressed with the model and an
+    ideal entropy coder. For a model of bytes or words it is bits per byte or
+    per word.
 
     Reference: Shannon, 1951, "Prediction and entropy of printed English",
     https://doi.org/10.1002/j.1538-7305.1951.tb01366.x.

@@ -12,7 +12,8 @@ def class_coverage(
 ) -> dict[str, Any]:
     """Class frequencies of generated examples, and number of classes covered.
 
-    Use it with labels that a classifier predicts, to detect mode collapse.
+    Use it with labels predicted by a classifier, to detect mode collapse. For n
+    labels:
 
         frequency_k = (number of labels equal to k) / n
         num_covered = number of classes k with frequency_k >= min_frequency

@@ -18,9 +18,8 @@ SUM_TOLERANCE = 1e-2
 def classifier_score(
     probabilities: ArrayLike, splits: int = 10, seed: int = 0
 ) -> dict[str, float]:
-    """Classifier score of generated examples.
+    """Inception score of generated examples, with any classifier.
 
-    With the probabilities of the Inception network it is the Inception score.
     Scores of different classifiers are not comparable.
 
         score = exp(mean over x of KL(p(y | x) || p(y)))

@@ -9,20 +9,20 @@ from dlunits.typing import ArrayLike
 def confidence_interval(
     values: ArrayLike, level: float = 0.95
 ) -> tuple[float, float]:
-    """Mean and half width of its confidence interval, for independent runs.
+    """Student's t confidence interval of a mean: mean and half width.
 
         mean +- t(n - 1, (1 + level) / 2) * s / sqrt(n)
 
-    where s is the standard deviation with n - 1 degrees of freedom and t the
-    quantile of Student's t distribution. The interval is exact for normally
-    distributed values; few seeds make it wide.
+    where n is the number of independent values, s their standard deviation with
+    n - 1 degrees of freedom and t the quantile of Student's t distribution. The
+    interval is exact for normally distributed values. It is wide for few
+    values.
 
     Reference: Student, 1908, "The probable error of a mean",
     https://doi.org/10.1093/biomet/6.1.1.
 
     Args:
-        values: Array `(n,)`, the result of each run. NaN stands for a run
-            without a result and is left out.
+        values: Array `(n,)`, such as the result of each run. NaN is left out.
         level: Probability that the interval contains the mean, in (0, 1).
 
     Returns:

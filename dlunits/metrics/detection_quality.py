@@ -9,7 +9,7 @@ from dlunits.typing import ArrayLike
 def detection_quality(
     labels: ArrayLike, scores: ArrayLike, alarms: ArrayLike | None = None
 ) -> dict[str, float | None]:
-    """Quality of anomaly scores and alarms, given labels.
+    """Detection quality: ROC AUC, average precision, false alarms and recall.
 
         AUC   area under the ROC curve: probability that an anomaly scores
               higher than a normal row

@@ -1,4 +1,4 @@
-"""Validation of feature arrays, and reading them block by block."""
+"""Validation of feature arrays, and blocks of their rows."""
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def check_widths(**tables: Array) -> None:
     """Checks that all tables have the same number of features.
 
     Raises:
-        ValueError: If they have not.
+        ValueError: If the numbers differ.
     """
     if len({table.shape[1] for table in tables.values()}) > 1:
         widths = ", ".join(

@@ -14,25 +14,32 @@ from dlunits.typing import Array, ArrayLike
 class FeatureStatistics:
     """Running mean and covariance matrix of features.
 
-    Use it if the features of all examples do not fit in memory. It holds one
-    vector and one matrix. A batch B of `b` rows is merged into the `n` rows
-    so far by
+    Use it if the features of all examples do not fit in memory. It stores one
+    vector and one matrix. A batch B of `b` rows is merged with the `n` previous
+    rows by
 
         d       = mean_B - mean
         mean    = mean + d * b / (n + b)
         scatter = scatter + scatter_B + d d^T * n b / (n + b)
 
-    `scatter` is the sum of (x - mean)(x - mean)^T over the rows. No large sums
-    of squares are subtracted from each other, so the result is accurate where
-    the mean is much larger than the standard deviation. All computations are
-    in double precision.
+    mean_B and scatter_B are those of the batch; `scatter` is the sum of
+    (x - mean)(x - mean)^T over the rows x. No large sums of squares are
+    subtracted from each other, so the result is accurate where the mean is much
+    larger than the standard deviation. All computations are in double
+    precision.
 
     Reference: Chan, Golub and LeVeque, 1983, "Algorithms for computing the
     sample variance", https://doi.org/10.1080/00031305.1983.10483115.
 
     Attributes:
-        count: Integer, number of rows so far.
+        count: Integer, number of rows added.
         mean: Array `(features,)`, `None` before the first row.
+        covariance: Array `(features, features)`, covariance matrix with the
+            divisor `count - 1`.
+
+    Raises:
+        ValueError: If added rows are not finite or have another number of
+            features; if the covariance of fewer than two rows is read.
 
     Example, with the variance (4 + 0 + 4) / 2 of 1, 3 and 5:
 
@@ -51,14 +58,14 @@ class FeatureStatistics:
         self.scatter: Array | None = None
 
     def update(self, features: ArrayLike) -> None:
-        """Adds rows.
+        """Adds rows of features.
 
         Args:
             features: Array `(examples, features)`, at least one row.
 
         Raises:
             ValueError: If the shape is wrong, if a value is not finite, or if
-                the number of features changes. No row is added then.
+                the number of features changes. No row is then added.
         """
         table = feature_table(features, "features", min_rows=1)
         if self.mean is not None:

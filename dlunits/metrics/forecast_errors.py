@@ -12,7 +12,7 @@ def forecast_errors(
     lower: ArrayLike | None = None,
     upper: ArrayLike | None = None,
 ) -> dict[str, Array]:
-    """Scaled errors of forecasts at each step of the horizon.
+    """Scaled MSE and MAE of forecasts, and coverage of intervals, per step.
 
     With r = (target - forecast) / scale and means over examples and channels,
     at step h:
@@ -35,7 +35,7 @@ def forecast_errors(
         `coverage` and `interval_width`.
 
     Raises:
-        ValueError: If shapes differ.
+        ValueError: If the shapes differ.
 
     Example, with errors of 1 and 3, the first of them in the interval:
 

@@ -11,7 +11,9 @@ def frechet_distance(
     generated: ArrayLike | FeatureStatistics,
     real: ArrayLike | FeatureStatistics,
 ) -> float:
-    """Squared Frechet distance of Gaussians fitted to two sets of features.
+    """Frechet distance (FID) of two sets of features, with any network.
+
+    It is the squared Frechet distance of Gaussians fitted to the two sets.
 
     Use it to compare generated with real examples, by features from the same
     network. With the features of the Inception network it is the Frechet

@@ -16,9 +16,9 @@ def histogram_divergence(
 ) -> float:
     """Jensen-Shannon or Kullback-Leibler divergence of two class histograms.
 
-    Use it with labels that a classifier predicts, to measure whether a
-    generator produces some classes too often and others too rarely. With the
-    class frequencies `p` of `labels` and `q` of `real_labels`,
+    Use it with labels predicted by a classifier, to measure whether a generator
+    produces some classes too often and others too rarely. With the class
+    frequencies `p` of `labels` and `q` of `real_labels`,
 
         KL(p || q) = sum_k p_k ln(p_k / q_k)
         JS(p, q)   = 1/2 KL(p || (p + q) / 2) + 1/2 KL(q || (p + q) / 2)

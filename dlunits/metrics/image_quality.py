@@ -6,14 +6,14 @@ import numpy as np
 
 from dlunits.typing import Array, ArrayLike
 
-# Limit in dB. A difference of 0.1 of 255 gray levels everywhere is 68 dB.
+# Limit in dB. A difference of 0.1 of 255 gray levels in all pixels is 68 dB.
 MAX_PSNR = 100.0
 
 
 def image_quality(
     images: ArrayLike, reference: ArrayLike, batch_size: int = 1000
 ) -> dict[str, Array]:
-    """PSNR and SSIM of each image.
+    """Peak signal-to-noise ratio (PSNR) and SSIM of each image.
 
         PSNR = min(100, 10 log10(1 / mean of (image - reference)^2))  in dB
 

@@ -39,9 +39,9 @@ def kernel_distance(
 
         SE^2 = (n - 1) / n sum_i (D_i - D)^2 + (m - 1) / m sum_j (E_j - E)^2
 
-    (The paper averages over subsets that share rows. The spread of these does
-    not estimate the error.) The jackknife overestimates the variance; if the
-    distributions are equal, the standard error is about 1.4 times too large.
+    (The paper averages over overlapping subsets, whose spread does not estimate
+    the error.) The jackknife overestimates the variance; if the distributions
+    are equal, the standard error is about 1.4 times too large.
 
     All pairs of rows are used, so the time is quadratic in their number:
     seconds for 10,000 rows of 84 features. For more rows use a random sample.

@@ -24,16 +24,18 @@ def nearest_training_neighbors(
     seed: int = 0,
     block_size: int = BLOCK_SIZE,
 ) -> dict[str, Any]:
-    """Tests whether a generator memorizes its training examples.
+    """Nearest-neighbor permutation test for memorized training examples.
 
-    For each generated example, finds the nearest neighbor (Euclidean) in the
-    training set, and in a test set that the generator was not trained on. Both
-    sets have the same size `m`: rows of the larger set are drawn at random.
+    For each of the n generated examples, finds the nearest neighbor (Euclidean)
+    in the training set, and in a test set that the generator was not trained
+    on. Both sets have the same size `m`: rows of the larger set are drawn at
+    random.
 
         share = fraction of generated examples nearer to `train` than to `test`
 
     where equal distances count half. The expected share is 1/2 for a generator
-    that has learned the distribution, and 1 for one that copies.
+    that samples from the true distribution, and 1 for one that copies training
+    examples.
 
     The test is a permutation test. Null hypothesis: given the generator,
     training and test rows are exchangeable. Then any `m` of the `2 m` rows
@@ -55,9 +57,9 @@ def nearest_training_neighbors(
     is the number of standard deviations under the null hypothesis, positive if
     nearer to the training set; the variance over the `2 m` rows is divided by
     `2 m - 1`. With many examples a small difference has a small p-value:
-    interpret it together with the share. Training and test sets from different
-    distributions (other writers, later days) violate the null hypothesis
-    without copies.
+    interpret it together with the share. If training and test sets are from
+    different distributions (other writers, later days), the null hypothesis is
+    violated without copies.
 
     References: Schilling, 1986, "Multivariate two-sample tests based on
     nearest neighbors", https://doi.org/10.1080/01621459.1986.10478337; Meehan,

@@ -14,7 +14,8 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
 
         perplexity = exp(-mean_t ln p(x_{t+1} | x_1 ... x_t))
 
-    A perplexity of k is that of a uniform prediction over k tokens.
+    x_t is the token at position t and p its probability by the model. A
+    perplexity of k is that of a uniform prediction over k tokens.
 
     Reference: Jelinek et al., 1977, "Perplexity: a measure of the difficulty
     of speech recognition tasks", https://doi.org/10.1121/1.2016299.

@@ -11,15 +11,15 @@ from dlunits.typing import Array, ArrayLike
 def population_stability_index(
     expected: ArrayLike, observed: ArrayLike
 ) -> Array:
-    """Difference between two distributions, from the counts of their bins.
+    """Population stability index (PSI) of two histograms.
 
         PSI = sum over bins b of (q_b - p_b) log(q_b / p_b)
         p_b = (n_b + 1/2) / (n + bins / 2), and q_b alike
 
-    `n_b` are the counts of one sample and n is their sum. The halves keep empty
-    bins finite. Less than 0.1 is usually read as no shift, and more than 0.2
-    as a shift. Small samples have a larger index by chance alone, see
-    `stability_bound`.
+    `n_b` is the count of bin b in `expected` and n the sum of the counts.
+    Adding 1/2 keeps the index finite for empty bins. A value below 0.1 is
+    usually interpreted as no shift, above 0.2 as a shift. Small samples have a
+    larger index by chance alone, see `stability_bound`.
 
     References: Siddiqi, 2006, "Credit risk scorecards"; Yurdakul and Naranjo,
     2020, "Statistical properties of the population stability index".
@@ -46,21 +46,22 @@ def population_stability_index(
 def stability_bound(
     bins: int, num_expected: float, num_observed: float, level: float = 0.01
 ) -> float:
-    """Value that the index of two samples of one distribution rarely exceeds.
+    """Critical value of the population stability index of equal distributions.
 
-    PSI / (1 / n + 1 / m) of samples of n and m has approximately a chi-squared
-    distribution with bins - 1 degrees of freedom. Its quantile is that of
-    Wilson and Hilferty (1931).
+    For two samples of n and m values from one distribution,
+    PSI / (1 / n + 1 / m) has approximately a chi-squared distribution with
+    bins - 1 degrees of freedom. Its quantile is approximated as by Wilson and
+    Hilferty (1931).
 
     Args:
         bins: Number of bins, at least 2.
         num_expected, num_observed: Numbers n and m.
-        level: Probability of a larger index.
+        level: Float in (0, 1), probability of a larger index.
 
     Returns:
-        The value.
+        Float, the critical value.
 
-    Example. The 99 % quantile for 10 degrees of freedom is 23.21:
+    Example, where the 99 % quantile for 10 degrees of freedom is 23.21:
 
     >>> round(stability_bound(11, 1000, 1000), 4)
     0.0465

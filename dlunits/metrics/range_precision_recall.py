@@ -50,8 +50,8 @@ def range_precision_recall(
         alpha: Float in [0, 1], weight of the existence of a detection, which
             is independent of its overlap.
         bias: Positional bias of the recall: `"flat"` (none), `"front"`,
-            `"middle"` or `"back"`, with weights that fall linearly to 1. The
-            precision has a flat bias.
+            `"middle"` or `"back"`, with weights that decrease linearly to 1.
+            The precision has a flat bias.
 
     Returns:
         Dict: `precision`, `recall` and their harmonic mean `f1`. Precision is

@@ -9,7 +9,7 @@ from dlunits.typing import Array, ArrayLike
 def volume_under_surface(
     labels: ArrayLike, scores: ArrayLike, max_buffer: int
 ) -> float:
-    """Volume under the precision-recall surface, VUS-PR.
+    """Volume under the precision-recall surface (VUS-PR) of anomaly scores.
 
     It is the area under the precision-recall curve, averaged over buffer
     lengths. Labels of anomalies in time series have imprecise ends, so a
@@ -31,8 +31,8 @@ def volume_under_surface(
         area_b = sum over t of (recall_t - recall_(t-1)) precision_t
         VUS-PR = mean of area_b over b = 0, 1, ..., max_buffer
 
-    It needs no threshold and no point adjustment. Random scores have about the
-    fraction of anomalous rows.
+    It needs no threshold and no point adjustment. The value of random scores is
+    about the fraction of anomalous rows.
 
     Reference: Paparrizos et al., 2022, "Volume under the surface",
     https://doi.org/10.14778/3551793.3551830. The code of the authors uses 250
@@ -43,8 +43,8 @@ def volume_under_surface(
         scores: Array `(rows,)`, higher for more anomalous rows. Rows without a
             score have NaN: they are excluded from all sums, but keep their
             position in time.
-        max_buffer: Integer of at least 0, maximum buffer length in rows. The
-            length of the windows of the detector is usual.
+        max_buffer: Integer of at least 0, maximum buffer length in rows;
+            usually the length of the detector's windows.
 
     Returns:
         Float in [0, 1].

@@ -205,10 +205,9 @@ def bernoulli_kl(t: float, p: Tensor) -> Tensor:
 
 
 def is_true(condition: Any) -> bool:
-    """Value of a boolean tensor, `False` where it is not known.
+    """Value of a boolean tensor, `False` if it has none.
 
-    It is not known while a function is traced, and on the meta device of
-    torch.
+    It has no value while a function is traced, and on the meta device of torch.
     """
     try:
         return bool(condition)
