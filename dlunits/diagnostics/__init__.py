@@ -1,4 +1,4 @@
-"""Diagnostics of networks and codes, and baselines to compare with."""
+"""Diagnostics of networks and codes, and simple baselines."""
 
 from dlunits.diagnostics.activation_saturation import activation_saturation
 from dlunits.diagnostics.bias_variance import (

@@ -1,4 +1,4 @@
-"""Saturated and dead units of each activation of a network."""
+"""Saturated activations and dead units of a network, per layer."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -24,10 +24,10 @@ ACTIVATION_LAYERS = (
 def activation_saturation(
     model: keras.Model, x: Tensor, threshold: float = 0.05
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Share of saturated activations and of dead units, for each layer.
+    """Fractions of saturated activations and of dead units, per layer.
 
-    Use it to see why a network stops learning: the gradient of a weight has
-    the derivative of the activation as a factor.
+    Use it to find out why training stalls: the gradient with respect to a
+    weight has the derivative of the activation as a factor.
 
         saturated    |f'(z)| <= threshold * max |f'(z')|
         dead         a unit that is saturated for all examples
@@ -35,8 +35,8 @@ def activation_saturation(
     z is the input of the activation f. The maximum of |f'| is 1/4 for sigmoid,
     1 for tanh and ReLU; in general it is taken over the given examples, and
     over z' = 0. A ReLU is saturated where its input is negative, and a leaky
-    ReLU only if its slope is at most the threshold. Softmax is taken by its own
-    derivative, f(z) (1 - f(z)).
+    ReLU only if its slope is at most the threshold. For softmax, f' is the
+    diagonal of the Jacobian, f(z) (1 - f(z)).
 
     The function can be called inside a compiled function. Recurrent layers,
     whose activations are inside a loop, are left out, and so are linear
@@ -49,18 +49,18 @@ def activation_saturation(
     Args:
         model: Built Keras model.
         x: Examples `(batch, ...)`, inputs of the model.
-        threshold: Share of the largest derivative, in [0, 1).
+        threshold: Float in [0, 1), fraction of the largest derivative.
 
     Returns:
-        Dict of layer name to `(saturated, dead)`: the share of all activations
-        of the batch, and the share of the units, both scalar tensors in
-        [0, 1]. The units of a convolution are its channels.
+        Dict of layer name to `(saturated, dead)`: the fraction of all
+        activations of the batch, and the fraction of the units, both scalar
+        tensors in [0, 1]. The units of a convolution are its channels.
 
     Raises:
         ValueError: If `threshold` is out of range.
 
-    Example. For the inputs 1 and 2, the weights 1, -1 and 0 give one unit that
-    is active and two that are not; the derivative of ReLU at 0 is 0:
+    Example, where for the inputs 1 and 2, the weights 1, -1 and 0 give one unit
+    that is active and two that are not; the derivative of ReLU at 0 is 0:
 
     >>> layer = keras.layers.Dense(3, "relu", use_bias=False, name="hidden")
     >>> model = keras.Sequential([keras.Input((1,)), layer])
@@ -86,14 +86,14 @@ def activation_saturation(
 
 
 def derivative(function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """Derivative of each output of an activation by its own input.
+    """Derivative of each output of an activation with respect to its input.
 
     Args:
         function: Activation.
         z: Tensor, inputs.
 
     Returns:
-        Tensor shaped as `z`.
+        Tensor of the shape of `z`.
 
     Example:
 
@@ -118,7 +118,7 @@ def is_softmax(function: Any) -> bool:
 def activation_inputs(
     model: keras.Model, x: Tensor
 ) -> list[tuple[str, Callable[[Tensor], Tensor], Tensor]]:
-    """Inputs of all activations of a model that are not linear.
+    """Inputs of all nonlinear activations of a model.
 
     Args:
         model: Built Keras model.
@@ -160,7 +160,7 @@ def activation_inputs(
 
 
 def is_activated(layer: keras.layers.Layer) -> bool:
-    """Whether a layer applies an activation that is not linear, once."""
+    """Whether a layer applies a nonlinear activation, outside of a loop."""
     function = getattr(layer, "activation", None)
     return (
         callable(function)

@@ -8,7 +8,7 @@ from dlunits.typing import Array, ArrayLike
 def squared_error_decomposition(
     predictions: ArrayLike, true_values: ArrayLike, noise: ArrayLike = 0.0
 ) -> dict[str, Array]:
-    """Decomposes the expected squared error into bias^2, variance and noise.
+    """Bias-variance decomposition of the expected squared error.
 
         E (y - p)^2 = noise + bias^2 + variance
         noise    = E (y - f)^2
@@ -47,9 +47,9 @@ def squared_error_decomposition(
     Raises:
         ValueError: If shapes do not match, or there is only one network.
 
-    Example. The true value is 0, and two networks predict 1 and 3. Their mean
-    is 2 and their variance (1 + 1) / (2 - 1) = 2, so bias^2 is 4 - 2 / 2 = 3.
-    The sum is the mean of 1 and 9:
+    Example, where the true value is 0, and two networks predict 1 and 3. Their
+    mean is 2 and their variance (1 + 1) / (2 - 1) = 2, so bias^2 is
+    4 - 2 / 2 = 3. The sum of bias^2 and variance is the mean of 1 and 9:
 
     >>> parts = squared_error_decomposition([[1.0], [3.0]], [0.0], noise=0.5)
     >>> {name: float(part[0]) for name, part in parts.items()}
@@ -75,7 +75,7 @@ def zero_one_decomposition(
     num_classes: int,
     noise: ArrayLike = 0.0,
 ) -> dict[str, Array]:
-    """Decomposes the expected 0-1 loss, the error rate of a classifier.
+    """Bias-variance decomposition of the expected 0-1 loss (error rate).
 
         P(t != p) = c1 noise + bias + c2 variance
         noise    = P(t != y)
@@ -90,9 +90,9 @@ def zero_one_decomposition(
         c1 = P(p = y) - P(p != y) / (C - 1)
         c2 = 1 if m = y, else -P(p = y | p != m)
 
-    so that variance increases the error where the main prediction is right, and
-    decreases it where that is wrong. The equation holds exactly for the
-    frequencies among any number of training sets.
+    so that variance increases the error where the main prediction is correct,
+    and decreases it where the main prediction is wrong. The equation holds
+    exactly for the frequencies among any number of training sets.
 
     Reference: Domingos, 2000, "A Unified Bias-Variance Decomposition and its
     Applications", https://homes.cs.washington.edu/~pedrod/papers/mlc00a.pdf,
@@ -118,9 +118,10 @@ def zero_one_decomposition(
         ValueError: If shapes do not match, there is only one network, or a
             class is out of range.
 
-    Example. Three networks predict the classes 0, 0 and 1. If the true class is
-    0, the main prediction is right, and the variance, 1/3, is the error. If it
-    is 1, the bias is 1, and the variance decreases the error to 2/3:
+    Example, where three networks predict the classes 0, 0 and 1. If the true
+    class is 0, the main prediction is correct, and the variance, 1/3, is the
+    error. If it is 1, the bias is 1, and the variance decreases the error to
+    2/3:
 
     >>> parts = zero_one_decomposition([[0, 0], [0, 0], [1, 1]], [0, 1], 2)
     >>> for name in ("bias", "variance", "error"):

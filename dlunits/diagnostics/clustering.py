@@ -1,4 +1,4 @@
-"""Agreement of clusters of codes with classes: purity and NMI."""
+"""Agreement of k-means clusters with classes: purity and NMI."""
 
 from dlunits.diagnostics.code_statistics import flatten_code
 from dlunits.typing import Array, ArrayLike
@@ -11,7 +11,7 @@ def cluster_agreement(
     num_clusters: int,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Purity and normalized mutual information of k-means clusters.
+    """Purity and normalized mutual information (NMI) of k-means clusters.
 
     Clusters codes without their labels and compares the clusters with the
     labels. The k-means algorithm of scikit-learn (the best of 4
@@ -23,8 +23,8 @@ def cluster_agreement(
 
     `n_ck` is the number of examples of class k in cluster c, `n` the number of
     examples, `I` the mutual information and `H` the entropy. Purity is 1 if
-    each cluster holds one class. NMI is 1 only if in addition each class is in
-    one cluster.
+    each cluster contains one class. NMI is 1 only if in addition each class is
+    in one cluster.
 
     Reference: Manning, Raghavan and Schuetze, 2008, "Introduction to
     Information Retrieval", section 16.3,
@@ -44,7 +44,7 @@ def cluster_agreement(
         ValueError: If there are fewer training codes than clusters, if lengths
             differ, or if a code is not finite.
 
-    Example, two clear clusters, one of which holds two classes:
+    Example, two clear clusters, one of which contains two classes:
 
     >>> code = [[0.0], [0.1], [9.0], [9.1]]
     >>> agreement = cluster_agreement(code, code, [0, 0, 1, 2], num_clusters=2)
@@ -61,7 +61,7 @@ def cluster_agreement(
             f"Received: {num_clusters=} and {len(training_code)} codes"
         )
     kmeans = KMeans(num_clusters, n_init=4, random_state=seed)
-    # On cores with other work, several threads wait for each other.
+    # On busy cores, several threads wait for each other.
     with threadpool_limits(1):
         kmeans.fit(training_code)
         return purity_and_nmi(kmeans.predict(code), labels)

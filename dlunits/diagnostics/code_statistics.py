@@ -24,7 +24,7 @@ SATURATION_MARGIN = 0.05
 def code_statistics(
     code: ArrayLike, bounds: Sequence[float] | None = None
 ) -> dict[str, float | None]:
-    """Mean activation, fraction of dead units, and saturation of a code.
+    """Mean activation, fraction of dead units and saturation of a code.
 
         mean_activation = mean of |h_ij| over examples i and units j
         dead_units      = fraction of units j with
@@ -32,11 +32,13 @@ def code_statistics(
         saturation      = fraction of the h_ij within 5 % of the range from a
                           bound
 
-    Dead units are found independently of the scale of the code: ReLU units
-    that are always 0, sigmoid units that are always 1, and unused latent
-    variables of a variational autoencoder. If no unit varies, all are dead.
+    h_ij is unit j of the code of example i, and Var the variance over the
+    examples. Dead units are detected independently of the scale of the code:
+    ReLU units that are always 0, sigmoid units that are always 1, and unused
+    latent variables of a variational autoencoder. If no unit varies, all are
+    dead.
 
-    Saturated units are where the activation function is flat, so the code
+    Where a unit is saturated, the activation function is flat, so the code
     depends little on the input. For a sigmoid these are values below 0.05 and
     above 0.95.
 
@@ -89,8 +91,8 @@ def code_bounds(encoder: keras.Model) -> tuple[float, float] | None:
     """Range of the activation function of an encoder's code.
 
     Args:
-        encoder: Keras model. The last layer with an activation function makes
-            the code.
+        encoder: Keras model. Its last layer with an activation function is that
+            of the code.
 
     Returns:
         `(0.0, 1.0)` for a sigmoid, `(-1.0, 1.0)` for tanh, `None` for

@@ -123,7 +123,7 @@ def transposed_convolution_output_size(
 
 
 def layer_table(model: keras.Model) -> list[dict[str, Any]]:
-    """Table of the layers of a model, with the arithmetic of output sizes.
+    """Layer table of a model, with the arithmetic of output sizes.
 
     Layers with the attributes `strides`, `padding` and `kernel_size` or
     `pool_size` are convolutions or poolings; with `output_padding`, transposed
@@ -233,8 +233,8 @@ def layer_flops(layer: keras.layers.Layer) -> int | None:
         FLOPs = 2 multiply_adds - outputs [if there is no bias]
 
     An average over a window of `k` elements is `k - 1` additions and a
-    division, and a maximum is `k - 1` comparisons. Elements of padding count
-    as others do. Activations are not counted.
+    division, and a maximum is `k - 1` comparisons. Padding elements are counted
+    like others. Activations are not counted.
 
     Args:
         layer: Built layer of a functional or `Sequential` model.
@@ -272,7 +272,7 @@ def num_outputs(layer: keras.layers.Layer) -> int:
 
 
 def output_size_equation(layer: keras.layers.Layer) -> str:
-    """Output size with the numbers of the layer, "" without window.
+    """Equation of the output size of a layer, "" without a window.
 
     `floor((n + 2*p - k) / s) + 1 = size`, or `(n - 1)*s + k - p + a = size` of
     a transposed convolution.
@@ -311,7 +311,7 @@ def axis_equation(
 ) -> tuple[int | None, str]:
     """Output size of a layer along an axis, and its equation.
 
-    The size is `None` if that of the input is.
+    The size is `None` if that of the input is unknown.
     """
     k = dilation_rate * (kernel_size - 1) + 1
     padding = layer.padding

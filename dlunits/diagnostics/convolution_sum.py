@@ -69,14 +69,15 @@ def convolution_sum(
     position: Sequence[int],
     filter_index: int = 0,
 ) -> ConvolutionSum:
-    """Writes one output of a convolution as the sum of its products.
+    """One output of a convolution as the sum of its products.
 
         y[i, f] = g(b[f] + sum over j, c of x[s i + d j - p, c] w[j, c, f])
 
-    `i` is the position and `j` the tap, one number per spatial axis; `c` is the
-    channel of the input, `f` the filter, `s` the stride, `d` the dilation, `p`
-    the padding at the start, `b` the bias and `g` the activation. Keras does
-    not flip the kernel.
+    `x` is the input, `w` the kernel and `y` the output. `i` is the position and
+    `j` the kernel element, one number per spatial axis; `c` is the channel of
+    the input, `f` the filter, `s` the stride, `d` the dilation, `p` the padding
+    at the start, `b` the bias and `g` the activation. Keras does not flip the
+    kernel.
 
     Reference: Dumoulin and Visin, 2016, "A guide to convolution arithmetic
     for deep learning", https://arxiv.org/abs/1603.07285, section 1.1.

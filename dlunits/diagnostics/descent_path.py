@@ -1,4 +1,4 @@
-"""Path of an optimizer on a function of a few numbers."""
+"""Path of an optimizer on a function of a few variables."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,13 +16,14 @@ def descent_path(
     optimizer: keras.optimizers.Optimizer,
     steps: int,
 ) -> Array:
-    """Points that a Keras optimizer visits on a loss function.
+    """Path of a Keras optimizer on a loss function of a few variables.
 
-    Use it to compare optimizers on a surface that can be drawn, with exact
+    Use it to compare optimizers on a surface that can be plotted, with exact
     gradients instead of those of mini-batches.
 
     Args:
-        function: Function of a tensor `(n,)` to a scalar, in `keras.ops`.
+        function: Function that maps a tensor `(n,)` to a scalar, in
+            `keras.ops`.
         start: First point, `n` numbers.
         optimizer: Keras optimizer that has not been used yet.
         steps: Positive integer, number of updates.

@@ -15,7 +15,7 @@ from dlunits.typing import Array, Tensor
 
 
 def gradient_flow(model: keras.Model, x: Any, y: Any) -> dict[str, Array]:
-    """Norms of the gradient with respect to the state at each time step.
+    """Gradient norms with respect to the state at each time step.
 
     With the loss l_n of the n-th of N sequences, including activity
     regularization, and the state h_t of a layer after time step t,
@@ -195,7 +195,7 @@ class GradientFlow(keras.callbacks.Callback):
 
 
 def ratio(a: float, b: float) -> float:
-    """Returns a / b, infinity or NaN if b is 0."""
+    """Returns a / b; infinity or NaN if b is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.float64(a) / np.float64(b))
 
@@ -322,7 +322,7 @@ def check_output_is_state(
 
 
 def recurrent_layers(layer: keras.layers.Layer) -> list[keras.layers.RNN]:
-    """All different recurrent layers in a layer, model or wrapper."""
+    """Distinct recurrent layers in a layer, model or wrapper."""
     found: dict[int, keras.layers.RNN] = {}
     visited: set[int] = set()
 

@@ -1,4 +1,4 @@
-"""Two-dimensional map of codes, by t-SNE."""
+"""Two-dimensional t-SNE map of codes."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from dlunits.typing import Array, ArrayLike
 
 
 def latent_map(code: ArrayLike) -> Array:
-    """Embeds codes in two dimensions, by t-SNE.
+    """Two-dimensional t-SNE embedding of codes.
 
-    Codes of two units are returned as they are. Others are embedded by the
-    t-SNE of scikit-learn, with a perplexity of 30 and an initialization by the
-    first two principal components. Points that are close together have
-    similar codes. Sizes of clusters, and distances between them, have no
-    meaning. The result is deterministic.
+    Codes of two units are returned unchanged. Others are embedded by the t-SNE
+    of scikit-learn, with a perplexity of 30 and an initialization by the first
+    two principal components. Points that are close together have similar codes.
+    Sizes of clusters, and distances between them, have no meaning. The result
+    is deterministic.
 
     Reference: van der Maaten and Hinton, 2008, "Visualizing data using t-SNE",
     https://www.jmlr.org/papers/v9/vandermaaten08a.html.
@@ -46,6 +46,6 @@ def latent_map(code: ArrayLike) -> Array:
     tsne = TSNE(
         perplexity=min(30, (len(h) - 1) / 3), init="pca", random_state=0
     )
-    # On cores with other work, several threads wait for each other.
+    # On busy cores, several threads wait for each other.
     with threadpool_limits(1):
         return tsne.fit_transform(h)

@@ -15,12 +15,13 @@ def gradient_norms(
     y: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
 ) -> dict[str, Tensor]:
-    """Norm of the gradient of the loss with respect to each layer's weights.
+    """Gradient norm of each layer's weights.
 
         norm = sqrt(sum over the elements g of dL/dW and dL/db of g^2)
 
-    Use it to see gradients vanish or explode with depth: compare the first
-    layer with the last. The function can be called inside a compiled function.
+    L is the loss, W and b are the weights of the layer. Use it to detect
+    gradients that vanish or explode with depth: compare the first layer with
+    the last. The function can be called inside a compiled function.
 
     Reference: Glorot and Bengio, 2010, "Understanding the difficulty of
     training deep feedforward neural networks",
@@ -30,16 +31,16 @@ def gradient_norms(
         model: Built Keras model.
         x: Inputs of the model.
         y: Targets.
-        loss: Function of targets and predictions, such as a `keras.Loss`; a
-            tensor of any shape, whose mean is the loss. Penalties of
+        loss: Function of targets and predictions, such as a `keras.Loss`. It
+            returns a tensor of any shape, whose mean is the loss. Penalties of
             regularizers are left out.
 
     Returns:
         Dict of the name of each layer that has trainable weights to a scalar
         tensor.
 
-    Example. For y = w x with w = 1, x = 2 and the target 0, the squared error
-    has the gradient 2 (w x - 0) x = 8:
+    Example, where for y = w x with w = 1, x = 2 and the target 0, the squared
+    error has the gradient 2 (w x - 0) x = 8:
 
     >>> layer = keras.layers.Dense(1, use_bias=False, name="w")
     >>> model = keras.Sequential([keras.Input((1,)), layer])
@@ -64,12 +65,13 @@ def gradient_norms(
 def update_ratios(
     model: keras.Model, before: Sequence[Tensor]
 ) -> dict[str, Tensor]:
-    """Norm of the last update of each layer, relative to its weights.
+    """Update-to-weight ratio of each layer after an update.
 
         ratio = |W_after - W_before| / |W_before|
 
-    A ratio of about 0.001 is usual; much more is unstable, and much less
-    trains slowly. The function can be called inside a compiled function.
+    `|W|` is the L2 norm of all weights of a layer. A ratio of about 0.001 is
+    usual. Training is unstable with a much larger one, and slow with a much
+    smaller one. The function can be called inside a compiled function.
 
     Reference: Karpathy, CS231n, "Neural networks part 3",
     https://cs231n.github.io/neural-networks-3/#ratio.
@@ -108,7 +110,7 @@ def update_ratios(
 
 
 def inner_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Layers of a model, with those of nested models in their place."""
+    """Layers of a model; nested models are replaced by their layers."""
     found = []
     for layer in model.layers:
         is_model = isinstance(layer, keras.Model)

@@ -1,4 +1,4 @@
-"""Verdict about learning curves: high bias, high variance, well fitted."""
+"""Diagnosis of learning curves: high bias, high variance, well fitted."""
 
 import dataclasses
 import math
@@ -12,23 +12,23 @@ REMEDIES = {
     HIGH_BIAS: "a larger network, more epochs, less regularization or better "
     "features; more training examples do not help",
     HIGH_VARIANCE: "more training examples, data augmentation, early stopping, "
-    "more regularization, a smaller network or the average of several networks",
-    WELL_FITTED: "only what lowers the reachable error: better data",
+    "more regularization, a smaller network or an ensemble",
+    WELL_FITTED: "better data, to lower the reachable error",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class LearningCurveVerdict:
-    """Verdict about learning curves, see `learning_curve_verdict`.
+    """Diagnosis of learning curves, see `learning_curve_verdict`.
 
     Args:
         verdict: `"high bias"`, `"high variance"` or `"well fitted"`.
-        excess_bias: Training error above the reachable error, as a fraction of
-            the range of errors.
-        gap: Validation error above the training error, likewise.
-        gain: By how much the validation error fell from the smallest to the
-            largest training set, likewise.
-        remedy: What usually helps.
+        excess_bias: Training error minus reachable error, as a fraction of the
+            range from the reachable error to the error of guessing.
+        gap: Validation error minus training error, as a fraction of that range.
+        gain: Decrease of the validation error from the smallest to the largest
+            training set, as a fraction of that range.
+        remedy: Text, the usual remedies.
 
     Example:
 
@@ -51,29 +51,29 @@ def learning_curve_verdict(
     reachable_error: float = 0.0,
     tolerance: float = 0.1,
 ) -> LearningCurveVerdict:
-    """Says whether a network underfits, overfits or fits well.
+    """Diagnoses underfitting (bias) or overfitting (variance) of a network.
 
-    The errors at the largest training set decide, relative to the range from
-    the reachable error to that of guessing:
+    The diagnosis depends on the errors at the largest training set, relative to
+    the range from the reachable error to the error of guessing:
 
         range       = chance_error - reachable_error
         excess_bias = (training error - reachable_error) / range
         gap         = (validation error - training error) / range
 
     If neither exceeds `tolerance`, the network is well fitted. Otherwise the
-    larger one gives the verdict: high bias (underfitting) for `excess_bias`,
-    high variance (overfitting) for `gap`.
+    larger one determines the diagnosis: high bias (underfitting) for
+    `excess_bias`, high variance (overfitting) for `gap`.
 
     Reference: Ng, 2018, "Machine Learning Yearning", chapters 20 to 32.
 
     Args:
         training_errors: Errors on the training set, for ascending numbers of
             training examples.
-        validation_errors: Errors on the validation set, likewise.
+        validation_errors: Errors on the validation set, in the same order.
         chance_error: Error of the best constant prediction: the variance of the
             targets, or one minus the fraction of the largest class.
-        reachable_error: Error that the best predictor would have: the noise, or
-            the lowest error that was reached.
+        reachable_error: Irreducible error, that of the best possible predictor:
+            the variance of the noise, or the lowest error of any model.
         tolerance: Fraction of the range that counts as small.
 
     Returns:
@@ -83,7 +83,7 @@ def learning_curve_verdict(
         ValueError: If the lists are empty or differ in length, an error is not
             finite, or `chance_error` is not above `reachable_error`.
 
-    Example, a network that knows its training set by heart:
+    Example, a network that memorizes its training set:
 
     >>> result = learning_curve_verdict([0.0, 0.0], [0.6, 0.4], chance_error=1)
     >>> result.verdict, result.gap, round(result.gain, 2)

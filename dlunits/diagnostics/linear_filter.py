@@ -16,7 +16,7 @@ class LinearFilter:
 
     `y` is a noisy image, flattened to a row of pixels, and `x'` the estimate of
     the clean image. Call it with images `(batch, height, width, channels)` of
-    the size that it was fitted to. It returns images of the same shape.
+    the size that it was fitted on. It returns images of the same shape.
 
     Args:
         matrix: Array `(pixels, pixels)`.
@@ -52,7 +52,8 @@ def fit_linear_filter(
 
         matrix = (cov(y, y) + ridge I)^-1 cov(y, x)
 
-    If there are few images, repeat them with new noise.
+    I is the identity matrix. If there are few images, repeat them with new
+    noise.
 
     References: Wiener, 1949, "Extrapolation, interpolation, and smoothing of
     stationary time series"; Kay, 1993, "Fundamentals of statistical signal

@@ -12,7 +12,7 @@ def linear_probe(
     code: ArrayLike,
     labels: ArrayLike,
 ) -> float:
-    """Accuracy of a linear classifier that is trained on codes.
+    """Linear probe: accuracy of a linear classifier that is trained on codes.
 
     The classifier is the logistic regression of scikit-learn with an L2 weight
     of 1. Each unit is standardized to mean 0 and variance 1 over the training

@@ -1,4 +1,4 @@
-"""Loss of a network on a plane through its weights."""
+"""Loss surface of a network on a plane in its weight space."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,15 +12,20 @@ from dlunits.typing import Array, ArrayLike, Tensor
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class WeightPlane:
-    """Plane in the space of all weights of a network.
+    """Plane in the weight space of a network.
 
         w(a, b) = origin + a * axes[0] + b * axes[1]
 
     Args:
         origin: Array `(num_weights,)`.
         axes: Array `(2, num_weights)`, orthogonal vectors of length 1.
-        explained: Share of the squared distances from the origin of the weights
-            that defined the plane, which is within it; in [0, 1].
+        explained: Explained variance ratio in [0, 1]: fraction of the squared
+            distances from the origin, of the weights that define the plane,
+            that lies within the plane.
+
+    Raises:
+        ValueError: By `through`, if there are fewer than three points or a
+            number is not finite.
 
     Example, the plane of the first two of three weights:
 
@@ -38,10 +43,10 @@ class WeightPlane:
 
     @classmethod
     def through(cls, weights: ArrayLike) -> "WeightPlane":
-        """Plane through the first weights, closest to all others.
+        """Plane through the first weights that is closest to the others.
 
-        The axes are the first two principal directions of the differences from
-        the first weights, of which training paths lie close to few.
+        The axes are the first two principal components of the differences from
+        the first weights. Training paths lie close to a few of these.
 
         Reference: Li et al., 2018, "Visualizing the loss landscape of neural
         nets", https://arxiv.org/abs/1712.09913, section 7.2.
@@ -94,7 +99,13 @@ class WeightPlane:
 
 
 def flat_weights(model: keras.Model) -> Array:
-    """All trainable weights of a model as a vector, float32.
+    """All trainable weights of a model as one vector.
+
+    Args:
+        model: Built Keras model.
+
+    Returns:
+        float32 array `(num_weights,)`.
 
     Example:
 
@@ -119,9 +130,9 @@ def loss_surface(
     a: ArrayLike,
     b: ArrayLike,
 ) -> Array:
-    """Loss of a network at each point of a grid on a plane of its weights.
+    """Loss surface: loss of a network on a grid in a plane of its weights.
 
-    Use it to draw the surface on which optimizers descend. The weights of the
+    Use it to plot the surface on which optimizers descend. The weights of the
     model do not change. The whole grid is one compiled loop.
 
     Reference: Li et al., 2018, "Visualizing the loss landscape of neural nets",
@@ -140,7 +151,7 @@ def loss_surface(
     Returns:
         float32 array `(rows, columns)`.
 
-    Example. For y = w1 x1 + w2 x2, the example x = (1, 1) and the target 0, the
+    Example, where for y = w1 x1 + w2 x2, x = (1, 1) and the target 0, the
     squared error is (w1 + w2)^2:
 
     >>> layer = keras.layers.Dense(1, use_bias=False)

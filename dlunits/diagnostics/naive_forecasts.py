@@ -70,7 +70,7 @@ def seasonal_naive_forecast(
 
 
 def best_season(windows: Array, futures: Array, seasons: Iterable[int]) -> int:
-    """Season whose seasonal naive forecast has the least squared error.
+    """Season whose seasonal naive forecast has the lowest squared error.
 
     Args:
         windows: Array `(examples, window, channels)`.

@@ -23,7 +23,7 @@ def rate_distortion(
     images: ArrayLike,
     steps: Iterable[float] = STEPS,
 ) -> list[dict[str, Any]]:
-    """Bits per pixel and PSNR of images whose codes are quantized.
+    """Rate-distortion curve: bits per pixel and PSNR of quantized codes.
 
     Each unit h of the code is rounded to a multiple of the step size,
 
@@ -40,7 +40,7 @@ def rate_distortion(
     not counted: sender and receiver both have them.
 
     Args:
-        decode: Function from codes to images, such as that of an
+        decode: Function that maps codes to images, such as that of an
             `Autoencoder`.
         table_code: Array `(training examples, ...)`, codes of training images,
             for the coding tables.
@@ -87,7 +87,7 @@ def rate_distortion(
 def coarsest_step(
     points: Sequence[Mapping[str, Any]], max_psnr_loss: float = MAX_PSNR_LOSS
 ) -> float:
-    """Coarsest step size that costs little PSNR.
+    """Coarsest quantization step within an allowed loss of PSNR.
 
     Choose the step size on validation images, and report the result at that
     step size on test images.
@@ -97,7 +97,7 @@ def coarsest_step(
         max_psnr_loss: Float, allowed loss of PSNR by quantization in dB.
 
     Returns:
-        A step size of the points; the finest one if all lose more.
+        A step size of the points; the finest one if the loss of all is larger.
 
     Example:
 
@@ -115,7 +115,7 @@ def coarsest_step(
 def code_length(
     table_code: ArrayLike, code: ArrayLike, step: float
 ) -> tuple[Array, float]:
-    """Quantizes codes, and counts the bits of an ideal entropy coder.
+    """Quantizes codes and computes their length with an ideal entropy coder.
 
     The coding table of unit j holds smoothed frequencies of the integers in
     `table_code`,
@@ -135,7 +135,7 @@ def code_length(
         step: Positive float, step size in units of the code.
 
     Returns:
-        `(quantized, bits)`: float32 array shaped as `code`, and the mean
+        `(quantized, bits)`: float32 array of the shape of `code`, and the mean
         number of bits per code.
 
     Raises:

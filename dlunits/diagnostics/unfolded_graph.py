@@ -12,7 +12,7 @@ MAX_STEPS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """A value at a time step.
+    """Node of an unfolded graph: a value at a time step.
 
     Args:
         name: String, unique name of the node.
@@ -32,7 +32,7 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class Edge:
-    """A dependency: the target is computed from the source.
+    """Edge of an unfolded graph: the target is computed from the source.
 
     Args:
         source: Name of a node.
@@ -91,7 +91,8 @@ def unfolded_graph(
 
     A recurrent layer is a cell with a connection to itself. Unfolded over T
     time steps, it is a feed-forward network of T cells with shared weights.
-    Backpropagation through time differentiates this network:
+    Backpropagation through time differentiates this network, with the inputs
+    x_t, the states h_t and the weights W and U:
 
         h_t = cell(x_t, h_{t-1}; W, U)    t = 1 ... T
 

@@ -1,4 +1,4 @@
-"""Weights and connections of layers, and those of equivalent dense layers."""
+"""Weight sharing: weights and connections of the layers of a model."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ from dlunits.diagnostics.convolution_arithmetic import (
 
 
 def weight_sharing(model: keras.Model) -> list[dict[str, Any]]:
-    """Counts how many connections share a weight, layer by layer.
+    """Weight sharing: connections and connections per weight of each layer.
 
     A connection joins an input of a layer, or its constant 1 for the bias, to
     an output. A convolution uses the same kernel at all positions:
