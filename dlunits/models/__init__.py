@@ -1,4 +1,4 @@
-"""Keras models and functions that build them."""
+"""Keras models, detectors, and functions that build models."""
 
 from dlunits.models.alexnet import AlexNet
 from dlunits.models.anomaly import (

@@ -1,4 +1,4 @@
-"""AlexNet, in the two groups of its paper and in one."""
+"""AlexNet, with grouped convolutions as published and without groups."""
 
 from typing import Any
 
@@ -38,11 +38,11 @@ class AlexNet(keras.Model):
     in the paper, which distributed them over two GPUs: 60,965,224 parameters.
     The `"ungrouped"` variant has 62,378,344.
 
-    The paper gives an input of 224x224; 227x227 is the size from which its
-    55x55 follows. Pixels x are scaled to 2 x - 1; the paper subtracts the mean
-    image. Kernels start as proposed by He et al., 2015, and biases with 0, in
-    place of the paper's normal distribution of standard deviation 0.01 and
-    biases of 1, so that networks of any width learn.
+    The paper states an input size of 224x224; 227x227 is the size for which
+    conv1 has the published 55x55 positions. Pixels x are scaled to 2 x - 1; the
+    paper subtracts the mean image. Kernels are initialized as in He et al.,
+    2015, and biases with 0, so that networks of any width can be trained. The
+    paper uses a normal distribution of standard deviation 0.01 and biases of 1.
 
     Reference: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification
     with deep convolutional neural networks",
@@ -51,18 +51,19 @@ class AlexNet(keras.Model):
     Args:
         num_classes: Integer of at least 2.
         variant: `"grouped"` or `"ungrouped"`.
-        width: Positive number, factor of the numbers of maps and units. They
-            are rounded to even numbers of at least 2.
+        width: Positive number by which the numbers of maps and units are
+            multiplied. They are rounded to even numbers of at least 2.
         input_shape: `(height, width, channels)` with a height and width of at
             least 67 pixels.
         dropout: Dropout rate after fc6 and fc7, in [0, 1).
-        dtype: Dtype policy of all layers, such as `"mixed_float16"`; `None`
-            takes Keras' global policy. The output layer of a mixed policy
-            computes in float32.
+        dtype: Dtype policy of all layers, such as `"mixed_float16"`; `None` for
+            Keras' global policy. The output layer of a mixed policy computes in
+            float32.
         name: Name of the model.
         **kwargs: Keyword arguments of `keras.Model`.
 
-    Input shape: `(batch, 227, 227, 3)` or as `input_shape` says, in [0, 1].
+    Input shape: `(batch, 227, 227, 3)`, or `input_shape` after the batch axis,
+    in [0, 1].
 
     Output shape: `(batch, num_classes)`, probabilities.
 
@@ -192,7 +193,7 @@ def classifier(
             dtype=dtype,
         )(x)
         x = layers.Dropout(dropout, name=f"{name}_dropout", dtype=dtype)(x)
-    # Probabilities of 16 bits would not add up to 1.
+    # In half precision, probabilities would not add up to 1.
     return layers.Dense(
         num_classes,
         activation="softmax",

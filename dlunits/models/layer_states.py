@@ -1,4 +1,4 @@
-"""States of layers that the arguments of their model do not set."""
+"""Frozen and quantized layers in the config of a model."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ KEY = "layer_states"
 
 
 def layer_states(model: keras.Model) -> Config:
-    """Entry of a model's config for layers that are frozen or quantized.
+    """Config entry of a model for frozen or quantized layers.
 
     Use it in `get_config` of a model that builds its layers from arguments,
     together with `model_from_config` in `from_config`. Keras stores
@@ -27,7 +27,7 @@ def layer_states(model: keras.Model) -> Config:
         Dict with the entry `"layer_states"`, empty if no layer is frozen or
         quantized. The entry maps the path of such a layer to its state.
 
-    Example. Path "1" is the second layer:
+    Example, where the path "1" is that of the second layer:
 
     >>> model = keras.Sequential([keras.Input((2,))])
     >>> for name in "ab":
@@ -61,7 +61,7 @@ def model_from_config(model_class: type[Model], config: Config) -> Model:
         config: Arguments of the class, and the entry of `layer_states`.
 
     Returns:
-        The model, with frozen and quantized layers as they were.
+        The model, with the saved frozen and quantized layers.
     """
     config = dict(config)
     states = config.pop(KEY, {})
@@ -85,10 +85,13 @@ def quantization_mode(layer: keras.layers.Layer) -> str | None:
 
 
 def trainable_if_unfrozen(model: keras.Model) -> list[keras.Variable]:
-    """Variables that are trainable if no layer is frozen.
+    """Variables that would be trainable if no layer were frozen.
 
     Args:
-        model: Keras model, left as it is.
+        model: Keras model. It is not changed.
+
+    Returns:
+        List of variables.
 
     Example:
 
@@ -101,7 +104,8 @@ def trainable_if_unfrozen(model: keras.Model) -> list[keras.Variable]:
     flags = [(layer, layer.trainable) for _, layer in walk(model)]
     if all(trainable for _, trainable in flags):
         return model.trainable_variables
-    # All of them: a model that is trainable itself unfreezes no layer.
+    # Each layer separately: setting `trainable` of a model that is already
+    # trainable unfreezes no layer.
     for layer, _ in flags:
         layer.trainable = True
     variables = model.trainable_variables

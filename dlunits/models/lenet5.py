@@ -76,8 +76,8 @@ class LeNet5(keras.Model):
         variant: `"modern"` or `"1998"`.
         input_shape: `(28, 28, 1)`, padded inside the model, or
             `(32, 32, 1)` for images that are already padded.
-        dtype: Dtype policy of all layers, such as `"mixed_float16"`; `None`
-            takes Keras' global policy.
+        dtype: Dtype policy of all layers, such as `"mixed_float16"`; `None` for
+            Keras' global policy.
         name: Name of the model.
         **kwargs: Keyword arguments of `keras.Model`.
 

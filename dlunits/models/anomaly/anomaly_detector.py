@@ -1,4 +1,4 @@
-"""Detector of anomalous rows in tables."""
+"""Anomaly detector for the rows of tables."""
 
 import math
 import warnings
@@ -27,7 +27,7 @@ from dlunits.typing import Array, Config, Path, Tensor
 if TYPE_CHECKING:
     from dlunits.models.anomaly.anomaly_stream import AnomalyStream
 
-MAX_CALIBRATION_ROWS = 20_000  # and as many to train on
+MAX_CALIBRATION_ROWS = 20_000  # and maximum number of training rows
 MIN_ROWS = 6
 
 COLUMN_DTYPES = {
@@ -36,56 +36,58 @@ COLUMN_DTYPES = {
     "category_ids": "int32",
 }
 
-# With one fold: rows before the first share train, those up to the second
-# scale the score, and the others calibrate.
+# With one fold: the first 60 % of the rows are for training, those up to 75 %
+# scale the score, and the others calibrate it.
 ONE_FOLD_SPLIT = 0.6, 0.75
 
-CLEANING_FOLDS = 5  # at least, where anomalies are left out
+CLEANING_FOLDS = 5  # minimum number of folds to find rows to leave out
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class AnomalyDetector:
-    """Detector of anomalous rows, fitted to the normal rows of a table.
+    """Anomaly detector for the rows of a table, with conformal p-values.
 
     The score of a row is `dlunits.models.anomaly.anomaly_score.AnomalyScore`:
     the maximum of three distances to training rows. It is cross-fitted: the
-    training rows are split into folds, and for each fold a score is fitted to
-    the other ones. A training row has the score of its own fold, a new row the
-    mean over all. Hence the p-value is conformal, see
-    `dlunits.layers.ConformalPValue`: it is the share of normal rows with at
-    least the score of the row, and a row is anomalous if it is at most the
-    false-alarm rate.
+    training rows are split into folds, and for each fold a score is fitted on
+    the other folds. The score of a training row is that of its own fold, the
+    score of a new row the mean over all folds. The p-value is conformal, see
+    `dlunits.layers.ConformalPValue`: it is the fraction of normal rows whose
+    score is at least that of the row. A row is anomalous if its p-value is at
+    most the false-alarm rate.
 
     The detector is an estimator in the style of scikit-learn: it takes tables
-    and returns NumPy arrays. `model`, a `keras.Model`, holds its layers.
+    and returns NumPy arrays. Its layers are in `model`, a `keras.Model`.
 
     Args:
-        num_folds: Number of folds, of at least two rows each. With 1, rows are
-            held out, 15 % to scale the score and 25 % to calibrate, and the
-            false-alarm rate is guaranteed, except that vocabularies and
-            missing values are those of all rows. With 3 or more, all rows are
-            trained on, and it holds approximately.
-        contamination: Share of the training rows that may be anomalies, in
-            [0, 0.5). The rows with the highest scores are left out, and the
-            detector is fitted to the others. The false-alarm rate is then that
-            of rows like the remaining ones: up to this share more of all
-            normal rows is called anomalous. 0 trusts all rows.
-        false_alarm_rate: Share of normal rows that may be called anomalous,
-            in (0, 1).
-        seed: Seed of all random numbers.
+        num_folds: Number of folds, of at least two rows each. With 1, 15 % of
+            the rows are held out to scale the score and 25 % to calibrate it,
+            and the false-alarm rate is guaranteed, except that vocabularies and
+            missing indicators are those of all rows. With 3 or more, all rows
+            are used for training and calibration, and the rate holds
+            approximately.
+        contamination: Fraction of the training rows that may be anomalies, in
+            [0, 0.5). This fraction of the rows, those with the highest scores,
+            is left out, and the detector is fitted on the others. The
+            false-alarm rate among all normal rows may then be higher by up to
+            this fraction. With 0, all rows are used.
+        false_alarm_rate: Fraction of normal rows that may be classified as
+            anomalous, in (0, 1).
+        seed: Integer, seed of all random numbers.
 
     Attributes:
-        model: `AnomalyModel`, the layers. A `ValueError` before `fit`.
+        model: `AnomalyModel`, the layers. Reading it before `fit` raises a
+            `ValueError`.
         attribution: `ColumnAttribution`, the model of `explain`.
-        calibration: `(rows, scores)`, the numbers of the training rows that
-            calibrate the p-values, and their scores, each of its own fold.
+        calibration: `(rows, scores)`, the indices of the training rows that
+            calibrate the p-values, and their scores, each by its own fold.
             `None` if the detector was loaded.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Example, numbers near 0 and one row that is far from them; the smallest
-    p-value of 120 rows is 1 / 121:
+    p-value with 120 calibration rows is 1 / 121:
 
     >>> rows = np.random.default_rng(0).normal(size=(120, 2))
     >>> detector = AnomalyDetector().fit(rows)
@@ -135,18 +137,18 @@ class AnomalyDetector:
         *,
         decimal: str = ".",
     ) -> "AnomalyDetector":
-        """Fits the detector to normal rows.
+        """Fits the detector on normal rows.
 
         Args:
             table: Array `(rows, columns)` of numbers, data frame of pandas,
                 polars or pyarrow, or dict from column name to array
-                `(rows,)`. Its rows should be normal, except for the share
+                `(rows,)`. Its rows should be normal, except for the fraction
                 `contamination`.
             column_types: Dict from column name to type, see
-                `dlunits.columns.COLUMN_TYPES`. `None` infers the types from
-                the values, see `dlunits.columns.infer_column_types`; the
-                few values of another type that it allows count as missing,
-                with a warning.
+                `dlunits.columns.COLUMN_TYPES`. `None` infers the types from the
+                values, see `dlunits.columns.infer_column_types`. The few values
+                of another type that the inference allows are treated as
+                missing, with a warning.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
 
         Returns:
@@ -180,7 +182,7 @@ class AnomalyDetector:
         order: Array,
         num_folds: int,
     ) -> "AnomalyModel":
-        """Fits the layers to rows, given by their numbers in random order."""
+        """Fits the layers on rows, given by their indices in random order."""
         num_folds = min(num_folds, len(order) // 2)
         train = scale = calibrate = order[:MAX_CALIBRATION_ROWS]
         if num_folds == 1:
@@ -212,7 +214,7 @@ class AnomalyDetector:
     def without_anomalies(
         self, schema: TableSchema, inputs: Mapping[str, Array], order: Array
     ) -> Array:
-        """Leaves out the rows with the highest scores, of their own fold."""
+        """Indices without those of the rows with the highest scores."""
         model = self.fitted_model(
             schema, inputs, order, max(self.num_folds, CLEANING_FOLDS)
         )
@@ -239,7 +241,7 @@ class AnomalyDetector:
 
     @property
     def num_calibration_rows(self) -> int:
-        """Number of rows that the p-values are calibrated with."""
+        """Number of rows that calibrate the p-values."""
         return self.model.num_calibration_rows
 
     def score_rows(
@@ -253,8 +255,8 @@ class AnomalyDetector:
 
         Args:
             table: Table with the columns of the training table.
-            inputs: `self.table_schema.inputs(table)`, if known. Saves
-                computing it again.
+            inputs: `self.table_schema.inputs(table)`, if it is already
+                computed.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
 
         Returns:
@@ -277,14 +279,15 @@ class AnomalyDetector:
         return self.score_rows(table, decimal=decimal)["anomaly_score"]
 
     def p_value(self, table: Table, *, decimal: str = ".") -> Array:
-        """Computes the share of normal rows with at least the row's score.
+        """Computes the conformal p-value of each row.
 
         Args:
             table: Table with the columns of the training table.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
 
         Returns:
-            Array `(rows,)`, in (0, 1].
+            Array `(rows,)`, in (0, 1]: the fraction of normal rows whose score
+            is at least that of the row.
         """
         return self.score_rows(table, decimal=decimal)["p_value"]
 
@@ -295,12 +298,12 @@ class AnomalyDetector:
         *,
         decimal: str = ".",
     ) -> Array:
-        """Decides which rows are anomalous.
+        """Predicts which rows are anomalous.
 
         Args:
             table: Table with the columns of the training table.
-            false_alarm_rate: Share of normal rows that may be called
-                anomalous, in (0, 1). `None` takes that of the detector.
+            false_alarm_rate: Fraction of normal rows that may be classified as
+                anomalous, in (0, 1). `None` for that of the detector.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
 
         Returns:
@@ -329,7 +332,7 @@ class AnomalyDetector:
         inputs: Mapping[str, Array] | None = None,
         decimal: str = ".",
     ) -> dict[str, Array]:
-        """Finds the columns in which a row differs most from normal rows.
+        """Finds the columns in which each row differs most from normal rows.
 
         Args:
             table: Table with the columns of the training table.
@@ -339,8 +342,9 @@ class AnomalyDetector:
 
         Returns:
             Dict of arrays `(rows, top)`, the column that differs most first:
-            `column` (name), `expected` and `seen` (texts), and `share` (of
-            the squared difference in units of the spread, from 0 to 1).
+            `column` (its name), `expected` and `seen` (the typical and the
+            actual value, as text) and `share` (the column's fraction of the
+            squared difference in units of the spread).
         """
         schema = self.table_schema
         if inputs is None:
@@ -351,11 +355,11 @@ class AnomalyDetector:
     def stream(
         self, false_alarm_rate: float | None = None, seed: int = 0
     ) -> "AnomalyStream":
-        """Scores rows one by one, with a threshold that follows the stream.
+        """Scores rows one by one, with an adaptive threshold.
 
         Args:
-            false_alarm_rate: Share of rows that raise an alarm, in (0, 1).
-                `None` takes that of the detector.
+            false_alarm_rate: Fraction of rows that raise an alarm, in (0, 1).
+                `None` for that of the detector.
             seed: See `AnomalyStream`.
 
         Returns:
@@ -382,7 +386,7 @@ class AnomalyDetector:
 
     @classmethod
     def load(cls, path: Path) -> "AnomalyDetector":
-        """Loads a detector that `save` wrote.
+        """Loads a detector that was saved with `save`.
 
         Args:
             path: Path of the `.keras` file.
@@ -419,7 +423,7 @@ class AnomalyModel(keras.Model):
     Args:
         detector: `AnomalyDetector` with the sizes of the layers.
         table_schema: `TableSchema` of the training table.
-        num_rows: Number of rows to train on.
+        num_rows: Number of training rows.
         num_calibration_rows: Number of rows that calibrate the p-values.
         num_folds: Number of folds, that of the detector by default.
 
@@ -427,7 +431,7 @@ class AnomalyModel(keras.Model):
 
     Output shape: Dict of `anomaly_score` and `p_value`, each `(batch,)`.
 
-    Example, of the model of a fitted detector:
+    Example, the model of a fitted detector:
 
     >>> rows = np.random.default_rng(0).normal(size=(120, 2))
     >>> model = AnomalyDetector().fit(rows).model

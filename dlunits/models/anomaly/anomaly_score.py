@@ -1,4 +1,4 @@
-"""Anomaly score of a row: the maximum of three distances to other rows."""
+"""Anomaly score of a row: the maximum of three distances to training rows."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,22 +10,21 @@ from keras import ops
 from dlunits.layers import CrossFittedWhitening, LeSiNN
 from dlunits.typing import Array, Config, Shape, Tensor
 
-MAX_REFERENCES = 5_000  # rows that the subsamples are drawn from
+MAX_REFERENCES = 5_000  # rows from which subsamples are drawn
 # Number of subsamples, and of rows in one.
 BULK, NEIGHBORHOOD, DEPENDENCE = (100, 4), (4, 256), (2, 256)
 EPSILON = 1e-4  # added to a distance before the logarithm
-MIN_SPREAD = 0.05  # added
+MIN_SPREAD = 0.05  # added to IQR / 1.349
 NORMAL_IQR = 1.349  # interquartile range of a standard normal variable
 BATCH_SIZE = 2048  # rows scored at once
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class AnomalyScore(keras.layers.Layer):
-    """Anomaly score from distances to training rows, by three measures.
+    """Anomaly score: maximum of three normalized distances to training rows.
 
-    A row may be unusual by one measure and usual by the others, so the score
-    is the maximum of all. Each is a `LeSiNN` distance `d_i` of asinh(x) to
-    nearest rows:
+    A row may be unusual by one distance and usual by the others. Each of them
+    is a `LeSiNN` distance `d_i` of asinh(x), with x the features of the row:
 
         bulk          of 100 subsamples of 4 rows
         neighborhood  of 4 subsamples of 256 rows
@@ -35,23 +34,28 @@ class AnomalyScore(keras.layers.Layer):
         score = max over i of z_i
 
     `m_i` and `IQR_i` are the median and the interquartile range of
-    log(d_i + 0.0001) over training rows, each with the distance of its own
+    log(d_i + 0.0001) over training rows, each with the distance by its own
     fold. 1.349 is the interquartile range of a standard normal variable. The
-    inverse hyperbolic sine is about x near 0 and a logarithm far from it: it
-    keeps single extreme values from hiding all other features.
+    inverse hyperbolic sine, asinh, is about x near 0 and logarithmic far from
+    it, so that single extreme values do not dominate all other features.
 
-    Subsamples hold at most half of the rows outside of their fold.
+    Subsamples contain at most half of the rows outside of their fold.
 
     Args:
         num_rows: Number of training rows, at least 6.
         num_folds: Number of folds.
-        seed: Seed of the subsamples.
+        seed: Integer, seed of the subsamples.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        features: Tensor.
 
     Input shape: `(batch, num_features)`, with a spread of about 1.
 
-    Output shape: `(batch, num_folds)`, by the fold that is left out.
+    Output shape: `(batch, num_folds)`, the score without the rows of each fold.
 
-    Example, numbers near 0; then one of them, and 20:
+    Example, where the training rows are near 0, and the rows 0.1 and 20 are
+    scored:
 
     >>> x = np.random.default_rng(0).normal(size=(50, 1))
     >>> layer = AnomalyScore(num_rows=50)
@@ -194,8 +198,8 @@ def in_batches(function: Callable[[Any], Any], inputs: Any) -> Any:
 def pad_rows(inputs: Mapping[str, Array], multiple: int) -> dict[str, Array]:
     """Repeats the last row until the number of rows is a multiple.
 
-    Matrix products round differently in batches of other sizes. In batches of
-    the same size, the score of a row does not depend on the other rows.
+    The rounding of matrix products depends on the batch size. In batches of the
+    same size, the score of a row does not depend on the other rows.
 
     Args:
         inputs: Dict of arrays `(rows, ...)`.
@@ -224,6 +228,6 @@ def num_rows(inputs: Any) -> int:
 
 
 def own_fold(values: Array) -> Array:
-    """(rows, folds, ...) -> (rows, ...), of the fold i % folds of row i"""
+    """Values of fold i % folds of row i, (rows, folds, ...) -> (rows, ...)."""
     rows = np.arange(len(values))
     return values[rows, rows % values.shape[1]]

@@ -16,25 +16,25 @@ from dlunits.models.anomaly.table_drift import TableDrift
 from dlunits.models.anomaly.table_schema import float32
 from dlunits.typing import Array
 
-MIN_WINDOW = 1_000  # latest rows that a row is compared with
-WINDOW_PER_RATE = 10  # and at least this number divided by the rate
-MAX_KNOWN_SCORES = 100_000  # that the test of drift compares a row with
+MIN_WINDOW = 1_000  # minimum number of latest rows that a row is compared with
+WINDOW_PER_RATE = 10  # minimum of that number times the rate
+MAX_KNOWN_SCORES = 100_000  # scores among which the drift test ranks a score
 MAX_CACHED_TEXTS = 10_000
-LEARNING_RATE = 0.1  # of the threshold, divided by the rate
-MAX_CAPITAL = 100.0  # without drift
-JUMP = 0.01  # share of the capital that changes the bet
+LEARNING_RATE = 0.1  # gamma / rate
+MAX_CAPITAL = 100.0  # the stream has drifted if the capital reaches it
+JUMP = 0.01  # fraction of the capital that is redistributed to all bets
 BETS = np.array([-1.0, 0.0, 1.0])
 
 
 @dataclasses.dataclass(frozen=True)
 class StreamedRow:
-    """Verdict on a row of a stream.
+    """Result for one row of a stream.
 
     Args:
         anomaly_score: Score of `AnomalyDetector.score`.
-        p_value: Share of the latest rows with at least this score.
+        p_value: Fraction of the latest rows whose score is at least this score.
         is_anomaly: Whether the p-value is at most `threshold`.
-        threshold: Adaptive threshold before the row.
+        threshold: Adaptive threshold that the p-value was compared with.
     """
 
     anomaly_score: float
@@ -44,21 +44,21 @@ class StreamedRow:
 
 
 class AnomalyStream:
-    r"""Scores rows one by one, with a threshold that follows the stream.
+    r"""Online anomaly detection with adaptive conformal inference.
 
-    Use it where rows arrive one at a time, and the normal ones change: a fixed
-    threshold would call most rows of a drifting stream anomalous. The row x_t
-    with the score s_t is compared with the latest N rows, at first with the
-    calibration rows of the detector (adaptive conformal inference):
+    Use it where rows arrive one at a time and the distribution of normal rows
+    changes: with a fixed threshold, most rows of a drifting stream would raise
+    an alarm. The row x_t with the score s_t is compared with the latest N rows,
+    at first with the calibration rows of the detector:
 
         p_t     = (1 + #{i of the latest N rows: s_i >= s_t}) / (N + 1)
         alarm_t = 1 if p_t <= a_t, else 0
-        a_t+1   = a_t + gamma (rate - alarm_t), a_1 = rate, gamma = rate / 10
+        a_{t+1} = a_t + gamma (rate - alarm_t), a_1 = rate, gamma = rate / 10
 
-    So the share of alarms among T rows differs from the rate by at most
-    (1 + gamma) / (gamma T), whatever the rows are. The price: a run of more
-    than ten anomalies is taken for a change of the stream, and those after it
-    raise no alarm.
+    a_t is the threshold and gamma its learning rate. So the fraction of alarms
+    among T rows differs from the rate by at most (1 + gamma) / (gamma T), for
+    any rows. As a drawback, a run of more than ten anomalies is treated as a
+    change of the stream, and later ones raise no alarm.
 
     Whether the stream has drifted from the training rows is tested by a
     conformal test martingale, the simple jumper, on the ranks u_t of s_t among
@@ -66,9 +66,10 @@ class AnomalyStream:
 
         C_e <- (0.99 C_e + 0.01 / 3 sum over e' of C_e') (1 + e (u_t - 1/2))
 
-    for the bets e in {-1, 0, 1} with C_e = 1 / 3 at first. If rows are
-    exchangeable with the calibration rows, the capital, their sum, ever reaches
-    100 with a probability of at most 1 %. Few anomalies hardly raise it.
+    for the bets e in {-1, 0, 1}, with the initial value C_e = 1 / 3. If rows
+    are exchangeable with the calibration rows, the probability that the
+    capital, the sum of the C_e, ever reaches 100 is at most 1 %. A few
+    anomalies hardly increase it.
 
     References: Gibbs and Candes, 2021, "Adaptive conformal inference under
     distribution shift", https://arxiv.org/abs/2106.00170; Vovk et al., 2021,
@@ -77,13 +78,13 @@ class AnomalyStream:
 
     Args:
         detector: Fitted `AnomalyDetector`.
-        false_alarm_rate: Share of rows that raise an alarm, in (0, 1). `None`
-            takes that of the detector.
-        seed: Seed of the order in which calibration rows leave the latest N
-            rows, and of ties.
+        false_alarm_rate: Fraction of rows that raise an alarm, in (0, 1).
+            `None` for that of the detector.
+        seed: Integer, seed of the order in which calibration rows are dropped
+            from the latest N rows, and of the ranks of ties.
 
     Attributes:
-        num_rows, num_anomalies: Numbers of rows and of alarms so far.
+        num_rows, num_anomalies: Numbers of processed rows and of alarms.
         threshold: `a_t` of the next row.
         log_capital: Logarithm of the capital of the martingale.
         has_drifted: Whether the capital has reached 100.
@@ -145,7 +146,7 @@ class AnomalyStream:
     def update(
         self, row: Mapping[str, Any] | Sequence[Any] | Array
     ) -> StreamedRow:
-        """Scores the next row, and adapts the threshold.
+        """Scores the next row and adapts the threshold.
 
         Args:
             row: Dict from column name to value; or, for a detector that was
@@ -156,7 +157,7 @@ class AnomalyStream:
 
         Raises:
             ValueError: If a column is missing, or a value is not of the type of
-                its column. The stream is as before.
+                its column. The stream is then unchanged.
         """
         inputs = self.inputs(row)
         result = self.predict(inputs)
@@ -184,11 +185,11 @@ class AnomalyStream:
         bisect.insort(ordered, score)
 
     def bet(self, score: float) -> None:
-        """Updates the martingale by the rank of a score among all so far."""
+        """Updates the martingale by the rank of a score among all scores."""
         known = self.known_scores
         low = bisect.bisect_left(known, score)
         high = bisect.bisect_right(known, score)
-        # The score itself and equal ones are above it or below at random.
+        # Ties, and the score itself, are ranked at random.
         above = len(known) - high + self.generator.random() * (1 + high - low)
         rank = above / (1 + len(known))
         if len(known) < MAX_KNOWN_SCORES:
@@ -226,8 +227,8 @@ class AnomalyStream:
     ) -> dict[str, Array]:
         """Converts a row to the inputs of the model, see `TableSchema.inputs`.
 
-        Numbers, booleans and texts that occurred before are converted directly,
-        rows with other values as a table.
+        Rows of numbers, booleans and known texts are converted directly, rows
+        with other values as a table.
         """
         schema = self.detector.table_schema
         if not isinstance(row, Mapping):
@@ -271,14 +272,17 @@ def compiled_prediction(
 ) -> Callable[[dict[str, Array]], dict[str, Array]]:
     """Compiles the prediction of a model for batches of one row.
 
-    XLA runs a row in one thread, without waiting for others: on a busy machine
-    it took a tenth of the time of `predict_on_batch`. On JAX that uses XLA.
+    XLA computes a row in one thread, without waiting for others: on a busy
+    machine it took a tenth of the time of `predict_on_batch`. On JAX,
+    `predict_on_batch` uses XLA.
 
     Args:
-        model: Model from a dict of arrays `(1, columns)` to a dict of tensors.
+        model: Model that maps a dict of arrays `(1, columns)` to a dict of
+            tensors.
 
     Returns:
-        Function like the model, of NumPy arrays. Its first call compiles it.
+        Function that maps NumPy arrays to NumPy arrays. It is compiled at its
+        first call.
     """
     if keras.backend.backend() != "tensorflow":
         return model.predict_on_batch

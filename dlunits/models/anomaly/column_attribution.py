@@ -12,13 +12,13 @@ from dlunits.typing import Config, Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ColumnAttribution(keras.Model):
-    """Compares each row with the training rows near it, column by column.
+    """Attribution of anomalies to columns, by the distance to nearby rows.
 
         share_c = sum over features of column c of (x - typical)^2
                   / max(sum over all features of (x - typical)^2, 1e-9)
 
-    `typical` is the sinh of a weighted mean of the training rows near asinh(x),
-    see `LeSiNN.typical`.
+    x are the features of a row, and `typical` is the sinh of a weighted mean of
+    the training rows near asinh(x), see `LeSiNN.typical`.
 
     Args:
         encoding: `dlunits.layers.TabularEncoding`, adapted.
@@ -28,7 +28,7 @@ class ColumnAttribution(keras.Model):
     Input shape: Dict, the input of `encoding`.
 
     Output shape: Dict of `share`, `(batch, columns)`, and of `typical` in the
-    units of the columns: the keys and shapes of the input.
+    units of the columns, with the keys and shapes of the input.
 
     Example, a row that differs from the mean of the training rows, 0.5, by 2
     in one column and by 1 in the other, 4 / (4 + 1) = 0.8:

@@ -7,24 +7,24 @@ import numpy as np
 from dlunits.columns.value_formatting import format_values
 from dlunits.typing import Array, Config
 
-MAX_ROWS = 20_000  # that a histogram is counted from
+MAX_ROWS = 20_000  # rows from which a histogram is computed
 NUM_QUANTILES = 10  # bins of numbers in the range of the training rows
-DIGITS = 4  # significant, of the labels
+DIGITS = 4  # significant digits of the labels
 
 
 @dataclasses.dataclass(frozen=True)
 class ColumnHistogram:
-    """Counts of the values of a column in the training rows.
+    """Histogram of a column of the training rows.
 
-    The bins of a number are: missing; below the lowest value; one for each
-    tenth of the values, fewer where many are equal; above the highest value.
-    Those of a category are its ids, see `TableSchema`.
+    The bins of a column of numbers are: missing; below the lowest value; one
+    for each tenth of the values, fewer if many are equal; above the highest
+    value. Those of a column of categories are the ids, see `TableSchema`.
 
     Args:
         counts: Number of training rows in each bin.
-        edges: Upper edges of the bins of a number, without the first and the
-            last one; a value on an edge is in the bin below. `None` for a
-            category.
+        edges: Upper edges of the bins of numbers, without those of the first
+            and the last bin; a value on an edge is in the bin below. `None` for
+            categories.
 
     Example:
 
@@ -51,7 +51,7 @@ class ColumnHistogram:
             shares = np.linspace(0, 1, NUM_QUANTILES + 1)[1:]
             quantiles = np.unique(np.quantile(present, shares, method="lower"))
             lowest = np.nextafter(present.min(), np.finfo("float32").min)
-            # The shortest decimals that are read as the same float32.
+            # The shortest decimals that are parsed as the same float32.
             edges = tuple(float(str(e)) for e in (lowest, *quantiles))
         histogram = cls((), edges)
         return cls(tuple(histogram.count(values).tolist()), edges)
@@ -63,7 +63,7 @@ class ColumnHistogram:
         return cls(tuple(counts.tolist()))
 
     def bins(self, values: Array) -> Array:
-        """Bin of each value: of a number, or of a category its id."""
+        """Bin of each value; for a category, its id."""
         if self.edges is None:
             return values
         edges = np.asarray(self.edges, "float32")
@@ -76,7 +76,7 @@ class ColumnHistogram:
         return np.bincount(self.bins(values), minlength=size)
 
     def labels(self, column_type: str) -> list[str]:
-        """Describes the bins of numbers, for a reader."""
+        """Labels of the bins of numbers, as text."""
         if not self.edges:
             return ["missing", "present"]
         lowest = np.nextafter(np.float32(self.edges[0]), np.float32(np.inf))

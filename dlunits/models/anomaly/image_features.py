@@ -11,9 +11,9 @@ def image_features(
 ) -> keras.Model:
     """Builds a model that maps images to features robust to small shifts.
 
-    Use it before `AnomalyDetector`. Histograms of gradients alone would give
-    columns that are constant in blank corners, and so have much weight when
-    they change. A random projection nearly preserves all distances, and its
+    Use it before `AnomalyDetector`. Histograms of gradients alone have columns
+    that are constant in blank corners, and so have a large weight if they
+    change. A random projection approximately preserves all distances, and its
     columns have about the same spread.
 
         features = Q' x,  x = flatten(HistogramOfOrientedGradients(image)),

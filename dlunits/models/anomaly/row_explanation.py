@@ -1,4 +1,4 @@
-"""Explanations of anomalous rows as texts."""
+"""Explanations of anomalous rows as text."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from dlunits.columns.value_formatting import MISSING_LABEL
 from dlunits.models.anomaly.table_schema import TableSchema
 from dlunits.typing import Array
 
-DIGITS_SEEN, DIGITS_EXPECTED = 7, 4  # significant
+DIGITS_SEEN, DIGITS_EXPECTED = 7, 4  # significant digits
 
 
 def explain_rows(
@@ -22,7 +22,7 @@ def explain_rows(
     top: int,
     decimal: str = ".",
 ) -> dict[str, Array]:
-    """Formats the columns that differ most, with expected and seen values.
+    """Formats the columns that differ most, with expected and actual values.
 
     Args:
         table_schema: `dlunits.models.TableSchema`.
@@ -35,7 +35,8 @@ def explain_rows(
 
     Returns:
         Dict of arrays `(rows, top)`, or fewer columns if there are fewer:
-        `column`, `expected` and `seen` are texts, `share` numbers.
+        `column`, `expected` and `seen` (the actual value) are text, `share`
+        numbers.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Drift of a table: whether it is distributed as the training table."""
+"""Distribution drift of a table relative to the training table."""
 
 import dataclasses
 import math
@@ -13,23 +13,23 @@ from dlunits.metrics.population_stability import (
 from dlunits.models.anomaly.table_schema import TableSchema
 from dlunits.typing import Array, Config
 
-MIN_INDEX = 0.2  # a smaller population stability index is no drift
-MIN_DISTANCE = 0.1  # nor is a smaller distance of p-values from uniform ones
-LEVEL = 0.01  # probability of a false verdict, of all columns together
+MIN_INDEX = 0.2  # no drift if the population stability index is smaller
+MIN_DISTANCE = 0.1  # no drift if the distance D of the p-values is smaller
+LEVEL = 0.01  # significance level, for all columns together
 ANOMALOUS = 0.05  # rows with lower p-values are not compared with normal rows
-MAX_ANOMALOUS = 0.5  # share of such rows in a table without drift
+MAX_ANOMALOUS = 0.5  # maximum fraction of such rows in a table without drift
 P_VALUE_BINS = 1_000
 MAX_LISTED = 5  # columns in a message
 
 
 @dataclasses.dataclass(frozen=True)
 class ColumnDrift:
-    """How much a column differs from the training table.
+    """Drift of a column relative to the training table.
 
     Args:
         name: Name of the column.
         index: Population stability index.
-        bound: The column has drifted if the index is above.
+        bound: Critical value. The column has drifted if the index is larger.
         change: Description of the largest change.
     """
 
@@ -44,28 +44,28 @@ class ColumnDrift:
 
 
 class TableDrift:
-    """Compares a table with the training table, column by column and whole.
+    """Distribution drift of a table, of each column and of the whole table.
 
     A column of numbers, booleans or categories has drifted if its
-    `dlunits.metrics.population_stability_index` is above 0.2 and above what
-    chance explains, with a probability of 1 % for all columns together.
-    Timestamps are not compared: the table usually covers less time.
+    population stability index (`dlunits.metrics.population_stability`) is above
+    0.2 and significant at the 1 % level, for all columns together. Timestamps
+    are not compared: the table usually covers less time.
 
-    As a whole, the p-values of normal rows are uniform. Rows with p <= 0.05 may
-    be anomalies; the others must be uniform in (0.05, 1]. The table has
-    drifted if these have lower p-values,
+    The table as a whole is tested by its p-values p, which are uniform for
+    normal rows. Rows with p <= 0.05 may be anomalies; the others must be
+    uniform in (0.05, 1]. The table has drifted if they have lower p-values,
 
-        D = max over t of (share of p <= t) - (t - 0.05) / 0.95
+        D = max over t of (fraction of p <= t) - (t - 0.05) / 0.95
 
-    above 0.1 and above what chance explains (Kolmogorov-Smirnov, one-sided,
-    1 %), or if more than half of all rows have p <= 0.05.
+    if D is above 0.1 and significant (one-sided Kolmogorov-Smirnov test, 1 %
+    level), or if more than half of all rows have p <= 0.05.
 
     Args:
         table_schema: `TableSchema` of the training table.
         num_calibration_rows: Number of rows that calibrate the p-values.
 
     Attributes:
-        num_rows: Number of rows that were added.
+        num_rows: Number of rows added.
 
     Example:
 
@@ -113,7 +113,7 @@ class TableDrift:
 
     @property
     def columns(self) -> list[ColumnDrift]:
-        """Drift of each column, that which differs most first."""
+        """Drift of each column, the largest index first."""
         found = [self.column(name) for name in self.counts if self.num_rows]
         return sorted(found, key=lambda column: -column.index)
 
@@ -135,7 +135,7 @@ class TableDrift:
         )
 
     def labels(self, name: str) -> list[str]:
-        """Describes the bins of a column."""
+        """Labels of the bins of a column."""
         schema = self.table_schema
         if name in schema.vocabularies:
             return schema.category_labels(name)
@@ -162,7 +162,7 @@ class TableDrift:
 
     @property
     def anomalous_share(self) -> float:
-        """Share of the rows with p <= 0.05."""
+        """Fraction of the rows with p <= 0.05."""
         first = round(ANOMALOUS * P_VALUE_BINS)
         count = self.p_value_counts[:first].sum()
         return float(count / max(1, self.num_rows))
@@ -177,12 +177,12 @@ class TableDrift:
 
     @property
     def messages(self) -> list[str]:
-        """Verdicts, on the columns and on the whole, for a reader."""
+        """Messages about the columns and about the table as a whole."""
         return [*self.column_messages, *self.whole_messages]
 
     @property
     def column_messages(self) -> list[str]:
-        """Verdict on the columns: one line, none if no column is compared."""
+        """Message about the columns, one line; none without columns."""
         drifted = [column for column in self.columns if column.has_drifted]
         names = [
             f"{column.name!r} ({column.change})"
@@ -197,23 +197,23 @@ class TableDrift:
 
     @property
     def whole_messages(self) -> list[str]:
-        """Verdict on the whole: one line, none if it has not drifted."""
+        """Message about the whole table, one line; none without drift."""
         if self.anomalous_share > MAX_ANOMALOUS:
             return [
-                f"the table looks different as a whole: "
-                f"{self.anomalous_share:.0%} of the rows have p-values up to "
-                f"{ANOMALOUS:g}"
+                "the table as a whole has drifted: "
+                f"{self.anomalous_share:.0%} of the rows have p-values of at "
+                f"most {ANOMALOUS:g}"
             ]
         if self.has_drifted:
             return [
-                "the table looks different as a whole: rows that are not "
+                "the table as a whole has drifted: rows that are not "
                 "anomalous have lower p-values than normal rows (distance "
                 f"{self.distance:.2f})"
             ]
         return []
 
     def summary(self) -> Config:
-        """Entry `drift` of a model card."""
+        """Returns the entry `drift` of a model card."""
         return {
             "columns": {
                 column.name: round(column.index, 4)

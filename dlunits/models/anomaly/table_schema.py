@@ -1,4 +1,4 @@
-"""Columns of a table: their types, categories and missing values."""
+"""Schema of a table: column types, vocabularies and missing values."""
 
 import dataclasses
 import warnings
@@ -31,19 +31,19 @@ from dlunits.models.anomaly.column_histogram import ColumnHistogram
 from dlunits.typing import Array, Config
 
 MAX_COLUMNS = 5_000
-MAX_CATEGORIES = 50  # with an id of their own in a column, besides missing
-MAX_SINGLE = 0.1  # share of the rows whose category no other row has
-MISSING_CATEGORY = ""  # word of a vocabulary
+MAX_CATEGORIES = 50  # categories of a column with their own id, besides missing
+MAX_SINGLE = 0.1  # maximum fraction of rows whose category no other row has
+MISSING_CATEGORY = ""  # entry of a vocabulary
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 @dataclasses.dataclass(frozen=True)
 class TableSchema:
-    """Column types, vocabularies and missing values of a training table.
+    """Schema of a training table: column types, vocabularies, missing values.
 
-    `from_table` collects them from the rows to train on. `inputs` then
-    converts any table with these columns, in any order and among others, to
-    the inputs of the layer `encoding()`. A table is one of
+    `from_table` infers it from the training rows. `inputs` then converts any
+    table with these columns, in any order and among others, to the inputs of
+    the layer `encoding()`. A table is one of
 
     - a dict from column name to array `(rows,)`,
     - a data frame of pandas, polars or pyarrow,
@@ -51,23 +51,26 @@ class TableSchema:
     - an array `(rows, columns)` or a list of rows, with columns `column_1`,
       `column_2` ...
 
-    Columns of type `"number"`, `"number [UNIT]"`, `"number except -999"` and
-    `"boolean"` become numbers; those of type `"timestamp"`, `"timestamp_ms"`
-    and the like, seconds since Monday 0 h UTC; those of type `"category"`,
-    category ids. `"ignored"` columns are left out. Values are read as in files,
-    see `dlunits.columns`: "NA", "null", None and NaN are missing, for example.
+    Columns of the types `"number"`, `"number [UNIT]"`, `"number except -999"`
+    and `"boolean"` are converted to numbers, those of the types `"timestamp"`,
+    `"timestamp_ms"` and similar ones to seconds since Monday 0:00 UTC, and
+    those of the type `"category"` to category ids. `"ignored"` columns are left
+    out. Values are parsed as in files, see `dlunits.columns`: for example,
+    "NA", "null", None and NaN are missing.
 
     Args:
         column_types: Dict from column name to type, see
             `dlunits.columns.COLUMN_TYPES`.
         vocabularies: Dict from the name of each category column to its texts,
-            see `vocabulary` and `category_ids`. The first one is `""` if
-            values were missing.
-        missing_indicators: Names of the number and boolean columns in which
-            values were missing. Each gets a feature that is 1 where the value
-            is missing.
+            see `vocabulary` and `category_ids`. The first one is `""` if values
+            are missing.
+        missing_indicators: Names of the number and boolean columns with missing
+            values. Each gets a feature that is 1 where the value is missing.
         histograms: Dict from the name of each number, boolean and category
             column to its `ColumnHistogram`; empty if unknown.
+
+    Raises:
+        ValueError: By `from_table` and `inputs`, if a table does not match.
 
     Example:
 
@@ -96,21 +99,24 @@ class TableSchema:
         column_types: Mapping[str, str] | None = None,
         decimal: str = ".",
     ) -> "TableSchema":
-        """Collects vocabularies and missing values from a training table.
+        """Infers the schema of a training table.
 
         Args:
             table: Table.
-            column_types: Dict from column name to type; columns that it lacks
-                are left out. `None` infers all types, see
-                `dlunits.columns.infer_column_types`, and warns of columns that
-                are ignored and of sentinel values. In an array no column is
-                taken for identifiers.
+            column_types: Dict from column name to type; other columns are left
+                out. `None` infers all types, see
+                `dlunits.columns.infer_column_types`, with warnings about
+                ignored columns and sentinel values. Columns of an array are
+                never ignored as identifiers.
             decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+
+        Returns:
+            `TableSchema`.
 
         Raises:
             ValueError: If there is no row, no column that is used, or more
                 than 5,000 of them; and as `inputs`, except that the few invalid
-                cells which the inference allows count as missing.
+                cells that the inference allows are treated as missing.
         """
         invalid_cells = None
         if column_types is None:
@@ -127,9 +133,7 @@ class TableSchema:
                 if name in reasons:
                     message = f"is ignored: it {reasons[name]}"
                 elif sentinel is not None:
-                    message = (
-                        f"has missing values: {sentinel:g} stands for them"
-                    )
+                    message = f"has missing values, encoded as {sentinel:g}"
                 else:
                     continue
                 warnings.warn(
@@ -177,8 +181,8 @@ class TableSchema:
                 "other column types."
             )
 
-    # Columns of each input of the layer, in an order that does not depend on
-    # that of the table, so that it does not change the fitted model.
+    # Columns of each input of the layer. Their order does not depend on that of
+    # the table, so that the fitted model does not depend on it.
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -196,7 +200,7 @@ class TableSchema:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names in the order in which the layer counts columns."""
+        """Names of the columns in the order of the layer."""
         return (*self.numbers, *self.timestamps, *self.categories)
 
     def columns_of_type(self, *column_types: str) -> tuple[str, ...]:
@@ -220,7 +224,7 @@ class TableSchema:
         raise ValueError(f"There is no such column. Received: {column!r}")
 
     def encoding(self, **options: Any) -> TabularEncoding:
-        """Returns a layer for these columns, which is not adapted yet."""
+        """Returns a layer for these columns, not yet adapted."""
         return TabularEncoding(
             len(self.numbers),
             len(self.timestamps),
@@ -252,7 +256,7 @@ class TableSchema:
         Raises:
             ValueError: If a column is missing or of another length, a value
                 is not of the type of its column, a number is infinite, or
-                there is no row. One line.
+                there is no row. The message is one line.
         """
         chunk = self.chunk(table, decimal)
         types = {
@@ -287,16 +291,16 @@ class TableSchema:
         return category_labels(words, num_frequent(words))
 
     def texts(self, chunk: TableChunk, name: str) -> pa.Array:
-        """Texts of a category column, null where missing."""
+        """Values of a category column as text, null where missing."""
         column = chunk.table[name].combine_chunks()
         try:
             return category_texts(column)
         except (pa.ArrowException, ValueError):
-            read_columns(chunk, {name: "category"})  # names the row
+            read_columns(chunk, {name: "category"})  # its error names the row
             raise
 
     def chunk(self, table: Table, decimal: str = ".") -> TableChunk:
-        """Converts a table to a chunk with the columns that are used."""
+        """Converts a table to a chunk of the columns that are used."""
         count, received = len(self.column_types), num_unnamed_columns(table)
         if received not in (None, count):
             raise ValueError(
@@ -340,7 +344,7 @@ def check_has_rows(chunk: TableChunk) -> None:
 
 
 def float32(numbers: Array) -> Array:
-    """Converts numbers to single precision; too large ones to the limit.
+    """Converts numbers to single precision, clipped to its range.
 
     >>> float32(np.array([1.5, np.nan, 1e300]))
     array([1.5000000e+00,           nan, 3.4028235e+38], dtype=float32)
@@ -352,20 +356,20 @@ def float32(numbers: Array) -> Array:
 def vocabulary(
     texts: pa.Array, max_categories: int = MAX_CATEGORIES
 ) -> tuple[str, ...]:
-    """Texts of a category column of the training table.
+    """Vocabulary of a category column of the training table.
 
-    The most frequent ones come first, sorted, after `""` if values are
-    missing. The rare ones follow, sorted. Where more than 10 % of the rows have
-    a rare text that no other row has, new rows will have new texts as well:
-    the texts of one row are then left out, so that they are unknown as new
-    texts are.
+    `""` comes first if values are missing, then the most frequent texts,
+    sorted, then the rare ones, sorted. If more than 10 % of the rows have a
+    rare text that no other row has, new rows probably have new texts as well.
+    The texts of a single row are then left out, so that they are unknown, like
+    new texts.
 
     Args:
         texts: `pyarrow` array of strings, null where missing.
-        max_categories: Number of texts that count as frequent.
+        max_categories: Number of texts that are treated as frequent.
 
     Returns:
-        Tuple of different texts.
+        Tuple of distinct texts.
 
     Example:
 
@@ -389,7 +393,7 @@ def vocabulary(
 
 
 def num_frequent(vocabulary: Sequence[str]) -> int:
-    """Number of texts of a vocabulary with an id of their own.
+    """Number of texts of a vocabulary that have their own id.
 
     >>> num_frequent(("", "dry", "wet"))
     3
@@ -399,7 +403,7 @@ def num_frequent(vocabulary: Sequence[str]) -> int:
 
 
 def num_category_ids(vocabulary: Sequence[str]) -> int:
-    """Number of ids of a vocabulary, without 0; rare texts share one.
+    """Number of ids of a vocabulary, without 0; rare texts have one id.
 
     >>> num_category_ids(("", "dry", "wet"))
     3
@@ -408,11 +412,11 @@ def num_category_ids(vocabulary: Sequence[str]) -> int:
 
 
 def category_ids(texts: pa.Array, vocabulary: Sequence[str]) -> Array:
-    """Positions of texts in a vocabulary, from 1 on; 0 for other texts.
+    """Positions of texts in a vocabulary, starting at 1; 0 for other texts.
 
-    Texts after the 50 most frequent ones have one id, 51. A missing value has
-    the id of `""`, if the vocabulary has it, else 0; the others are then one
-    more.
+    Texts after the 50 most frequent ones all have the id 51. A missing value
+    has the id of `""` if the vocabulary contains it, else 0; with `""` in the
+    vocabulary, the ids of the other texts are larger by 1.
 
     >>> category_ids(pa.array(["wet", None, "icy"]), ("", "dry", "wet"))
     array([3, 1, 0], dtype=int32)

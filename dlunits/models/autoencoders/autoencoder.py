@@ -28,7 +28,7 @@ class Autoencoder(keras.Model):
 
     It is *undercomplete* if z has fewer numbers than x, else *overcomplete*.
     An overcomplete autoencoder needs a regularizer, such as noise, sparsity
-    or contraction, or it learns the identity.
+    or contraction; otherwise it learns the identity.
 
     `fit(x)` trains it to reconstruct `x`; `fit(noisy, clean)`, or a
     `tf.data.Dataset` of such pairs, trains it to denoise. `compile` is that of
@@ -39,10 +39,10 @@ class Autoencoder(keras.Model):
 
     Args:
         encoder: Built Keras model with one input and one output.
-        decoder: Built Keras model from the shape of the code to the shape of
-            the encoder's input.
+        decoder: Built Keras model that maps the shape of the code to the shape
+            of the encoder's input.
         dtype: Dtype policy in the config of the model. The layers have their
-            own. `None` takes Keras' global policy.
+            own. `None` for Keras' global policy.
         **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
     Input shape: That of the encoder, `(batch, ...)`.
@@ -52,8 +52,8 @@ class Autoencoder(keras.Model):
     Raises:
         ValueError: If the shapes do not match; if a penalty on activations
             such as `dlunits.regularizers.KLSparsity` does not fit the
-            activation of its layer; or if the decoder is tied to a layer of
-            the encoder whose name is not unique.
+            activation of its layer; or if the decoder is tied to a layer of the
+            encoder whose name is not unique.
 
     Example, a code that keeps the first of two numbers:
 

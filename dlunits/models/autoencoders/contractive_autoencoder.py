@@ -25,12 +25,13 @@ class ContractiveAutoencoder(Autoencoder):
 
         loss = L(x, r) + weight * mean_n ||d encoder(x_n) / d x_n||_F^2
 
-    L is the compiled loss and ||.||_F the Frobenius norm. Keras' "mse" and
-    "binary_crossentropy" are means over the pixels; the paper's cross-entropy
-    is the sum. Its lambda of 0.1 on 784 pixels is a `weight` of 0.1 / 784.
+    L is the compiled loss, r the reconstruction of the input x, and ||.||_F the
+    Frobenius norm. Keras' "mse" and "binary_crossentropy" are means over the
+    pixels; the paper's cross-entropy is the sum. Its lambda of 0.1 on 784
+    pixels is a `weight` of 0.1 / 784.
 
     Build the encoder and decoder with `dense_autoencoder(..., tied=True)`:
-    with a free decoder, small codes and large decoder weights make the
+    with an untied decoder, small codes and large decoder weights make the
     penalty vanish without contraction.
 
     `fit` and `evaluate` also report `squared_jacobian_norm`, the mean of the
@@ -45,7 +46,7 @@ class ContractiveAutoencoder(Autoencoder):
         encoder: Built Keras model, as in `Autoencoder`.
         decoder: Built Keras model, as in `Autoencoder`.
         weight: Positive number, weight of the penalty.
-        method: How the norm is computed, see
+        method: Method to compute the norm, see
             `dlunits.losses.squared_jacobian_norm`.
         seed: Integer or `None`, seed of the random projection.
         **kwargs: Keyword arguments of `Autoencoder`.
@@ -100,7 +101,7 @@ class ContractiveAutoencoder(Autoencoder):
     ) -> Tensor:
         code = self.encoder(inputs, training=training)
         outputs = self.decoder(code, training=training)
-        if self.keeps_code:  # saves `compute_loss` a pass of the encoder
+        if self.keeps_code:  # `compute_loss` then needs no encoder pass
             self.last_call = types.SimpleNamespace(outputs=outputs, code=code)
         return outputs
 

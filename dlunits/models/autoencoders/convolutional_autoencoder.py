@@ -32,10 +32,10 @@ def convolutional_autoencoder(
     """Builds an autoencoder of strided convolutions with a mirrored decoder.
 
     Each stage of the encoder is a convolution of stride 2, each stage of the
-    decoder its transpose. The transpose of a stage with an odd height or
-    width returns one pixel more, which is cropped. With `latent_dim`, a dense
-    layer in encoder and decoder makes the code a vector; without it the code
-    is the last feature map.
+    decoder its transpose. The transpose of a stage with an odd height or width
+    returns one pixel more, which is cropped. With `latent_dim`, encoder and
+    decoder have a dense layer, and the code is a vector; without it the code is
+    the last feature map.
 
         28x28x1 -> 14x14x32 -> 7x7x64 -> code -> 7x7x64 -> 14x14x32 -> 28x28x1
 
@@ -55,7 +55,7 @@ def convolutional_autoencoder(
             except the output.
         l2: Number, factor of the sum of squares of the kernels in the loss.
         activity_regularizer: Regularizer of the code.
-        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
+        dtype: Dtype policy of all layers; `None` for Keras' global policy.
         name: Name of the model.
 
     Returns:

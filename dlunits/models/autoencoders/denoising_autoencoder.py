@@ -22,8 +22,8 @@ def denoising_autoencoder(
 ) -> Autoencoder:
     """Builds an autoencoder of residual blocks for denoising images.
 
-    The first convolution has overlapping kernels of side 2 `stride`. All
-    blocks work on its feature map, and the last layer is its transpose:
+    The first convolution has overlapping kernels of the side 2 * `stride`. All
+    blocks are applied to its feature map, and the last layer is its transpose:
 
         28x28x1 -> 7x7x48 -> blocks -> code 7x7x48 -> blocks -> 28x28x1
 
@@ -31,13 +31,13 @@ def denoising_autoencoder(
         global block  h + dense(r(dense(r(h))))    `units` hidden units
                       r(h) = relu(batch_normalization(h))
 
-    The local block has a small receptive field, the hidden units of the
-    global block see the whole image. The encoder ends with a global block and
-    the decoder starts with one. The code is overcomplete; only the noise of
-    the inputs keeps the model from learning the identity. Inputs in [0, 1]
-    are scaled to [-1, 1]. The output is a sigmoid in [0, 1], which estimates
-    the expected clean pixel if the loss is the binary cross-entropy or the
-    squared error.
+    h is the feature map. The local block has a small receptive field, that of
+    the hidden units of the global block is the whole image. The encoder ends
+    with a global block and the decoder starts with one. The code is
+    overcomplete; only the noise of the inputs prevents the model from learning
+    the identity. Inputs in [0, 1] are scaled to [-1, 1]. The output is a
+    sigmoid in [0, 1], which estimates the expected clean pixel if the loss is
+    the binary cross-entropy or the squared error.
 
     Reference: Vincent et al., 2010, "Stacked denoising autoencoders: learning
     useful representations in a deep network with a local denoising
@@ -53,7 +53,7 @@ def denoising_autoencoder(
         num_blocks: Integer of at least 0, local and global blocks in the
             encoder, and in the decoder.
         stride: Positive integer, stride of the first convolution in pixels.
-        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
+        dtype: Dtype policy of all layers; `None` for Keras' global policy.
         name: Name of the model.
 
     Returns:

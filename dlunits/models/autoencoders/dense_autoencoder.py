@@ -33,11 +33,12 @@ def dense_autoencoder(
         z   = g(h_n W + b)                                     code
         r   = o(...), with the same widths in reverse order    decoder
 
-    The usual types of autoencoders are settings of it: *linear* without
-    hidden layers and activations, which learns the subspace of PCA; *under-*
-    and *overcomplete* by `latent_dim`; *sparse* by `activity_regularizer`;
-    *tied* by `tied`; regularized by `dropout` or `l2`. Its `encoder` and
-    `decoder` also build a `ContractiveAutoencoder`.
+    x is the flattened input, W and b are kernels and biases. The arguments
+    select the type of autoencoder: *linear* without hidden layers and
+    activations, which learns the subspace of PCA; *under-* and *overcomplete*
+    by `latent_dim`; *sparse* by `activity_regularizer`; *tied* by `tied`;
+    regularized by `dropout` or `l2`. Use its `encoder` and `decoder` also for a
+    `ContractiveAutoencoder`.
 
     Args:
         input_shape: Tuple, shape of one example; any rank, flattened inside.
@@ -55,7 +56,7 @@ def dense_autoencoder(
         activity_regularizer: Regularizer of the code, such as
             `dlunits.regularizers.KLSparsity()` with a sigmoid code, or
             `keras.regularizers.L1()`.
-        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
+        dtype: Dtype policy of all layers; `None` for Keras' global policy.
         name: Name of the model.
 
     Returns:

@@ -29,16 +29,17 @@ def dense_variational_autoencoder(
     dtype: Any = None,
     name: str = "variational_autoencoder",
 ) -> VariationalAutoencoder:
-    """Builds a variational autoencoder of dense layers, decoder mirrored.
+    """Builds a variational autoencoder (VAE) of dense layers.
 
         h_0 = x,  h_i = f(h_{i-1} W_i + b_i),  i = 1 ... n    hidden layers
         (mean, log_variance) = h_n W + b                      posterior
         z ~ N(mean, diag(exp(log_variance)))                  code
         a, with the same widths in reverse order              raw decoder
 
-    a are logits (`"bernoulli"`) or means (`"gaussian"`). The default sizes,
-    784-200-200-50-200-200-784, are those of the reference, which published
-    likelihoods on MNIST are compared at.
+    x is the flattened input, W and b are kernels and biases, and a are logits
+    (`"bernoulli"`) or means (`"gaussian"`). The default sizes,
+    784-200-200-50-200-200-784, are those of the reference, for which
+    likelihoods on MNIST are published.
 
     Reference: Burda, Grosse and Salakhutdinov, 2016, "Importance weighted
     autoencoders", section 5, https://arxiv.org/abs/1509.00519.
@@ -54,14 +55,14 @@ def dense_variational_autoencoder(
         beta: Positive number, weight of the KL term.
         stddev: Positive number, standard deviation of the Gaussian
             likelihood.
-        mean: Array `input_shape`, mean of the training examples. It sets the
-            output bias so that the untrained decoder returns it for the code
-            0, clipped to [0.001, 0.999] for a Bernoulli likelihood. `None`
-            leaves the bias at 0.
+        mean: Array of the shape `input_shape`, mean of the training examples.
+            It sets the output bias so that the untrained decoder returns it for
+            the code 0, clipped to [0.001, 0.999] for a Bernoulli likelihood.
+            With `None` the bias is 0.
         seed: Integer, seed of the samples of z in training.
-        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
-            The parameters of distributions, of the code and of the output,
-            are always in single precision.
+        dtype: Dtype policy of all layers; `None` for Keras' global policy. The
+            parameters of distributions, of the code and of the output, are
+            always in single precision.
         name: Name of the model.
 
     Returns:

@@ -12,19 +12,20 @@ from dlunits.layers.noise.gaussian_sampling import (
 )
 from dlunits.typing import Config, Tensor
 
-CHUNK_SIZE = 50  # samples of z per example that are raw_outputs at once
+CHUNK_SIZE = 50  # samples of z per example that are decoded at once
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ImportanceWeightedLikelihood(keras.Model):
-    """Estimates log p(x) of a VAE with K importance-weighted samples of z.
+    """Importance-weighted estimate of the log-likelihood log p(x) of a VAE.
 
     Use `VariationalAutoencoder.log_likelihood`, which calls it.
 
         log w_k  = log p(x | z_k) + log p(z_k) - log q(z_k | x),  z_k ~ q(z | x)
         log p(x) ~ log(w_1 + ... + w_K) - log K
 
-    The sum runs over chunks of 50 samples in a compiled loop and on a log
+    z_k are samples from the posterior q, and w_k their importance weights. The
+    sum is computed over chunks of 50 samples in a compiled loop and on a log
     scale, so that memory does not grow with K and no weight overflows.
 
     Reference: Burda, Grosse and Salakhutdinov, 2016, "Importance weighted
@@ -33,7 +34,7 @@ class ImportanceWeightedLikelihood(keras.Model):
     Args:
         autoencoder: `dlunits.models.VariationalAutoencoder`.
         num_samples: Positive integer K, samples of z per example.
-        seed: Integer.
+        seed: Integer, seed of the samples of z.
         **kwargs: Keyword arguments of `keras.Model`.
 
     Input shape: That of the autoencoder, `(batch, ...)`.
@@ -43,8 +44,8 @@ class ImportanceWeightedLikelihood(keras.Model):
     Raises:
         ValueError: If `num_samples` is not positive.
 
-    Example. With all weights 0 each of two pixels has probability 1/2, so
-    log p(x) is -2 log(2):
+    Example, where all weights are 0 and each of two pixels has the probability
+    1/2, so log p(x) is -2 log(2):
 
     >>> from dlunits.models import dense_variational_autoencoder
     >>> model = dense_variational_autoencoder((2,), 1, units=())
@@ -108,7 +109,7 @@ class ImportanceWeightedLikelihood(keras.Model):
     ) -> tuple[Tensor, Tensor]:
         """Samples N(0, I); returns the noise and the new seed state.
 
-        The state is an argument because a compiled loop carries it.
+        The state is an argument because it is carried by a compiled loop.
         """
         state = self.seed_generator.state
         with keras.StatelessScope([(state, seed_state)]) as scope:

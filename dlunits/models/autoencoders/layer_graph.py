@@ -30,7 +30,7 @@ def operations(model: keras.Model) -> list[Any]:
 
 
 def inbound_names(model: keras.Model) -> dict[str, list[list[str]]]:
-    """Maps each operation to the names of its inputs, one list per call.
+    """Names of the inputs of each operation, one list per call.
 
     Example:
 
@@ -50,7 +50,7 @@ def inbound_names(model: keras.Model) -> dict[str, list[list[str]]]:
 
 
 def input_names(node: Any) -> list[str]:
-    """Names of the operations whose outputs a config of a call contains."""
+    """Names of the operations whose outputs are inputs of a call."""
     if isinstance(node, dict):
         if "keras_history" in node:
             return [node["keras_history"][0]]

@@ -12,7 +12,7 @@ from dlunits.typing import ArrayLike
 def pca_autoencoder(
     x: ArrayLike, latent_dim: int, name: str = "pca"
 ) -> Autoencoder:
-    """Builds the linear autoencoder with the least squared error, PCA.
+    """Builds a PCA autoencoder, the linear one with the least squared error.
 
     Use it as the baseline for other autoencoders: no linear code of the same
     size has a smaller squared error on `x`. It needs no training.
@@ -20,8 +20,9 @@ def pca_autoencoder(
         z = V (x - m)        encoder
         r = V^T z + m        decoder
 
-    m is the mean of `x`. The rows of V are its first principal components
-    (`sklearn.decomposition.PCA`), orthonormal, by decreasing variance.
+    z is the code, r the reconstruction and m the mean of `x`. The rows of V are
+    the first principal components of `x` (`sklearn.decomposition.PCA`),
+    orthonormal, by decreasing variance.
 
     Reference: Baldi and Hornik, 1989, "Neural networks and principal component
     analysis", https://doi.org/10.1016/0893-6080(89)90014-2.
@@ -42,7 +43,7 @@ def pca_autoencoder(
 
     >>> x = np.array([[1.0, 1.0], [4.0, 5.0], [7.0, 9.0]])
     >>> model = pca_autoencoder(x, latent_dim=1)
-    >>> np.abs(model.encode(x)).round(3)[:, 0].tolist()  # to the mean
+    >>> np.abs(model.encode(x)).round(3)[:, 0].tolist()  # sqrt(3^2 + 4^2) = 5
     [5.0, 0.0, 5.0]
     >>> model.reconstruct(x).round(3).tolist() == x.tolist()
     True

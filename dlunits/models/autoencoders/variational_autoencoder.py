@@ -22,7 +22,7 @@ RANGE_TOLERANCE = 1e-3  # of rounded pixels
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class VariationalAutoencoder(Autoencoder):
-    """Variational autoencoder with a Bernoulli or Gaussian likelihood.
+    """Variational autoencoder (VAE) with a Bernoulli or Gaussian likelihood.
 
     Use it to generate examples, to estimate their likelihood, or to learn a
     code with a known distribution. With code z and input x:
@@ -34,7 +34,8 @@ class VariationalAutoencoder(Autoencoder):
 
         loss(x)  = -log p(x | z) + beta KL(q(z | x) || p(z)),  z ~ q(z | x)
 
-    The index i runs over the numbers of one example, pixels and channels:
+    The index i runs over the values of one example, such as pixels and
+    channels:
 
         bernoulli  log p(x | z) = sum_i [x_i a_i - log(1 + exp(a_i))]
                    a_i are logits, sigmoid(a_i) is the probability of x_i = 1
@@ -65,8 +66,8 @@ class VariationalAutoencoder(Autoencoder):
     Args:
         encoder: Built Keras model whose last layer is
             `dlunits.layers.GaussianSampling`.
-        decoder: Built Keras model from the code to logits (`"bernoulli"`) or
-            means (`"gaussian"`), with the shape of the encoder's input. It is
+        decoder: Built Keras model that maps the code to logits (`"bernoulli"`)
+            or means (`"gaussian"`) of the shape of the encoder's input. It is
             stored as `raw_decoder`; the attribute `decoder` returns
             probabilities or means.
         likelihood: `"bernoulli"` for binary values or probabilities,
@@ -75,7 +76,7 @@ class VariationalAutoencoder(Autoencoder):
         stddev: Positive number, standard deviation of the Gaussian
             likelihood, in units of `x`. The Bernoulli likelihood ignores it.
         dtype: Dtype policy of the layer that computes probabilities. The
-            other layers have their own. `None` takes Keras' global policy.
+            other layers have their own. `None` for Keras' global policy.
         **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
     Input shape: That of the encoder, `(batch, ...)`.
@@ -88,8 +89,8 @@ class VariationalAutoencoder(Autoencoder):
             likelihood is Bernoulli, the shapes do not match, or an argument
             is out of range.
 
-    Example. With all weights 0 the KL divergence is 0 and each of two pixels
-    has probability 1/2, so the loss is 2 log(2) = 1.3863:
+    Example, where all weights are 0, so the KL divergence is 0, each of two
+    pixels has the probability 1/2, and the loss is 2 log(2) = 1.3863:
 
     >>> from dlunits.models import dense_variational_autoencoder
     >>> model = dense_variational_autoencoder((2,), latent_dim=1, units=())
@@ -157,7 +158,7 @@ class VariationalAutoencoder(Autoencoder):
         self.kl_loss_tracker = keras.metrics.Mean("kl_loss")
 
     def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
-        """Trains as `keras.Model.fit`, with checks of the range and the loss.
+        """Trains like `keras.Model.fit`, with checks of the range and the loss.
 
         Raises:
             ValueError: If the likelihood is Bernoulli and an array has values
@@ -173,7 +174,7 @@ class VariationalAutoencoder(Autoencoder):
         return super().fit(x, y, callbacks=callbacks, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
-        """Evaluates as `keras.Model.evaluate`, and checks the range first."""
+        """Evaluates like `keras.Model.evaluate`, after a check of the range."""
         self.check_range(x, y)
         return super().evaluate(x, y, **kwargs)
 
@@ -210,8 +211,8 @@ class VariationalAutoencoder(Autoencoder):
     def call(
         self, inputs: Tensor, training: bool | None = None, mask: Any = None
     ) -> Tensor:
-        # Not the pass that is trained: see `compute_loss`. In a compiled
-        # training step nothing depends on it, so it is removed from the graph.
+        # This pass is not trained, see `compute_loss`. In a compiled training
+        # step nothing depends on it, so it is removed from the graph.
         return super().call(inputs, training=False, mask=mask)
 
     def compute_loss(
@@ -267,7 +268,7 @@ class VariationalAutoencoder(Autoencoder):
     def conditional_log_likelihood(
         self, x: Tensor, raw_outputs: Tensor
     ) -> Tensor:
-        """Computes log p(x | z), summed over the numbers of one example.
+        """Computes log p(x | z), summed over the values of one example.
 
             bernoulli  sum_i [x_i a_i - log(1 + exp(a_i))]
             gaussian   sum_i [-(x_i - a_i)^2 / (2 stddev^2)
@@ -297,14 +298,14 @@ class VariationalAutoencoder(Autoencoder):
         batch_size: int = 100,
         seed: int = 0,
     ) -> Array:
-        """Estimates log p(x) by importance sampling.
+        """Estimates the log-likelihood log p(x) by importance sampling.
 
             log p(x) ~ log (1 / K) sum_k p(x | z_k) p(z_k) / q(z_k | x),
             z_1, ..., z_K ~ q(z | x),  K = num_samples
 
         The expectation of the estimate is a lower bound of log p(x) that
-        rises with K; for K = 1 it is the ELBO. Time grows with K, memory does
-        not.
+        increases with K; for K = 1 it is the ELBO. Time grows with K, memory
+        does not.
 
         Reference: Burda, Grosse and Salakhutdinov, 2016, "Importance weighted
         autoencoders", https://arxiv.org/abs/1509.00519.
@@ -325,7 +326,7 @@ class VariationalAutoencoder(Autoencoder):
         return estimator.predict(x, batch_size=batch_size, verbose=0)
 
     def sample(self, num_samples: int, seed: int | None = None) -> Array:
-        """Generates examples: decodes codes drawn from the prior N(0, I).
+        """Generates examples from codes sampled from the prior N(0, I).
 
         Args:
             num_samples: Positive integer, examples to generate.
@@ -350,8 +351,8 @@ class VariationalAutoencoder(Autoencoder):
         """Decodes evenly spaced points on the line between two codes.
 
         Args:
-            a: Array `input_shape`, first example.
-            b: Array `input_shape`, second example.
+            a: Array of the shape `input_shape`, first example.
+            b: Array of the shape `input_shape`, second example.
             steps: Integer of at least 2, points on the line, ends included.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Checks that a generator and a discriminator fit together."""
+"""Checks of the shapes of a generator and a discriminator."""
 
 from collections.abc import Sequence
 

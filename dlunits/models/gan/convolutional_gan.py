@@ -25,7 +25,7 @@ def convolutional_gan(
 ) -> GAN:
     """Builds a GAN of strided convolutions, plain or conditional.
 
-    Generator and discriminator mirror each other, as in DCGAN. For
+    Generator and discriminator are mirror images, as in DCGAN. For
     `filters=(64, 32)` and images of 28x28:
 
         generator       z -> 7x7x64 -> 14x14x32 -> 28x28, in [0, 1]
@@ -34,12 +34,14 @@ def convolutional_gan(
         discriminator   28x28 -> 14x14x32 -> 7x7x64 -> 256 -> D(x)
                         convolutions of stride 2, leaky ReLU of slope 0.2
 
-    The receptive field of the last convolution is 10x10 pixels. The dense
-    layer of `units` after it sees the whole image.
+    z is the latent vector, x an image and D(x) the logit of the discriminator.
+    The receptive field of the last convolution is 10x10 pixels, that of the
+    following dense layer of `units` the whole image.
 
     With `num_classes`, the generator gets an embedding of the class y
     concatenated to z, and the discriminator adds the projection of its
-    features phi(x), the output of the dense layer, on an embedding e_y:
+    features phi(x), the output of the dense layer, on an embedding e_y (w and b
+    are the weights of the output layer):
 
         D(x, y) = w^T phi(x) + b + e_y^T phi(x)
 
@@ -60,8 +62,8 @@ def convolutional_gan(
         units: Positive integer, width of the discriminator's dense layer.
         loss, penalty: As in `dlunits.models.GAN`, except that `penalty=None`
             is 0.5 for all losses but `"wasserstein"`.
-        dtype: Dtype policy of the layers; `None` takes Keras' global policy.
-            The discriminator's output is always in single precision.
+        dtype: Dtype policy of the layers; `None` for Keras' global policy. The
+            discriminator's output is always in single precision.
         name: Name of the model.
         **options: Keyword arguments of `dlunits.models.GAN`.
 
@@ -72,7 +74,7 @@ def convolutional_gan(
         ValueError: If a size is not positive, or the image size is not a
             multiple of the total stride.
 
-    Example. A convolution of one filter has 4 * 1 + 1 weights and biases:
+    Example, where a convolution of one filter has 4 * 1 + 1 weights and biases:
 
     >>> model = convolutional_gan(
     ...     (2, 2, 1), latent_dim=1, filters=(1,), kernel_size=2, units=3

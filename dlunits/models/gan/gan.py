@@ -37,8 +37,8 @@ class GAN(GANTraining):
 
     P is the gradient penalty of `penalty` below, theta are the weights of G
     after step t = 1, 2, ..., and theta_ema is their exponential moving average
-    (EMA). `call`, `generate` and the exported model use theta_ema, which gives
-    better examples than theta.
+    (EMA). `call`, `generate` and the exported model use theta_ema, whose
+    examples are better than those of theta.
 
     `fit(x)` and `fit(x, labels)` need no loss. The metrics are
 
@@ -50,18 +50,19 @@ class GAN(GANTraining):
     - `gradient_penalty`, P, in training only and if `penalty` is not 0.
 
     `evaluate` and `validation_data` compare real examples with examples
-    generated from the same z every time, and leave the random state of
-    training unchanged.
+    generated from the same z at every call, and do not change the random state
+    of training.
 
     Reference: Goodfellow et al., 2014, "Generative adversarial nets",
     https://arxiv.org/abs/1406.2661; for the EMA, Yazici et al., 2019,
     https://arxiv.org/abs/1806.04498.
 
     Args:
-        generator: Built Keras model from `(batch, latent_dim)` to examples;
-            for a conditional GAN with labels `(batch,)` as second input.
-        discriminator: Built Keras model from examples (and labels) to logits
-            `(batch, 1)`, without an activation at the output.
+        generator: Built Keras model that maps `(batch, latent_dim)` to
+            examples; that of a conditional GAN has labels `(batch,)` as second
+            input.
+        discriminator: Built Keras model that maps examples (and labels) to
+            logits `(batch, 1)`, without an activation at the output.
         latent_dim: Positive integer, size of z.
         num_classes: Positive integer for a conditional GAN, else `None`.
         loss: `"minimax"`, `"non_saturating"`, `"least_squares"`, `"hinge"` or
@@ -81,7 +82,7 @@ class GAN(GANTraining):
         **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
     Call arguments:
-        inputs: z, for a conditional GAN the list `[z, labels]`.
+        inputs: z; for a conditional GAN the list `[z, labels]`.
 
     Input shape: `(batch, latent_dim)`.
 
@@ -91,7 +92,8 @@ class GAN(GANTraining):
         ValueError: If the shapes do not match or an argument is out of range;
             in training, if the backend is neither TensorFlow nor JAX.
 
-    Example. Four weights and biases, and the moving averages of two of them:
+    Example, with four weights and biases, and the moving averages of two of
+    them:
 
     >>> model = GAN(
     ...     keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),

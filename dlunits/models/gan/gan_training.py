@@ -37,8 +37,8 @@ class GANTraining(keras.Model):
     directly. On JAX, Keras passes the values of all variables into a step and
     expects the new values back; `run_stateless` does the conversion.
 
-    Example. A discriminator with all weights 0 returns logits 0, so its loss
-    is 2 log(2) = 1.3863:
+    Example, where a discriminator with all weights 0 returns logits 0, so its
+    loss is 2 log(2) = 1.3863:
 
     >>> from dlunits.models import GAN
     >>> generator, discriminator = (
@@ -102,7 +102,7 @@ class GANTraining(keras.Model):
         )
 
     def prepare_optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:
-        """Creates the default optimizer, and adds loss scaling to float16."""
+        """Creates the default optimizer, and adds loss scaling for float16."""
         if optimizer is None:
             optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
         optimizer = keras.optimizers.get(optimizer)
@@ -294,8 +294,8 @@ class GANTraining(keras.Model):
     def update_ema_weights(self) -> None:
         """Updates the moving average of the generator's weights.
 
-        The momentum rises from 2/11 to `ema_momentum`, so that the initial
-        weights are forgotten soon.
+        The momentum increases from 2/11 to `ema_momentum`, so that the initial
+        weights have no influence after a few steps.
         """
         steps = ops.cast(self.optimizer.generator.iterations, "float32")
         momentum = ops.minimum(self.ema_momentum, (1 + steps) / (10 + steps))

@@ -26,7 +26,7 @@ class TwoOptimizers(keras.optimizers.Optimizer):
         ValueError: If both arguments are the same object, or one of them has
             `use_ema=True`: `GAN` keeps the moving average of the weights.
 
-    Example. SGD without momentum has two variables, the iteration and the
+    Example, where SGD without momentum has two variables, the iteration and the
     learning rate:
 
     >>> optimizer = TwoOptimizers(

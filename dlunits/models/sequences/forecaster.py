@@ -26,20 +26,22 @@ BASELINES = ("naive", "seasonal_naive", "theta")
 METHODS = (*NETWORKS, "combination", *BASELINES)
 # L2 penalties of linear weights, relative to the mean square of the inputs.
 PENALTIES = tuple(10.0**exponent for exponent in np.arange(-5, 1.5, 0.5))
-MAX_LINEAR_INPUTS = 4096  # per target, of weights in closed form
+MAX_LINEAR_INPUTS = 4096  # inputs per target for a fit in closed form
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class Forecaster(keras.Model):
-    """Forecasts the next steps of a series, all at once, with intervals.
+    """Multi-step time series forecaster with prediction intervals.
 
         z, center, stddev = RevIN(x)
         forecast          = network(z) * stddev + center
         interval          = [forecast - q, forecast + q]
 
-    RevIN is `dlunits.models.sequences.ReversibleInstanceNormalization`, which
-    normalizes each window x inside the model; inputs and outputs are in the
-    units of the series. `method` is a network or a baseline without weights:
+    x is a window of the series. RevIN is
+    `dlunits.models.sequences.ReversibleInstanceNormalization`, which normalizes
+    each window inside the model; inputs and outputs are in the units of the
+    series. All steps are forecast at once. `method` is a network or a baseline
+    without weights:
 
     | `method`         | forecast                                             |
     |------------------|------------------------------------------------------|
@@ -54,8 +56,8 @@ class Forecaster(keras.Model):
     solves without epochs; the recurrent networks are trained with `fit`.
 
     By default channels are independent: each target is forecast from its own
-    past, by weights that all share. With `channel_mixing` each target is
-    forecast from all channels.
+    past, with the same weights. With `channel_mixing` each target is forecast
+    from all channels.
 
     `adapt` computes the standard deviation of each channel; the loss is
     computed on values divided by it, so that channels in different units have
@@ -69,16 +71,16 @@ class Forecaster(keras.Model):
     https://arxiv.org/abs/2308.11200.
 
     Args:
-        window: Integer of at least 2, steps that are read.
-        horizon: Positive integer, steps that are forecast.
-        num_channels: Positive integer.
+        window: Integer of at least 2, number of input steps.
+        horizon: Positive integer, number of steps to forecast.
+        num_channels: Positive integer, number of input channels.
         targets: Indices of the channels to forecast; `None` for all.
-        method: One of the table.
+        method: One of the methods in the table.
         season: Positive integer up to the window, length of the season of a
-            baseline in steps; 1 without one.
-        minimum: Number that no forecast and no interval is below, or `None`.
-        channel_mixing: Boolean, whether all channels are read for each
-            target.
+            baseline in steps; 1 for no season.
+        minimum: Lower bound of forecasts and intervals, or `None`.
+        channel_mixing: Boolean, whether each target is forecast from all
+            channels.
         normalization: `"last"` or `"mean"`, the value that is subtracted from
             a window.
         scale: Boolean, whether a window is divided by its own standard
@@ -89,7 +91,7 @@ class Forecaster(keras.Model):
         dropout: Number in [0, 1), dropout rate before the last layer.
         coverage: Number in (0, 1), probability that a value lies in its
             interval.
-        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
+        dtype: Dtype policy of all layers; `None` for Keras' global policy.
         name: Name of the model.
         **kwargs: Keyword arguments of `keras.Model`.
 
@@ -100,8 +102,8 @@ class Forecaster(keras.Model):
     Raises:
         ValueError: If an argument is out of range.
 
-    Example. The weights are (window + 1) * horizon of the network, a standard
-    deviation per channel and a half-width per value of the forecast:
+    Example, where the weights are (window + 1) * horizon of the network, a
+    standard deviation per channel and a half-width per value of the forecast:
 
     >>> model = Forecaster(window=24, horizon=5, num_channels=3)
     >>> model.count_params() == (24 + 1) * 5 + 3 + 5 * 3
@@ -209,10 +211,10 @@ class Forecaster(keras.Model):
         self.instance_normalization.adapt(values)
 
     def forecast(self, windows: ArrayLike, batch_size: int = 1024) -> Array:
-        """Forecasts of many windows.
+        """Forecasts the steps after each window.
 
-        `predict` does the same, but compiles a function for that, which takes
-        longer than the forecasts of a method that is not recurrent.
+        The result is that of `predict`, without compiling a function, which
+        takes longer than the forecasts of a method that is not recurrent.
 
         Args:
             windows: Array `(examples, window, num_channels)`.
@@ -233,7 +235,7 @@ class Forecaster(keras.Model):
     def calibrate(
         self, windows: ArrayLike, futures: ArrayLike, batch_size: int = 1024
     ) -> None:
-        """Computes the widths of the intervals from held-out windows.
+        """Computes the half-widths of the intervals from held-out windows.
 
         Args:
             windows: Array `(examples, window, num_channels)`.
@@ -266,23 +268,24 @@ class Forecaster(keras.Model):
         validation_batches: Iterable[tuple[ArrayLike, ArrayLike]],
         penalties: Sequence[float] = PENALTIES,
     ) -> list[dict[str, float]]:
-        """Fits the weights of a linear network in closed form.
+        """Fits a linear network by ridge regression, in closed form.
 
-        It is the ridge regression whose loss is that of `fit`, the squared
-        error in units of `channel_stddev`, plus the L2 penalty
+        The loss is that of `fit`, the squared error in units of
+        `channel_stddev`, plus the L2 penalty
 
             penalty * mean square of an input * (|W|^2 + |b|^2).
 
-        The penalty with the lowest error on validation windows is kept. With
-        `channel_mixing` each target has a regression and a penalty of its own.
-        Dropout has no effect. Call `adapt` before.
+        W and b are the kernel and bias of the linear layer. The penalty with
+        the lowest error on validation windows is selected. With
+        `channel_mixing` each target has its own regression and penalty. Dropout
+        has no effect. Call `adapt` before.
 
         Args:
             training_batches: Batches of windows `(batch, window,
                 num_channels)` and futures `(batch, horizon, targets)`, which
                 can be read repeatedly.
             validation_batches: The same, of other windows.
-            penalties: Candidates.
+            penalties: Candidate penalties.
 
         Returns:
             A dict for each regression: `penalty`, and `validation_mse`, that
@@ -331,7 +334,7 @@ class Forecaster(keras.Model):
         batches: Iterable[tuple[ArrayLike, ArrayLike]],
         group: list[int],
     ) -> tuple[Array, Array, float, int]:
-        """Sums of products of inputs and of errors that the weights explain.
+        """Moments of the least-squares problem: sums of products.
 
         Args:
             batches: See `fit_linear`.
@@ -448,15 +451,17 @@ def check_arguments(
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class LowerBound(keras.layers.Layer):
-    """Raises values below a minimum to it, except in training.
+    """Clips values below a minimum to it, except in training.
 
-    Training keeps the values, whose gradient would be 0 otherwise.
+    In training values are not clipped, as their gradient would be 0.
 
     Args:
         minimum: Number.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
-    Input shape: any. Output shape: the same.
+    Input shape: Any.
+
+    Output shape: Same as the input.
 
     Example:
 
@@ -493,8 +498,9 @@ def linear_network(
 ) -> Tensor:
     """(batch, window, channels) -> (batch, horizon, targets)
 
-    Weights start at 0, which forecasts the center of the window. From random
-    weights, directions in which windows hardly vary would keep their values.
+    Weights are initialized with 0, for which the forecast is the center of the
+    window. With random weights, directions in which windows hardly vary would
+    keep their initial values.
     """
     dense = functools.partial(
         layers.Dense, kernel_initializer="zeros", dtype=policy, name="linear"

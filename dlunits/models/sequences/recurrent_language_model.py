@@ -13,7 +13,7 @@ from dlunits.typing import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class RecurrentLanguageModel(keras.Model):
-    """Predicts the next token of a text from all tokens before it.
+    """Recurrent language model: predicts the next token of a text.
 
     States are inputs and outputs, so that a text can be processed in segments
     of any length: `dlunits.training.TruncatedBPTT` trains the model on
@@ -24,8 +24,9 @@ class RecurrentLanguageModel(keras.Model):
         logits_t  = V h_t + c                                output layer
         p(token_{t+1} | token_1 ... token_t) = softmax(logits_t)
 
-    Dropout acts on the outputs of each recurrent layer, not on the recurrent
-    connections.
+    E is the embedding matrix, h_t the output of the last recurrent layer, V and
+    c are the weights of the output layer. Dropout is applied to the outputs of
+    each recurrent layer, not to the recurrent connections.
 
     Reference: Zaremba, Sutskever and Vinyals, 2014, "Recurrent neural network
     regularization", https://arxiv.org/abs/1409.2329.
@@ -37,7 +38,7 @@ class RecurrentLanguageModel(keras.Model):
         num_layers: Positive integer, recurrent layers.
         dropout: Number in [0, 1), dropout rate after every recurrent layer.
         embedding_dim: Positive integer; `None` for `units`.
-        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
+        dtype: Dtype policy of all layers; `None` for Keras' global policy.
         **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
     Call arguments:
@@ -131,7 +132,7 @@ class RecurrentLanguageModel(keras.Model):
         return tuple(state.shape[-1] for state in self.inputs[1:])
 
     def get_initial_state(self, batch_size: int) -> list[Tensor]:
-        """Returns the states before the first token, zeros.
+        """Returns the initial states, zeros.
 
         Args:
             batch_size: Positive integer.
@@ -145,7 +146,7 @@ class RecurrentLanguageModel(keras.Model):
         """Builds a model of one time step with the same weights, for decoding.
 
         Returns:
-            `keras.Model` from `[token, *states]`, a token `(batch,)`, to
+            `keras.Model` that maps `[token, *states]`, a token `(batch,)`, to
             `[logits, *states]`, logits `(batch, vocabulary_size)`, without a
             loop over time.
         """
@@ -199,9 +200,11 @@ class SingleStep(layers.Layer):
         inputs: List of x `(batch, features)` and of the states of the layer,
             `(batch, units)`.
 
-    Output shape: Tuple of the output and the new states, `(batch, units)`.
+    Input shape: List of `(batch, features)` and `(batch, units)` of each state.
 
-    Example. With weights 1 and a linear activation the step is x + h = 1 + 1:
+    Output shape: Tuple of the output and the new states, `(batch, units)` each.
+
+    Example, a step x + h = 1 + 1, with weights 1 and a linear activation:
 
     >>> ones = {"kernel_initializer": "ones", "recurrent_initializer": "ones"}
     >>> adder = CELLS["rnn"](1, activation="linear", **ones)

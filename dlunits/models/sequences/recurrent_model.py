@@ -1,4 +1,4 @@
-"""Recurrent networks with one or many inputs and outputs."""
+"""Recurrent networks: one-to-one, one-to-many, many-to-one, many-to-many."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,14 +16,15 @@ CELLS: dict[str, Any] = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class RecurrentModel(keras.Model):
-    """Recurrent network with the topology one or many to one or many.
+    """Recurrent network: one-to-one, one-to-many, many-to-one, many-to-many.
 
         h_t = f(W_xh x_t + W_hh h_{t-1} + b_h)      hidden layers
         y_t = g(W_hy h_t + b_y)                     output layer
 
-    for a simple cell with activation f; LSTM and GRU cells have their own
-    equations. The topologies differ in which steps have an input and which an
-    output:
+    for a simple cell: x_t is the input, h_t the hidden state and y_t the output
+    at time t, W and b are weights, and f and g activations. LSTM and GRU cells
+    have their own equations. The topologies differ in the steps that have an
+    input or an output:
 
         one_to_one    one_to_many    many_to_one    many_to_many
 
@@ -64,7 +65,7 @@ class RecurrentModel(keras.Model):
         output_activation: Activation g, such as `"softmax"`.
         num_steps: Positive integer, length of the output sequence. `None` for
             the length of the input sequence or a single output.
-        dtype: Dtype policy of all layers; `None` takes Keras' global policy.
+        dtype: Dtype policy of all layers; `None` for Keras' global policy.
         name: Name of the model.
         **kwargs: Keyword arguments of `keras.Model`.
 

@@ -13,11 +13,12 @@ NORMALIZATIONS = ("last", "mean")
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ReversibleInstanceNormalization(keras.layers.Layer):
-    """Normalizes each window of a series by its own center and deviation.
+    """Reversible instance normalization (RevIN) of each window of a series.
 
-    Use it before a forecasting network, and `denormalize` on its forecasts,
-    if the level or the variance of a series shifts over time. For a window x_1
-    ... x_L of one channel:
+    Normalizes each window by its own center and standard deviation. Use it
+    before a forecasting network, and `denormalize` on its forecasts, if the
+    level or the variance of a series shifts over time. For a window
+    x_1 ... x_L of one channel:
 
         z_t    = (x_t - center) / stddev
         center = x_L                              normalization="last"
@@ -26,9 +27,9 @@ class ReversibleInstanceNormalization(keras.layers.Layer):
         stddev = s                                       scale=False
 
     s, the weight `channel_stddev`, is the standard deviation of the channel
-    over the whole training series, set by `adapt`. `epsilon` keeps windows
-    that are almost constant from being scaled up. The affine weights of the
-    paper are left out.
+    over the whole training series, set by `adapt`. `epsilon` limits the scaling
+    of windows that are almost constant. The affine weights of the paper are
+    left out.
 
     Reference: Kim et al., 2022, "Reversible instance normalization for
     accurate time-series forecasting against distribution shift",

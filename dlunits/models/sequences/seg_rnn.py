@@ -13,27 +13,28 @@ CELLS: dict[str, Any] = {"gru": GRU, "lstm": LSTM}
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class SegRNN(keras.layers.Layer):
-    """Forecasts all steps of a horizon with an RNN over segments of a window.
+    """SegRNN: forecasts with an RNN over segments of the window.
 
-    Use it for long windows: an RNN over 336 steps takes 336 recurrent steps
-    and forgets the first ones, over segments of 24 steps it takes 14. For a
-    window of L steps, a horizon of H steps, segments of w steps, n = ceil(L /
-    w) and m = ceil(H / w) segments, and d units:
+    Use it for long windows: a window of 336 steps takes 336 recurrent steps, or
+    14 with segments of 24 steps. For a window of L steps, a horizon of H steps,
+    segments of w steps, n = ceil(L / w) and m = ceil(H / w) segments, and d
+    units:
 
         x^d_i = ReLU(x^w_i W_prj + b_prj)               i = 1 ... n
         h_n   = state of RNN(x^d_1, ..., x^d_n)
         o_j   = RNN step with input [rp_j ; cp_c], state h_n    j = 1 ... m
         y^w_j = Dropout(o_j) W_prd + b_prd
 
-    x^w_i is segment i of the window, y^w_j are the w values of segment j of
-    the forecast for channel c. The positional embeddings rp_j of the segment
-    and cp_c of the channel are trained vectors of d / 2 numbers. All m
-    segments are decoded in parallel from h_n, so that errors do not
-    accumulate (parallel multi-step forecasting, PMF).
+    x^w_i is segment i of the window, y^w_j are the w values of segment j of the
+    forecast for channel c, o_j is the output of the RNN, and W and b are
+    weights. The positional embeddings rp_j of the segment and cp_c of the
+    channel are trained vectors of d / 2 numbers. All m segments are decoded in
+    parallel from h_n, so that errors do not accumulate (parallel multi-step
+    forecasting, PMF).
 
-    As in the paper, channels are independent by default: each is read and
-    forecast by the same weights. With `channel_mixing` a segment holds the w
-    steps of all channels, and h_n is shared by all targets.
+    As in the paper, channels are independent by default: each is forecast from
+    its own window, with the same weights. With `channel_mixing` a segment
+    contains the w steps of all channels, and h_n is shared by all targets.
 
     Reference: Lin et al., 2023, "SegRNN: segment recurrent neural network for
     long-term time series forecasting", https://arxiv.org/abs/2308.11200.
@@ -48,8 +49,8 @@ class SegRNN(keras.layers.Layer):
             divide L, the window is padded in front with its first value; if
             it does not divide H, surplus steps are dropped.
         dropout: Number in [0, 1), dropout rate before the output layer.
-        channel_mixing: Boolean, whether all channels are read for each
-            target.
+        channel_mixing: Boolean, whether each target is forecast from all
+            channels.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Input shape: `(batch, window, channels)`.

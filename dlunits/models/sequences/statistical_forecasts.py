@@ -1,4 +1,4 @@
-"""Forecasts without weights, as layers: seasonal naive and Theta."""
+"""Statistical forecasts as layers without weights: seasonal naive, Theta."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from dlunits.typing import Array, Config, Shape, Tensor
 
 # Smoothing factors of exponential smoothing, of which the best one is chosen.
 SMOOTHING = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-MIN_ROWS, SEASONS = 60, 5  # at the end of a window that Theta reads
+MIN_ROWS, SEASONS = 60, 5  # minimum rows, and seasons, of a window for Theta
 
 
 @keras.saving.register_keras_serializable(package="dlunits")
@@ -57,12 +57,13 @@ class StatisticalForecast(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class SeasonalNaiveForecast(StatisticalForecast):
-    """Repeats the last season; with a season of 1 the last value.
+    """Seasonal naive forecast: repeats the last season.
 
         forecast_h = x_(T + h - k season), with the smallest k such that
                      T + h - k season <= T
 
-    where T is the last time step of the window, which must hold a season.
+    where x is the window and T its last time step. With a season of 1 step it
+    is the naive forecast. The window must contain at least one season.
 
     Reference: Hyndman and Athanasopoulos, 2021, "Forecasting: principles and
     practice", section 5.2, https://otexts.com/fpp3/simple-methods.html.
@@ -104,14 +105,17 @@ class ThetaForecast(StatisticalForecast):
         forecast_h = level_n + b / 2 (h - 1 + (1 - (1 - a)^n) / a), with its
                      season
 
-    b is the least-squares slope of y over its n steps. The season is that of
-    the classical decomposition: means, over each phase, of the ratio of x to
-    its moving average over one season, or of the difference. Of both, and of
-    11 smoothing factors a from 0.05 to 1, the layer takes for each window and
-    channel what has the least sum of squared one-step errors of the level.
-    Ratios need a window of positive values; a season needs a window of two of
-    them, else there is none. Of a longer window it reads the last five seasons,
-    at least 60 steps.
+    x is the window, h the step of the forecast, and b the least-squares slope
+    of y over its n steps. The season is that of the classical decomposition:
+    the mean over each phase of the difference between x and its moving average
+    over one season (additive), or of their ratio (multiplicative).
+
+    For each window and channel, the layer selects the additive or
+    multiplicative season, and one of 11 smoothing factors a from 0.05 to 1,
+    with the least sum of squared one-step errors of the level. A multiplicative
+    season needs positive values. Without two seasons in the window, no season
+    is used. Only the last five seasons of a window, and at least its last 60
+    steps, are used.
 
     References: Assimakopoulos and Nikolopoulos, 2000, "The Theta model: a
     decomposition approach to forecasting",
@@ -131,7 +135,7 @@ class ThetaForecast(StatisticalForecast):
     Raises:
         ValueError: If an argument is not positive.
 
-    Example. The season is found exactly, and there is no trend:
+    Example, where the season is found exactly, and there is no trend:
 
     >>> layer = ThetaForecast(3, season=2)
     >>> window = np.tile([1.0, 3.0], 4)[None, :, None]

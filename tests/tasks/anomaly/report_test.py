@@ -248,4 +248,4 @@ def test_drift_is_reported_by_column_and_as_a_whole(tmp_path):
     assert "Drift from the training data" in html
     assert "1 of 2 columns differ from training: &#39;speed&#39;" in html
     assert "above 99: 0 % -&gt; 100 %" in html
-    assert "The table looks different as a whole: 100% of the rows" in html
+    assert "The table as a whole has drifted: 100% of the rows" in html
