@@ -13,8 +13,8 @@ import numpy as np
 from dlunits.atomic_files import atomic_write
 from dlunits.typing import Array, Path
 
-# Errors of NumPy, zipfile and JSON for damaged files. A changed header may ask
-# for terabytes.
+# Errors of NumPy, zipfile and JSON for damaged files. MemoryError: a damaged
+# header may request terabytes.
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -33,18 +33,18 @@ def save_checkpoint(
     state: dict[str, Any],
     best_weights: list[Array] | None = None,
 ) -> None:
-    """Saves all variables of a training run to one `.npz` file.
+    """Saves a checkpoint: all variables of a training run in one `.npz` file.
 
-    The file holds the model's variables with the states of its seed
+    The file contains the model's variables with the states of its seed
     generators (dropout, noise), the optimizer's variables with its step
     counter, `best_weights` and `state`. `model.save_weights` and
-    `keras.callbacks.BackupAndRestore` save neither seed states nor the state
-    of `EarlyStopping`, and write in place: a run resumed from them has other
+    `keras.callbacks.BackupAndRestore` save neither seed states nor the state of
+    `EarlyStopping`, and write in place: a run resumed from them has other
     dropout masks and a reset best epoch, and a crash during the write leaves a
     damaged file.
 
-    The write is atomic: `path` is the old or the new checkpoint at any time,
-    see `dlunits.atomic_files`.
+    The write is atomic: at any time `path` is either the old or the new
+    checkpoint, see `dlunits.atomic_files`.
 
     Args:
         path: File to write.
@@ -88,7 +88,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, model: keras.Model, file: BinaryIO | None = None
 ) -> tuple[dict[str, Any], list[Array] | None]:
-    """Restores the variables of `model` and returns the rest.
+    """Loads a checkpoint: restores the variables of `model`.
 
     Args:
         path: File written by `save_checkpoint`.
@@ -142,6 +142,9 @@ def read_state(path: Path, file: BinaryIO | None = None) -> dict[str, Any]:
         path: File written by `save_checkpoint`.
         file: Content of the file; by default it is read from `path`.
 
+    Returns:
+        Dict as passed to `save_checkpoint`.
+
     Raises:
         ValueError: If the file is not a checkpoint.
     """
@@ -153,7 +156,7 @@ def read_state(path: Path, file: BinaryIO | None = None) -> dict[str, Any]:
 def open_checkpoint(
     path: Path, file: BinaryIO | None = None
 ) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Context manager: the checkpoint's JSON content and its arrays."""
+    """Context in which a checkpoint is open: its JSON content and arrays."""
     source = path if file is None else file
     try:
         if not zipfile.is_zipfile(source):
@@ -190,7 +193,7 @@ def signature(model: keras.Model) -> list[str]:
     """Names, shapes and dtypes of all variables, compared before loading.
 
     Variables of an optimizer are compared without their names, which contain
-    layer names that Keras numbers anew in each process.
+    layer names that Keras numbers separately in each process.
     """
     groups = variables_of(model)
     optimizer = type(model.optimizer).__name__

@@ -8,17 +8,18 @@ from dlunits.typing import Array
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
-    """`keras.callbacks.EarlyStopping` that continues in a resumed run.
+    """Early stopping that can be resumed.
 
-    It stops training when the monitored metric has not improved for
-    `patience` epochs. The callback of Keras resets its counter in every `fit`;
-    this one exposes its state (`state`, `best_weights`) and restores it with
-    `resume`.
+    It stops training when the monitored metric has not improved for `patience`
+    epochs. `keras.callbacks.EarlyStopping` resets its counter in every `fit`;
+    this subclass exposes its state (`state`, `best_weights`) and restores it
+    with `resume`.
 
     Reference: Prechelt, 1998, "Early Stopping - But When?",
     https://doi.org/10.1007/3-540-49430-8_3
 
-    Args: Those of `keras.callbacks.EarlyStopping`.
+    Args:
+        *args, **kwargs: Arguments of `keras.callbacks.EarlyStopping`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Stops training when a loss or weight is NaN or infinite."""
+"""Callback that raises an error if a loss or weight is NaN or infinite."""
 
 import math
 from typing import Any
@@ -11,10 +11,10 @@ class FiniteLoss(keras.callbacks.Callback):
     """Raises an error if a loss or weight is NaN or infinite.
 
     It checks the losses after every step and the weights after every epoch.
-    Place it before a callback that saves checkpoints, so that none with NaN is
-    saved. `keras.callbacks.TerminateOnNaN` waits for the device after every
-    step, and ends `fit` without an error; this callback reads the losses
-    asynchronously.
+    Place it before a callback that saves checkpoints, so that no checkpoint
+    with NaN is saved. `keras.callbacks.TerminateOnNaN` waits for the device
+    after every step, and ends `fit` without an error; this callback reads the
+    losses asynchronously.
 
     Raises:
         ValueError: On the first value that is not finite, with its epoch and

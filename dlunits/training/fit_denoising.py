@@ -1,4 +1,4 @@
-"""Training on pairs of a corrupted input and its clean target."""
+"""Training of denoising models, on corrupted inputs and clean targets."""
 
 import functools
 from typing import Any
@@ -29,11 +29,11 @@ def fit_denoising(
     """Trains a model to reconstruct clean images from corrupted ones.
 
     The optimizer is Adam with one epoch of linear warm-up and cosine decay.
-    Every training step corrupts its images anew; validation images have the
-    same corruption in every epoch.
+    The corruption of training images is sampled in every step; that of
+    validation images is the same in every epoch.
 
     Args:
-        model: Built Keras model from corrupted to clean images.
+        model: Built Keras model that maps corrupted to clean images.
         loss: Loss of the reconstruction, as in `keras.Model.compile`.
         data: `dlunits.data.images.ImageDataset`; its parts `train` and
             `validation` are tuples that start with the images.

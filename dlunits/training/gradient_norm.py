@@ -1,4 +1,4 @@
-"""Gradient clipping by global norm that reports the norm before clipping."""
+"""Gradient clipping by global norm, with the norm before clipping."""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ class GradientNormMixin(keras.optimizers.Optimizer):
         super().update_step(gradient, variable, learning_rate)
 
     def reset_gradient_norms(self) -> None:
-        """Sets the recorded sums to 0."""
+        """Sets the recorded values to 0."""
         self.norms.assign(ops.zeros(4))
 
     def gradient_norm_summary(self) -> dict[str, float]:
@@ -93,10 +93,11 @@ class GradientNormMixin(keras.optimizers.Optimizer):
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class ClippedAdam(GradientNormMixin, keras.optimizers.Adam):
-    """Adam with clipping by global norm that records the norm.
+    """Adam with gradient clipping by global norm that records the norm.
 
     Use it with the callback `GradientNorm` to choose `global_clipnorm`, or to
-    see gradients vanish or explode. For the gradients g of all variables:
+    detect vanishing or exploding gradients. For the gradients g of all
+    variables:
 
         norm = sqrt(sum of the squares of all elements of g)
         g    = g * min(1, global_clipnorm / norm)
@@ -138,8 +139,8 @@ class GradientNorm(keras.callbacks.Callback):
     Raises:
         ValueError: If the optimizer does not record gradient norms.
 
-    Example. Weights 0, inputs and targets 1 and the squared error give the
-    gradient -2 for kernel and bias:
+    Example, where weights of 0, inputs and targets of 1 and the squared error
+    give the gradient -2 for kernel and bias:
 
     >>> import numpy as np
     >>> model = keras.Sequential([keras.layers.Dense(1)])

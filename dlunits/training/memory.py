@@ -1,4 +1,4 @@
-"""Check, before training, of the memory that the weights take."""
+"""Memory check before training."""
 
 from dlunits.free_memory import GIB, free_memory
 
@@ -8,17 +8,17 @@ NUM_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
 def check_memory(num_weights: int) -> None:
-    """Refuses a network whose weights do not fit in the free memory.
+    """Checks that the weights of a network fit in the free memory.
 
     Adam needs 16 bytes for each weight: the weight, its gradient and two
-    moving averages. Activations are not counted, so that some networks which
-    pass do not fit either.
+    moving averages. Activations are not counted, so some networks that pass
+    this check do not fit in memory either.
 
     Args:
         num_weights: Number of trainable weights.
 
     Raises:
-        ValueError: If the network does not fit.
+        ValueError: If the weights do not fit.
 
     Example: 10 million weights take 0.15 GiB, 10^15 take 14.9 million GiB.
 
@@ -41,13 +41,16 @@ weights takes 14,901,161.2 GiB of memory, and ... GiB are free. ...
 def recurrent_weights(cell: str, units: int, num_layers: int = 1) -> int:
     """Number of weights of recurrent layers: `2 gates units**2` of each.
 
-    Each gate has a matrix for the inputs and one for the state. Biases, and
-    inputs of the first layer that are no `units`, are not counted.
+    Each gate has a matrix for the inputs and one for the state. Biases are not
+    counted, and the inputs of the first layer are assumed to be `units`.
 
     Args:
         cell: `"rnn"`, `"lstm"` or `"gru"`.
         units: Integer, units of each layer.
-        num_layers: Integer.
+        num_layers: Integer, number of recurrent layers.
+
+    Returns:
+        Integer.
 
     Example:
 

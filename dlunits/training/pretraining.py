@@ -1,4 +1,4 @@
-"""Layer-wise pre-training without labels, and fine-tuning with labels."""
+"""Greedy layer-wise pre-training without labels, fine-tuning with labels."""
 
 import math
 from typing import Any
@@ -26,16 +26,18 @@ def pretrain_layerwise(
 ) -> dict[str, list[float]]:
     """Greedy layer-wise pre-training of an encoder's dense layers, in place.
 
-    Use it for deep encoders that train badly from random weights, or to learn
-    features from many unlabeled examples before `fine_tune` with few labels.
-    Layer i is trained as an autoencoder of the outputs of the layers before
-    it, with a tied decoder that is discarded afterwards:
+    Use it for deep encoders that are hard to train from random weights, or to
+    learn features from many unlabeled examples before `fine_tune` with few
+    labels. Layer i is trained as an autoencoder of the outputs of the layers
+    before it, with a tied decoder that is discarded afterwards:
 
         h_0 = x,  h_i = f_i(h_{i-1} W_i + b_i)
         r_i = f_{i-1}(f_i(noise(h_{i-1}) W_i + b_i) W_i^T + c_i)
         minimize L(h_{i-1}, r_i) over W_i, b_i, c_i
 
-    f_i is the activation of layer i, f_0 is `input_activation`, L is `loss`.
+    f_i is the activation, W_i the kernel and b_i the bias of layer i; r_i is
+    the reconstruction and c_i the bias of its decoder. f_0 is
+    `input_activation`, L is `loss`.
 
     Reference: Bengio et al., 2007, "Greedy Layer-Wise Training of Deep
     Networks"; with noise: Vincent et al., 2010, "Stacked Denoising
@@ -111,13 +113,14 @@ def fine_tune(
     learning_rate: float = 1e-3,
     verbose: Any = "auto",
 ) -> keras.Model:
-    """Builds a classifier on top of an encoder and trains all its layers.
+    """Fine-tuning: builds a classifier on an encoder and trains all layers.
 
         P(class | x) = softmax(encoder(x) W + b)
 
-    The classifier has a copy of the encoder with its dropout and regularizers;
-    the encoder itself is not changed. W and b start at 0: with random values,
-    large codes would give confident wrong outputs, whose gradients destroy the
+    The classifier contains a copy of the encoder with its dropout and
+    regularizers; the encoder itself is not changed. W and b are the weights of
+    the output layer. They are initialized with 0: with random values, large
+    codes would give confident wrong outputs, whose gradients destroy the
     pre-trained weights.
 
     Reference: Hinton and Salakhutdinov, 2006, "Reducing the Dimensionality of
@@ -127,10 +130,10 @@ def fine_tune(
         encoder: Built Keras model; a code of several axes is flattened.
         x: Array `(num_examples, ...)`.
         labels: Integer array `(num_examples,)`, from 0 to `num_classes - 1`.
-        num_classes: Integer.
+        num_classes: Integer, number of classes.
         epochs: Integer, epochs of training.
-        pretrained: Boolean; `False` starts the copy from new random weights,
-            as the baseline for pre-training.
+        pretrained: Boolean; with `False` the copy has new random weights, as a
+            baseline for pre-training.
         batch_size: Integer, examples per mini-batch.
         learning_rate: Number, largest learning rate of Adam; it decays to 0.
         verbose: As in `keras.Model.fit`.

@@ -1,4 +1,4 @@
-"""Caches of results: of a trained model, or of a whole training."""
+"""Result caches: of a trained model, or of a whole training run."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ def cached_result(
     """Returns a cached result of a model, or computes and caches it.
 
     Use it for slow evaluations in a run that may be interrupted. The cache is
-    valid for the same `run` and identical weights. If it is missing, of
-    another run or model, or damaged, `compute` is called and the file is
+    valid for the same `run` and identical weights. If the file is missing,
+    damaged, or of another run or model, `compute` is called and the file is
     replaced atomically.
 
     Args:
@@ -83,8 +83,8 @@ def cached_arrays(
     """Returns cached arrays of a run, or computes and caches them.
 
     Use it for results of a training that is repeated as a whole if it was
-    interrupted. The cache is valid for the same `run`. If it is missing, of
-    another run, or damaged, `compute` is called and the file is replaced
+    interrupted. The cache is valid for the same `run`. If the file is missing,
+    damaged, or of another run, `compute` is called and the file is replaced
     atomically.
 
     Args:
@@ -117,7 +117,7 @@ def cached_arrays(
 
 
 def load_arrays(path: Path, run: dict[str, Any]) -> dict[str, Array] | None:
-    """Loads the arrays of a run that `save_arrays` saved.
+    """Loads the arrays of a run that were saved with `save_arrays`.
 
     Args:
         path: `.npz` file.

@@ -1,4 +1,4 @@
-"""Folder of a training run that can be interrupted and resumed."""
+"""Run directory of a training run that can be interrupted and resumed."""
 
 import csv
 import functools
@@ -39,18 +39,18 @@ STATE_ENTRIES: dict[str, tuple[type, ...]] = {
 
 
 class RunDirectory:
-    """Folder with the checkpoint, `history.csv` and logs of a training run.
+    """Run directory: checkpoint, `history.csv` and logs of a training run.
 
     A run that was interrupted at any time, also by `kill -9`, and is started
     again with the same arguments resumes after its last finished epoch. It
     ends with the weights and the history of an uninterrupted run, bit for bit.
-    For that, a mini-batch must be a function of the seed and the step.
+    For this, a mini-batch must be a function of the seed and the step.
 
     A run is identified by `run`, the backend and the arguments of `fit`,
     including the number of epochs, on which a learning-rate schedule depends.
-    A folder that holds the checkpoint of another run is rejected, and so is
-    one that another process trains in. The folder is locked as long as the
-    object exists.
+    A folder with the checkpoint of another run is rejected, and so is one that
+    is in use by another process. The folder is locked as long as the object
+    exists.
 
     In a job of several processes, see `dlunits.training.distribution`, only the
     first one reads and writes the folder. A checkpoint is the same for any
@@ -66,13 +66,13 @@ class RunDirectory:
         checkpoint: `pathlib.Path` of `checkpoint.npz`.
         history: `pathlib.Path` of `history.csv`, one row per epoch.
         logs: `pathlib.Path` of the TensorBoard logs.
-        seconds: Float, training time so far, including that of interrupted
+        seconds: Float, training time in seconds, including that of interrupted
             runs up to their last checkpoint.
 
     Raises:
         OSError: If the folder cannot be created, is not writable, or is in use
             by another process.
-        ValueError: If it holds the checkpoint of another run.
+        ValueError: If it contains the checkpoint of another run.
 
     Example:
 
@@ -127,27 +127,28 @@ class RunDirectory:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         verbose: Any = "auto",
     ) -> dict[str, list[float]]:
-        """Trains `model`, from the checkpoint if there is one.
+        """Trains `model`, and resumes from the checkpoint if there is one.
 
         Args:
             model: Keras model, built and compiled.
             training_batches: Function with the keyword arguments `first_step`
                 and `last_step` that returns a `tf.data.Dataset` of the
                 mini-batches of the steps in [first_step, last_step), counted
-                from the start of the run. If several devices share a batch it
-                has a further argument, the `dlunits.data.shard.Shard` of which
-                it returns the rows.
+                from the start of the run. If a batch is divided among several
+                devices, it has the further argument `shard`, a
+                `dlunits.data.shard.Shard`, and returns the rows of this shard.
             epochs: Integer, epochs of the whole run.
             steps_per_epoch: Integer, mini-batches per epoch.
             validation_batches: `tf.data.Dataset` of all rows, or a function of
-                `shard` to one of its rows of each batch, or `None`.
+                `shard` that returns a dataset of its rows of each batch, or
+                `None`.
             patience: Integer, epochs without improvement before the run stops;
                 the model then has the weights of its best epoch. `None` trains
                 all epochs and keeps the last weights.
             monitor: Metric that early stopping monitors.
-            callbacks: Further Keras callbacks. They are created anew in a
-                resumed run; one that changes weights or the learning rate
-                must depend on the epoch alone.
+            callbacks: Further Keras callbacks. Their state is not saved: in a
+                resumed run, a callback that changes weights or the learning
+                rate must depend on the epoch alone.
             verbose: As in `keras.Model.fit`.
 
         Returns:
@@ -223,7 +224,7 @@ class RunDirectory:
         return {name: [row[name] for row in rows] for name in names}
 
     def open_saved(self) -> BinaryIO | None:
-        """Content of the checkpoint that the first process has, or `None`."""
+        """Opens the checkpoint of the first process; `None` without one."""
         job = current()
         exists = job.is_first and self.checkpoint.exists()
         if job.cluster.num_processes == 1:
@@ -235,13 +236,12 @@ class RunDirectory:
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
-    """Callback that saves checkpoint, history and summaries of each epoch.
+    """Callback that saves checkpoint, history and summaries every epoch.
 
     Args:
         run_directory: `RunDirectory` to write to.
         run: JSON-serializable dict that identifies the run.
-        rows: List of the history so far, one dict per epoch; extended in
-            place.
+        rows: List of the history, one dict per epoch; extended in place.
         stopping: `EarlyStopping` whose state is saved, or `None`.
     """
 
@@ -294,11 +294,11 @@ class SaveCheckpoint(keras.callbacks.Callback):
 
 
 def share_validation(validation_batches: Any, shard: Shard) -> Any:
-    """Data set of `validation_batches` of `fit` for the devices of a process.
+    """Validation dataset for the devices of one process.
 
-    Every batch is divided among the devices. If the size of one is not a
-    multiple of their number, every device evaluates all batches: no example is
-    left out, and none counts more than another.
+    Every batch is divided among the devices. If the size of a batch is not a
+    multiple of their number, every device evaluates all batches, so that no
+    example is left out or weighted more than another.
     """
     if callable(validation_batches):
         return validation_batches(shard=shard)
@@ -327,7 +327,7 @@ def share_validation(validation_batches: Any, shard: Shard) -> Any:
 def read_run_state(
     path: pathlib.Path, file: BinaryIO | None = None
 ) -> dict[str, Any]:
-    """Reads the state of a checkpoint of `SaveCheckpoint`, and checks it.
+    """Reads and checks the state of a checkpoint of `SaveCheckpoint`.
 
     Raises:
         ValueError: If the file is not such a checkpoint.
@@ -374,14 +374,14 @@ def is_stopping_state(state: dict[str, Any] | None) -> bool:
 def restore_final_weights(
     model: keras.Model, best_weights: list[Array] | None
 ) -> None:
-    """Sets the weights that `fit` ends with, after loading a checkpoint."""
+    """Sets the final weights of `fit`, after loading a checkpoint."""
     model.optimizer.finalize_variable_values(model.trainable_weights)
     if best_weights is not None:
         model.set_weights(best_weights)
 
 
 def write_history(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
-    """Writes one CSV row per epoch; floats are read back without loss."""
+    """Writes one CSV row per epoch, with floats in full precision."""
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         table = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
@@ -391,15 +391,24 @@ def write_history(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Creates a folder if needed, and checks that it is writable.
+    """Checks that a folder is writable; creates it if needed.
 
-    Only the first process of a job writes, and the others check nothing.
+    In a job of several processes, only the first one writes; on the others this
+    function does nothing.
 
     Args:
         path: Folder; `~` is expanded.
 
     Raises:
         OSError: If the folder cannot be created or is not writable.
+
+    Example:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "runs", "digits")
+    ...     check_writable(path)
+    ...     path.is_dir()
+    True
     """
     if not current().is_first:
         return
@@ -417,7 +426,9 @@ def check_writable(path: Path) -> None:
 
 
 def format_path(template: str, values: dict[str, Any]) -> str:
-    """Replaces names in braces by their values; unknown names are kept.
+    """Formats a path: replaces names in braces by values.
+
+    Unknown names are kept, unlike with `str.format`.
 
     Args:
         template: Path with names in braces.
@@ -442,7 +453,7 @@ def check_same_run(
     """Raises a `ValueError` if a checkpoint is of another run."""
     run = json.loads(json.dumps(run))
     changed = [name for name in run if saved.get(name) != run[name]]
-    # A setting that the checkpoint lacks was added to the app later.
+    # A setting that is not in the checkpoint was added to the app later.
     known = [name for name in changed if name in saved]
     differing = [
         f"{name} was {saved.get(name)!r} and is now {run[name]!r}"

@@ -1,4 +1,4 @@
-"""Lock of a run directory, against two runs at the same time."""
+"""File lock of a run directory, against simultaneous runs."""
 
 import datetime
 import os
@@ -11,13 +11,13 @@ def lock_run(folder: pathlib.Path) -> filelock.BaseFileLock:
     """Locks a folder for the current process.
 
     The operating system releases the lock when the process ends, also after
-    `kill -9`. Within a process a folder can be locked several times.
+    `kill -9`. Within one process a folder can be locked several times.
 
     Args:
         folder: Existing folder.
 
     Returns:
-        The lock. It is released when nothing refers to it any more.
+        The lock. It is released when there is no reference to it.
 
     Raises:
         OSError: If another process has locked the folder.

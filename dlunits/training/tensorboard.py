@@ -10,14 +10,14 @@ class SummaryWriter:
     """Writes epoch metrics as TensorBoard summaries, without `tensorboard`.
 
     `keras.callbacks.TensorBoard` needs the `tensorboard` package to write, and
-    buffers up to ten events, which a killed run loses. This writer flushes
-    every epoch; `tensorboard` is needed only to display the curves:
+    buffers up to ten events, which are lost if the run is killed. This writer
+    flushes every epoch; `tensorboard` is needed only to display the curves:
     `tensorboard --logdir FOLDER`.
 
     Args:
         folder: Folder of the event files: training metrics in `train/`,
             metrics whose names start with `val_` in `validation/`, under the
-            names that Keras' callback uses (`epoch_loss`, ...).
+            names of Keras' callback (`epoch_loss`, ...).
 
     Example:
 

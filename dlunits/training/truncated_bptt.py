@@ -1,4 +1,4 @@
-"""Truncated backpropagation through time with carried states."""
+"""Truncated backpropagation through time (BPTT) with carried states."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from dlunits.typing import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="dlunits")
 class TruncatedBPTT(keras.Model):
-    """Trains a recurrent model on consecutive segments of long sequences.
+    """Truncated backpropagation through time (BPTT) on long sequences.
 
     A sequence is split into parallel streams and each stream into segments;
-    batch k holds segment k of every stream (`dlunits.data.text.text_streams`).
-    States are carried from one segment to the next, gradients are truncated
-    at the start of a segment:
+    batch k contains segment k of every stream
+    (`dlunits.data.text.text_streams`). States s are carried from one segment to
+    the next, and gradients are truncated at the start of a segment:
 
         logits_k, s_k = model(segment_k, stop_gradient(s_{k-1}))
 
-    The states s are non-trainable weights, so that a checkpoint contains them
-    and a resumed run equals an uninterrupted one. They are reset to zero after
+    The states are non-trainable weights, so that a checkpoint contains them and
+    a resumed run equals an uninterrupted one. They are reset to zero after
     `segments_per_epoch` segments. Evaluation has separate states, which are
     reset before every `evaluate`.
 
@@ -31,8 +31,9 @@ class TruncatedBPTT(keras.Model):
     https://doi.org/10.1162/neco.1990.2.4.490.
 
     Args:
-        model: Keras model from `[sequence, *states]` to `[outputs, *states]`,
-            such as `dlunits.models.RecurrentLanguageModel`.
+        model: Keras model that maps `[sequence, *states]` to
+            `[outputs, *states]`, such as
+            `dlunits.models.RecurrentLanguageModel`.
         num_streams: Positive integer, batch size in training.
         segments_per_epoch: Positive integer, segments after which the states
             are reset to zero, or `None` for never.
@@ -55,7 +56,7 @@ class TruncatedBPTT(keras.Model):
             model's input and output states differ, or, in training, if the
             batch size is not `num_streams`.
 
-    Example, a model that counts the steps it has read:
+    Example, a model that counts the time steps of its inputs:
 
     >>> x, count = keras.Input((None, 1)), keras.Input((1,))
     >>> total = count + ops.sum(x, axis=1)

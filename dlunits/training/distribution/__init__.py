@@ -1,8 +1,8 @@
-"""Training on several devices and hosts, with the means of the backend.
+"""Distributed training on several devices and hosts.
 
-`start` begins it, before any computation; `current` is the job of this
-process, which training asks for its part of a batch; `Job.train` trains on all
-processes and goes on with the result on one.
+Call `start` before any computation. `current` returns the job of this process,
+whose `shard` selects the rows of each batch. `Job.train` trains on all
+processes and returns the result on process 0.
 """
 
 from dlunits.training.distribution.cluster import Cluster, find_cluster

@@ -1,13 +1,13 @@
-"""Number and addresses of the processes of a job."""
+"""Cluster: number and address of the processes of a job."""
 
 import dataclasses
 import os
 import re
 from collections.abc import Mapping
 
-# Environment variables, the first one that is set counts: those of Keras, of
-# JAX and of Kubeflow's Trainer, of Kubeflow's JAXJob, of Kubernetes' Indexed
-# Job, which every Job of a JobSet is.
+# Environment variables of Keras, of JAX and Kubeflow's Trainer, of Kubeflow's
+# JAXJob, and of Kubernetes' Indexed Job, which every Job of a JobSet is. The
+# first one that is set is used.
 COORDINATOR = ("KERAS_DISTRIBUTION_JOB_ADDRESSES", "JAX_COORDINATOR_ADDRESS")
 NUM_PROCESSES = (
     "KERAS_DISTRIBUTION_NUM_PROCESSES",
@@ -25,15 +25,20 @@ SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID")
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """Processes of a job.
+    """Cluster: the processes of a job.
 
     Args:
         coordinator: `"HOST:PORT"` on which process 0 listens; `None` if there
             is one process.
         num_processes: Number of processes.
-        process_id: Number of this process, from 0.
+        process_id: Number of this process, starting at 0.
         local_device: Number of the GPU of this process on its host; `None` for
             all of them.
+
+    Example, without arguments a single process:
+
+    >>> Cluster().num_processes
+    1
     """
 
     coordinator: str | None = None
@@ -48,20 +53,20 @@ def find_cluster(
     process_id: int | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Cluster:
-    """Finds the processes of a job in the arguments, else in the environment.
+    """Determines the processes of a job from arguments or the environment.
 
-    What is not given is read from the variables of `keras.distribution`, of JAX
-    and Kubeflow's Trainer, of Kubernetes' Indexed Job and JobSet, or of SLURM,
-    in this order.
+    Arguments that are `None` are read from the environment variables of
+    `keras.distribution`, of JAX and Kubeflow's Trainer, of Kubernetes' Indexed
+    Job and JobSet, or of SLURM, in this order.
 
     Args:
-        coordinator: `"HOST:PORT"` of process 0.
+        coordinator: `"HOST:PORT"` of process 0, or `None`.
         num_processes: Number of processes.
-        process_id: Number of this process, from 0.
-        environment: Environment variables.
+        process_id: Number of this process, starting at 0, or `None`.
+        environment: Dict of environment variables.
 
     Returns:
-        `Cluster`. Without any of them, one process.
+        `Cluster`; a single process if nothing is set.
 
     Raises:
         ValueError: If one of several values is missing or out of range.
@@ -111,9 +116,9 @@ local_device=None)
     if missing:
         raise ValueError(
             "The address of process 0, the number of processes and the number "
-            f"of this one belong together. Missing: {', '.join(missing)}, and "
-            "the environment variables of Keras, JAX, Kubernetes and SLURM "
-            "for them"
+            "of this process must be given together. Missing: "
+            f"{', '.join(missing)}, or the environment variables of Keras, "
+            "JAX, Kubernetes or SLURM for them"
         )
     assert num_processes is not None and process_id is not None  # noqa: S101
     if not re.fullmatch(r"\S+:\d{1,5}", coordinator or ""):
@@ -160,7 +165,7 @@ def read_count(
 
 
 def slurm_coordinator(nodes: str, job: str) -> str:
-    """Address of process 0: first node, and a port that the job determines.
+    """Address of process 0: the first node, and a port derived from the job.
 
     Args:
         nodes: `SLURM_STEP_NODELIST`: "node1,node2" or "node[001-015],host2".

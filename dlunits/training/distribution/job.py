@@ -1,4 +1,4 @@
-"""Job of one or several processes that train a model together."""
+"""Distributed training job of one or several processes."""
 
 import contextlib
 import ctypes
@@ -19,14 +19,14 @@ from dlunits.training.distribution.watchdog import Watchdog
 
 Result = TypeVar("Result")
 
-# What JAX and its collectives say when a process is gone.
+# Parts of the error messages of JAX and its collectives for a lost process.
 LOST_PROCESS = ("Gloo", "NCCL", "nccl", "UNAVAILABLE", "coordination service")
 
 ONE_PROCESS = Cluster()
 
 LOST = (
     "another process of the job was lost; start all processes again with the "
-    "same command to go on from the last checkpoint"
+    "same command to resume from the last checkpoint"
 )
 
 LOOPBACK = ("127.", "localhost", "[::1]")
@@ -34,16 +34,18 @@ LOOPBACK = ("127.", "localhost", "[::1]")
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Devices and processes that train a model together.
+    """Distributed training job: devices and processes that train a model.
 
     Args:
         distribution: `"none"`, `"mirrored"` or `"data_parallel"`, see `start`.
-        cluster: Processes of the job, and the number of this one.
-        shard: Rows of each mini-batch that this process trains on.
-        num_devices: Number of devices that share a mini-batch, or shared it
-            before `leave`.
+        cluster: `Cluster`, the processes of the job and the number of this one.
+        shard: `dlunits.data.shard.Shard`, the rows of each mini-batch that this
+            process trains on.
+        num_devices: Number of devices that a mini-batch is divided among, or
+            was before `leave`.
         strategy: `tf.distribute.MirroredStrategy`, or `None`.
-        watchdog: Callback that ends the process if no step ends, or `None`.
+        watchdog: `Watchdog`, callback that ends the process if no step ends in
+            time, or `None`.
 
     Example:
 
@@ -65,31 +67,35 @@ class Job:
 
     @property
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Callbacks of `fit` that the job needs."""
+        """Callbacks to pass to `fit`."""
         return [self.watchdog] if self.watchdog else []
 
     def train(self, function: Callable[[], Result]) -> Result:
-        """Trains on all devices, and returns what one device returns.
+        """Trains on all devices, and returns the result of one device.
 
         Args:
-            function: Builds and trains models, each in a `RunDirectory`. It is
-                called by `train_together`, and once more on one device, where
-                it finds the finished runs.
+            function: Function without arguments that builds and trains models,
+                each in a `RunDirectory`. It is called by `train_together`, and
+                again on one device, where the runs are already finished.
+
+        Returns:
+            The result of the second call.
         """
         self.train_together(function)
         return function()
 
     def train_together(self, function: Callable[[], Any]) -> None:
-        """Trains on all devices, and goes on with one.
+        """Trains on all devices, then continues on one.
 
-        All processes call `function`. Then they part: all but the first end
-        with the status 0. The first goes on without a distribution, so that the
-        same function builds models with the trained weights, which can be
-        evaluated and exported on its own device. Without a distribution,
-        nothing is done.
+        All processes call `function`. After that, all processes but the first
+        exit with status 0. The first continues without a distribution, so that
+        the same function builds models with the trained weights, which can be
+        evaluated and exported on one device. With the distribution `"none"`,
+        this method does nothing.
 
         Args:
-            function: Builds and trains models, each in a `RunDirectory`.
+            function: Function without arguments that builds and trains models,
+                each in a `RunDirectory`.
 
         Raises:
             ConnectionError: If another process of the job was lost.
@@ -116,16 +122,16 @@ class Job:
 
             multihost_utils.sync_global_devices("trained")
             if not self.is_first:
-                # JAX's own end aborts if process 0 is faster.
+                # JAX's own shutdown aborts if process 0 exits first.
                 sys.stdout.flush()
                 os._exit(0)
             jax.distributed.shutdown()
         _current = Job(num_devices=self.num_devices)
         keras.distribution.set_distribution(None)
-        keras.utils.clear_session()  # the same names of layers once more
+        keras.utils.clear_session()  # layers get the same names again
 
     def broadcast(self, content: bytes | None) -> bytes | None:
-        """Content that the first process has, on all processes.
+        """Broadcasts bytes from the first process to all processes.
 
         Args:
             content: Bytes on the first process; not used on the others.
@@ -137,7 +143,7 @@ class Job:
             return content
         from jax.experimental.multihost_utils import broadcast_one_to_all
 
-        # Two numbers, since JAX has integers of 32 bits.
+        # Two numbers, since JAX integers have 32 bits.
         size = divmod(len(content or b""), 1 << 20)
         chunks, rest = broadcast_one_to_all(np.array(size, "int32"))
         if not chunks and not rest:
@@ -154,7 +160,17 @@ _current = Job()
 
 
 def current() -> Job:
-    """Job of this process; one process with one device before `start`."""
+    """Returns the job of this process.
+
+    Returns:
+        The `Job` that `start` returned; before `start`, a job of one process
+        with one device.
+
+    Example:
+
+    >>> current().num_devices
+    1
+    """
     return _current
 
 
@@ -165,7 +181,7 @@ def start(
     watchdog: float,
     stop: Callable[[str], Any],
 ) -> Job:
-    """Starts a job, before any computation.
+    """Starts a distributed training job, before any computation.
 
     - `"none"`: one device.
     - `"mirrored"`: all GPUs of this host, on the TensorFlow backend, with
@@ -173,22 +189,28 @@ def start(
     - `"data_parallel"`: all devices of all processes, on the JAX backend, with
       `keras.distribution.DataParallel`.
 
-    The batch size stays that of all devices together: each has its part of
-    every mini-batch. Several processes give the weights of one, up to the
+    The batch size is the global one: each device gets its part of every
+    mini-batch. The weights are those of a training in one process, up to the
     rounding of sums.
 
     Args:
         distribution: One of the above.
         cluster: Processes of the job.
-        watchdog: Seconds without a step, or at the start without the other
-            processes, after which `stop` is called.
-        stop: Function of a message that ends the process at once.
+        watchdog: Number of seconds after which `stop` is called if no step
+            ends, or, at the start, if the other processes do not connect.
+        stop: Function that takes a message and ends the process immediately.
 
     Returns:
         The `Job`, which `current` returns from now on.
 
     Raises:
         ValueError: If the backend does not support the distribution.
+
+    Example, a single device:
+
+    >>> job = start("none", Cluster(), watchdog=300, stop=sys.exit)
+    >>> job.distribution, job.num_devices
+    ('none', 1)
     """
     global _current
     backend = keras.backend.backend()
@@ -214,7 +236,7 @@ def start(
 
 
 def mirrored_strategy() -> Any:
-    """`MirroredStrategy` of all GPUs, or of all logical CPUs."""
+    """Returns a `MirroredStrategy` of all GPUs, or of all logical CPUs."""
     import tensorflow as tf
 
     devices = tf.config.list_logical_devices("GPU")
@@ -224,7 +246,7 @@ def mirrored_strategy() -> Any:
 
 
 def data_parallel(cluster: Cluster, watchdog: Watchdog) -> Job:
-    """Connects the processes, and distributes batches over all devices."""
+    """Connects the processes and distributes batches over all devices."""
     import jax
 
     if cluster.num_processes > 1:
@@ -257,19 +279,19 @@ def data_parallel(cluster: Cluster, watchdog: Watchdog) -> Job:
 def connect(cluster: Cluster, seconds: float) -> None:
     """Starts the distributed runtime of JAX.
 
-    Its own timeouts end the process with a stack trace of C++ code, and so
-    does the end of another process unless it is "recoverable". All of them are
-    later than the watchdog.
+    Its timeouts end the process with a C++ stack trace, and so does the end of
+    another process unless "recoverability" is on. All timeouts are longer than
+    that of the watchdog.
     """
     import jax
 
     address = cluster.coordinator or ""
     host = address.rsplit(":", 1)[0]
-    # Proxies of the environment are not for addresses within a job.
+    # The proxies in the environment do not apply to addresses within a job.
     os.environ.setdefault("no_grpc_proxy", host)
     jax.config.update("jax_check_proxy_envs", False)
     jax.config.update("jax_enable_recoverability", True)
-    # It would catch SIGTERM.
+    # The preemption service would catch SIGTERM.
     jax.config.update("jax_enable_preemption_service", False)
     local = cluster.local_device
     jax.distributed.initialize(
@@ -281,7 +303,7 @@ def connect(cluster: Cluster, seconds: float) -> None:
         initialization_timeout=int(2 * seconds) + 60,
         heartbeat_timeout_seconds=int(2 * seconds) + 60,
         shutdown_timeout_seconds=int(seconds) + 1,
-        # By default on all interfaces, for the other hosts.
+        # By default it listens on all interfaces, for the other hosts.
         coordinator_bind_address=(
             address if host.startswith(LOOPBACK) else None
         ),
@@ -289,11 +311,12 @@ def connect(cluster: Cluster, seconds: float) -> None:
 
 
 def lower_network_threads() -> None:
-    """Lets computing threads of this process go before those of the network.
+    """Lowers the priority of the network threads of this process.
 
     On CPUs, the thread of Gloo is busy from the time when another process has
-    sent its part of a sum until this one has computed its own. With a core for
-    each process, the computation would have half of it during that time.
+    sent its part of a sum until this process has computed its own. With one
+    core per process, the computation would have only half of the core during
+    that time.
     """
     from jax.experimental import multihost_utils
 
@@ -305,22 +328,25 @@ def lower_network_threads() -> None:
 
 
 def call_on_abort(function: Callable[[], Any]) -> None:
-    """Calls a function, which ends the process, when C++ code aborts it.
+    """Sets a function to call when C++ code aborts the process.
 
     JAX aborts all other processes when process 0 is lost. Handlers of Python's
     `signal` would run later, in the main thread, which waits in the backend.
+
+    Args:
+        function: Function without arguments that ends the process.
     """
 
     def handle(signal_number: int) -> None:
         function()
 
-    # It must not be collected as long as the process runs.
+    # This reference keeps the handler from being garbage-collected.
     call_on_abort.handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(handle)  # type: ignore[attr-defined]
     ctypes.CDLL(None).signal(signal.SIGABRT, call_on_abort.handler)  # type: ignore[attr-defined]
 
 
 def is_lost_process(error: Exception) -> bool:
-    """Whether an error of JAX says that another process is gone."""
+    """Whether an error of JAX means that another process is lost."""
     text = str(error)
     return any(words in text for words in LOST_PROCESS)
 

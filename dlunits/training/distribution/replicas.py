@@ -6,7 +6,7 @@ import keras
 
 
 def replica_context() -> Any:
-    """Context of one of several devices, in a step that each of them runs.
+    """Replica context of a device in a step of a mirrored strategy.
 
     Returns:
         `tf.distribute.ReplicaContext`, or `None` on one device, on another

@@ -1,4 +1,4 @@
-"""Timer that ends a process which does not make progress."""
+"""Watchdog timer that ends a process without progress."""
 
 import threading
 import time
@@ -9,17 +9,17 @@ import keras
 
 
 class Watchdog(keras.callbacks.Callback):
-    """Callback that ends the process if no step ends for some time.
+    """Watchdog timer: callback that ends the process if no step ends in time.
 
     Processes that train together wait for each other in every step. If one of
-    them is stopped, or its network is lost, the others wait without an end and
-    without an error. A thread of this callback looks at the time of the last
-    step, which works while the main thread waits in the backend.
+    them is stopped, or its network is lost, the others wait forever, without an
+    error. A thread of this callback checks the time since the last step, also
+    while the main thread waits in the backend.
 
     Args:
-        seconds: Time without a step after which `stop` is called. The first
-            step contains its compilation.
-        stop: Function of a message that ends the process.
+        seconds: Number of seconds without a step after which `stop` is called.
+            The first step includes the compilation.
+        stop: Function that takes a message and ends the process.
 
     Example:
 
@@ -42,7 +42,7 @@ class Watchdog(keras.callbacks.Callback):
         self.last = time.monotonic()
 
     def begin(self, message: str) -> None:
-        """Starts the time.
+        """Starts the timer.
 
         Args:
             message: Text for `stop`; `{seconds}` is replaced.
@@ -56,11 +56,11 @@ class Watchdog(keras.callbacks.Callback):
         ).start()
 
     def end(self) -> None:
-        """Stops the time."""
+        """Stops the timer."""
         self.ended.set()
 
     def watch(self, ended: threading.Event, message: str) -> None:
-        """Waits for the time to run out, in a thread of its own."""
+        """Calls `stop` when the time is over; runs in its own thread."""
         while not ended.wait(self.last + self.seconds - time.monotonic()):
             if time.monotonic() >= self.last + self.seconds:
                 self.stop(message)
@@ -70,7 +70,7 @@ class Watchdog(keras.callbacks.Callback):
         self.begin(
             "no step ended for {seconds:g} s: a process of the job is lost or "
             "stuck, or a step takes longer (--watchdog); start all processes "
-            "again with the same command to go on from the last checkpoint"
+            "again with the same command to resume from the last checkpoint"
         )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -79,7 +79,7 @@ class Watchdog(keras.callbacks.Callback):
     def note_progress(
         self, index: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Starts the time anew."""
+        """Restarts the timer."""
         self.last = time.monotonic()
 
     on_epoch_begin = on_epoch_end = note_progress
