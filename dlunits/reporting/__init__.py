@@ -1,4 +1,4 @@
-"""The one-file HTML report and its figures. Loads matplotlib."""
+"""Self-contained HTML reports and their figures. Loads matplotlib."""
 
 __all__ = [
     "feature_maps",

@@ -1,4 +1,4 @@
-"""Text in figures: names of users, in any script and of any length."""
+"""Text in figures: user-defined names, in any script and of any length."""
 
 import functools
 import re
@@ -11,20 +11,21 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
-# Written from right to left, which Matplotlib before 3.11 does not do.
+# Bidirectional classes of right-to-left scripts, which Matplotlib before 3.11
+# does not support.
 RIGHT_TO_LEFT = ("R", "AL")
 
 
 def shorten_names(names: Sequence[str], max_length: int) -> list[str]:
-    """Shortens long names to their beginning and end, so that they differ.
+    """Shortens long names to their first and last characters.
 
     Args:
-        names: Names, of classes or columns for example.
-        max_length: Maximum number of characters, at least 7. Names that would
-            become equal end in a number.
+        names: Names, such as those of classes or columns.
+        max_length: Maximum number of characters, at least 7. Different names
+            that would become equal end in a number.
 
     Returns:
-        One name on a line for each of `names`.
+        List of names without line breaks, one for each of `names`.
 
     Example:
 
@@ -50,18 +51,18 @@ def shorten_names(names: Sequence[str], max_length: int) -> list[str]:
 
 
 def number_undrawable_names(figure: Any) -> dict[str, str]:
-    """Replaces words that Matplotlib's font does not have by numbers.
+    """Replaces words that Matplotlib's font cannot draw with numbers.
 
-    The font of Matplotlib has no Chinese, Japanese, Korean or Indian letters,
-    for example: it draws boxes, with a warning for each. Hebrew and Arabic
-    words are replaced too, as their order would be wrong.
+    For example, the font has no Chinese, Japanese, Korean or Indian characters:
+    boxes would be drawn, with a warning for each. Hebrew and Arabic words are
+    replaced too, as their order would be wrong.
 
     Args:
-        figure: A `matplotlib.figure.Figure`, which is changed: its texts, and
-            the tick labels of its axes with names.
+        figure: A `matplotlib.figure.Figure`. Its texts, and the tick labels
+            that are names, are changed.
 
     Returns:
-        Dict from number, `"[1]"` for example, to the words that it replaces.
+        Dict from number, such as `"[1]"`, to the words that it replaces.
 
     Example:
 
@@ -94,9 +95,9 @@ def number_undrawable_names(figure: Any) -> dict[str, str]:
 
 
 def undrawable_words(text: str) -> str:
-    """Pattern of the words of a text that cannot be drawn, or an empty one.
+    """Regular expression for the words of a text that cannot be drawn.
 
-    Neighboring words on a line count as one name.
+    It is empty if there are none. Neighboring words on a line are one match.
     """
     words = {word for word in text.split() if not all(map(is_drawable, word))}
     if not words:
@@ -108,7 +109,7 @@ def undrawable_words(text: str) -> str:
 
 @functools.cache
 def is_drawable(character: str) -> bool:
-    """Whether Matplotlib's font has a character, left to right."""
+    """Whether Matplotlib can draw a character: in its font, left to right."""
     return (
         ord(character) in glyphs()
         and unicodedata.bidirectional(character) not in RIGHT_TO_LEFT

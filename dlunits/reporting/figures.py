@@ -1,8 +1,8 @@
-"""Training curves, confusion matrix and most confident errors.
+"""Figures: training curves, confusion matrix, most confident errors.
 
 Each function returns a `matplotlib.figure.Figure` without a window or global
-state. Its label, `figure.get_label()`, describes it in a sentence, which
-`html_report` uses as the alternative text.
+state. Its label, `figure.get_label()`, is a sentence that describes it, the
+alternative text in `html_report`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -107,7 +107,7 @@ def training_curves(
 def best_epoch(
     history: Mapping[str, Sequence[float]], monitor: str
 ) -> int | None:
-    """Number of the epoch with the best finite metric, or `None`."""
+    """Epoch with the best finite metric, counted from 1, or `None`."""
     scores = np.asarray(history.get(monitor, ()), "float64")
     if not np.isfinite(scores).any():
         return None
@@ -166,7 +166,7 @@ def confusion_matrix(
         vmin=0,
         vmax=max_errors,
     )
-    # Beyond 30 classes the numbers would be too small to read.
+    # For more than 30 classes the numbers would be too small to read.
     for row, column in np.argwhere(counts) if size <= 30 else ():
         count = counts[row, column]
         dark = row != column and count > 0.6 * max_errors
@@ -218,15 +218,15 @@ def confident_errors(
 
     Args:
         images: Array `(examples, height, width)`, with or without 1 or 3
-            channels (uint8, or floats in [0, 1]). Of a sequence of images only
-            those that are shown are read.
+            channels (uint8, or floats in [0, 1]), or a sequence of images, of
+            which only those shown are read.
         labels: Integers `(examples,)`, the true classes.
         scores: Array `(examples, classes)`, probabilities.
         class_names: Names of classes 0, 1, ...
         max_images: Positive integer, maximum number of images.
 
     Returns:
-        A `matplotlib.figure.Figure`. Without errors it is a sentence.
+        A `matplotlib.figure.Figure`. Without errors it contains a sentence.
 
     Raises:
         ValueError: If lengths differ or a class has no name.
@@ -292,7 +292,7 @@ def check_classes(
     """Checks that classes are integers with a name.
 
     Raises:
-        ValueError: If not.
+        ValueError: If they are not.
     """
     classes = np.asarray(classes)
     if classes.ndim != 1 or not np.issubdtype(classes.dtype, np.integer):

@@ -38,7 +38,7 @@ EQUATIONS = {"output_size", "equation"}  # columns whose lines are not wrapped
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """Link in a cell of a table, to a file beside the report.
+    """Link in a table cell, to a file relative to the report.
 
     Args:
         text: Text of the link.
@@ -64,8 +64,8 @@ class Section:
             `matplotlib.figure.Figure`, the text of an SVG file, or a
             `dlunits.reporting.step_slider.StepSlider`. The label of the figure,
             or the title of the SVG, is its alternative text.
-        code: Pairs `(title, text)`, programs that are shown when their title
-            is clicked.
+        code: Pairs `(title, text)`, source code that is shown when its title is
+            clicked.
     """
 
     title: str
@@ -97,19 +97,19 @@ def write_report(
     dataset: str,
     seconds: float | None = None,
 ) -> pathlib.Path:
-    """Writes a self-contained HTML report of a run, atomically.
+    """Writes a self-contained HTML report of a run.
 
-    The file loads nothing from the network, and all texts are escaped. An
-    existing report is replaced only when the new one is complete.
+    The file loads nothing from the network, and all text is escaped. The write
+    is atomic: an existing report is replaced only when the new one is complete.
 
     Args:
         path: File to write, in an existing folder.
         title: Title of the report.
         summary: Dict of key figures, name to text or number.
         sections: List of `Section`.
-        command: Text, the command line of the run.
-        dataset: Text, the data.
-        seconds: Number, duration of the run.
+        command: Command line of the run.
+        dataset: Text that describes the dataset.
+        seconds: Number, duration of the run in seconds, or `None`.
 
     Returns:
         `pathlib.Path` of the report.
@@ -224,7 +224,7 @@ def versions() -> dict[str, str]:
 
 
 def template() -> jinja2.Template:
-    """Template of reports."""
+    """Returns the Jinja template of reports."""
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -239,7 +239,7 @@ def template() -> jinja2.Template:
 
 
 def cell(value: Any) -> str:
-    """Text of a table cell: 61706 as 61,706, and (28, 28, 6) as 28 x 28 x 6."""
+    """Formats a table cell: 61706 as 61,706, (28, 28, 6) as 28 x 28 x 6."""
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(v, Link) for v in value):
@@ -299,7 +299,7 @@ def columns_and_rows(table: list | tuple) -> dict[str, Any] | None:
 
 
 def heading(key: str) -> str:
-    """Column heading of a key; capital letters stay.
+    """Column heading of a key; uppercase letters are kept.
 
     >>> heading("output_shape"), heading("PSNR (dB)")
     ('Output shape', 'PSNR (dB)')

@@ -1,4 +1,4 @@
-"""Grids of images: labeled rows, and mosaics."""
+"""Image grids: labeled rows of images, and mosaics."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""tqdm progress bars, of the rows of table files for example."""
+"""Progress bars (tqdm), such as of the rows of table files."""
 
 import dataclasses
 import functools
@@ -10,7 +10,7 @@ from tqdm import tqdm
 from dlunits.columns import TableChunk
 from dlunits.data.tables.table_files import TableFile
 
-# Seconds between two updates. A log without a terminal gets few lines.
+# Seconds between two updates. In a log file, there are fewer lines.
 TERMINAL_INTERVAL = 0.2
 LOG_INTERVAL = 30.0
 
@@ -22,8 +22,8 @@ ProgressBar = Callable[..., Any]
 class ProgressTable(TableFile):
     """Table file that updates a progress bar while its chunks are read.
 
-    A chunk counts as done when the next one is requested. Use `with_progress`
-    to make one.
+    A chunk is counted when the next one is requested. Use `with_progress` to
+    create a progress table.
 
     Args:
         progress: Function that creates the bar, see `stream_progress`.
@@ -48,14 +48,14 @@ class ProgressTable(TableFile):
 def with_progress(
     table_file: TableFile, progress: ProgressBar | None, description: str
 ) -> TableFile:
-    r"""Table file that shows a progress bar each time it is read.
+    r"""Returns a table file that shows a progress bar each time it is read.
 
     Args:
         table_file: Table file.
         progress: Function that creates the bar, called with the arguments
             `total`, `desc` and `unit` of tqdm: `tqdm.tqdm` or
             `stream_progress(sys.stderr)`. `None` shows no bar.
-        description: Text in front of the bar, `"Scoring"` for example.
+        description: Text in front of the bar, such as `"Scoring"`.
 
     Returns:
         The same table with a progress bar.
@@ -82,14 +82,14 @@ def with_progress(
 
 
 def stream_progress(stream: TextIO) -> ProgressBar:
-    """Function that creates tqdm bars on a text stream.
+    """Returns a function that creates tqdm bars on a text stream.
 
-    A terminal shows the bar after 0.2 s and updates it five times a second.
-    Any other stream, a log file for example, gets an update every 30 s, and
-    nothing if the work takes less.
+    On a terminal the bar appears after 0.2 s and is updated five times a
+    second. On any other stream, such as a log file, an update is written every
+    30 s, and nothing if the work takes less time.
 
     Args:
-        stream: Text stream, `sys.stderr` for example.
+        stream: Text stream, such as `sys.stderr`.
 
     Returns:
         Function that takes the arguments of `tqdm.tqdm`.

@@ -1,4 +1,4 @@
-"""Hash of a script of a page, which its content security policy allows."""
+"""Hash of an inline script for a Content-Security-Policy."""
 
 import base64
 import hashlib
@@ -7,13 +7,13 @@ import hashlib
 def script_hash(script: str) -> str:
     """Source expression of an inline script in a Content-Security-Policy.
 
-    A browser runs a script whose text has this hash, and no other.
+    With it in the policy, a browser runs only inline scripts with this hash.
 
     Args:
         script: All text between the tags of the script.
 
     Returns:
-        `sha256-...`, which the policy has in quotes.
+        String `sha256-...`, to be quoted in the policy.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Paths over a figure with a slider that moves along them, in a report."""
+"""Figure of a report with paths and a slider for their steps."""
 
 import base64
 import dataclasses
@@ -50,7 +50,7 @@ class StepSlider:
     """HTML of paths with a slider, for the figures of a `Section`.
 
     Args:
-        html: Text of the elements. All texts of the user are escaped.
+        html: HTML of the elements. All user text is escaped.
         label: Alternative text.
     """
 
@@ -67,16 +67,16 @@ def step_slider(
     step_name: str = "Update",
     value_name: str = "Loss",
 ) -> StepSlider:
-    """Draws paths over a figure, up to the step that a slider selects.
+    """Draws paths over a figure, up to the step selected by a slider.
 
     Args:
         figure: Figure, the background.
-        axes: Axes of the figure in whose coordinates the paths are.
+        axes: Axes of the figure, whose coordinates are those of the paths.
         paths: Dict of name to array `(steps, 2)`. A path ends before the first
-            point that is not finite; what is outside the axes is hidden.
+            point that is not finite; parts outside of the axes are hidden.
         values: Dict of name to the value at each step, for the legend.
-        step_name: What a step is.
-        value_name: What the values are.
+        step_name: Name of the steps.
+        value_name: Name of the values.
 
     Returns:
         `StepSlider`.
@@ -156,12 +156,12 @@ def pixels(axes: Axes, path: ArrayLike, height: float) -> list[list[float]]:
     array = np.asarray(path, "float64")
     finite = np.isfinite(array).all(axis=1)
     end = len(array) if finite.all() else max(1, int(finite.argmin()))
-    # Keeps what is far outside of the axes within the numbers of a browser.
+    # Browsers cannot draw coordinates that are very far outside of the axes.
     points = np.clip(axes.transData.transform(array[:end]), -1e5, 1e5)
     points[:, 1] = height - points[:, 1]
     return np.round(np.nan_to_num(points), 1).tolist()
 
 
 def color(number: int) -> str:
-    """Color of a path."""
+    """Color of the path with a number."""
     return CURVE_COLORS[number % len(CURVE_COLORS)]

@@ -1,4 +1,4 @@
-"""Shared style of figures: colors, width, axes and images."""
+"""Style of figures: colors, width, axes and images."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ TIMES = " \N{MULTIPLICATION SIGN} "
 
 
 def style_axes(axes: Any, spines: bool = True) -> None:
-    """Applies the style of reports to axes: no upper and right spine."""
+    """Applies the style of reports to axes, without upper and right spines."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_visible(spines)
     axes.spines[["left", "bottom"]].set_color(TEXT_COLOR)

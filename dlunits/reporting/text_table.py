@@ -1,4 +1,4 @@
-"""Tables as text, for the terminal."""
+"""Plain-text tables for the terminal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from dlunits.reporting.html_report import cell
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Formats a table as text, with aligned columns.
+    """Formats a table as plain text with aligned columns.
 
     Args:
         header: Name of each column.
@@ -15,7 +15,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
             right.
 
     Returns:
-        One line per row, after the header.
+        String with the header and one line per row.
 
     Example:
 

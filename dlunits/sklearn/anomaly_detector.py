@@ -1,4 +1,4 @@
-"""Outlier detector with the interface of scikit-learn."""
+"""Outlier detector with the scikit-learn interface."""
 
 import math
 import numbers
@@ -25,29 +25,30 @@ FILE_NAME = "detector.keras"
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
-    """Outlier detector for tables, as an estimator of scikit-learn.
+    """Outlier detector for tables, a scikit-learn estimator.
 
-    Use it in pipelines and searches of scikit-learn; it is
+    Use it in pipelines and searches of scikit-learn. It is
     `dlunits.models.AnomalyDetector` with the names and signs of
-    `sklearn.ensemble.IsolationForest`. Columns may be numbers, booleans, times
-    and texts, and values may be missing.
+    `sklearn.ensemble.IsolationForest`. Columns may contain numbers, booleans,
+    timestamps and text, and values may be missing.
 
     Args:
-        contamination: Share of the training rows that may be outliers, in
-            [0, 0.5). The detector is fitted without as many rows that are far
-            from the others. 0 trusts all rows.
-        false_alarm_rate: Share of normal rows that may be called outliers, in
-            (0, 1). `offset_` is then the quantile of the scores of normal
-            training rows, each of which is scored as a new row is. `None`
-            calls the share `contamination` of the training rows outliers or,
-            if that is 0, has a false-alarm rate of 0.05.
-        random_state: Integer, `numpy.random.RandomState` or `None`: seed of
-            all random numbers. An integer gives the detector of
+        contamination: Fraction of the training rows that may be outliers, in
+            [0, 0.5). This fraction of the rows, those with the highest scores,
+            is left out, and the detector is fitted on the others. With 0, all
+            rows are used.
+        false_alarm_rate: Fraction of normal rows that may be classified as
+            outliers, in (0, 1). `offset_` is then a quantile of the scores of
+            normal training rows, each scored like a new row. With `None`, the
+            fraction `contamination` of the training rows are outliers; if that
+            is 0, the false-alarm rate is 0.05.
+        random_state: Integer, `numpy.random.RandomState` or `None`: seed of all
+            random numbers. With an integer, the detector is that of
             `dlunits.models.AnomalyDetector(seed=random_state)`.
 
     Attributes:
-        detector_: The fitted `dlunits.models.AnomalyDetector`; `explain` is a
-            method of it.
+        detector_: The fitted `dlunits.models.AnomalyDetector`, which has the
+            method `explain`.
         offset_: Score below which a row is an outlier: `decision_function` is
             `score_samples` minus `offset_`.
         n_features_in_: Number of columns of the training table.
@@ -75,13 +76,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Table, y: Any = None) -> "AnomalyDetector":
-        """Fits the detector to the rows of a table.
+        """Fits the detector on the rows of a table.
 
         Args:
             X: Array `(rows, columns)`, data frame of pandas, polars or
                 pyarrow, or another table of `dlunits.columns.table_chunk`.
-                Arrays and data frames of numbers have columns of numbers; the
-                types of the columns of others are inferred, and identifiers
+                All columns of arrays and data frames of numbers are numbers.
+                For other tables, the column types are inferred, and identifiers
                 are left out, with a warning.
             y: Ignored.
 
@@ -126,7 +127,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Table) -> Array:
-        """Decides which rows are outliers.
+        """Predicts which rows are outliers.
 
         Args:
             X: Table with the columns of the training table, in their order.
@@ -137,13 +138,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def p_value(self, X: Table) -> Array:
-        """Computes the share of normal rows with at least the row's score.
+        """Computes the conformal p-value of each row.
 
         Args:
             X: Table with the columns of the training table, in their order.
 
         Returns:
-            Array `(rows,)`, in (0, 1], see `dlunits.layers.ConformalPValue`.
+            Array `(rows,)`, in (0, 1]: the fraction of normal rows whose score
+            is at least that of the row, see `dlunits.layers.ConformalPValue`.
         """
         return self.score_rows(X)["p_value"]
 
@@ -156,7 +158,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def check_table(
         self, X: Table, reset: bool
     ) -> tuple[dict[str, Any], dict[str, str] | None]:
-        """Checks a table, and names its columns as in the training table.
+        """Checks a table and names its columns as in the training table.
 
         Args:
             X: Table.
@@ -247,13 +249,13 @@ def is_named(X: Table) -> bool:
     """
     if isinstance(X, list | tuple):
         return bool(X) and isinstance(X[0], Mapping)
-    if hasattr(X, "toarray"):  # sparse, and some of them are dicts
+    if hasattr(X, "toarray"):  # sparse; some sparse matrices are dicts
         return False
     return isinstance(X, Mapping) or hasattr(X, "columns")
 
 
 def holds_texts(X: Any) -> bool:
-    """Whether an array, or a list of rows, holds other values than numbers.
+    """Whether an array, or a list of rows, contains values other than numbers.
 
     >>> holds_texts([[1, "dry"]]), holds_texts([[1, None]])
     (True, False)
@@ -270,7 +272,7 @@ def holds_texts(X: Any) -> bool:
 
 
 def integer_seed(random_state: Any) -> int:
-    """Seed of a random state: an integer itself, else a random one.
+    """Integer seed from a random state; an integer is returned unchanged.
 
     >>> integer_seed(7), integer_seed(np.random.RandomState(0))
     (7, 209652396)
