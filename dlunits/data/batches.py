@@ -30,10 +30,12 @@ def training_batches(
     step 0 or resumes at step 700.
 
         epoch, i = divmod(step, num_images // batch_size)
-        batch    = prepare(images[order_epoch[i * batch_size + 0, 1, ...]])
+        rows     = order_epoch[i * batch_size : (i + 1) * batch_size]
+        batch    = prepare(images[rows])
 
-    `order_epoch` is a pseudo-random permutation that depends on (seed, epoch)
-    and takes no memory (`tf.random.experimental.index_shuffle`).
+    where `i` is the number of the step in its epoch, and `order_epoch` is a
+    pseudo-random permutation that depends on (seed, epoch) and takes no memory
+    (`tf.random.experimental.index_shuffle`).
 
     Args:
         images: Array `(num_images, height, width, channels)`.
@@ -43,20 +45,22 @@ def training_batches(
         first_step: First step, counted from 0 over the whole run.
         last_step: Last step plus 1.
         prepare: Function of a batch of images and a seed of shape `(2,)`,
-            different in every step, to the input of the model. One with the
-            further argument `shard` prepares the rows of a process alone, with
-            the random numbers that they have in the whole batch; of another
-            one, each process prepares the whole batch and takes its rows.
+            different in every step, to the input of the model. If it has an
+            argument `shard`, it is called with the rows of this process only,
+            and must draw the random numbers that these rows have in the whole
+            batch. Otherwise each process prepares the whole batch and takes
+            its rows.
         relabel: Function of the labels of a batch to those of the prepared
-            images, or `None` if they stay.
-        shard: Rows of each batch that are returned.
+            images. `None` keeps the labels.
+        shard: Rows of each batch that are returned, for training in several
+            processes.
 
     Returns:
-        Data set of (prepared images, labels).
+        `tf.data.Dataset` of (prepared images, labels).
 
     Raises:
-        ValueError: If there are fewer images than one batch needs, or a batch
-            cannot be divided among the devices.
+        ValueError: If there are fewer images than one batch needs, or the
+            batch size is not a multiple of the number of devices.
 
     Example:
 
@@ -101,7 +105,8 @@ def training_batches(
 def shuffle_key(seed: int, epoch: Tensor) -> Tensor:
     """Two random integers as the seed of `index_shuffle`.
 
-    It uses the low byte of each only, so that small seeds would collide.
+    `index_shuffle` uses only the low byte of each integer. Seed and epoch
+    themselves would give the same order for many pairs.
     """
     return tf.random.stateless_uniform(
         (2,), (seed, epoch), minval=None, maxval=None, dtype=tf.int64
@@ -117,7 +122,7 @@ def steps_per_epoch(
         num_images: Number of training images.
         batch_size: Number of images per step.
         min_images: Approximate minimum number of images in an epoch: a smaller
-            data set is repeated as often as it fits in.
+            data set is repeated `min_images // num_images` times.
 
     Returns:
         Number of steps.
@@ -158,7 +163,7 @@ def evaluation_batches(
         batch_size: Images per batch; the last one may be smaller.
 
     Returns:
-        Data set of (prepared images, labels).
+        `tf.data.Dataset` of (prepared images, labels).
 
     Example:
 
@@ -185,6 +190,9 @@ def rescale_images(images: Tensor, seed: Tensor | None = None) -> Tensor:
         images: uint8 tensor.
         seed: Not used.
 
+    Returns:
+        float32 tensor of the same shape.
+
     Example:
 
     >>> rescale_images(tf.constant([0, 255], tf.uint8)).numpy().tolist()
@@ -196,9 +204,21 @@ def rescale_images(images: Tensor, seed: Tensor | None = None) -> Tensor:
 def disable_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Turns off the autotuning of tf.data, which delays the end of an epoch.
 
-    An iterator is released at the next tick of the tuner, and the time between
-    ticks grows to seconds. All pipelines here have fixed parallelism, which
-    leaves nothing to tune.
+    The tuner releases a finished iterator only at its next update, and the time
+    between updates grows to seconds. All pipelines of this package have a fixed
+    parallelism, so there is nothing to tune.
+
+    Args:
+        dataset: `tf.data.Dataset`.
+
+    Returns:
+        The data set with the option.
+
+    Example:
+
+    >>> dataset = disable_autotune(tf.data.Dataset.range(3))
+    >>> dataset.options().autotune.enabled
+    False
     """
     options = tf.data.Options()
     options.autotune.enabled = False

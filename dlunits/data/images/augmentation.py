@@ -11,7 +11,7 @@ OUTPUT_SIZE = 32  # pixels
 
 
 def pad_to_32x32(images: Tensor) -> Tensor:
-    """Pads images to 32x32 pixels with zeros, and rescales them to [0, 1].
+    """Zero padding of images to 32x32 pixels, and rescaling to [0, 1].
 
     Args:
         images: `(batch, 28, 28, 1)`, uint8.
@@ -40,11 +40,14 @@ class RandomAffine:
 
         q = R(angle) [[1, shear], [0, 1]] diag(1 / s_x, 1 / s_y) (p - shift)
 
-    where R is a rotation matrix and all five values are drawn uniformly, the
-    scales s_x and s_y on a logarithmic axis. `keras.layers.RandomRotation`,
-    `RandomShear`, `RandomZoom` and `RandomTranslation` need four
-    interpolations, and a random generator whose state would have to be
-    restored when a run resumes.
+    where R(angle) is a rotation matrix, s_x and s_y are the scale factors of
+    both axes and shift is a vector in pixels. `angle`, `shear`, the scale
+    factors and `shift` are drawn for each image from uniform distributions,
+    the scale factors on a logarithmic axis.
+
+    `keras.layers.RandomRotation`, `RandomShear`, `RandomZoom` and
+    `RandomTranslation` need four interpolations, and a random generator whose
+    state would have to be restored when a run resumes.
 
     Reference: Simard, Steinkraus and Platt, 2003, "Best practices for
     convolutional neural networks applied to visual document analysis".
@@ -61,7 +64,7 @@ class RandomAffine:
     Call arguments:
         images: `(batch, 28, 28, 1)`, uint8.
         seed: Integers `(2,)`. The same seed gives the same distortions.
-        shard: Rows of a larger batch that `images` are.
+        shard: Part of a larger batch that `images` are.
 
     Returns:
         `(batch, 32, 32, 1)`, float32 in [0, 1].
@@ -104,7 +107,11 @@ class RandomAffine:
     def draw_transforms(
         self, images: Tensor, seed: Tensor, shard: Shard = WHOLE
     ) -> Tensor:
-        """Random transforms of images, see `inverse_affine_transforms`."""
+        """Draws a random transform for each image of a batch.
+
+        Returns:
+            `(batch, 8)`, see `inverse_affine_transforms`.
+        """
         draws = tf.random.stateless_uniform(
             (6, shard.count * tf.shape(images)[0]), seed, minval=-1, maxval=1
         )
@@ -132,9 +139,10 @@ def inverse_affine_transforms(
     shift_y: Tensor,
     input_size: int,
 ) -> Tensor:
-    """Transforms from output to input pixels: six `(batch,)` -> `(batch, 8)`.
+    """Inverse affine transforms, from output to input pixels.
 
-    Each row is an argument `transforms` of `ImageProjectiveTransformV3`.
+    Shapes: six times `(batch,)` -> `(batch, 8)`. Each row is a value of the
+    argument `transforms` of `tf.raw_ops.ImageProjectiveTransformV3`.
     """
     cosine, sine = tf.cos(angle), tf.sin(angle)
     xx, xy = cosine / scale_x, (cosine * shear - sine) / scale_y

@@ -9,12 +9,12 @@ from dlunits.data.images.neighborhood import combine_3x3, dilate
 from dlunits.data.images.resampling import resize_bilinear
 from dlunits.typing import Tensor
 
-# Row or column of a bounding box that is not there. It is finite: an infinite
-# difference would be NaN in ONNX, which multiplies by 0 what it does not take.
+# Row or column of the bounding box of a label that does not occur. It is finite
+# because ONNX selects values by multiplication by 0, and 0 * infinity is NaN.
 BEYOND = 1e6
 MIN_GRID_SIZE, MAX_GRID_SIZE = 64, 128  # cells of the longer side of a page
 
-# Functions with these arguments are traced once, wherever they are called.
+# Signatures of functions that are traced once for all shapes.
 VALUES = tf.TensorSpec([None] * 3, tf.float32)
 MASK = tf.TensorSpec([None] * 3, tf.bool)
 
@@ -29,7 +29,7 @@ class Components(NamedTuple):
         labels: `(batch, height, width)`, int32: the component of each cell,
             counted from 1; 0 for the background.
         mass: Sum of the weights of the cells.
-        top, bottom, left, right: First and last row and column.
+        top, bottom, left, right: First and last row, first and last column.
     """
 
     labels: Tensor
@@ -51,7 +51,7 @@ class Components(NamedTuple):
         return tf.where(self.exists, longer + 1, 0.0)
 
     def sum_of(self, values: Tensor) -> Tensor:
-        """Sum of `(batch, height, width)` over each component."""
+        """Sum of values `(batch, height, width)` over each component."""
         return reduce_by_label(
             tf.tensor_scatter_nd_add, 0.0, values, self.labels
         )
@@ -73,7 +73,9 @@ def find_components(weights: Tensor, foreground: Tensor) -> Components:
     Returns:
         `Components`.
 
-    Example: two components, of 3 cells and of 1 cell.
+    Example:
+
+    Two components, of 3 cells and of 1 cell.
 
     >>> ink = tf.constant([[[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 1, 0, 0]]])
     >>> found = find_components(ink, ink > 0)
@@ -109,13 +111,16 @@ def reduce_by_label(
     values: Tensor,
     labels: Tensor,
 ) -> Tensor:
-    """Reduces (batch, height, width) over each label: (batch, cells).
+    """Segment reduction of values over each label.
 
     Args:
         reduce: `tf.tensor_scatter_nd_add`, `..._min` or `..._max`.
         initial: Result of labels that do not occur.
         values: `(batch, height, width)`.
         labels: `(batch, height, width)`, int32.
+
+    Returns:
+        `(batch, cells)`, one column for each label.
     """
     batch = tf.shape(labels)[0]
     cells = tf.shape(labels)[1] * tf.shape(labels)[2]
@@ -131,16 +136,19 @@ def reduce_segments(
     values: Tensor,
     segments: Tensor,
 ) -> Tensor:
-    """Reduces values into the elements of a vector, as segments do.
+    """Segment reduction of values into the elements of a vector.
 
-    `tf.math.unsorted_segment_sum` does the same. It becomes a sort in ONNX,
-    and a scatter stays one operation.
+    `tf.math.unsorted_segment_sum` does the same, but is converted to a sort in
+    ONNX; a scatter is converted to one operation.
 
     Args:
         reduce: `tf.tensor_scatter_nd_add`, `..._min` or `..._max`.
         start: Vector that the values are reduced into.
         values: Tensor of any shape.
         segments: Tensor of the same shape, the index of each value.
+
+    Returns:
+        Vector of the shape of `start`.
 
     Example:
 
@@ -155,11 +163,17 @@ def reduce_segments(
 
 @tf.function(autograph=False, input_signature=[MASK])
 def label_components(foreground: Tensor) -> Tensor:
-    """Labels 8-connected components: (batch, height, width), int32, or 0.
+    """Labels 8-connected components.
 
-    Each foreground cell takes the largest label of its neighborhood, and then
-    the label of the cell that this label stands for (pointer jumping), until
-    no label changes.
+    Each cell of the foreground starts with a label of its own. It takes the
+    largest label of its neighborhood, and then the label of the cell that
+    started with this label (pointer jumping), until no label changes.
+
+    Args:
+        foreground: `(batch, height, width)`, bool.
+
+    Returns:
+        `(batch, height, width)`, int32: labels from 1; 0 for the background.
     """
     shape = tf.shape(foreground)
     batch, cells = shape[0], shape[1] * shape[2]
@@ -186,14 +200,28 @@ def label_components(foreground: Tensor) -> Tensor:
 
 
 def reachable_from_outside(ink: Tensor) -> Tensor:
-    """Background that is connected to the border, with small gaps closed."""
+    """Background that is connected to the border, with small gaps closed.
+
+    Args:
+        ink: `(batch, height, width)`, bool.
+
+    Returns:
+        `(batch, height, width)`, bool.
+    """
     margin = [[0, 0], [3, 3], [3, 3]]
     labels = label_components(~dilate(tf.pad(ink, margin)))
     return (labels == labels[:, :1, :1])[:, 3:-3, 3:-3]
 
 
 def to_grid(level: Tensor) -> Tensor:
-    """Page with 64 to 128 cells on the longer side, in its aspect ratio."""
+    """Resizes pages to a grid of 64 to 128 cells on the longer side.
+
+    Args:
+        level: `(batch, height, width)`, float32.
+
+    Returns:
+        `(batch, rows, columns)`, float32, with the aspect ratio of the page.
+    """
     size = tf.shape(level)[1:]
     longer = tf.reduce_max(size)
     side = tf.clip_by_value(longer, MIN_GRID_SIZE, MAX_GRID_SIZE)
@@ -202,7 +230,15 @@ def to_grid(level: Tensor) -> Tensor:
 
 
 def to_pixels(mask: Tensor, level: Tensor) -> Tensor:
-    """Mask of cells as a mask of pixels, float32: the cell of each pixel."""
+    """Enlarges a mask of cells to the pixels of a page (nearest neighbor).
+
+    Args:
+        mask: `(batch, rows, columns)`, bool, see `to_grid`.
+        level: Page `(batch, height, width)`.
+
+    Returns:
+        `(batch, height, width)`, float32, 0 or 1.
+    """
     for axis in (1, 2):
         cells, pixels = tf.shape(mask)[axis], tf.shape(level)[axis]
         cell = (2 * tf.range(pixels) + 1) * cells // (2 * pixels)

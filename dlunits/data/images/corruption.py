@@ -11,8 +11,8 @@ from dlunits.data.batches import disable_autotune, training_batches
 from dlunits.data.shard import WHOLE, Shard
 from dlunits.typing import Array, ArrayLike, Tensor
 
-# Function of a float batch, a seed of shape (2,) and the `shard` of the batch,
-# if it is not the whole one, to the noisy batch.
+# Function of a float batch and a seed of shape (2,) to the noisy batch. If the
+# batch is part of a larger one, the third argument is its `shard`.
 Corruption: TypeAlias = Callable[..., Tensor]
 
 
@@ -22,6 +22,8 @@ def gaussian_noise(
     """Additive Gaussian noise, clipped to the range of the images.
 
         y = clip(x + stddev * n),    n ~ N(0, 1) for each value
+
+    where x is the clean image and y the noisy one.
 
     Args:
         stddev: Standard deviation, not negative, in the unit of the images.
@@ -63,13 +65,14 @@ def gaussian_noise(
 def masking_noise(rate: float, mask_value: float = 0.0) -> Corruption:
     """Masking noise: replaces random values by a constant.
 
-        y = mask_value  if u < rate,  else x,    u uniform for each value
+        y = mask_value  if u < rate,  else x,    u ~ U(0, 1) for each value
 
-    As a layer: `dlunits.layers.MaskingNoise`.
+    where x is the clean image and y the noisy one. As a layer:
+    `dlunits.layers.MaskingNoise`.
 
     Args:
         rate: Expected fraction of replaced values, in [0, 1].
-        mask_value: Value of the replaced values.
+        mask_value: Value that replaces them.
 
     Returns:
         Function `corrupt(images, seed)`, see `gaussian_noise`.
@@ -105,9 +108,10 @@ def salt_and_pepper_noise(
 
         y = low   if u < rate / 2
             high  if rate / 2 <= u < rate
-            x     else,                       u uniform for each value
+            x     else,                       u ~ U(0, 1) for each value
 
-    As a layer: `dlunits.layers.SaltAndPepperNoise`.
+    where x is the clean image and y the noisy one. As a layer:
+    `dlunits.layers.SaltAndPepperNoise`.
 
     Args:
         rate: Expected fraction of replaced values, in [0, 1].
@@ -167,12 +171,13 @@ def denoising_batches(
         seed: Seed of the order and of the noise.
         first_step: First step, counted from 0 over the whole run.
         last_step: Last step plus 1.
-        prepare: Function of a batch of `images` to clean floats, for uint8
-            images.
-        shard: Rows of each batch that are returned.
+        prepare: Function of a batch of `images` to clean floats, needed if
+            `images` are uint8.
+        shard: Rows of each batch that are returned, for training in several
+            processes.
 
     Returns:
-        Data set of (noisy batch, clean batch).
+        `tf.data.Dataset` of (noisy batch, clean batch).
 
     Raises:
         ValueError: If a pixel is NaN or infinite, or there are fewer images
@@ -231,7 +236,7 @@ def denoising_evaluation_batches(
         batch_size: Images per batch; the last one may be smaller.
 
     Returns:
-        Data set of (noisy batch, clean batch).
+        `tf.data.Dataset` of (noisy batch, clean batch).
 
     Raises:
         ValueError: If a pixel is NaN or infinite.
@@ -262,9 +267,9 @@ def draw(
     seed: Tensor,
     shard: Shard,
 ) -> Tensor:
-    """Random numbers of the shape of `images`, which are rows of a batch.
+    """Random numbers of the shape of `images`, which may be part of a batch.
 
-    They are those that the rows have in the whole batch.
+    They are the numbers that these rows have in the whole batch.
     """
     shape = tf.shape(images)
     whole = tf.concat([shard.count * shape[:1], shape[1:]], axis=0)
@@ -320,7 +325,7 @@ def check_range(low: float, high: float) -> None:
 
 
 def to_float_tensor(images: Tensor) -> Tensor:
-    """Tensor of floats; raises ValueError for other types."""
+    """Converts images to a tensor; raises ValueError unless it is of floats."""
     images = tf.convert_to_tensor(images)
     if not images.dtype.is_floating:
         raise ValueError(

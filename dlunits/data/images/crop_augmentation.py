@@ -1,4 +1,4 @@
-"""Random crops, reflections and color shifts of AlexNet, and its ten crops."""
+"""Data augmentation of AlexNet: random crops, reflections, color shifts."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,22 +6,22 @@ import tensorflow as tf
 from dlunits.data.shard import WHOLE, Shard
 from dlunits.typing import Array, ArrayLike, Tensor
 
-CHUNK = 64  # images at a time, so that their floats take little memory
-MAX_SAMPLE = 1000  # images whose colors are analyzed
+CHUNK = 64  # images converted to floats at a time, which limits the memory
+MAX_SAMPLE = 1000  # images for the covariance of the colors
 
 
 class RandomCrop:
     """Random crop, horizontal reflection and color shift of images.
 
-    Every image gets a window of its own. With `flip`, it is reflected with
-    probability 1/2. With `color_shift`, the same color is added to all its
-    pixels:
+    Every image gets a window at a random place. With `flip`, it is reflected
+    with probability 1/2. With `color_shift`, one random color is added to all
+    pixels of the image, which imitates changes of the illumination:
 
-        P (a * e),    a_i ~ N(0, 0.1)
+        P (a * e),    a_i ~ N(0, 0.1^2) for i = 1, 2, 3
 
-    The columns of `P` and the numbers `e` are the eigenvectors and eigenvalues
-    of the 3x3 covariance matrix of the colors of the training images, pixels
-    in [0, 1], see `color_components`. It imitates changes of the illumination.
+    where the columns of P and the numbers e are the eigenvectors and
+    eigenvalues of the 3x3 covariance matrix of the colors of the training
+    images, with pixels in [0, 1]. See `color_components`.
 
     Reference: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification
     with deep convolutional neural networks", section 4.1,
@@ -29,14 +29,15 @@ class RandomCrop:
 
     Args:
         crop_size: Height and width of the window, in pixels, 227 in AlexNet.
-        image_size: Height and width to which the images are resized before, at
-            least `crop_size`, 256 in AlexNet.
-        flip: Whether to reflect.
-        color_shift: `P * e` as `color_components` returns it, or `None`.
+        image_size: Height and width to which the images are resized before
+            they are cropped, in pixels, at least `crop_size`, 256 in AlexNet.
+        flip: Whether to reflect images at random.
+        color_shift: `P * e` from `color_components`. `None` adds no color.
 
     Call arguments:
         images: `(batch, height, width, 1 or 3)`, uint8.
         seed: Integers `(2,)`. The same seed gives the same results.
+        shard: Part of a larger batch that `images` are.
 
     Returns:
         `(batch, crop_size, crop_size, 3)`, float32. In [0, 1] without
@@ -45,7 +46,9 @@ class RandomCrop:
     Raises:
         ValueError: If `crop_size` is not in [1, `image_size`].
 
-    Example: the only window of a 2x2 image.
+    Example:
+
+    The only window of a 2x2 image.
 
     >>> images = tf.constant([[0, 51], [102, 255]], tf.uint8)[None, ..., None]
     >>> crop = RandomCrop(crop_size=2, image_size=2, flip=False)
@@ -103,7 +106,7 @@ class RandomCrop:
 def color_components(images: Array) -> Array:
     """Principal components of the colors of images, times their eigenvalues.
 
-    Of more than 1,000 images, at most 1,000 at equal distances are taken.
+    If there are more than 1,000 images, every k-th one is used, at most 1,000.
 
     Args:
         images: `(num_images, height, width, 1 or 3)`, uint8.
@@ -111,8 +114,10 @@ def color_components(images: Array) -> Array:
     Returns:
         Array `(3, 3)`, one component per column, the largest eigenvalue last.
 
-    Example: black and white pixels have one component, along (1, 1, 1). Each
-    color has the variance 1/4, and the eigenvalue is 3/4.
+    Example:
+
+    Black and white pixels have one component, along (1, 1, 1). Each color has
+    the variance 1/4, and the eigenvalue is 3/4.
 
     >>> images = np.array([0, 255], "uint8").reshape(1, 1, 2, 1)
     >>> abs(color_components(images)[:, 2]).round(3).tolist()  # 0.75 / sqrt(3)
@@ -134,15 +139,22 @@ def color_components(images: Array) -> Array:
 
 
 def center_crop(images: Tensor, crop_size: int, image_size: int) -> Tensor:
-    """Central window of images.
+    """Center crop of images.
 
     Args:
         images: `(batch, height, width, 1 or 3)`, uint8, or floats in [0, 255].
         crop_size: Height and width of the window, in pixels.
-        image_size: Height and width to which the images are resized before.
+        image_size: Height and width to which the images are resized before
+            they are cropped, in pixels.
 
     Returns:
         `(batch, crop_size, crop_size, 3)`, float32 in [0, 1].
+
+    Example:
+
+    >>> images = tf.constant([[[0, 0, 0], [0, 255, 0], [0, 0, 0]]])
+    >>> center_crop(images[..., None], 1, image_size=3).numpy().tolist()
+    [[[[1.0, 1.0, 1.0]]]]
     """
     first = (image_size - crop_size) // 2
     window = slice(first, first + crop_size)
@@ -152,14 +164,15 @@ def center_crop(images: Tensor, crop_size: int, image_size: int) -> Tensor:
 def ten_crops(
     images: Tensor, crop_size: int, image_size: int, flip: bool = True
 ) -> Tensor:
-    """Windows at the corners and the center, and their reflections.
+    """Ten crops: windows at the corners and the center, and their reflections.
 
-    AlexNet averages its predictions over these.
+    AlexNet averages its predictions over these crops.
 
     Args:
         images: `(batch, height, width, 1 or 3)`, uint8, or floats in [0, 255].
         crop_size: Height and width of the windows, in pixels.
-        image_size: Height and width to which the images are resized before.
+        image_size: Height and width to which the images are resized before
+            they are cropped, in pixels.
         flip: Whether to add the reflections: ten windows, else five.
 
     Returns:
@@ -188,13 +201,13 @@ def ten_crops(
 
 
 def resize(images: Tensor, image_size: int) -> Tensor:
-    """Images with `image_size` pixels of height and width."""
+    """Resizes images to a height and width of `image_size` pixels."""
     if images.shape[1:3] == (image_size, image_size):
         return images
     return tf.image.resize(images, (image_size, image_size), antialias=True)
 
 
 def to_rgb(images: Tensor) -> Tensor:
-    """Three channels, float32: from 0 to 1 for pixels from 0 to 255."""
+    """Converts pixels from 0 to 255 to three channels, float32 in [0, 1]."""
     scaled = tf.cast(images, tf.float32) / 255
     return tf.repeat(scaled, 3, -1) if images.shape[-1] == 1 else scaled

@@ -1,6 +1,6 @@
 """Segmentation of a page into lines of characters, and of touching characters.
 
-It takes the ink of a page as an array in [0, 1], and loads no TensorFlow.
+The input is the ink of a page as an array in [0, 1]. TensorFlow is not loaded.
 """
 
 import dataclasses
@@ -9,27 +9,29 @@ import numpy as np
 
 from dlunits.typing import Array
 
+# Lengths "in heights" are divided by the height of a character.
 INK = 0.2  # level above which a pixel is ink
 MAX_SLOPE = 0.1  # of ruled lines, rows per column
 NUM_SLOPES = 81
-MIN_COVERAGE = 0.8  # part of the width that a ruled line and ink on it cover
-MIN_THIN = 0.25  # part of the width that it covers where nothing crosses it
-MIN_THIN_VERTICAL = 0.85  # part of the height; a 1 on a low page is as long
-MAX_RULE = 0.015  # thickness of a ruled line, part of the longer side
-MIN_RULE = 6  # thickness of a ruled line that is always removed, pixels
-MIN_SPECK = 0.22  # size of a character or of a part of it, in heights
-MIN_CHARACTER = 0.5  # height of a character, in heights of the others
-MIN_STROKE = 0.35  # a lower part that belongs to no character is left out
-EDGE = 0.04  # width of the edges, part of the longer side
-MIN_NESTED = 0.3  # height of a character in a frame, part of the frame's
+MIN_COVERAGE = 0.8  # fraction of the width of a ruled line with crossings
+MIN_THIN = 0.25  # the same without the ink that crosses the line
+# Fraction of the height, for vertical lines. On a low page, a 1 is as long.
+MIN_THIN_VERTICAL = 0.85
+MAX_RULE = 0.015  # thickness of a ruled line, fraction of the longer side
+MIN_RULE = 6  # thickness up to which a line may always be ruled, pixels
+MIN_SPECK = 0.22  # minimum size of a part of a character, in heights
+MIN_CHARACTER = 0.5  # minimum height of a character, in heights
+MIN_STROKE = 0.35  # minimum height of a part without a character near it
+EDGE = 0.04  # width of the edges, fraction of the longer side
+MIN_NESTED = 0.3  # height of a character in a frame, fraction of the frame's
 MAX_LINE_STEP = 0.6  # between centers of neighbors in a line, in heights
-MIN_WIDTH = 0.12  # of a part of touching characters, in heights
+MIN_WIDTH = 0.12  # of a piece of touching characters, in heights
 MAX_SEAMS = 16  # in one component
-MAX_BYPASS = 0.15  # by which a seam leaves its line, in heights
+MAX_BYPASS = 0.15  # distance of a seam from its straight line, in heights
 SLANTS = (-0.4, 0.0, 0.4)  # of those lines, columns per row
-SEAM_STEP = 0.08  # distance of those lines, in heights
-MIN_APART = 0.08  # mean distance of seams, in heights
-STEP_COST = 0.01  # of each row of a seam, and of each step aside
+SEAM_STEP = 0.08  # distance between those lines, in heights
+MIN_APART = 0.08  # mean distance between seams, in heights
+STEP_COST = 0.01  # cost of each row of a seam, and of each step sideways
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,9 +39,15 @@ class Part:
     """Ink of a character, or of a part of it.
 
     Args:
-        level: `(height, width)`, the ink within the bounding box, without that
-            of other characters.
+        level: `(height, width)`, floats in [0, 1]: the ink within the bounding
+            box, without that of other characters.
         top, left: First row and column of the bounding box on the page.
+
+    Example:
+
+    >>> part = Part(np.ones((4, 2)), top=10, left=20)
+    >>> part.bottom, part.right, part.mass, part.center
+    (14, 22, 8.0, (12.0, 21.0))
     """
 
     level: Array
@@ -48,12 +56,12 @@ class Part:
 
     @property
     def bottom(self) -> int:
-        """Row behind the last one."""
+        """Row after the last one."""
         return self.top + self.level.shape[0]
 
     @property
     def right(self) -> int:
-        """Column behind the last one."""
+        """Column after the last one."""
         return self.left + self.level.shape[1]
 
     @property
@@ -86,10 +94,11 @@ def segment_page(level: Array) -> list[list[Part]]:
     """Finds lines of characters on a page, in reading order.
 
     Ruled lines are removed, see `remove_ruled_lines`. Connected components are
-    characters; specks, dark edges of a scan and frames are left out, and small
-    parts are joined with the character that they lie above, below or within.
-    Characters are in one line with a neighbor whose center is within 0.6 of
-    their height. Characters that touch are one component, see `find_seams`.
+    characters; specks, dark edges of a scan and frames are dropped, and small
+    parts are merged with the character that they lie above, below or within.
+    Two neighbors are in the same line if their centers differ vertically by
+    less than 0.6 of the height of a character. Touching characters are one
+    component, see `find_seams`.
 
     Args:
         level: `(height, width)`, floats in [0, 1]: the ink of the page.
@@ -98,7 +107,9 @@ def segment_page(level: Array) -> list[list[Part]]:
         List of lines from top to bottom, each a list of `Part` from left to
         right.
 
-    Example: two bars above one, and a speck.
+    Example:
+
+    Two bars above one, and a speck.
 
     >>> page = np.zeros((60, 40))
     >>> page[5:25, 5:9] = page[5:25, 20:24] = page[35:55, 10:14] = 1
@@ -137,13 +148,15 @@ def find_components(level: Array) -> list[Part]:
 
 
 def remove_ruled_lines(level: Array) -> Array:
-    """Removes thin straight lines across the page, without the ink they cross.
+    """Removes ruled lines from a page: thin straight lines across the page.
 
-    Ink votes for all lines up to a slope of 0.1 (Hough transform), where it is
-    at most 0.015 of the longer side of the page thick. Lines are those that
-    cover 0.8 of the width with the ink that crosses them, and 0.25 without, all
-    of one slope; upright ones 0.85 without. Where the ink is thicker than the
-    line, a character crosses it, and is kept.
+    Each pixel of ink that is at most 0.015 of the longer side of the page thick
+    votes for all lines through it with a slope of at most 0.1 (Hough
+    transform). A line is removed if it covers at least 0.8 of the width
+    including the ink that crosses it, and 0.25 without that ink; all removed
+    lines have the same slope. A vertical line must cover 0.85 of the height
+    without the ink that crosses it. Where the ink is thicker than the line, a
+    character crosses the line, and the ink is kept.
 
     Args:
         level: `(height, width)`, floats in [0, 1].
@@ -151,7 +164,9 @@ def remove_ruled_lines(level: Array) -> Array:
     Returns:
         Array of the same shape.
 
-    Example: a line that a stroke of four pixels crosses.
+    Example:
+
+    A line that is crossed by a stroke of four pixels.
 
     >>> page = np.zeros((40, 40))
     >>> page[20, :] = page[10:30, 18:22] = 1
@@ -214,7 +229,9 @@ def line_votes(ink: Array, slope: float, margin: int) -> Array:
     Returns:
         `(height + 2 margin,)`.
 
-    Example: ink in row 1 of three columns, and the row below with it.
+    Example:
+
+    Ink in row 1 of three columns votes for the lines in rows 1 and 2.
 
     >>> line_votes(np.array([[0, 0, 0], [1, 1, 1], [0, 0, 0]], bool), 0, 1)
     array([0, 0, 3, 3, 0])
@@ -228,7 +245,7 @@ def line_votes(ink: Array, slope: float, margin: int) -> Array:
 
 
 def vertical_runs(ink: Array) -> Array:
-    """Length of the vertical run of ink that each pixel belongs to; 0 outside.
+    """Length of the vertical run of ink through each pixel; 0 without ink.
 
     >>> vertical_runs(np.array([[1, 0], [1, 1], [0, 1], [1, 1]])).T.tolist()
     [[2, 2, 0, 1], [0, 3, 3, 3]]
@@ -245,7 +262,7 @@ def vertical_runs(ink: Array) -> Array:
 
 
 def without_edges(parts: list[Part], shape: tuple[int, int]) -> list[Part]:
-    """Leaves out what lies at an edge of the page: strips and corners."""
+    """Drops parts at the edges of the page, such as dark strips and corners."""
     margin = EDGE * max(shape)
     return [
         part
@@ -258,7 +275,7 @@ def without_edges(parts: list[Part], shape: tuple[int, int]) -> list[Part]:
 
 
 def without_frames(parts: list[Part]) -> list[Part]:
-    """Leaves out what encloses a character: boxes and circles."""
+    """Drops parts that enclose a character, such as boxes and circles."""
 
     def encloses(outer: Part, inner: Part) -> bool:
         return (
@@ -277,7 +294,14 @@ def without_frames(parts: list[Part]) -> list[Part]:
 
 
 def character_height(parts: list[Part]) -> float:
-    """Median height of the components that have enough ink for a character."""
+    """Median height of the components that have enough ink for a character.
+
+    Args:
+        parts: Components.
+
+    Returns:
+        Height in pixels.
+    """
     masses = np.array([part.mass for part in parts])
     large = masses >= 0.1 * np.quantile(masses, 0.95)
     sizes = np.array([part.size for part in parts])[large]
@@ -287,13 +311,18 @@ def character_height(parts: list[Part]) -> float:
 
 
 def join_small_parts(parts: list[Part], unit: float) -> list[Part]:
-    """Joins low parts with the character above, below or within which they lie.
+    """Merges small parts with the character they lie above, below or within.
 
-    Dashes and what is left of lines are left out.
+    Small parts without a character near them, such as dashes and remains of
+    ruled lines, are dropped; from 0.35 of the height of a character, they are
+    kept as characters.
 
     Args:
         parts: Components.
-        unit: Height of a character.
+        unit: Height of a character, in pixels.
+
+    Returns:
+        List of characters.
     """
     tall = [part for part in parts if part.height >= MIN_CHARACTER * unit]
     for low in parts:
@@ -320,12 +349,26 @@ def is_near(low: Part, tall: Part, unit: float) -> bool:
 
 
 def gap(left: Part, right: Part) -> float:
-    """Distance of the centers of two parts."""
+    """Distance between the centers of two parts, in pixels."""
     return float(np.hypot(*np.subtract(left.center, right.center)))
 
 
 def join(parts: list[Part]) -> Part:
-    """Parts as one."""
+    """Merges parts into one.
+
+    Args:
+        parts: List of `Part`.
+
+    Returns:
+        `Part` with the ink of all of them.
+
+    Example:
+
+    >>> dot, stem = Part(np.ones((1, 1)), 0, 3), Part(np.ones((4, 1)), 2, 3)
+    >>> merged = join([dot, stem])
+    >>> merged.top, merged.bottom, merged.mass
+    (0, 6, 5.0)
+    """
     top, left = min(p.top for p in parts), min(p.left for p in parts)
     bottom, right = max(p.bottom for p in parts), max(p.right for p in parts)
     level = np.zeros((bottom - top, right - left))
@@ -337,7 +380,7 @@ def join(parts: list[Part]) -> Part:
 
 
 def find_lines(parts: list[Part]) -> list[list[Part]]:
-    """Groups characters in lines, which may rise or fall."""
+    """Groups characters in lines of text, which may be slanted."""
     lines: list[list[Part]] = []
     for part in sorted(parts, key=lambda part: part.center[1]):
         steps = [
@@ -353,24 +396,27 @@ def find_lines(parts: list[Part]) -> list[list[Part]]:
 
 
 def find_seams(part: Part, unit: float) -> list[Array]:
-    """Places at which touching characters may be parted, from left to right.
+    """Candidate cuts between touching characters, by seam carving.
 
-    Seams run from the top to the bottom through little ink (seam carving), at
-    most 0.15 heights to both sides of lines that are upright or slanted. Most
-    of them cut a character: which pieces are characters is for a classifier.
+    Seams run from top to bottom through as little ink as possible, at a
+    distance of at most 0.15 of the height of a character from straight lines
+    that are upright or slanted. Most of them cut a character; a classifier
+    decides which pieces are characters.
 
     Reference: Avidan and Shamir, 2007, "Seam carving for content-aware image
     resizing".
 
     Args:
         part: Component.
-        unit: Height of a character.
+        unit: Height of a character, in pixels.
 
     Returns:
-        List of integer arrays `(part.height,)`: the column of the seam in each
-        row. Seams may cross.
+        List of integer arrays `(part.height,)` from left to right: the column
+        of the seam in each row. Seams may cross.
 
-    Example: two blocks with a thin bridge.
+    Example:
+
+    Two blocks with a thin bridge.
 
     >>> level = np.zeros((20, 30))
     >>> level[:, :12] = level[:, 18:] = level[10, :] = 1
@@ -401,7 +447,7 @@ def find_seams(part: Part, unit: float) -> list[Array]:
 def carve(
     level: Array, centers: Array, shift: Array, reach: int
 ) -> list[tuple[float, Array]]:
-    """Cheapest path from top to bottom near each of some parallel lines.
+    """Seams of least cost from top to bottom, one near each of parallel lines.
 
     Args:
         level: `(height, width)`.
@@ -444,10 +490,18 @@ def between(part: Part, left: Array, right: Array) -> Part | None:
 
     Args:
         part: Component.
-        left, right: Column of the seams in each row; the right one is outside.
+        left, right: Columns `(part.height,)` of the seams. Those of the left
+            seam belong to the piece, those of the right seam do not.
 
     Returns:
-        Part, or `None` without ink.
+        `Part`, or `None` if there is no ink.
+
+    Example:
+
+    >>> part = Part(np.ones((4, 9)), top=0, left=10)
+    >>> piece = between(part, np.full(4, 2), np.full(4, 5))
+    >>> piece.left, piece.right
+    (12, 15)
     """
     columns = np.arange(part.width)
     inside = (columns >= left[:, None]) & (columns < right[:, None])
@@ -455,7 +509,7 @@ def between(part: Part, left: Array, right: Array) -> Part | None:
 
 
 def trim(level: Array, top: int, left: int) -> Part | None:
-    """Part without empty rows and columns around it; `None` without ink."""
+    """Crops empty rows and columns around the ink; `None` without ink."""
     ink = level > INK
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     if not len(rows):

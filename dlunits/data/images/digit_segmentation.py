@@ -1,4 +1,4 @@
-"""Segmentation of a page: removal of lines, edges and frames, and one digit."""
+"""Segmentation of a digit on a page with lines, dark edges and frames."""
 
 import tensorflow as tf
 
@@ -15,32 +15,44 @@ from dlunits.data.images.straight_lines import find_straight_lines
 from dlunits.typing import Tensor
 
 MIN_INK = 0.1  # level of a cell above which it is ink
-EDGE = 0.06  # width of the edges, part of the longer side of the page
-MIN_EDGE_MASS = 0.9  # part of the mass of an edge component on the edges
-MIN_SIZE = 0.12  # size of what is left, part of the shorter side of the page
-MIN_MASS = 0.03  # mass of what is left, part of the mass that is removed
-MIN_NESTED_SIZE = 0.25  # size of a component in a frame, part of the frame's
+EDGE = 0.06  # width of the edges, fraction of the longer side of the page
+MIN_EDGE_MASS = 0.9  # fraction of the mass of an edge component on the edges
+MIN_SIZE = 0.12  # size of the remaining digit, fraction of the shorter side
+MIN_MASS = 0.03  # mass of the remaining digit, fraction of the removed mass
+MIN_NESTED_SIZE = 0.25  # size of a framed component, fraction of the frame's
 
 
 @tf.function(autograph=False, input_signature=[VALUES])
 def remove_clutter(level: Tensor) -> Tensor:
-    """Removes what is no part of a digit: lines, dark edges, and frames.
+    """Removes straight lines, dark edges and frames from pages with a digit.
 
     - Straight lines that cross the page, see `find_straight_lines`.
     - Components on the edges of the page, such as the dark strips and corners
-      that scanners leave: at least 0.9 of their mass lies within 0.06 of the
+      of a scan: at least 0.9 of their mass lies at an edge, within 0.06 of the
       longer side of the page.
     - Frames: closed contours, such as boxes and circles, around a component
       of at least a quarter of their size.
 
     Lines and edge components are removed only if a component with the size of
-    a digit is left: a 1 is a straight line, and a digit may fill the page.
+    a digit remains, because a 1 is a straight line, and a digit may fill the
+    page.
 
     Args:
         level: `(batch, height, width)`, float32 in [0, 1]: the foreground.
 
     Returns:
         `level` with 0 at the pixels that are removed.
+
+    Example:
+
+    A short stroke in a frame.
+
+    >>> page = tf.pad(tf.zeros((1, 60, 60)), [[0, 0], [2, 2], [2, 2]],
+    ...               constant_values=1.0)
+    >>> page += tf.pad(tf.ones((1, 30, 4)), [[0, 0], [17, 17], [30, 30]])
+    >>> cleaned = remove_clutter(page)
+    >>> float(tf.reduce_sum(page)), float(tf.reduce_sum(cleaned))  # 30 * 4
+    (616.0, 120.0)
     """
     page = to_grid(level)
     cells = remove(page, find_straight_lines(page > MIN_INK))
@@ -52,7 +64,7 @@ def remove_clutter(level: Tensor) -> Tensor:
 
 @tf.function(autograph=False, input_signature=[VALUES])
 def main_component(level: Tensor) -> tuple[Tensor, Tensor]:
-    """Mask of the digit's pixels, and whether there are several digits.
+    """Mask of the pixels of the digit, and whether there are several digits.
 
     The component with the largest mass is the digit, together with components
     near it that are not specks: the bar of a 5, or a broken stroke.
@@ -64,7 +76,7 @@ def main_component(level: Tensor) -> tuple[Tensor, Tensor]:
         `(mask, several)`: `(batch, height, width)`, float32, 0 or 1; and
         `(batch,)`, bool.
     """
-    cells = mean_3x3(to_grid(level))  # grain of the paper is no ink
+    cells = mean_3x3(to_grid(level))  # removes the grain of the paper
     found = find_components(cells, cells > MIN_INK)
     main = tf.argmax(found.mass, axis=1)[:, None]
 
@@ -90,7 +102,7 @@ def main_component(level: Tensor) -> tuple[Tensor, Tensor]:
 
 @tf.function(autograph=False, input_signature=[VALUES, MASK])
 def remove(cells: Tensor, clutter: Tensor) -> Tensor:
-    """Sets clutter to 0 on the pages on which a digit is left."""
+    """Sets clutter to 0 on the pages on which a digit remains."""
     cleaned = tf.where(dilate(clutter), 0.0, cells)
     left = find_components(cleaned, cleaned > MIN_INK)
     mass = tf.reduce_sum(cells - cleaned, axis=(1, 2))[:, None]
@@ -101,7 +113,7 @@ def remove(cells: Tensor, clutter: Tensor) -> Tensor:
 
 
 def edge_components(cells: Tensor) -> Tensor:
-    """Cells of the components on the edges of the page."""
+    """Mask of the components on the edges of the page."""
     found = find_components(cells, cells > MIN_INK)
     height, width = tf.shape(cells)[1], tf.shape(cells)[2]
     row, column = tf.range(height)[:, None], tf.range(width)
@@ -115,7 +127,7 @@ def edge_components(cells: Tensor) -> Tensor:
 
 
 def frames(cells: Tensor) -> Tensor:
-    """Cells of the components that enclose another one of sufficient size."""
+    """Mask of the components that enclose another one of sufficient size."""
     found = find_components(cells, cells > MIN_INK)
     outside = reachable_from_outside(found.labels > 0)
     # `outside` ends a cell before the ink, since it closes small gaps.

@@ -4,24 +4,30 @@ import tensorflow as tf
 
 from dlunits.typing import Tensor
 
-HEADER_SIZE = 30  # bytes that hold the size of the formats but JPEG
+HEADER_SIZE = 30  # first bytes, with the image size in all formats but JPEG
 
 
 def check_encoded_size(contents: Tensor, max_megapixels: float) -> Tensor:
-    """Refuses encoded images that are too large, before they are decoded.
+    """Rejects an encoded image that is too large, before it is decoded.
 
-    A file of 140 kB can hold 144 megapixels. An exported SavedModel contains
-    the check.
+    It protects a server against decompression bombs: a file of 140 kB can hold
+    144 megapixels. The check is part of an exported SavedModel.
 
     Args:
         contents: Scalar string, contents of an image file.
         max_megapixels: Largest number of pixels, in millions.
 
     Returns:
-        `contents`; what uses it is computed after the check.
+        `contents`, with a control dependency on the check.
 
     Raises:
         tf.errors.InvalidArgumentError: If the image is too large.
+
+    Example:
+
+    >>> png = tf.io.encode_png(tf.zeros((2, 300, 1), tf.uint8))
+    >>> bool(check_encoded_size(png, max_megapixels=1) == png)
+    True
     """
     height, width = encoded_size(contents)
     megapixels = tf.cast(height, tf.float32) * tf.cast(width, tf.float32) / 1e6
@@ -31,7 +37,7 @@ def check_encoded_size(contents: Tensor, max_megapixels: float) -> Tensor:
     )
     small = megapixels <= max_megapixels
     check = tf.debugging.Assert(small, [message, height, width])
-    # Nothing is returned when it is called eagerly.
+    # In eager mode, `Assert` returns `None`.
     with tf.control_dependencies([] if check is None else [check]):
         return tf.identity(contents)
 
@@ -44,7 +50,7 @@ def encoded_size(contents: Tensor) -> tuple[Tensor, Tensor]:
             file.
 
     Returns:
-        `(height, width)`, scalars, int64; 0 for another file.
+        `(height, width)`, scalars, int64; 0 for other files.
 
     Example:
 

@@ -1,11 +1,11 @@
-"""Faint ink on a clean page, which is not blank."""
+"""Detection of faint ink on a page with a low contrast."""
 
 import numpy as np
 
 from dlunits.typing import Array
 
 # Contrasts, fractions of the brightness of the paper.
-MIN_CONTRAST = 0.15  # below it a page is blank, if its ink is not clear
+MIN_CONTRAST = 0.15  # below it, a page is blank unless its ink is clear
 MIN_FAINT_CONTRAST = 0.05  # of clear ink
 MIN_CONTRAST_TO_NOISE = 10.0
 MIN_SHARPNESS = 0.6  # of the contrast, within `EDGE_WIDTH` pixels
@@ -16,25 +16,30 @@ NOISE_FACTOR = 1.4826 / np.sqrt(1.25)
 
 
 def is_clear(gray: Array, contrast: float) -> bool:
-    """Whether faint ink stands out from the paper: it has edges, and no noise.
+    """Whether faint ink stands out from the noise and shadows of a page.
 
-    Grain is as strong everywhere, shadows are large and most are soft. So the
-    contrast must be at least 0.05 and 10 times the noise, 60 % of it must lie
-    within 4 pixels somewhere, and most of the page must have one brightness:
+    The grain of paper is equally strong everywhere; shadows are large, and most
+    of them have soft edges. Ink is clear if its contrast is at least 0.05, and
 
-        noise      = 1.33 median |x - mean of the 4 neighbors of x|
-        edge       = max |s(i + 4) - s(i)|,    s = means of 3x3 pixels
-        unevenness = 80th - 20th percentile of x <= contrast / 2
+        contrast >= 10 noise,   noise = 1.33 median |x - mean of 4 neighbors|
+        edge >= 0.6 contrast,   edge  = max |s(i + 4) - s(i)|
+        q(0.8) - q(0.2) <= 0.5 contrast
+
+    where x is the brightness of a pixel as a fraction of that of the paper (on
+    a dark board, of its distance from white), s the mean of x over 3x3 pixels,
+    i the row or column of a pixel, and q(p) the p-quantile of x over the page.
 
     Args:
         gray: Brightness of the page, `(height, width)`, floats from 0 to 1.
-        contrast: Contrast of the ink, see
-            `dlunits.data.images.handwriting.ExtractedDigits`.
+        contrast: Contrast of the ink, a fraction of the brightness of the
+            paper, see `dlunits.data.images.handwriting.ExtractedDigits`.
 
     Returns:
-        Whether it is ink.
+        Boolean.
 
-    Example: a line, and a shadow over half of the page.
+    Example:
+
+    A line, and a shadow over half of the page.
 
     >>> line, shadow = np.full((2, 60, 60), 0.9)
     >>> line[:, 10:15], shadow[:, 30:] = 0.8, 0.8

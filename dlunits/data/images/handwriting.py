@@ -1,7 +1,7 @@
-"""Extraction of handwritten digits from photos and scans, as in MNIST.
+"""Extraction of handwritten digits from photos and scans, in MNIST's format.
 
-All steps are TensorFlow operations on batches, so that an exported SavedModel
-contains them: apps and servers share one preprocessing.
+All steps are TensorFlow operations on batches. An exported SavedModel contains
+them, so that apps and servers use the same preprocessing.
 """
 
 from collections.abc import Callable
@@ -28,11 +28,11 @@ GRID_SIZE = 32  # cells per side of the grid on which the paper is estimated
 NEIGHBORHOOD = 19  # cells of the local mean that a cell is compared with
 CLOSING_SIZE = 13  # cells; wider than a stroke
 PEN_WIDTH = 1.4  # half width of the resampling filter, pixels of the result
-MIN_FOREGROUND = 0.25  # part of the maximum below which a pixel is background
+MIN_FOREGROUND = 0.25  # fraction of the maximum; a lower level is background
 MIN_CLUTTER = 0.1  # the same before lines and frames are removed
-# Light foreground may be this many times as strong as dark foreground on a page
-# whose minority of pixels is dark, and the other way round: the corner of a
-# shadow is a minority, too.
+# A page whose minority of pixels is dark is dark on light, unless the light
+# foreground is more than this many times as strong as the dark one; and the
+# other way round. The corner of a shadow is a dark minority, too.
 MAX_OTHER_STRENGTH = 2.0
 
 
@@ -43,8 +43,8 @@ class ExtractedDigits(NamedTuple):
         digits: `(batch, 28, 28, 1)`, float32 in [0, 1]; the foreground is 1.
         contrast: `(batch,)`, largest difference of brightness between paper
             and digit, as a fraction of the brightness of the paper (for light
-            on dark: of its distance from white). Below 0.15 the page is
-            blank.
+            digits on dark paper, of its distance from white). Below 0.15 the
+            page is blank.
         several: `(batch,)`, bool: whether a second component, large enough for
             a digit, lies apart from the one in `digits`.
     """
@@ -81,8 +81,10 @@ def extract_digits(pages: Tensor) -> ExtractedDigits:
     Returns:
         `ExtractedDigits`.
 
-    Example: a bar of 10x2 pixels is scaled to 20x4 pixels, so that the
-    foreground starts 10 rows above the center.
+    Example:
+
+    A bar of 10x2 pixels is scaled to 20x4 pixels, so that the foreground
+    starts 10 rows above the center.
 
     >>> page = tf.pad(tf.zeros((1, 10, 2)), [[0, 0], [9, 9], [30, 5]],
     ...               constant_values=1.0)
@@ -95,14 +97,25 @@ def extract_digits(pages: Tensor) -> ExtractedDigits:
 
 
 def segment_digits(gray: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Level in [0, 1] of the digit on each page, before its size is normalized.
+    """Segments the digit on each page, without normalizing its size.
 
     Args:
         gray: Brightness `(batch, height, width)`, see `to_brightness`.
 
     Returns:
-        `(level, contrast, several)`: the level `(batch, height, width)`, 0
-        outside of the digit, and the rest as in `ExtractedDigits`.
+        `(level, contrast, several)`: the level in [0, 1] of the digit,
+        `(batch, height, width)`, 0 outside of it; `contrast` and `several` as
+        in `ExtractedDigits`.
+
+    Example:
+
+    A bar of 10x2 pixels.
+
+    >>> page = tf.pad(tf.zeros((1, 10, 2)), [[0, 0], [9, 9], [30, 5]],
+    ...               constant_values=1.0)
+    >>> level, contrast, several = segment_digits(page)
+    >>> round(float(tf.reduce_sum(level))), bool(several[0])
+    (20, False)
     """
     foreground = separate_foreground(crop_to_sheet(gray))
     level, _ = normalize_contrast(foreground, MIN_CLUTTER)
@@ -126,6 +139,13 @@ def decode_digits(encoded: Tensor) -> ExtractedDigits:
     Raises:
         tf.errors.InvalidArgumentError: If a string is not such a file, or the
             image has more than 40 megapixels.
+
+    Example:
+
+    >>> page = tf.pad(tf.zeros((20, 4, 1), tf.uint8), [[9, 9], [30, 5], [0, 0]],
+    ...               constant_values=255)
+    >>> decode_digits(tf.io.encode_png(page)[None]).digits.shape.as_list()
+    [1, 28, 28, 1]
     """
 
     def decode(contents: Tensor) -> ExtractedDigits:
@@ -146,7 +166,20 @@ def decode_digits(encoded: Tensor) -> ExtractedDigits:
 
 
 def limit_size(page: Tensor, max_size: int = MAX_SIZE) -> Tensor:
-    """Reduces `(height, width, channels)` to 512 pixels on the longer side."""
+    """Downsamples an image to at most 512 pixels on the longer side.
+
+    Args:
+        page: `(height, width, channels)`, integers or floats.
+        max_size: Largest length of the longer side, in pixels.
+
+    Returns:
+        `(height, width, channels)`, float32 in [0, 1].
+
+    Example:
+
+    >>> limit_size(tf.zeros((2048, 100, 1))).shape.as_list()
+    [512, 25, 1]
+    """
     page = tf.image.convert_image_dtype(page, tf.float32)
     page.set_shape((None, None, None))
     size = tf.shape(page)[:2]
@@ -160,11 +193,23 @@ def limit_size(page: Tensor, max_size: int = MAX_SIZE) -> Tensor:
 
 
 def to_brightness(pages: Tensor) -> Tensor:
-    """(batch, height, width[, channels]) -> gray (batch, height, width).
+    """Converts images of any color mode to brightness.
 
     Transparent pixels get the mean brightness of the opaque ones. If less than
-    half of the page is opaque, only the digit is, and transparent pixels
-    become black or white, whichever contrasts with it.
+    half of the page is opaque, the opaque pixels are the digit, and transparent
+    pixels become black or white, whichever contrasts with it.
+
+    Args:
+        pages: `(batch, height, width)` or `(batch, height, width, channels)`,
+            as in `extract_digits`.
+
+    Returns:
+        `(batch, height, width)`, float32 in [0, 1].
+
+    Example:
+
+    >>> to_brightness(tf.constant([[[[255, 0, 0]]]], tf.uint8)).numpy().round(2)
+    array([[[0.33]]], dtype=float32)
     """
     pages = tf.convert_to_tensor(pages)
     if pages.shape.rank == 3:
@@ -183,7 +228,15 @@ def to_brightness(pages: Tensor) -> Tensor:
 
 
 def separate_foreground(gray: Tensor) -> Tensor:
-    """Foreground as a fraction of the background: (batch, height, width)."""
+    """Foreground of pages: difference from the background, as a fraction of it.
+
+    Args:
+        gray: Brightness `(batch, height, width)`.
+
+    Returns:
+        `(batch, height, width)`, see `Foreground.fraction`. Pages with light
+        digits on dark paper are inverted first.
+    """
     coarse = resize_bilinear(gray, (GRID_SIZE, GRID_SIZE), antialias=True)
     coarse = coarse[..., None]
     dark, light = foreground(gray, coarse), foreground(1 - gray, 1 - coarse)
@@ -196,7 +249,7 @@ def separate_foreground(gray: Tensor) -> Tensor:
 
 
 class Foreground(NamedTuple):
-    """What is darker than the background.
+    """Part of each page that is darker than the background.
 
     Attributes:
         fraction: `(batch, height, width)`, difference of brightness, as a
@@ -209,7 +262,15 @@ class Foreground(NamedTuple):
 
 
 def foreground(page: Tensor, coarse: Tensor) -> Foreground:
-    """Foreground of pages (batch, height, width), and of the same on a grid."""
+    """Foreground of pages.
+
+    Args:
+        page: Brightness `(batch, height, width)`.
+        coarse: The same on a grid, `(batch, 32, 32, 1)`.
+
+    Returns:
+        `Foreground`.
+    """
     background = resize_bilinear(close(coarse)[..., 0], tf.shape(page)[1:])
     difference = tf.nn.relu(background - page)
     return Foreground(
@@ -221,9 +282,15 @@ def foreground(page: Tensor, coarse: Tensor) -> Foreground:
 def normalize_contrast(
     foreground: Tensor, minimum: float
 ) -> tuple[Tensor, Tensor]:
-    """Level in [0, 1] relative to the maximum, and the maximum: `(batch,)`.
+    """Scales the foreground of each page to [0, 1].
 
-    Pixels below `minimum`, a part of the maximum, get the level 0.
+    Args:
+        foreground: `(batch, height, width)`.
+        minimum: Fraction of the maximum. Lower values get the level 0.
+
+    Returns:
+        `(level, contrast)`: the level `(batch, height, width)`, and the maximum
+        of the foreground, `(batch,)`.
     """
     contrast = tf.reduce_max(mean_3x3(foreground), axis=(1, 2))
     level = foreground / tf.maximum(contrast, 1e-3)[:, None, None]
@@ -243,7 +310,7 @@ def foreground_is_dark(coarse: Tensor) -> Tensor:
 
 
 def close(coarse: Tensor) -> Tensor:
-    """Morphological closing: removes dark strokes, which leaves the paper."""
+    """Morphological closing: removes dark strokes and keeps the paper."""
     margin = CLOSING_SIZE // 2
     page = pad_edges(coarse, margin)
     dilated = separable_pool(tf.nn.max_pool2d, page, CLOSING_SIZE)
@@ -269,7 +336,17 @@ def separable_pool(
 
 
 def normalize_size(level: Tensor) -> Tensor:
-    """(batch, height, width) -> (batch, 28, 28, 1), with the maximum 1."""
+    """Normalizes the size and position of digits as in MNIST.
+
+    The longer side of the digit becomes 20 pixels; its center of mass is placed
+    at row and column 14.
+
+    Args:
+        level: `(batch, height, width)`, float32 in [0, 1].
+
+    Returns:
+        `(batch, 28, 28, 1)`, float32, with the maximum 1.
+    """
     height = extent(tf.reduce_max(level, axis=2))
     width = extent(tf.reduce_max(level, axis=1))
     step = tf.maximum(height, width) / DIGIT_SIZE  # page pixels per pixel
@@ -281,7 +358,7 @@ def normalize_size(level: Tensor) -> Tensor:
 
 
 def extent(profile: Tensor) -> Tensor:
-    """Length of the foreground: (batch, side) -> (batch,), in pixels."""
+    """Length of the foreground in pixels: (batch, side) -> (batch,)."""
     foreground = tf.cast(profile > 0.15, tf.int32)
     before = tf.argmax(foreground, axis=1, output_type=tf.int32)
     behind = tf.argmax(foreground[:, ::-1], axis=1, output_type=tf.int32)
@@ -291,9 +368,9 @@ def extent(profile: Tensor) -> Tensor:
 def triangular_filters(mass: Tensor, step: Tensor) -> Tensor:
     """Antialiasing weights (batch, 28, side) of one axis.
 
-    Row k is a triangular filter, centered at
-    `center of mass + (k - 14) step`, and wider than a pixel of the page and of
-    the result.
+    Row k is a triangular filter that is centered at
+    `center of mass + (k - 14) step`, and is wider than a pixel of the page and
+    than a pixel of the result.
     """
     pixels = tf.range(tf.shape(mass)[1], dtype=tf.float32)
     total = tf.maximum(tf.reduce_sum(mass, axis=1), 1e-6)

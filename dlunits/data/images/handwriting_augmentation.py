@@ -1,4 +1,4 @@
-"""Random handwriting: pens, slants, scans, and drawings that are no digits."""
+"""Data augmentation of handwritten digits, and outliers that are not digits."""
 
 import math
 
@@ -13,28 +13,31 @@ from dlunits.typing import Array, Tensor
 
 COARSE_SIZE = 6  # sides of the grid of an elastic distortion
 CURVES = 4  # largest number of curves of a drawing
-CURVE_POINTS = 12  # points at which the distance to a curve is taken
+CURVE_POINTS = 12  # points of a curve from which distances are measured
 
 
 class RandomHandwriting:
-    """Random deformation, pen and scan of 28x28 digits, with outliers.
+    """Random deformation, stroke width and texture of digits, with outliers.
 
     Digits of other writers and scanners differ from MNIST in slant, stroke
-    width, sharpness and texture. In this order, each with its own random
-    strength for each image:
+    width, sharpness and texture. These steps are applied in order, each with a
+    random strength for each image; x is the value of a pixel:
 
     1. An affine transform as in `RandomAffine` with wider ranges, and an
        elastic distortion (Simard et al., 2003): a smooth random displacement
        of each pixel. One bilinear interpolation does both.
-    2. Stroke width: part of the way to the gray dilation or erosion of 3x3.
-    3. Blur: part of the way to the mean of 3x3.
-    4. Contrast: `clip(g (x - 1/2) + 1/2, 0, 1)` with a gain g, up to nearly
-       binary strokes.
-    5. Texture: `x (1 - a u)` with uniform noise u.
+    2. Stroke width: interpolation between the image and its 3x3 gray dilation
+       or erosion.
+    3. Blur: interpolation between the image and its 3x3 mean.
+    4. Contrast: `clip(g (x - 1/2) + 1/2, 0, 1)` with a gain g from 1 to 8; 8
+       makes nearly binary strokes.
+    5. Texture: `x (1 - a u)` with a strength a from 0 to 1/2, and noise u that
+       is uniform in [0, 1] for each pixel.
 
-    The last images of a batch are replaced by shapes that are no digits, see
+    The last images of a batch are replaced by shapes that are not digits, see
     `draw_outliers` (outlier exposure, Hendrycks et al., 2019). With the labels
-    of `label_outliers`, a classifier learns a class of what is no digit.
+    of `label_outliers`, a classifier has an additional class for images that
+    are not digits.
 
     References: Simard, Steinkraus and Platt, 2003, "Best practices for
     convolutional neural networks applied to visual document analysis";
@@ -82,7 +85,7 @@ class RandomHandwriting:
 
         Args:
             labels: Labels of the batch, integers `(batch,)`.
-            label: Label of what is no digit.
+            label: Label of the outliers.
 
         Returns:
             Integers `(batch,)`.
@@ -156,11 +159,12 @@ def sample_bilinear(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def draw_outliers(digits: Tensor, count: Tensor, seed: Tensor) -> Tensor:
-    """Shapes that are no digits, with the size and position of digits.
+    """Draws shapes that are not digits, with the size and position of digits.
 
-    Equally often: halves of two digits, two kinds of drawings, and letters of
-    other scripts than Latin, see `letter_shapes`. Some of them still are a
-    digit, such as the halves of two ones.
+    A quarter each are halves of two digits, drawings of separate curves,
+    drawings of connected curves, and letters of other scripts than Latin, see
+    `letter_shapes`. Some of them still are a digit, such as the halves of two
+    ones.
 
     Args:
         digits: `(batch, 28, 28, 1)`, float32 in [0, 1].
@@ -195,7 +199,7 @@ def join_halves(first: Tensor, second: Tensor, seed: Tensor) -> Tensor:
 
 
 def choose(options: list[Tensor], seed: Tensor) -> Tensor:
-    """One of some batches for each image."""
+    """Takes each image from one of several batches at random."""
     count = tf.shape(options[0])[0]
     option = tf.random.stateless_uniform(
         (count,), seed, 0, len(options), tf.int32
@@ -272,5 +276,5 @@ def scan(images: Tensor, seed: Tensor) -> Tensor:
     strength = 0.5 * tf.nn.relu(3 * draws[3] - 2)
     images *= 1 - strength * noise
     maximum = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
-    # As bright as MNIST; digits that erosion removed stay faint.
+    # The maximum becomes 1, as in MNIST; strongly eroded digits stay faint.
     return images / tf.maximum(maximum, 0.3)

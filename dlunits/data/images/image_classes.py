@@ -1,4 +1,4 @@
-"""Images for anomaly detection: normal ones to train on, all to score."""
+"""Image data sets for anomaly detection, from a folder or from one class."""
 
 import dataclasses
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class AnomalyImages:
 
     Args:
         images: uint8 `(num_images, image_size, image_size, 1)`.
-        names: Name of each image: the file, or its place in a data set.
+        names: Name of each image: its file, or its index in a data set.
         labels: Booleans `(num_images,)`, true for an anomaly, or `None`.
         source: Where the images come from, for messages and reports.
         problems: One line per file that cannot be read.
@@ -41,7 +41,10 @@ class AnomalyImages:
     significant_bits: int | None = None
 
     def normal(self) -> "AnomalyImages":
-        """The images without those labeled as anomalies, and without labels.
+        """The normal images, without labels.
+
+        Returns:
+            `AnomalyImages` without the images that are labeled as anomalies.
 
         Raises:
             ValueError: If all images are anomalies.
@@ -82,12 +85,12 @@ def load_image_folder(
             kept, see `dlunits.data.images.image_files.read_gray_image`.
         progress: Called after each file with the number of files read so far
             and the number of all files.
-        significant_bits: As in `dlunits.data.images.image_files.read_image`;
-            default: as many as the files hold.
+        significant_bits: As in `dlunits.data.images.image_files.read_image`.
+            `None` infers them from the files.
 
     Returns:
-        `AnomalyImages`. Files that cannot be read are left out and listed in
-        its `problems`.
+        `AnomalyImages`. Files that cannot be read are listed in its
+        `problems`.
 
     Raises:
         ValueError: If no image can be read, the folder contains both files and
@@ -117,9 +120,9 @@ def load_image_folder(
     folders = [path for path in inside if path.is_dir()]
     if files and folders:
         raise ValueError(
-            f"{folder} contains both files and folders, {files[0].name!r} and "
-            f"{folders[0].name!r} for example. Expected either images, or "
-            "folders of images."
+            f"{folder} contains both files and folders, such as "
+            f"{files[0].name!r} and {folders[0].name!r}. Expected either "
+            "images, or folders of images."
         )
     labeled = bool(folders)
     if labeled:
@@ -153,12 +156,12 @@ def load_image_folder(
 def load_one_class(
     dataset: str, normal_class: str | int, data_dir: Path | None = None
 ) -> tuple[AnomalyImages, AnomalyImages]:
-    """One class of an image data set as normal, all others as anomalies.
+    """One-class data set: one class is normal, all others are anomalies.
 
     Args:
         dataset: Name or folder, as in
             `dlunits.data.images.image_datasets.load`.
-        normal_class: Name of the normal class, `"3"` for example.
+        normal_class: Name of the normal class, such as `"3"`.
         data_dir: Folder of prepared data sets, as in `load`.
 
     Returns:
