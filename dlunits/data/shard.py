@@ -1,4 +1,4 @@
-"""Part of every mini-batch that one of several processes trains on."""
+"""Data parallelism: the part of a mini-batch that a process trains on."""
 
 import dataclasses
 from typing import Any
@@ -8,14 +8,14 @@ from dlunits.typing import Tensor
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """Rows of a mini-batch that one process trains on, of several processes.
+    """Rows of a mini-batch that one of several processes trains on.
 
-    Process k of n has the rows
+    Process k of n, counted from 0, has these rows of every batch:
 
         k * batch_size / n, ..., (k + 1) * batch_size / n - 1
 
-    of every batch. All processes draw the same order of examples and the same
-    random numbers as one process, so that their parts make up its batch.
+    All processes draw the same order of examples and the same random numbers as
+    a single process. Together, their rows are the batch of a single process.
 
     Args:
         index: Number of this process, from 0.
@@ -39,6 +39,9 @@ class Shard:
         Args:
             batch_size: Rows of the batch of all processes.
 
+        Returns:
+            `(first, last)`.
+
         Raises:
             ValueError: If the rows cannot be divided equally.
         """
@@ -54,11 +57,14 @@ class Shard:
         return self.index * size, (self.index + 1) * size
 
     def part(self, batch: Tensor, axis: int = 0) -> Tensor:
-        """Rows of this process.
+        """Selects the rows of this process.
 
         Args:
             batch: Tensor with the rows of all processes.
             axis: Axis of the rows.
+
+        Returns:
+            Tensor with the rows of this process.
 
         Example:
 

@@ -1,8 +1,8 @@
 """Data sets of TensorFlow Datasets (TFDS): search, download, read as arrays.
 
 TFDS stores a prepared data set in `<data directory>/<name>/<version>/`. Without
-a network, its download fails after minutes of retries; therefore the host must
-first answer a request within `PROBE_SECONDS`.
+a network, its download fails after minutes of retries. A download is therefore
+started only if the host answers a request within `PROBE_SECONDS`.
 """
 
 import contextlib
@@ -23,7 +23,19 @@ PROBE_SECONDS = 2.0
 
 
 def data_directories(data_dir: Path | None = None) -> list[pathlib.Path]:
-    """Folders to search: `data_dir`, `$TFDS_DATA_DIR`, the default of TFDS."""
+    """Folders to search: `data_dir`, `$TFDS_DATA_DIR`, the default of TFDS.
+
+    Args:
+        data_dir: First folder to search, or `None`.
+
+    Returns:
+        List of paths, which need not exist.
+
+    Example:
+
+    >>> data_directories("/data")[0]
+    PosixPath('/data')
+    """
     given = [data_dir, os.environ.get("TFDS_DATA_DIR")]
     places = [expand_user(place) for place in given if place]
     # Some containers run with a user id that has no home directory.
@@ -121,7 +133,7 @@ def download(name: str, data_dir: Path | None = None) -> pathlib.Path:
 
     Args:
         name: Name of the data set in TFDS.
-        data_dir: Folder of prepared data sets.
+        data_dir: Folder of prepared data sets, or `None`.
 
     Returns:
         Folder of the prepared version.
@@ -150,8 +162,7 @@ def read_prepared(
     Args:
         directory: Folder `<data directory>/<name>/<version>`.
         convert: Function of an image, uint8 `(height, width, channels)`, to an
-            image of a size that is the same for all; `None` if they have one
-            size.
+            image of a fixed size. `None` if all images have the same size.
 
     Returns:
         `(splits, class_names)`. `splits` maps the name of a split to its
@@ -222,10 +233,13 @@ def convert_images(
 
 
 def image_shape(directory: Path) -> tuple[int | None, ...]:
-    """Shape of the images of a prepared data set, `None` for unknown sizes.
+    """Shape of the images of a prepared data set.
 
     Args:
         directory: Folder `<data directory>/<name>/<version>`.
+
+    Returns:
+        `(height, width, channels)`, `None` for sizes that vary.
 
     Raises:
         OSError: If the description is missing or damaged, or the data set has
@@ -256,7 +270,7 @@ def _list(directory: pathlib.Path) -> list[pathlib.Path]:
     except OSError as error:
         raise type(error)(
             "The data directory must be a readable folder. Received: "
-            f"{directory} ({error.strerror}). Create it, or choose another."
+            f"{directory} ({error.strerror}). Create it, or choose another one."
         ) from error
 
 

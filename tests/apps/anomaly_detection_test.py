@@ -547,7 +547,7 @@ BAD_TABLES = {
     "empty file": (lambda text: "", r"new\.csv: is empty"),
     "header only": (
         lambda text: text.splitlines()[0],
-        r"new\.csv: holds column names and no row",
+        r"new\.csv: contains column names but no row",
     ),
     "column names twice": (
         swap("power", "speed"),

@@ -60,7 +60,7 @@ def test_measurements_are_not_identifiers(numbers, name):
     assert reason_of(numbers, name) is None
 
 
-def test_the_columns_of_a_table_are_told_apart():
+def test_identifiers_are_distinguished_from_other_columns():
     table = {
         "id": SPREAD,
         "counter": np.sort(SPREAD).astype(int),

@@ -58,7 +58,7 @@ def proxy(monkeypatch):
             thread.join(timeout=10)
 
 
-class EmptyShelf(http.server.BaseHTTPRequestHandler):
+class EmptyServer(http.server.BaseHTTPRequestHandler):
     """Announces every file, and then closes the connection."""
 
     def do_HEAD(self):
@@ -73,12 +73,12 @@ class EmptyShelf(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def empty_shelf(monkeypatch):
-    """An HTTP proxy that has nothing."""
+def empty_server(monkeypatch):
+    """An HTTP proxy that has no file."""
     for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), EmptyShelf
+        ("127.0.0.1", 0), EmptyServer
     ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv(
@@ -154,7 +154,7 @@ def test_the_probed_file_is_one_that_tfds_downloads():
         assert url in tfds.builder_cls(name).url_infos
 
 
-def test_a_host_that_answers_passes(empty_shelf):
+def test_a_host_that_answers_passes(empty_server):
     check_host(FASHION)
 
 
@@ -165,7 +165,7 @@ def test_a_host_without_the_file_is_refused(proxy):
         check_host(FASHION)
 
 
-def test_a_host_that_answers_too_slowly_is_given_up_in_time(proxy):
+def test_a_host_that_answers_too_slowly_is_an_error_in_time(proxy):
     """Each byte arrives in time, but not all of them."""
 
     def drip(connection):
@@ -181,7 +181,7 @@ def test_a_host_that_answers_too_slowly_is_given_up_in_time(proxy):
 
 
 def test_an_interrupted_download_is_reported_in_one_line(
-    no_data, empty_shelf, tmp_path
+    no_data, empty_server, tmp_path
 ):
     with pytest.raises(OSError, match=r"could not download .*404") as error:
         download("fashion_mnist", tmp_path)
@@ -256,7 +256,7 @@ def test_a_damaged_folder_is_reported_with_what_to_do(mnist, damage, reason):
     assert f"in {mnist} cannot be read" in message
     assert "Delete that folder" in message
     assert "\n" not in message
-    assert "{{" not in message and "[Op" not in message  # TensorFlow's insides
+    assert "{{" not in message and "[Op" not in message
 
 
 def test_a_folder_without_a_training_split_is_refused(mnist):

@@ -55,10 +55,10 @@ class ImageDataset:
         name: Name of the data set, such as `"mnist"`.
         handwriting: Whether the images are digits in the format of MNIST, as
             `dlunits.data.images.handwriting` extracts them from photos.
-        source: One sentence for messages and reports: which data set is used,
-            where it comes from and, after an automatic choice, why.
+        source: One sentence for messages and reports: the data set that is
+            used, its origin and, after an automatic choice, the reason.
         class_names: Name of each class.
-        train, validation, test: Splits.
+        train, validation, test: Splits, `(images, labels)`.
         significant_bits: Significant bits of the files of 16 bits of a folder,
             see `dlunits.data.images.image_files.find_significant_bits`, or
             `None`.
@@ -127,8 +127,8 @@ def load(
         ValueError: If `dataset` is not known, `validation_fraction` or `seed`
             is out of range, or a class has too few images for three splits.
         OSError: If `data_dir`, the prepared data set or an image cannot be
-            read, or the data set cannot be downloaded. Hosts that do not
-            answer are given up after 2 seconds.
+            read, or the data set cannot be downloaded. A host that does not
+            answer within 2 seconds counts as unreachable.
 
     Example:
 
@@ -202,7 +202,7 @@ def stratified_split(
         `(kept, held_out)`, both `(images, labels)`.
 
     Raises:
-        ValueError: If a class would have no image left.
+        ValueError: If no image of a class would be kept.
 
     Example:
 
@@ -220,8 +220,9 @@ def stratified_split(
         if share >= count:
             raise ValueError(
                 "Every class needs images for training, validation and test. "
-                f"Received: {count} of class {class_names[label]!r} to take "
-                f"{share} from. Add images, or hold out a smaller fraction."
+                f"Received: {count} of class {class_names[label]!r}, of which "
+                f"{share} would be held out. Add images, or hold out a smaller "
+                "fraction."
             )
         mask[rng.permutation(np.flatnonzero(labels == label))[:share]] = True
     return (images[~mask], labels[~mask]), (images[mask], labels[mask])
@@ -230,17 +231,23 @@ def stratified_split(
 def stratified_sample(data: ImageDataset, number: int, seed: int) -> Split:
     """Random sample of the training images, stratified by class.
 
-    Images are drawn one after the other from the class that is furthest behind
-    its share, so that small classes have at least one image.
+    Images are drawn one after the other, each from the class of which the
+    smallest share has been drawn. Small classes have at least one image.
 
     Args:
-        data: Data set.
+        data: `ImageDataset`.
         number: Number of images.
         seed: Seed of the sample.
 
     Returns:
         `(images, labels)`: float32 `(number, 28, 28, 1)` in [0, 1], and int32
         `(number,)`.
+
+    Example:
+
+    >>> images, labels = stratified_sample(load("digits"), 20, seed=0)
+    >>> images.shape, np.bincount(labels).tolist()
+    ((20, 28, 28, 1), [2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
     """
     images, labels = data.train
     order = np.random.default_rng([seed, number]).permutation(len(labels))

@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_MEGAPIXELS = 64.0
-# What Pillow itself accepts before it reports a decompression bomb.
+# Size above which Pillow reports a decompression bomb.
 PILLOW_MEGAPIXELS = 178.9
 MIN_SIDE = 28  # pixels
 MAX_PAGES = 100  # images of a file that are read one by one
 ORIENTATION = 0x0112  # EXIF tag
 BITS_PER_SAMPLE = 258  # TIFF tag
 MAX_SAMPLE_VALUE = 281  # TIFF tag
-PNG_BIT_DEPTH = 24  # place of the byte in the header of a PNG file
-# Depths of cameras and scanners, whose values are stored in 16 bits.
+PNG_BIT_DEPTH = 24  # position of the byte in the header of a PNG file
+# Bit depths of cameras and scanners, whose values are stored in 16 bits.
 DEPTHS = (8, 10, 12, 14, 16)
-# Smallest maximum of floats that do not lie between 0 and 1. The range of
-# floats with a smaller one is not known.
+# Smallest maximum of floats outside of [0, 1]. With a smaller maximum, it is
+# not clear which value is white.
 MIN_FLOAT_MAXIMUM = 64
-# Formats whose further images are other versions of the first one: previews of
-# some phones, and layers.
+# Formats whose other images belong to the first one: previews of some phones,
+# and layers.
 SINGLE_IMAGE_FORMATS = ("MPO", "PSD")
-# Written by file managers.
+# Files that file managers write.
 SYSTEM_FILES = {
     "Thumbs.db",
     "ehthumbs.db",
@@ -103,6 +103,9 @@ class DecodedImage:
             colors: Floats of the shape of `self.colors`. They are rounded to
                 the scale of the image; values outside [0, 1] become 0 or 1.
 
+        Returns:
+            `DecodedImage`.
+
         Raises:
             ValueError: If a value is NaN or infinite, or the shape differs.
         """
@@ -163,7 +166,7 @@ def read_image(
     page: int | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> DecodedImage:
-    """Reads an image file in any format and color mode that Pillow knows.
+    """Reads an image file in any format and color mode that Pillow supports.
 
     All apps read image files with this function.
 
@@ -183,23 +186,25 @@ def read_image(
         max_bits: 16 to keep the depth of the file, or 8 to read all files with
             8 bits per value, the upper 8 significant bits.
         significant_bits: Number of significant bits of files of 16 bits that
-            do not say it. Default: as many as the file holds.
+            do not declare it. `None` infers it from the largest value.
         gray: Whether only `DecodedImage.to_gray` is needed. Then only the
             luminance of JPEG files is decoded, which is faster.
         min_size: JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size,
-            as long as no side becomes shorter than this, in pixels. Default:
-            full size.
-        page: Number of the image, from 0, of a file that contains several,
-            such as a scan with several pages or an animation, see
-            `count_pages`. By default such files are refused.
-        max_megapixels: Larger images are refused before they are decoded.
+            as long as no side becomes shorter than this, in pixels. `None`
+            decodes the full size.
+        page: Number of the image, from 0, in a file with several images, such
+            as a scan with several pages or an animation, see `count_pages`.
+            With `None` such files are an error.
+        max_megapixels: Largest number of pixels, in millions. Larger images
+            are rejected before they are decoded.
 
     Returns:
         `DecodedImage`.
 
     Raises:
-        ValueError: If the file cannot be read, or `significant_bits` is none
-            of 8, 10, 12, 14 and 16. The message is one line without the path.
+        ValueError: If the file cannot be read, or `significant_bits` is not
+            one of 8, 10, 12, 14 and 16. The message is one line without the
+            path.
 
     Example:
 
@@ -241,17 +246,26 @@ def count_pages(path: Path) -> int:
         path: Path of an image file.
 
     Returns:
-        1 or more.
+        Integer of at least 1.
 
     Raises:
         ValueError: If the file cannot be read, as in `read_image`.
+
+    Example:
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "gray.png")
+    >>> Image.new("L", (4, 3)).save(path)
+    >>> count_pages(path)
+    1
     """
     with open_image(pathlib.Path(path)) as image:
         return num_images(image)
 
 
 class ImagePage(NamedTuple):
-    """An image of a file.
+    """One image of a file that may contain several.
 
     Attributes:
         path: Path of the file.
@@ -265,7 +279,7 @@ class ImagePage(NamedTuple):
 
     @property
     def place(self) -> dict[str, Any]:
-        """File and, where there are several, page from 1, for results."""
+        """File and, if it has several images, page from 1, for results."""
         page = {"page": self.number + 1} if self.num_pages > 1 else {}
         return {"file": str(self.path), **page}
 
@@ -299,16 +313,19 @@ class ImagePage(NamedTuple):
         if self.num_pages > MAX_PAGES:
             raise ValueError(
                 f"contains {self.num_pages:,} images, at most {MAX_PAGES} are "
-                "read: save those that you need"
+                "read: save only those that you need"
             )
 
 
 def find_pages(paths: Iterable[Path]) -> list[ImagePage]:
-    """Lists all images of files, with several per file where there are.
+    """Lists all images of files, some of which may contain several.
 
     Args:
-        paths: Image files. Those that cannot be read, or that have more than
-            100 images, are listed once; reading them raises the error.
+        paths: Image files.
+
+    Returns:
+        List of `ImagePage`. A file that cannot be read, or has more than 100
+        images, is listed once; reading it raises the error.
 
     Example:
 
@@ -332,20 +349,21 @@ def find_pages(paths: Iterable[Path]) -> list[ImagePage]:
 
 
 def find_significant_bits(paths: Iterable[Path]) -> int | None:
-    """Significant bits of image files that belong together.
+    """Infers the significant bits of image files that belong together.
 
-    Cameras and scanners store 10, 12 or 14 bits in files of 16 bits. How many
-    is taken from the file if it says so: the chunk `sBIT` of PNG, or the TIFF
-    tag `BitsPerSample`. All other files of 16 bits get the smallest of 8, 10,
-    12, 14 and 16 bits that holds the maximum of all of them (or the TIFF tag
-    `MaxSampleValue`), so that the values of different files are comparable.
+    Cameras and scanners store 10, 12 or 14 bits in files of 16 bits. A file may
+    declare the number: in the chunk `sBIT` of PNG, or the TIFF tag
+    `BitsPerSample`. For all files of 16 bits that do not, the result is the
+    smallest of 8, 10, 12, 14 and 16 bits that holds the largest value in any
+    of them (or the TIFF tag `MaxSampleValue`), so that the values of different
+    files are comparable.
 
     Args:
-        paths: Image files.
+        paths: Image files. Those that cannot be read are ignored.
 
     Returns:
         Number of bits, for the argument `significant_bits` of `read_image`, or
-        `None` if no file needs it. Files that cannot be read are left out.
+        `None` if no file needs it.
 
     Example:
 
@@ -372,7 +390,15 @@ def find_significant_bits(paths: Iterable[Path]) -> int | None:
 
 
 def describe_bits(significant_bits: int | None) -> str:
-    """Clause about the scale of files of 16 bits, or an empty text.
+    """Describes the scale of files of 16 bits, for messages and reports.
+
+    Args:
+        significant_bits: What `find_significant_bits` returns.
+
+    Returns:
+        A clause; `""` if all bits are significant.
+
+    Example:
 
     >>> describe_bits(12)
     'values of 12 bits in files of 16: white is 4,095'
@@ -394,13 +420,13 @@ def open_image(path: pathlib.Path) -> Iterator["Image.Image"]:
 
     register_heic()
     limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None  # `check_size`, before pixels are decoded
+    Image.MAX_IMAGE_PIXELS = None  # `check_size` checks it before decoding
     try:
         check_regular(path)
         if path.stat().st_size == 0:
             raise ValueError("is empty")
         with Image.open(path) as image:
-            # EPS is drawn by Ghostscript; the others have no decoder.
+            # Pillow runs Ghostscript for EPS, and cannot decode the others.
             if image.format == "EPS" or isinstance(
                 image, ImageFile.StubImageFile
             ):
@@ -413,7 +439,7 @@ def open_image(path: pathlib.Path) -> Iterator["Image.Image"]:
         raise
     except Image.UnidentifiedImageError:
         raise ValueError(describe_unknown(path)) from None
-    except Exception as error:  # Pillow's decoders raise many types
+    except Exception as error:  # the decoders of Pillow raise many types
         reason = getattr(error, "strerror", None) or f"is damaged: {error}"
         reason = reason.splitlines()[0]
         raise ValueError(reason[0].lower() + reason[1:]) from None
@@ -423,7 +449,7 @@ def open_image(path: pathlib.Path) -> Iterator["Image.Image"]:
 
 @functools.cache
 def register_heic() -> None:
-    """Lets Pillow read HEIC files, if the package `pillow-heif` is there."""
+    """Registers the HEIC decoder if the package `pillow-heif` is installed."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
@@ -432,7 +458,7 @@ def register_heic() -> None:
 
 
 def describe_unknown(path: pathlib.Path) -> str:
-    """Why a file is not an image, in one line, and what to do."""
+    """Reason why a file is not an image, and what to do, in one line."""
     if is_system_file(path):
         return "was written by a file manager and is not an image"
     with path.open("rb") as file:
@@ -446,14 +472,14 @@ def describe_unknown(path: pathlib.Path) -> str:
         return "is a PDF document: save its pages as PNG"
     if b"<svg" in head:
         return "is an SVG drawing: save it as PNG"
-    return "is not an image, or has a format that Pillow does not know"
+    return "is not an image, or has a format that Pillow does not support"
 
 
 def check_size(image: "Image.Image", max_megapixels: float) -> None:
     """Raises ValueError for images that are too large to decode.
 
-    A side counts as `MIN_SIDE` pixels at least: models pad images to the size
-    that they were trained on.
+    A side counts as at least `MIN_SIDE` pixels, because models pad images to
+    the size that they were trained on.
     """
     height, width = max(image.height, MIN_SIDE), max(image.width, MIN_SIDE)
     megapixels = height * width / 1e6
@@ -465,7 +491,14 @@ def check_size(image: "Image.Image", max_megapixels: float) -> None:
 
 
 def num_images(image: "Image.Image") -> int:
-    """Number of the images in an opened file, 1 for previews and layers."""
+    """Number of images in an opened file; previews and layers do not count.
+
+    Args:
+        image: Image opened with Pillow.
+
+    Returns:
+        Integer of at least 1.
+    """
     if image.format in SINGLE_IMAGE_FORMATS:
         return 1
     return getattr(image, "n_frames", 1)
@@ -475,8 +508,7 @@ def check_single(image: "Image.Image") -> None:
     """Raises ValueError for files that contain several images."""
     if num_images(image) > 1:
         raise ValueError(
-            f"contains {num_images(image)} images: save each as a file of its "
-            "own"
+            f"contains {num_images(image)} images: save each as a separate file"
         )
 
 
@@ -501,10 +533,11 @@ def decode(
     significant_bits: int | None = None,
     max_bits: int = 16,
 ) -> tuple[DecodedImage, bool]:
-    """Decodes an opened image, upright.
+    """Decodes an opened image and applies its orientation.
 
-    Returns the image, and whether its scale is certain: it has 8 bits, or the
-    file says how many bits are significant.
+    Returns:
+        `(image, is_certain)`: `DecodedImage`, and whether its scale is certain:
+        it has 8 bits, or the file declares how many bits are significant.
     """
     from PIL import ImageOps
 
@@ -535,11 +568,11 @@ def decode(
 
 
 def check_lost_bits(image: "Image.Image", pixels: Array, max_bits: int) -> None:
-    """Checks that the upper 8 bits, which Pillow keeps of colors, are enough.
+    """Checks that 8 bits are enough, because Pillow drops the others of colors.
 
     Raises:
-        ValueError: If more than 8 bits are wanted, or values of 10 or 12 bits
-            have lost theirs.
+        ValueError: If more than 8 bits are needed: `max_bits` is larger, or
+            values of 10 or 12 bits have become nearly black.
     """
     bits = tiff_tag(image, BITS_PER_SAMPLE, 8)
     if bits > 8 and (max_bits > 8 or pixels.max() < MIN_FLOAT_MAXIMUM):
@@ -550,10 +583,10 @@ def check_lost_bits(image: "Image.Image", pixels: Array, max_bits: int) -> None:
 
 
 def decode_deep_png(image: "Image.Image", path: pathlib.Path) -> Array:
-    """Pixels of a PNG file with 16 bits per color, upright.
+    """Decodes a PNG file with 16 bits per color and applies its orientation.
 
-    Pillow keeps the upper 8 bits of these only, therefore TensorFlow decodes
-    them. The orientation is applied by Pillow to the indices of the pixels.
+    TensorFlow decodes it, because Pillow keeps only the upper 8 bits. Pillow
+    applies the orientation to the indices of the pixels.
     """
     import tensorflow as tf
     from PIL import Image, ImageOps
@@ -570,7 +603,7 @@ def decode_deep_png(image: "Image.Image", path: pathlib.Path) -> Array:
 
 
 def to_16_bits(values: Array, white: int) -> Array:
-    """Numbers from 0 to `white`, which is 1 or 65,535, as uint16.
+    """Scales numbers from 0 to `white`, which is 1 or 65,535, to uint16.
 
     >>> to_16_bits(np.array([0.0, 0.25, 1.0]), 1).tolist()
     [0, 16384, 65535]
@@ -595,12 +628,12 @@ def to_16_bits(values: Array, white: int) -> Array:
 
 
 def tiff_tag(image: "Image.Image", tag: int, default: int) -> int:
-    """Value of a TIFF tag of an opened file, the largest of several."""
+    """Value of a TIFF tag of an opened file; the largest if it has several."""
     return int(np.max(getattr(image, "tag_v2", {}).get(tag, default)))
 
 
 def smallest_depth(maximum: int) -> int:
-    """Smallest depth of cameras and scanners that holds a value.
+    """Smallest bit depth of cameras and scanners that holds a value.
 
     >>> smallest_depth(255), smallest_depth(256), smallest_depth(3_520)
     (8, 10, 12)
@@ -623,8 +656,9 @@ def declared_bits(
 ) -> int | None:
     """Significant bits that a file of 16 bits declares, or `None`.
 
-    The specification of PNG wants the values of `sBIT` bits to be scaled to 16
-    bits. Not all programs do so: values that fit in `sBIT` bits are not scaled.
+    The specification of PNG requires that values of `sBIT` bits are scaled to
+    16 bits. Not all programs do so: if all values fit in `sBIT` bits, they were
+    not scaled.
     """
     if image.format == "PNG":
         bits = max(png_chunk(path, b"sBIT")[: colors.shape[-1]], default=0)
@@ -657,14 +691,21 @@ def png_chunk(path: pathlib.Path, name: bytes) -> bytes:
 
 
 def color_profile(image: "Image.Image") -> bytes | None:
-    """ICC profile, if the colors keep their meaning when they are decoded."""
+    """ICC profile, unless decoding converts the colors to another space."""
     if image.mode not in ("L", "LA", "RGB", "RGBA", "P"):
         return None
     return image.info.get("icc_profile")
 
 
 def to_pillow(pixels: Array) -> "Image.Image":
-    """Pillow image of uint8 pixels `(height, width, channels)`."""
+    """Converts pixels to a Pillow image.
+
+    Args:
+        pixels: uint8 `(height, width, channels)`, with 1 to 4 channels.
+
+    Returns:
+        `PIL.Image.Image`.
+    """
     from PIL import Image
 
     return Image.fromarray(
@@ -683,7 +724,7 @@ def read_gray_image(
     Color becomes luminance and transparency becomes white, see
     `DecodedImage.to_gray`. The image is resized with its aspect ratio kept; the
     margins on two sides are filled with the median gray of its border. A gray
-    image of exactly that size keeps all its pixels.
+    image of exactly that size is not changed.
 
     Args:
         path: Path of the file.
@@ -696,6 +737,16 @@ def read_gray_image(
     Raises:
         ValueError: If the file cannot be read. The message is one line without
             the path.
+
+    Example:
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "gray.png")
+    >>> Image.new("L", (50, 40), 99).save(path)
+    >>> image = read_gray_image(path, image_size=28)
+    >>> image.shape, image[0, 0].item()
+    ((28, 28, 1), 99)
     """
     from PIL import Image, ImageOps
 
@@ -724,9 +775,9 @@ def read_rgb_image(
 ) -> Array:
     """Reads the central square of an image file in color.
 
-    The image is scaled until its shorter side has `image_size` pixels, and the
-    rest of its longer side is cut off. Transparency becomes white, and gray
-    three equal colors.
+    The image is scaled until its shorter side has `image_size` pixels, and both
+    ends of its longer side are cut off. Transparency becomes white, and gray
+    becomes three equal colors.
 
     Args:
         path: Path of the file.
@@ -743,7 +794,9 @@ def read_rgb_image(
     Reference: Krizhevsky, Sutskever and Hinton, 2012, "ImageNet classification
     with deep convolutional neural networks", section 2.
 
-    Example: the middle of three pixels.
+    Example:
+
+    The middle of three pixels.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -797,7 +850,7 @@ def central_square(pixels: Array, image_size: int) -> Array:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GrayImages:
-    """Square gray images of files, and the files that cannot be read.
+    """Square gray images of files, and a list of files that cannot be read.
 
     Args:
         images: List of uint8 arrays `(image_size, image_size, 1)`.
@@ -824,7 +877,7 @@ def read_gray_images(
     Args:
         paths: Image files.
         image_size: Height and width of the images, in pixels.
-        significant_bits: As in `read_image`. Default: see
+        significant_bits: As in `read_image`. `None` calls
             `find_significant_bits`.
         progress: Called after each file with the number of files read so far
             and the number of all files.
@@ -860,10 +913,10 @@ def read_gray_images(
 
 
 def write_image(path: Path, image: DecodedImage) -> None:
-    """Writes a PNG file with the depth, alpha and profile of the image.
+    """Writes an image as a PNG file, with its bit depth, alpha and profile.
 
-    The file is replaced atomically. The profile is written with 8 bits per
-    value only. An image of 8 bits is written as a JPEG file without alpha if
+    The file is replaced atomically. The profile is written only with 8 bits
+    per value. An image of 8 bits is written as a JPEG file without alpha if
     the suffix of the path is `.jpg` or `.jpeg`.
 
     Args:
@@ -873,6 +926,14 @@ def write_image(path: Path, image: DecodedImage) -> None:
 
     Raises:
         OSError: If the file cannot be written.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "deep.png")
+    >>> write_image(path, DecodedImage(np.full((1, 2, 3), 65_535, "uint16")))
+    >>> read_image(path).pixels.max().item()
+    65535
     """
     with atomic_write(path) as file:
         if image.pixels.dtype == "uint16":  # Pillow cannot write such colors
@@ -900,20 +961,30 @@ def is_system_file(path: pathlib.Path) -> bool:
 
 
 def list_visible(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Sorted entries of a folder without hidden and system files."""
+    """Sorted entries of a folder without hidden and system files.
+
+    Args:
+        folder: Path of the folder.
+
+    Returns:
+        List of paths of files and folders.
+
+    Raises:
+        OSError: If the folder cannot be read.
+    """
     return sorted(p for p in folder.iterdir() if not is_system_file(p))
 
 
 def find_image_files(paths: Iterable[Path]) -> list[pathlib.Path]:
-    """Lists files, and the files in folders.
+    """Expands folders to the files in them.
 
     Args:
-        paths: Files and folders. A folder stands for its files, sorted by
-            name, without hidden files, those of file managers and subfolders.
+        paths: Files and folders. A folder is replaced by its files, sorted by
+            name, without subfolders, hidden files and those of file managers.
             Paths that do not exist are kept.
 
     Returns:
-        Paths of files without duplicates.
+        List of paths of files without duplicates.
 
     Raises:
         ValueError: If there is no file.

@@ -19,7 +19,7 @@ from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 IMAGE_SIZE = 28  # pixels
-MAX_NAMED = 100  # unreadable files that a message names
+MAX_NAMED = 100  # unreadable files that a message lists
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ def read_image_folder(folder: Path) -> ImageFolder:
 
     The classes are the subfolders, sorted by name as text: `"10"` comes before
     `"2"`. The images of a class are its files, sorted by name. Hidden files
-    and folders and those of file managers are ignored. Each image becomes gray,
-    with 28x28 pixels, see
+    and folders and those of file managers are ignored. Each image is converted
+    to gray with 28x28 pixels, see
     `dlunits.data.images.image_files.read_gray_images`.
 
     Args:
@@ -111,9 +111,20 @@ def read_rgb_image_folder(
 
     Raises:
         ValueError: As `read_image_folder`, or if the images take more than a
-            third of the free memory: the parts of a data set and the input
-            pipeline copy them.
+            third of the free memory, because the splits of a data set and the
+            input pipeline copy them.
         OSError: As `read_image_folder`.
+
+    Example:
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in "cat", "dog":
+    ...     (folder / name).mkdir()
+    ...     Image.new("RGB", (50, 40), "red").save(folder / name / "1.png")
+    >>> read_rgb_image_folder(folder, image_size=8).images[0, 0, 0].tolist()
+    [255, 0, 0]
     """
     files, labels, class_names = list_class_files(folder)
     check_free_memory(len(files), image_size)
@@ -137,8 +148,8 @@ def open_rgb_image_folder(
 ) -> ImageFolder:
     """Opens a folder whose images are read from disk when they are indexed.
 
-    It differs from `read_rgb_image_folder` in the memory that it takes. Each
-    file is read once to see that it can be.
+    It needs less memory than `read_rgb_image_folder`. Each file is read once to
+    check that it can be read.
 
     Args:
         folder, image_size, progress: As in `read_rgb_image_folder`.
@@ -168,7 +179,13 @@ def open_rgb_image_folder(
 def list_class_files(
     folder: Path,
 ) -> tuple[list[pathlib.Path], Array, tuple[str, ...]]:
-    """Files, their labels, and the class names of a folder.
+    """Lists the files, labels and class names of a folder.
+
+    Args:
+        folder: Path of a folder with one subfolder per class.
+
+    Returns:
+        `(files, labels, class_names)`.
 
     Raises:
         ValueError: If there are fewer than two subfolders, or one without
@@ -205,7 +222,14 @@ def needed_memory(num_images: int, image_size: int) -> int:
 
 
 def fits_in_memory(folder: Path, image_size: int) -> bool:
-    """Whether the images of a folder take less memory than is free.
+    """Whether a model can be trained on the images of a folder in memory.
+
+    Args:
+        folder: Path of a folder with one subfolder per class.
+        image_size: Height and width of the images, in pixels.
+
+    Returns:
+        Whether three copies of all images fit in the free memory.
 
     Raises:
         ValueError, OSError: As `read_image_folder`, for the list of files.

@@ -14,8 +14,8 @@ class ImagesOnDisk:
     """Color images of files, for folders that do not fit in memory.
 
     It is indexed as the uint8 array `(n, image_size, image_size, 3)` of the
-    images, by a slice, a number or an array of numbers. Each index reads the
-    files anew, see `dlunits.data.images.image_files.read_rgb_image`.
+    images, by a slice, a number or an array of numbers. Indexing reads the
+    files each time, see `dlunits.data.images.image_files.read_rgb_image`.
 
     Args:
         paths: Paths of the files.
@@ -62,10 +62,16 @@ class ImagesOnDisk:
         return images
 
     def read_file(self, path: str) -> Array:
-        """Image of one file.
+        """Reads the image of one file.
+
+        Args:
+            path: Path of the file.
+
+        Returns:
+            uint8 array `(image_size, image_size, 3)`.
 
         Raises:
-            OSError: If it cannot be read any more.
+            OSError: If it can no longer be read.
         """
         try:
             return read_rgb_image(path, self.image_size, self.significant_bits)
@@ -73,10 +79,10 @@ class ImagesOnDisk:
             raise OSError(f"{path}: {error}") from None
 
     def read(self, rows: Tensor) -> Tensor:
-        """Images with some numbers, in a `tf.data` pipeline.
+        """Reads a batch of images in a `tf.data` pipeline.
 
         Args:
-            rows: Integers `(batch,)`.
+            rows: Integers `(batch,)`, numbers of the images.
 
         Returns:
             uint8 tensor `(batch, image_size, image_size, 3)`.
@@ -87,21 +93,22 @@ class ImagesOnDisk:
         return tf.ensure_shape(images, (None, *self.shape[1:]))
 
     def part(self, rows: Array) -> "ImagesOnDisk":
-        """The images with some numbers, also on disk."""
+        """Selects images by number; they stay on disk."""
         return ImagesOnDisk(
             self.paths[rows].tolist(), self.image_size, self.significant_bits
         )
 
 
 def rows_of(images: Array | ImagesOnDisk) -> tuple[Array, Any]:
-    """What a pipeline iterates over, and how a batch of it becomes images.
+    """Rows that an input pipeline iterates over, and the function to read them.
 
     Args:
-        images: Array of images, or images on disk.
+        images: Array of images, or `ImagesOnDisk`.
 
     Returns:
-        `(rows, read)`: the images and a function that does nothing, or their
-        numbers and a function that reads them.
+        `(rows, read)`. For an array: the images, and the identity function. For
+        images on disk: their numbers, and a function from a batch of numbers to
+        images.
 
     Example:
 

@@ -14,7 +14,7 @@ from dlunits.data.images.handwriting import normalize_size
 from dlunits.typing import Array
 
 FONT = "matplotlib/mpl-data/fonts/ttf/DejaVuSans.ttf"
-LAST_CODE = 0xFFFF  # of the characters that are considered
+LAST_CODE = 0xFFFF  # largest code point that is considered
 FONT_SIZE = 40  # pixels
 CANVAS = 96  # pixels, of each side
 SCRIPTS = (
@@ -28,17 +28,17 @@ SCRIPTS = (
     "TIFINAGH",
 )
 NO_CHARACTER = "\uffff"
-MAX_SIMILARITY = 0.85  # cosine, with any Latin letter or digit
+MAX_SIMILARITY = 0.85  # cosine similarity to any Latin letter or digit
 
 
 @functools.cache
 def letter_shapes() -> Array:
-    """Letters that look like no Latin letter and like no digit.
+    """Images of letters that resemble neither a Latin letter nor a digit.
 
     They are the letters of eight scripts in DejaVu Sans, the font of
     Matplotlib, with the size and position that digits have in MNIST. Letters
-    whose image has a cosine similarity above 0.85 with that of a Latin letter
-    or of a digit are left out.
+    whose image has a cosine similarity above 0.85 to that of a Latin letter or
+    a digit are left out.
 
     Returns:
         Array `(letters, 28, 28)`, uint8; the strokes are 255.
@@ -61,9 +61,9 @@ def letter_shapes() -> Array:
 
 
 def draw_characters(characters: Iterable[str]) -> Array:
-    """Images `(characters, 28, 28)` in [0, 1].
+    """Draws characters: images `(characters, 28, 28)` in [0, 1].
 
-    Empty characters, and those that the font lacks, are left out.
+    Empty characters, and those that are not in the font, are left out.
     """
     path = importlib.metadata.distribution("matplotlib").locate_file(FONT)
     font = ImageFont.truetype(str(path), FONT_SIZE)
@@ -79,11 +79,11 @@ def draw_characters(characters: Iterable[str]) -> Array:
         for page in map(draw, characters)
         if page.any() and not np.array_equal(page, missing)
     ]
-    with tf.init_scope():  # also if a graph is being built
+    with tf.init_scope():  # eager, even while a graph is being built
         return normalize_size(np.stack(pages)).numpy()[..., 0]
 
 
 def unit_vectors(images: Array) -> Array:
-    """Images as rows of length 1."""
+    """Flattens images to rows of norm 1."""
     rows = images.reshape(len(images), -1)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)

@@ -1,7 +1,7 @@
-"""Resampling of images as two matrix products.
+"""Resampling of images as two matrix products, which ONNX can represent.
 
 `tf.image.resize` does the same with operations that tf2onnx cannot convert, or
-that it replaces by nearest neighbors without a message.
+that it replaces by nearest-neighbor interpolation without a warning.
 """
 
 import tensorflow as tf
@@ -12,24 +12,29 @@ from dlunits.typing import Tensor
 def resize_bilinear(
     images: Tensor, size: Tensor, *, antialias: bool = False
 ) -> Tensor:
-    """Resizes images as `tf.image.resize` with the method "bilinear".
+    """Bilinear interpolation of images, as in `tf.image.resize`.
 
-    Output pixel i is a mean of input pixels j of n, weighted by a triangle
-    around its center that is r pixels wide on both sides:
+    Along each axis, output pixel i of m is a weighted mean of the input pixels
+    j of n. The weights are a triangular filter of half width r around the
+    center of the output pixel:
 
-        w[i, j] = max(0, 1 - |(i + 1/2) n / size - (j + 1/2)| / r)
+        w[i, j] = max(0, 1 - |(i + 1/2) n / m - (j + 1/2)| / r)
 
-    with r = 1, and with `antialias` r = max(1, n / size).
+    with r = 1, and with `antialias` r = max(1, n / m).
 
     Args:
         images: `(batch, height, width)`, float32.
         size: Two integers, the height and width of the result.
-        antialias: Whether all input pixels count in a smaller result.
+        antialias: Whether the filter is widened for a smaller result, so that
+            every input pixel contributes.
 
     Returns:
         `(batch, *size)`, float32.
 
-    Example: means with weights 1/4, 3/4, 3/4, 1/4, less what lies outside.
+    Example:
+
+    Means with the weights 1/4, 3/4, 3/4, 1/4, without those outside of the
+    image.
 
     >>> row = tf.constant([[[0.0, 0, 7, 7]]])
     >>> resize_bilinear(row, (1, 2), antialias=True).numpy()
@@ -47,11 +52,14 @@ def resize_bilinear(
 
 
 def resize_by_area(images: Tensor, size: Tensor) -> Tensor:
-    """Resizes images as `tf.image.resize(..., method="area")`.
+    """Area interpolation of images, as in `tf.image.resize`.
 
-    Output pixel i is the mean over its interval of the input, [i n / size,
-    (i + 1) n / size]: the weight of an input pixel is the part of it that lies
-    within.
+    Along each axis, output pixel i of m is the mean over an interval of the n
+    input pixels:
+
+        [i n / m, (i + 1) n / m]
+
+    The weight of an input pixel is the fraction of it in the interval.
 
     Args:
         images: `(batch, height, width)`, float32.
@@ -60,7 +68,9 @@ def resize_by_area(images: Tensor, size: Tensor) -> Tensor:
     Returns:
         `(batch, *size)`, float32.
 
-    Example: the middle pixel counts for both means with one half.
+    Example:
+
+    One half of the middle pixel is in each mean.
 
     >>> resize_by_area(tf.constant([[[0.0, 3, 9]]]), (1, 2)).numpy()
     array([[[1., 7.]]], dtype=float32)
@@ -86,6 +96,9 @@ def resample(images: Tensor, size: Tensor, weights: Tensor) -> Tensor:
         size: Height and width of the result.
         weights: Function of the old and the new length of an axis, float32
             scalars, to a matrix `(new, old)`.
+
+    Returns:
+        `(batch, *size)`, float32.
     """
     old = tf.cast(tf.shape(images)[1:], tf.float32)
     new = tf.cast(size, tf.float32)

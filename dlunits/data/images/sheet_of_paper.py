@@ -16,11 +16,11 @@ from dlunits.data.images.resampling import resize_bilinear, resize_by_area
 from dlunits.typing import Tensor
 
 NUM_BINS = 64  # of the histogram of brightness
-MIN_AREA = 0.12  # of the sheet, part of the page
+MIN_AREA = 0.12  # of the sheet, fraction of the page
 MAX_SIDES = 2  # of the page that the sheet reaches; half a page reaches 3
-MIN_STEP = 0.4  # of brightness at the sheet's edge, part of the mean difference
-MIN_FILL = 0.87  # area of the sheet, part of the rectangle around it
-MIN_ASPECT = 0.4  # shorter side of that rectangle, part of the longer one
+MIN_STEP = 0.4  # of brightness at the edge, fraction of the mean difference
+MIN_FILL = 0.87  # area of the sheet, fraction of the rectangle around it
+MIN_ASPECT = 0.4  # shorter side of that rectangle, fraction of the longer one
 ANGLES = (-20, -15, -10, -5, 0, 5, 10, 15, 20)  # of that rectangle, degrees
 RING = 3  # width of the ring on both sides of the edge, cells
 LOCAL_SIZE = 6  # sides of the grid of the local mean
@@ -28,13 +28,13 @@ LOCAL_SIZE = 6  # sides of the grid of the local mean
 
 @tf.function(autograph=False, input_signature=[VALUES])
 def crop_to_sheet(gray: Tensor) -> Tensor:
-    """Replaces the table around a sheet of paper by paper.
+    """Replaces the background around a sheet of paper by the color of paper.
 
     The sheet is the largest component that is brighter than Otsu's threshold,
     with its holes filled. It must cover 0.12 of the page, be a rectangle, reach
-    at most two sides of the page, and end in a step of brightness rather than
-    in a gradient. Other pages, such as chalk on a board or paper that is half
-    in the shadow, are not changed.
+    at most two sides of the page, and its brightness must change abruptly at
+    its edge. Other pages, such as chalk on a board or paper half of which is
+    in shadow, are not changed.
 
     Reference: Otsu, 1979, "A threshold selection method from gray-level
     histograms".
@@ -44,6 +44,15 @@ def crop_to_sheet(gray: Tensor) -> Tensor:
 
     Returns:
         `gray`, with the local mean brightness of the sheet outside of it.
+
+    Example:
+
+    A light sheet on a black table.
+
+    >>> sheet = tf.fill((1, 40, 40), 0.8)
+    >>> page = tf.pad(sheet, [[0, 0], [12, 12], [12, 12]])
+    >>> round(float(tf.reduce_min(crop_to_sheet(page))), 1)
+    0.8
     """
     cells = to_grid(gray)
     bright = cells > otsu_threshold(cells)[:, None, None]
@@ -66,7 +75,7 @@ def crop_to_sheet(gray: Tensor) -> Tensor:
 
 
 def otsu_threshold(cells: Tensor) -> Tensor:
-    """Threshold with the largest variance between both classes: (batch,)."""
+    """Otsu's threshold, the largest variance between both classes: (batch,)."""
     level = tf.cast(cells * (NUM_BINS - 1), tf.int32)
     level = tf.clip_by_value(level, 0, NUM_BINS - 1)
     batch = tf.shape(cells)[0]
@@ -93,7 +102,7 @@ def otsu_threshold(cells: Tensor) -> Tensor:
 def ends_in_step(
     cells: Tensor, bright: Tensor, sheet: Tensor, outside: Tensor
 ) -> Tensor:
-    """Whether the brightness changes at the edge, and not gradually."""
+    """Whether the brightness changes abruptly at the edge of the sheet."""
     inner = sheet & dilate(outside, RING) & bright
     outer = outside & dilate(sheet, RING)
     step = mean_of(inner, cells) - mean_of(outer, cells)
@@ -102,7 +111,7 @@ def ends_in_step(
 
 
 def is_rectangle(sheet: Tensor) -> Tensor:
-    """Whether a region fills its bounding box, at the best of some angles."""
+    """Whether a region fills its bounding box, rotated by one of `ANGLES`."""
     row = tf.range(tf.cast(tf.shape(sheet)[1], tf.float32))[:, None]
     column = tf.range(tf.cast(tf.shape(sheet)[2], tf.float32))
     angles = np.radians(ANGLES).astype("float32")[:, None, None]
@@ -123,14 +132,14 @@ def is_rectangle(sheet: Tensor) -> Tensor:
 
 
 def local_mean(cells: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the cells of a mask nearby, or over all of them."""
+    """Mean over the cells of a mask that are near, or over all cells."""
     weights = tf.cast(mask, tf.float32)
     mean = mean_of(mask, cells)[:, None, None]
 
     def smooth(values: Tensor) -> Tensor:
         return resize_by_area(values, (LOCAL_SIZE, LOCAL_SIZE))
 
-    # The mean of all cells has a small weight everywhere.
+    # The mean of all cells has a small weight; it counts where no cell is near.
     return (smooth(cells * weights) + 1e-3 * mean) / (smooth(weights) + 1e-3)
 
 

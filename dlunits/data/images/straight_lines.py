@@ -8,22 +8,22 @@ from dlunits.typing import Tensor
 
 MAX_SLOPE = 0.1  # rows per column
 NUM_SLOPES = 17
-MIN_COVERAGE = 0.8  # part of the width that a line covers, with crossings
-END = 0.04  # part of the width, at both edges, in which a line ends
-MIN_THIN = 0.5  # part of the width that a line covers where it is thin
-MAX_THICKNESS = 0.055  # part of the longer side of the image
+MIN_COVERAGE = 0.8  # fraction of the width that a line covers, with crossings
+END = 0.04  # fraction of the width, at both edges, in which a line ends
+MIN_THIN = 0.5  # fraction of the width that a line covers where it is thin
+MAX_THICKNESS = 0.055  # fraction of the longer side of the image
 
 
 def find_straight_lines(foreground: Tensor) -> Tensor:
-    """Cells of thin straight lines that cross the image.
+    """Finds thin straight lines that cross the image, by a Hough transform.
 
-    Lines of tables and forms, and the dark strips at the edges of scans. In a
-    Hough transform, the foreground votes for all lines that are horizontal or
-    vertical, up to a slope of 0.1. A line is found if it reaches both edges of
-    the image, covers at least 0.8 of the distance between them, and 0.5 with
-    parts that are at most 0.055 of the longer side thick. Thicker parts belong
-    to a digit that crosses the line. The base of a 2 is as straight, but
-    rarely reaches both edges.
+    Such lines are those of tables and forms, and dark strips at the edges of
+    scans. Each foreground cell votes for all lines through it that are
+    horizontal or vertical up to a slope of 0.1. A line is found if it reaches
+    both edges of the image, covers at least 0.8 of the distance between them,
+    and 0.5 with parts whose thickness is at most 0.055 of the longer side.
+    Thicker parts belong to a digit that crosses the line. The base of a 2 is
+    straight as well, but rarely reaches both edges.
 
     Reference: Duda and Hart, 1972, "Use of the Hough transformation to detect
     lines and curves in pictures".
@@ -32,9 +32,11 @@ def find_straight_lines(foreground: Tensor) -> Tensor:
         foreground: `(batch, height, width)`, bool.
 
     Returns:
-        `(batch, height, width)`, bool.
+        `(batch, height, width)`, bool: the cells of the lines.
 
-    Example: a line of 40 cells with a gap, and one that ends before an edge.
+    Example:
+
+    A line of 40 cells with a gap, and one that ends before an edge.
 
     >>> image = np.zeros((1, 40, 40), bool)
     >>> image[0, 2, :] = image[0, 30, :36] = True
@@ -58,8 +60,8 @@ def find_horizontal_lines(foreground: Tensor) -> Tensor:
     row = tf.range(tf.cast(height, tf.float32))[None, :, None]
     column = tf.cast(tf.range(width), tf.float32)
     column -= tf.cast(width - 1, tf.float32) / 2
-    # Row in which the line through a cell crosses the middle column. Rows that
-    # lie outside of the image have votes of their own.
+    # Row in which the line through a cell crosses the middle column. It may lie
+    # outside of the image, in the margin.
     margin = tf.cast(
         tf.math.ceil(MAX_SLOPE * tf.cast(width, tf.float32)), tf.int32
     )
@@ -73,7 +75,7 @@ def find_horizontal_lines(foreground: Tensor) -> Tensor:
     index = image_index * (NUM_SLOPES * num_rows) + index
 
     def votes(cells: Tensor) -> Tensor:
-        """Part of the width that each line covers, at each cell."""
+        """Fraction of the width that each line through a cell covers."""
         values = tf.cast(cells, tf.float32)[:, None]
         counts = reduce_segments(
             tf.tensor_scatter_nd_add,

@@ -1,4 +1,4 @@
-"""Tiled inference: models of small images applied to images of any size."""
+"""Tiled inference: a model of small images is applied to images of any size."""
 
 import math
 from collections.abc import Callable
@@ -17,18 +17,18 @@ def tiled_inference(
     """Applies a model to overlapping tiles and blends the results.
 
     The image is cut into tiles of `tile_size` x `tile_size` pixels, one every
-    `stride` pixels, the last one at the border. The model takes each channel
-    of each tile on its own, so that a model of gray images can be used for
-    colors. Where tiles overlap, the result is their mean, weighted by a Hann
-    window (overlap-add):
+    `stride` pixels, the last one at the border. The model is applied to each
+    channel of each tile separately, so that a model of gray images can be used
+    for colors. Where tiles overlap, the result is their mean, weighted by a
+    Hann window (overlap-add):
 
         y(p) = sum_t w(p - o_t) f(x_t)(p - o_t) / sum_t w(p - o_t)
         w(i, j) = h(i) h(j),    h(i) = sin^2(pi (i + 1/2) / tile_size)
 
-    where `x_t` is the tile with its corner at `o_t`, and `f` is the model. The
-    weight of a tile vanishes towards its border, therefore no seams are
-    visible. Images smaller than a tile are padded symmetrically, and the
-    result is cropped.
+    where y(p) is the result at the pixel p, x_t the tile with its corner at
+    o_t, f the model, and i and j the row and column in a tile. The weight w of
+    a tile vanishes towards its border, so that no seams are visible. Images
+    smaller than a tile are padded symmetrically, and the result is cropped.
 
     Rows of tiles are processed one after the other. Memory is needed for four
     images and one row of tiles.
@@ -44,7 +44,7 @@ def tiled_inference(
             unknown in a `tf.function`.
         tile_size: Height and width of the model's images, in pixels.
         stride: Pixels from one tile to the next, from 1 to `tile_size`.
-            Default: half of `tile_size`, and at least 1.
+            `None` is half of `tile_size`, at least 1.
 
     Returns:
         Tensor of the shape of `images`.
@@ -52,7 +52,9 @@ def tiled_inference(
     Raises:
         ValueError: If `stride` is out of range.
 
-    Example: a model that returns the mean of its tile.
+    Example:
+
+    A model that returns the mean of its tile.
 
     >>> image = tf.reshape(tf.range(6.0), (1, 1, 6, 1))
     >>> def mean(tiles):
@@ -103,7 +105,7 @@ def tiled_inference(
 
 
 def symmetric_pad(images: Tensor, min_size: int) -> Tensor:
-    """Pads images symmetrically to at least a height and width.
+    """Pads images symmetrically to a minimum height and width.
 
     The border pixel is repeated (NumPy: `mode="symmetric"`).
 

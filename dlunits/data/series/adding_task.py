@@ -21,19 +21,20 @@ def adding_batches(
     last_step: int,
     min_length: int | None = None,
 ) -> Any:
-    """Mini-batches of the adding task, drawn anew at every step.
+    """Mini-batches of the adding task, generated for every step.
 
     Each time step holds a pair (value, marker). The values are uniform in
     [0, 1]. The markers are 0 except for two, one in each half of the sequence,
-    that are 1. The target is the sum of the two marked values:
+    that are 1. The target y is the sum of the two marked values:
 
         y = x_i + x_j,    i in the first half, j in the second
 
-    A model that cannot carry a number over the lag predicts 1 at best, with a
-    root mean squared error of `BASELINE_RMSE`, 0.408.
+    where x_t is the value of time step t. A model that cannot remember the
+    first marked value predicts 1 at best, with a root mean squared error of
+    `BASELINE_RMSE`, 0.408.
 
     A batch depends only on (seed, step), so a run that resumes at step 700
-    sees the same batches as a run without interruption.
+    gets the same batches as a run without interruption.
 
     Reference: Hochreiter and Schmidhuber, 1997,
     https://doi.org/10.1162/neco.1997.9.8.1735, section 5.4; in this form Le et
@@ -45,7 +46,7 @@ def adding_batches(
         batch_size: Positive integer, sequences of a mini-batch.
         seed: Integer, seed of all random numbers.
         first_step: Integer, first step, counted from 0 over the whole run.
-        last_step: Integer, one past the last step.
+        last_step: Integer, last step plus 1.
         min_length: Integer of at least 2. The length of a batch is drawn from
             `min_length`, `min_length + 10`, ... up to `length`. `None` gives
             all batches the same length.
@@ -107,13 +108,16 @@ def adding_examples(
     """Sequences of the adding task for evaluation.
 
     Args:
-        num_examples: Positive integer.
+        num_examples: Positive integer, number of sequences.
         length: Integer of at least 2, time steps of a sequence.
         seed: Integer, different from that of training.
 
     Returns:
-        `(sequences, sums)`: arrays `(examples, length, 2)` and
-        `(examples, 1)`.
+        `(sequences, sums)`: arrays `(num_examples, length, 2)` and
+        `(num_examples, 1)`.
+
+    Raises:
+        ValueError: As `adding_batches`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Embedded example series: the electroencephalogram that Matplotlib ships."""
+"""Embedded example series: an electroencephalogram from Matplotlib."""
 
 import importlib.util
 import pathlib
@@ -17,9 +17,9 @@ SOURCE = (
 
 
 def write_eeg(folder: Path) -> pathlib.Path:
-    """Writes Matplotlib's electroencephalogram as a CSV file.
+    """Writes an electroencephalogram (EEG) from Matplotlib as a CSV file.
 
-    The column `seconds` holds the time; `PG3`, `PG5`, `PG7` and `PG9` are
+    The column `seconds` is the time; `PG3`, `PG5`, `PG7` and `PG9` are
     electrodes. A seizure begins during the recording, so the variance is
     higher at its end.
 
@@ -40,10 +40,13 @@ def write_eeg(folder: Path) -> pathlib.Path:
     >>> header, len(others)
     ('seconds,PG3,PG5,PG7,PG9', 799)
     """
-    # Found without importing Matplotlib.
+    # Finds the file without importing Matplotlib.
     spec = importlib.util.find_spec("matplotlib")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("Matplotlib must be installed. Received: none")
+        raise FileNotFoundError(
+            "The example series is a file of Matplotlib, which is not "
+            "installed. Install it: pip install matplotlib"
+        )
     data = pathlib.Path(spec.origin).parent / "mpl-data/sample_data/eeg.dat"
     values = np.fromfile(data, "float64").reshape(-1, len(CHANNELS))
     times = np.arange(len(values)) * SECONDS / len(values)

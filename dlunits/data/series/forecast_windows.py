@@ -1,4 +1,4 @@
-"""Windows of a series and the horizons that follow them, split by time."""
+"""Forecast windows: input windows and horizons of a series, split by time."""
 
 import dataclasses
 import itertools
@@ -22,7 +22,8 @@ class ForecastOrigins:
     trained on and evaluated on.
 
     Args:
-        train, validation, calibration, test: Integers `(origins,)`.
+        train, validation, calibration, test: Integers `(origins,)`, time
+            steps. `calibration` is for prediction intervals.
     """
 
     train: Array
@@ -34,10 +35,10 @@ class ForecastOrigins:
 class ForecastWindows:
     """Pairs of a window of a series and the horizon that follows it.
 
-    A time step is a valid origin, the first time step of a forecast, if the
+    A forecast origin is the first time step of a forecast. It is valid if the
     `window` steps before it and the `horizon` steps from it on lie in one
-    segment without a gap, and there is no missing value in the window nor, of
-    the targets, in the horizon.
+    segment without a gap in time, and no value is missing: of all channels in
+    the window, and of the targets in the horizon.
 
     Args:
         series: `dlunits.data.series.resampling.ResampledSeries`.
@@ -92,14 +93,16 @@ class ForecastWindows:
             raise ValueError(
                 f"A window of {window} rows and a horizon of {horizon} need "
                 f"{length} rows without a gap in time. Received: at most "
-                f"{longest}. Use a shorter window or horizon, or fill the gaps"
+                f"{longest} rows. Use a shorter window or horizon, or fill the "
+                "gaps"
             )
 
     def split(self, min_calibration: int = 1) -> ForecastOrigins:
-        """Splits the origins by time: 50 % training, 15 %, 15 % and 20 % test.
+        """Splits the origins by time.
 
-        Origins at the end of a part whose horizon overlaps the next part are
-        dropped.
+        The parts are 50 % training, 15 % validation, 15 % calibration and 20 %
+        test. Origins at the end of a part whose horizon overlaps the next part
+        are dropped.
 
         Args:
             min_calibration: Minimum number of origins for the calibration of
@@ -122,14 +125,14 @@ class ForecastWindows:
                 f"A window of {self.window} rows and a horizon of "
                 f"{self.horizon} need at least "
                 f"{required + self.window + overlap} rows without a gap in "
-                "time for training, validation, calibration and test. "
-                f"Received: rows for {number} windows, fewer than {required}. "
-                "Use a shorter window or horizon"
+                "time for training, validation, calibration and test: "
+                f"{required} windows. Received: rows for {number} windows. Use "
+                "a shorter window or horizon"
             )
         return split_origins(self.origins, self.horizon, min_calibration)
 
     def arrays(self, origins: Array) -> tuple[Array, Array]:
-        """Windows and horizons as arrays.
+        """Windows and horizons of origins, as arrays.
 
         Args:
             origins: Integers `(origins,)`.
@@ -143,15 +146,15 @@ class ForecastWindows:
         return self.values[past], self.values[future][:, :, self.targets]
 
     def batches(self, origins: Array, batch_size: int = 512) -> Any:
-        """Mini-batches in order.
+        """Mini-batches of windows and horizons, in the order of the origins.
 
         Args:
             origins: Integers `(origins,)`.
-            batch_size: Positive integer.
+            batch_size: Positive integer, windows of a mini-batch.
 
         Returns:
-            `tf.data.Dataset` of `(windows, horizons)`. The windows are
-            gathered batch by batch and never in memory together.
+            `tf.data.Dataset` of `(windows, horizons)`. Only the windows of a
+            few batches are in memory at a time.
         """
         dataset = tf.data.Dataset.from_tensor_slices(origins).batch(batch_size)
         return batches.disable_autotune(dataset.map(self.gather).prefetch(2))
@@ -173,7 +176,7 @@ class ForecastWindows:
         first_step: int,
         last_step: int,
     ) -> Any:
-        """Mini-batches in random order.
+        """Mini-batches of windows and horizons, shuffled.
 
         Args:
             origins: Integers `(origins,)`.
@@ -203,6 +206,9 @@ def split_origins(
         origins: Integers `(origins,)`, as many as `split_sizes` needs.
         horizon: Positive integer, time steps that are forecast.
         min_calibration: See `ForecastWindows.split`.
+
+    Returns:
+        `ForecastOrigins`.
     """
     sizes = split_sizes(len(origins), min_calibration, horizon - 1)
     cuts = np.cumsum(sizes[1:][::-1])[::-1]
@@ -216,10 +222,21 @@ def split_origins(
 def split_sizes(
     number: int, min_calibration: int, overlap: int
 ) -> tuple[int, int, int, int]:
-    """Sizes of the parts of a split, the minimum for the training part.
+    """Numbers of origins of the parts of a split.
 
-    Each part but the last includes the `overlap` origins that are dropped at
-    its end.
+    Args:
+        number: Number of origins.
+        min_calibration: Minimum number of origins for calibration.
+        overlap: Number of origins that are dropped at the end of each part
+            but the last, and are included in its size.
+
+    Returns:
+        `(train, validation, calibration, test)`. The first one is the minimum.
+
+    Example:
+
+    >>> split_sizes(100, min_calibration=10, overlap=2)
+    (3, 15, 15, 20)
     """
     return (
         1 + overlap,
@@ -230,7 +247,7 @@ def split_sizes(
 
 
 def last_window(series: ResampledSeries, window: int) -> Array:
-    """Last window of a series, to forecast what follows it.
+    """Last window of a series, for a forecast of the steps after its end.
 
     Args:
         series: `dlunits.data.series.resampling.ResampledSeries`.
@@ -259,7 +276,8 @@ def last_window(series: ResampledSeries, window: int) -> Array:
     missing = np.isnan(values).any(axis=0)
     if missing.any():
         raise ValueError(
-            "A forecast from the end of the series needs values of every "
-            f"channel there. Received: none in channel {missing.argmax() + 1}"
+            "A forecast from the end of the series needs the values of every "
+            f"channel in the last {window} rows. Received: a missing value in "
+            f"channel {missing.argmax() + 1}"
         )
     return values[None].astype("float32")

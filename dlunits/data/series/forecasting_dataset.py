@@ -1,4 +1,4 @@
-"""Datasets for forecasting: a series from a table, split by time."""
+"""Data sets for forecasting: a series from a table, split by time."""
 
 import dataclasses
 import hashlib
@@ -41,16 +41,16 @@ from dlunits.data.tables.table_files import TableFile
 from dlunits.typing import Array, ArrayLike
 
 MAX_DEFAULT_WINDOW, MAX_DEFAULT_SEASON = 64, 256  # rows
-MIN_ROWS = 3  # after the last gap, of a series that is forecast
+MIN_ROWS = 3  # after the last gap of a series that is to be forecast
 
 
 @dataclasses.dataclass(frozen=True)
 class ForecastingDataset:
-    """A series with the windows and origins to train a forecaster on.
+    """A series with the windows and forecast origins to train a model on.
 
     Args:
-        column_types: Dict of column name to column type: the timestamps first,
-            then the channels.
+        column_types: Dict from column name to column type: the timestamps
+            first, then the channels.
         axis: `dlunits.data.series.time_axis.TimeAxis`.
         series: `dlunits.data.series.resampling.ResampledSeries`.
         window, horizon: Integers, time steps.
@@ -58,16 +58,18 @@ class ForecastingDataset:
         split: The windows and the origins of the parts,
             `dlunits.data.series.forecast_windows.ForecastWindows` and
             `ForecastOrigins`. `None` if the series is too short to train on;
-            the whole series is the training part then.
-        shortage: Why it is too short, or `None`.
-        scale: Float32 `(targets,)`, standard deviations in the training part.
-        messages: Lines for the user about what was read.
+            then the whole series is the training part.
+        shortage: Reason why the series is too short, or `None`.
+        scale: Float32 `(targets,)`, standard deviations in the training part,
+            in the units of `series`.
+        messages: Lines for the user about the rows and columns of the table.
         series_column: Column that names the series of a row, or `None`.
         members: The series of a table with such a column, see
             `dlunits.data.series.series_panel`. The values of `series` are
-            divided by their scales then.
-        known_future: Names of the channels whose values are those `horizon`
-            steps later, see `dlunits.data.series.known_future`.
+            divided by their scales.
+        known_future: Names of the channels whose values are known over the
+            horizon. In `series` they are shifted back by `horizon` steps, see
+            `dlunits.data.series.known_future`.
     """
 
     column_types: dict[str, str]
@@ -95,7 +97,7 @@ class ForecastingDataset:
         return self.checked_split()[1]
 
     def checked_split(self) -> tuple[ForecastWindows, ForecastOrigins]:
-        """The split, of a series that is long enough for it."""
+        """Windows and origins; raises ValueError if the series is too short."""
         if self.split is None:
             raise ValueError(f"Too few rows to train on: {self.shortage}")
         return self.split
@@ -112,7 +114,7 @@ class ForecastingDataset:
 
     @property
     def has_future(self) -> bool:
-        """Whether known columns hold what a forecast from the end needs."""
+        """Whether the known columns cover a forecast from the end."""
         ends = [member.last for member in self.members]
         last = np.array(ends or [len(self.series.values)]) - 1
         known = [self.channels.index(name) for name in self.known_future]
@@ -128,7 +130,7 @@ class ForecastingDataset:
     def training_values(self) -> Array:
         """Values `(time, channels)` of the training part.
 
-        Of many series, those of each one minus their means.
+        If there are several series, the mean of each one is subtracted.
         """
         values, last = self.series.values, len(self.series.values)
         if not self.members:
@@ -148,7 +150,7 @@ class ForecastingDataset:
         )
 
     def units(self, origins: Array) -> Array:
-        """What the values are divided by at origins `(origins, 1, targets)`."""
+        """Scales that targets were divided by: `(origins, 1, targets)`."""
         if not self.members:
             return np.ones((len(origins), 1, len(self.targets)))
         index = self.member_index(origins)
@@ -161,7 +163,7 @@ class ForecastingDataset:
         return np.searchsorted(ends, origins, side="right")
 
     def unscaled(self) -> list[tuple[str | None, Array, Array]]:
-        """Name, times and values in their units of each series."""
+        """Name, times and values of each series, in the units of the table."""
         series = self.series
         if not self.members:
             return [(None, series.times, series.values)]
@@ -190,41 +192,55 @@ def load_forecasting_dataset(
     min_calibration: int = 1,
     log: Callable[[str], Any] = lambda line: None,
 ) -> ForecastingDataset:
-    """Reads a series from a table and splits it by time.
+    r"""Reads a series from a table and splits it by time.
 
-    A channel that is constant in the training part is left out, unless it is
-    named as a target.
+    A channel that is constant in the training part is dropped, unless it is
+    named as a target, which is an error.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
-        timestamp_column: Name of the column of timestamps, or those of dates
-            and times, `"Date,Time"`.
+        timestamp_column: Name of the column of timestamps, or the names of a
+            column of dates and one of times of day, `"Date,Time"`.
         targets: Names of the columns to forecast; all if empty, except those
             of `known_future`.
-        columns: Names of further input columns; all numeric columns if empty.
+        columns: Names of additional input columns; all numeric columns if
+            empty.
         known_future: Names of input columns whose values are known over the
             horizon.
-        column_types: Dict of column name to column type, for columns whose
-            type must not be inferred, see `infer_column_types`.
-        series_column: Column that names the series of each row, of a table
-            with many series. One model is trained on all of them, each divided
-            by its own standard deviations. `None` if there is one series.
-        time_zone: Time zone of the wall clock that timestamps with an offset
-            from UTC are converted to; `None` takes that of `find_time_zone`.
-        window: Positive integer, rows that a forecast is made from; `None`
-            takes what `default_window` returns.
-        horizon: Positive integer, rows.
+        column_types: Dict from column name to column type, for columns whose
+            type is not to be inferred, see `infer_column_types`.
+        series_column: Column that names the series of each row, in a table
+            with several series. One model is trained on all of them, each
+            divided by its own standard deviations. `None` if there is one
+            series.
+        time_zone: Time zone to whose local time timestamps with an offset from
+            UTC are converted. `None` uses that of `find_time_zone`.
+        window: Positive integer, rows that a forecast is made from. `None`
+            uses `default_window`.
+        horizon: Positive integer, rows to forecast.
         min_calibration: Minimum number of windows for the calibration of
             prediction intervals.
-        log: Function that prints a line for the user: the columns, before
-            they are read.
+        log: Function that prints a line for the user. It is called with the
+            list of columns before the table is read.
 
     Returns:
         `ForecastingDataset`.
 
     Raises:
-        ValueError: If the table is unsuitable. The message is one line that
-            names the file, what is wrong and what to do.
+        ValueError: If the table is unsuitable. The message is one line with
+            the file, the problem and a remedy.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "load.csv")
+    >>> lines = [f"{minute},{minute % 7}" for minute in range(99)]
+    >>> _ = path.write_text("\n".join(["minute,load", *lines]))
+    >>> data = load_forecasting_dataset(
+    ...     open_table(path), "minute", window=14, horizon=7)
+    >>> data.channels, len(data.origins.test)
+    (['load'], 16)
     """
     path = table_file.path
     table_file = table_file.with_timestamps(timestamp_column)
@@ -233,7 +249,7 @@ def load_forecasting_dataset(
     if both := set(targets) & set(known_future):
         raise ValueError(
             f"{path}: column {both.pop()!r} cannot be a target and known over "
-            "the horizon. Leave out one"
+            "the horizon. Name it only once"
         )
     column_types, ignored = infer_series_columns(
         table_file, timestamp_column, column_types, series_column
@@ -243,8 +259,8 @@ def load_forecasting_dataset(
     for name in named:
         if name in ignored:
             raise ValueError(
-                f"{path}: column {name!r} cannot be forecast or read: it "
-                f"{ignored[name]}. Name a numeric column"
+                f"{path}: column {name!r} cannot be used: it {ignored[name]}. "
+                "Name a numeric column"
             )
     if columns:
         wanted = {timestamp_column, *named}
@@ -266,7 +282,7 @@ def load_forecasting_dataset(
     if time_zone and not zone:
         raise ValueError(
             f"{path}: column {timestamp_column!r} has no offsets from UTC, so "
-            f"its times are those of a wall clock. Leave --time_zone out"
+            f"its times are local times already. Omit --time_zone"
         )
     zone = time_zone or zone
     if zone:
@@ -333,7 +349,7 @@ def load_forecasting_dataset(
         if known_future and dataset.shortage:
             raise ValueError(
                 "has too few rows to train on with --known_future_columns. "
-                f"{dataset.shortage}; or leave them out for the forecast of a "
+                f"{dataset.shortage}; or omit the flag to forecast with a "
                 "baseline"
             )
     except ValueError as error:
@@ -362,7 +378,7 @@ def with_known_future(
     known_future: Sequence[str],
     horizon: int,
 ) -> ResampledSeries:
-    """See `dlunits.data.series.known_future`, with the names of channels."""
+    """Calls `move_known_future` with names of channels instead of indices."""
     targets = targets or [n for n in channels if n not in known_future]
     return move_known_future(
         series,
@@ -409,19 +425,18 @@ def panel_messages(dataset: ForecastingDataset) -> list[str]:
         ]
         if short:
             messages.append(
-                f"{len(short):,} series are too short to train on, "
-                f"{short[0]!r} for example. They are forecast by the model of "
-                "the others."
+                f"{len(short):,} series are too short to train on, such as "
+                f"{short[0]!r}. They are forecast by the model of the others."
             )
     return messages
 
 
 def default_window(series: ResampledSeries, axis: TimeAxis) -> int:
-    """Rows that a forecast is made from, by the length of a series.
+    """Default number of rows that a forecast is made from.
 
-    A sixth of the longest segment without a gap, at most 64 rows; but at least
-    two seasons of its calendar, the longest one of up to 256 rows of which the
-    segment holds six.
+    It is a sixth of the longest segment without a gap, at most 64 rows, but at
+    least two seasons. The season is the longest one of `calendar_seasons` that
+    has at most 256 rows and fits six times in the segment.
     """
     longest = int(np.diff(series.segment_bounds).max())
     season = max(
@@ -438,12 +453,16 @@ def default_window(series: ResampledSeries, axis: TimeAxis) -> int:
 def split_series(
     dataset: ForecastingDataset, targets: Sequence[str], min_calibration: int
 ) -> ForecastingDataset:
-    """Splits a series by time, or finds out that it is too short.
+    """Splits a series by time, unless it is too short.
 
     Args:
         dataset: `ForecastingDataset` without windows and origins.
         targets: Names of the channels to forecast; all if empty.
         min_calibration: See `load_forecasting_dataset`.
+
+    Returns:
+        `ForecastingDataset` with a split, or with the reason why the series is
+        too short.
 
     Raises:
         ValueError: If no forecast can start at the end of the series.
@@ -464,7 +483,7 @@ def split_series(
     except ValueError as error:
         shortage = str(error)
     if not dataset.members and dataset.has_future:
-        # Fails before training, not after.
+        # Raises the error before training instead of after it.
         last_window(series, MIN_ROWS if shortage else window)
     return dataclasses.replace(
         dataset,
@@ -486,17 +505,25 @@ def resample_each(
     Args:
         values: Array `(rows, channels)`.
         times: Seconds `(rows,)`.
-        rows: Dict of name to the rows of a series, what `rows_by_series`
-            returns.
+        rows: Dict from name to the rows of a series, from `rows_by_series`.
         axis: `dlunits.data.series.time_axis.TimeAxis`.
-        step: Step of the grid in units of the axis; `None` takes the median of
-            those of the series.
+        step: Step of the grid in units of the axis. `None` uses the median of
+            the steps of all series.
 
     Returns:
-        Dict of name to `ResampledSeries`, in the order of the table.
+        Dict from name to `ResampledSeries`, in the order of the table.
 
     Raises:
-        ValueError: If a series is unsuitable, with its name.
+        ValueError: If a series is unsuitable. The message starts with its name.
+
+    Example:
+
+    >>> times = np.array([0.0, 0, 60, 60])
+    >>> rows = {"a": np.array([0, 2]), "b": np.array([1, 3])}
+    >>> values = np.array([[1.0], [10], [2], [20]])
+    >>> series = resample_each(values, times, rows, TimeAxis(dates=False))
+    >>> series["b"].values[:, 0].tolist(), series["b"].step
+    ([10.0, 20.0], 60.0)
     """
     if step is None:
         gaps = [
@@ -506,8 +533,8 @@ def resample_each(
         steps = [float(np.median(each)) for each in gaps if len(each)]
         if not steps:
             raise ValueError(
-                "A series must have at least two rows. Received: series of "
-                "one row only"
+                "A series must have at least two rows. Received: series with "
+                "one row each"
             )
         step = float(np.median(steps))
         if axis.months or axis.weekmask:
@@ -540,15 +567,18 @@ def without_channels(
     reasons: dict[str, str],
     targets: Sequence[str],
 ) -> ForecastingDataset:
-    """Leaves channels out.
+    """Drops channels.
 
     Args:
         dataset: `ForecastingDataset`.
-        reasons: Dict of the name of a channel to the reason.
-        targets: Names of channels that cannot be left out.
+        reasons: Dict from the name of a dropped channel to the reason.
+        targets: Names of channels that cannot be dropped.
+
+    Returns:
+        `ForecastingDataset` with the other channels.
 
     Raises:
-        ValueError: If a channel of `targets`, or every channel, is left out.
+        ValueError: If a channel of `targets`, or every channel, is dropped.
     """
     kept = [name for name in dataset.channels if name not in reasons]
     needed = [name for name in targets or reasons if name in reasons]
@@ -585,8 +615,15 @@ def resample_on_axis(
         step: Step of the grid in units of the axis; `None` infers it.
 
     Returns:
-        `dlunits.data.series.resampling.ResampledSeries`, its times in units of
+        `dlunits.data.series.resampling.ResampledSeries`, with times in units of
         the axis.
+
+    Example:
+
+    >>> months = np.array(["2024-01", "2024-02", "2024-03"], "M8[s]")
+    >>> axis = TimeAxis(months=True)
+    >>> resample_on_axis([1, 2, 3], months.astype(float), axis).step
+    1.0
     """
     numbers = axis.to_numbers(times)
     if (axis.months or axis.weekmask) and step is None:
@@ -595,7 +632,7 @@ def resample_on_axis(
 
 
 def format_step(axis: TimeAxis, step: float) -> str:
-    """Step of a time axis in words, for example "one every 60 s"."""
+    """Step of a time axis as text, such as "one every 60 s"."""
     if axis.weekmask:
         return f"one a day on {axis.weekmask.count('1')} days of the week"
     if axis.months:
@@ -623,20 +660,33 @@ def irregularity_messages(series: ResampledSeries, axis: TimeAxis) -> list[str]:
 
 
 def season_candidates(dataset: ForecastingDataset) -> list[int]:
-    """Steps of a day, a week and a year, as far as a window holds them.
+    """Seasons of the calendar that are not longer than a window.
 
     Args:
         dataset: `ForecastingDataset`.
 
     Returns:
-        List of numbers of time steps; empty if timestamps are not dates.
+        List of numbers of time steps, see `calendar_seasons`; empty if
+        timestamps are not dates.
     """
     seasons = calendar_seasons(dataset.axis, dataset.series.step)
     return [season for season in seasons if season <= dataset.window]
 
 
 def calendar_seasons(axis: TimeAxis, step: float) -> list[int]:
-    """Steps of a day, a week and a year, or of a quarter and a year.
+    """Seasons of the calendar, as numbers of time steps.
+
+    Args:
+        axis: `dlunits.data.series.time_axis.TimeAxis`.
+        step: Step of the series in units of the axis.
+
+    Returns:
+        List of the numbers of steps in a day, a week and a year; on an axis of
+        months, in a quarter and a year; on an axis of working days, in a week
+        and a year. Numbers below 2, and seasons of an axis without dates, are
+        left out.
+
+    Example:
 
     >>> calendar_seasons(TimeAxis(), 3600.0)
     [24, 168, 8766]

@@ -1,4 +1,4 @@
-"""Columns whose future values are known, such as holidays and prices."""
+"""Covariates with known future values, such as holidays and prices."""
 
 import dataclasses
 import itertools
@@ -17,29 +17,31 @@ def move_known_future(
     known: Sequence[int],
     horizon: int,
 ) -> ResampledSeries:
-    """Moves known columns back in time by the horizon of a forecast.
+    """Shifts known columns back in time by the horizon of a forecast.
 
-    A window of the result holds the values of these columns up to the end of
-    the forecast that starts after it. It must be at least as long as the
-    horizon to hold all of them. The series ends with the last value of a
+    In the result, a window contains the values of these columns up to the end
+    of the forecast that starts after it. To contain all of them it must be at
+    least as long as the horizon. The series ends with the last value of a
     target.
 
     Args:
         series: The resampled series.
-        values: Array `(rows, channels)`, the rows that it was made from, NaN
-            where missing.
+        values: Array `(rows, channels)`, the rows before resampling, NaN where
+            missing.
         targets, known: Indices of the channels to forecast, and of those that
             are known.
         horizon: Positive integer, time steps.
 
     Returns:
-        The series. Known channels are NaN where the table does not hold the
-        value `horizon` steps later.
+        `ResampledSeries`. Known channels are NaN where the table does not have
+        the value `horizon` steps later.
 
     Raises:
         ValueError: If no row has a value of a target.
 
-    Example, where the second channel is known for two more steps:
+    Example:
+
+    The second channel is known for two more steps.
 
     >>> from dlunits.data.series.resampling import resample
     >>> table = np.array([[1, 10], [2, 20], [np.nan, 30], [np.nan, 40]])
@@ -48,7 +50,10 @@ def move_known_future(
     """
     end = last_step(series, values, targets) + 1
     if not end:
-        raise ValueError("A series must have a value to forecast in some row")
+        raise ValueError(
+            "A series must have a value to forecast in some row. Received: "
+            "none in the target columns"
+        )
     moved = np.full((len(series.values), len(known)), np.nan)
     bounds = series.segment_bounds
     for index, channel in enumerate(known):
@@ -78,6 +83,9 @@ def last_step(
     Args:
         series, values: See `move_known_future`.
         channels: Indices of channels.
+
+    Returns:
+        Index of the time step, -1 if there is no value.
     """
     has_value = ~np.isnan(values[:, channels]).all(axis=1)
     return int(series.grid_indices[has_value].max(initial=-1))

@@ -15,15 +15,15 @@ from dlunits.data.series.window_features import WindowFeatures
 from dlunits.typing import Array, Config
 
 SINGLE = ""  # name of the only series of a table
-MAX_NUMBERS = 400_000  # of all profiles, which a model card holds
+MAX_NUMBERS = 400_000  # in all profiles, which are stored in a model card
 
 
 class PanelWindows(SeriesWindows):
-    """Sliding windows over many series, none of which spans two of them.
+    """Sliding windows over several series; no window spans two of them.
 
     Args:
         series, members: What `concatenate_series` returns.
-        window, stride: As in `SeriesWindows`.
+        window, stride: Integers, time steps, as in `SeriesWindows`.
     """
 
     def __init__(
@@ -44,18 +44,21 @@ class PanelWindows(SeriesWindows):
 
 
 class PanelFeatures:
-    """Features of the windows of many series, for one anomaly detector.
+    """Features of the windows of several series, for one anomaly detector.
 
     Each series has its own `WindowFeatures`: seasonal profile, scale and step.
-    So windows of different series can be compared with each other. A table of
-    one series is a panel whose only member has the name `""`.
+    Windows of different series are therefore comparable. A table of one series
+    is a panel whose only member has the name `""`.
 
     Args:
-        extractors: Dict of name to `WindowFeatures`, which have the same
+        extractors: Dict from name to `WindowFeatures`, which have the same
             channels, window and stride.
-        short: Names of series without a window, which have no extractor.
+        short: Names of series that are shorter than a window and have no
+            extractor.
 
-    Example, a small and a large series, which take turns in the table:
+    Example:
+
+    A series of small values and one of large values, whose rows alternate.
 
     >>> rng = np.random.default_rng(0)
     >>> names = np.array(["small", "large"] * 40, object)
@@ -92,10 +95,10 @@ class PanelFeatures:
             times: Seconds `(rows,)`.
             names: Strings `(rows,)`, the series of each row. `None` if there
                 is one series.
-            window: Integer, see `SeriesWindows`.
+            window: Integer, time steps of a window, see `SeriesWindows`.
 
         Returns:
-            A `PanelFeatures`.
+            `PanelFeatures`.
 
         Raises:
             ValueError: If a series is unsuitable, or none is as long as a
@@ -119,14 +122,14 @@ class PanelFeatures:
         if numbers > MAX_NUMBERS:
             raise ValueError(
                 f"The seasonal profiles of {len(extractors):,} series hold "
-                f"{numbers:,} numbers, and at most {MAX_NUMBERS:,} are stored "
-                "with a model. Train one model for each part of the series"
+                f"{numbers:,} numbers; at most {MAX_NUMBERS:,} can be stored "
+                "with a model. Train several models on fewer series each"
             )
         return cls(extractors, list(short))
 
     @property
     def first(self) -> WindowFeatures:
-        """Extractor of the first series, for what all have in common."""
+        """Extractor of the first series, for attributes that all share."""
         return next(iter(self.extractors.values()))
 
     def windows(
@@ -136,14 +139,15 @@ class PanelFeatures:
         names: Array | None = None,
         stride: int | None = None,
     ) -> PanelWindows:
-        """Sliding windows over the known series of a table.
+        """Sliding windows over the series of a table.
 
         Args:
             values, times, names: As in `fit`.
-            stride: Integer; `None` is the stride of the extractors.
+            stride: Integer, time steps; `None` is the stride of the
+                extractors.
 
         Returns:
-            `PanelWindows`. Rows of other series have no window.
+            `PanelWindows`. Rows of series without an extractor have no window.
 
         Raises:
             ValueError: If a series is unsuitable, or none is as long as a
@@ -165,9 +169,9 @@ class PanelFeatures:
                 raise of_series(name, error) from error
         if not series:
             raise ValueError(
-                "The model was not trained on a series of this table, or they "
-                f"are too short. Received: {first_names(groups)}; expected: "
-                f"{first_names(self.extractors)}"
+                "The model was trained on none of the series of this table, or "
+                f"they are too short. Received: {first_names(groups)}; "
+                f"expected: {first_names(self.extractors)}"
             )
         return PanelWindows(
             *concatenate_series(series, groups),
@@ -188,7 +192,7 @@ class PanelFeatures:
         )
 
     def training_features(self, windows: PanelWindows) -> Array:
-        """The same for those of `training_windows`."""
+        """Features of `training_windows`, from cross-validated profiles."""
         return self.first.features_of_residuals(
             self.residuals(windows, training=True), windows
         )
@@ -220,7 +224,7 @@ class PanelFeatures:
 
     @classmethod
     def from_config(cls, config: Config) -> "PanelFeatures":
-        """Create from what `get_config` returns."""
+        """Creates an instance from the result of `get_config`."""
         return cls(
             {
                 name: WindowFeatures.from_config(each)
@@ -231,7 +235,15 @@ class PanelFeatures:
 
 
 def group_rows(names: Array | None, num_rows: int) -> dict[str, Array]:
-    """Rows of each series; all rows of the only one without names."""
+    """Groups rows by series; without names, all rows are one series.
+
+    Args:
+        names: Strings `(rows,)`, the series of each row, or `None`.
+        num_rows: Number of rows.
+
+    Returns:
+        Dict from name to integers, see `rows_by_series`.
+    """
     if names is None:
         return {SINGLE: np.arange(num_rows)}
     return rows_by_series(names)
@@ -243,7 +255,15 @@ def of_series(name: str, error: ValueError) -> ValueError:
 
 
 def first_names(names: Collection[str]) -> str:
-    """First three names, quoted.
+    """First three names, quoted, for a message.
+
+    Args:
+        names: Collection of names.
+
+    Returns:
+        Text.
+
+    Example:
 
     >>> first_names("abcd")
     "'a', 'b', 'c', ..."

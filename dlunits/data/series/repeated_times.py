@@ -1,4 +1,4 @@
-"""Refusal of tables in which several rows have one time."""
+"""Detection of tables in which several rows have the same timestamp."""
 
 import numpy as np
 import pyarrow as pa
@@ -17,25 +17,36 @@ def count_repeated_times(
     timestamp_column: str,
     names: Array | None = None,
 ) -> int:
-    """Counts the rows with the time of another row, and refuses many.
+    r"""Counts rows with the time of another row, and rejects a table of many.
 
-    A few rows come twice, or in the hour that the end of daylight saving time
-    repeats. More than 5 % are several series in one table, or times without
-    their hour; to average them would destroy the series.
+    A few rows may be duplicates, or lie in the hour that is repeated at the end
+    of daylight saving time. If there are more than 5 %, the table holds several
+    series, or dates without the time of day; averaging these rows would destroy
+    the series.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
         times: Seconds `(rows,)`.
         timestamp_column: Name of the column of times.
-        names: Strings `(rows,)`, the series of each row, of which each is
-            looked at alone. `None` if there is one series.
+        names: Strings `(rows,)`, the series of each row; times are compared
+            within each series. `None` if there is one series.
 
     Returns:
         Number of rows with a time that an earlier row has.
 
     Raises:
-        ValueError: If they are more than 5 % of the rows. One line that says
-            what to do.
+        ValueError: If they are more than 5 % of the rows. The message is one
+            line with a remedy.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "load.csv")
+    >>> _ = path.write_text("t,load\n" + "".join(f"{t},7\n" for t in range(40)))
+    >>> times = np.minimum(np.arange(40.0), 38)
+    >>> count_repeated_times(open_table(path), times, "t")
+    1
     """
     if names is not None:
         codes = pa.array(names, pa.string()).dictionary_encode().indices
@@ -60,15 +71,15 @@ def count_repeated_times(
             f"--timestamp_column={timestamp_column},{name}"
         )
     elif name:
-        remedy = f"Column {name!r} tells the rows of a time apart: " + (
+        remedy = f"Column {name!r} differs between the rows of one time: " + (
             f"if it names their series, give --series_column={name}"
             if names is None
             else "write one table for each of its values"
         )
     raise ValueError(
         f"{table_file.path}: {repeated:,} of {len(times):,} rows have the time "
-        f"of another row in column {timestamp_column!r}, rows {first + 1:,} "
-        f"and {second + 1:,} for example. {remedy}."
+        f"of another row in column {timestamp_column!r}, such as rows "
+        f"{first + 1:,} and {second + 1:,}. {remedy}."
     )
 
 
@@ -81,9 +92,9 @@ def distinguishing_column(
         table_file, times, timestamp_column: See `count_repeated_times`.
 
     Returns:
-        `(name, holds_times)`: the column with the fewest different values,
-        `None` if there is none with fewer than rows; whether its values are
-        times of a day.
+        `(name, holds_times)`: the column with the fewest distinct values,
+        `None` if there is none with fewer values than half of the rows; whether
+        its values are times of day.
     """
     columns: dict[str, list[pa.Array]] = {}
     for chunk in table_file.chunks():

@@ -7,7 +7,7 @@ import numpy as np
 
 from dlunits.typing import Array, ArrayLike
 
-MAX_INTERPOLATED_STEPS = 3.0  # a longer gap in time is not interpolated
+MAX_INTERPOLATED_STEPS = 3.0  # steps; a longer gap is not interpolated
 REGULAR_GAPS = 0.5, 1.5  # range of the time between most rows, in steps
 
 
@@ -50,10 +50,9 @@ def resample(
 ) -> ResampledSeries:
     """Resamples a series to a regular time grid.
 
-    Rows may come late, twice, in the wrong order or not at all. They are
-    sorted by time and split into segments wherever two consecutive rows are
-    more than 3 steps apart. Within a segment, row i at time t_i belongs to the
-    time step
+    Rows may be late, duplicated, out of order or missing. They are sorted by
+    time and split into segments wherever two consecutive rows are more than 3
+    steps apart. Within a segment, row i at time t_i belongs to the time step
 
         k_i = round((t_i - t_first) / step)
 
@@ -67,19 +66,21 @@ def resample(
         values: Array `(rows, channels)` or `(rows,)`; NaN where missing.
         timestamps: Seconds `(rows,)`. `None` means rows that are one second
             apart.
-        step: Seconds between two time steps. `None` takes the median time
+        step: Seconds between two time steps. `None` uses the median time
             between rows of different timestamps.
 
     Returns:
-        A `ResampledSeries`.
+        `ResampledSeries`.
 
     Raises:
         TooShortError: If fewer than two rows have a value.
         ValueError: If a timestamp is missing, a value is infinite, or most
             rows are not about `step` apart.
 
-    Example, a row every 60 s. One row is late, one is missing, one is out of
-    order, and two more follow after an hour:
+    Example:
+
+    A row every 60 s. One row is late, one is missing, one is out of order, and
+    two more follow after an hour.
 
     >>> seconds = [0, 61, 180, 240, 120 + 180, 3600, 3660]
     >>> series = resample([1, 2, 4, 5, 6, 7, 8.0], seconds)
@@ -147,6 +148,11 @@ def as_matrix(values: ArrayLike) -> Array:
 
     Raises:
         ValueError: If the shape is another one or a value is infinite.
+
+    Example:
+
+    >>> as_matrix([1, 2, 3]).shape
+    (3, 1)
     """
     values = np.asarray(values, "float64")
     values = values[:, None] if values.ndim == 1 else values
@@ -178,7 +184,7 @@ def checked_times(timestamps: ArrayLike | None, rows: int) -> Array:
     if missing.any():
         raise ValueError(
             "Every row must have a timestamp. Received: none in row "
-            f"{missing.argmax() + 1}. Remove such rows"
+            f"{missing.argmax() + 1}. Remove rows without one"
         )
     return times
 
@@ -248,7 +254,7 @@ def interpolate(values: Array, bounds: Array) -> None:
         after = np.searchsorted(present, missing)
         left = present[np.maximum(after - 1, 0)]
         right = present[np.minimum(after, len(present) - 1)]
-        # Only neighbors of the same segment count.
+        # Only neighbors in the same segment are used.
         left_ok = (after > 0) & (segment[left] == segment[missing])
         right_ok = (after < len(present)) & (segment[right] == segment[missing])
         left = np.where(left_ok, left, right)

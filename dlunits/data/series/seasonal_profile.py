@@ -1,4 +1,4 @@
-"""Seasonal profile of a series: the median value at each phase of a period."""
+"""Seasonal profile of a series: the median at each phase of a period."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,23 @@ from dlunits.typing import Array, ArrayLike, Config
 
 DAY, WEEK = 86_400.0, 604_800.0
 MAX_BINS = 336  # half hours of a week
-MAX_ERROR_RATIO = 0.95  # of a longer period to a shorter one, to replace it
+MAX_ERROR_RATIO = 0.95  # error of a longer period relative to a shorter one
 MAX_FOLDS = 10  # an even number
 
 
 class SeasonalProfile:
     """Median of each channel at each phase of a period.
 
-        median_b = median of x_s over the known time steps s of the phase bin b
+        median_b = median of x_s over the known time steps s in phase bin b
         phase(t) = t mod period
 
-    The number of bins is the number of time steps in the period, at most 336,
-    the half hours of a week. Between the centers of two bins the profile is
-    interpolated linearly.
+    where x_s is the value of a channel at time step s, and bin b holds the time
+    steps t whose phase is near its center. The number of bins is the number of
+    time steps in the period, at most 336, the half hours of a week. Between
+    the centers of two bins the profile is interpolated linearly.
 
-    `fit` selects one of several periods by cross-validation: a profile is
-    estimated on every other cycle and evaluated on the cycles between, by its
+    `fit` selects one of several periods by cross-validation. A profile is
+    estimated on every second cycle and evaluated on the other cycles, by its
     mean absolute error divided by that of a constant median. A longer period
     is selected only if this ratio is at least 5 % lower. If no period is
     better than the constant, the profile is the median of all values.
@@ -32,7 +33,9 @@ class SeasonalProfile:
         period: Seconds, or 0 for a constant.
         medians: Array `(bins, channels)`.
 
-    Example, six days with a peak at noon:
+    Example:
+
+    Six days with a peak at noon.
 
     >>> hours = np.arange(6 * 24)
     >>> values = np.where(hours % 24 == 12, 9.0, 1.0)[:, None]
@@ -60,11 +63,11 @@ class SeasonalProfile:
             times: Seconds `(time,)`.
             step: Seconds between two time steps.
             periods: Candidate periods in seconds, the shortest first. A
-                period is skipped if the series spans fewer than two of it, or
+                period is skipped if the series is shorter than two of them, or
                 if it has fewer than four time steps.
 
         Returns:
-            A `SeasonalProfile`.
+            `SeasonalProfile`.
 
         Raises:
             ValueError: If a channel has no value at all.
@@ -90,7 +93,7 @@ class SeasonalProfile:
         return best
 
     def __call__(self, times: Array) -> Array:
-        """Seconds `(time,)` to the profile's values `(time, channels)`."""
+        """Values `(time, channels)` of the profile at `times`, in seconds."""
         if not self.period:
             return np.repeat(self.medians, len(times), axis=0)
         bins = len(self.medians)
@@ -106,9 +109,9 @@ class SeasonalProfile:
         """Cross-validated values of the profile for its own training series.
 
         A profile is closer to the values that it is estimated from than to new
-        ones. Here the value at each time step comes from a profile that is
-        estimated without the cycle of that time step. There are at most 10
-        folds; with 10 or fewer cycles each fold is a single cycle.
+        ones. Here the value at each time step is that of a profile that is
+        estimated without the fold of this time step. A fold is every tenth
+        cycle; with 10 or fewer cycles, it is one cycle.
 
         Args:
             values, times, step: As in `fit`, of the same series.
@@ -138,7 +141,7 @@ class SeasonalProfile:
 def phase_medians(
     values: Array, times: Array, step: float, period: float
 ) -> Array:
-    """Median of each phase bin: (time, channels), (time,) -> (bins, channels)
+    """Median of each phase bin: (time, channels), (time,) -> (bins, channels).
 
     A time step belongs to the bin with the nearest center. A bin without a
     value gets the median of all values.

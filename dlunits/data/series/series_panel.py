@@ -1,4 +1,4 @@
-"""Many series in one table, as segments of one scaled series."""
+"""Panel data: several series in one table, as segments of one series."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,11 @@ from dlunits.typing import Array
 
 @dataclasses.dataclass(frozen=True)
 class PanelMember:
-    """One of many series.
+    """One series of a panel.
 
     Args:
-        name: Its value in the column of series.
-        first, last: Its first time step in the panel, and the one after its
-            last.
+        name: Its name in the column of series.
+        first, last: Its first time step in the panel, and its last one plus 1.
         scale: Array `(channels,)` that its values are divided by.
     """
 
@@ -36,7 +35,7 @@ class PanelMember:
 
 
 def read_series_names(table_file: TableFile, series_column: str) -> Array:
-    """Reads the column that names the series of each row.
+    r"""Reads the column that names the series of each row.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -46,7 +45,17 @@ def read_series_names(table_file: TableFile, series_column: str) -> Array:
         Array of strings `(rows,)`.
 
     Raises:
-        ValueError: If a row has none, in one line with its place.
+        ValueError: If a row has no name. The message is one line with the
+            place of the row.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "shops.csv")
+    >>> _ = path.write_text("shop,day,sales\na,1,7\nb,1,9\n")
+    >>> read_series_names(open_table(path), "shop").tolist()
+    ['a', 'b']
     """
     names = []
     for chunk in table_file.chunks():
@@ -63,7 +72,16 @@ def read_series_names(table_file: TableFile, series_column: str) -> Array:
 
 
 def rows_by_series(names: Array) -> dict[str, Array]:
-    """Rows of each series, in the order in which the series first appear.
+    """Groups the rows of a table by series.
+
+    Args:
+        names: Strings `(rows,)`, the series of each row.
+
+    Returns:
+        Dict from name to integers, in the order in which the series first
+        appear.
+
+    Example:
 
     >>> rows_by_series(np.array(["b", "a", "b"], object))
     {'b': array([0, 2]), 'a': array([1])}
@@ -79,17 +97,25 @@ def rows_by_series(names: Array) -> dict[str, Array]:
 def concatenate_series(
     series: Mapping[str, ResampledSeries], rows: Mapping[str, Array]
 ) -> tuple[ResampledSeries, list[PanelMember]]:
-    """Joins series, whose segments stay apart.
+    """Concatenates series; no segment spans two of them.
 
     Args:
-        series: Dict of name to `ResampledSeries`.
-        rows: Dict of name to the rows of the table, what `rows_by_series`
-            returns. Rows of a series that is not in `series` are in no time
-            step.
+        series: Dict from name to `ResampledSeries`.
+        rows: Dict from name to the rows of the table, from `rows_by_series`.
+            Rows of a series that is not in `series` have no time step.
 
     Returns:
-        `(panel, members)`, a `ResampledSeries` and a `PanelMember` with a
-        scale of 1 for each series.
+        `(panel, members)`: a `ResampledSeries`, and a list with a `PanelMember`
+        with a scale of 1 for each series.
+
+    Example:
+
+    >>> from dlunits.data.series.resampling import resample
+    >>> series = {"a": resample([1.0, 2]), "b": resample([3.0, 4, 5])}
+    >>> rows = {"a": np.array([0, 1]), "b": np.array([2, 3, 4])}
+    >>> panel, members = concatenate_series(series, rows)
+    >>> panel.segment_bounds.tolist(), [member.first for member in members]
+    ([0, 2, 5], [0, 2])
     """
     parts = list(series.values())
     ends = np.cumsum([0, *(len(part.values) for part in parts)])
@@ -133,8 +159,11 @@ def split_panel(
     Args:
         windows: `ForecastWindows` of the panel.
         members: Its series.
-        min_calibration: Minimum number of origins for calibration, of all
+        min_calibration: Minimum number of origins for calibration, in all
             series together.
+
+    Returns:
+        `ForecastOrigins`.
 
     Raises:
         ValueError: If there are too few origins.
@@ -173,7 +202,8 @@ def training_steps(
 
     Args:
         members: Series of a panel.
-        split: Its windows and their split, or `None` if all steps are known.
+        split: Its windows and their split. `None` if all steps are for
+            training.
         horizon: Positive integer, time steps.
 
     Returns:
@@ -199,11 +229,20 @@ def scale_panel(
 
     Args:
         panel, members: What `concatenate_series` returns.
-        known: Time steps that may be used, those of the training parts. Of a
-            series without one all rows are used.
+        known: Time steps of the training parts. For a series without one, all
+            rows are used.
 
     Returns:
         `(panel, members)` with the scaled values and the scales.
+
+    Example:
+
+    >>> from dlunits.data.series.resampling import resample
+    >>> panel = resample([2.0, 6.0, 6.0, 2.0])
+    >>> member = PanelMember("a", 0, 4, np.ones(1))
+    >>> panel, members = scale_panel(panel, [member], np.arange(4))
+    >>> panel.values[:, 0].tolist(), members[0].scale.tolist()
+    ([1.0, 3.0, 3.0, 1.0], [2.0])
     """
     allowed = np.zeros(len(panel.values), bool)
     allowed[known] = True
@@ -219,7 +258,20 @@ def scale_panel(
 
 
 def standard_deviations(values: Array) -> Array:
-    """Standard deviations `(channels,)` of known values, 1 of constants."""
+    """Standard deviations of the channels, for scaling.
+
+    Args:
+        values: Array `(time, channels)`, NaN where missing.
+
+    Returns:
+        Array `(channels,)`, 1 for a constant channel.
+
+    Example:
+
+    >>> values = np.array([[1.0, 5], [3, 5], [np.nan, 5]])
+    >>> standard_deviations(values).tolist()
+    [1.0, 1.0]
+    """
     known = ~np.isnan(values)
     counts = np.maximum(known.sum(axis=0), 1)
     centered = np.where(known, values - np.nansum(values, axis=0) / counts, 0)

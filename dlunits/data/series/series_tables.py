@@ -1,4 +1,4 @@
-"""Time series in tables: their channels, times and labels."""
+"""Time series in tables: channels, timestamps and labels."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ MAX_FOOTER_ROWS = 5
 
 @dataclasses.dataclass(frozen=True)
 class SeriesTable:
-    """All rows of a time series.
+    """Values, times and labels of a time series.
 
     Args:
         values: Float64 `(rows, channels)`, NaN where missing.
@@ -51,14 +51,15 @@ def series_column_types(
     Args:
         column_types, reasons: What `dlunits.columns.infer_column_types`
             returns.
-        timestamp_column: Name of the column of times: timestamps, or numbers,
-            which are seconds.
-        source: Start of an error message, the path of the file for example.
-        use_counters: Whether columns that look like identifiers, which are
-            ignored in a table of independent rows, are channels. In a series
-            they may be totals or a growing population. Row numbers are ignored.
-        table_file: The table, for an error message that names the first cell
-            that is no time, or `None`.
+        timestamp_column: Name of the column of times: timestamps, or numbers
+            of seconds.
+        source: Start of an error message, such as the path of the file.
+        use_counters: Whether columns that look like identifiers are channels.
+            In a table of independent rows they are ignored, but in a series
+            they may be totals or a growing population. Row numbers are always
+            ignored.
+        table_file: The table, for an error message with the first cell that is
+            not a time, or `None`.
 
     Returns:
         `(column_types, reasons)`: dict from column name to type, the time
@@ -72,7 +73,7 @@ def series_column_types(
 
     >>> types = {"road": "category", "speed": "number", "t": "timestamp"}
     >>> series_column_types(types, {}, "t")
-    ({'t': 'timestamp', 'speed': 'number'}, {'road': 'is no number'})
+    ({'t': 'timestamp', 'speed': 'number'}, {'road': 'is not a number'})
     """
     check_columns(column_types, [timestamp_column], source)
     time_type = column_types[timestamp_column]
@@ -95,11 +96,11 @@ def series_column_types(
         elif use_counters and is_identifier(reason) and reason != ROW_NUMBERS:
             used[name] = "number"
         else:
-            ignored[name] = reason or "is no number"
+            ignored[name] = reason or "is not a number"
     if len(used) == 1:
         raise ValueError(
             f"{source}: has no column of numbers besides "
-            f"{timestamp_column!r}. Expected at least one channel."
+            f"{timestamp_column!r}. Expected at least one."
         )
     return used, ignored
 
@@ -119,9 +120,9 @@ def infer_series_columns(
         table_file: `dlunits.data.tables.table_files.TableFile`.
         timestamp_column: Name of the column of times.
         column_types: Dict from column name to type, for columns whose type
-            must not be inferred.
+            is not to be inferred.
         series_column: Column that names the series of each row, or `None`.
-        label_column: Column of labels, which is no channel, or `None`.
+        label_column: Column of labels, which is not a channel, or `None`.
         use_counters: See `series_column_types`.
 
     Returns:
@@ -163,7 +164,7 @@ def list_series_columns(
         column_types, reasons: What `infer_series_columns` returns.
 
     Returns:
-        Lines for the user.
+        List of lines.
     """
     listed = {
         name: column_types.get(name, "ignored") for name in table_file.columns
@@ -172,7 +173,7 @@ def list_series_columns(
 
 
 def refuse_times(table_file: TableFile, timestamp_column: str) -> None:
-    """Raises a `ValueError` that names the first cell that is no time."""
+    """Raises a ValueError with the first cell that is not a time."""
     for chunk in table_file.chunks():
         read_columns(chunk, {timestamp_column: "timestamp"})
 
@@ -190,26 +191,37 @@ def read_series(
     invalid_cells: InvalidCells | None = None,
     drop_footer: bool = False,
 ) -> SeriesTable:
-    """Reads a whole time series into memory.
+    r"""Reads a whole time series into memory.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
         column_types: Dict from column name to type: the time, then the
             channels.
-        label_column: Column that marks anomalies, or `None`; the table may
-            lack it.
+        label_column: Column that marks anomalies, or `None`. It is ignored if
+            the table does not have it.
         normal_class: Label of normal rows, see
             `dlunits.data.tables.anomaly_labels`.
         invalid_cells: As in `dlunits.columns.read_columns`.
         drop_footer: Whether up to 5 rows at the end whose time is an invalid
-            cell, "Total" for example, are left out.
+            cell, such as "Total", are dropped.
 
     Returns:
         `SeriesTable`.
 
     Raises:
         ValueError: If a value or a label cannot be read, or a time is
-            missing. One line that names file, line and column.
+            missing. The message is one line with file, line and column.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "load.csv")
+    >>> _ = path.write_text("t,load\n0,1.5\n60,2.5\n")
+    >>> types = {"t": "number", "load": "number"}
+    >>> series = read_series(open_table(path), types)
+    >>> series.times.tolist(), series.values[:, 0].tolist()
+    ([0.0, 60.0], [1.5, 2.5])
     """
     time, *channels = column_types
     values, times, labels = [], [], []

@@ -1,4 +1,4 @@
-"""Sliding windows over a series, and window scores mapped back to its rows."""
+"""Sliding windows over a series, and mapping of window scores to rows."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ BATCH_SIZE = 4096  # windows that `SeriesWindows.map` processes at once
 
 
 class SeriesWindows:
-    """Sliding windows over a series, none of which spans a gap in time.
+    """Sliding windows over a series; no window spans a gap in time.
 
     A window begins every `stride` time steps of a segment without a gap. The
     last window ends where the segment ends, so that every time step of the
@@ -31,7 +31,9 @@ class SeriesWindows:
         ValueError: If a size is out of range.
         TooShortError: If no segment is as long as a window.
 
-    Example, the scores of three windows as scores of five rows:
+    Example:
+
+    The scores of three windows are mapped to scores of five rows.
 
     >>> from dlunits.data.series.resampling import resample
     >>> series = resample([1, 2, 4, 8, 16.0])
@@ -85,9 +87,9 @@ class SeriesWindows:
         """Values of the windows `first` to `last - 1`.
 
         Args:
-            first, last: Integers, numbers of windows.
-            array: Array `(time, ...)` to take the windows from; `None` is the
-                series.
+            first, last: Integers, indices of windows.
+            array: Array `(time, ...)` to take the windows from; `None` uses
+                the values of the series.
 
         Returns:
             Array `(last - first, window, ...)`.
@@ -123,14 +125,14 @@ class SeriesWindows:
     def to_rows(self, values: ArrayLike, look_ahead: bool = True) -> Array:
         """Maps one number for each window to one number for each row.
 
-        With look-ahead a row gets the mean over all windows that cover it.
+        With look-ahead, a row gets the mean over all windows that contain it.
         Without it, a row gets the number of the last window that ends at or
-        before it, which is all that is known when the row arrives.
+        before it, the latest one that is available when the row arrives.
 
-        Without look-ahead a p-value of a row is the valid p-value of one
-        window. With look-ahead it is a mean of p-values, which is below a rate
-        at most twice as often as that rate, and about as often if the windows
-        are highly correlated.
+        If the numbers are p-values, a row has without look-ahead the valid
+        p-value of one window. With look-ahead it has a mean of p-values, which
+        is below a rate alpha with a probability of at most 2 alpha, and of
+        about alpha if the windows are highly correlated.
 
         Reference: Vovk and Wang, 2020, "Combining p-values via averaging",
         https://doi.org/10.1093/biomet/asaa027.
@@ -160,7 +162,7 @@ class SeriesWindows:
         return np.where(indices >= 0, on_grid[indices], np.nan)
 
     def covering_mean(self, values: Array) -> Array:
-        """Mean over the covering windows: (windows,) -> (time,)"""
+        """Mean over the windows with a time step: (windows,) -> (time,)."""
         num_steps = self.series.segment_bounds[-1]
         ends = self.starts + self.window
 
@@ -170,7 +172,7 @@ class SeriesWindows:
             return np.cumsum(started - ended)[:num_steps]
 
         counts = np.round(covering_sum(np.ones(len(self))))
-        # Centered, which keeps the rounding error of the running sum small.
+        # Centering keeps the rounding error of the running sum small.
         center = values.mean()
         sums = covering_sum(values - center)
         means = center + sums / np.maximum(counts, 1)
@@ -178,7 +180,7 @@ class SeriesWindows:
         return np.where(counts > 0, means, np.nan)
 
     def latest(self, values: Array) -> Array:
-        """Value of the last window that has ended: (windows,) -> (time,)"""
+        """Value of the last window that has ended: (windows,) -> (time,)."""
         bounds = self.series.segment_bounds
         steps = np.arange(bounds[-1])
         ends = self.starts + self.window - 1

@@ -1,4 +1,4 @@
-"""Conversion of timestamps to evenly spaced numbers: months, working days."""
+"""Time axis: conversion of timestamps to evenly spaced numbers."""
 
 import functools
 
@@ -9,7 +9,7 @@ from dlunits.typing import Array, ArrayLike, Config
 
 SECONDS_PER_DAY = 86_400.0
 MIN_MONTH = 27.5 * SECONDS_PER_DAY
-MIN_WEEKS = 4  # that must lack a day of the week for it to be left out
+MIN_WEEKS = 4  # minimum span of daily rows that skip days of the week
 MONTH_TOLERANCE = 0.1  # deviation from a whole number of months, in months
 
 
@@ -21,12 +21,12 @@ class TimeAxis:
 
         number = 12 year + month - 1 + s / S
 
-    with the seconds s since the beginning of the month and the length S of the
-    month in seconds. The same holds for quarterly and yearly rows. Daily rows
-    that skip some days of the week, as of an exchange, are counted in the other
-    ones: the number of such days since 1970, plus the share of the day that has
-    passed. A holiday is then a missing row, and a weekend is none. All other
-    timestamps stay in seconds.
+    where s is the number of seconds since the beginning of the month, and S the
+    length of the month in seconds. The same holds for quarterly and yearly
+    rows. Daily rows that skip some days of the week, such as prices of a stock
+    exchange, are counted in the other days: the number of these days since
+    1970, plus the elapsed fraction of the day. A holiday is then a missing
+    row, but a weekend is not. All other timestamps stay in seconds.
 
     Args:
         months: Whether timestamps are counted in months.
@@ -38,9 +38,9 @@ class TimeAxis:
         month_offset: Seconds from the beginning of a month to each timestamp
             in it, or if negative from its end: -86,400 for the last day.
             `None` if this is not the same in all months.
-        time_zone: Name of the time zone, or the offset, of timestamps that are
-            given as seconds on a wall clock, see
-            `dlunits.data.series.time_zones`. `None` without one.
+        time_zone: Name of the time zone of timestamps that are local times, or
+            its offset from UTC, see `dlunits.data.series.time_zones`. `None`
+            without one.
 
     Example:
 
@@ -75,12 +75,12 @@ class TimeAxis:
         dates: bool = True,
         time_zone: str | None = None,
     ) -> "TimeAxis":
-        """Infer from timestamps whether they are counted in months or days.
+        """Infers from timestamps whether they are counted in months or days.
 
-        In months if at least 90 % of them are a whole number of months apart,
-        with a tolerance of 0.1 months. In days of the week if most are a day
-        apart, they span at least four weeks, and on one or two days of the
-        week, or more, there is never a row.
+        They are counted in months if more than 90 % of them are a whole number
+        of months apart, with a tolerance of 0.1 months. They are counted in
+        days of the week if most are a day apart, they span at least four
+        weeks, and at least one day of the week has no row.
 
         Args:
             seconds: Seconds since 1970 `(rows,)`, in any order.
@@ -89,7 +89,7 @@ class TimeAxis:
             time_zone: See `TimeAxis`.
 
         Returns:
-            A `TimeAxis`.
+            `TimeAxis`.
         """
         create = functools.partial(cls, dates=dates, time_zone=time_zone)
         gaps = np.diff(np.unique(seconds))
@@ -107,7 +107,7 @@ class TimeAxis:
         return create(months=True, month_offset=infer_month_offset(seconds))
 
     def to_numbers(self, seconds: ArrayLike) -> Array:
-        """Seconds since 1970 `(rows,)` to numbers `(rows,)`."""
+        """Converts seconds since 1970 `(rows,)` to numbers `(rows,)`."""
         seconds = np.asarray(seconds, "float64")
         if self.weekmask:
             days = np.floor(seconds / SECONDS_PER_DAY)
@@ -147,9 +147,9 @@ class TimeAxis:
             seconds: Seconds since 1970 `(rows,)`.
 
         Returns:
-            List of dates, all with a time of day if one of them has one, and
-            then with the offset from UTC of the time zone if there is one; or
-            of numbers.
+            List of texts. Dates have a time of day if one of them is not
+            midnight, followed by the offset from UTC if there is a time zone.
+            Numbers are formatted with up to 12 digits.
         """
         seconds = np.asarray(seconds, "float64")
         if not self.dates:
@@ -179,7 +179,7 @@ class TimeAxis:
 
 
 def infer_month_offset(seconds: ArrayLike) -> float | None:
-    """Seconds from the beginning or the end of a month, if always the same.
+    """Seconds from the beginning or the end of a month, if constant.
 
     >>> days = np.array(["2024-01-31", "2024-02-29"], "M8[s]").astype(float)
     >>> infer_month_offset(days), infer_month_offset(days + 86_400)
@@ -195,7 +195,7 @@ def infer_month_offset(seconds: ArrayLike) -> float | None:
 
 
 def infer_weekmask(seconds: ArrayLike) -> str | None:
-    """Days of the week on which there are rows, if not on all of them.
+    """Days of the week with rows, unless all of them have rows.
 
     Args:
         seconds: Seconds since 1970 of daily rows.
@@ -203,7 +203,9 @@ def infer_weekmask(seconds: ArrayLike) -> str | None:
     Returns:
         Seven digits from Monday on, 1 for a day with rows, or `None`.
 
-    Example, four weeks and a Monday:
+    Example:
+
+    Four weeks and a Monday.
 
     >>> days = np.busday_offset("2024-01-01", np.arange(21))
     >>> infer_weekmask(days.astype("M8[s]").astype(float))

@@ -1,4 +1,4 @@
-"""Time zones of timestamps: detection, and the time on a wall clock."""
+"""Time zones of timestamps: detection, and conversion to local time."""
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +13,25 @@ ZONE = r":\d\d.*?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)\s*$"
 
 
 def find_time_zone(table_file: TableFile, timestamp_column: str) -> str | None:
-    """Finds the time zone of a column of timestamps.
+    r"""Finds the time zone of a column of timestamps.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
         timestamp_column: Name of the column.
 
     Returns:
-        The zone that a Parquet file declares, such as `"Europe/Berlin"`; for
-        texts the offset from UTC if it is always the same one, `"+02:00"`, and
-        `"UTC"` if there are several. `None` if no timestamp has a zone.
+        The zone that a Parquet file declares, such as `"Europe/Berlin"`. For
+        texts, the offset from UTC if all have the same one, such as
+        `"+02:00"`, else `"UTC"`. `None` if no timestamp has a zone.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "load.csv")
+    >>> _ = path.write_text("t,x\n2024-07-01T12:00:00+0200,1\n")
+    >>> find_time_zone(open_table(path), "t")
+    '+02:00'
     """
     zones: set[str] = set()
     for chunk in table_file.chunks():
@@ -43,7 +52,7 @@ def find_time_zone(table_file: TableFile, timestamp_column: str) -> str | None:
 
 
 def normalized_offset(zone: str) -> str:
-    """Offset from UTC in one form.
+    """Offset from UTC in the form `"+02:00"`, or `"UTC"`.
 
     >>> [normalized_offset(zone) for zone in ("Z", "+0200", "-03", "+00:00")]
     ['UTC', '+02:00', '-03:00', 'UTC']
@@ -58,8 +67,18 @@ def normalized_offset(zone: str) -> str:
 def check_time_zone(zone: str) -> None:
     """Checks the name of a time zone.
 
+    Args:
+        zone: Name of a time zone, or an offset from UTC.
+
     Raises:
         ValueError: If it is unknown.
+
+    Example:
+
+    >>> check_time_zone("Europe/Berlin")
+    >>> check_time_zone("Berlin")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: A time zone must be a name such as Europe/Berlin, UTC, or ...
     """
     try:
         to_wall_clock([0.0], zone)
@@ -71,19 +90,21 @@ def check_time_zone(zone: str) -> None:
 
 
 def to_wall_clock(seconds: ArrayLike, zone: str) -> Array:
-    """Time on a wall clock, in which days have 24 hours and begin at 0.
+    """Converts times to local time, in which every day has 24 hours.
 
-    At the end of daylight saving time an hour comes twice, at its beginning
-    one is missing.
+    At the end of daylight saving time an hour is repeated; at its beginning an
+    hour is missing.
 
     Args:
         seconds: Seconds since 1970 UTC `(rows,)`.
         zone: Name of a time zone, or an offset such as `"+02:00"`.
 
     Returns:
-        Seconds since 1970 of the same clock time in UTC, `(rows,)`.
+        Seconds `(rows,)` since 1970-01-01 00:00 in local time.
 
-    Example, 1 July and 1 January at 0 h UTC, in hours:
+    Example:
+
+    Offsets in hours on 1 July and 1 January at 00:00 UTC.
 
     >>> days = np.array(["2024-07-01", "2024-01-01"], "M8[s]").astype(float)
     >>> ((to_wall_clock(days, "Europe/Berlin") - days) / 3600).tolist()
@@ -96,11 +117,14 @@ def to_wall_clock(seconds: ArrayLike, zone: str) -> Array:
 
 
 def utc_offsets(wall_clock: ArrayLike, zone: str) -> list[str]:
-    """Offsets from UTC of times on a wall clock, such as `"+02:00"`.
+    """Offsets of local times from UTC, such as `"+02:00"`.
 
     Args:
-        wall_clock: What `to_wall_clock` returns.
-        zone: Name of a time zone, or an offset.
+        wall_clock: Seconds `(rows,)` in local time, from `to_wall_clock`.
+        zone: Name of a time zone, or an offset from UTC.
+
+    Returns:
+        List of texts, one for each time.
 
     Example:
 
@@ -109,7 +133,7 @@ def utc_offsets(wall_clock: ArrayLike, zone: str) -> list[str]:
     (['+02:00'], ['-03:30'])
     """
     wall_clock = np.asarray(wall_clock, "float64")
-    # Twice, since the offset at this time in UTC may be that of a neighbor.
+    # Two steps, as the first uses the offset at the local time taken as UTC.
     utc = 2 * wall_clock - to_wall_clock(wall_clock, zone)
     utc = utc + wall_clock - to_wall_clock(utc, zone)
     minutes = np.round((wall_clock - utc) / 60).astype(int)

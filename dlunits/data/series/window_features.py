@@ -18,20 +18,21 @@ MIN_SPREAD = 0.05  # added to standard deviations before the logarithm
 
 
 class WindowFeatures:
-    """Deseasonalizes and scales a series, and computes features of its windows.
+    """Seasonal adjustment and scaling of a series, and features of its windows.
 
-    Each value is replaced by its deviation from a seasonal profile, divided by
-    the usual scale of that deviation:
+    Each value is replaced by its standardized deviation from a seasonal
+    profile:
 
         r_t = (x_t - profile(t)) / scale
 
-    `profile` is a `dlunits.data.series.seasonal_profile.SeasonalProfile`, and
-    `scale` is the interquartile range of x - profile over 1.349, the standard
-    deviation if x - profile is normal. So r is the standardized error of a
-    seasonal forecast. For the training series itself, cross-validated values
-    of the profile are used, both for `scale` and in `training_features`.
+    where x_t is the value of a channel at time t, `profile` is a
+    `dlunits.data.series.seasonal_profile.SeasonalProfile`, and `scale` is the
+    interquartile range of x - profile divided by 1.349, which is the standard
+    deviation if x - profile is normal. For the training series itself,
+    cross-validated values of the profile are used, both for `scale` and in
+    `training_features`.
 
-    `window_features` computes the features of each window of r, which make one
+    `window_features` computes the features of each window of r, which are one
     row of a table for `dlunits.models.AnomalyDetector`. No feature depends on
     values after the window, except through the interpolation of one or two
     missing rows.
@@ -41,10 +42,12 @@ class WindowFeatures:
         step: Seconds between rows.
         profile: `SeasonalProfile`.
         scale: Array `(channels,)`.
-        window, stride: Integers, as in
+        window, stride: Integers, time steps, as in
             `dlunits.data.series.series_windows.SeriesWindows`.
 
-    Example, a sawtooth with one missing tooth:
+    Example:
+
+    A sawtooth with one missing tooth.
 
     >>> saw = np.tile([0.0, 1, 2, 3, 4, 5, 6, 7], 12)
     >>> extractor = WindowFeatures.fit(saw, window=4, periods=[8])
@@ -93,13 +96,13 @@ class WindowFeatures:
                 Set rows to NaN to exclude them.
             timestamps: Seconds `(rows,)`, or `None` for rows that are one
                 second apart.
-            window, stride: Integers, as in `SeriesWindows`.
+            window, stride: Integers, time steps, as in `SeriesWindows`.
             periods: Candidate periods in seconds, the shortest first. `None`
                 tries a day and a week if there are timestamps, and no period
                 otherwise.
 
         Returns:
-            A `WindowFeatures`.
+            `WindowFeatures`.
 
         Raises:
             ValueError: If the series cannot be resampled to a regular grid, a
@@ -117,7 +120,7 @@ class WindowFeatures:
         )
         low, high = np.nanpercentile(residuals, [25, 75], axis=0)
         scale = (high - low) / 1.349
-        # For a channel that is constant most of the time, or always.
+        # Channels that are constant most of the time, or always.
         scale = np.where(scale > 0, scale, np.nanstd(residuals, axis=0))
         scale = np.where(scale > 0, scale, 1.0)
         num_channels = series.values.shape[1]
@@ -134,7 +137,7 @@ class WindowFeatures:
             values, timestamps: As in `fit`.
 
         Returns:
-            A `dlunits.data.series.resampling.ResampledSeries`.
+            `dlunits.data.series.resampling.ResampledSeries`.
 
         Raises:
             ValueError: If the number of channels or the step differs from
@@ -143,7 +146,7 @@ class WindowFeatures:
         channels = as_matrix(values).shape[1]
         if channels != self.num_channels:
             raise ValueError(
-                f"The series must have {self.num_channels} channels, as the "
+                f"The series must have {self.num_channels} channels, like the "
                 f"training series. Received: {channels} channels"
             )
         return resample(values, timestamps, self.step)
@@ -158,10 +161,10 @@ class WindowFeatures:
 
         Args:
             values, timestamps: As in `fit`.
-            stride: Integer; `None` is the stride of `fit`.
+            stride: Integer, time steps; `None` is the stride of `fit`.
 
         Returns:
-            A `SeriesWindows`.
+            `SeriesWindows`.
 
         Raises:
             ValueError: As `resample`, or if no window fits.
@@ -174,16 +177,16 @@ class WindowFeatures:
     ) -> SeriesWindows:
         """Sliding windows that overlap by about half, to train a detector on.
 
-        Windows that share nearly all of their rows are nearly duplicates, of
-        which each is the nearest neighbor of the other, which makes p-values
-        too small. The stride is the largest prime number up to half a window,
-        so that the windows begin at all phases of an unknown period.
+        Windows that share nearly all of their rows are near-duplicates: each is
+        the nearest neighbor of the other, which makes p-values too small. The
+        stride is the largest prime number up to half a window, so that the
+        windows begin at all phases of an unknown period.
 
         Args:
             values, timestamps: As in `fit`.
 
         Returns:
-            A `SeriesWindows`.
+            `SeriesWindows`.
         """
         return self.windows(values, timestamps, self.training_stride)
 
@@ -208,10 +211,10 @@ class WindowFeatures:
         return self.features_of_residuals(residuals, windows)
 
     def training_features(self, windows: SeriesWindows) -> Array:
-        """Features of windows of the training series, as if it were new.
+        """Features of windows of the training series, cross-validated.
 
         They are computed with cross-validated values of the profile. With the
-        profile itself the training windows would deviate less than new ones,
+        profile itself, the training windows would deviate less than new ones,
         which makes p-values too small.
 
         Args:
@@ -229,7 +232,7 @@ class WindowFeatures:
         return (values - self.profile(times)) / self.scale
 
     def training_residuals(self, values: Array, times: Array) -> Array:
-        """The same with cross-validated values of the profile."""
+        """Like `residuals`, with cross-validated values of the profile."""
         profile = self.profile.cross_val_predict(values, times, self.step)
         return (values - profile) / self.scale
 
@@ -275,13 +278,19 @@ class WindowFeatures:
 
     @classmethod
     def from_config(cls, config: Config) -> "WindowFeatures":
-        """Create from what `get_config` returns."""
+        """Creates an instance from the result of `get_config`."""
         profile = SeasonalProfile(**config["profile"])
         return cls(**{**config, "profile": profile})
 
 
 def largest_prime(limit: int) -> int:
     """Largest prime number up to a limit, or 1.
+
+    Args:
+        limit: Positive integer.
+
+    Returns:
+        Integer.
 
     Example:
 
@@ -299,12 +308,13 @@ def window_features(windows: ArrayLike, num_points: int = MAX_POINTS) -> Array:
 
         point_k = mean over the k-th of `num_points` equal parts of the window
         level   = mean over the window
-        slope   = 3 * mean over the window of r_t u_t, u from -1 to 1
+        slope   = 3 * mean over the window of r_t u_t
         spread  = log(0.05 + standard deviation over the window)
 
-    The points describe the shape of the window. Level and slope respond to
-    small but lasting deviations, the spread to short ones such as a spike, and
-    to a signal that is flat.
+    where r_t is the value at time step t of the window, and u_t increases
+    linearly from -1 to 1. The points describe the shape of the window. Level
+    and slope respond to small but lasting deviations; the spread responds to
+    short ones such as a spike, and to a flat signal.
 
     Args:
         windows: Array `(windows, window, channels)`, of standardized values.
@@ -313,8 +323,10 @@ def window_features(windows: ArrayLike, num_points: int = MAX_POINTS) -> Array:
     Returns:
         Array `(windows, channels * (num_points + 3))`, channel by channel.
 
-    Example, a line that rises by 2. For long windows the slope is half of the
-    rise, and the spread is log(0.05 + 2 / sqrt(12)) = -0.5:
+    Example:
+
+    A line that rises by 2. For long windows the slope is half of the rise, and
+    the spread is log(0.05 + 2 / sqrt(12)) = -0.5.
 
     >>> line = np.linspace(0, 2, 1000).reshape(1, 1000, 1)
     >>> window_features(line, num_points=2).round(1).tolist()

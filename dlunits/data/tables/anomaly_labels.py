@@ -1,4 +1,4 @@
-"""Labels of anomalies in a column of a table."""
+"""Anomaly labels in a column of a table."""
 
 import numpy as np
 import pyarrow as pa
@@ -53,23 +53,23 @@ ANOMALY = (
 def anomaly_labels(
     chunk: TableChunk, column: str, normal_class: str | None = None
 ) -> Array:
-    """Reads the labels of a chunk of rows.
+    """Reads the anomaly labels of a chunk of rows.
 
     Args:
         chunk: `dlunits.columns.TableChunk`.
         column: Name of the column of labels.
         normal_class: Label of the normal rows; all other labels are
-            anomalies. It may be a text that stands for a missing value
-            elsewhere, such as "none" or "-". `None` compares with the words in
-            `NORMAL` and `ANOMALY`, ignoring case: 0 and 1, false and true,
-            normal and anomaly.
+            anomalies. It may be a text that is a missing value in other
+            columns, such as "none" or "-". `None` compares with the words in
+            `NORMAL` and `ANOMALY`, ignoring case, such as 0 and 1, false and
+            true, normal and anomaly.
 
     Returns:
         Boolean array `(rows,)`, true for an anomaly.
 
     Raises:
-        ValueError: If a label is missing or in neither list. One line that
-            names file, line and column.
+        ValueError: If a label is missing or in neither list. The message is
+            one line with file, line and column.
 
     Example:
 
@@ -85,7 +85,7 @@ def anomaly_labels(
         texts = pc.utf8_lower(texts)
         normal = pc.is_in(texts, pa.array(NORMAL))
         known = pc.or_(normal, pc.is_in(texts, pa.array(ANOMALY)))
-        expected = "0 (normal) or 1 (anomaly), or words that mean it"
+        expected = "0 (normal) or 1 (anomaly), or words with this meaning"
     else:
         wanted = str(normal_class).strip()
         if pa.types.is_boolean(chunk.table[column].type):
@@ -109,9 +109,9 @@ def anomaly_labels(
 def label_texts(
     chunk: TableChunk, column: str, missing_values: bool
 ) -> pa.Array:
-    """Labels as texts; booleans are "1" and "0".
+    """Converts labels to texts; booleans become "1" and "0".
 
-    With `missing_values`, a text such as "none" is null.
+    With `missing_values`, a text such as "none" becomes null.
     """
     array = chunk.table[column].combine_chunks()
     if pa.types.is_boolean(array.type):

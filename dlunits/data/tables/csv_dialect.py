@@ -1,4 +1,4 @@
-"""Dialect of a CSV file: encoding, delimiter, decimal sign, header."""
+"""Dialect of a CSV file: encoding, delimiter, decimal separator, header."""
 
 import codecs
 import collections
@@ -17,10 +17,10 @@ from dlunits.columns.column_values import MISSING_VALUES
 
 DELIMITERS = ("\t", ";", "|", ",")  # in order of preference
 ONE_COLUMN = (",", ";", "\t", "|")
-SAMPLE = 1 << 22  # bytes that delimiter and decimal sign are inferred from
+SAMPLE = 1 << 22  # bytes; the delimiter and others are inferred from them
 SAMPLE_RECORDS = 1000
-MAX_HEADER_ROWS = 4  # that are recognized
-COMPARED_ROWS = 20  # with the second row
+MAX_HEADER_ROWS = 4  # largest header that is recognized
+COMPARED_ROWS = 20  # rows that the second row is compared with
 BLOCK = 1 << 24  # bytes
 
 BYTE_ORDER_MARKS = {
@@ -32,17 +32,17 @@ NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes under surrogateescape
 BEYOND_ASCII = re.compile("[^\0-\x7f\udc80-\udcff]")
 NOT_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
-SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # as Excel reads it
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n')  # first line, for Excel
 POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
 NUMERIC = re.compile(r"\s*[-+]?[.,]?\d[\d.,]*\s*")
 PERHAPS_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 TIMESTAMP = re.compile(r"\s*(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d+:\d\d)")
 STARTS_WITH_NUMBER = re.compile(r"\s*[-+]?[.,]?\d")
-# A remark begins with no number, and holds a word of three letters and a space
-# or a colon.
+# A remark does not begin with a number, and contains a word of three letters,
+# and a space or a colon.
 REMARK = re.compile(r"(?!\s*[-+\d])(?=.*[^\W\d_]{3}).*[\s:].*")
-TAIL = 1 << 12  # characters at the end of a file in which a footer is searched
+TAIL = 1 << 12  # characters at the end of a file, searched for a footer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,18 +51,25 @@ class Dialect:
 
     Args:
         header: Cells of the header, unchanged. If it has one cell less than the
-            rows, `""` is added: in front, as R writes the names of rows, or
-            behind, if rows end with a delimiter. Empty if there is no header.
+            rows, `""` is added: at the start if the rows begin with row names,
+            as R writes them, or at the end if rows end with a delimiter. Empty
+            cells if there is no header.
         delimiter: Character between two cells.
-        decimal: Decimal sign, `"."` or `","`.
+        decimal: Decimal separator, `"."` or `","`.
         encoding: Name of a Python codec.
         newline: End of a line, `"\n"` or `"\r\n"`.
         skipped_lines: Number of lines before the header: blank ones, `sep=;`
             and lines of text, such as a title.
-        preamble: First of these lines of text, `""` without any.
+        preamble: First of these lines of text, `""` if there is none.
         num_lines: Number of lines of the file, without a footer.
-        header_rows: Number of rows of the header, 0 without one.
-        footer: First line of the remarks after the rows, `""` without any.
+        header_rows: Number of rows of the header, 0 if there is no header.
+        footer: First line of the remarks after the rows, `""` if there are
+            none.
+
+    Example:
+
+    >>> Dialect(("a", "b"), ";", ",", "utf-8", "\n", 2, 10).header_lines
+    3
     """
 
     header: tuple[str, ...]
@@ -90,41 +97,53 @@ def infer_dialect(
     has_header: bool | None = None,
     header_rows: int | None = None,
 ) -> Dialect:
-    """Infers the dialect of a CSV file.
+    r"""Infers the dialect of a CSV file.
 
     The encoding is inferred from the whole file: UTF-8 or UTF-16 with a byte
     order mark; else UTF-8 if all bytes are valid; else, if no bytes above 127
     form a UTF-8 character, Windows-1252, or Latin-1 if a byte is undefined in
     Windows-1252. A file with both valid and invalid UTF-8 is rejected.
 
-    Records with at most half as many cells as most of the first 1,000 ones are
-    no part of the table if they stand before it. The header follows. The
-    delimiter is the one with which most records have as many cells as the
-    header, and of several the one with most cells. Lines at the end with at
-    most half as many cells are a footer if the first cell is a remark, such as
-    "Source: ..." or "Total of 2024", and the rows begin with numbers or dates.
-    Commas are decimal signs if there are more cells such as `1,5` than such as
-    `1.5`, unless all may be thousands (`1,234`). In a file with commas as
-    delimiters such cells stand in quotes.
+    The other parts are inferred from the first 1,000 records:
+
+    - The delimiter is the one with which most records have as many cells as
+      the header; among equals, the one with most cells.
+    - The preamble is the records at the start with at most half as many cells
+      as most records. The header follows.
+    - The footer is the lines at the end with at most half as many cells, if
+      their first cell is a remark, such as "Source: ..." or "Total of 2024",
+      and the rows begin with numbers or dates.
+    - Commas are decimal separators if there are more cells such as `1,5` than
+      such as `1.5`, unless all may be thousands (`1,234`). If the comma is the
+      delimiter too, such cells are quoted.
 
     Args:
         path: Path of the file.
         delimiter: Character between two cells. `None` infers it.
         encoding: Name of a Python codec. `None` infers it.
-        decimal: Decimal sign, `"."` or `","`. `None` infers it.
-        has_header: Whether the first line holds the column names. `None`: it
-            does, but a line that looks like a row is refused.
-        header_rows: Number of rows that hold the column names, such as a name
-            and a unit, which are joined by spaces. `None`: one, but a second
-            row that looks like one of them is refused.
+        decimal: Decimal separator, `"."` or `","`. `None` infers it.
+        has_header: Whether the first line contains the column names. `None`
+            assumes so, but a line that looks like a row is an error.
+        header_rows: Number of rows with the column names, such as names and
+            units, which are joined by spaces. `None` assumes one, but a second
+            row that looks like part of the header is an error.
 
     Returns:
         `Dialect`.
 
     Raises:
-        ValueError: If the file is no CSV, the header looks like a row, or the
-            second row like a part of the header. The message names the line;
-            the path goes in front of it.
+        ValueError: If the file is not CSV, the header looks like a row, or the
+            second row like part of the header. The message starts with the
+            line, so that the caller can put the path in front of it.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "pump.csv")
+    >>> _ = path.write_text("time;speed\n007;1,5\n008;NA\n")
+    >>> dialect = infer_dialect(path)
+    >>> dialect.delimiter, dialect.decimal, dialect.encoding
+    (';', ',', 'utf-8')
     """
     with open_bytes(path) as stream:
         encoding, num_lines, tail = scan(stream, encoding)
@@ -183,11 +202,11 @@ def infer_dialect(
 
 
 def check_header(records: list[list[str]], place: str) -> None:
-    """Refuses a header that looks like a row.
+    """Raises ValueError for a header that looks like a row.
 
-    It does if two of its names, or the only one, are also in their columns
-    below; or if it holds no name, unless it counts the columns. A number or a
-    date is no name.
+    It looks like a row if two of its names, or its only name, also occur in the
+    rows of their columns; or if it contains no name, unless its cells number
+    the columns. A number or a date is not a name.
 
     Args:
         records: Cells of the header and of the first rows.
@@ -201,8 +220,8 @@ def check_header(records: list[list[str]], place: str) -> None:
     >>> check_header([["year", "2019"], ["x", "7"]], ", line 1")
     >>> check_header([["1.5"], ["2.5"]], ", line 1")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: , line 1: looks like a row and not like column names: it holds \
-no name, but '1.5' for example. Write ...
+    ValueError: , line 1: looks like a row and not like column names: it \
+contains no name, but '1.5'. Write ...
     """
     header, rows = records[0], records[1:]
     cells = [cell.strip() for cell in header if cell.strip()]
@@ -215,17 +234,17 @@ no name, but '1.5' for example. Write ...
         for cell, column in zip(header, columns, strict=False)
         if cell.strip() and is_name(cell) and cell in column
     ]
-    comes_again = len(header) > 1 and header in rows  # as a whole
-    if not comes_again and len(recurring) >= min(2, len(header)):
+    is_repeated = len(header) > 1 and header in rows  # the whole header
+    if not is_repeated and len(recurring) >= min(2, len(header)):
         reason = f"{recurring[0]!r} is also in the rows below"
     elif cells and not any(map(is_name, cells)):
-        reason = f"it holds no name, but {cells[0]!r} for example"
+        reason = f"it contains no name, but {cells[0]!r}"
     else:
         return
     raise ValueError(
         f"{place}: looks like a row and not like column names: {reason}. Write "
-        "the names into this line, or give the flag --noheader if there are "
-        "none, --header if these are the names."
+        "the names into this line, or give --noheader if there are none, or "
+        "--header if these are the names."
     )
 
 
@@ -242,21 +261,21 @@ def join_header(rows: list[list[str]]) -> list[str]:
 
 
 def check_second_row(records: list[list[str]], place: str) -> None:
-    """Refuses a second row that looks like a part of the header.
+    """Raises ValueError for a second row that looks like part of the header.
 
     Args:
         records: Cells of the header and of the first rows.
         place: Line of the second row, for the message.
 
     Raises:
-        ValueError: If the second row looks so.
+        ValueError: If the second row looks like part of the header.
 
     Example:
 
     >>> rows = [["time", "load"], ["s", "kW"], ["0", "1.5"], ["1", "2"]]
     >>> check_second_row(rows, "")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: : looks like a second row of the header: it holds no number ...
+    ValueError: : looks like a second row of the header: it contains 's' ...
     """
     further = max(
         (
@@ -272,19 +291,19 @@ def check_second_row(records: list[list[str]], place: str) -> None:
     if further:
         example = next(filter(is_known, map(str.strip, records[1])))
         raise ValueError(
-            f"{place}: looks like a second row of the header: it holds no "
-            f"number where the rows below do, but {example!r} for example. "
-            f"Give --header_rows={further + 1} if it is one, --header_rows=1 "
-            "if it is a row."
+            f"{place}: looks like a second row of the header: it contains "
+            f"{example!r} and no number in columns whose other rows are "
+            f"numbers. Give --header_rows={further + 1} if it is part of the "
+            "header, or --header_rows=1 if it is a row."
         )
 
 
 def are_names(first: list[list[str]], rows: list[list[str]]) -> bool:
-    """Whether the first rows hold texts where all others hold numbers.
+    """Whether the first rows are texts in columns of numbers.
 
-    At least two columns must be numbers or dates in at least two other rows.
-    In these columns each of the first rows must hold a text. They must hold
-    no number in any column.
+    At least two columns must contain only numbers or dates in the other rows,
+    of which there must be at least two. Each of the first rows must have a
+    text in one of these columns, and no number in any column.
 
     >>> are_names([["", "kW"]], [["0", "1.5"], ["1", "2"]])
     True
@@ -315,7 +334,7 @@ def are_names(first: list[list[str]], rows: list[list[str]]) -> bool:
 
 
 def is_known(cell: str) -> bool:
-    """Whether a text without whitespace around is no missing value."""
+    """Whether a text without surrounding whitespace is not a missing value."""
     return cell not in MISSING_VALUES
 
 
@@ -333,7 +352,7 @@ def is_name(cell: str) -> bool:
 
 
 def complete_header(records: list[list[str]]) -> list[str]:
-    """Header with an empty cell if it has one less than all of the rows.
+    """Adds an empty cell to a header with one cell less than all rows.
 
     >>> complete_header([["a", "b"], ["1", "2", ""], ["3", "4", ""]])
     ['a', 'b', '']
@@ -395,19 +414,34 @@ def footer_lines(
 
 
 def open_bytes(path: pathlib.Path) -> BinaryIO:
-    """Opens a file for reading, and decompresses gzip."""
+    """Opens a file for reading bytes, decompressed if it is a gzip file.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        Binary stream.
+    """
     if is_gzip(path):
         return cast(BinaryIO, gzip.open(path))
     return path.open("rb")
 
 
 def is_gzip(path: pathlib.Path) -> bool:
+    """Whether a file is compressed with gzip.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        Boolean.
+    """
     with path.open("rb") as stream:
         return stream.read(2) == b"\x1f\x8b"
 
 
 def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int, str]:
-    """Reads the whole file; returns encoding, number of lines and last text."""
+    """Scans a whole file; returns encoding, number of lines and last text."""
     block = stream.read(BLOCK)
     guessed = encoding is None
     for mark, marked in BYTE_ORDER_MARKS.items():
@@ -443,13 +477,13 @@ def scan(stream: BinaryIO, encoding: str | None = None) -> tuple[str, int, str]:
         if "\0" in text:
             line = feeds + text.count("\n", 0, text.index("\0")) + 1
             raise ValueError(
-                f", line {line}: holds a zero byte, so it is damaged or not "
-                "text. Expected CSV as UTF-8, or a Parquet file."
+                f", line {line}: contains a zero byte, so the file is damaged "
+                "or not text. Expected CSV as UTF-8, or a Parquet file."
             )
         if broken and (beyond_ascii or not guessed):
             raise ValueError(
-                f"{broken} is not UTF-8, as the rest of the file is. Correct "
-                "that line, or save the file anew as UTF-8."
+                f"{broken} is not UTF-8, unlike the rest of the file. Correct "
+                "that line, or save the file as UTF-8 again."
             )
         feeds += text.count("\n")
         returns += text.count("\r")
@@ -471,7 +505,7 @@ def decode(decoder: codecs.IncrementalDecoder, block: bytes, lines: int) -> str:
         raise ValueError(
             f", line {lines + before.count(chr(10)) + 1}: byte "
             f"0x{error.object[error.start]:X} is not {error.encoding}. Correct "
-            "that line, or save the file anew as UTF-8."
+            "that line, or save the file as UTF-8."
         ) from None
 
 
@@ -494,8 +528,8 @@ def first_records(text: str, delimiter: str, whole: bool) -> list[list[str]]:
 def table_start(records: list[list[str]]) -> int:
     """Index of the header among records that may begin with a preamble.
 
-    A record with a number in it is a row, no header: a column of decimal
-    commas has as many records with two cells.
+    A record with a number is not a header. With the comma as the candidate for
+    the delimiter, each decimal comma makes a record of two cells.
 
     >>> table_start([["Sales"], ["by", "me"], ["a", "b", "c", "d"], [*"1234"]])
     2
@@ -524,7 +558,11 @@ def lines_before(text: str, delimiter: str, index: int) -> int:
 
 
 def fit(text: str, delimiter: str, whole: bool) -> tuple[float, int]:
-    """Share of records with as many cells as the header; cells of the header"""
+    """Fraction of records with as many cells as the header, and their number.
+
+    Returns:
+        `(fraction, width)`: `width` is the number of cells of the header.
+    """
     records = first_records(text, delimiter, whole)
     records = records[table_start(records) :]
     widths = [len(cells) for cells in records] or [0]
@@ -534,7 +572,7 @@ def fit(text: str, delimiter: str, whole: bool) -> tuple[float, int]:
 def infer_delimiter(text: str, whole: bool) -> str:
     fits = {mark: fit(text, mark, whole) for mark in DELIMITERS}
     several = [mark for mark in DELIMITERS if fits[mark][1] > 1]
-    # With one column, the delimiter that is in no cell.
+    # With one column, a delimiter that does not occur in the cells.
     return max(several or ONE_COLUMN, key=lambda mark: fits[mark])
 
 
@@ -546,7 +584,7 @@ def check_delimiter(text: str, delimiter: str, whole: bool, line: int) -> None:
     if width > 1 and share > 0.9:
         raise ValueError(
             f", line {line}: is one cell with the delimiter {delimiter!r}, "
-            f"but {width} with {other!r}. Give that delimiter, or none to "
+            f"but {width} with {other!r}. Give that delimiter, or omit it to "
             "infer it."
         )
 

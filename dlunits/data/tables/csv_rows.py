@@ -1,4 +1,4 @@
-"""Rows of a CSV file, fast as text, or slowly with their line numbers."""
+"""Rows of a CSV file: fast in batches, or slowly with their line numbers."""
 
 import codecs
 import contextlib
@@ -20,14 +20,14 @@ from dlunits.data.tables.csv_dialect import (
     open_bytes,
 )
 
-BLOCK = 1 << 23  # bytes; a row must fit
+BLOCK = 1 << 23  # bytes; no row may be larger
 UTF8 = ("utf-8", "utf-8-sig")  # pyarrow skips a byte order mark
 
 
 def text_batches(
     path: pathlib.Path, dialect: Dialect
 ) -> Iterator[pa.RecordBatch]:
-    """Reads the rows, with all cells as text, about 8 MiB at a time.
+    r"""Reads the rows of a CSV file as text, about 8 MiB at a time.
 
     A file in another encoding is first copied to a temporary file in UTF-8.
 
@@ -40,7 +40,16 @@ def text_batches(
 
     Raises:
         ValueError: If a row has too many or too few cells, or a quote is not
-            closed. One line that names the file and the line in it.
+            closed. The message is one line with the file and the line in it.
+
+    Example:
+
+    >>> from dlunits.data.tables.csv_dialect import infer_dialect
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "pump.csv")
+    >>> _ = path.write_text("time;speed\n007;1,5\n")
+    >>> [batch] = text_batches(path, infer_dialect(path))
+    >>> batch.to_pydict()
+    {'0': ['007'], '1': ['1,5']}
     """
     if dialect.num_lines <= dialect.header_lines:
         return
@@ -81,11 +90,11 @@ def text_batches(
 def native_stream(
     path: pathlib.Path, dialect: Dialect
 ) -> Iterator[pa.NativeFile]:
-    """Stream of a CSV file in UTF-8, without footer, that calls no Python.
+    """Native stream of a CSV file in UTF-8, without footer.
 
-    Threads of pyarrow read ahead. With a Python file or codec they would need
+    Threads of pyarrow read ahead. With a Python file or codec they would call
     the interpreter, and a thread that still reads when the interpreter exits
-    kills the process with exit status 134.
+    aborts the process with exit status 134.
     """
     with contextlib.ExitStack() as stack:
         compressed = is_gzip(path)
@@ -119,16 +128,16 @@ def describe_error(path: pathlib.Path, dialect: Dialect) -> str:
         if len(cells) != width:
             return (
                 f", line {line}: expected {width} cells, as in the header, "
-                f"found {len(cells)}. Correct that line: a cell that holds the "
-                f"delimiter {dialect.delimiter!r}, a quote or a line break "
-                "must stand in quotes."
+                f"found {len(cells)}. Correct that line: a cell that contains "
+                f"the delimiter {dialect.delimiter!r}, a quote or a line break "
+                "must be quoted."
             )
         if sum(map(len, cells)) > BLOCK / 4:
             return (
                 f", line {line}: begins a row that is too long. Is a quote in "
                 "it not closed?"
             )
-    return ": cannot be read as CSV. Save it anew as CSV in UTF-8."
+    return ": cannot be read as CSV. Save it again as CSV in UTF-8."
 
 
 def check_last_quote(path: pathlib.Path, dialect: Dialect) -> None:
@@ -140,7 +149,7 @@ def check_last_quote(path: pathlib.Path, dialect: Dialect) -> None:
     if text.count('"') % 2:
         raise ValueError(
             f"{path}, line {start}: begins a quoted cell that is never "
-            "closed. Close it, or complete the file: it may be cut short."
+            "closed. Close it, or complete the file: it may be truncated."
         )
 
 
@@ -148,6 +157,10 @@ def numbered_records(
     path: pathlib.Path, dialect: Dialect
 ) -> Iterator[tuple[int, list[str]]]:
     """Reads the rows slowly, with their line numbers, for error messages.
+
+    Args:
+        path: `pathlib.Path` of a CSV file, which may be compressed with gzip.
+        dialect: `dlunits.data.tables.csv_dialect.Dialect` of the file.
 
     Yields:
         Pairs `(line, cells)`. The line is the first one of the record, as an

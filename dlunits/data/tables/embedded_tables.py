@@ -1,4 +1,4 @@
-"""Tables that need no download, for anomaly detection."""
+"""Embedded example table for anomaly detection, which needs no download."""
 
 import pathlib
 
@@ -24,7 +24,7 @@ def write_wdbc(
 
     A random half of the 357 benign tumors is for training. The other half and
     the 212 malignant tumors are for evaluation, in the order of the data set.
-    The column `diagnosis` holds the label.
+    The column `diagnosis` is the label.
 
     Args:
         folder: Existing folder.
@@ -34,7 +34,7 @@ def write_wdbc(
         `(train, evaluation)`, `pathlib.Path` of the files.
 
     Raises:
-        OSError: If they cannot be written.
+        OSError: If the files cannot be written.
 
     Reference: Street et al., 1993, "Nuclear feature extraction for breast
     tumor diagnosis", https://doi.org/10.1117/12.148698

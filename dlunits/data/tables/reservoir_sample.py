@@ -1,4 +1,4 @@
-"""Uniform random sample of the rows of a table of any length."""
+"""Reservoir sampling of the rows of a table of any length."""
 
 from collections.abc import Mapping
 
@@ -8,25 +8,27 @@ from dlunits.typing import Array
 
 
 class ReservoirSample:
-    """Uniform random sample of rows that are read once, in chunks.
+    """Reservoir sampling: uniform random sample of rows that are read once.
 
     Every row gets a random number, and the rows with the lowest numbers are
-    kept. So at most `max_rows` rows and those of one chunk are in memory, and
-    the sample does not depend on the sizes of the chunks.
+    kept. At most `max_rows` rows and those of one chunk are in memory, and the
+    sample does not depend on the sizes of the chunks.
 
     Args:
         max_rows: Number of rows to keep.
         seed: Seed of the random numbers.
 
     Attributes:
-        columns: Dict of column name to array, the sampled rows in the order
+        columns: Dict from column name to array, the sampled rows in the order
             in which they were added.
         rows_seen: Number of rows that were added.
 
     Reference: Vitter, 1985, "Random sampling with a reservoir",
     https://doi.org/10.1145/3147.3165
 
-    Example, three of ten rows, those with the lowest numbers:
+    Example:
+
+    Three of ten rows, those with the lowest random numbers.
 
     >>> sample = ReservoirSample(3, seed=0)
     >>> sample.add({"x": np.arange(6)})
@@ -48,8 +50,8 @@ class ReservoirSample:
         """Adds rows.
 
         Args:
-            columns: Dict of column name to array `(rows,)`, with the same
-                names each time.
+            columns: Dict from column name to array `(rows,)`, with the same
+                names in every call.
         """
         rows = len(next(iter(columns.values())))
         numbers = self.generator.random(rows)

@@ -17,7 +17,7 @@ from dlunits.paths import check_regular, expand_user
 from dlunits.typing import Path
 
 CHUNK_CELLS = 1_000_000
-CHUNK_BYTES = 1 << 26  # about; chunks of long rows have fewer rows
+CHUNK_BYTES = 1 << 26  # approximate limit; it makes chunks of long rows smaller
 
 # First bytes of other formats -> their names, with a remedy.
 OTHER_FORMATS = {
@@ -39,7 +39,7 @@ OTHER_FORMATS = {
 
 @dataclasses.dataclass(frozen=True)
 class TableFile(ChunkedTable):
-    """Table file; `open_table` opens one.
+    """CSV or Parquet file that is read in chunks of rows; see `open_table`.
 
     Args:
         path: `pathlib.Path`.
@@ -48,9 +48,10 @@ class TableFile(ChunkedTable):
         max_rows: Number of rows, for a progress bar. Exact for Parquet; for
             CSV it includes blank lines and line breaks in cells.
         dialect: `dlunits.data.tables.csv_dialect.Dialect`, or `None`.
-        decimal: Decimal sign of numbers that are texts, `"."` or `","`.
-        date_and_time: Two columns of dates and times of a day, whose texts the
-            last column joins, see `with_timestamps`. Empty without it.
+        decimal: Decimal separator of numbers that are texts, `"."` or `","`.
+        date_and_time: Names of a column of dates and a column of times of day
+            that the last column joins, see `with_timestamps`. Empty if there
+            is no such column.
     """
 
     path: pathlib.Path
@@ -67,7 +68,7 @@ class TableFile(ChunkedTable):
 
     @property
     def messages(self) -> list[str]:
-        """Lines for the user about what is no row, and columns without name."""
+        """Lines for the user about skipped lines and columns without a name."""
         dialect, lines = self.dialect, []
         if dialect is None:
             return []
@@ -95,17 +96,18 @@ class TableFile(ChunkedTable):
         return lines
 
     def with_timestamps(self, column: str) -> "TableFile":
-        """Adds a column that joins those of dates and of times of a day.
+        """Adds a column that joins a column of dates and one of times of day.
 
         Args:
-            column: Names of both with a comma between, `"Date,Time"`, which is
-                the name of the new column; or the name of a column.
+            column: Names of both columns, separated by a comma: `"Date,Time"`,
+                which is also the name of the new column. The name of one
+                column adds none.
 
         Returns:
-            The table with the new column, or as it is if it has this column.
+            `TableFile` with the new column.
 
         Raises:
-            ValueError: If one of the two is missing.
+            ValueError: If one of the two columns is missing.
         """
         names = tuple(name.strip() for name in column.split(","))
         if column in self.columns or len(names) != 2:
@@ -119,15 +121,15 @@ class TableFile(ChunkedTable):
         """Reads the table from the start, a chunk at a time.
 
         Args:
-            rows: Maximal number of rows of a chunk. The default makes chunks
-                of a million cells. Very long rows make smaller chunks.
+            rows: Maximum number of rows of a chunk. `None` makes chunks of a
+                million cells. Chunks of very long rows are smaller.
 
         Yields:
             `TableChunk`.
 
         Raises:
-            ValueError: If there is no row, or the file is damaged. One line
-                that names the file and, of CSV, the line.
+            ValueError: If there is no row, or the file is damaged. The message
+                is one line with the file and, for CSV, the line in it.
         """
         rows = rows or max(1, CHUNK_CELLS // len(self.columns))
         if self.dialect is not None:
@@ -156,7 +158,7 @@ class TableFile(ChunkedTable):
             first_row += table.num_rows
         if first_row == 0:
             raise ValueError(
-                f"{self.path}: holds column names and no row. Expected at "
+                f"{self.path}: contains column names but no row. Expected at "
                 "least one row."
             )
 
@@ -187,31 +189,31 @@ def open_table(
     gzip. The dialect of CSV is detected by
     `dlunits.data.tables.csv_dialect.infer_dialect` unless it is given here.
 
-    The first line holds the column names, after lines of text with fewer cells
-    and blank lines. Whitespace around them is removed.
-    A column without a name (R and pandas write row numbers so) is named by its
-    position, `unnamed_1`. Blank lines are skipped.
+    The first line contains the column names; lines of text with fewer cells may
+    precede it. Whitespace around names is removed. A column without a name, as
+    R and pandas write row numbers, is named by its position, `unnamed_1`. Blank
+    lines are skipped.
 
     Args:
         path: Path of the file.
         delimiter: One character between the cells of CSV. `None` detects it.
         encoding: Encoding of CSV, the name of a Python codec. `None` detects
             it.
-        decimal: Decimal sign of numbers that are texts, `"."` or `","`.
+        decimal: Decimal separator of numbers that are texts, `"."` or `","`.
             `None` detects it in CSV, and is `"."` in Parquet.
-        header: Whether the first line of CSV holds the column names. If not,
-            they are `unnamed_1`, `unnamed_2` ... `None`: it does, but a line
-            that looks like a row is refused.
-        header_rows: Number of rows of CSV that hold the column names, which
-            are joined by spaces. `None`: one, but a second row that looks like
-            one of them, such as one of units, is refused.
+        header: Whether the first line of CSV contains the column names. If
+            not, they are `unnamed_1`, `unnamed_2` ... `None` assumes so, but a
+            line that looks like a row is an error.
+        header_rows: Number of rows of CSV with the column names, which are
+            joined by spaces. `None` assumes one, but a second row that looks
+            like part of the header, such as a row of units, is an error.
 
     Returns:
         `TableFile`.
 
     Raises:
-        ValueError: If the file cannot be read. One line that names the file,
-            the problem and a remedy.
+        ValueError: If the file cannot be read. The message is one line with
+            the file, the problem and a remedy.
 
     Example:
 
@@ -229,7 +231,7 @@ def open_table(
     check_options(delimiter, decimal)
     if header is False and header_rows:
         raise ValueError(
-            "--noheader and --header_rows exclude each other. Leave one out."
+            "--noheader and --header_rows exclude each other. Omit one of them."
         )
     try:
         if path.is_dir():
@@ -269,22 +271,38 @@ def open_table(
 def check_options(delimiter: str | None, decimal: str | None) -> None:
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise ValueError(
-            "A delimiter must be one character, no quote and no line break. "
-            f"Received: {delimiter!r}"
+            "A delimiter must be one character, and neither a quote nor a line "
+            f"break. Received: {delimiter!r}"
         )
     if decimal not in (None, ".", ","):
         raise ValueError(
-            f"A decimal sign must be '.' or ','. Received: {decimal!r}"
+            f"A decimal separator must be '.' or ','. Received: {decimal!r}"
         )
     if decimal == "," == delimiter:
         raise ValueError(
-            "A comma cannot be delimiter and decimal sign both. Give another "
-            "delimiter, or neither for both to be found."
+            "A comma cannot be both delimiter and decimal separator. Give "
+            "another delimiter, or omit both to infer them."
         )
 
 
 def column_names(cells: Iterable[str], place: str = "") -> tuple[str, ...]:
-    """Names without whitespace around; rejects duplicates, and no names."""
+    """Names of the columns of a header, without surrounding whitespace.
+
+    Args:
+        cells: Cells of the header.
+        place: Line of the header, for an error message.
+
+    Returns:
+        Tuple of names. A column without a name is called `unnamed_1` and so on.
+
+    Raises:
+        ValueError: If there is no column, or two have the same name.
+
+    Example:
+
+    >>> column_names([" a", ""])
+    ('a', 'unnamed_2')
+    """
     names = [
         cell.strip() or f"unnamed_{number}"
         for number, cell in enumerate(cells, 1)
@@ -297,7 +315,7 @@ def column_names(cells: Iterable[str], place: str = "") -> tuple[str, ...]:
             raise ValueError(
                 f"{place}: columns {first[name]} and {number} are both named "
                 f"{name!r}. Rename one of them."
-                + " If the next row holds names, too, give --header_rows=2."
+                + " If the next row contains names, too, give --header_rows=2."
                 * bool(place)
             )
     return tuple(names)
@@ -324,8 +342,8 @@ def parquet_file(path: pathlib.Path) -> Iterator[pa.parquet.ParquetFile]:
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
-            f": is a damaged Parquet file, perhaps cut short ({reason}). "
-            "Write or copy it anew."
+            f": is a damaged Parquet file, perhaps truncated ({reason}). "
+            "Write or copy it again."
         ) from None
 
 
@@ -338,7 +356,7 @@ def parquet_batches(path: pathlib.Path, rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def regroup(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
-    """Yields tables of `rows` rows, the last one of fewer."""
+    """Regroups batches to tables of `rows` rows; the last may be smaller."""
     held, count, size = [], 0, 0
     for batch in batches:
         while batch.num_rows:

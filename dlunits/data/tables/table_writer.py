@@ -1,4 +1,4 @@
-"""Copy of a table file with further columns, such as scores."""
+"""Copy of a table file with additional columns, such as scores."""
 
 import codecs
 import contextlib
@@ -33,20 +33,20 @@ def write_scored(
     escape_formulas: bool = False,
     metadata: Callable[[], Mapping[str, str]] = dict,
 ) -> int:
-    r"""Writes a copy of a table with further columns at the right.
+    r"""Writes a copy of a table with additional columns after the others.
 
     The rows are read, scored and written in chunks, so that a table may be
-    larger than memory. Their order and number are kept. The extension of
-    `output_path` decides the format:
+    larger than memory. Their order and number are kept. The format depends on
+    the extension of `output_path`:
 
     - `.csv`, `.txt` or `.tsv`: UTF-8 with the delimiter (`.tsv`: tab), the
-      line ends and, in the new columns, the decimal sign of the CSV that is
-      read. The file starts with a byte order mark, which Excel needs, unless
-      the file that is read is plain UTF-8. Cells are quoted only where
+      line ends and, in the new columns, the decimal separator of the CSV that
+      is read. The file starts with a byte order mark, which Excel needs, unless
+      the file that is read is UTF-8 without one. Cells are quoted only where
       necessary. A missing value of Parquet becomes an empty cell.
     - `.parquet`: columns keep their types. Columns of a CSV file are text.
-      Metadata of the file are left out: those of Spark list the columns, and
-      it would not see the new ones.
+      Metadata of the file are not copied: those of Spark list the columns, so
+      that Spark would ignore the new ones.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -57,7 +57,7 @@ def write_scored(
             numbers, booleans or strings, the same names and types each time.
             NaN and `None` become missing values.
         escape_formulas: Whether names and cells of CSV that a spreadsheet
-            would take for formulas get a leading `'`, see `escaped`.
+            would interpret as formulas get a leading `'`, see `escaped`.
         metadata: Function that returns the entries to add to the metadata of a
             Parquet file. It is called after the last row. If it raises, the
             file is not written.
@@ -68,7 +68,7 @@ def write_scored(
     Raises:
         ValueError: If a new column has the name of a column of the table, the
             extension of `output_path` is unknown, it is the file that is
-            read, or the table cannot be read. One line.
+            read, or the table cannot be read. The message is one line.
         OSError: If the file cannot be written.
 
     Example:
@@ -108,14 +108,15 @@ def write_scored(
 def check_new_columns(table_file: TableFile, names: Collection[str]) -> None:
     """Checks that a table has no columns with the names of new ones.
 
-    `write_scored` checks it too, but only after the first chunk is scored.
+    `write_scored` checks this too, but only after the first chunk is scored.
 
     Args:
         table_file: `TableFile`.
         names: Names of the columns to add.
 
     Raises:
-        ValueError: One line that names file and column.
+        ValueError: If a name exists. The message is one line with file and
+            column.
     """
     for name in table_file.columns:
         if name in names:
@@ -128,7 +129,18 @@ def check_new_columns(table_file: TableFile, names: Collection[str]) -> None:
 def writer_class(
     table_file: TableFile, path: pathlib.Path
 ) -> "type[CsvWriter] | type[ParquetWriter]":
-    """Class that writes the format of the extension of a path."""
+    """Selects a writer by the extension of a path.
+
+    Args:
+        table_file: `TableFile` that is read.
+        path: Path of the file to write.
+
+    Returns:
+        `CsvWriter`, `TabWriter` or `ParquetWriter`.
+
+    Raises:
+        ValueError: If the extension is unknown, or it is the file that is read.
+    """
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         raise ValueError(
@@ -137,7 +149,7 @@ def writer_class(
         )
     if path.exists() and path.samefile(table_file.path):
         raise ValueError(
-            f"{path}: is the table that is read. Give another path to write."
+            f"{path}: is the table that is read. Give another path to write to."
         )
     return writer
 
@@ -145,7 +157,7 @@ def writer_class(
 def new_columns(
     table_file: TableFile, chunk: TableChunk, scores: Mapping[str, Array]
 ) -> Columns:
-    """Dict of NumPy arrays -> dict of `pyarrow` arrays."""
+    """Checks new columns and converts them to `pyarrow` arrays."""
     check_new_columns(table_file, scores)
     return arrow_columns(scores, chunk.table.num_rows)
 
@@ -156,6 +168,9 @@ def arrow_columns(scores: Mapping[str, Array], rows: int) -> Columns:
     Args:
         scores: Dict from name to array `(rows,)`.
         rows: Number of rows of the table.
+
+    Returns:
+        Dict from name to `pyarrow` array.
 
     Raises:
         ValueError: If an array has another shape.
@@ -182,7 +197,7 @@ def arrow_columns(scores: Mapping[str, Array], rows: int) -> Columns:
 
 
 class ParquetWriter:
-    """Writer of a Parquet file, a row group for each chunk."""
+    """Writer of a Parquet file, with one row group for each chunk."""
 
     def __init__(
         self,
@@ -210,9 +225,9 @@ class ParquetWriter:
 
 
 def has_int96_timestamps(table_file: TableFile) -> bool:
-    """Whether the timestamps of a Parquet file have 96 bits, as Spark's have.
+    """Whether a Parquet file has timestamps of 96 bits, as Spark writes them.
 
-    In 64 bits, they would be nanoseconds, which Spark does not read.
+    With 64 bits they would be nanoseconds, which Spark does not read.
     """
     if table_file.format != "parquet":
         return False
@@ -228,7 +243,7 @@ def with_columns(table: pa.Table, new: Columns) -> pa.Table:
 
 
 class CsvWriter:
-    """Writer of a CSV file in the dialect of the table that is read."""
+    """Writer of a CSV file in the dialect of the file that is read."""
 
     def __init__(
         self,
@@ -315,13 +330,19 @@ def number_cells(column: pa.Array, decimal: str) -> pa.Array:
 
 
 def escaped(cells: pa.Array) -> pa.Array:
-    """Puts `'` before texts that a spreadsheet would take for formulas.
+    """Prevents CSV injection: puts `'` before texts that look like formulas.
 
-    These begin with `=`, `+`, `-`, `@`, a tab or a carriage return. Numbers
-    stay as they are.
+    A spreadsheet interprets a text as a formula if it begins with `=`, `+`,
+    `-`, `@`, a tab or a carriage return. Numbers are not changed.
 
     Reference: OWASP, "CSV Injection",
     https://owasp.org/www-community/attacks/CSV_Injection
+
+    Args:
+        cells: `pyarrow` array of strings.
+
+    Returns:
+        `pyarrow` array of strings.
 
     Example:
 
@@ -338,7 +359,7 @@ def escaped(cells: pa.Array) -> pa.Array:
 
 
 def quoted(cells: pa.Array, delimiter: str) -> pa.Array:
-    """Quotes the cells that hold a quote, a line break or the delimiter."""
+    """Quotes the cells that contain a quote, a line break or the delimiter."""
     special = pc.match_substring_regex(cells, f'["\r\n{re.escape(delimiter)}]')
     if not pc.any(special).as_py():
         return cells

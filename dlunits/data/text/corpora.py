@@ -24,7 +24,7 @@ TINY_SHAKESPEARE = "tiny_shakespeare"
 
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # byte-order mark at the start of a text
 
-# What TFDS downloads; its host is contacted before a download starts.
+# The file that TFDS downloads; its host is contacted before a download starts.
 PROBE = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/"
     "tinyshakespeare/input.txt"
@@ -82,11 +82,11 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """A training text and a validation text.
+    """Text corpus with a training part and a validation part.
 
     Args:
         name: Name of the corpus.
-        source: One sentence for the log and the report about the data.
+        source: Description of the data for the log and the report.
         train, validation: `Text`.
     """
 
@@ -115,8 +115,8 @@ def load_corpus(
     Args:
         name: As above.
         data_dir: Folder of prepared TFDS data sets.
-        validation_fraction: Float in (0, 1), share of a file that is used for
-            validation.
+        validation_fraction: Float in (0, 1), fraction of a file that is used
+            for validation.
         as_bytes: Whether the text is read as bytes, which allows any file.
         encoding: Encoding of a file, as in `read_text`.
 
@@ -126,7 +126,8 @@ def load_corpus(
     Raises:
         OSError: If there is no such file, it cannot be read, or a named data
             set is not available.
-        ValueError: If a file is empty, or is not text of this encoding.
+        ValueError: If a file is empty or too short, or is not text of this
+            encoding.
 
     Example:
 
@@ -140,7 +141,7 @@ def load_corpus(
     """
     if encoding is not None and name in ("auto", TINY_SHAKESPEARE):
         raise ValueError(
-            f"The encoding of {name} is known. Expected no other. Received: "
+            f"The encoding of {name} is known. Expected: none. Received: "
             f"{encoding!r}"
         )
     if name == "auto":
@@ -168,7 +169,7 @@ def load_corpus(
 
 
 def load_tiny_shakespeare(data_dir: Path | None, as_bytes: bool) -> Corpus:
-    """Tiny Shakespeare, prepared by TFDS or downloaded with it."""
+    """Loads tiny Shakespeare, prepared by TFDS or downloaded with it."""
     folder = find_prepared(TINY_SHAKESPEARE, data_dir)
     if folder is None:
         check_host(PROBE)
@@ -192,7 +193,7 @@ def load_tiny_shakespeare(data_dir: Path | None, as_bytes: bool) -> Corpus:
 def split_corpus(
     name: str, source: str, text: Text, validation_fraction: float
 ) -> Corpus:
-    """Splits off the end for validation, between two characters or lines."""
+    """Splits off the end of a text for validation, between two characters."""
     size = text.stop - text.start
     if text.as_bytes:
         middle = text.stop - int(size * validation_fraction)
@@ -219,7 +220,7 @@ def split_position(text: Text, validation_fraction: float) -> int:
 
     Args:
         text: `Text`.
-        validation_fraction: Float in (0, 1), share of the end.
+        validation_fraction: Float in (0, 1), fraction that the end is of it.
 
     Returns:
         Integer, at least `text.start` and at most `text.stop`.
@@ -251,7 +252,7 @@ def split_position(text: Text, validation_fraction: float) -> int:
 
 
 def kept_bytes(text: Text) -> Iterator[Array]:
-    r"""Whether bytes count: all but a "\n" after a "\r".
+    r"""Masks of the bytes that are counted: all but a "\n" after a "\r".
 
     Args:
         text: `Text`.
@@ -271,24 +272,24 @@ def read_text(
 ) -> Text:
     """Opens a text file and checks it.
 
-    A file of UTF-8 text, or of bytes, is read in chunks when it is used. Text
-    of another encoding and the content of a pipe, such as `/dev/stdin`, are
-    read at once and kept in memory. A byte-order mark is not part of the text.
+    A file of UTF-8 text, or of bytes, is read in chunks when it is used. A
+    whole text in another encoding, and the content of a pipe such as
+    `/dev/stdin`, are kept in memory. A byte-order mark is not part of the text.
 
     Args:
         path: Path of a file or a pipe.
-        encoding: Name of a Python codec. Default: that of the byte-order mark
-            (UTF-8, UTF-16 or UTF-32), else UTF-8.
-        as_bytes: Whether the text is read as bytes, which allows any file. It
-            is then kept as it is.
+        encoding: Name of a Python codec. `None` is that of the byte-order mark
+            (UTF-8, UTF-16 or UTF-32), or UTF-8 without one.
+        as_bytes: Whether the text is read as bytes, which allows any file and
+            does not change them.
 
     Returns:
         `Text`.
 
     Raises:
         OSError: If there is no such file, or it cannot be read.
-        ValueError: If it is empty or not text of this encoding; the message
-            names the line.
+        ValueError: If it is empty or not text of this encoding. The message
+            contains the line.
 
     Example:
 
@@ -328,21 +329,24 @@ def read_text(
 
 
 def read_pipe(path: pathlib.Path) -> bytes:
-    """Content of a pipe, which can be read only once.
+    """Reads the content of a pipe, which can be read only once.
 
     Args:
         path: Path of a named pipe, or of one such as `/dev/stdin`.
 
+    Returns:
+        The bytes that were written until the pipe was closed.
+
     Raises:
-        TimeoutError: If no process opens the pipe to write within
-            `PIPE_TIMEOUT` seconds. A process that did may take any time.
+        TimeoutError: If no process opens the pipe for writing within
+            `PIPE_TIMEOUT` seconds. After that there is no limit of time.
     """
     pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(pipe, "rb") as stream:
         readable, _, _ = select.select([stream], [], [], PIPE_TIMEOUT)
         try:
             start = os.read(pipe, CHUNK_SIZE)
-        except BlockingIOError:  # it is open to write, and still empty
+        except BlockingIOError:  # open for writing, and still empty
             start = b""
         else:
             if not readable and not start:
@@ -354,7 +358,7 @@ def read_pipe(path: pathlib.Path) -> bytes:
 
 
 def check_encoding(encoding: str | None, as_bytes: bool) -> None:
-    """Refuses unknown encodings, codecs that are none, and any of bytes."""
+    """Raises ValueError for unknown encodings, and for any with bytes."""
     if encoding is None:
         return
     if as_bytes:
@@ -372,7 +376,7 @@ def check_encoding(encoding: str | None, as_bytes: bool) -> None:
 
 
 def marked_encoding(data: bytes) -> str:
-    """Encoding by the byte-order mark of a text; without one, UTF-8.
+    """Encoding of a text according to its byte-order mark; without one, UTF-8.
 
     Args:
         data: First four bytes of the text.
@@ -385,7 +389,7 @@ def marked_encoding(data: bytes) -> str:
     >>> marked_encoding("a".encode("utf-16")), marked_encoding(b"a")
     ('utf-16', 'utf-8')
     """
-    marks = {  # that of UTF-32 begins with that of UTF-16
+    marks = {  # UTF-32 first: its mark begins with that of UTF-16
         "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
         "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
     }
@@ -420,7 +424,7 @@ def decode(path: pathlib.Path, data: pathlib.Path | bytes, name: str) -> str:
 
 
 def normalize_text(text: str) -> str:
-    r"""Removes a byte-order mark and turns all line ends into newlines.
+    r"""Removes a byte-order mark and converts all line ends to newlines.
 
     Args:
         text: Text.
@@ -445,7 +449,7 @@ def check_text(path: pathlib.Path, text: Text) -> None:
         text: `Text`.
 
     Raises:
-        ValueError: If it is not UTF-8; the message names the line.
+        ValueError: If it is not UTF-8. The message contains the line.
     """
     advice = (
         "Save it as UTF-8, give its encoding (cp1252, utf-16), or use bytes as "
@@ -456,7 +460,7 @@ def check_text(path: pathlib.Path, text: Text) -> None:
     for chunk in itertools.chain(text.raw_chunks(), [b""]):
         if b"\0" in chunk:
             raise ValueError(
-                f"{path} holds zero bytes and is not UTF-8 text, but may "
+                f"{path} contains zero bytes, so it is not UTF-8 text, but may "
                 f"be UTF-16 or a binary file. {advice}"
             )
         try:

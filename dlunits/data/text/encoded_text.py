@@ -1,4 +1,4 @@
-"""Token ids of a text in a memory-mapped file."""
+"""Tokenized text: token ids in a memory-mapped file."""
 
 import pathlib
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Batches of consecutive segments of a long token sequence."""
+"""Batches of consecutive segments of a token sequence, for truncated BPTT."""
 
 from typing import Any
 
@@ -22,12 +22,14 @@ def segments_per_epoch(
         segment_length: Positive integer, tokens of a segment.
 
     Returns:
-        Integer.
+        Positive integer.
 
     Raises:
         ValueError: If the sequence is too short for one segment per stream.
 
-    Example, two streams of 5 tokens, each followed by one to predict:
+    Example:
+
+    Two streams of 5 tokens, each followed by one to predict.
 
     >>> segments_per_epoch(12, num_streams=2, segment_length=2)
     2
@@ -58,7 +60,7 @@ def training_segments(
     Stream i begins at token `i * (num_tokens - 1) // num_streams`. A batch
     holds one segment of every stream, and the next batch holds the segments
     that follow, for truncated backpropagation through time. A batch depends on
-    its step alone, so a resumed run sees the batches of a run without
+    its step only, so a resumed run gets the batches of a run without
     interruption.
 
     Args:
@@ -66,14 +68,20 @@ def training_segments(
         num_streams: Positive integer, the batch size of all processes.
         segment_length: Positive integer, tokens of a segment.
         first_step: Integer, first step, counted from 0 over the whole run.
-        last_step: Integer, one past the last step.
-        shard: Streams that are returned; no others are read.
+        last_step: Integer, last step plus 1.
+        shard: Streams of this process; others are not read.
 
     Returns:
-        A `tf.data.Dataset` of (tokens, next tokens), int32 `(num_streams,
-        segment_length)`.
+        `tf.data.Dataset` of (tokens, next tokens), int32
+        `(num_streams, segment_length)`.
 
-    Example, where each token equals its position:
+    Raises:
+        ValueError: If the sequence is too short, or `num_streams` is not a
+            multiple of the number of devices.
+
+    Example:
+
+    Each token equals its position.
 
     >>> segments = training_segments(
     ...     np.arange(9),
@@ -114,18 +122,18 @@ def evaluation_segments(
 ) -> Any:
     """Consecutive segments of parallel streams for one evaluation.
 
-    Every token but the first of each stream is predicted exactly once. The
-    last segments are padded, with the weight 0.
+    Every token but the first of the text is predicted exactly once. The last
+    segments are padded with tokens of weight 0.
 
     Args:
         tokens: Integer array `(num_tokens,)`, of at least `num_streams + 1`.
         num_streams: Positive integer, the batch size of all processes.
         segment_length: Positive integer, tokens of a segment.
-        shard: Streams that are returned.
+        shard: Streams of this process.
 
     Returns:
-        A `tf.data.Dataset` of (tokens, next tokens, weights), `(num_streams,
-        segment_length)`.
+        `tf.data.Dataset` of (tokens, next tokens, weights),
+        `(num_streams, segment_length)`.
 
     Raises:
         ValueError: If there are too few tokens.

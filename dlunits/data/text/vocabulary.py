@@ -11,8 +11,9 @@ from dlunits.typing import Array
 
 TOKEN_TYPES = ("character", "byte", "word")
 
-# A run of anything but spaces and ASCII punctuation, or one of these. The
-# expression means the same to Python and to RE2, which TensorFlow uses.
+# A run of characters other than spaces and ASCII punctuation, or one of these.
+# The expression has the same meaning in Python and in RE2, the syntax of
+# TensorFlow.
 SEPARATORS = r"\t\n\f\r !-&(-/:-@\[-\^`{-~"
 WORD = rf"[^{SEPARATORS}]+|[{SEPARATORS}]"
 SEPARATOR_CHARACTERS = re.findall(f"[{SEPARATORS}]", bytes(range(128)).decode())
@@ -22,9 +23,10 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # the token with the id 0
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Mapping between tokens and ids.
+    """Mapping between tokens and integer ids.
 
-    Ids of known tokens start at 1; 0 is the id of all unknown tokens.
+    The ids of the tokens of the vocabulary start at 1; 0 is the id of all other
+    tokens.
 
     Args:
         token_type: "character" (a Unicode character), "byte", or "word" (a
@@ -45,7 +47,7 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Number of ids, the unknown token included."""
+        """Number of ids, including that of unknown tokens."""
         return len(self.tokens) + 1
 
     @property
@@ -85,11 +87,11 @@ def build_vocabulary(
     Args:
         texts: Iterable of texts or of bytes, chunks of one long text.
         token_type: "character", "byte" or "word", see `Vocabulary`.
-        max_tokens: Maximum number of tokens, the unknown token not counted;
-            the most frequent ones are kept. `None` keeps all.
+        max_tokens: Maximum number of tokens, without the unknown token; the
+            most frequent ones are kept. `None` keeps all.
 
     Returns:
-        `Vocabulary`, its tokens sorted by their bytes.
+        `Vocabulary`, whose tokens are sorted by their bytes.
 
     Raises:
         ValueError: If the token type is unknown, or the text is empty.
@@ -109,7 +111,8 @@ def build_vocabulary(
         counts.update(split_tokens(text, token_type))
     if not counts:
         raise ValueError(
-            "A vocabulary needs a text. Received: a text without a character"
+            "The text of a vocabulary must not be empty. Received: a text "
+            "without a character"
         )
     tokens = sorted(token for token, _ in counts.most_common(max_tokens))
     return Vocabulary(token_type, tuple(tokens))

@@ -33,7 +33,7 @@ def random_images(count, shape=(4, 5, 1)):
     return rng.uniform(0.2, 0.8, (count, *shape)).astype("float32")
 
 
-# What one corruption does to one batch
+# One corruption of one batch
 
 
 def test_gaussian_noise_has_its_mean_deviation_and_shape():
@@ -258,7 +258,7 @@ def test_evaluation_has_all_images_in_order():
     np.testing.assert_array_equal(clean, images + 1.0)
 
 
-def test_the_noise_of_evaluation_is_fixed_by_its_seed_for_any_batch_size():
+def test_evaluation_noise_depends_on_its_seed_but_not_on_the_batch_size():
     images = random_images(7)
     noisy, _ = evaluation(images)
     for batch_size in (1, 3, 7, 100):

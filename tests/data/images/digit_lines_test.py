@@ -17,7 +17,7 @@ WELL_WRITTEN = (0, 11, 22, 13, 4, 15, 16, 7, 8, 9)
 
 
 def draw(page, top, left, label=8, height=40):
-    """Draws a digit, and returns the column behind it."""
+    """Draws a digit, and returns the column after it."""
     digit = enlarge(load_digits().images[WELL_WRITTEN[label]] / 16, height)
     rows, columns = digit.shape
     place = page[top : top + rows, left : left + columns]
@@ -42,7 +42,7 @@ def test_rising_lines_are_read_from_left_to_right_and_top_to_bottom():
     assert np.abs(np.array(found) - starts).max() <= 2
 
 
-def test_specks_edges_and_frames_are_no_characters():
+def test_specks_edges_and_frames_are_not_characters():
     page = np.zeros((120, 200))
     draw(page, 40, 60)
     draw(page, 40, 120)

@@ -1,4 +1,4 @@
-"""What is removed around a digit, and what is kept although it is similar."""
+"""Removal of clutter around a digit, and similar strokes that are kept."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_clutter_is_removed_and_the_digit_stays(name, strength):
 
 @pytest.mark.parametrize("name", ["strip", "box", "circle"])
 def test_without_a_digit_nothing_is_removed(name):
-    """It may be a 1 or a 0."""
+    """The clutter may be a 1 or a 0."""
     np.testing.assert_array_equal(cleaned(CLUTTER[name]), CLUTTER[name])
 
 

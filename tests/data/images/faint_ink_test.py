@@ -1,4 +1,4 @@
-"""Faint ink on synthetic photos, and pages without any."""
+"""Detection of faint ink on synthetic photos."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_ink_of_a_tenth_of_the_brightness_is_clear(texture, light):
 
 @pytest.mark.parametrize("texture", [0, 0.01, 0.02])
 @pytest.mark.parametrize("light", [{}, {"shadow": 0.4}, {"gradient": 0.5}])
-def test_shadows_and_grain_are_no_ink(texture, light):
+def test_shadows_and_grain_are_not_ink(texture, light):
     for seed in range(5):
         clear, _ = found_on(
             seed, paper=0.85, ink=0.85, texture=texture, **light

@@ -1,4 +1,4 @@
-"""Random handwriting: what is kept, what is replaced, and the seed."""
+"""Random handwriting: deformation, outliers and reproducibility."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_the_last_fifth_of_the_images_is_replaced(bars, distort):
 
 
 def test_outliers_have_the_size_and_position_of_digits(bars):
-    """As digits on photos have, so that only their shape tells."""
+    """So that only the shape distinguishes them from digits."""
     outliers = draw_outliers(bars / np.float32(255), 40, [0, 1]).numpy()
     assert outliers.shape == (40, 28, 28, 1)
     rows, columns = (

@@ -80,7 +80,7 @@ def test_normalization_matches_a_loop_over_pixels():
     )
 
 
-# What a person with a phone, a pen or a scanner hands in.
+# Photos and scans of different quality.
 PHOTOS = {
     "fine pen": {"pen": 0.04, "height": 150},
     "thick pen": {"pen": 0.2},

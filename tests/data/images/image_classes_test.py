@@ -51,7 +51,7 @@ def test_folders_without_a_normal_image_have_nothing_to_train_on(tmp_path):
 def test_images_beside_folders_are_refused(tmp_path):
     save(tmp_path / "a.png")
     save(tmp_path / "bent/1.png")
-    with pytest.raises(ValueError, match=r"folders, 'a\.png' and 'bent'"):
+    with pytest.raises(ValueError, match=r"such as 'a\.png' and 'bent'"):
         load_image_folder(tmp_path, image_size=28)
 
 

@@ -139,7 +139,7 @@ def test_the_source_contains_the_folder(mnist, shared_data):
     assert mnist.source == f"MNIST, prepared by TFDS in {folder}."
 
 
-def test_auto_uses_a_prepared_mnist_and_says_so(offline, shared_data, mnist):
+def test_auto_uses_a_prepared_mnist(offline, shared_data, mnist):
     digits = load(data_dir=shared_data / "tfds")
 
     assert digits.name == "mnist"
@@ -275,8 +275,8 @@ def test_stratified_splits_are_partitions(labels, fraction, seed):
             order, labels, fraction, seed, "abcd"
         )
     except ValueError:
-        # A class of none or one can not be parted; a class of which all but
-        # less than one is asked for may not be.
+        # A class of one image cannot be split, nor one of which less than one
+        # image would be kept.
         assert np.any((counts < 2) | (counts * (1 - fraction) < 1))
         return
     assert sorted([*kept, *held]) == list(order)

@@ -299,11 +299,11 @@ def test_colors_of_twelve_bits_keep_their_scale(tmp_path):
     np.testing.assert_array_equal(image.to_uint8(), shallow)
 
 
-def test_a_file_that_says_its_bits_is_believed(tmp_path):
+def test_bits_that_a_file_declares_are_used(tmp_path):
     dark = np.array([[0, 700]], "uint16")  # would be 10 bits
     path = png_with_significant_bits(tmp_path / "a.png", dark, 12)
     assert read_image(path).bits == 12
-    # As the specification of PNG wants it: scaled to 16 bits.
+    # As the specification of PNG requires: scaled to 16 bits.
     scaled = np.array([[0, 0xFFF0]], "uint16")
     path = png_with_significant_bits(tmp_path / "b.png", scaled, 12)
     assert read_image(path).bits == 16
@@ -364,7 +364,7 @@ def test_colors_whose_lower_bits_are_lost_are_refused(tmp_path):
             read_image(tmp_path / "a.tiff", **options)
 
 
-# Files that are no images
+# Files that are not images
 
 
 def test_formats_that_cannot_be_read_are_named(tmp_path):
@@ -442,7 +442,7 @@ def test_a_transparent_palette_color_is_white_in_gray(tmp_path):
     assert gray[:, 1::2].tolist() == [[255] * 14] * 28
 
 
-def test_a_cmyk_jpeg_is_what_its_rgb_is(tmp_path):
+def test_a_cmyk_jpeg_is_read_like_its_rgb(tmp_path):
     smooth = np.add.outer(np.arange(28), np.arange(28)).astype("uint8") * 4
     colors = Image.fromarray(np.stack([smooth, 255 - smooth, smooth], -1))
     colors.convert("CMYK").save(tmp_path / "print.jpg", quality=95)

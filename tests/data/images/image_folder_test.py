@@ -67,7 +67,7 @@ def test_hidden_and_system_files_are_ignored(tmp_path, image):
     assert len(found.images) == 4
 
 
-def test_a_photo_is_turned_upright_as_its_exif_tag_says(tmp_path, image):
+def test_a_photo_is_turned_upright_by_its_exif_tag(tmp_path, image):
     rotated = Image.fromarray(image).transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()
     exif[0x0112] = 6  # Orientation: turn by 90 degrees clockwise to see it
@@ -128,7 +128,7 @@ def test_a_large_jpeg_looks_like_the_same_png(tmp_path):
     [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + bytes(40)],
     ids=["empty", "text", "broken header"],
 )
-def test_the_message_contains_the_path_of_a_file_that_is_no_image(
+def test_the_message_contains_the_path_of_a_file_that_is_not_an_image(
     tmp_path, image, content
 ):
     folder = two_classes(tmp_path, image)

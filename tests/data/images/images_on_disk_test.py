@@ -22,7 +22,7 @@ def paths(tmp_path):
 @pytest.mark.parametrize(
     "index", [1, slice(0, 2), slice(None, None, 2), np.array([2, 0])]
 )
-def test_an_index_gives_what_an_array_would(paths, index):
+def test_indexing_gives_the_same_as_an_array(paths, index):
     expected = np.stack([read_rgb_image(path, 8) for path in paths])
     images = ImagesOnDisk(paths, 8)
     assert images.shape == expected.shape and len(images) == 3

@@ -1,4 +1,4 @@
-"""Letters of other scripts: their size, and that they are no digits."""
+"""Letters of other scripts: their size, and similarity to digits."""
 
 import string
 import unicodedata

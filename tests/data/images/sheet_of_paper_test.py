@@ -1,4 +1,4 @@
-"""Sheets of paper on a table, and pages that are no such photos."""
+"""Sheets of paper on a table, and other pages."""
 
 import numpy as np
 import pytest

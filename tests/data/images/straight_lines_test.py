@@ -1,4 +1,4 @@
-"""Long straight lines, and strokes that are none."""
+"""Long straight lines, and other strokes."""
 
 import numpy as np
 import pytest

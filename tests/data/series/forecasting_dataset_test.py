@@ -37,7 +37,7 @@ def test_numeric_columns_are_forecast_and_others_are_reported(tmp_path):
     dataset = load(file, "time", **SIZES)
     assert dataset.target_names == dataset.channels == ["a", "b"]
     assert "80 rows of 2 channels, one every 3600 s" in dataset.messages[0]
-    assert dataset.messages[-1] == "Ignored: road, is no number."
+    assert dataset.messages[-1] == "Ignored: road, is not a number."
     known = dataset.training_values
     np.testing.assert_allclose(dataset.scale, known.std(axis=0), rtol=1e-5)
     assert len(known) == dataset.origins.train[-1] + 3
@@ -120,7 +120,7 @@ def test_business_days_have_no_gaps_at_weekends(tmp_path):
     ("rows", "options", "message"),
     [
         (80, {"targets": ["speed"]}, "column 'speed' is missing"),
-        (80, {"columns": ["road"]}, "'road' cannot be forecast or read: it is"),
+        (80, {"columns": ["road"]}, "'road' cannot be used: it is"),
         (80, {"targets": ["still"]}, "'still' is always 7 in the training"),
         (2, {"targets": ["a"]}, "needs 3 rows without a gap in time"),
     ],

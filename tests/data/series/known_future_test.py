@@ -55,7 +55,7 @@ def test_a_window_holds_the_values_up_to_the_end_of_the_horizon(tmp_path):
 
 @pytest.mark.parametrize("future", [0, HORIZON - 1])
 def test_a_table_may_end_before_the_horizon(tmp_path, future):
-    """Then it is good to train on, not to forecast from its end."""
+    """It can then be trained on, but not forecast from its end."""
     dataset = load(write(tmp_path, future))
     assert not dataset.has_future
     known = dataset.series.values[:, 1]

@@ -1,4 +1,4 @@
-"""Tables in which several rows have one time."""
+"""Tables in which several rows have the same timestamp."""
 
 import numpy as np
 import pytest
@@ -39,8 +39,9 @@ def test_several_series_in_a_table_are_refused(tmp_path, step):
     ][::step]
     message = (
         r"table.csv: 30 of 60 rows have the time of another row in column "
-        r"'day', rows \d+ and \d+ for example. Column 'shop' tells the rows of "
-        r"a time apart: if it names their series, give --series_column=shop\.$"
+        r"'day', such as rows \d+ and \d+. Column 'shop' differs between the "
+        r"rows of one time: if it names their series, give "
+        r"--series_column=shop\.$"
     )
     with pytest.raises(ValueError, match=message):
         count(tmp_path, "shop,day,x", rows)
@@ -58,20 +59,20 @@ def test_dates_with_the_time_of_day_in_another_column_are_refused(
         for hour in range(12)
     ]
     message = (
-        "56 of 61 rows .* rows 1 and 2 .* The time of day is in column 'hour': "
+        r"56 of 61 rows .* rows 1 and 2\. The time of day is in column 'hour': "
         r"give --timestamp_column=day,hour\.$"
     )
     with pytest.raises(ValueError, match=message):
         count(tmp_path, "day,hour,x", [*rows, rows[-1]])  # one comes twice
 
 
-def test_rows_that_nothing_tells_apart_are_refused(tmp_path):
+def test_rows_of_one_time_that_no_column_distinguishes_are_refused(tmp_path):
     rows = [f"{day},1.5" for day in days(30) for _ in range(2)]
     with pytest.raises(ValueError, match="select or aggregate the rows of one"):
         count(tmp_path, "day,x", rows)
 
 
-def test_each_of_many_series_is_looked_at_alone(tmp_path):
+def test_times_are_compared_within_each_series(tmp_path):
     rows = [
         f"{shop},{item},{day},1.5"
         for day in days(30)

@@ -14,7 +14,7 @@ FACTORS = {"b": 1.0, "a": 1000.0, "short": 10.0}
 
 
 def write_panel(folder, lengths=None, mixed=True):
-    """Series of the same noise in other units; their rows take turns."""
+    """Series of the same noise in other units; their rows alternate."""
     rng = np.random.default_rng(0)
     rows = []
     for name, length in (lengths or LENGTHS).items():
@@ -72,7 +72,7 @@ def test_each_series_is_split_by_time(panel):
 
 
 def test_each_series_is_divided_by_its_deviation_in_its_training_rows(panel):
-    """The first half of each, about; the units of a short one are its own."""
+    """Training rows are about the first half; a short series uses all rows."""
     known = panel.training_values
     assert np.std(known) == pytest.approx(1.0, abs=1e-6)
     scales = [member.scale[0] for member in panel.members]
@@ -86,7 +86,7 @@ def test_a_short_series_is_named(panel):
     assert panel.messages[1] == (
         "3 series in column 'unique_id', of 6 to 80 time steps."
     )
-    assert "1 series are too short to train on, 'short'" in panel.messages[2]
+    assert "too short to train on, such as 'short'" in panel.messages[2]
 
 
 def test_only_short_series_have_the_reason(tmp_path):

@@ -35,7 +35,7 @@ def kinds_of(table, timestamp_column="time"):
 def test_numbers_and_booleans_are_channels(table):
     kinds, reasons = kinds_of(table)
     assert list(kinds) == ["time", "speed", "on"]
-    assert reasons == {"road": "is no number", "state": "is the label"}
+    assert reasons == {"road": "is not a number", "state": "is the label"}
 
 
 @pytest.mark.parametrize("cells", [1, 1000])
@@ -70,7 +70,7 @@ def test_seconds_that_count_rows_are_times(tmp_path):
         ("Total,,9,\n2024-01-04,x,1,yes\n", {"drop_footer": True}, None),
     ],
 )
-def test_rows_of_totals_at_the_end_are_no_times(tmp_path, end, options, rows):
+def test_rows_of_totals_at_the_end_are_not_times(tmp_path, end, options, rows):
     path = tmp_path / "pump.csv"
     lines = [f"2024-01-0{day},x,1.5,yes\n" for day in (1, 2, 3)]
     path.write_text("time,road,speed,on\n" + "".join(lines) + end)
@@ -91,11 +91,11 @@ def test_columns_are_listed_with_the_reason_why_one_is_ignored(table):
     columns = infer_series_columns(table, "time", {"on": "ignored"})
     assert list_series_columns(table, *columns) == [
         "Column  Type       Example",
-        "road    ignored    dry               is no number",
+        "road    ignored    dry               is not a number",
         "speed   number     1.5",
         "time    timestamp  2024-01-01 00:00",
         "on      ignored    yes               as requested",
-        "state   ignored    ok                is no number",
+        "state   ignored    ok                is not a number",
     ]
     columns = infer_series_columns(table, "time", series_column="road")
     lines = list_series_columns(table, *columns)
@@ -104,7 +104,7 @@ def test_columns_are_listed_with_the_reason_why_one_is_ignored(table):
         infer_series_columns(table, "Time")
 
 
-def test_times_that_are_none_are_named_by_cell_and_line(tmp_path):
+def test_invalid_times_are_named_by_cell_and_line(tmp_path):
     path = tmp_path / "pump.csv"
     path.write_text("t,x\n2024-01-01,1\nlater,2\n")
     table = open_table(path)
@@ -124,7 +124,7 @@ def test_totals_that_increase_are_channels_of_a_forecast_only(tmp_path):
     assert list(used) == ["t", "x"] and list(ignored) == ["total"]
     used, _ = series_column_types(types, reasons, "t", use_counters=True)
     assert list(used) == ["t", "total", "x"]
-    # Row numbers are none.
+    # Row numbers are not channels.
     used, _ = series_column_types(types, reasons, "total", use_counters=True)
     assert list(used) == ["total", "x"]
 

@@ -72,7 +72,7 @@ def test_thirty_days_are_not_a_month():
     assert not TimeAxis.infer(30 * 86_400.0 * np.arange(40)).months
 
 
-def test_numbers_that_are_no_dates_are_unchanged():
+def test_numbers_that_are_not_dates_are_unchanged():
     axis = TimeAxis.infer(months(9), dates=False)
     assert not axis.months
     assert axis.format([0.1, 1e6]) == ["0.1", "1000000"]

@@ -14,7 +14,7 @@ def read(values, normal_class=None):
     ).tolist()
 
 
-def test_no_word_means_both():
+def test_no_word_is_in_both_lists():
     assert not set(NORMAL) & set(ANOMALY)
 
 
@@ -58,11 +58,11 @@ def test_an_unclear_label_is_rejected_with_its_line(tmp_path, value):
         anomaly_labels(chunk, "label")
 
 
-def test_a_missing_label_is_no_class():
+def test_a_missing_label_is_not_a_class():
     with pytest.raises(ValueError, match=r"row 1 .*, column 'label'"):
         read(["A", None], "A")
 
 
-def test_lists_are_no_labels():
+def test_lists_are_not_labels():
     with pytest.raises(ValueError, match="found lists"):
         read([[0], [1]])

@@ -1,4 +1,4 @@
-"""Dialects of CSV files, inferred from bytes as programs write them."""
+"""Dialects of CSV files as different programs write them."""
 
 import gzip
 
@@ -72,7 +72,7 @@ def test_an_encoding_that_is_given_is_checked(write):
 
 
 def test_a_zero_byte_is_named_with_its_line(write):
-    with pytest.raises(ValueError, match="line 3: holds a zero byte"):
+    with pytest.raises(ValueError, match="line 3: contains a zero byte"):
         infer_dialect(write(b"a,b\n1,2\n\0\0\0,2\n"))
 
 
@@ -99,7 +99,7 @@ def test_decimal_commas_are_distinguished_from_delimiters(
     assert (dialect.delimiter, dialect.decimal) == (delimiter, decimal)
 
 
-def test_excels_line_that_names_the_delimiter_is_no_header(write):
+def test_excels_line_that_names_the_delimiter_is_not_a_header(write):
     dialect = infer_dialect(write("sep=|\r\na|b\r\n1|2\r\n"))
     assert (dialect.header, dialect.delimiter) == (("a", "b"), "|")
     assert (dialect.skipped_lines, dialect.newline) == (1, "\r\n")
@@ -194,7 +194,7 @@ def test_a_header_that_looks_like_a_row_is_refused(write, text, header):
         ),
         ("road,t,load\nname,s,kW\nx,0,1\ny,1,2\n", 2, ("road name", "t s")),
         ("t,load\n0,ERR\n1,2\n2,3\n", 1, ()),  # holds a number
-        ("load\nERR\n1\n2\n", 1, ()),  # one column says too little
+        ("load\nERR\n1\n2\n", 1, ()),  # one column is too little evidence
         ("road,load\nx,ERR\ny,2\nz,3\n", 1, ()),
         ("a,b\nx,y\nx,z\n", 1, ()),  # no numbers at all
         ("t,load\n-,\n1,2\n2,3\n", 1, ()),  # missing values
@@ -229,7 +229,7 @@ ROWS = "day,a,b\n" + "".join(f"{n},1.5,2\n" for n in range(9))
         ("Total of 2024\n\n(c) the shop\n", "Total of 2024", 3),
         ('"Source: shop"\n', '"Source: shop"', 1),
         ("Total,15,18\n", "", 0),  # a row
-        ("shop\n", "", 0),  # no remark: the file may be cut short
+        ("shop\n", "", 0),  # not a remark: the file may be truncated
         ("9\n", "", 0),
         ('"a note that\ngoes on"\n', "", 0),
         ("\n", "", 0),
@@ -244,6 +244,6 @@ def test_remarks_after_the_rows_are_a_footer(
     assert dialect.num_lines == len((ROWS + end).splitlines()) - lines
 
 
-def test_remarks_among_texts_are_no_footer(write):
+def test_remarks_among_texts_are_not_a_footer(write):
     rows = "name,a,b\n" + "pump of the plant,1,2\n" * 9
     assert infer_dialect(write(rows + "pump of the\n")).footer == ""

@@ -70,7 +70,7 @@ def test_any_table_comes_back_cell_by_cell(
 def test_threads_that_read_ahead_never_need_the_interpreter(
     path, tmp_path, monkeypatch, encoding, packed
 ):
-    """One that does when the process ends kills it: exit status 134."""
+    """Otherwise the process may be aborted at its end: exit status 134."""
     opened, open_csv = [], pa.csv.open_csv
 
     def watched(stream, read_options, *options):
@@ -84,8 +84,8 @@ def test_threads_that_read_ahead_never_need_the_interpreter(
     assert read(path) == [("1", "ä"), ("2", "é")]
     [(stream, codec)] = opened
     assert isinstance(stream, pa.OSFile | pa.CompressedInputStream)
-    assert codec == "utf8"  # no codec of Python's between
-    assert not list(tmp_path.iterdir())  # nor is a copy left
+    assert codec == "utf8"  # without a codec of Python
+    assert not list(tmp_path.iterdir())  # no copy is left
 
 
 def test_a_copy_is_deleted_when_reading_stops_early(

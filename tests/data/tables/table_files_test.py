@@ -104,12 +104,12 @@ def test_ten_thousand_columns_are_read(tmp_path):
     ("content", "message"),
     [
         (b"", "table: is empty"),
-        (b"a,b", "table: holds column names and no row"),
-        (b"a,b\n\n\n", "table: holds column names and no row"),
+        (b"a,b", "table: contains column names but no row"),
+        (b"a,b\n\n\n", "table: contains column names but no row"),
         (b"a,b,a\n1,2,3\n", "line 1: columns 1 and 3 are both named 'a'"),
         (b"\na,unnamed_1,\n1,2,3\n", None),
         (b"1.5,2\n3,4\n", "line 1: looks like a row .* no name, but '1.5'"),
-        (b"1\n3\n", "line 1: looks like a row .* no name, but '1' for"),
+        (b"1\n3\n", "line 1: looks like a row .* no name, but '1'\\."),
         (b"0,1,2\n5,6,7\n", None),  # as pandas numbers columns
         (b",0,1,2\n0,5,6,7\n", None),
         (
@@ -117,7 +117,7 @@ def test_ten_thousand_columns_are_read(tmp_path):
             "an Excel workbook or a zip archive: save it as CSV",
         ),
         (b'{"a": 1}', "table: is JSON: save it as CSV or Parquet"),
-        (b"PAR1...", "table: is a damaged Parquet file, perhaps cut short"),
+        (b"PAR1...", "table: is a damaged Parquet file, perhaps truncated"),
         (
             gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-12],
             "table: is damaged",
@@ -167,7 +167,7 @@ def test_paths_without_a_file_are_rejected(tmp_path):
     [
         ({"delimiter": ";;"}, "must be one character"),
         ({"decimal": "x"}, "must be '.' or ','"),
-        ({"delimiter": ",", "decimal": ","}, "cannot be delimiter and decimal"),
+        ({"delimiter": ",", "decimal": ","}, "both delimiter and decimal"),
     ],
 )
 def test_options_are_checked(tmp_path, options, message):

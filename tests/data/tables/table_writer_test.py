@@ -160,7 +160,7 @@ def test_metadata_are_added_after_the_last_row_and_those_of_spark_are_not(
     assert metadata == {b"rows": b"[1, 2]"}
 
 
-def test_timestamps_of_96_bits_stay_so(tmp_path):
+def test_timestamps_keep_their_96_bits(tmp_path):
     path, output = tmp_path / "new.parquet", tmp_path / "scored.parquet"
     times = np.array(["2024-01-02T03:04:05.678901"], "datetime64[us]")
     table = pa.table({"time": times})

@@ -156,7 +156,7 @@ def test_bytes_are_unchanged(tmp_path):
         (b"", "book.txt is empty"),
         (b"\xef\xbb\xbf", "book.txt is empty"),
         (b"\xff\xfe", "book.txt is empty"),
-        (b"one\ntwo\0three", "holds zero bytes and is not UTF-8"),
+        (b"one\ntwo\0three", "contains zero bytes, so it is not UTF-8"),
         (b"one\ntwo\nthr\xe9e\n", "line 3: is not UTF-8 .byte 0xE9."),
         (b"one\ntwo\xc3", "line 2: is not UTF-8"),
         (b"abc", "the text is too short: 3 bytes"),
