@@ -8,6 +8,7 @@ violation: file, line, what is wrong and what to do.
 """
 
 import ast
+import dataclasses
 import functools
 import importlib
 import inspect
@@ -276,25 +277,68 @@ def test_the_exceptions_name_modules_that_exist(project):
 
 # What a user imports, read from the imported package.
 
-PUBLIC = ("layers", "losses", "metrics", "models", "regularizers")
+# Packages whose classes and functions are public; docs/api/index.rst has them.
+PUBLIC = (
+    "columns",
+    "diagnostics",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "regularizers",
+    "sklearn",
+    "training",
+    "training.distribution",
+)
 
 
 def public_objects():
-    """Pairs of name and object of everything the library exports."""
-    modules = [importlib.import_module(f"dlunits.{name}") for name in PUBLIC]
-    modules.append(importlib.import_module("dlunits.diagnostics"))
-    for module in modules:
+    """Pairs of name and object of each class and function that is exported."""
+    for package in PUBLIC:
+        module = importlib.import_module(f"dlunits.{package}")
         for name in module.__all__:
-            yield f"{module.__name__}.{name}", getattr(module, name)
+            item = getattr(module, name)
+            if inspect.isroutine(item) or (
+                inspect.isclass(item) and not issubclass(item, Exception)
+            ):
+                yield f"{module.__name__}.{name}", item
+
+
+def sections_of(item):
+    """Titles of the sections that a docstring must have."""
+    sections = {"Example"}
+    function = item
+    if inspect.isclass(item):
+        function = item.__init__
+        if issubclass(item, keras.Layer) and not issubclass(item, keras.Model):
+            sections |= {"Input shape", "Output shape"}
+    elif inspect.signature(item).return_annotation is not None:
+        sections.add("Returns")
+    if not getattr(function, "__module__", "").startswith("dlunits"):
+        return sections  # the `__init__` is inherited
+    if set(inspect.signature(function).parameters) - {"self"}:
+        sections.add("Args")
+    # The `__init__` of a data class is generated.
+    source = item if dataclasses.is_dataclass(item) else function
+    if re.search(r"^ +raise ValueError", inspect.getsource(source), re.M):
+        sections.add("Raises")
+    return sections
 
 
 @pytest.mark.parametrize(("name", "item"), public_objects())
-def test_public_names_have_an_example_that_runs(name, item):
+def test_public_names_have_their_docstring_sections(name, item):
     docstring = inspect.getdoc(item) or ""
-    assert "\nExample" in docstring and ">>> " in docstring, (
-        f"{name} needs an Example with >>> in its docstring that prints a "
-        "number a reader can check."
+    titles = re.findall(r"^([A-Z][a-z]+(?: [a-z]+)?)[:,.]", docstring, re.M)
+    assert not sections_of(item) - set(titles), name
+    assert ">>> " in docstring, (
+        f"{name} needs an Example that prints a number a reader can check."
     )
+
+
+def test_the_api_reference_has_all_public_packages(project):
+    page = (project / "docs/api/index.rst").read_text(encoding="utf-8")
+    for package in PUBLIC:
+        assert f"   dlunits.{package}\n" in page
 
 
 SAVED_BY_NAME = (

@@ -93,6 +93,17 @@ class ChunkedTable(abc.ABC):
     Attributes:
         columns: Tuple of column names, in order.
         source: Text that identifies the table in error messages.
+
+    Example:
+
+    >>> class Squares(ChunkedTable):
+    ...     columns = ("x",)
+    ...     source = "Squares"
+    ...
+    ...     def chunks(self, rows=None):
+    ...         yield TableChunk(pa.table({"x": [0, 1, 4]}))
+    >>> [chunk.table["x"].to_pylist() for chunk in Squares().chunks()]
+    [[0, 1, 4]]
     """
 
     columns: tuple[str, ...]

@@ -137,9 +137,17 @@ def process_signature(app, what, name, item, options, signature, returns):
     return str(inspect.Signature(arguments)), ""
 
 
+def skip_internal(app, what, name, item, skip, options):
+    """Leaves out the functions of a module that have no example."""
+    if what == "module" and ">>> " not in (inspect.getdoc(item) or ""):
+        return True
+    return None  # as autodoc decides
+
+
 def setup(app):
     app.setup_extension("sphinx.ext.autodoc")
     # Before napoleon, which makes fields of the sections.
     app.connect("autodoc-process-docstring", process_docstring, priority=400)
     app.connect("autodoc-process-signature", process_signature)
+    app.connect("autodoc-skip-member", skip_internal)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
