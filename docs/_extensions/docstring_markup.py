@@ -98,7 +98,7 @@ def markup_of_text(lines):
         parts[number] = escape(parts[number])
     for number in range(1, len(parts), 2):
         parts[number] = markup_of_name(parts[number], parts[number + 1])
-    return "".join(parts).split("\n")
+    return "".join(parts).split("\n") if lines else []
 
 
 def titled_paragraph(match):
