@@ -31,6 +31,8 @@ FLAGS = flags.FLAGS
 # A flag that is defined here counts as one of the app that asks for it.
 flags.disclaim_key_flags()
 
+SHIPPED_MODELS = pathlib.Path(__file__).parents[1] / "saved_models"
+
 # Arguments of `dlunits.data.tables.table_files.open_table`.
 CSV_FLAGS = ("delimiter", "encoding", "decimal", "header", "header_rows")
 
@@ -87,8 +89,8 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     "model": (
         flags.DEFINE_string,
         "Folder of a SavedModel that this app exported, to use instead of "
-        "training: saved_models/NAME/1, or saved_models/NAME for the latest "
-        "version.",
+        "training: a path, or NAME/VERSION in saved_models/ or among the "
+        "models that come with dlunits. Without the version, the latest.",
         {},
     ),
     "units": (
@@ -425,6 +427,23 @@ def expanded_path(path: str | pathlib.Path) -> pathlib.Path:
     return pathlib.Path(os.path.expanduser(path))  # noqa: PTH111
 
 
+def find_model(model: str) -> str:
+    """Path of a model that may be named without its path.
+
+    Args:
+        model: Value of `--model`: a path, or NAME/VERSION in saved_models/ of
+            the current folder or among the models that come with dlunits.
+
+    Returns:
+        Path of the first of these folders that exists, else `model`.
+    """
+    for folder in ("", "saved_models", SHIPPED_MODELS):
+        path = expanded_path(pathlib.Path(folder, model))
+        if path.is_dir():
+            return str(path)
+    return model
+
+
 def no_effect(names: Collection[str]) -> str:
     """Beginning of a message about flags.
 
@@ -536,6 +555,8 @@ def run_app(
         if positional:
             values[positional] = argv[1:]
         try:
+            if values.get("model"):
+                values["model"] = find_model(values["model"])
             if argv[1:] and not positional:
                 raise ValueError(
                     f"Unknown arguments: {argv[1:]}. Options are flags, "

@@ -13,7 +13,6 @@ do so, such as TensorFlow Serving.
 """
 
 import importlib.util
-import pathlib
 import signal
 import threading
 
@@ -21,13 +20,11 @@ from absl import flags
 
 import _main
 
-SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models"
-
 
 def define_flags():
     flags.DEFINE_string(
         "models_dir",
-        str(SHIPPED),
+        str(_main.SHIPPED_MODELS),
         "Folder of the models, with one subfolder for each.",
     )
     flags.DEFINE_string(

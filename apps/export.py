@@ -21,15 +21,14 @@ from absl import flags
 
 import _main
 
-SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models"
-
 
 def define_flags():
     flags.DEFINE_string(
         "model",
         "lenet_mnist/1",
         "Folder of a SavedModel that an app exported: a path, or NAME/VERSION "
-        "in saved_models/. Without the version, the latest.",
+        "in saved_models/ or among the models that come with dlunits. Without "
+        "the version, the latest.",
     )
     flags.DEFINE_enum(
         "format", "onnx", ["onnx", "litert", "openvino"], "Format to write."
@@ -48,20 +47,14 @@ def define_flags():
     )
 
 
-def find_model(model):
-    """Folder of a model that is named by its path or in saved_models/."""
-    for folder in ("", "saved_models", SHIPPED):
-        path = _main.expanded_path(pathlib.Path(folder, model))
-        if path.is_dir():
-            return path
-    raise ValueError(
-        f"--model: there is no folder {model}, and none in saved_models/"
-    )
-
-
 def run(model, format, endpoints, output_dir):
     """Writes the files, and prints what became of each endpoint."""
-    folder = find_model(model)
+    folder = _main.expanded_path(model)
+    if not folder.is_dir():
+        raise ValueError(
+            f"--model: there is no folder {model}, and none in saved_models/"
+        )
+
     from dlunits.serving.formats.convert import (
         check_installed,
         export_functions,

@@ -26,7 +26,6 @@ onnxruntime) TensorFlow is started, which takes 6 seconds.
 """
 
 import os
-import pathlib
 import sys
 from json import dumps
 
@@ -34,7 +33,6 @@ from absl import flags
 
 import _main
 
-SHIPPED = pathlib.Path(__file__).parents[1] / "saved_models/lenet_mnist/1"
 REJECT_RATE = 0.01  # default of --reject_rate
 
 
@@ -44,7 +42,7 @@ def define_flags():
     )
     flags.DEFINE_string(
         "model",
-        str(SHIPPED),
+        str(_main.SHIPPED_MODELS / "lenet_mnist/1"),
         "Folder of a SavedModel that lenet_mnist or sequence_digits exported: "
         "saved_models/NAME/1, or saved_models/NAME for the latest version. A "
         "model of a folder of images answers with its classes.",

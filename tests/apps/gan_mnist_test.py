@@ -74,6 +74,19 @@ def test_the_exported_model_generates_images(app, trained):
         assert grid.size == (4 * 28, 2 * 28)  # 7 in rows of 4
 
 
+def test_a_model_that_comes_with_the_project_is_found_by_its_name(
+    app, tmp_path
+):
+    flags = ("--generate=10", "--output=ten.png")
+    process = app(tmp_path, "--model=gan_mnist/1", *flags)
+    assert process.returncode == 0, process.stderr
+    assert (tmp_path / "ten.png").exists()
+    # An own model of this name comes first.
+    (tmp_path / "saved_models/gan_mnist").mkdir(parents=True)
+    process = app(tmp_path, "--model=gan_mnist", *flags)
+    assert "No SavedModel in saved_models/gan_mnist" in process.stderr
+
+
 def test_a_killed_run_ends_like_an_uninterrupted_one(
     app, project, offline, images, trained, checkpoint, tmp_path
 ):
