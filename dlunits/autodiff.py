@@ -214,7 +214,8 @@ def custom_gradient(
     Args:
         forward: Function of tensors to `(outputs, residuals)`: a tuple of
             tensors, and a nested structure of the tensors that the gradient
-            needs. It must not use tensors from an enclosing scope.
+            needs. It must not use tensors from an enclosing scope; pass the
+            weights of a layer as arguments.
         backward: Function of `residuals` and of the tuple of gradients with
             respect to the outputs, to the tuple of gradients with respect to
             the arguments, `None` for no gradient. It must be linear in the
@@ -246,6 +247,7 @@ def custom_gradient(
         return outputs, lambda *gradients: backward(residuals, gradients)
 
     function: Any = outputs_of
+    to_tensor = ops.convert_to_tensor
     name = keras.backend.backend()
     if name == "jax":
         import jax
@@ -260,7 +262,11 @@ def custom_gradient(
             if compiled is None
             else compiled_outputs_and_gradient(forward, backward, *compiled)
         )
-    return lambda *arguments: function(*map(ops.convert_to_tensor, arguments))
+
+        def to_tensor(x):  # Keras leaves a `tf.Variable` as it is
+            return tf.convert_to_tensor(ops.convert_to_tensor(x))
+
+    return lambda *arguments: function(*map(to_tensor, arguments))
 
 
 def compiled_outputs_and_gradient(

@@ -146,3 +146,35 @@ def test_the_explicit_gradient_is_used():
     y, pullback = autodiff.vjp(number, np.array([3.0, 4.0], "float32"))
     assert float(y) == 9 + 16 + 10 * (4 + 5)
     np.testing.assert_array_equal(pullback(1.0), [13.0, 13.0])
+
+
+@served
+def test_a_weight_can_be_an_argument_of_a_custom_gradient():
+    """d(w x)/dw = x and d(w x)/dx = w, eagerly and in `fit`."""
+    scale = autodiff.custom_gradient(
+        lambda x, w: ((w * x,), (x, w)),
+        lambda kept, gradients: (
+            kept[1] * gradients[0],
+            ops.sum(kept[0] * gradients[0], axis=0),
+        ),
+    )
+
+    class Scale(keras.layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=input_shape[1:], initializer="ones")
+
+        def call(self, x):
+            return scale(x, self.w)[0]
+
+    layer = Scale()
+    np.testing.assert_array_equal(layer(X), X)
+    _, _, (slope,) = autodiff.gradients(
+        lambda: (ops.sum(layer(X)), None), layer.trainable_variables
+    )
+    np.testing.assert_allclose(slope, X.sum(axis=0), rtol=1e-6)
+
+    model = keras.Sequential([keras.Input((3,)), layer])
+    model.compile(keras.optimizers.SGD(1.0), lambda y, outputs: outputs)
+    model.fit(X, X, batch_size=len(X), verbose=0)
+    # The mean over the 3 features and 2 examples.
+    np.testing.assert_allclose(layer.w, 1 - X.sum(axis=0) / 3 / 2, rtol=1e-5)
