@@ -1,4 +1,4 @@
-"""Activations against definitions, derivatives against differences."""
+"""Activations against definitions, derivatives against finite differences."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Saturated and dead units, against counts by hand."""
+"""Saturated activations and dead units, against counts by hand."""
 
 import keras
 import numpy as np

@@ -28,7 +28,7 @@ def momentum(x, v):
 def nesterov(x, v):
     """Sutskever et al., 2013, in terms of the look-ahead point y = x + m v.
 
-    The gradient is taken at y, which is the point that the weights are at.
+    The gradient is that at y, and y is the value of the weights.
     """
     y, v_before = x, v
     behind = y - MOMENTUM * v_before

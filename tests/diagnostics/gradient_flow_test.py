@@ -1,4 +1,4 @@
-"""Gradient flow against matrix products, and a layer split in two."""
+"""Gradient flow against matrix products and a layer split in two."""
 
 import keras
 import numpy as np
@@ -169,7 +169,7 @@ def test_finds_the_layers_of_a_language_model(num_layers):
 
 
 class Encoder(keras.Layer):
-    """Layer that holds recurrent layers under names of its own."""
+    """Custom layer with recurrent layers in attributes of any name."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Verdicts about learning curves."""
+"""Diagnoses of learning curves."""
 
 import pytest
 
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.one_backend  # no tensor
         ([0.3], [0.7], "high variance"),
     ],
 )
-def test_the_larger_excess_decides(training, validation, verdict):
+def test_the_larger_excess_determines_the_diagnosis(
+    training, validation, verdict
+):
     result = learning_curve_verdict(
         training, validation, chance_error=1.0, reachable_error=0.1
     )

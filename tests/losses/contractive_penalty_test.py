@@ -233,8 +233,8 @@ def test_auto_uses_the_closed_form_if_there_is_one():
 def test_random_projection_is_unbiased(make):
     """The mean of n draws is within 4 standard errors of the exact norm.
 
-    One right implementation in 16,000 would miss that, for one example; the
-    seed is fixed.
+    A correct implementation would fail with a probability of 1 / 16,000 per
+    example; the seed is fixed.
     """
     encoder, num_draws = make(), 4000
     for row in images(batch=2):

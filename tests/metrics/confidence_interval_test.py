@@ -5,7 +5,7 @@ import pytest
 
 from dlunits.metrics import confidence_interval
 
-# Two-sided quantiles from the table in Student's tradition, for 95 % and n - 1.
+# Two-sided 95 % quantiles of Student's t distribution, from a published table.
 QUANTILES = {2: 12.706, 5: 2.776, 31: 2.042}
 
 
@@ -18,7 +18,7 @@ def test_half_width_is_the_quantile_times_the_standard_error(n):
     assert half_width == pytest.approx(QUANTILES[n] * error, rel=1e-3)
 
 
-def test_the_interval_contains_the_mean_as_often_as_it_says():
+def test_the_interval_contains_the_mean_with_the_given_probability():
     rng = np.random.default_rng(0)
     intervals = [confidence_interval(rng.normal(size=4)) for _ in range(2000)]
     contained = np.mean([abs(mean) <= half for mean, half in intervals])

@@ -42,7 +42,7 @@ def test_equals_what_is_counted_pair_by_pair():
     )
 
 
-def test_labels_of_one_class_tell_only_half():
+def test_undefined_values_are_none():
     normal = detection_quality([0, 0], [1.0, 2.0], [True, False])
     assert normal == {
         "AUC": None,

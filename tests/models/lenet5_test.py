@@ -64,7 +64,7 @@ def test_connections_are_those_of_the_table_in_the_docstring():
 def test_connections_have_the_papers_structure():
     """Six of 3 neighbors, six of 4, three of 4 with gaps, one of all: 60.
 
-    Each map of S2 is seen by 10 maps of C3, and no two see the same.
+    Each map of S2 is connected to 10 maps of C3, and no two to the same maps.
     """
     assert [len(seen) for seen in C3_CONNECTIONS] == [3] * 6 + [4] * 9 + [6]
     seen_by = np.bincount([i for seen in C3_CONNECTIONS for i in seen])

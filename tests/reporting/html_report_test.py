@@ -1,4 +1,4 @@
-"""Content of HTML reports, read with a parser."""
+"""Content of HTML reports, parsed."""
 
 import base64
 import html.parser
@@ -201,7 +201,7 @@ def test_names_that_no_font_has_are_numbered_and_listed_in_the_caption(
         figures.confident_errors(images, labels, scores, names),
         image_rows(dict.fromkeys(names, images[:2, ..., None])),
     ]
-    # Warnings are errors: of missing glyphs, and of axes that collapse.
+    # Warnings about missing glyphs and about collapsed axes are errors.
     page = Page(
         write(
             tmp_path / "report.html",

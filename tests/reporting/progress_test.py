@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
 
 class Bar:
-    """Stands for a tqdm bar and records its calls."""
+    """Progress bar that records its calls."""
 
     def __init__(self, calls, total, desc, unit):
         self.calls, self.n = calls, 0
@@ -42,7 +42,7 @@ def table(tmp_path):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time that tqdm reads, in a list of one number."""
+    """List of one number, the current time for tqdm."""
     now = [0.0]
     monkeypatch.setattr(tqdm.std, "time", lambda: now[0])
     monkeypatch.setattr(tqdm.std.tqdm, "monitor_interval", 0)
@@ -50,7 +50,7 @@ def clock(monkeypatch):
 
 
 def read(table, stream, clock, seconds_per_chunk):
-    """What a stream shows of reading ten chunks of one row."""
+    """Text on a stream after reading ten chunks of one row."""
     progress = stream_progress(stream)
     bar_table = with_progress(
         table, lambda **options: steady(progress(**options), clock), "Scoring"
@@ -61,7 +61,7 @@ def read(table, stream, clock, seconds_per_chunk):
 
 
 def steady(bar, clock):
-    """A bar that takes its times from the clock of the test."""
+    """Progress bar that uses the clock of the test."""
     bar._time = lambda: clock[0]
     bar.start_t = bar.last_print_t = clock[0]
     return bar

@@ -33,7 +33,7 @@ def test_points_are_pixels_from_the_upper_left_corner():
     [path] = paths_of(slider.html)
     assert path["points"] == [[0, 100], [100, 0]]
     assert path["values"] == ["3", "1.25"]
-    # The whole path is there without JavaScript.
+    # Without JavaScript the whole path is shown.
     assert 'points="0.0,100.0 100.0,0.0"' in slider.html
     assert 'max="1" value="1"' in slider.html
 

@@ -1,4 +1,4 @@
-"""The anomaly detector as an estimator of scikit-learn."""
+"""Anomaly detector with the scikit-learn interface."""
 
 import pickle
 
@@ -81,7 +81,7 @@ def test_contamination_is_the_share_of_outliers_among_the_training_rows():
     assert np.mean(found == labels) > 0.85
 
 
-def test_too_few_rows_for_the_rate_are_said():
+def test_too_few_rows_for_the_rate_raise_a_warning():
     detector = AnomalyDetector(false_alarm_rate=0.01, random_state=0)
     with pytest.warns(UserWarning, match=r"at least 99 .* Received: 40, .*024"):
         detector.fit(normal_rows(40))
@@ -159,7 +159,7 @@ def test_a_data_frame_of_numbers_is_an_array_with_names(detector):
     )
 
 
-def test_columns_that_are_left_out_are_said():
+def test_a_warning_names_columns_that_are_left_out():
     columns = frame_columns(100) | {"id": np.arange(1000, 1100)}
     with pytest.warns(UserWarning, match="Column 'id' is ignored: it"):
         detector = AnomalyDetector(random_state=0).fit(columns)
@@ -185,7 +185,7 @@ def test_it_is_the_last_step_of_a_pipeline():
     assert scores.min() > 0.8
 
 
-def test_its_arguments_are_searched():
+def test_its_arguments_can_be_grid_searched():
     rows, labels = labeled_rows(120)
     halves = [(np.arange(60), np.arange(60, 120))]
     search = GridSearchCV(

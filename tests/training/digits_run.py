@@ -1,4 +1,4 @@
-"""A training run that tests interrupt and resume, on scikit-learn's digits.
+"""Training run on scikit-learn's digits, to be interrupted and resumed.
 
 Usage: python tests/training/digits_run.py WORKDIR '{"epochs": 6}'
 """

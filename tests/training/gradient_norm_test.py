@@ -65,8 +65,9 @@ def test_every_epoch_logs_its_own_norms():
     history = model.fit(
         x, x, batch_size=2, epochs=3, verbose=0, callbacks=[GradientNorm()]
     ).history
-    # Adam's first steps with a steady gradient are of the learning rate: the
-    # weight goes 0, 0.1, 0.2 ..., and the gradient 2, 1.8, 1.6, ...
+    # The size of Adam's first steps is the learning rate if the sign of the
+    # gradient is constant: the weight is 0, 0.1, 0.2, ..., the gradient 2, 1.8,
+    # 1.6, ...
     np.testing.assert_allclose(
         history["gradient_norm"], [1.9, 1.5, 1.1], rtol=0.01
     )

@@ -83,7 +83,7 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(tmp_path):
 
 
 def test_early_stopping_resumes_with_its_counter_and_best_weights(tmp_path):
-    """With this learning rate the validation loss falls, then rises."""
+    """With this learning rate the validation loss decreases, then increases."""
     flags = {"epochs": 30, "patience": 3, "learning_rate": 0.05}
     whole, history = digits_run.train(tmp_path / "whole", **flags)
     stopped = len(history["loss"])
@@ -197,7 +197,7 @@ def test_rejects_a_checkpoint_of_another_run_with_the_difference(tmp_path):
             -1,
             r"loss is nan at step \d+ of epoch 2: reduce the learning rate",
         ),
-        # After training and validation steps: no loss shows it.
+        # After the training and validation steps, so that no loss is affected.
         (
             "on_test_end",
             0,
@@ -228,7 +228,7 @@ def test_nan_ends_the_run_and_keeps_the_checkpoint(
 
 
 def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint(tmp_path):
-    """A limit on file sizes makes a write fail as a full disk does."""
+    """With a limit on file sizes, a write fails as on a full disk."""
 
     class FillTheDisk(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

@@ -10,7 +10,7 @@ import pytest
 
 from dlunits.training.run_lock import lock_run
 
-# Runs the module alone: importing `dlunits` takes seconds.
+# Runs only this module: importing `dlunits` takes seconds.
 OTHER = """
 import pathlib, runpy, sys
 

@@ -61,8 +61,8 @@ def test_matches_a_loop_over_pixels_and_cells(
         expected = oriented_gradients_np(
             image, num_orientations, cell_size, 0.01
         )
-        # The layer's root is below the true one, by 0.3 sqrt(1e-4) at most:
-        # of sqrt(s) (1 - sqrt(s / (s + t))) the maximum is 0.3 sqrt(t).
+        # The layer's root is below the true one, by at most 0.3 sqrt(1e-4): the
+        # maximum of sqrt(s) (1 - sqrt(s / (s + t))) is 0.3 sqrt(t).
         np.testing.assert_allclose(result, expected, rtol=1e-3, atol=0.0031)
 
 
@@ -122,7 +122,7 @@ def test_gradient_is_bounded_for_nearly_blank_images(contrast):
     x = ops.convert_to_tensor(contrast * images(1, 8, 8, 1))
     y, pull_back = vjp(HistogramOfOrientedGradients(), x)
     slope = ops.convert_to_numpy(pull_back(ops.ones_like(y)))
-    # 1 / (epsilon sqrt(1e-4)), times less than 1 for the pixels of a cell;
+    # 1 / (epsilon sqrt(1e-4)) times a weight below 1 of the pixels of a cell;
     # with a plain square root it would be 1e7.
     assert np.abs(slope).max() < 1e5
 

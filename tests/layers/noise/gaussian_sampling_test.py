@@ -1,4 +1,4 @@
-"""Samples have the given mean and variance, and pass gradients on."""
+"""Gaussian sampling: mean, variance and gradients of the samples."""
 
 import keras
 import numpy as np

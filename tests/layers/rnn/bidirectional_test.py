@@ -124,7 +124,7 @@ def test_equals_the_wrapper_of_keras_for_layers_of_one_type(x):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Sum(keras.layers.Layer):
-    """Cell without `output_size`, which adds its inputs up."""
+    """Cell without `output_size` that adds up its inputs."""
 
     state_size = FEATURES
 

@@ -62,10 +62,10 @@ def mask_of(name):
 
 
 def comparable(options, mask):
-    """Options with which Keras' layers do the same on every backend.
+    """Options with which Keras' layers return the same on every backend.
 
-    Their outputs before the first unmasked step are zeros on TensorFlow, as
-    ours on every backend, and the initial state on JAX.
+    Before the first unmasked step, their outputs are zeros on TensorFlow, as
+    those of dlunits are on every backend, and the initial state on JAX.
     """
     jax = keras.backend.backend() == "jax"
     if jax and mask != "none" and "unroll" not in options:
@@ -150,7 +150,7 @@ def test_dropout_is_that_of_keras(name, rates, x):
 
 
 def gradients(layer, x, states, mask, training):
-    """Gradient of a number that depends on all outputs, by all arguments."""
+    """Gradient of a scalar function of all outputs, for all arguments."""
     variables = layer.trainable_variables
     arguments = [x, *states, *(v.value for v in variables)]
     sizes = [int(np.prod(a.shape)) for a in arguments]
@@ -521,7 +521,8 @@ def test_arguments_are_those_of_keras(x):
         assert not config["use_bias"]
         assert layer.supports_jit
         assert kind(UNITS, use_cudnn=False).use_cudnn is False
-        # It asks for the loop of Keras, which says whether cuDNN is there.
+        # With this argument the loop of Keras runs, which raises an error
+        # without cuDNN.
         assert kind(UNITS, use_cudnn=True).equations() is None
     assert SimpleRNN(UNITS, "relu").get_config()["activation"] == "relu"
 

@@ -1,8 +1,8 @@
 """Keras' own tests of recurrent layers, run with the layers of dlunits.
 
-Keras ships them beside its layers. In their modules `layers.LSTM` and so on
-are replaced by the classes of dlunits with the same names. All tests pass that
-Keras does not skip.
+They are part of the Keras package. In their modules `layers.LSTM` and the other
+layers are replaced by the classes of dlunits with the same names. All tests
+pass that Keras does not skip.
 """
 
 import functools
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 
 @pytest.fixture(autouse=True, scope="module")
 def traceback_filtering():
-    """Undoes what Keras' test cases switch off."""
+    """Restores the traceback filtering, which Keras' test cases disable."""
     enabled = keras.config.is_traceback_filtering_enabled()
     yield
     if enabled:
@@ -42,10 +42,10 @@ compile_eagerly = functools.partialmethod(keras.Model.compile, run_eagerly=True)
 
 
 class WithDlunits:
-    """Mixin of a test case, which leaves out layers of Keras alone.
+    """Mixin of a test case that skips layers of Keras.
 
-    Models are trained in eager mode: bptt_test.py has compiled ones, and to
-    compile takes most of the time.
+    Models are trained in eager mode: compiled ones are tested in bptt_test.py,
+    and compiling takes most of the time.
     """
 
     def setUp(self):

@@ -1,4 +1,4 @@
-"""The static batch size of all tensors of a mini-batch."""
+"""Static batch sizes of the tensors of a mini-batch."""
 
 import numpy as np
 import pytest

@@ -34,9 +34,9 @@ def test_each_step_and_channel_has_its_own_width():
 
 
 def test_the_coverage_holds_for_new_examples():
-    """Over 4,000 draws of 19 known errors and a new one, the share inside is
-    18 / 20 in expectation: every place among the 20 is as likely. Within four
-    standard deviations, sqrt(.9 * .1 / 4000) = .0047 each.
+    """For 19 known errors and a new one, all 20 ranks of the new error are
+    equally likely, so the expected coverage is 18 / 20. The tolerance for 4,000
+    draws is four standard deviations of sqrt(.9 * .1 / 4000) = .0047.
     """
     rng = np.random.default_rng(0)
     errors = rng.standard_cauchy((20, 4000))  # no mean, let alone a variance

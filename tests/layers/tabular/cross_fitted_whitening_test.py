@@ -54,7 +54,7 @@ def test_many_features_are_projected_and_keep_their_distances():
         d = np.linalg.norm(x[:, None] - x, axis=-1)[np.triu_indices(20, 1)]
         return d / d.mean()
 
-    # A projection to n features errs by about 1 / sqrt(2 n).
+    # The relative error of a projection to n features is about 1 / sqrt(2 n).
     errors = distances(y) / distances(known[:20]) - 1
     assert 0.02 < errors.std() < 0.1
 

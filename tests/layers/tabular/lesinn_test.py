@@ -37,7 +37,7 @@ def test_it_equals_a_slow_loop(num_folds):
         known, num_subsamples=3, subsample_size=8, num_folds=num_folds
     )
     references = ops.convert_to_numpy(layer.references)
-    # Of each fold, all rows of the first subsample, then of the second ...
+    # For each fold: all rows of the first subsample, then of the second ...
     references = references.reshape(num_folds, 3, -1, 4)
     subsamples = references.swapaxes(0, 1).reshape(3, -1, 4)
     expected = np.empty((7, num_folds))
@@ -53,7 +53,7 @@ def test_it_equals_a_slow_loop(num_folds):
             assert len(outside) == 8
             nearest.append(min(outside))
         expected[row, left_out] = np.mean(nearest)
-    # Squared distances are short of 4e-6 of the squared norms.
+    # Squared distances are too small by 4e-6 times the squared norms.
     np.testing.assert_allclose(distances(layer, x), expected, rtol=1e-3)
 
 
@@ -78,7 +78,7 @@ def test_features_of_each_fold_are_compared_with_those_of_the_same_fold():
     np.testing.assert_allclose(scaled, shared * scales[:, 0], rtol=1e-4)
 
 
-def test_small_subsamples_hardly_see_a_small_cluster():
+def test_small_subsamples_hardly_depend_on_a_small_cluster():
     cluster = 6 + 0.01 * rows(20, seed=1)
     known = np.random.default_rng(2).permutation(
         np.concatenate([rows(380), cluster])

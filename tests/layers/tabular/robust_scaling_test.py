@@ -42,7 +42,8 @@ def test_spread_of_normal_numbers_is_their_standard_deviation():
     rng = np.random.default_rng(0)
     numbers = 5 + 3 * rng.normal(size=(100_000, 1))
     center, spread = scale_numbers(numbers)
-    # 100,000 rows tell a standard deviation to 1 in sqrt(200,000) = 447.
+    # With 100,000 rows the relative error of a standard deviation is 1 /
+    # sqrt(200,000) = 1 / 447.
     np.testing.assert_allclose([center[0], spread[0]], [5, 3], atol=0.03)
     # The integral by rectangles, 8 standard deviations wide.
     z = np.linspace(-8, 8, 100_001)
@@ -61,7 +62,7 @@ def test_spread_of_equal_numbers_is_1_to_the_last_bit(value, rows):
 
 
 def test_spreads_are_normal_numbers_in_single_precision():
-    most, least = 3.4e38, 1e-44  # least is subnormal, chips round it to 0
+    most, least = 3.4e38, 1e-44  # least is subnormal, hardware rounds it to 0
     numbers = np.float32([[most, 0], [-most, least], [most, 0], [-most, 0]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -188,7 +188,7 @@ def test_the_average_row_decodes_to_the_centers_of_the_columns():
 
 
 def test_the_day_of_a_timestamp_fits_the_hour():
-    """Waves of Tuesday 9 h and of a week's angle that says Tuesday 7 h."""
+    """Daily wave of 9:00 and weekly wave of Tuesday 7:00: Tuesday 9:00."""
     layer = TabularEncoding(0, num_timestamps=1)
     layer.build({"timestamps": (None, 1)})
     day, week = math.tau * 9 / 24, math.tau * (24 + 7) / (7 * 24)
@@ -249,7 +249,7 @@ def test_ids_beyond_the_vocabulary_are_unknown(code):
 def test_features_in_half_precision_are_those_in_single_rounded():
     rows = some_rows()
     rows["numbers"][:, 1] *= 1e6  # beyond half precision
-    rows["timestamps"][:, 0] = WEEK - 60  # half would say Monday
+    rows["timestamps"][:, 0] = WEEK - 60  # rounded to Monday in half precision
     single, half = adapted(rows), adapted(rows, dtype="mixed_float16")
     result = half(rows)
     assert keras.backend.standardize_dtype(result.dtype) == "float16"

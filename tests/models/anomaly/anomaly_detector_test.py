@@ -20,7 +20,7 @@ def normal_rows(count, seed=0):
 
 
 def anomalous_rows(count, seed=1):
-    """Every column as usual, but not together."""
+    """Rows whose columns are each usual, but unusual in combination."""
     generator = np.random.default_rng(seed)
     return generator.permuted(normal_rows(count, seed), axis=0)
 
@@ -44,7 +44,7 @@ def test_p_values_count_calibration_rows_with_a_higher_score(detector):
     p_values = detector.p_value(
         np.concatenate([normal_rows(50, 3), [[99.0, -99.0, 99.0, 99.0]]])
     )
-    # 300 known rows, so that p is a multiple of 1 / 301; 1 the least.
+    # With 300 calibration rows, p is a multiple of 1 / 301.
     counts = p_values * 301
     np.testing.assert_allclose(counts, np.round(counts), atol=1e-3)
     assert counts[-1] == pytest.approx(1)
@@ -58,18 +58,18 @@ def test_the_false_alarm_rate_holds(num_folds):
     detector.fit(normal_rows(1000))
     for rate in (0.02, 0.1):
         alarms = detector.predict(normal_rows(4000, 2), rate).mean()
-        # Standard deviations of the 1,000 or 250 rows that calibrate, and of
-        # the 4,000 that are scored.
+        # Standard deviations for the 1,000 or 250 calibration rows, and for the
+        # 4,000 scored rows.
         known = detector.num_calibration_rows
         deviation = np.sqrt(rate * (1 - rate) * (1 / known + 1 / 4000))
         assert abs(alarms - rate) < 3 * deviation
 
 
 def test_scores_of_training_rows_do_not_calibrate(detector):
-    """With a single detector for all rows, known rows look too normal."""
+    """With one detector for all rows, scores of training rows are too low."""
     others = normal_rows(2000, 2)
     known = np.sort(detector.score(normal_rows(300)))[-30]
-    assert (detector.score(others) >= known).mean() > 0.115  # asked for: 0.1
+    assert (detector.score(others) >= known).mean() > 0.115  # the rate is 0.1
     assert detector.predict(others, 0.1).mean() == pytest.approx(0.1, abs=0.06)
 
 
@@ -104,7 +104,7 @@ def test_contamination_leaves_out_isolated_rows():
 
 
 @pytest.mark.one_backend
-def test_a_seed_decides_everything():
+def test_results_depend_on_the_seed_only():
     x = normal_rows(100, 2)
     one, other = (
         AnomalyDetector(seed=3).fit(normal_rows(100)).score(x) for _ in range(2)
@@ -369,7 +369,7 @@ def test_the_model_is_exported_quantized_and_loaded(detector, tmp_path):
 
 
 def test_a_few_cells_that_are_no_numbers_are_missing_with_a_warning():
-    """The column stays a column of numbers, and large values anomalies."""
+    """The column is still numeric, and large values in it are anomalies."""
     values = [str(number % 37) for number in range(300)]
     values[100] = "ERR"
     detector = AnomalyDetector()

@@ -46,7 +46,7 @@ def test_it_is_the_maximum_of_three_standardized_distances(score):
         ([0.6, -0.6, 0.0], 2),  # usual values that do not go together
     ],
 )
-def test_each_part_finds_what_it_is_for(row, part):
+def test_each_distance_detects_its_kind_of_anomaly(row, part):
     generator = np.random.default_rng(0)
     one, other = generator.normal(size=(2, 400))
     x = np.stack([one, one + 0.02 * generator.normal(size=400), other], axis=1)
@@ -69,7 +69,7 @@ def test_parts_of_training_rows_are_centered_by_the_score_of_their_fold(score):
     )
 
 
-def test_own_fold_takes_turns():
+def test_own_fold_assigns_folds_in_turn():
     values = np.arange(12).reshape(4, 3)
     assert own_fold(values).tolist() == [0, 4, 8, 9]
 

@@ -1,4 +1,4 @@
-"""Streams of rows: the rate of alarms, drift, and rows as in tables."""
+"""Streams of rows: rate of alarms, drift, and conversion of rows."""
 
 import bisect
 import datetime
@@ -85,7 +85,7 @@ def test_the_rate_is_kept_within_a_fifth(numbers, kind):
     share = np.mean([row.is_anomaly for row in rows])
     assert share == pytest.approx(RATE, rel=0.2)
     assert stream.num_anomalies == share * stream.num_rows
-    # A fixed threshold would call most rows of a drifting stream anomalous.
+    # With a fixed threshold, most rows of a drifting stream would be anomalous.
     if kind in ("ramp", "step"):
         assert stream.has_drifted
         known = np.random.default_rng(2).normal(size=500)
@@ -137,7 +137,7 @@ def test_the_capital_is_that_of_the_simple_jumper(numbers):
     assert stream.log_capital == pytest.approx(np.log(sum(capital.values())))
 
 
-def test_few_anomalies_are_no_drift(numbers):
+def test_a_few_anomalies_are_not_drift(numbers):
     scores = drifting("none", 3000)
     scores[::50] = 9
     stream, rows = stream_of(scores, numbers)

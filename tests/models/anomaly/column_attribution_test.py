@@ -1,4 +1,4 @@
-"""Differences to typical rows, by columns, against a slow loop."""
+"""Attribution of anomalies to columns, against a slow loop."""
 
 import keras
 import numpy as np

@@ -41,12 +41,13 @@ def test_distances_are_nearly_those_of_the_gradients():
         return ((x[:, None] - x) ** 2).sum(axis=-1)[np.triu_indices(30, 1)]
 
     ratio = squares(columns) / squares(gradients)
-    # 128 of 392 orthogonal directions hold about that share of a square.
+    # The expected fraction of the squared norm in 128 of 392 orthogonal
+    # directions is 128 / 392.
     np.testing.assert_allclose(ratio.mean(), 128 / 392, rtol=0.05)
     assert ratio.std() < 0.2 * ratio.mean()
 
 
-def test_the_seed_decides_the_projection():
+def test_the_projection_depends_on_the_seed():
     first, again, other = (
         image_features((12, 12, 1), seed=seed).get_weights()[0]
         for seed in (1, 1, 2)

@@ -1,4 +1,4 @@
-"""Explanations as texts: all column types, missing and unknown values."""
+"""Explanations as text: all column types, missing and unknown values."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def known():
 
 
 def found(share):
-    """Differences, as the columns are known: on, speed, road."""
+    """Attribution, in the order of the columns: on, speed, road."""
     rows = len(share)
     return {
         "share": np.array(share),

@@ -77,11 +77,11 @@ def test_anomalies_are_no_drift_and_lower_p_values_are(schema):
     assert lower.has_drifted
     most = np.where(np.arange(1000) < 600, 1e-3, uniform(1000))
     assert drift_of(schema, table, most).has_drifted
-    # Training rows look more usual than new ones.
+    # The p-values of training rows are higher than those of new rows.
     assert not drift_of(schema, table, uniform(1000) ** 0.5).has_drifted
 
 
-def test_few_rows_or_few_calibration_rows_show_nothing(schema):
+def test_few_rows_or_few_calibration_rows_are_not_significant(schema):
     table, p_values = columns(20, 1), np.linspace(0.06, 0.6, 20)
     assert not drift_of(schema, table, p_values, known=20).has_drifted
     drift = drift_of(schema, columns(2, 1), np.full(2, np.nan))

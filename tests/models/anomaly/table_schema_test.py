@@ -1,4 +1,4 @@
-"""Schema of a training table, and the inputs it makes of other tables."""
+"""Schema of a training table, and inputs from other tables."""
 
 import json
 
@@ -129,7 +129,7 @@ def test_new_rows_are_read_as_the_training_rows():
 
 @pytest.mark.parametrize("missing", [[], ["NA"]])
 def test_rare_values_share_an_id_and_new_ones_are_unknown(missing):
-    # 60 codes, of which those from 10 on occur three times instead of twice.
+    # 60 codes: those below 10 occur twice, the others three times.
     codes = [f"{i:02}" for i in range(60)]
     table = {"road": codes * 2 + codes[10:] + missing}
     schema = TableSchema.from_table(table, {"road": "category"})
@@ -198,7 +198,7 @@ def test_a_vocabulary_begins_with_the_most_frequent_texts(
 def test_category_ids_are_positions_in_the_vocabulary():
     texts = pa.array(["b", "z", None], pa.string())
     assert category_ids(texts, ("", "b")).tolist() == [2, 0, 1]
-    # Where no value was missing, a missing one is an unknown value.
+    # If no training value is missing, a missing value is an unknown value.
     assert category_ids(texts, ("b",)).tolist() == [1, 0, 0]
     assert category_ids(texts, ()).tolist() == [0, 0, 0]
 

@@ -11,7 +11,7 @@ from dlunits.regularizers import KLSparsity
 
 
 def model(*shapes):
-    """A Keras model through the shapes, each layer linear."""
+    """A Keras model of linear layers with the shapes as sizes."""
     inputs = keras.Input(shapes[0])
     x = inputs
     for shape in shapes[1:]:

@@ -14,7 +14,7 @@ def test_reconstructions_have_the_size_of_the_images(side, latent_dim):
         (side, side + 1, 2), latent_dim, filters=(3, 4, 5)
     )
 
-    # Each stage takes n to ceil(n / 2); three of them to ceil(n / 8).
+    # Each stage maps a size n to ceil(n / 2), three of them to ceil(n / 8).
     expected = (-(-side // 8), -(-(side + 1) // 8), 5)
     assert autoencoder.encoder.output_shape[1:] == (
         expected if latent_dim is None else (3,)
@@ -29,7 +29,8 @@ def test_parameters_are_those_of_the_stages():
 
     encoder = 9 * 1 * 8 + 8 + 9 * 8 * 16 + 16 + 784 * 10 + 10
     decoder = 10 * 784 + 784 + 9 * 16 * 8 + 8 + 9 * 8 * 1 + 1
-    # 16 maps of 7x7 make 784; the decoder's first stage goes from 16 to 8.
+    # 16 maps of 7x7 are 784 values; the decoder's first stage maps 16 to 8
+    # maps.
     assert autoencoder.count_params() == encoder + decoder
 
 
@@ -51,7 +52,7 @@ def assert_tied(autoencoder):
 def test_a_tied_decoder_has_the_encoders_kernels_and_its_own_biases(tied):
     assert_tied(tied)
     assert tied.output_shape == (None, 10, 7, 1)
-    # 10x7 -> 5x4 -> 3x2: the last maps make 2 * 6 = 12 numbers.
+    # 10x7 -> 5x4 -> 3x2: the last maps have 2 * 6 = 12 values.
     encoder = 9 * 4 + 4 + 9 * 4 * 2 + 2 + 12 * 3 + 3
     assert tied.count_params() == encoder + 12 + 4 + 1
 

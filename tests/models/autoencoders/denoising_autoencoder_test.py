@@ -38,7 +38,7 @@ def test_parameters_are_those_of_the_layers(channels, num_blocks):
 
 @pytest.mark.parametrize("units", [1, 6])
 def test_every_pixel_depends_on_every_other(units):
-    """Four convolutions of 3x3 places reach 4 of 9; the hidden units, all."""
+    """Four 3x3 convolutions reach 4 of 9 positions, the hidden units all."""
     keras.utils.set_random_seed(0)
     model = denoising_autoencoder((36, 36, 1), 8, units)
     x = np.zeros((1, 36, 36, 1), "float32")

@@ -70,7 +70,7 @@ def test_dropout_drops_units_in_training_only():
 
     dropped = ops.convert_to_numpy(autoencoder.encoder(x, training=True)) == 0
 
-    # 10,000 units: the share's standard deviation is 0.0043.
+    # 10,000 units: the standard deviation of the fraction is 0.0043.
     assert abs(dropped.mean() - 0.25) < 0.02
     assert (autoencoder.encode(x) > 0).all()
 

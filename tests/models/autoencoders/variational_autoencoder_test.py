@@ -23,7 +23,7 @@ def negative_elbo(model, x):
 
 
 def test_elbo_at_the_exact_posterior_is_the_likelihood(known):
-    """There log w is log p(x) for every sample z."""
+    """For the exact posterior, log w is log p(x) for every sample z."""
     model, expected = (
         known.model(),
         known.log_likelihood(),
@@ -276,7 +276,7 @@ def test_denoising_targets_may_differ_from_the_input():
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_a_training_step_updates_every_layer_once(likelihood):
-    """Batch normalization moves its mean by a hundredth of the batch's."""
+    """Batch normalization moves its mean by 1/100 of the batch mean."""
     encoder = keras.Sequential(
         [
             keras.Input((3,)),
@@ -309,7 +309,7 @@ def test_a_training_step_updates_every_layer_once(likelihood):
 
 
 def test_the_loss_depends_on_its_arguments_alone():
-    """No tensor of an earlier `call` is used: neither x nor outputs count."""
+    """No tensor of an earlier `call` is used, neither x nor outputs."""
     model, x = small_model(), binary_images()
     model.compile(keras.optimizers.SGD(0.0))
     model(1 - x, training=True)
@@ -402,7 +402,7 @@ def test_gray_levels_up_to_255_are_refused():
             method(x, verbose=0)
 
 
-def test_a_loss_that_is_not_finite_says_why():
+def test_a_loss_that_is_not_finite_raises_an_error_with_the_cause():
     model = dense_variational_autoencoder((2,), 1, units=())
     model.compile(run_eagerly=True)
     x = ops.convert_to_tensor([[np.inf, 0.0]])  # not an array

@@ -142,8 +142,8 @@ def test_the_closed_form_finds_a_linear_forecast(mixing):
 
 
 def test_the_closed_form_has_the_least_penalized_loss():
-    """Where the gradient of the loss of `fit` and of the penalty is 0, and the
-    validation error is that of the forecast.
+    """At the closed-form solution, the gradient of the loss of `fit` plus the
+    penalty is 0. The validation error is that of the forecast.
     """
     x, y = linear_data(mixing=True)
     model = Forecaster(6, 3, 2)

@@ -35,8 +35,8 @@ def test_without_a_season_theta_is_its_equation():
 
 
 def test_theta_of_a_seasonal_series_is_that_of_the_series_without_it():
-    """A multiplicative season is exact here, an additive one is not; the
-    series without it is 10 and grows by a tenth a step.
+    """The season is multiplicative. The series without it is 10, plus 0.1 per
+    step.
     """
     level = 10 + 0.1 * np.arange(24)
     season = np.tile([0.5, 1.0, 1.5, 1.0], 6)

@@ -1,4 +1,4 @@
-"""Processes of a job, as launchers describe them in the environment."""
+"""Processes of a job from the environment variables of launchers."""
 
 import pytest
 
@@ -60,7 +60,7 @@ SLURM = {
             {**SLURM, "SLURM_LOCALID": "1"},
             Cluster("node001:61448", 4, 3, local_device=1),
         ),
-        # A shell in an allocation, which is no task.
+        # A shell in an allocation, which is not a task.
         ({"SLURM_JOB_ID": "8200", "SLURM_NTASKS": "4"}, Cluster()),
         ({**SLURM, "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}, Cluster()),
     ],
@@ -69,7 +69,7 @@ def test_finds_what_launchers_set(environment, expected):
     assert find_cluster(environment=environment) == expected
 
 
-def test_arguments_count_before_the_environment():
+def test_arguments_take_precedence_over_the_environment():
     assert find_cluster(ADDRESS, 2, 1, SLURM) == Cluster(ADDRESS, 2, 1)
 
 

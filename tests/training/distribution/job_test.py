@@ -40,7 +40,7 @@ class Processes:
     folder: pathlib.Path
 
     def end(self, timeout=300):
-        """Exit statuses, and the lines on stderr but for those of logs."""
+        """Exit statuses, and the lines on stderr without those of logs."""
         statuses = [process.wait(timeout) for process in self.processes]
         return statuses, self.errors()
 
@@ -138,7 +138,7 @@ def test_two_processes_end_with_the_weights_of_one(launch, trained, tmp_path):
     one = launch(tmp_path / "one", 1, distribution="none")
     statuses, errors = one.end()
     assert statuses == [0], errors
-    # After 48 steps of Adam; sums of float32 are rounded in another order.
+    # After 48 steps of Adam; float32 sums are computed in another order.
     for found, expected in zip(
         weights(trained), weights(tmp_path / "one"), strict=True
     ):
@@ -154,7 +154,7 @@ def test_two_processes_end_with_the_weights_of_one(launch, trained, tmp_path):
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_process_ends_the_job_which_goes_on_from_its_checkpoint(
+def test_a_killed_process_ends_the_job_which_resumes_from_its_checkpoint(
     launch, trained, tmp_path, victim
 ):
     folder = tmp_path / "run"
@@ -167,7 +167,7 @@ def test_a_killed_process_ends_the_job_which_goes_on_from_its_checkpoint(
     assert time.monotonic() - killed < WATCHDOG
     assert statuses[victim] == -signal.SIGKILL
     assert statuses[1 - victim] == 1
-    # When process 0 is lost, JAX writes where its C++ code was, too.
+    # When process 0 is lost, JAX also writes a C++ stack trace.
     assert any(
         line.startswith("another process of the job was lost; start all")
         for line in errors[1 - victim]
@@ -180,7 +180,7 @@ def test_a_killed_process_ends_the_job_which_goes_on_from_its_checkpoint(
 
 
 def assert_resumes(launch, folder, expected):
-    """No step is lost or done twice: the weights are equal, bit for bit."""
+    """No step is lost or repeated: the weights are equal, bit for bit."""
     statuses, errors = launch(folder, watchdog=60).end()
     assert statuses == [0, 0], errors
     for found, array in zip(weights(folder), weights(expected), strict=True):
@@ -202,7 +202,7 @@ def test_a_stopped_process_ends_the_job_within_the_time_of_the_watchdog(
     stopped = time.monotonic()
     assert other.wait(WATCHDOG + 5) == 1
     assert WATCHDOG - 2 < time.monotonic() - stopped < WATCHDOG + 1
-    # It finds the others gone when it runs again.
+    # The stopped process detects the loss of the others when it continues.
     stuck.send_signal(signal.SIGCONT)
     statuses, errors = job.end()
     assert statuses == [1, 1]

@@ -1,6 +1,6 @@
-"""A training run of several processes, which tests kill and resume.
+"""Training run of several processes, to be killed and resumed.
 
-The environment variables of Keras describe the processes.
+The processes are set by the environment variables of Keras.
 
 Usage: python shared_run.py WORKDIR '{"distribution": "data_parallel"}'
 """
@@ -24,7 +24,7 @@ STEPS_PER_EPOCH = 12
 
 
 class SlowSteps(keras.callbacks.Callback):
-    """Gives a test the time to stop a process in the middle of an epoch."""
+    """Slows steps down, so that a test can stop a process within an epoch."""
 
     def __init__(self, seconds):
         super().__init__()

@@ -23,7 +23,7 @@ def fit(seconds_per_step, watchdog):
     )
 
 
-def test_steps_in_time_take_as_long_as_they_want_together():
+def test_the_total_time_of_steps_in_time_is_not_limited():
     messages = []
     fit(0.3, Watchdog(1.5, messages.append))  # 6 steps of 0.3 s
     time.sleep(1.6)  # it has ended with the training
