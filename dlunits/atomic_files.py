@@ -26,8 +26,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     synced to the disk. The file is then renamed, and the folder is synced. At
     any time, even after `kill -9` or a power failure, `path` is the old file
     or the complete new one. If an exception is raised, `path` is unchanged
-    and the temporary file is removed. The next write to `path` removes the
-    temporary file that a killed process left.
+    and the temporary file is removed. The temporary file of a killed process is
+    removed by the next write to `path`.
 
     A replaced file keeps its permissions. If `path` is a symbolic link, its
     target is replaced.
@@ -36,11 +36,11 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         path: Path of the file. Its folder must exist.
 
     Yields:
-        A file open for writing bytes.
+        File that is open for writing bytes.
 
     Raises:
-        OSError: If the file cannot be written, for example because the disk
-            is full, or if `path` is a folder or a device.
+        OSError: If the file cannot be written, such as on a full disk, or if
+            `path` is a folder or a device.
 
     Reference: SQLite, "Atomic Commit In SQLite",
     https://www.sqlite.org/atomiccommit.html, on why the folder is synced.
@@ -74,8 +74,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise OSError(
             error.errno or errno.EIO,
-            f"{error.strerror or error}: could not write this file, and left "
-            "the old one unchanged; free disk space or choose another path",
+            f"{error.strerror or error}: could not write this file, the old "
+            "one is unchanged; free disk space or choose another path",
             str(path),
         ) from error
     finally:
@@ -98,11 +98,11 @@ def is_abandoned(path: pathlib.Path) -> bool:
     """Whether the process that writes a temporary file or folder has ended.
 
     Args:
-        path: Path whose name contains `.HOST.PID.`, with the name of the
-            computer and the number of the process.
+        path: Path whose name contains `.HOST.PID.`, the name of the computer
+            and the id of the process.
 
     Returns:
-        Whether that process does not run, or the path is a day old.
+        Whether that process is not running, or the path is older than a day.
     """
     *_, host, process, _ = path.name.rsplit(".", 3)
     if host == HOST and process.isdecimal():
@@ -110,7 +110,7 @@ def is_abandoned(path: pathlib.Path) -> bool:
             os.kill(int(process), 0)  # signal 0 only checks for existence
         except ProcessLookupError:
             return True
-        except OSError:  # it exists, and is of another user
+        except OSError:  # the process exists, and belongs to another user
             pass
     return path.stat().st_mtime < time.time() - STALE_AFTER
 

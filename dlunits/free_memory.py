@@ -1,22 +1,22 @@
-"""Memory that this process can still take, also in a container."""
+"""Free memory of the machine or the container."""
 
 import pathlib
 
 import psutil
 
-CGROUP = pathlib.Path("/sys/fs/cgroup")  # of a container, version 2
+CGROUP = pathlib.Path("/sys/fs/cgroup")  # control group, version 2
 GIB = 2**30
 
 
 def free_memory(cgroup: pathlib.Path = CGROUP) -> int:
-    """Number of bytes that this process can still take.
+    """Free memory, in bytes, that this process can still allocate.
 
     Args:
-        cgroup: Folder of the control group of a container, whose limit counts
-            if it is smaller than the memory of the machine.
+        cgroup: Folder of the control group of a container. Its limit is used
+            if it leaves less memory than the machine has.
 
     Returns:
-        Integer.
+        Number of bytes.
 
     Example:
 
@@ -27,6 +27,6 @@ def free_memory(cgroup: pathlib.Path = CGROUP) -> int:
     try:
         limit = int((cgroup / "memory.max").read_text())
         used = int((cgroup / "memory.current").read_text())
-    except (OSError, ValueError):  # no container, or "max": no limit
+    except (OSError, ValueError):  # not a container, or "max": no limit
         return free
     return min(free, limit - used)

@@ -1,4 +1,4 @@
-"""Paths that users give."""
+"""Paths that users give: home directory, and check for regular files."""
 
 import pathlib
 import stat
@@ -16,8 +16,8 @@ def expand_user(path: Path) -> pathlib.Path:
         `pathlib.Path`.
 
     Raises:
-        ValueError: If the home directory is not known: there is no such user,
-            or, in some containers, none with the id of the process.
+        ValueError: If the home directory is not known, because there is no such
+            user, or, in some containers, no user with the id of the process.
 
     Example:
 
@@ -39,17 +39,18 @@ def expand_user(path: Path) -> pathlib.Path:
 
 
 def check_regular(path: pathlib.Path) -> None:
-    """Refuses pipes, sockets and devices, which cannot be read twice.
+    """Raises ValueError for pipes, sockets and devices.
 
-    Reading a pipe that nobody writes to would never end. Files that do not
-    exist pass, and so do folders: they have errors of their own.
+    They cannot be read twice, and reading a pipe that no process writes to
+    would never end. Folders and files that do not exist are not checked, as
+    opening them raises an error.
 
     Args:
         path: Path of a file to read.
 
     Raises:
-        ValueError: If it is a pipe, a socket or a device. The message is one
-            clause without the path.
+        ValueError: If it is a pipe, a socket or a device. The message does not
+            contain the path.
 
     Example:
 

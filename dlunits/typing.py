@@ -1,4 +1,4 @@
-"""Types that annotations of this package share."""
+"""Type aliases for annotations."""
 
 import os
 from typing import Any, TypeAlias
@@ -7,14 +7,14 @@ import numpy.typing as npt
 
 __all__ = ["Array", "ArrayLike", "Config", "Path", "Shape", "Tensor"]
 
-# A tensor of the Keras backend, a `keras.KerasTensor`, or a NumPy array.
-# Keras 3 has no common base class for them.
+# A tensor of the Keras backend, a `keras.KerasTensor` or a NumPy array, which
+# have no common base class in Keras 3.
 Tensor: TypeAlias = Any
 
 Array: TypeAlias = npt.NDArray[Any]
 ArrayLike: TypeAlias = npt.ArrayLike
 
-# `None` stands for an axis whose length is known only when it is called.
+# `None` is the length of an axis that is known only when data are given.
 Shape: TypeAlias = tuple[int | None, ...]
 
 Path: TypeAlias = str | os.PathLike[str]

@@ -1,4 +1,4 @@
-"""Atomic writes: interrupted, killed, refused, and at the same time."""
+"""Atomic writes: interrupted, killed, failing and concurrent ones."""
 
 import os
 import pathlib

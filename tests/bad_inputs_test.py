@@ -57,6 +57,6 @@ def test_lost_changed_and_temporary_files_are_faults(find_faults, tmp_path):
     ]
 
 
-def test_an_error_in_one_line_is_none(find_faults):
+def test_an_error_in_one_line_is_not_a_fault(find_faults):
     assert not list(find_faults(1, "app.py: no such file\n", {}, {}, 0.1))
     assert not list(find_faults(0, "", {}, {}, 0.1))

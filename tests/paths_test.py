@@ -1,4 +1,4 @@
-"""Home directories in paths, and paths that are no files."""
+"""Home directories in paths, and paths that are not regular files."""
 
 import os
 import pathlib

@@ -1,3 +1,3 @@
-"""The page of `apps/demo.py`, on which the shipped models can be tried."""
+"""Web page of `dlunits demo`, on which the shipped models can be tried."""
 
 __all__ = ["model_folder", "page"]

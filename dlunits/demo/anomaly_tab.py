@@ -28,11 +28,16 @@ NUM_EXAMPLES = 20  # rows of each diagnosis in the example
 
 
 def build(models: ModelFolder) -> None:
-    """Adds the contents of the tab."""
+    """Adds the components of the tab to the page.
+
+    Args:
+        models: `ModelFolder`.
+    """
     gradio.Markdown(
         "The detector was trained on measurements of benign breast tumors "
-        "(WDBC). It finds rows of your table that differ, with the columns "
-        "in which they differ most. It is no medical device."
+        "(WDBC). It finds the rows of your table that differ from them, and "
+        "lists the columns in which they differ most. It is not a medical "
+        "device."
     )
     with gradio.Row():
         table = gradio.File(
@@ -68,7 +73,7 @@ def build(models: ModelFolder) -> None:
 
 
 def load_served(version: pathlib.Path, model: Any) -> tuple[Any, float]:
-    """`(detector, false_alarm_rate)` of an exported detector."""
+    """Loads `(detector, false_alarm_rate)` of an exported detector."""
     return load_detector(version, model=model)
 
 
@@ -85,7 +90,7 @@ def score_file(
 
     Returns:
         `(summary, ranking)`: lines of text, and HTML of the most anomalous
-        rows with their reasons, highest score first.
+        rows with their reasons, the highest score first.
 
     Raises:
         ValueError: If the table cannot be read or scored.
@@ -100,7 +105,7 @@ def score_file(
 
 
 def ranking_html(scorer: TableScorer) -> str:
-    """List of the most anomalous rows of a scored table."""
+    """HTML list of the most anomalous rows of a scored table."""
     top, items = scorer.top, []
     for i in range(min(NUM_RANKED, len(top["position"]))):
         flagged = top["p_value"][i] <= scorer.threshold
@@ -138,5 +143,5 @@ def write_example() -> str:
 
 
 def new_file(name: str) -> str:
-    """Path of a new file in a folder of its own, for a download."""
+    """Path of a new file in a new temporary folder, for a download."""
     return str(pathlib.Path(tempfile.mkdtemp(prefix="dlunits_demo_"), name))

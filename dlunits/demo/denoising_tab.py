@@ -21,11 +21,15 @@ MAX_SIZE = 1024  # pixels, longer side of an uploaded image
 
 
 def build(models: ModelFolder) -> None:
-    """Adds the contents of the tab."""
+    """Adds the components of the tab to the page.
+
+    Args:
+        models: `ModelFolder`.
+    """
     gradio.Markdown(
-        "Gaussian noise is added to a digit, or to your own image, and the "
+        "Gaussian noise is added to a digit, or to your own image, and a "
         "denoising autoencoder removes it. It was trained on MNIST with a "
-        "noise of 0.5."
+        "standard deviation of the noise of 0.5."
     )
     with gradio.Row():
         with gradio.Column(min_width=300):
@@ -34,7 +38,7 @@ def build(models: ModelFolder) -> None:
                 0, 1, 0.5, step=0.05, label="Noise, standard deviation"
             )
             upload = gradio.Image(
-                label="Your own image, in place of the digit",
+                label="Your own image, instead of the digit",
                 type="filepath",
                 sources=["upload", "clipboard"],
                 height=180,
@@ -56,21 +60,22 @@ def build(models: ModelFolder) -> None:
 
 
 def denoise_image(model: Any, image: Array, noise: float) -> str:
-    """HTML of an image with noise and without.
+    """Adds noise to an image and denoises it.
 
     Args:
         model: SavedModel of a denoiser, or `RemoteModel`.
         image: `(height, width, 1)`, float32 in [0, 1].
-        noise: Standard deviation of the noise.
+        noise: Standard deviation of the noise, in the unit of the image.
 
     Returns:
-        HTML of the three images, with the PSNR of both results.
+        HTML of the original, the noisy and the denoised image, with the PSNR
+        of the last two.
     """
     noisy = gaussian_noise(noise)(image[None], (0, 0))
     denoised = model.signatures["denoise"](images=noisy)["denoised"].numpy()
     captions = ["original"]
     for name, found in (("noisy", noisy.numpy()), ("denoised", denoised)):
-        if min(image.shape[:2]) >= 11:  # the window of SSIM
+        if min(image.shape[:2]) >= 11:  # the window size of SSIM
             psnr = image_quality(found, image[None])["psnr"][0]
             name = f"{name}, PSNR {psnr:.1f} dB"
         captions.append(name)
@@ -79,7 +84,7 @@ def denoise_image(model: Any, image: Array, noise: float) -> str:
 
 @functools.cache
 def example_digits() -> list[Array]:
-    """A digit of each class, from scikit-learn's digits."""
+    """One image of each digit, from scikit-learn's digits."""
     images, labels = image_datasets.load("digits").test
     return [
         images[list(labels).index(label)].astype("float32") / 255
@@ -88,7 +93,7 @@ def example_digits() -> list[Array]:
 
 
 def read_gray(path: str) -> Array:
-    """Gray image of a file, `(height, width, 1)`, float32 in [0, 1]."""
+    """Reads a gray image `(height, width, 1)`, float32 in [0, 1]."""
     image = read_image(path)
     gray = np.asarray(image.colors, "float32").mean(axis=-1, keepdims=True)
     height, width, _ = gray.shape

@@ -1,4 +1,4 @@
-"""Tab: draw a digit, and see what LeNet-5 sees."""
+"""Tab: draw a digit, and see the feature maps of LeNet-5."""
 
 import base64
 import binascii
@@ -24,10 +24,14 @@ FOLDER = pathlib.Path(__file__).parent
 
 
 def build(models: ModelFolder) -> None:
-    """Adds the contents of the tab."""
+    """Adds the components of the tab to the page.
+
+    Args:
+        models: `ModelFolder`.
+    """
     gradio.Markdown(
-        "Draw a digit. It is cut out, scaled and centered as in MNIST, and "
-        "LeNet-5 reads it after each stroke."
+        "Draw a digit. After each stroke, it is cut out, scaled and centered "
+        "as in MNIST, and classified by LeNet-5."
     )
     html, css, script = (
         (FOLDER / f"drawing.{suffix}").read_text("utf-8")
@@ -62,17 +66,27 @@ def build(models: ModelFolder) -> None:
 
 
 def warm_up(models: ModelFolder) -> None:
-    """Reads a drawing, since the first one takes longer than the others."""
+    """Classifies a drawing, as the first call takes longer than the others.
+
+    Args:
+        models: `ModelFolder`.
+    """
     page = np.full((CANVAS_SIZE, CANVAS_SIZE), 255, "uint8")
     page[60:220, 130:150] = 0
     read_digit(models.use("lenet_mnist", digit_reader), page)
 
 
 def read_drawing(address: str) -> Array:
-    """Gray image `(height, width)`, uint8, of a data URL of a PNG file.
+    """Decodes the data URL of a PNG file.
+
+    Args:
+        address: Data URL.
+
+    Returns:
+        Gray image `(height, width)`, uint8.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not a data URL of a PNG file.
     """
     try:
         if len(address) > MAX_LENGTH:
@@ -81,20 +95,20 @@ def read_drawing(address: str) -> Array:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             return np.asarray(image.convert("L"))
     except (OSError, ValueError, TypeError, binascii.Error) as error:
-        raise ValueError(f"The drawing is no PNG file: {error}") from None
+        raise ValueError(f"The drawing is not a PNG file: {error}") from None
 
 
 def read_digit(
     reader: TensorFlowReader, page: Array
 ) -> tuple[dict[str, float], str]:
-    """Reads a drawn digit.
+    """Classifies a drawn digit.
 
     Args:
-        reader: Reader of a digit classifier.
+        reader: `TensorFlowReader` of a digit classifier.
         page: Gray image `(height, width)`, uint8.
 
     Returns:
-        `(probabilities, seen)`: dict of class to probability, and HTML of the
+        `(probabilities, seen)`: dict from class to probability, and HTML of the
         preprocessed image and the feature maps of C1 and C3.
 
     Raises:

@@ -1,10 +1,10 @@
-// A canvas to draw a digit on, with a pointer or with the keyboard. After each
-// stroke it triggers "stroke" with the drawing as a PNG data URL.
+// Canvas for drawing a digit with a pointer or with the keyboard. After each
+// stroke it triggers the event "stroke" with the drawing as a PNG data URL.
 
 const canvas = element.querySelector("canvas");
 const cursor = element.querySelector(".pen");
 const context = canvas.getContext("2d");
-const STEP = 10; // pixels that an arrow key moves the pen
+const STEP = 10; // pixels by which an arrow key moves the pen
 const MOVES = {
     ArrowLeft: [-STEP, 0],
     ArrowRight: [STEP, 0],
@@ -32,7 +32,7 @@ function send() {
     trigger("stroke", { image: canvas.toDataURL("image/png") });
 }
 
-// The canvas may be smaller on the page than its number of pixels.
+// On the page, the canvas may be shown smaller than its number of pixels.
 function positionOf(event) {
     const box = canvas.getBoundingClientRect();
     const scale = canvas.width / box.width;

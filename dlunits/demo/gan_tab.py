@@ -1,4 +1,4 @@
-"""Tab: draw digits with a conditional GAN."""
+"""Tab: generate digits with a conditional GAN."""
 
 import gradio
 
@@ -13,10 +13,14 @@ MAX_COUNT = 50
 
 
 def build(models: ModelFolder) -> None:
-    """Adds the contents of the tab."""
+    """Adds the components of the tab to the page.
+
+    Args:
+        models: `ModelFolder`.
+    """
     gradio.Markdown(
-        "The generator of a GAN makes images of a class from random numbers. "
-        "The same seed gives the same images."
+        "The generator of a conditional GAN generates images of a class from "
+        "random numbers. The same seed gives the same images."
     )
     label = gradio.Radio(
         [ALL, *map(str, range(10))], value=ALL, label="Digit", elem_id="label"

@@ -1,4 +1,4 @@
-"""Images as HTML: rows of small images with captions."""
+"""HTML of rows of small images with captions."""
 
 import base64
 import html
@@ -22,12 +22,11 @@ def image_row(
     Args:
         images: Images `(height, width)` or `(height, width, 1)` in [0, 1], or
             `(height, width, 3)`, uint8.
-        captions: Caption of each image, which is also its text for readers
-            who do not see it.
+        captions: Caption of each image, which is also its alternative text.
         size: Width of an image on the page, in pixels.
 
     Returns:
-        HTML; the captions are escaped.
+        HTML, with escaped captions.
 
     Example:
 
@@ -46,14 +45,23 @@ def image_row(
 
 
 def data_address(image: Array) -> str:
-    """PNG file of an image as an address that needs no request."""
+    """Data URL of an image as a PNG file."""
     file = io.BytesIO()
     Image.fromarray(as_bytes(image)).save(file, "png")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def as_bytes(image: Array) -> Array:
-    """Gray image in [0, 1], with or without channel axis -> uint8.
+    """Converts a gray image to uint8.
+
+    Args:
+        image: `(height, width)` or `(height, width, 1)`, floats in [0, 1]; or
+            uint8, which is not changed.
+
+    Returns:
+        uint8 `(height, width)`.
+
+    Example:
 
     >>> as_bytes(np.array([[[0.0], [1.0]]])).tolist()
     [[0, 255]]
@@ -67,13 +75,13 @@ def as_bytes(image: Array) -> Array:
 
 
 def signed_colors(values: Array) -> Array:
-    """Colors of signed values: blue below 0, red above, white at 0.
+    """Diverging colors of signed values: blue below 0, white at 0, red above.
 
     Args:
         values: Array `(height, width)`.
 
     Returns:
-        Array `(height, width, 3)`, uint8. The strongest color stands for the
+        Array `(height, width, 3)`, uint8. The strongest color is that of the
         largest absolute value.
 
     Example:

@@ -1,4 +1,4 @@
-"""Tab: walk the latent plane of a variational autoencoder."""
+"""Tab: explore the latent space of a variational autoencoder."""
 
 from typing import Any
 
@@ -13,16 +13,20 @@ from dlunits.typing import Array
 
 MODELS = ("vae_mnist",)
 LIMIT = 3.0  # of a coordinate; the prior is a standard normal distribution
-NUM_TILES = 15  # images of a side of the map
+NUM_TILES = 15  # images on each side of the map
 IMAGE_SIZE = 28
 
 
 def build(models: ModelFolder) -> None:
-    """Adds the contents of the tab."""
+    """Adds the components of the tab to the page.
+
+    Args:
+        models: `ModelFolder`.
+    """
     gradio.Markdown(
-        "A variational autoencoder codes each digit of MNIST as a point of a "
-        "plane. Choose a point, with the sliders or on the map, and see the "
-        "digit that the decoder makes of it."
+        "A variational autoencoder encodes each digit of MNIST as a point of "
+        "a plane. Choose a point with the sliders or on the map to see the "
+        "image that the decoder generates from it."
     )
     with gradio.Row():
         with gradio.Column(min_width=300):
@@ -69,7 +73,7 @@ def build(models: ModelFolder) -> None:
 
 
 def decode_points(model: Any, points: Any) -> Array:
-    """Images `(points, 28, 28, 1)` of points `(points, 2)` of the plane."""
+    """Decodes points `(points, 2)` to images `(points, 28, 28, 1)`."""
     codes = tf.constant(points, tf.float32)
     return model.signatures["decode"](codes=codes)["images"].numpy()
 
@@ -77,7 +81,7 @@ def decode_points(model: Any, points: Any) -> Array:
 def latent_map(model: Any) -> Array:
     """Decoded images of a grid of points, uint8 `(height, width)`.
 
-    The first coordinate grows to the right, the second one upwards.
+    The first coordinate increases to the right, the second one upwards.
     """
     step = 2 * LIMIT / NUM_TILES
     centers = np.arange(NUM_TILES) * step - LIMIT + step / 2

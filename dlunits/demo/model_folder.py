@@ -1,4 +1,4 @@
-"""The models of the page: SavedModels, or the same models behind a server."""
+"""Models of the demo page: SavedModels, or the same models on a server."""
 
 import pathlib
 import shlex
@@ -12,7 +12,7 @@ from dlunits.serving.model_card import read_card
 from dlunits.serving.remote_model import RemoteModel
 from dlunits.typing import Path
 
-# App and flags that train each model; --export_dir is added.
+# App and flags that train each model, without --export_dir.
 TRAINED_BY = {
     "lenet_mnist": ("lenet_mnist", "--augmentation=handwriting --epochs=40"),
     "denoiser_mnist": ("denoising_mnist", "--dataset=mnist --units=16"),
@@ -30,13 +30,13 @@ TRAINED_BY = {
 
 
 class ModelFolder:
-    """The models of a folder, each loaded when it is first used.
+    """Models of a folder; each is loaded when it is first used.
 
     Args:
         folder: Folder with one subfolder per model, `saved_models`.
-        server: Address of a server of the same models, whose answers are used
-            in place of those of the SavedModels. The model cards are read from
-            the folder all the same.
+        server: Address of a server of the same models, which is called instead
+            of the SavedModels. The model cards are still read from the folder.
+            `None` loads the SavedModels.
         program: Function from the name of an app to the command that starts
             it.
 
@@ -67,7 +67,7 @@ class ModelFolder:
         return find_version(self.folder / name)
 
     def problem(self, name: str) -> str | None:
-        """Why a model cannot be used and what to do, or `None`."""
+        """Reason why a model cannot be used and a remedy, or `None`."""
         if not (self.version(name) / "saved_model.pb").is_file():
             app, options = TRAINED_BY[name]
             export_dir = shlex.quote(f"--export_dir={self.folder / name}")
@@ -106,12 +106,14 @@ class ModelFolder:
             return self.models[name]
 
     def use(self, name: str, make: Callable[..., Any]) -> Any:
-        """What a function makes of a model; it is called once for each model.
+        """Object that a function creates from a model, such as a detector.
+
+        The function is called once for each model; its result is cached.
 
         Args:
             name: Name of the model.
-            make: Function with the arguments `(version, model=model)`: folder
-                of the version, and the model.
+            make: Function with the arguments `(version, model=model)`: the
+                folder of the version, and the model.
 
         Returns:
             The result of the function.

@@ -1,4 +1,4 @@
-"""The page: its tabs, its look, and its server."""
+"""Demo page: tabs, style and server."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-# Read by Gradio when it is imported, or when a component is made.
+# Gradio reads it when it is imported, and when a component is created.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio
@@ -56,14 +56,14 @@ STYLE = """
 
 
 def build_page(models: ModelFolder) -> gradio.Blocks:
-    """Builds the page.
+    """Builds the demo page.
 
     Args:
-        models: The models.
+        models: `ModelFolder`.
 
     Returns:
-        `gradio.Blocks`. A tab whose model is missing says which command trains
-        it.
+        `gradio.Blocks`. A tab whose model is missing shows the command that
+        trains it.
     """
     with gradio.Blocks(title="dlunits demo", analytics_enabled=False) as page:
         gradio.Markdown("# dlunits\nTrained models to try.")
@@ -84,14 +84,14 @@ def serve_page(models: ModelFolder, port: int | None) -> Iterator[str]:
     Uploaded files are kept in a temporary folder, which is removed at the end.
 
     Args:
-        models: The models.
+        models: `ModelFolder`.
         port: Port, or `None` for the first free one from 7860 on.
 
     Yields:
         Address of the page.
 
     Raises:
-        OSError: If the port is taken.
+        OSError: If the port is in use.
     """
     theme: Any = gradio.themes.Default(
         font=SYSTEM_FONTS, font_mono=SYSTEM_MONO_FONTS
@@ -124,10 +124,14 @@ def serve_page(models: ModelFolder, port: int | None) -> Iterator[str]:
 
 
 def warm_up(models: ModelFolder) -> None:
-    """Loads the models, so that the first answers are not slow."""
+    """Loads the models, so that the first requests are not slow.
+
+    Args:
+        models: `ModelFolder`.
+    """
     for tab in TABS.values():
         for name in tab.MODELS:
-            with contextlib.suppress(ValueError):  # the tab says why
+            with contextlib.suppress(ValueError):  # the tab shows the error
                 models.model(name)
     with contextlib.suppress(ValueError):
         digit_tab.warm_up(models)

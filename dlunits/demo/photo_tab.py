@@ -1,4 +1,4 @@
-"""Tab: find and read the digits on a photo."""
+"""Tab: find and classify the digits on a photo."""
 
 from typing import Any
 
@@ -17,11 +17,15 @@ READ, REFUSED = "#16a34a", "#dc2626"  # colors of boxes
 
 
 def build(models: ModelFolder) -> None:
-    """Adds the contents of the tab."""
+    """Adds the components of the tab to the page.
+
+    Args:
+        models: `ModelFolder`.
+    """
     gradio.Markdown(
-        "Upload a photo or a scan of handwritten digits: each is found and "
-        "read. What is probably no digit is refused and marked with a question "
-        "mark."
+        "Upload a photo or a scan of handwritten digits. Each digit is found "
+        "and classified; a shape that is probably not a digit is marked with "
+        "a question mark."
     )
     with gradio.Row():
         with gradio.Column(min_width=280):
@@ -38,7 +42,7 @@ def build(models: ModelFolder) -> None:
                 label="Digits", elem_id="photo_text", interactive=False
             )
             boxes = gradio.Image(
-                label="Where they are",
+                label="Positions",
                 interactive=False,
                 format="png",
                 elem_id="photo_boxes",
@@ -55,7 +59,7 @@ def build(models: ModelFolder) -> None:
 
 
 def read_photo(reader: Any, path: str) -> tuple[str, Array]:
-    """Reads the digits on a photo.
+    """Finds and classifies the digits on a photo.
 
     Args:
         reader: `dlunits.tasks.digits.tensorflow_reader.TensorFlowReader`.
@@ -66,7 +70,7 @@ def read_photo(reader: Any, path: str) -> tuple[str, Array]:
         around each, uint8 `(height, width, 3)`.
 
     Raises:
-        ValueError: If the file is no image, or shows no digit.
+        ValueError: If the file is not an image, or has no digit.
     """
     file = find_pages([path])[0]
     try:

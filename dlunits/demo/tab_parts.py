@@ -1,4 +1,4 @@
-"""What all tabs of the page share: error messages, and missing models."""
+"""Parts that all tabs of the demo page share: messages about errors."""
 
 import functools
 import html
@@ -16,18 +16,18 @@ USER_ERRORS = (OSError, ValueError, tf.errors.OpError)
 
 
 def show_errors(function: Callable) -> Callable:
-    """Shows the errors of a function to the visitor of the page, as one line.
+    """Decorator that shows the errors of a function on the page, as one line.
 
     Args:
         function: Function or generator that a tab calls.
 
     Returns:
-        The same, with errors raised as `gradio.Error`.
+        Function or generator that raises errors as `gradio.Error`.
     """
 
     def shown(error: Exception) -> gradio.Error:
         lines = str(error).splitlines() or [type(error).__name__]
-        # Gradio shows messages as HTML, and this one may quote a file.
+        # Gradio shows messages as HTML, and they may contain texts of a file.
         return gradio.Error(
             html.escape(lines[0]), duration=None, print_exception=False
         )
@@ -54,15 +54,30 @@ def show_errors(function: Callable) -> Callable:
 
 
 def digit_reader(version: pathlib.Path, model: Any) -> TensorFlowReader:
-    """Reader of digits, for `ModelFolder.use`.
+    """Creates a reader of digits, for `ModelFolder.use`.
 
-    Pages are prepared in this process, and classified by the model.
+    Images are preprocessed in this process, and classified by the model.
+
+    Args:
+        version: Not used.
+        model: SavedModel of a digit classifier, or `RemoteModel`.
+
+    Returns:
+        `TensorFlowReader`.
     """
     return TensorFlowReader(model)
 
 
 def problem_html(problem: str) -> str:
-    r"""HTML of why a tab cannot work, with the command on a line of its own.
+    r"""HTML of the reason why a model cannot be used, and of the command.
+
+    Args:
+        problem: Reason, and on the next line the command, which may be missing.
+
+    Returns:
+        HTML, in which the text is escaped.
+
+    Example:
 
     >>> print(problem_html("Train it:\nmake <it>"))
     <div class="problem"><p>Train it:</p><pre>make &lt;it&gt;</pre></div>

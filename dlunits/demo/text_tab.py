@@ -18,10 +18,14 @@ T = TypeVar("T")
 
 
 def build(models: ModelFolder) -> None:
-    """Adds the contents of the tab."""
+    """Adds the components of the tab to the page.
+
+    Args:
+        models: `ModelFolder`.
+    """
     gradio.Markdown(
-        "A recurrent network, trained on Shakespeare's plays, continues your "
-        "text character by character."
+        "A recurrent network that was trained on Shakespeare's plays continues "
+        "your text character by character."
     )
     with gradio.Row():
         with gradio.Column(min_width=300):
@@ -81,9 +85,8 @@ def stream_text(
         prompt: Text.
         length: Number of tokens.
         seed: Seed of the random numbers.
-        temperature: See `dlunits.tasks.text.token_sampling.sample_token`.
-        top_k: See there.
-        top_p: See there.
+        temperature, top_k, top_p: As in
+            `dlunits.tasks.text.token_sampling.sample_token`.
 
     Yields:
         `(text, probabilities)` after each token: the text so far, and the
@@ -100,10 +103,20 @@ def stream_text(
 
 
 def at_most_every(seconds: float, items: Iterable[T]) -> Iterator[T]:
-    """Leaves out items that follow another one too fast, but not the last.
+    """Limits the rate of items: drops those that follow another too fast.
 
-    A network is faster than a browser shows its tokens. Updates that wait for
-    the browser would still arrive after the button that stops them.
+    The last item is always kept. The network generates tokens faster than a
+    browser shows them; updates that wait for the browser would still arrive
+    after a click on the button that stops them.
+
+    Args:
+        seconds: Minimum time between two items.
+        items: Iterable.
+
+    Yields:
+        The remaining items.
+
+    Example:
 
     >>> list(at_most_every(60.0, "abc"))
     ['a', 'c']
@@ -119,7 +132,7 @@ def at_most_every(seconds: float, items: Iterable[T]) -> Iterator[T]:
 
 
 def visible(token: str) -> str:
-    r"""Token with names for white space.
+    r"""Replaces a token of whitespace by its name.
 
     >>> visible("\n"), visible(" "), visible("a")
     ('line end', 'space', 'a')

@@ -1,4 +1,4 @@
-"""Export, loading and answers of SavedModels. Its modules load TensorFlow."""
+"""Export, loading and serving of SavedModels. Its modules load TensorFlow."""
 
 __all__ = [
     "class_scores",

@@ -1,4 +1,4 @@
-"""Answers of an exported classifier about image files."""
+"""Class scores of image files from an exported classifier."""
 
 import pathlib
 from collections.abc import Mapping
@@ -17,20 +17,21 @@ def add_class_scores(
     classes: list[str],
     folder: pathlib.Path,
 ) -> None:
-    """Classifies images in one batch, and adds the answers to their results.
+    """Classifies images in one batch, and adds class scores to their results.
 
     A result gets `class`, `confidence` (probability of that class) and `scores`
     (dict from class to probability).
 
     Args:
-        results: Dicts of the files.
-        images: Dict of the index of a result to an image; all of one shape.
+        results: List of dicts, one for each file. It is changed in place.
+        images: Dict from the index of a result to an image. All images have
+            the same shape.
         model: SavedModel whose `serving_default` returns `scores`.
         classes: Names of the classes, from the model card.
         folder: Folder of the SavedModel, for the error message.
 
     Raises:
-        ValueError: If the number of scores is not that of the classes.
+        ValueError: If the model does not return one score for each class.
     """
     if not images:
         return
@@ -38,8 +39,9 @@ def add_class_scores(
     scores = model.serving_default(batch)["scores"].numpy()
     if scores.shape != (len(images), len(classes)):
         raise ValueError(
-            f"{folder}: the model card has {len(classes)} classes, and the "
-            f"model returns {scores.shape[1:]}. Export the model again"
+            f"{folder}: the model card has {len(classes)} classes, but the "
+            f"model returns scores of shape {scores.shape[1:]}. Export the "
+            "model again"
         )
     for index, probabilities in zip(images, scores.tolist(), strict=True):
         best = int(np.argmax(probabilities))

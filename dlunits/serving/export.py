@@ -35,7 +35,7 @@ def export(
     under a temporary name, which TensorFlow Serving ignores because it is not
     an integer. They are loaded once as a check, and then renamed to the next
     integer. Versions are never overwritten, and several processes can export
-    into one folder at the same time.
+    to one folder at the same time.
 
     Besides the given endpoints there is always `predict`, which returns the
     same as `model.predict`.
@@ -45,19 +45,19 @@ def export(
         directory: Folder of the model, `saved_models/<name>`; it is created if
             needed, and its name is the name of the model in the card.
         endpoints: Function of `predict`, the model as a TensorFlow function
-            from tensor to tensor. It returns a dict of endpoint name to
-            `(function, signature, *further_signatures)`, each signature a list
+            from tensor to tensor. It returns a dict from endpoint name to
+            `(function, signature, *other_signatures)`. A signature is a list
             of `tf.TensorSpec`, one for each argument. Servers offer the first
             signature; in Python all of them can be called. The names must
-            include `serving_default`. Functions run without AutoGraph.
+            include `serving_default`. Functions are traced without AutoGraph.
         card: Dict of entries of the model card, see
             `dlunits.serving.model_card.complete_card`. `batched` lists the
-            endpoints whose answer about an example does not depend on the
-            other examples: a server may join requests to them.
-        warmup: Dict of endpoint name to the arguments of a typical call, as a
-            list or as a dict by name. A server makes these calls before it
+            endpoints whose result for an example does not depend on the other
+            examples of the call: a server may batch requests to them.
+        warmup: Dict from endpoint name to the arguments of a typical call, as
+            a list or as a dict by name. A server makes these calls before it
             accepts requests.
-        parts: Dict of name to a Keras model that is a part of `model`, such
+        parts: Dict from name to a Keras model that is a part of `model`, such
             as its encoder. Each part becomes an endpoint of that name, and is
             passed to `endpoints` as a keyword argument.
 
@@ -67,7 +67,7 @@ def export(
     Raises:
         ValueError: If the endpoints or the card are incomplete.
         OSError: If the version cannot be written: no permission, a file of
-            that name, a full disk. Nothing is left behind.
+            that name, or a full disk. No partial version remains.
 
     Reference: https://www.tensorflow.org/tfx/serving/serving_config
 
@@ -134,7 +134,7 @@ def build_archive(
     endpoints: Callable[..., dict[str, tuple]],
     parts: dict[str, keras.Model],
 ) -> keras.export.ExportArchive:
-    """Archive with the endpoints of a model and its parts."""
+    """Builds an archive with the endpoints of a model and its parts."""
     if not callable(endpoints):
         raise ValueError(
             "`endpoints` must be a function of `predict` that returns a dict "
@@ -159,12 +159,12 @@ def build_archive(
             "`endpoints` must include 'serving_default', which servers call if "
             f"a request names no endpoint. Received: {sorted(named)}"
         )
-    # A function of two names is traced and stored once.
+    # A function with two names is traced and stored only once.
     traced_functions: dict[Callable[..., Any], Any] = {}
     for name, (function, *signatures) in named.items():
         if keras.backend.backend() == "tensorflow" and len(signatures) == 1:
-            # Keras traces it while it saves. What is traced before is traced
-            # again then, and both graphs are stored.
+            # Keras traces it while saving. If it were traced before, it would
+            # be traced again, and both graphs would be stored.
             traced_functions[function] = archive.add_endpoint(
                 name, traced_functions.get(function, function), *signatures
             )
@@ -189,16 +189,16 @@ def temporary_folder(directory: pathlib.Path) -> Iterator[pathlib.Path]:
     """Temporary folder beside the versions, with a name that servers ignore."""
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.glob(".export.*"):
-        if is_abandoned(old):  # of a killed process
+        if is_abandoned(old):  # left by a killed process
             shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(
         prefix=f".export.{HOST}.{os.getpid()}.", dir=directory
-    ) as outer:  # only its owner may read it; a subfolder has usual modes
+    ) as outer:  # readable only by its owner; a subfolder has the usual modes
         yield pathlib.Path(outer, "model")
 
 
 def next_version(directory: pathlib.Path) -> int:
-    """1 + the largest integer among the file names of a folder."""
+    """Next version: 1 + the largest integer among the names in a folder."""
     names = [path.name for path in directory.iterdir()]
     return 1 + max((int(name) for name in names if name.isdecimal()), default=0)
 
@@ -215,7 +215,7 @@ def rename_to_new(folder: pathlib.Path, version: pathlib.Path) -> pathlib.Path:
 
 @contextlib.contextmanager
 def one_line_errors(directory: pathlib.Path) -> Iterator[None]:
-    """Turns errors of TensorFlow and the system into a one-line OSError."""
+    """Converts errors of TensorFlow and the system to a one-line OSError."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
@@ -224,6 +224,6 @@ def one_line_errors(directory: pathlib.Path) -> Iterator[None]:
         raise OSError(
             getattr(error, "errno", None) or errno.EIO,
             f"{reason.splitlines()[0].rpartition('; ')[2]}: the model was not "
-            "exported; existing versions are untouched",
+            "exported; existing versions are unchanged",
             str(directory),
         ) from error

@@ -1,4 +1,4 @@
-"""Images in requests to a server: optional batch axis, several scales."""
+"""Parsing of the images in requests: batch axis, channels and scale."""
 
 import tensorflow as tf
 
@@ -9,15 +9,15 @@ def parse_images(images: Tensor, shape: Shape | None = None) -> Tensor:
     """Converts images to a batch of floats in [0, 1].
 
     uint8 ranges from 0 to 255 and uint16 from 0 to 65,535. Floats range from 0
-    to 1, or from 0 to 255 in images that have a pixel above 1. Other values
-    are refused, NaN among them.
+    to 1, or from 0 to 255 in images that have a pixel above 1. Other values,
+    including NaN, are rejected.
 
     Args:
-        images: Tensor `(batch, height, width, channels)`, `(batch, height,
-            width)` or `(height, width)`; the last two have one channel. The
-            shape may be unknown in a `tf.function`.
-        shape: Required shape `(height, width, channels)` of an image. Default:
-            any shape.
+        images: Tensor `(batch, height, width, channels)`,
+            `(batch, height, width)` or `(height, width)`; the last two have
+            one channel. The shape may be unknown in a `tf.function`.
+        shape: Required shape `(height, width, channels)` of an image. `None`
+            allows any shape.
 
     Returns:
         Float32 tensor `(batch, height, width, channels)`.

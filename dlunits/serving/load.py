@@ -15,8 +15,8 @@ def find_version(folder: Path) -> pathlib.Path:
             model, `saved_models/<name>`.
 
     Returns:
-        The folder of a version as it is; that of a model with its largest
-        integer.
+        Folder of a version: `folder` itself, or the largest integer in the
+        folder of a model.
 
     Example:
 
@@ -56,11 +56,11 @@ def load_saved_model(folder: Path) -> Any:
         )
     try:
         if (folder / "fingerprint.pb").exists():
-            # Loading would print a traceback for a damaged one, and go on.
+            # Loading would only print a traceback if it is damaged.
             tf.saved_model.experimental.read_fingerprint(str(folder))
         return tf.saved_model.load(str(folder))
     except (
-        # What TensorFlow raises for files that are cut off, changed or missing.
+        # TensorFlow raises these for truncated, changed or missing files.
         OSError,
         ValueError,
         LookupError,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlunits.typing import Path
 
-if TYPE_CHECKING:  # it loads TensorFlow, and reading a card does not need it
+if TYPE_CHECKING:  # it loads TensorFlow, which reading a card does not need
     from dlunits.data.images.image_datasets import ImageDataset
 
 REQUIRED_ENTRIES = {
@@ -35,7 +35,7 @@ def image_model_card(
             was trained on.
         metrics: Dict of metrics on its test images.
         command: Text, the command line of the training run.
-        **more: Further entries of the card.
+        **more: Additional entries of the card.
 
     Returns:
         Dict for the argument `card` of `dlunits.serving.export.export`.
@@ -54,10 +54,10 @@ def check_card(card: dict[str, Any]) -> None:
     """Checks the required entries of a model card.
 
     Args:
-        card: Dict.
+        card: Entries of the card.
 
     Raises:
-        ValueError: If an entry is missing, or JSON cannot store it.
+        ValueError: If an entry is missing, or is not a JSON value.
     """
     for key, meaning in REQUIRED_ENTRIES.items():
         if key not in card:
@@ -106,7 +106,7 @@ def read_card(folder: Path, entries: Mapping[str, type]) -> dict[str, Any]:
         check_entry_types(card, entries)
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"{path} is not the model card of such a model, or is damaged: "
+            f"{path} is damaged, or not the model card of such a model: "
             f"{error}. Export the model again, or choose another folder"
         ) from None
     return card
@@ -143,8 +143,8 @@ def complete_card(
     """Adds name, version, size, signatures and software versions to a card.
 
     Args:
-        card: Dict with `data`, `metrics`, `command`, `license`, and further
-            entries for the reader.
+        card: Dict with `data`, `metrics`, `command`, `license`, and other
+            entries.
         name: Name of the model.
         version: Integer.
         signatures: `signatures` of the loaded SavedModel.
@@ -186,7 +186,7 @@ def file_checksums(folder: pathlib.Path) -> dict[str, str]:
     """SHA-256 of the files of a SavedModel, without its model card.
 
     Files of other formats, in subfolders of `assets.extra`, are written later
-    and have a card of their own, see `dlunits.serving.formats`.
+    and have a separate card, see `dlunits.serving.formats`.
 
     Args:
         folder: Folder of the version.
@@ -216,7 +216,14 @@ def file_checksums(folder: pathlib.Path) -> dict[str, str]:
 
 
 def describe(signature: Any) -> dict[str, Any]:
-    """Shapes and data types of the inputs and outputs of a signature."""
+    """Shapes and data types of the inputs and outputs of a signature.
+
+    Args:
+        signature: Signature of a loaded SavedModel.
+
+    Returns:
+        Dict of JSON values.
+    """
     _, inputs = signature.structured_input_signature
     return {
         "inputs": {key: shape_and_dtype(spec) for key, spec in inputs.items()},

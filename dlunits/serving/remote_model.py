@@ -1,4 +1,4 @@
-"""Models behind a server, over the REST protocol V1 of TensorFlow Serving."""
+"""Client for models on a server, over the REST API of TensorFlow Serving."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -13,15 +13,15 @@ TIMEOUT = 60  # seconds
 
 
 class RemoteModel:
-    """A model behind a server, which is called as a loaded SavedModel is.
+    """Client for a model on a server, with the interface of a SavedModel.
 
     `model.signatures[name](**inputs)` and `model.name(*inputs)` send
 
         POST SERVER/v1/models/NAME:predict
         {"signature_name": name, "inputs": {...}}
 
-    and return a dict of tensors. TensorFlow Serving, KServe and
-    `apps/serve.py` answer such requests.
+    and return a dict of tensors. TensorFlow Serving, KServe and `dlunits serve`
+    implement this protocol.
 
     Reference: https://www.tensorflow.org/tfx/serving/api_rest
 
@@ -31,7 +31,7 @@ class RemoteModel:
         signatures: Entry `signatures` of the model card.
 
     Attributes:
-        signatures: Dict of name to `RemoteSignature`.
+        signatures: Dict from name to `RemoteSignature`.
 
     Example:
 
@@ -74,6 +74,9 @@ class RemoteModel:
     def is_served(self) -> bool:
         """Whether the server has this model.
 
+        Returns:
+            Boolean.
+
         Raises:
             ValueError: If the server does not answer.
         """
@@ -84,7 +87,7 @@ class RemoteModel:
 
 
 class RemoteSignature:
-    """A signature of a model behind a server.
+    """Client for a signature of a model on a server.
 
     Args:
         session: `requests.Session`.
@@ -122,7 +125,7 @@ class RemoteSignature:
             Dict of output name to tensor.
 
         Raises:
-            ValueError: If the server does not answer, or refuses the request.
+            ValueError: If the server does not answer, or returns an error.
         """
         request: dict[str, Any] = {
             "signature_name": self.name,
@@ -138,12 +141,13 @@ class RemoteSignature:
         if not response.ok or "outputs" not in answer:
             reason = str(answer.get("error", answer)).partition("\n")[0]
             raise ValueError(
-                f"{self.address} refuses the request for {self.name!r} "
+                f"{self.address} returned an error for {self.name!r} "
                 f"({response.status_code}): {reason}"
             )
         outputs = answer["outputs"]
         if len(self.outputs) == 1 and not isinstance(outputs, dict):
-            outputs = dict.fromkeys(self.outputs, outputs)  # the protocol's way
+            # The protocol omits the name of a single output.
+            outputs = dict.fromkeys(self.outputs, outputs)
         return {
             key: to_tensor(outputs[key], spec["dtype"])
             for key, spec in self.outputs.items()
@@ -154,12 +158,20 @@ def no_answer(address: str, error: Exception) -> str:
     """Message about a server that does not answer."""
     return (
         f"{address} does not answer ({type(error).__name__}): start the "
-        "server, or leave out --server"
+        "server, or omit --server"
     )
 
 
 def to_json(value: Any) -> Any:
-    """Tensor or array as JSON values; strings in base64.
+    """Converts a tensor or array to JSON values, with strings in base64.
+
+    Args:
+        value: Tensor, array or nested lists.
+
+    Returns:
+        Nested lists.
+
+    Example:
 
     >>> to_json(tf.constant([[1, 2]])), to_json(tf.constant([b"To"]))
     ([[1, 2]], [{'b64': 'VG8='}])
@@ -170,7 +182,7 @@ def to_json(value: Any) -> Any:
 
 
 def encode_bytes(value: Any) -> Any:
-    """Nested lists with bytes in base64."""
+    """Encodes the bytes in nested lists in base64."""
     if isinstance(value, list):
         return [encode_bytes(item) for item in value]
     if isinstance(value, bytes):
@@ -179,7 +191,7 @@ def encode_bytes(value: Any) -> Any:
 
 
 def to_tensor(value: Any, dtype: str) -> Tensor:
-    """JSON values as a tensor; strings may be in base64.
+    """Converts JSON values to a tensor; strings may be in base64.
 
     >>> to_tensor([{"b64": "VG8="}, "be"], "string").numpy().tolist()
     [b'To', b'be']
@@ -190,7 +202,7 @@ def to_tensor(value: Any, dtype: str) -> Tensor:
 
 
 def decode_bytes(value: Any) -> Any:
-    """Nested lists of strings as bytes."""
+    """Decodes the base64 strings in nested lists."""
     if isinstance(value, list):
         return [decode_bytes(item) for item in value]
     if isinstance(value, dict):

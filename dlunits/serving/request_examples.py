@@ -1,7 +1,7 @@
-"""Requests to the endpoints of an exported model, as commands of a shell.
+"""Example requests to the endpoints of an exported model, as curl commands.
 
-They are made from the signatures of the model: every number is 1, and unknown
-lengths are those of the warm-up requests, or 1.
+They are generated from the signatures of the model: every number is 1, and
+unknown lengths are those of the warm-up requests, or 1.
 """
 
 import json
@@ -17,7 +17,7 @@ from dlunits.typing import Path
 # The longest list that is written out.
 MAX_WRITTEN = 4
 PHOTO = "photo.jpg"
-# In a command in single quotes: base64 of a file.
+# Base64 of a file, inside a command in single quotes.
 PHOTO_BASE64 = f"""'"$(base64 < {PHOTO} | tr -d '\\n')"'"""
 DATATYPES = {"string": "BYTES", "float32": "FP32", "float64": "FP64"}
 
@@ -50,7 +50,7 @@ def request_commands(version: Path, url: str) -> dict[str, str]:
 
 
 def open_inference_command(version: Path, url: str) -> str:
-    """Command that calls `serving_default` in the Open Inference Protocol.
+    """Command that calls `serving_default` with the Open Inference Protocol.
 
     Args:
         version: Folder of an exported model.
@@ -115,13 +115,13 @@ def example_inputs(
 
 
 class Expression(str):
-    """Text that is written without quotes."""
+    """Python expression, which is written without quotes."""
 
     __slots__ = ()
 
 
 def nested(value: Any, shape: list[int]) -> Any:
-    """Nested lists of one value; long ones as an expression of Python.
+    """Nested lists of one value; long ones become a Python expression.
 
     >>> nested(1, [1, 2]), nested(1.0, [1, 28])
     ([[1, 1]], ['[1.0] * 28'])
@@ -138,7 +138,7 @@ def nested(value: Any, shape: list[int]) -> Any:
 
 
 def to_text(value: Any) -> str:
-    """JSON, or an expression of Python if there are long lists in it.
+    """Formats a value as JSON, or as a Python expression if lists are long.
 
     >>> to_text({"x": [Expression("[1.0] * 28")], "y": "a"})
     '{"x": [[1.0] * 28], "y": "a"}'
@@ -154,7 +154,16 @@ def to_text(value: Any) -> str:
 
 
 def curl(url: str, body: Mapping[str, Any]) -> str:
-    """Command that posts a body.
+    """Command that sends a JSON body in a POST request.
+
+    Args:
+        url: URL of the request.
+        body: Dict of the body.
+
+    Returns:
+        Command for a shell.
+
+    Example:
 
     >>> print(curl("http://localhost/a", {"inputs": [1]}))
     curl -s http://localhost/a -d '{"inputs": [1]}'

@@ -21,17 +21,17 @@ WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 def write_warmup_requests(
     folder: pathlib.Path, signatures: Any, requests: dict[str, Any]
 ) -> None:
-    """Writes `assets.extra/tf_serving_warmup_requests` into a SavedModel.
+    """Writes warm-up requests to `assets.extra` of a SavedModel.
 
     TensorFlow Serving makes these requests before it serves a version. Without
-    them the first request after a start is slow, because TensorFlow
+    them, the first request after a start is slow, because TensorFlow
     initializes its kernels.
 
     Args:
         folder: `pathlib.Path` of the SavedModel.
         signatures: `signatures` of the loaded SavedModel. Each request is made
             once as a check.
-        requests: Dict of signature name to the arguments of one call, as a
+        requests: Dict from signature name to the arguments of one call, as a
             list or as a dict by name.
 
     Raises:
@@ -50,14 +50,14 @@ def write_warmup_requests(
 def read_warmup_requests(
     folder: pathlib.Path,
 ) -> Iterator[tuple[str, dict[str, Array]]]:
-    """Reads what `write_warmup_requests` wrote.
+    """Reads the warm-up requests of a SavedModel.
 
     Args:
         folder: `pathlib.Path` of the SavedModel.
 
     Yields:
-        Name of the signature and dict from the name of an input to its array,
-        of each request; nothing if there are none.
+        For each request, the name of the signature and a dict from the name of
+        an input to its array.
 
     Raises:
         ValueError: If the file is damaged.
@@ -80,7 +80,7 @@ def read_warmup_requests(
 
 
 def warmup_inputs(signatures: Any, name: str, arguments: Any) -> dict[str, Any]:
-    """Arguments of a call as tensors by name, after a test call."""
+    """Converts the arguments of a call to tensors by name; tests the call."""
     if name not in signatures:
         raise ValueError(
             "A warm-up request must be for one of the endpoints "
@@ -114,7 +114,7 @@ def shapes_of(arguments: Any) -> Any:
 def prediction_log(
     name: str, inputs: dict[str, Any]
 ) -> prediction_log_pb2.PredictionLog:
-    """Request as a log record, without name and version of the model."""
+    """Log record of a request, without name and version of the model."""
     request = predict_pb2.PredictRequest(
         model_spec=model_pb2.ModelSpec(signature_name=name),
         inputs={

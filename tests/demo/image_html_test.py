@@ -1,4 +1,4 @@
-"""Images as HTML: pixels, colors and captions."""
+"""HTML of images: pixels, colors and captions."""
 
 import base64
 import io

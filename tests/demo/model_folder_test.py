@@ -1,4 +1,4 @@
-"""The models of the page, loaded once, and what is said of missing ones."""
+"""The models of the page: loading, and the command for missing ones."""
 
 import shutil
 import subprocess
@@ -54,7 +54,7 @@ def test_a_damaged_model_is_refused_when_it_is_used(shipped, tmp_path):
         ModelFolder(tmp_path).model("vae_mnist")
 
 
-def test_a_server_answers_in_place_of_the_model(shipped):
+def test_a_server_is_called_instead_of_the_saved_model(shipped):
     models = ModelFolder(shipped.folder, "http://127.0.0.1:1")
     assert isinstance(models.model("vae_mnist"), RemoteModel)
     assert "does not answer" in models.problem("vae_mnist")

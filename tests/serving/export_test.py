@@ -221,7 +221,7 @@ def test_the_next_version_follows_the_largest_and_overwrites_nothing(
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "saved_model.pb").write_text("older")
     (tmp_path / "9").write_text("a file of that name")
-    for name in ("latest", ".20", "-30", "4.5"):  # no versions
+    for name in ("latest", ".20", "-30", "4.5"):  # not versions
         (tmp_path / name).mkdir()
     before = files_of(tmp_path)
     version = export(model, tmp_path, endpoints=endpoints, card=CARD)

@@ -1,4 +1,4 @@
-"""What holds for every kind of exported model: operations, endpoints, requests.
+"""All kinds of exported models: operations, endpoints and warm-up requests.
 
 The kinds are those of `benchmarks/exported_models.py`.
 """
@@ -26,7 +26,7 @@ def operations(version):
     """Attributes of the operations of a SavedModel, by name.
 
     Calls of functions of the graph are left out, and attributes that begin with
-    an underscore, which are notes that servers ignore.
+    an underscore, which servers ignore.
     """
     text = (version / "saved_model.pb").read_bytes()
     found, functions = {}, set()
@@ -42,7 +42,7 @@ def operations(version):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_older_servers_know_all_operations(kinds, kind, project):
+def test_older_servers_support_all_operations(kinds, kind, project):
     lines = (project / OPERATIONS).read_text().splitlines()
     known = {name: set(rest) for name, *rest in map(str.split, lines)}
     used = operations(kinds[kind].version)
@@ -98,6 +98,6 @@ def test_the_page_of_endpoints_is_that_of_the_models(kinds, project):
     versions.append(project / "saved_models/lenet_mnist/1")
     expected = (project / PAGE).read_text()
     assert write_page(versions) == expected, (
-        "Endpoints have changed, which breaks clients. If that is meant: "
+        "Endpoints have changed, which breaks clients. If that is intended: "
         f"python benchmarks/endpoints_page.py > {PAGE}"
     )

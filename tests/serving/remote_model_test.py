@@ -147,7 +147,7 @@ def test_whether_the_server_has_the_model(served, remote):
 
 
 def test_a_refused_request_is_one_line(remote):
-    with pytest.raises(ValueError, match=r"refuses .*'decode' \(400\)") as info:
+    with pytest.raises(ValueError, match=r"error .*'decode' \(400\)") as info:
         remote("vae_mnist").decode([[0.0, 0.0, 0.0]])
     assert "\n" not in str(info.value)
 

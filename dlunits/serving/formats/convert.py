@@ -30,11 +30,12 @@ from dlunits.typing import Array, Path
 
 # Package that converts to a format.
 CONVERTERS = {"onnx": "tf2onnx", "litert": "tensorflow", "openvino": "tf2onnx"}
-OPSET = 18  # of ONNX
-BATCH_SIZE = 4  # of the examples on which the results are compared
-# Largest difference of a result, relative to the largest value (at least 1).
+OPSET = 18  # version of the operators of ONNX
+BATCH_SIZE = 4  # number of examples on which the results are compared
+# Largest allowed value of `largest_difference`.
 MAX_DIFFERENCE = 1e-4
-# How LiteRT and OpenVINO name the operations that they do not have.
+# Patterns of the operations that LiteRT and OpenVINO do not support, in their
+# error messages.
 MISSING_OPERATIONS = (
     r"TF Select ops: (.+)",
     r"Custom ops: (.+)",
@@ -52,28 +53,30 @@ def export_functions(
     progress: Callable[[str], object] = lambda line: None,
     allow_none: bool = False,
 ) -> dict[str, Any]:
-    """Writes the endpoints of a SavedModel in the format of another runtime.
+    """Converts the endpoints of a SavedModel to ONNX, LiteRT or OpenVINO.
 
     Each endpoint with numeric arguments and results becomes one file. It is
-    run in its runtime, and refused if it differs from TensorFlow. What is left
-    out, such as endpoints that take texts or image files, is listed in the
-    card with the reason.
+    run in its runtime, and left out if its results differ from those of
+    TensorFlow. The card lists all endpoints that are left out, such as those
+    that take texts or image files, with the reason.
 
     Args:
         version: Folder of the SavedModel.
         model_format: `"onnx"`, `"litert"` or `"openvino"`.
         folder: Folder to write; its parent must exist.
-        names: Functions to write, of the endpoints and `further`; by default
-            all.
-        further: Further functions: dict from name to a `tf.function` with one
-            signature, and an example of its arguments.
+        names: Names of the endpoints, and of the functions in `further`, to
+            write. `None` writes all.
+        further: Additional functions: dict from name to a `tf.function` with
+            one signature and an example of its arguments.
         progress: Called with a line about each endpoint.
-        allow_none: Whether a card without any file is written.
+        allow_none: Whether the card is written even if no endpoint can be
+            converted.
 
     Returns:
-        The card, a dict: `functions` has the arguments, results, size,
-        largest difference and time of each file, and `left_out` the reason
-        for each other endpoint.
+        The card, a dict. `functions` has for each file its arguments and
+        results, its size in bytes, the `largest_difference` and the
+        milliseconds per call; `left_out` has the reason for each other
+        endpoint.
 
     Raises:
         ValueError: If a package is missing, a name is unknown, or no endpoint
@@ -153,14 +156,17 @@ def export_functions(
 
 
 class NotConvertibleError(Exception):
-    """An endpoint that a format cannot hold, with the reason in one line."""
+    """An endpoint cannot be converted; the message is the reason, one line."""
 
 
 def check_installed(model_format: str) -> None:
     """Checks that the packages for a format are installed.
 
+    Args:
+        model_format: Key of `CONVERTERS`.
+
     Raises:
-        ValueError: If one is missing.
+        ValueError: If a package is missing.
     """
     for package in (CONVERTERS[model_format], RUNTIMES[model_format][1]):
         try:
@@ -175,13 +181,13 @@ def check_installed(model_format: str) -> None:
 def endpoint(
     loaded: Any, name: str, request: Mapping[str, Array]
 ) -> tuple[Any, dict[str, Array]]:
-    """An endpoint as a function of named arguments, and an example of them.
+    """Endpoint as a `tf.function` of named arguments, with example arguments.
 
     Args:
         loaded: SavedModel.
         name: Name of the endpoint.
-        request: Arguments of a request, or an empty dict. They give the rank
-            of arguments that may have any, and the values of integers.
+        request: Arguments of a request, or an empty dict. They determine the
+            rank of arguments of unknown rank, and the values of integers.
 
     Returns:
         `(function, example)`. Floats in the example are random, from 0 to 1.
@@ -222,7 +228,7 @@ def export_function(
     model_format: str,
     path: pathlib.Path,
 ) -> dict[str, Any]:
-    """Writes one function, and compares it with TensorFlow.
+    """Converts one function, and compares its results with TensorFlow.
 
     Args:
         function: `tf.function` of named arguments.
@@ -234,7 +240,7 @@ def export_function(
         Entry of the card.
 
     Raises:
-        NotConvertibleError: If the format cannot hold it, or results differ.
+        NotConvertibleError: If it cannot be converted, or results differ.
     """
     specs = getattr(function, "specs", None)
     try:
@@ -246,11 +252,11 @@ def export_function(
                     "its arguments are texts or image files"
                 )
             if any(spec.shape.rank is None for spec in specs.values()):
-                raise NotConvertibleError("its arguments may have any rank")
+                raise NotConvertibleError("its arguments have no fixed rank")
             concrete = function.get_concrete_function(**specs)
         if draws_random_numbers(concrete):
             raise NotConvertibleError(
-                "it draws random numbers, for which the runtimes have others"
+                "it draws random numbers, which differ between runtimes"
             )
         outputs = concrete.structured_outputs
         if any(spec.dtype == tf.string for spec in outputs.values()):
@@ -268,7 +274,7 @@ def export_function(
             found = run(**example)
     except NotConvertibleError:
         raise
-    except Exception as error:  # converters raise whatever fails in them
+    except Exception as error:  # converters raise exceptions of any type
         remove(path)
         raise NotConvertibleError(reason_of(error)) from error
     difference = largest_difference(found, expected)
@@ -288,7 +294,7 @@ def export_function(
 
 
 def draws_random_numbers(concrete: Any) -> bool:
-    """Whether a function samples. LiteRT's converter ends the process on it."""
+    """Whether a function samples; the converter of LiteRT would then crash."""
     graph = concrete.graph.as_graph_def()
     nodes = [*graph.node]
     for function in graph.library.function:
@@ -297,22 +303,22 @@ def draws_random_numbers(concrete: Any) -> bool:
 
 
 def describe(value: Array) -> dict[str, Any]:
-    """Shape of an example and data type, as JSON values."""
+    """Shape and data type of an example, as JSON values."""
     return {"example_shape": list(value.shape), "dtype": value.dtype.name}
 
 
 def largest_difference(
     found: Mapping[str, Array], expected: Mapping[str, Array]
 ) -> float:
-    """Largest difference of results, relative to the largest value.
+    """Largest difference between results, relative to the largest value.
 
     Args:
         found: Results by name.
-        expected: Results by name, as TensorFlow gives them.
+        expected: Results of TensorFlow by name.
 
     Returns:
-        `max |found - expected| / max(1, max |expected|)` over all results, and
-        infinity where a name, a shape or a NaN differs.
+        `max |found - expected| / max(1, max |expected|)` over all results;
+        infinity if names, shapes or the positions of NaN differ.
 
     Example:
 
@@ -338,7 +344,15 @@ def largest_difference(
 def milliseconds(
     run: Callable[..., Any], example: Mapping[str, Array]
 ) -> float:
-    """Median time of a call, in milliseconds, of at most 20 calls."""
+    """Median time of up to 20 calls, in milliseconds.
+
+    Args:
+        run: Function.
+        example: Its arguments by name.
+
+    Returns:
+        Milliseconds per call.
+    """
     seconds: list[float] = []
     while len(seconds) < 20 and sum(seconds) < 0.5:
         start = time.perf_counter()
@@ -348,7 +362,7 @@ def milliseconds(
 
 
 def reason_of(error: BaseException) -> str:
-    """One line on why a converter failed: the operations, if it names them.
+    """Reason for the failure of a converter, with unsupported operations.
 
     >>> reason_of(ValueError("error" + chr(10) + "TF Select ops: UpperBound"))
     'no operation for UpperBound'
@@ -363,19 +377,19 @@ def reason_of(error: BaseException) -> str:
         return f"OpenVINO: {' '.join(lines)[:150]}"
     invalid = re.search(r"\[ONNXRuntimeError\] : \d+ : (.{1,100})", str(error))
     if invalid:
-        return f"onnxruntime refuses it: {invalid[1]}"
+        return f"onnxruntime cannot load it: {invalid[1]}"
     return f"{type(error).__name__}: {first_line(error)}"
 
 
 def remove(path: pathlib.Path) -> None:
-    """Removes the files of a function."""
+    """Deletes the files of a function."""
     for file in path.parent.glob(f"{path.stem}.*"):
         file.unlink()
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hides what converters print and log, also of failures that they retry."""
+    """Suppresses the output and the log of converters, and their retries."""
     root = logging.getLogger()
     level = root.level  # OpenVINO changes it
     logging.disable(logging.CRITICAL)
@@ -394,7 +408,7 @@ def quiet() -> Iterator[None]:
 
 
 def to_onnx(concrete: Any, path: pathlib.Path) -> None:
-    """Writes a function as ONNX."""
+    """Writes a function as an ONNX file."""
     import onnx
     import tf2onnx
 
@@ -443,8 +457,8 @@ def to_onnx(concrete: Any, path: pathlib.Path) -> None:
 def shorten_names(graph: Any) -> None:
     """Renames the values inside an ONNX graph to `_0`, `_1`, ...
 
-    tf2onnx names each by its place in the graph of TensorFlow, and in a graph
-    with few weights these names are most of the file.
+    tf2onnx names each value by its path in the graph of TensorFlow. In a graph
+    with few weights, these names are most of the file.
 
     Args:
         graph: `onnx.GraphProto`. Its inputs and outputs keep their names.
@@ -475,11 +489,14 @@ def shorten_names(graph: Any) -> None:
 def count_smaller(
     comparison: str, graph: Any, node: Any, name: str, args: Any, **options: Any
 ) -> None:
-    """`tf.searchsorted`, which tf2onnx lacks, as the number of smaller values.
+    """Converts `tf.searchsorted` to ONNX, as the number of smaller values.
+
+    tf2onnx does not support the operation.
 
     Args:
-        comparison: Of a sorted value with the one that is searched: "Less"
-            for the side "left", "LessOrEqual" for "right".
+        comparison: Comparison of a sorted value with the value that is
+            searched for: "Less" for the side "left", "LessOrEqual" for
+            "right".
         graph, node, name, args, options: As in tf2onnx.
     """
     from onnx import TensorProto
@@ -512,7 +529,7 @@ def count_smaller(
 
 @contextlib.contextmanager
 def as_saved_model(concrete: Any) -> Iterator[str]:
-    """A function as the only signature of a temporary SavedModel."""
+    """Saves a function as the only signature of a temporary SavedModel."""
     module = tf.Module()
     module.variables_of_function = list(concrete.variables)
     module.captured = [
@@ -526,7 +543,7 @@ def as_saved_model(concrete: Any) -> Iterator[str]:
 
 
 def to_litert(concrete: Any, path: pathlib.Path) -> None:
-    """Writes a function as LiteRT."""
+    """Writes a function as a LiteRT file."""
     with as_saved_model(concrete) as folder:
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=["serving_default"]
@@ -535,10 +552,10 @@ def to_litert(concrete: Any, path: pathlib.Path) -> None:
 
 
 def to_openvino(concrete: Any, path: pathlib.Path) -> None:
-    """Writes a function as OpenVINO, with weights of full precision.
+    """Writes a function as OpenVINO files, with weights of full precision.
 
-    OpenVINO reads a graph of TensorFlow, or its ONNX file where it has no
-    operation for a part of the graph.
+    OpenVINO converts the graph of TensorFlow, or its ONNX file if it does not
+    support an operation of the graph.
     """
     import openvino
 

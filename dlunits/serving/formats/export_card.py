@@ -1,4 +1,4 @@
-"""Cards of models in other formats: what they hold, and of which model."""
+"""Cards of models in other formats: their functions and their SavedModel."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ def fingerprint(version: Path) -> str:
 def find_export(
     version: Path, model_format: str, names: Iterable[str]
 ) -> pathlib.Path | None:
-    """Folder of the files of a format that are stored within a SavedModel.
+    """Finds the files of another format inside the folder of a SavedModel.
 
     Args:
         version: Folder of the SavedModel. The files are in
@@ -43,8 +43,8 @@ def find_export(
         names: Names of the functions that are needed.
 
     Returns:
-        Folder; `None` if there is none, or a function is missing, or it was
-        made from another graph or other weights.
+        Folder. `None` if there is none, a function is missing, or the files
+        were converted from another graph or other weights.
 
     Example:
 
@@ -64,6 +64,11 @@ def find_export(
 
 
 def write_card(folder: pathlib.Path, card: dict[str, Any]) -> None:
-    """Writes the card of an export."""
+    """Writes the card of an export.
+
+    Args:
+        folder: Folder of the files.
+        card: Dict of JSON values.
+    """
     text = json.dumps(card, indent=2, allow_nan=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")

@@ -24,6 +24,9 @@ def is_installed(model_format: str) -> bool:
 
     Args:
         model_format: Key of `RUNTIMES`.
+
+    Returns:
+        Boolean.
     """
     return importlib.util.find_spec(RUNTIMES[model_format][0]) is not None
 
@@ -33,8 +36,8 @@ class OnnxFunction:
 
     Args:
         path: Path of the file.
-        optimize: Whether the graph is optimized when it is loaded, which takes
-            longer than a call of a small graph saves.
+        optimize: Whether the graph is optimized when it is loaded. For a small
+            graph this takes longer than it saves in a call.
 
     Raises:
         ValueError: If the file is missing or damaged.
@@ -120,7 +123,15 @@ FUNCTIONS = {
 
 
 def first_line(error: BaseException) -> str:
-    """First line of the text of an error, at most 200 characters of it.
+    """First line of the message of an error, at most 200 characters.
+
+    Args:
+        error: Exception.
+
+    Returns:
+        Text.
+
+    Example:
 
     >>> first_line(ValueError("no such file" + chr(10) + "at 0x7f"))
     'no such file'

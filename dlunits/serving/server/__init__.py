@@ -1,4 +1,4 @@
-"""Model server for folders of SavedModels: KServe's, with hot swap and limits.
+"""Model server for SavedModels, based on KServe, with hot swap and limits.
 
 `kserve_models`, `kserve_endpoints` and `run` need `pip install
 "dlunits[serve]"`; the other modules do not.

@@ -1,4 +1,4 @@
-"""Calls of models in threads, joined into batches and bounded."""
+"""Dynamic batching: requests are joined into calls of models in threads."""
 
 import asyncio
 import concurrent.futures
@@ -20,7 +20,7 @@ from dlunits.typing import Array
 
 @dataclasses.dataclass(eq=False)
 class Call:
-    """One request that waits for a thread, or is in one."""
+    """One request that waits for a thread, or is being processed in one."""
 
     arrays: Mapping[str, Array]
     rows: int
@@ -29,13 +29,13 @@ class Call:
 
 
 class Batcher:
-    """Calls models in threads, so that the event loop stays free.
+    """Calls models in threads and batches requests (dynamic batching).
 
-    While all threads are busy, requests wait. Those to one signature of one
-    version, with examples of one shape, are joined into one call of at most
-    `max_batch` examples, if the model card lists the signature under `batched`.
-    With a `batch_wait`, a request waits that long for others even if a thread
-    is free.
+    Threads keep the event loop free. While all threads are busy, requests wait.
+    Waiting requests to the same signature of the same version, with examples of
+    the same shape, are joined into one call of at most `max_batch` examples if
+    the model card lists the signature under `batched`. With a `batch_wait`, a
+    request waits that long for others even if a thread is free.
 
     Args:
         threads: Number of threads.
@@ -44,7 +44,7 @@ class Batcher:
         batch_wait: Seconds that the first request of a batch waits for others.
         max_concurrency: Number of requests that may wait or run. A request that
             has timed out counts until its thread is done.
-        timeout: Seconds until a request is given up.
+        timeout: Seconds after which a request ends with an error.
 
     Attributes:
         num_calls: Number of calls of models so far.
@@ -70,8 +70,8 @@ class Batcher:
         self._executor = concurrent.futures.ThreadPoolExecutor(
             threads, thread_name_prefix="predict"
         )
-        # Without batching one more call waits in the queue of the executor, so
-        # that its threads do not wait for the event loop.
+        # Without batching, one additional call waits in the queue of the
+        # executor, so that its threads do not wait for the event loop.
         self._free_slots = threads + (max_batch == 1)
         self._waiting: dict[Hashable, list[Call]] = {}
         self._groups: dict[Hashable, tuple[ModelVersion, str]] = {}
@@ -96,12 +96,12 @@ class Batcher:
         Raises:
             OverloadedError: If too many requests wait or run.
             TimedOutError: If the answer takes too long.
-            RequestError: If the model refuses the inputs.
+            RequestError: If the call of the model raises an error.
         """
         if self.num_requests >= self.max_concurrency:
             raise OverloadedError(
-                f"The server answers {self.max_concurrency} requests at a "
-                "time: try again later"
+                f"The server processes at most {self.max_concurrency} requests "
+                "at a time: try again later"
             )
         loop = asyncio.get_running_loop()
         rows = num_examples(version, signature_name, arrays)
@@ -130,11 +130,11 @@ class Batcher:
                 self._release(version)
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Stops the threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _give_up(self, call: Call) -> None:
-        """Ends the wait for an answer that takes too long."""
+        """Ends a request that takes too long with an error."""
         if not call.future.done():
             call.future.set_exception(
                 TimedOutError(f"No answer within {self.timeout:g} seconds")
@@ -161,7 +161,7 @@ class Batcher:
         self._dispatch()
 
     def _start(self, key: Hashable) -> None:
-        """Hands the first calls of a group to a thread."""
+        """Submits the first calls of a group to a thread."""
         calls, rows = self._waiting[key], 0
         batch: list[Call] = []
         while calls and (not batch or rows + calls[0].rows <= self.max_batch):
@@ -191,10 +191,11 @@ class Batcher:
         batch: list[Call],
         done: concurrent.futures.Future,
     ) -> None:
-        """Passes results on, and starts what waits."""
+        """Returns results to their requests, and starts waiting calls."""
         self._free_slots += 1
         if done.cancelled():
-            results: list[Any] = [RequestError("The server stops")] * len(batch)
+            stopping = RequestError("The server is shutting down")
+            results: list[Any] = [stopping] * len(batch)
         elif error := done.exception():
             results = [error] * len(batch)
         else:
@@ -223,9 +224,9 @@ def num_examples(
 ) -> int:
     """Number of examples of a request that may be joined with others, else 0.
 
-    All inputs must have the number of examples as their first axis. Inputs of
-    unknown rank are images, see `dlunits.serving.image_requests`: those with
-    three axes or more have it.
+    The first axis of all inputs must be that of the examples. Inputs of unknown
+    rank are images, see `dlunits.serving.image_requests`: they have this axis
+    if they have three axes or more.
     """
     if signature_name not in version.batched:
         return 0
@@ -245,10 +246,10 @@ def call_together(
     signature_name: str,
     requests: list[Mapping[str, Array]],
 ) -> list[dict[str, Array] | RequestError]:
-    """Answers several requests with one call of the model.
+    """Processes several requests with one call of the model.
 
-    If the call fails, or returns something else than one output for each
-    example, each request is answered by a call of its own.
+    If the call fails, or does not return one output for each example, each
+    request is processed by a separate call.
 
     Args:
         version: Version of a model.
@@ -256,7 +257,7 @@ def call_together(
         requests: Inputs by name of each request.
 
     Returns:
-        Outputs by name, or the error, of each request.
+        List with the outputs by name, or the error, of each request.
     """
     if len(requests) > 1:
         joined = {

@@ -1,11 +1,11 @@
-"""Errors that a request to the model server ends with, and their HTTP status.
+"""Errors of requests to the model server, with their HTTP status.
 
-The text of an error is the reason that the client reads.
+The text of an error is sent to the client.
 """
 
 
 class RequestError(Exception):
-    """Request that is not answered.
+    """Base class of the errors of requests: the server failed.
 
     Attributes:
         status: HTTP status of the response.
@@ -15,30 +15,30 @@ class RequestError(Exception):
 
 
 class InvalidRequestError(RequestError):
-    """Request that no server could answer: broken JSON, a wrong shape."""
+    """Invalid request, such as malformed JSON or a wrong shape."""
 
     status = 400
 
 
 class UnknownModelError(RequestError):
-    """Model, version or signature that is not served."""
+    """The model, version or signature is not served."""
 
     status = 404
 
 
 class TooLargeError(RequestError):
-    """Request whose body is larger than the server accepts."""
+    """The body of the request is larger than the server accepts."""
 
     status = 413
 
 
 class OverloadedError(RequestError):
-    """Request beyond the number that the server answers at a time."""
+    """The server processes as many requests as it is allowed to."""
 
     status = 503
 
 
 class TimedOutError(RequestError):
-    """Request whose answer takes longer than the server allows."""
+    """The response takes longer than the server allows."""
 
     status = 504

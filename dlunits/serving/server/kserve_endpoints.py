@@ -1,4 +1,4 @@
-"""KServe's REST and gRPC servers, on given sockets and with bounds.
+"""REST and gRPC servers based on KServe, with limits and versions.
 
 The endpoints that load and unload models are optional.
 
@@ -59,7 +59,10 @@ JSON_LENGTH = "inference-header-content-length"
 
 
 class V1(V1Endpoints):
-    """Endpoints of V1, and those of TensorFlow Serving that KServe lacks."""
+    """Endpoints of protocol V1, with those of TensorFlow Serving.
+
+    KServe itself has no endpoints for versions, status and metadata.
+    """
 
     async def predict(self, request: fastapi.Request) -> fastapi.Response:
         """Answers a request to a model."""
@@ -92,7 +95,7 @@ class V1(V1Endpoints):
     async def metadata(
         self, model_name: str, model_version: str = ""
     ) -> dict[str, Any]:
-        """Signatures of a version."""
+        """Signatures of a version of a model."""
         version = self.dataplane.store.find(model_name, model_version)
         path = version.folder / "saved_model.pb"
         saved = await asyncio.to_thread(path.read_bytes)
@@ -118,7 +121,7 @@ class V1(V1Endpoints):
 
 
 class V2(V2Endpoints):
-    """Endpoints of the Open Inference Protocol, with versions."""
+    """Endpoints of the Open Inference Protocol (V2), with versions."""
 
     async def model_metadata(
         self, model_name: str, model_version: str = ""
@@ -163,12 +166,13 @@ class V2(V2Endpoints):
 
 
 class RequestDeadline(HttpToolsProtocol):
-    """HTTP connection whose client must send, and read, in time.
+    """HTTP connection with deadlines for requests and for reading responses.
 
-    The first request is due `seconds` after the connection is made, any other
-    one `seconds` after its first byte. Then the connection is closed: uvicorn
-    itself waits forever for a client that sends a byte now and then. It is also
-    closed if the client reads nothing of a response for `seconds`.
+    The first request must be complete `seconds` after the connection is made,
+    every later one `seconds` after its first byte. Otherwise the connection is
+    closed, because uvicorn itself waits forever for a client that sends a byte
+    now and then. It is also closed if the client reads nothing of a response
+    for `seconds`.
     """
 
     seconds = 30.0
@@ -176,33 +180,33 @@ class RequestDeadline(HttpToolsProtocol):
     read_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Starts the clock for the first request."""
+        """Sets the deadline of the first request."""
         super().connection_made(transport)
         self.start_clock()
 
     def on_message_begin(self) -> None:
-        """Starts the clock for any further request."""
+        """Sets the deadline of a later request."""
         super().on_message_begin()
         self.start_clock()
 
     def on_message_complete(self) -> None:
-        """Stops the clock: the request is complete."""
+        """Removes the deadline, as the request is complete."""
         self.stop_clock()
         super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clocks: the client is gone."""
+        """Removes the deadlines, as the client has disconnected."""
         self.stop_clock()
         self.stop_read_clock()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Starts the clock for reading: the send buffer is full."""
+        """Sets the deadline for reading, as the send buffer is full."""
         super().pause_writing()
         self.watch_reading()
 
     def resume_writing(self) -> None:
-        """Stops the clock for reading: the client has read."""
+        """Removes the deadline for reading, as the client has read."""
         self.stop_read_clock()
         super().resume_writing()
 
@@ -221,7 +225,7 @@ class RequestDeadline(HttpToolsProtocol):
         """Closes the connection if the send buffer does not shrink.
 
         Args:
-            unread: Bytes in the send buffer at the last look.
+            unread: Bytes in the send buffer at the previous check.
         """
         left = self.transport.get_write_buffer_size()
         if left < unread:
@@ -238,7 +242,7 @@ class RequestDeadline(HttpToolsProtocol):
             self.read_deadline = None
 
     def close_late(self) -> None:
-        """Closes the connection, with the reason if none was sent."""
+        """Closes the connection, after an error response if none was sent."""
         if self.cycle is None or not self.cycle.response_started:
             reason = b'{"error":"The request was not complete in time"}'
             self.transport.write(
@@ -250,14 +254,14 @@ class RequestDeadline(HttpToolsProtocol):
 
 
 class RestServer(RESTServer):
-    """KServe's REST server with bounds, on sockets that it is given.
+    """REST server of KServe with limits of size, number and time of requests.
 
     Args:
         dataplane: `StoredModelsDataPlane`.
-        max_body: Bytes of the body of a request.
-        max_concurrency: Number of requests that are answered at a time.
-        timeout: Seconds in which a request must arrive, and in which an answer
-            must be found.
+        max_body: Largest body of a request, in bytes.
+        max_concurrency: Number of requests that are processed at a time.
+        timeout: Seconds in which a request must arrive, and in which it must
+            be processed.
         access_log: Whether each request is logged.
     """
 
@@ -311,8 +315,8 @@ class RestServer(RESTServer):
         for version in ("", "/versions/{model_version}"):
             model_1 = f"/v1/models/{{model_name}}{version}"
             model_2 = f"/v2/models/{{model_name}}{version}"
-            # Routes of Starlette, and the first ones: FastAPI would spend more
-            # time on the arguments of a small request than the model on it.
+            # These are the first routes, and routes of Starlette: FastAPI needs
+            # more time for the arguments of a small request than the model.
             app.add_route(f"{model_1}:predict", v1.predict, methods=["POST"])
             app.add_route(f"{model_2}/infer", v2.infer, methods=["POST"])
             routes += [
@@ -359,17 +363,14 @@ class RestServer(RESTServer):
 async def internal_error(
     request: fastapi.Request, error: Exception
 ) -> fastapi.responses.JSONResponse:
-    """Response to a request that ran into a bug, which uvicorn logs."""
+    """Response to a request with an unexpected error, which uvicorn logs."""
     return fastapi.responses.JSONResponse(
         {"error": f"Internal error: {type(error).__name__}"}, 500
     )
 
 
 class Servicer(InferenceServicer):
-    """KServe's gRPC service, with versions and without load and unload.
-
-    The latter are refused unless the data plane allows them.
-    """
+    """gRPC service of KServe with versions, without load and unload."""
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Answers a request to a model."""
@@ -395,7 +396,7 @@ class Servicer(InferenceServicer):
     async def RepositoryModelLoad(  # noqa: N802
         self, request: Any, context: Any
     ) -> Any:
-        """Refused: only REST has it."""
+        """Always an error: only REST can load models."""
         await context.abort(
             grpc.StatusCode.PERMISSION_DENIED, "Use REST to load models"
         )
@@ -403,7 +404,7 @@ class Servicer(InferenceServicer):
     async def RepositoryModelUnload(  # noqa: N802
         self, request: Any, context: Any
     ) -> Any:
-        """Refused: only REST has it."""
+        """Always an error: only REST can unload models."""
         await context.abort(
             grpc.StatusCode.PERMISSION_DENIED, "Use REST to unload models"
         )
@@ -419,7 +420,7 @@ GRPC_CODES = {
 
 @contextlib.contextmanager
 def grpc_status() -> Iterator[list[tuple[grpc.StatusCode, str]]]:
-    """Catches errors of requests, and yields a list that gets the status."""
+    """Catches errors of requests; their status is added to a list it yields."""
     failed: list[tuple[grpc.StatusCode, str]] = []
     try:
         yield failed
@@ -433,12 +434,12 @@ def grpc_status() -> Iterator[list[tuple[grpc.StatusCode, str]]]:
 
 
 class LocalGrpcServer(GRPCServer):
-    """KServe's gRPC server on one address instead of all.
+    """gRPC server of KServe on one network address instead of all.
 
     Args:
         dataplane: `StoredModelsDataPlane`.
-        max_body: Bytes of a message.
-        grace_period: Seconds that requests have to end.
+        max_body: Largest message, in bytes.
+        grace_period: Seconds that requests may take after a stop.
     """
 
     def __init__(
@@ -458,10 +459,17 @@ class LocalGrpcServer(GRPCServer):
         self.max_body = max_body
 
     async def listen(self, host: str, port: int) -> int:
-        """Starts the server, and returns its port.
+        """Starts the server.
+
+        Args:
+            host: Name or address to listen on.
+            port: Port; 0 chooses a free one.
+
+        Returns:
+            The port.
 
         Raises:
-            OSError: If the port is taken.
+            OSError: If the port is in use.
         """
         self._server = grpc.aio.server(
             futures.ThreadPoolExecutor(1),
@@ -484,7 +492,7 @@ class LocalGrpcServer(GRPCServer):
 
 
 class ServerMetrics:
-    """Prometheus metrics of the server, beside those of KServe.
+    """Prometheus metrics of the server, in addition to those of KServe.
 
     Args:
         dataplane: `StoredModelsDataPlane`.
@@ -513,7 +521,7 @@ class ServerMetrics:
             ("model_calls", "Calls of models", batcher.num_calls),
             (
                 "model_requests",
-                "Requests that these calls answered",
+                "Requests processed by these calls",
                 batcher.num_joined,
             ),
             (
@@ -525,7 +533,7 @@ class ServerMetrics:
             yield CounterMetricFamily(name, text, value=value)
         yield GaugeMetricFamily(
             "requests_in_progress",
-            "Requests that wait for a model or are in one",
+            "Requests that wait for a model or are processed by one",
             value=batcher.num_requests,
         )
         versions = GaugeMetricFamily(

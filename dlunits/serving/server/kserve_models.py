@@ -1,4 +1,4 @@
-"""KServe's model, repository and data plane over a `ModelStore`.
+"""Model, repository and data plane of KServe for a `ModelStore`.
 
 Needs `pip install "dlunits[serve]"`. Importing KServe parses `sys.argv`.
 """
@@ -27,7 +27,7 @@ from dlunits.serving.server.model_version import ModelVersion
 from dlunits.serving.server.tensors import cast, check_inputs
 from dlunits.typing import Array
 
-# Bytes of a body that are read or written in a thread.
+# Size of a body, in bytes, above which it is read or written in a thread.
 LARGE = 2**18
 
 
@@ -36,9 +36,9 @@ class RestRequest:
     """Body of an HTTP request to a model.
 
     Attributes:
-        body: Bytes, JSON and perhaps the binary extension of V2.
+        body: JSON, which may be followed by the binary data of V2.
         version: Integer as text, or empty for the latest version.
-        is_v2: Whether it is of the Open Inference Protocol.
+        is_v2: Whether it is a request of the Open Inference Protocol (V2).
         json_length: Number of bytes that are JSON, or `None` for all.
     """
 
@@ -49,7 +49,7 @@ class RestRequest:
 
 
 class StoredModel(kserve.Model):
-    """Model of KServe that answers with the versions of a `ModelStore`.
+    """Model of KServe whose versions are in a `ModelStore`.
 
     Args:
         name: Name of the model.
@@ -72,10 +72,11 @@ class StoredModel(kserve.Model):
         headers: dict[str, str] | None = None,
         verb: InferenceVerb = InferenceVerb.PREDICT,
     ) -> tuple[Any, dict[str, str]]:
-        """Answers a request, and notes the time as KServe does.
+        """Processes a request, and records its time in the metrics of KServe.
 
-        There is nothing to do before and after `predict`, and KServe's own
-        method times that, too, for a tenth of the time of a small request.
+        The method of KServe also calls and times preprocessing and
+        postprocessing, which do not exist here and would take a tenth of the
+        time of a small request.
         """
         with self.predict_seconds.time():
             return await self.predict(body), {}
@@ -86,10 +87,10 @@ class StoredModel(kserve.Model):
         headers: dict[str, str] | None = None,
         response_headers: dict[str, str] | None = None,
     ) -> Any:
-        """Answers a request of either protocol, or of gRPC.
+        """Processes a request of V1, V2 or gRPC.
 
         Raises:
-            RequestError: If it cannot be answered.
+            RequestError: If the request is invalid, or the call fails.
         """
         if isinstance(payload, InferRequest):
             return await self.predict_grpc(payload)
@@ -107,7 +108,7 @@ class StoredModel(kserve.Model):
     async def predict_v2(
         self, version: ModelVersion, payload: RestRequest
     ) -> tuple[bytes, int | None]:
-        """Answers a request of the Open Inference Protocol.
+        """Processes a request of the Open Inference Protocol (V2).
 
         Returns:
             Body of the response, and the number of bytes that are JSON, or
@@ -122,7 +123,7 @@ class StoredModel(kserve.Model):
         )
 
     async def predict_grpc(self, request: InferRequest) -> InferResponse:
-        """Answers a request of gRPC."""
+        """Processes a request of gRPC."""
         version = self.store.find(self.name, request.model_version)
         signature_name = predict_api.DEFAULT_SIGNATURE
         for key, value in (request.parameters or {}).items():
@@ -170,6 +171,9 @@ async def in_thread_if_large(
         size: Number of bytes that the function reads or writes.
         function: Function.
         *arguments: Its arguments.
+
+    Returns:
+        Result of the function.
     """
     if size > LARGE:
         return await asyncio.to_thread(function, *arguments)
@@ -184,7 +188,7 @@ def num_bytes(outputs: Mapping[str, Array]) -> int:
 def read_v1(
     version: ModelVersion, payload: RestRequest
 ) -> tuple[dict[str, Any], str, dict[str, Array]]:
-    """Parsed JSON, name of the signature, and inputs of a request of V1."""
+    """Reads a request of V1: parsed JSON, name of the signature, and inputs."""
     body = parse_json(payload.body)
     signature_name = predict_api.read_signature_name(body)
     specs = version.inputs(signature_name)
@@ -204,7 +208,7 @@ def write_v1(body: dict[str, Any], outputs: dict[str, Array]) -> bytes:
 def read_v2(
     version: ModelVersion, payload: RestRequest
 ) -> tuple[dict[str, Any], str, dict[str, Array]]:
-    """Parsed JSON, name of the signature, and inputs of a request of V2."""
+    """Reads a request of V2: parsed JSON, name of the signature, and inputs."""
     length = payload.json_length
     body = parse_json(payload.body[:length])
     binary = b"" if length is None else payload.body[length:]
@@ -235,7 +239,7 @@ def grpc_output(name: str, array: Array) -> InferOutput:
 
 
 class StoredModels(kserve.ModelRepository):
-    """KServe's repository of the models of a `ModelStore`.
+    """Model repository of KServe for the models of a `ModelStore`.
 
     Args:
         store: `ModelStore`.
@@ -268,7 +272,7 @@ class StoredModels(kserve.ModelRepository):
 
 
 class StoredModelsDataPlane(DataPlane):
-    """KServe's data plane, with versions and signatures.
+    """Data plane of KServe, with versions and signatures.
 
     Args:
         models: `StoredModels`.
@@ -316,22 +320,24 @@ class StoredModelsDataPlane(DataPlane):
 
 
 def parse_json(body: bytes) -> Any:
-    """Parses JSON, also with NaN and Infinity, as TensorFlow Serving does.
+    """Parses JSON; like TensorFlow Serving, it accepts NaN and Infinity.
 
     Raises:
-        InvalidRequestError: If it is no JSON.
+        InvalidRequestError: If it is not JSON.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if b"NaN" not in body and b"Infinity" not in body:
-            raise InvalidRequestError(f"The body is no JSON: {error}") from None
+            raise InvalidRequestError(
+                f"The body is not JSON: {error}"
+            ) from None
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequestError(f"The body is no JSON: {error}") from None
+        raise InvalidRequestError(f"The body is not JSON: {error}") from None
 
 
 def to_json(value: Any) -> bytes:
-    """Writes JSON, with NumPy arrays; NaN and infinity become null."""
+    """Formats JSON, including NumPy arrays; NaN and infinity become null."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

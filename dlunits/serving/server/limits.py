@@ -1,4 +1,4 @@
-"""Bounds of size and number of HTTP requests, and the access log."""
+"""Limits of the size and number of HTTP requests, and the access log."""
 
 import asyncio
 import collections
@@ -17,7 +17,7 @@ from dlunits.serving.server.errors import (
 
 access_logger = logging.getLogger("dlunits.serving.access")
 
-DRAIN_SECONDS = 2.0  # reading a body that is refused
+DRAIN_SECONDS = 2.0  # time for reading the body of a rejected request
 METHODS = {"GET", "HEAD", "POST"}
 
 Scope = dict[str, Any]
@@ -26,16 +26,16 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class RequestLimits:
-    """ASGI middleware that bounds requests and logs them.
+    """ASGI middleware that limits requests and logs them.
 
-    The body of a request is read before the application is called: at most
-    `max_body` bytes. At most `max_concurrency` requests with a body are
-    answered at a time. Others end with a status and a reason in JSON, and the
-    connection is closed.
+    The body of a request is read before the application is called; it may have
+    at most `max_body` bytes. At most `max_concurrency` requests with a body are
+    processed at a time. Other requests get an error status and a reason in
+    JSON, and the connection is closed.
 
     Args:
         app: ASGI application.
-        max_body: Bytes.
+        max_body: Largest body of a request, in bytes.
         max_concurrency: Number of requests.
         access_log: Whether each request is logged: client, method, path,
             status, bytes of the body, milliseconds.
@@ -64,7 +64,7 @@ class RequestLimits:
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Answers a request."""
+        """Processes a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -81,14 +81,14 @@ class RequestLimits:
             if has_body:
                 if self.num_requests >= self.max_concurrency:
                     raise OverloadedError(
-                        f"The server answers {self.max_concurrency} requests "
-                        "at a time: try again later"
+                        f"The server processes at most {self.max_concurrency} "
+                        "requests at a time: try again later"
                     )
                 self.num_requests += 1
                 try:
                     self.check_length(scope)
                     body = await self.read_body(receive)
-                    if body is None:  # the client is gone
+                    if body is None:  # the client has disconnected
                         return
                     size = len(body)
                     await self.app(scope, replay(body, receive), send_and_note)
@@ -105,13 +105,13 @@ class RequestLimits:
                 log_access(scope, status, size, time.perf_counter() - start)
 
     def check_length(self, scope: Scope) -> None:
-        """Refuses a body by the length that its header states."""
+        """Rejects a body that is too large according to its header."""
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self.max_body:
                 raise too_large(self.max_body)
 
     async def read_body(self, receive: Receive) -> bytes | None:
-        """Body of a request, or `None` if the client is gone."""
+        """Body of a request, or `None` if the client has disconnected."""
         parts, size, more = [], 0, True
         while more:
             message = await receive()
@@ -130,7 +130,7 @@ def too_large(max_body: int) -> TooLargeError:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """`receive` of a request whose body is read."""
+    """Function `receive` for a request whose body has been read."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def next_message() -> dict[str, Any]:
@@ -142,8 +142,8 @@ def replay(body: bytes, receive: Receive) -> Receive:
 async def refuse(error: RequestError, receive: Receive, send: Send) -> None:
     """Sends the reason of an error, and closes the connection.
 
-    What the client still sends is read for a while: a connection that is closed
-    with unread data is reset, and the client may lose the response.
+    For up to 2 seconds, the rest of the request is read: a connection that is
+    closed with unread data is reset, and the client may lose the response.
     """
     body = json.dumps({"error": str(error)}).encode()
     headers = [
@@ -166,7 +166,7 @@ async def refuse(error: RequestError, receive: Receive, send: Send) -> None:
 
 
 def log_access(scope: Scope, status: int, size: int, seconds: float) -> None:
-    """Logs a request on one line, whatever its path holds."""
+    """Logs a request on one line; special characters of the path are quoted."""
     host, port = scope["client"] or ("-", 0)
     path = urllib.parse.quote(scope["path"], safe="/:")
     access_logger.info(

@@ -1,4 +1,4 @@
-"""Models that are served: versions loaded, swapped and drained."""
+"""Store of served models: versions are loaded, swapped and drained."""
 
 import asyncio
 import concurrent.futures
@@ -21,22 +21,22 @@ from dlunits.serving.server.version_folders import (
 
 logger = logging.getLogger("dlunits.serving")
 
-RESCAN_SECONDS = 5.0  # where the file system reports no changes
-SETTLE_SECONDS = 1.0  # files that change less recently are complete
+RESCAN_SECONDS = 5.0  # for file systems that do not report changes
+SETTLE_SECONDS = 1.0  # files without a change for this time are complete
 
 
 class ModelStore:
-    """Latest versions of all models of a folder.
+    """Latest versions of all models of a folder, with hot swap.
 
-    A new version is loaded and warmed up in a thread, while the old ones
-    answer. Then it takes new requests, and an old one is dropped when it has
-    answered those that it has. A version whose files still change is left
-    alone; one that cannot be loaded is logged once and not served, until its
-    files change.
+    A new version is loaded and warmed up in a thread, while the old ones are
+    used. Then it is used for new requests, and an old version is dropped when
+    all of its requests are complete. A version whose files still change is not
+    loaded yet. One that cannot be loaded is logged once, and is not served
+    until its files change.
 
     Args:
-        models_dir: Folder with one subfolder per model, and one of each of its
-            versions.
+        models_dir: Folder with one subfolder per model, which has one subfolder
+            per version.
         num_versions: Number of versions of a model that are served.
 
     Attributes:
@@ -63,12 +63,15 @@ class ModelStore:
         self._draining: set[asyncio.Task] = set()
 
     def find(self, name: str, version: str | None = None) -> ModelVersion:
-        """Version that answers a request.
+        """Finds the version for a request.
 
         Args:
             name: Name of the model.
             version: Integer as text; the latest version if it is `None` or
                 empty.
+
+        Returns:
+            `ModelVersion`.
 
         Raises:
             UnknownModelError: If it is not served.
@@ -89,10 +92,10 @@ class ModelStore:
         )
 
     async def refresh(self) -> None:
-        """Loads new versions, and drops those that are gone or superseded.
+        """Loads new versions, and drops those that are removed or superseded.
 
         Raises:
-            OSError: If the folder cannot be read; nothing is changed.
+            OSError: If the folder cannot be read; the versions do not change.
         """
         async with self._lock:
             found = await self._in_thread(find_versions, self.models_dir)
@@ -107,7 +110,7 @@ class ModelStore:
                 await self._update(name, folders)
 
     async def watch(self) -> None:
-        """Refreshes whenever files change, until it is cancelled."""
+        """Calls `refresh` whenever files change, until it is cancelled."""
         import watchfiles
 
         changes = watchfiles.awatch(
@@ -128,7 +131,10 @@ class ModelStore:
                     logger.warning("%s", error)
 
     async def load(self, name: str) -> None:
-        """Serves a model again that `unload` stopped.
+        """Serves a model again after `unload`.
+
+        Args:
+            name: Name of the model.
 
         Raises:
             UnknownModelError: If there is no such model, or it cannot be
@@ -139,13 +145,13 @@ class ModelStore:
         self.find(name)
 
     async def unload(self, name: str) -> None:
-        """Stops serving a model, until `load`."""
+        """Stops serving a model until `load` is called."""
         self.find(name)
         self.unloaded.add(name)
         await self.refresh()
 
     async def close(self) -> None:
-        """Waits for the requests of old versions, and ends the thread."""
+        """Waits for the requests of old versions, and stops the thread."""
         await asyncio.gather(*self._draining)
         self._loader.shutdown(wait=False, cancel_futures=True)
 
@@ -154,7 +160,7 @@ class ModelStore:
         return await loop.run_in_executor(self._loader, function, *arguments)
 
     def _forget_except(self, paths: Iterable[pathlib.Path]) -> None:
-        """Forgets what is known of folders that are gone."""
+        """Removes entries of folders that no longer exist."""
         kept = set(paths)
         for known in (self._refused, self._seen, self._loaded_files):
             for path in known.keys() - kept:
@@ -176,8 +182,8 @@ class ModelStore:
             if version:
                 chosen[number] = version
         if folders and not chosen:
-            # Newer versions are not loaded yet, and the folders of those that
-            # are served have been removed.
+            # The folders of the served versions have been removed, and newer
+            # versions are not loaded yet.
             chosen = current
         if chosen:
             self.models[name] = chosen
@@ -196,7 +202,7 @@ class ModelStore:
         folder: pathlib.Path,
         current: ModelVersion | None,
     ) -> ModelVersion | None:
-        """Loads a version, unless that was done or cannot be done."""
+        """Loads a version, unless it is loaded or cannot be loaded."""
         files = await self._in_thread(fingerprint, folder)
         if current and self._loaded_files.get(folder) == files:
             return current
@@ -230,19 +236,19 @@ class ModelStore:
         return time.monotonic() - since >= SETTLE_SECONDS
 
     async def _drain(self, version: ModelVersion) -> None:
-        """Lets a version answer what it has, and frees its memory."""
+        """Waits for the requests of a version, and frees its memory."""
         await version.drained()
         logger.warning("Dropped %s/%d", version.name, version.version)
         version.clear()
-        with contextlib.suppress(RuntimeError):  # the server stops
+        with contextlib.suppress(RuntimeError):  # the server is shutting down
             await self._in_thread(release_memory)
 
 
 def release_memory() -> None:
-    """Returns memory of a dropped version to the system.
+    """Returns the memory of a dropped version to the operating system.
 
-    The C library of Linux keeps what is freed, and a server would grow with
-    every version.
+    The C library of Linux keeps freed memory, so that the memory of a server
+    would grow with every version.
     """
     gc.collect()
     with contextlib.suppress(AttributeError, OSError, TypeError):

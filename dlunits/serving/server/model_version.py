@@ -1,4 +1,4 @@
-"""Version of a model that is loaded, checked, warmed up and called."""
+"""Loaded version of a model: checks, warm-up and calls."""
 
 import asyncio
 import pathlib
@@ -35,13 +35,13 @@ class ModelVersion:
 
     Attributes:
         signatures: Dict from name to signature, a TensorFlow function.
-        batched: Names of signatures whose answer about an example does not
-            depend on the other examples of a request, so that requests may be
-            joined: the entry `batched` of the model card.
+        batched: Names of signatures whose result for an example does not
+            depend on the other examples of a call, so that requests may be
+            batched: the entry `batched` of the model card.
 
     Raises:
-        ValueError: If the SavedModel is incomplete or damaged, or refuses one
-            of its own warm-up requests.
+        ValueError: If the SavedModel is incomplete or damaged, or one of its
+            warm-up requests fails.
     """
 
     def __init__(self, name: str, version: int, folder: pathlib.Path) -> None:
@@ -90,7 +90,7 @@ class ModelVersion:
             Dict from the name of an output to its array.
 
         Raises:
-            RequestError: If the graph refuses the inputs, or fails.
+            RequestError: If the inputs are invalid, or the call fails.
         """
         specs = self.inputs(signature_name)
         try:
@@ -114,7 +114,7 @@ class ModelVersion:
             raise RequestError(reason(error)) from None
 
     def warm_up(self) -> None:
-        """Makes the warm-up requests of the SavedModel."""
+        """Calls the model with its warm-up requests."""
         try:
             for signature_name, arrays in read_warmup_requests(self.folder):
                 self.call(signature_name, arrays)
@@ -125,12 +125,12 @@ class ModelVersion:
             ) from None
 
     def acquire(self) -> None:
-        """Counts a request that this version will answer."""
+        """Counts a request that will be processed by this version."""
         self._num_requests += 1
         self._idle.clear()
 
     def release(self) -> None:
-        """Counts a request that is answered."""
+        """Counts a request as complete."""
         self._num_requests -= 1
         if not self._num_requests:
             self._idle.set()
@@ -141,12 +141,12 @@ class ModelVersion:
         self._loaded = None
 
     async def drained(self) -> None:
-        """Waits until no request is left."""
+        """Waits until all requests are complete."""
         await self._idle.wait()
 
 
 def as_array(tensor: tf.Tensor) -> Array:
-    """Array of a tensor, also of a scalar; strings are bytes.
+    """Converts a tensor to an array, also if it is scalar; strings are bytes.
 
     >>> as_array(tf.constant("one")), as_array(tf.constant([2]))
     (array(b'one', dtype=object), array([2], dtype=int32))
@@ -158,8 +158,9 @@ def as_array(tensor: tf.Tensor) -> Array:
 def read_optional_card(folder: pathlib.Path) -> dict[str, Any]:
     """Model card of a version, or an empty dict if it has none.
 
-    The files that the card lists, with their checksums or with the sum of their
-    sizes, must be there. Others may be, such as the model in another format.
+    The files that the card lists must exist, with the same checksums or, in
+    older cards, the same total size. Additional files are allowed, such as the
+    model in another format.
 
     Args:
         folder: Folder of the SavedModel.
@@ -190,13 +191,21 @@ def read_optional_card(folder: pathlib.Path) -> dict[str, Any]:
         if size < card["bytes"]:
             raise ValueError(
                 f"The SavedModel in {folder} is incomplete: its files have "
-                f"{size} bytes, and {card['bytes']} in the model card"
+                f"{size} bytes, but {card['bytes']} in the model card"
             )
     return card
 
 
 def reason(error: tf.errors.OpError) -> str:
-    r"""Message of an error of TensorFlow, without the place in the graph.
+    r"""Message of an error of TensorFlow, without the node of the graph.
+
+    Args:
+        error: Error of a call.
+
+    Returns:
+        Text of one line.
+
+    Example:
 
     >>> text = "Graph execution error: assertion failed: [Too small:] [3] [[y]]"
     >>> text = text.replace("error: ", "error:" + chr(10))

@@ -1,11 +1,11 @@
-"""Requests of the Open Inference Protocol, KServe's V2, as JSON and bytes.
+"""Open Inference Protocol (V2 of KServe): requests and responses.
 
-The protocol has no signatures: the request parameter `signature_name` selects
-one. A tensor in JSON has its values in `data`. In the binary extension the
-values follow the JSON, whose length is the header
-`Inference-Header-Content-Length`, and `binary_data_size` is their length.
-Strings in JSON are text, or base64 if the parameter `content_type` of the
-tensor is `base64`.
+The protocol has no signatures; the request parameter `signature_name` selects
+one. A tensor in JSON has its values in `data`. In the binary extension, the
+values follow the JSON: the header `Inference-Header-Content-Length` is the
+length of the JSON, and the parameter `binary_data_size` of a tensor the length
+of its values, both in bytes. Strings in JSON are text, or base64 if the
+parameter `content_type` of the tensor is `base64`.
 
 Reference: https://github.com/kserve/open-inference-protocol
 """
@@ -47,7 +47,16 @@ DATATYPES = {
 
 
 def tensor_metadata(specs: Mapping[str, tf.TensorSpec]) -> list[dict[str, Any]]:
-    """Metadata of inputs or outputs; an unknown length, or rank, is -1.
+    """Metadata of the inputs or outputs of a signature.
+
+    Args:
+        specs: `tf.TensorSpec` by name.
+
+    Returns:
+        List of dicts for JSON. An unknown length is -1, and the shape of a
+        tensor of unknown rank is `[-1]`.
+
+    Example:
 
     >>> tensor_metadata({"x": tf.TensorSpec([None, 2], tf.float32)})
     [{'name': 'x', 'datatype': 'FP32', 'shape': [-1, 2]}]
@@ -65,13 +74,16 @@ def tensor_metadata(specs: Mapping[str, tf.TensorSpec]) -> list[dict[str, Any]]:
 
 
 def read_signature_name(request: Any) -> str:
-    """Name of the signature that a request is for.
+    """Name of the signature that a request calls.
 
     Args:
         request: Parsed JSON.
 
+    Returns:
+        The parameter `signature_name`, or `serving_default`.
+
     Raises:
-        InvalidRequestError: If the body is no request.
+        InvalidRequestError: If the JSON is not a request.
     """
     if not isinstance(request, dict) or not isinstance(
         request.get("inputs"), list
@@ -86,7 +98,7 @@ def read_signature_name(request: Any) -> str:
 
 
 def parameters_of(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Entry `parameters`, a dict."""
+    """Entry `parameters` of a request or tensor, a dict."""
     parameters = item.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise InvalidRequestError("'parameters' must be a JSON object")
@@ -103,14 +115,14 @@ def read_inputs(
     Args:
         request: Parsed JSON that `read_signature_name` accepts.
         specs: `tf.TensorSpec` of the inputs by name.
-        binary: What follows the JSON in the body.
+        binary: Bytes after the JSON in the body.
 
     Returns:
-        Dict from name to array, in the shapes that the request states.
+        Dict from name to array, with the shapes in the request.
 
     Raises:
-        InvalidRequestError: If a tensor is not what it states, or is not in
-            `specs`.
+        InvalidRequestError: If a tensor is not in `specs`, or its values do
+            not match its data type and shape.
 
     Example:
 
@@ -173,7 +185,10 @@ def read_json_data(
 
 
 def from_binary(name: str, data: bytes, dtype: tf.DType) -> Array:
-    r"""Values of a tensor from bytes, little-endian; strings have lengths.
+    r"""Decodes the binary values of a tensor.
+
+    Numbers are little-endian. A string follows its length, a little-endian
+    integer of 4 bytes.
 
     >>> from_binary("x", b"\x02\x00\x00\x00hi" + bytes(4), tf.string)
     array([b'hi', b''], dtype=object)
@@ -182,8 +197,8 @@ def from_binary(name: str, data: bytes, dtype: tf.DType) -> Array:
         expected = np.dtype(dtype.as_numpy_dtype).newbyteorder("<")
         if len(data) % expected.itemsize:
             raise InvalidRequestError(
-                f"{name!r} has {len(data)} bytes, which is no number of "
-                f"{dtype.name} values"
+                f"{name!r} has {len(data)} bytes, which is not a multiple of "
+                f"the size of a {dtype.name} value"
             )
         return cast(name, np.frombuffer(data, expected), dtype)
     strings, offset = [], 0
@@ -210,7 +225,7 @@ def to_binary(array: Array) -> bytes:
 
 
 def reshape(name: str, array: Array, shape: Any) -> Array:
-    """Array in the shape that a request states."""
+    """Reshapes an array to the shape in a request; errors are of the client."""
     valid = (
         isinstance(shape, list)
         and len(shape) <= MAX_DEPTH
@@ -234,15 +249,16 @@ def answer(
     """Response to a request.
 
     Args:
-        request: Parsed JSON of the request. `outputs` selects some by name; the
-            parameter `binary_data_output` of the request, or `binary_data` of
-            an output, selects the binary extension.
+        request: Parsed JSON of the request. `outputs` selects outputs by name;
+            the parameter `binary_data_output` of the request, or `binary_data`
+            of an output, selects the binary extension.
         outputs: Arrays by name.
         model: Name of the model.
-        version: Version that answers.
+        version: Version of the model.
 
     Returns:
-        Dict for JSON, with NumPy arrays, and the bytes that follow it.
+        `(response, binary)`: dict for JSON, with NumPy arrays, and the bytes
+        that follow the JSON.
 
     Raises:
         InvalidRequestError: If there is no such output.
@@ -290,7 +306,7 @@ def answer(
 
 
 def string_data(array: Array) -> dict[str, Any]:
-    """Strings in JSON: text if all are UTF-8, else base64."""
+    """Encodes strings for JSON: as text if all are UTF-8, else as base64."""
     values = array.ravel().tolist()
     try:
         return {"data": [value.decode() for value in values]}

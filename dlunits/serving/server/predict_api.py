@@ -1,4 +1,4 @@
-"""Predict requests in the JSON of TensorFlow Serving's REST API, KServe's V1.
+"""Predict requests of the REST API of TensorFlow Serving (V1 of KServe).
 
 Reference: https://www.tensorflow.org/tfx/serving/api_rest
 """
@@ -18,7 +18,7 @@ DEFAULT_SIGNATURE = "serving_default"
 
 
 def read_signature_name(body: Any) -> str:
-    """Name of the signature that a request is for.
+    """Name of the signature that a request calls.
 
     Args:
         body: Parsed JSON.
@@ -27,7 +27,12 @@ def read_signature_name(body: Any) -> str:
         The entry `signature_name`, or `serving_default`.
 
     Raises:
-        InvalidRequestError: If the body is no request.
+        InvalidRequestError: If the JSON is not a request.
+
+    Example:
+
+    >>> read_signature_name({"instances": [1, 2]})
+    'serving_default'
     """
     if not isinstance(body, dict):
         raise InvalidRequestError(
@@ -91,7 +96,7 @@ def read_inputs(
 def columns_of(
     instances: Any, specs: Mapping[str, tf.TensorSpec]
 ) -> dict[str, list]:
-    """Lists of values by the name of the input, from a list of examples."""
+    """Converts a list of examples to lists of values by name of the input."""
     if not isinstance(instances, list) or not instances:
         raise InvalidRequestError(
             "'instances' must be a list of at least one example"
@@ -107,7 +112,7 @@ def columns_of(
 
 
 def is_object(value: Any) -> bool:
-    """Whether a value is a JSON object, and not the base64 of a string."""
+    """Whether a value is a JSON object, and not a base64 string."""
     return isinstance(value, dict) and list(value) != ["b64"]
 
 
@@ -126,10 +131,10 @@ def answer(
 ) -> dict[str, Any]:
     """Body of the response, in the format of the request.
 
-    A request with `instances` gets `predictions`, a list of the outputs of each
-    example. A request with `inputs` gets `outputs`, a dict from name to values.
-    If there is one output, its name is left out. Strings whose output has a
-    name that ends in `_bytes` are written as base64.
+    The response to `instances` has `predictions`, a list of the outputs of each
+    example. The response to `inputs` has `outputs`, a dict from name to values.
+    If there is one output, its name is omitted. Strings are written as base64
+    if the name of the output ends in `_bytes`.
 
     Args:
         body: Parsed JSON of the request.
@@ -139,8 +144,8 @@ def answer(
         Dict for JSON, with NumPy arrays.
 
     Raises:
-        InvalidRequestError: If the request has `instances`, and the outputs are
-            not those of the examples.
+        InvalidRequestError: If the request has `instances`, and an output does
+            not have one value for each of them.
 
     Example:
 
@@ -176,14 +181,21 @@ def answer(
 
 
 def as_json(name: str, array: Array) -> Any:
-    """Array as a value for JSON."""
+    """Converts an array to a value for JSON."""
     if array.dtype != object:
         return np.ascontiguousarray(array) if array.ndim else array.item()
     return encode_strings(array, binary=name.endswith("_bytes"))
 
 
 def has_special_values(outputs: Mapping[str, Array]) -> bool:
-    """Whether an output holds NaN or infinity, which JSON does not have."""
+    """Whether an output contains NaN or infinity, which JSON does not have.
+
+    Args:
+        outputs: Arrays by name.
+
+    Returns:
+        Boolean.
+    """
     return any(
         array.dtype.kind == "f" and not math.isfinite(array.sum())
         for array in outputs.values()

@@ -30,7 +30,22 @@ logger = logging.getLogger("dlunits.serving")
 
 @dataclasses.dataclass(frozen=True)
 class ServerOptions:
-    """Options of the server; see the flags of `apps/serve.py`."""
+    """Options of the model server, see the flags of `dlunits serve`.
+
+    Args:
+        models_dir: Folder with one subfolder per model.
+        grpc_port: Port of gRPC; 0 chooses a free one. `None` turns gRPC off.
+        num_versions: Number of versions of a model that are served.
+        threads: Number of threads that call models.
+        max_batch: Largest number of examples that are joined into one call.
+        batch_wait: Seconds that the first request of a batch waits for others.
+        max_body: Largest body of a request, in bytes.
+        max_concurrency: Number of requests that are processed at a time.
+        timeout: Seconds in which a request must arrive, and in which it must
+            be processed.
+        allow_model_control: Whether clients may load and unload models.
+        access_log: Whether each request is logged.
+    """
 
     models_dir: pathlib.Path
     grpc_port: int | None = None
@@ -52,21 +67,21 @@ def run_server(
 ) -> None:
     """Serves the models of a folder until SIGTERM or SIGINT.
 
-    Requests that have arrived by then are answered.
+    Requests that have arrived before the signal are completed.
 
     Args:
         options: `ServerOptions`.
         listener: Socket that listens for HTTP.
-        on_ready: Called with the URL of REST and the address of gRPC, or
-            `None`, when requests are accepted.
+        on_ready: Called when requests are accepted, with the URL of REST and
+            the address of gRPC, or `None` without gRPC.
 
     Raises:
-        OSError: If the folder cannot be read, or the port of gRPC is taken.
+        OSError: If the folder cannot be read, or the port of gRPC is in use.
         ValueError: If no model can be served.
     """
     configure_logging()
-    # uvicorn restores these handlers when it has stopped, and raises the
-    # signal again: the default ones would end the process with it.
+    # When it has stopped, uvicorn restores these handlers and raises the signal
+    # again. With the default handlers, the signal would end the process.
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)
     with listener:
@@ -75,15 +90,18 @@ def run_server(
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(server.serve(listener, on_ready))
     if server.batcher.num_requests:
-        # They have timed out, and no call of TensorFlow can be stopped. Python
-        # would wait for their threads.
-        logger.warning("Left: calls of models that took too long")
+        # These requests have timed out, but calls of TensorFlow cannot be
+        # stopped, and Python would wait for their threads.
+        logger.warning(
+            "Stopped while %d calls of models that timed out still run",
+            server.batcher.num_requests,
+        )
         sys.stdout.flush()
         os._exit(0)
 
 
 class Server:
-    """The parts of the server.
+    """Model server: store, batcher, REST and gRPC.
 
     Args:
         options: `ServerOptions`.
@@ -117,12 +135,12 @@ class Server:
         listener: socket.socket,
         on_ready: Callable[[str, str | None], None],
     ) -> None:
-        """Loads the models, and answers requests until a signal arrives."""
+        """Loads the models, and processes requests until a signal arrives."""
         await self.store.refresh()
         if not self.store.models:
             raise ValueError(
-                f"{self.options.models_dir} holds no model that can be served: "
-                "expected NAME/1/saved_model.pb"
+                f"{self.options.models_dir} contains no model that can be "
+                "served: expected NAME/1/saved_model.pb"
             )
         grpc_server, grpc_address = None, None
         host, port = listener.getsockname()[:2]
@@ -148,9 +166,11 @@ class Server:
             self.batcher.close()
 
     def stop_if_failed(self, watching: asyncio.Task) -> None:
-        """Logs an error of the watcher: new versions are no longer seen."""
+        """Logs an error of the watcher: new versions are not detected."""
         if not watching.cancelled() and watching.exception():
-            logger.error("New versions are not seen: %s", watching.exception())
+            logger.error(
+                "New versions are no longer detected: %s", watching.exception()
+            )
 
 
 def configure_logging() -> None:

@@ -1,4 +1,4 @@
-"""Arrays from values of JSON, checked against the signature of a model."""
+"""Conversion of JSON values to arrays that match the signature of a model."""
 
 import base64
 import binascii
@@ -18,8 +18,8 @@ MAX_DEPTH = 32  # axes of a tensor
 def to_array(name: str, value: Any, dtype: tf.DType) -> Array:
     """Converts a value of JSON to an array.
 
-    Numbers must lie in the range of the data type; nothing is rounded to an
-    integer. A string is a JSON string or `{"b64": "..."}`, the base64 encoding
+    Numbers must be in the range of the data type; fractions are not rounded to
+    integers. A string is a JSON string or `{"b64": "..."}`, the base64 encoding
     of bytes.
 
     Args:
@@ -32,7 +32,7 @@ def to_array(name: str, value: Any, dtype: tf.DType) -> Array:
         Array of that data type; strings are bytes in an array of objects.
 
     Raises:
-        InvalidRequestError: If the value does not fit.
+        InvalidRequestError: If the value does not match the data type.
 
     Example:
 
@@ -56,7 +56,7 @@ def to_array(name: str, value: Any, dtype: tf.DType) -> Array:
 
 
 def cast(name: str, found: Array, dtype: tf.DType) -> Array:
-    """Casts an array of numbers to a data type that holds its values.
+    """Casts an array of numbers to a data type, without loss.
 
     Args:
         name: Name of the tensor, for the error message.
@@ -67,7 +67,7 @@ def cast(name: str, found: Array, dtype: tf.DType) -> Array:
         Array of that data type.
 
     Raises:
-        InvalidRequestError: If a value does not fit.
+        InvalidRequestError: If a value does not match the data type.
     """
     expected = dtype.as_numpy_dtype
     allowed = {"b": "b", "i": "iu", "u": "iu"}.get(
@@ -89,7 +89,7 @@ def cast(name: str, found: Array, dtype: tf.DType) -> Array:
         )
     if not fits:
         raise InvalidRequestError(
-            f"{name!r} holds a value out of the range of {dtype.name}"
+            f"{name!r} has a value out of the range of {dtype.name}"
         )
     return values
 
@@ -112,7 +112,7 @@ def to_bytes_array(name: str, value: Any) -> Array:
 
 
 def flatten(name: str, value: Any, shape: list[int]) -> Iterator[Any]:
-    """Items of nested lists of a certain shape."""
+    """Yields the items of nested lists, and checks their shape."""
     if not shape:
         yield value
         return
@@ -125,7 +125,7 @@ def flatten(name: str, value: Any, shape: list[int]) -> Iterator[Any]:
 
 
 def to_bytes(name: str, value: Any) -> bytes:
-    """Bytes of a string, or of the base64 encoding in `{"b64": ...}`."""
+    """Encodes a string as UTF-8, or decodes the base64 of `{"b64": ...}`."""
     if isinstance(value, dict) and list(value) == ["b64"]:
         return decode_base64(name, value["b64"])
     if not isinstance(value, str):
@@ -140,7 +140,19 @@ def to_bytes(name: str, value: Any) -> bytes:
 
 
 def decode_base64(name: str, text: Any) -> bytes:
-    """Decodes base64, strictly.
+    """Decodes base64, and rejects other characters.
+
+    Args:
+        name: Name of the tensor, for the error message.
+        text: Text in base64.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        InvalidRequestError: If the text is not base64.
+
+    Example:
 
     >>> decode_base64("encoded", "QUI=")
     b'AB'
@@ -154,12 +166,15 @@ def decode_base64(name: str, text: Any) -> bytes:
 
 
 def encode_strings(array: Array, *, binary: bool) -> Any:
-    r"""Nested lists of strings for JSON.
+    r"""Converts an array of strings to nested lists for JSON.
 
     Args:
         array: Array of bytes.
-        binary: Whether all strings are written as `{"b64": ...}`. Otherwise
-            those are that are not UTF-8.
+        binary: Whether all strings are written as `{"b64": ...}`. If not, only
+            those that are not UTF-8.
+
+    Returns:
+        Nested lists.
 
     Example:
 
@@ -188,8 +203,8 @@ def check_inputs(
         specs: `tf.TensorSpec` by name.
 
     Raises:
-        InvalidRequestError: If a name is missing or unknown, or if a shape does
-            not fit.
+        InvalidRequestError: If a name is missing or unknown, or a shape does
+            not match.
 
     Example:
 

@@ -5,18 +5,19 @@ import pathlib
 import time
 from typing import TypeAlias
 
-# Names, sizes and times of the files of a version.
+# Names, sizes and times of change of the files of a version.
 Fingerprint: TypeAlias = tuple[tuple[str, int, int, int], ...]
 
 
 def find_versions(
     models_dir: pathlib.Path,
 ) -> dict[str, dict[int, pathlib.Path]]:
-    """Folders of all versions, complete or not.
+    """Finds the folders of all versions, including incomplete ones.
 
     Args:
-        models_dir: Folder with one subfolder per model. Names that begin with a
-            dot are ignored, and so are those of versions that are no integer.
+        models_dir: Folder with one subfolder per model. Models whose name
+            begins with a dot, and versions whose name is not an integer, are
+            ignored.
 
     Returns:
         Dict from the name of a model to a dict from version to folder.
@@ -43,7 +44,7 @@ def find_versions(
                 for path in model.iterdir()
                 if is_version(path.name) and path.is_dir()
             }
-        except FileNotFoundError:  # removed meanwhile
+        except FileNotFoundError:  # removed in the meantime
             continue
         if versions:
             found[model.name] = versions
@@ -51,7 +52,7 @@ def find_versions(
 
 
 def is_version(name: str) -> bool:
-    """Whether a name is a positive integer as it is usually written.
+    """Whether a name is a positive integer without leading zeros.
 
     >>> [is_version(name) for name in ("7", "07", "-7", "7.0", "")]
     [True, False, False, False, False]
@@ -60,7 +61,7 @@ def is_version(name: str) -> bool:
 
 
 def fingerprint(folder: pathlib.Path) -> Fingerprint:
-    """Names, sizes and times of all files of a version.
+    """Fingerprint of a version: names, sizes and times of its files.
 
     It changes when a file is written, replaced or removed.
 
@@ -91,6 +92,6 @@ def fingerprint(folder: pathlib.Path) -> Fingerprint:
 
 
 def seconds_unchanged(files: Fingerprint) -> float:
-    """Seconds since the last change of a file, by the clock of the system."""
+    """Seconds since the last change of a file, by the system clock."""
     newest = max((max(times) for _, _, *times in files), default=0)
     return time.time() - newest / 1e9

@@ -21,7 +21,7 @@ for package in ("onnxruntime", "tf2onnx", "ai_edge_litert", "openvino"):
 onnx = pytest.importorskip("onnx")
 
 
-# Kinds whose model `predict` a format cannot hold, and a part of the reason.
+# Kinds whose endpoint `predict` cannot be converted, and part of the reason.
 LEFT_OUT = {
     ("anomaly_detector", "litert"): "no operation for Asinh, LowerBound",
     ("anomaly_detector", "openvino"): "OpenVINO: ",
@@ -117,6 +117,6 @@ def test_results_that_differ_are_found():
     assert issubclass(NotConvertibleError, Exception)
 
 
-def test_a_file_that_is_no_model_is_refused_in_one_line(tmp_path):
+def test_a_file_that_is_not_a_model_is_refused_in_one_line(tmp_path):
     with pytest.raises(ValueError, match=r"a\.onnx is missing or damaged"):
         OnnxFunction(tmp_path / "a.onnx")

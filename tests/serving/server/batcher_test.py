@@ -1,4 +1,4 @@
-"""Joining of requests, their bounds, and the threads that answer."""
+"""Batching of requests, limits and threads."""
 
 import asyncio
 import threading
@@ -93,7 +93,7 @@ def test_requests_that_wait_for_a_thread_are_joined():
     assert (server.num_calls, server.num_joined) == (3, 8)
 
 
-def test_a_request_waits_for_others_if_it_is_told_to():
+def test_a_request_waits_for_others_for_the_batch_wait():
     version, server = Version(), batcher(batch_wait=0.2, threads=2)
     version.go.set()
     assert answers(server, version, [[1], [2], [3]]) == [[2], [4], [6]]

@@ -1,4 +1,4 @@
-"""Bounds of requests, as an ASGI server meets them."""
+"""Limits of requests, called like an ASGI application by its server."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ def test_larger_bodies_are_refused_with_the_reason(headers):
     assert status == 413
     assert "at most 10 bytes" in json.loads(body)["error"]
     assert sent[b"connection"] == b"close"
-    assert not left  # what the client still sends is read
+    assert not left  # the rest of the request is read
     assert app.responses == {("POST", 413): 1}
 
 
@@ -135,9 +135,7 @@ def test_a_client_that_leaves_is_not_answered():
     assert app.num_requests == 0
 
 
-def test_the_access_log_has_one_line_whatever_the_path_holds(
-    caplog, monkeypatch
-):
+def test_the_access_log_has_one_line_for_any_path(caplog, monkeypatch):
     logger = logging.getLogger("dlunits.serving.access")
     monkeypatch.setattr(logger, "propagate", True)
     monkeypatch.setattr(logger.parent, "propagate", True)

@@ -109,7 +109,7 @@ def test_a_damaged_version_is_logged_once_and_served_when_it_is_whole(
         shutil.copytree(scale_3, half, dirs_exist_ok=True)
         await refreshed(store)
         assert served(store) == {"scale": [2]}
-        # Damaged later: the loaded version goes on.
+        # Damaged later: the loaded version is still served.
         (half / "saved_model.pb").write_bytes(b"")
         await refreshed(store)
         assert factor(store) == 3
@@ -140,7 +140,7 @@ def test_a_removed_version_answers_until_a_newer_one_is_loaded(
     asyncio.run(run())
 
 
-def test_files_that_still_change_are_left_alone(
+def test_files_that_still_change_are_not_loaded(
     models_dir, scale_3, monkeypatch
 ):
     monkeypatch.setattr(model_store, "SETTLE_SECONDS", 60.0)

@@ -1,4 +1,4 @@
-"""Loading of a version: what is refused, and the errors of calls."""
+"""Loading of a version: damaged files, and errors of calls."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def test_a_version_is_called_by_signature(scale_2):
         version.inputs("other")
 
 
-def test_what_the_graph_refuses_is_the_clients_error(scale_2):
+def test_invalid_inputs_are_an_error_of_the_client(scale_2):
     version = ModelVersion("scale", 2, scale_2)
     with pytest.raises(InvalidRequestError, match=r"^x must not be negative"):
         version.call("serving_default", {"x": np.array([[-1.0, 0]])})
@@ -67,7 +67,9 @@ DAMAGES = {
 def test_incomplete_versions_are_refused(copy, damage, with_card):
     if not with_card:
         if damage in ("a part of the card", "a file too few"):
-            pytest.skip("Only the model card says that the file is missing.")
+            pytest.skip(
+                "Without a model card, the missing file is not detected."
+            )
         (copy / "model_card.json").unlink()
     DAMAGES[damage](copy)
     with pytest.raises(ValueError, match=str(copy)) as caught:
@@ -84,7 +86,7 @@ def test_a_changed_weight_is_refused(copy):
         ModelVersion("scale", 1, copy)
 
 
-def test_files_are_those_of_the_checksums_and_others_may_be_there(copy):
+def test_files_are_those_of_the_checksums_and_others_are_allowed(copy):
     card = {"sha256": file_checksums(copy)}
     (copy / "model_card.json").write_text(json.dumps(card))
     (copy / "assets.extra/model.onnx").write_bytes(b"more")

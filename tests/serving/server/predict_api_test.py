@@ -45,7 +45,7 @@ def test_the_name_of_the_only_input_may_be_left_out(value):
     assert read_inputs({"inputs": [1, 2]}, specs)["x"].tolist() == [1, 2]
 
 
-def test_base64_is_no_row():
+def test_base64_is_not_a_row():
     specs = {"x": tf.TensorSpec([None], tf.string)}
     body = {"instances": [{"b64": "QQ=="}, {"b64": "Qg=="}]}
     assert read_inputs(body, specs)["x"].tolist() == [b"A", b"B"]

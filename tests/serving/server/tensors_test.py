@@ -1,4 +1,4 @@
-"""Values of JSON as arrays: what is taken, and the reasons of refusals."""
+"""Conversion of JSON values to arrays, and errors for invalid values."""
 
 import numpy as np
 import pytest
