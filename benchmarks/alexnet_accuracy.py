@@ -1,8 +1,8 @@
-"""Top-1 accuracy of AlexNet on a folder of images, beside LeNet-5.
+"""Top-1 accuracy of AlexNet on a folder of images, compared with LeNet-5.
 
 300 training images of each of the 10 classes of Fashion-MNIST are written to
 a folder as PNG files. The apps train on that folder with their default recipes,
-except for the number of epochs, and split it alike: a sixth is the test split.
+except for the number of epochs, and with the same test split, a sixth of it.
 AlexNet has a quarter of its width and crops of 67x67 pixels, for which images
 are enlarged. The baseline is a linear classifier of pixels.
 

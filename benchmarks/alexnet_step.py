@@ -3,8 +3,8 @@
 The network of two groups with 60,965,224 parameters, random images of 227x227
 pixels in batches of 16, the loss, and the optimizer (SGD with momentum) are the
 same, with 2 threads. PyTorch runs in both of its memory formats, and the faster
-one counts. Each row runs in a separate process. The rows run in turns and the
-fastest turn counts, so that other load on the machine affects them alike.
+one is used. Each row runs in a separate process. The rows run in turns, and the
+fastest turn is used, so that other load on the machine affects them equally.
 
 Usage:
     python benchmarks/alexnet_step.py [--quick]

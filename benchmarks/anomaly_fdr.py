@@ -3,13 +3,13 @@
 Protocol "normals" of `anomaly_tabular.py`: `AnomalyDetector` with default
 settings is trained on a random half of the normal rows; the other half and all
 anomalies are scored. Rows are selected from their conformal p-values by
-`dlunits.metrics.benjamini_hochberg`. The realised rate is the share of normal
-rows among the selected ones, mean over the seeds; the asked rate is an upper
-bound of its expectation, times the share of normal rows.
+`dlunits.metrics.benjamini_hochberg`. The realised rate is the fraction of
+normal rows among the selected ones, mean over the seeds. Its expectation is at
+most the nominal rate times the fraction of normal rows.
 
-Sets in which few rows are selected tell little: the mean is over those in
-which at least 20 anomalies are found, on average over the seeds. A fixed
-false-alarm rate of 1 % is printed beside it.
+The rate is unreliable if few rows are selected: the mean is over the tables in
+which at least 20 anomalies are found, on average over the seeds. The results of
+a fixed false-alarm rate of 1 % are printed for comparison.
 
 Tables: Han et al., 2022, "ADBench", https://arxiv.org/abs/2206.09426.
 

@@ -1,4 +1,4 @@
-"""One class of images against all others, beside baselines on the same split.
+"""One-class anomaly detection of images, with baselines on the same split.
 
 The training data are one class of the training split. All 10,000 images of
 the test split are scored; that class is normal, and the nine others are

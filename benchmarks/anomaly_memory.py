@@ -1,10 +1,10 @@
-"""Peak memory of training on and scoring a large table with the anomaly app.
+"""Peak memory of the anomaly app: training on a large table, and scoring it.
 
 `apps/anomaly_detection.py` trains on a CSV file of 10 million rows and 10
 columns (a timestamp, seven numbers, a category, a boolean; about 1 GB) and
 scores it with explanations, once without and once with a label column. The
-result is the peak resident set size of the process, as the operating system
-reports it at the end. The folder needs 5 GB.
+result is the peak resident set size of the process, which the operating system
+reports at its end. The folder needs 5 GB.
 
 Usage:
     python benchmarks/anomaly_memory.py [--quick] [--rows=10000000]

@@ -1,11 +1,10 @@
-"""Choice of the anomaly score, by leaving tables out.
+"""Selection of the anomaly score, evaluated on held-out tables.
 
-A score that is chosen on some tables looks better on them than on others. Here
-candidates are compared on one part of the tables of ADBench, the best one is
-chosen, and its result is that on the other tables; ten times, with a random
-third of the tables left out. Candidates are all combinations of up to three
-of the distances below, by the maximum, the mean or a soft maximum of their
-standardized logarithms.
+A score is better on the tables on which it was selected than on other tables.
+Here the best candidate is selected on two thirds of the tables of ADBench and
+evaluated on the other third, ten times with random splits. Candidates are all
+combinations of up to three of the distances below, by the maximum, the mean or
+a soft maximum of their standardized logarithms.
 
     bulk        nearest of 4, 8 or 16 rows, of asinh(x)
     nearby      nearest of 256 rows, of x or of asinh(x)
@@ -15,13 +14,13 @@ Every training row has the distances of its own fold, as in
 `dlunits.models.AnomalyDetector`. Protocols and baselines are those of
 `anomaly_tabular.py`; the gain of a candidate is its mean AUC minus that of the
 mean of 5 nearest (normals) or of LeSiNN (contaminated), and the best candidate
-has the highest sum of both gains. With `--anomalies`, normal rows and
-anomalies made from them take the place of the labeled ones, as in ADBench:
+has the highest sum of both gains. With `--anomalies`, the labeled anomalies are
+replaced by synthetic ones made from normal rows, as in ADBench:
 
     local       a Gaussian mixture of the normal rows, 5 times the covariance
     cluster     the same mixture, 5 times the means
     global      uniform in the range of each column, 10 % wider
-    dependency  each column by itself is that of normal rows
+    dependency  the columns of normal rows, each permuted independently
 
 Usage:
     python benchmarks/anomaly_score_choice.py [--quick] [--seeds=1]
@@ -125,7 +124,7 @@ def limited(train, new, labels, seed):
 
 
 def standardized_distances(train, new):
-    """Dict of part to the standardized log distances of the new rows."""
+    """Dict from part to the standardized log distances of the new rows."""
     encoding = TabularEncoding(train.shape[1])
     train, new = train.astype("float32"), new.astype("float32")
     encoding.adapt(train)

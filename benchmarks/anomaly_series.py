@@ -7,14 +7,14 @@ labeled window is found if, with every seed, one of the windows inside it has a
 higher score than 99 % of the normal windows, which contain neither labeled nor
 training rows.
 
-The highest score of many windows is high by chance. So the percentile of the
-labeled window is also given among normal spans of the same length, by the
-highest score in each.
+The highest score of several windows is high by chance. Therefore, the
+percentile of a labeled window is also given among normal spans of the same
+length, by the highest score in each span.
 
-The score of a row is the mean over the windows that cover it. VUS-PR has
-buffers of up to 64 rows. Range-based precision and recall are given at the
-threshold at which 1 % of the normal rows are flagged, for all detectors, and at
-the detector's own threshold, p <= 1 %.
+The score of a row is the mean over the windows that contain it. VUS-PR has
+buffers of up to 64 rows. Range-based precision and recall are given for all
+detectors at the threshold at which 1 % of the normal rows are flagged, and for
+`AnomalyDetector` also at its own threshold, p <= 1 %.
 
 The baselines are fitted to all training windows, standardized column by column:
 the reconstruction error of PCA that keeps 90 % of the variance, and the mean

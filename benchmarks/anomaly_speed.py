@@ -4,9 +4,9 @@ The table has 10,000 rows and 20 columns of numbers, linear combinations of
 eight factors with noise. Ten such tables are scored at once. The baselines of
 scikit-learn are fitted to the same columns, standardized by mean and standard
 deviation. All have default settings, except for five neighbors and two
-processes. All score in turns, five times, and the median counts. The processor
-time of a row, of all threads together, depends less on what else the machine
-does.
+processes. All score in turns, five times, and the median is reported. The
+processor time of a row, summed over all threads, depends less on other load on
+the machine.
 
 Usage:
     python benchmarks/anomaly_speed.py [--quick]

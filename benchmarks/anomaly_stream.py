@@ -1,14 +1,14 @@
-"""Rate of alarms and drift of streams made from series of NAB and ETTh1.
+"""Alarm rate and drift detection in streams, from series of NAB and ETTh1.
 
 A row of a series holds the latest values of its columns and their changes. The
 detector, with default settings, is trained on the first 15 % of the rows; the
-others arrive one by one, `AnomalyStream.update`. Each stream is read as it is
-and with a ramp added to its first column, from 0 at the start to five standard
-deviations at the end. A row takes the median time of all.
+others are passed one by one to `AnomalyStream.update`. Each stream is used
+unchanged, and with a ramp added to its first column, from 0 at the start to
+five standard deviations at the end. The time of a row is the median of all.
 
-The share of alarms must be within a fifth of the asked rate. Beside it is that
-of the fixed threshold of the detector, p <= rate. The ramp must be found as
-drift, with its column among those that moved.
+The fraction of alarms must be within 20 % of the requested rate. That of the
+fixed threshold of the detector, p <= rate, is printed for comparison. The ramp
+must be detected as drift, with its column among those that moved.
 
 Data: Lavin and Ahmad, 2015, "Evaluating real-time anomaly detection
 algorithms: the Numenta anomaly benchmark", https://arxiv.org/abs/1510.03336;

@@ -18,7 +18,7 @@ The false-alarm rate is measured on the normal rows that are not used for
 training: the fraction with a p-value of at most the nominal rate, mean over
 the seeds. The nominal rate holds for a table if the measured one is in the
 95 % interval of a binomial count of as many rows. A table with fewer training
-rows than one over the rate cannot have such a p-value, and counts apart.
+rows than one over the rate cannot have such a p-value; it is not counted.
 
 Tables: Han et al., 2022, "ADBench", https://arxiv.org/abs/2206.09426.
 

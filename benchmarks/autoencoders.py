@@ -1,4 +1,4 @@
-"""Autoencoders on MNIST: agreement with PCA, error, use of few labels.
+"""Autoencoders on MNIST: equivalence to PCA, error, fine-tuning on few labels.
 
 - linear: an autoencoder without activations and `latent_dim=32`, trained by
   gradient descent, has the test error and the subspace of PCA.

@@ -1,7 +1,8 @@
-"""Runs the apps with bad inputs: damaged files, odd names, flags out of range.
+"""Fuzz test of the apps: damaged files, unusual names, flags out of range.
 
 Every run must end by itself with an exit status and, if it fails, one line on
-stderr. It must leave the files of the user as they are, and no temporary file.
+stderr. It must not change the files of the user, and must leave no temporary
+file.
 
 Usage:
     python benchmarks/bad_inputs.py [--quick]
@@ -145,7 +146,7 @@ class Case:
 
 
 def write_inputs(folder: pathlib.Path, rng: random.Random) -> None:
-    """Writes good inputs of all apps to a folder, and odd entries."""
+    """Writes valid inputs of all apps to a folder, and unusual entries."""
     rows = [[rng.gauss(0, 1) for _ in range(3)] for _ in range(120)]
     lines = [",".join(f"{x:.3f}" for x in row) for row in rows]
     (folder / "table.csv").write_text("\n".join(["a,b,c", *lines]) + "\n")
@@ -183,7 +184,7 @@ def damage(data: bytes, rng: random.Random) -> bytes | None:
 
 
 def damage_json(text: str, rng: random.Random) -> str:
-    """JSON text with one value of another type, missing, or no JSON at all."""
+    """JSON in which a value has another type or is missing, or no JSON."""
     other: list[str | int | float | list | dict | None] = [
         *(None, [], {}, "", "x", -1, 0, 1e308, 10**9, 10**30, [[]], True),
     ]
@@ -324,7 +325,7 @@ def bad_path(
 def bad_output(
     folder: pathlib.Path, models: pathlib.Path, rng: random.Random
 ) -> Case:
-    """Outputs that are inputs, or files of another kind."""
+    """Output paths that are inputs, or files of another kind."""
     app = rng.choice(["anomaly_detection", "forecast_series", "gan_mnist"])
     made, use = MODELS[app]
     flags = made if rng.random() < 0.5 and app == "forecast_series" else use
@@ -417,7 +418,7 @@ def bad_table(
 
 
 def parquet_bytes(rng: random.Random) -> bytes:
-    """Parquet file without columns, rows, or with odd types and dates."""
+    """Parquet file without columns or rows, or with unusual types and dates."""
     dates = pa.array([2**62, -(2**62), 0] * 30, pa.timestamp("us"))
     numbers = pa.array([1.0, 2.0, None] * 30)
     table = rng.choice(
@@ -515,9 +516,9 @@ def find_faults(
     Args:
         status: Exit status; that of a signal is negative.
         stderr: Standard error.
-        before, after: Results of `contents`. What a run may change is left out
-            of `before`.
-        gibibytes: Largest resident memory.
+        before, after: Results of `contents`. Files that a run may change are
+            not in `before`.
+        gibibytes: Largest resident memory, in GiB.
     """
     last = (stderr.strip().splitlines() or [""])[-1]
     if status == -signal.SIGALRM:
@@ -545,7 +546,7 @@ def find_faults(
 def in_child(
     app: str, folder: pathlib.Path, flags: tuple[str, ...], stdin: bytes
 ) -> None:
-    """Turns this process, a fork, into one that runs an app."""
+    """Runs an app in this process, a fork."""
     streams = pathlib.Path(f"{folder}.streams")
     streams.mkdir()
     (streams / "0").write_bytes(stdin)
@@ -567,7 +568,7 @@ def start(
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        # What surrounds this call must not clean up in the child.
+        # Context managers around this call must not clean up in the child.
         try:
             in_child(app, folder, flags, stdin)
             status = 0
@@ -587,7 +588,7 @@ def start(
 
 
 def set_environment(home: pathlib.Path) -> None:
-    """Neither prepared data nor a network."""
+    """Sets an environment without prepared data and without a network."""
     os.environ.update(HOME=str(home), TFDS_DATA_DIR=str(home))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         os.environ[name] = "http://127.0.0.1:9"
@@ -597,7 +598,7 @@ def set_environment(home: pathlib.Path) -> None:
 
 
 def preload() -> None:
-    """Loads what the apps import, of which nothing may run before a fork."""
+    """Imports the packages of the apps; none may compute before a fork."""
     import keras  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import sklearn.metrics  # noqa: F401
@@ -647,7 +648,7 @@ def run_cases(
     jobs: int,
     seconds: float,
 ) -> Iterator[tuple[int, Case, list[str]]]:
-    """Runs cases in parallel; after some seconds no further one is started.
+    """Runs cases in parallel; after a time limit, no further one is started.
 
     Yields:
         `(number, case, faults)`.

@@ -1,11 +1,11 @@
-"""Bias, variance and noise add up to the error on fresh examples.
+"""Bias-variance decomposition: bias, variance and noise sum to the test error.
 
 Trains networks of several widths on independent training sets, decomposes their
-error on one half of the examples, and measures it on the other half, with noise
-drawn anew: squared error of a sine with Gaussian noise, and error rate on MNIST
-with 10 % wrong labels. Each row is a width and a seed. The interval is the 95 %
-confidence interval of the difference of both errors, so that one row in 20 is
-expected outside. The baseline leaves out the noise.
+error on one half of the examples, and measures it on the other half, with new
+noise: squared error of a sine with Gaussian noise, and error rate on MNIST with
+10 % wrong labels. Each row is a width and a seed. The interval is the 95 %
+confidence interval of the difference between both errors, so that one row in 20
+is expected outside. The baseline is the sum without the noise.
 
 Usage:
     python benchmarks/bias_variance.py [--quick] [--data_dir=PREPARED_TFDS]
@@ -38,7 +38,7 @@ NUM_TEST = 4000  # images, half of them for each side of the equation
 WIDTHS = {"sine": (1, 3, 10, 100), "mnist": (1, 4, 16, 128)}
 SIZES = {"sine": 30, "mnist": 100}
 LEVEL = 0.95
-CHANCE = 0.01  # of failing although the errors are equal
+CHANCE = 0.01  # probability of failing although the errors are equal
 
 
 def make_problem(name, data, seed):

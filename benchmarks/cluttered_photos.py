@@ -1,4 +1,4 @@
-"""Synthetic photos on which there is more than a digit, or none.
+"""Synthetic photos with clutter around a digit, several digits, or none.
 
 Each function of `KINDS` draws one photo, gray, uint8.
 """
@@ -17,7 +17,7 @@ LETTERS = "".join(
     for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     if letter not in LOOK_ALIKES
 )
-# Of matplotlib. The STIX and Computer Modern fonts are left for development.
+# Fonts of Matplotlib. STIX and Computer Modern are reserved for development.
 FONTS = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSansMono")
 
 
@@ -67,7 +67,7 @@ def line_mask(shape, point, angle, width):
 
 
 def table_cell(digit, rng):
-    """Cell of a table in a crop that shows two to four of its lines."""
+    """Crop of a table cell, with two to four of its lines."""
     rows, columns = int(rng.integers(60, 220)), int(rng.integers(60, 220))
     photo = on_paper(
         digit,
@@ -123,7 +123,7 @@ def circle(digit, rng):
     half = height * rng.uniform(0.8, 1.15, size=2)
     width = rng.uniform(0.03, 0.1) * height
     y, x = y / half[0], x / half[1]
-    # Not quite round, as drawn by hand.
+    # Not exactly round, like a circle drawn by hand.
     angle = np.arctan2(y, x)
     radius = 1 + rng.uniform(0, 0.06) * np.sin(
         2 * angle + rng.uniform(0, 2 * np.pi)
@@ -192,7 +192,7 @@ def glyph(letter, font):
 
 
 def letter(rng, letters=LETTERS, fonts=FONTS):
-    """Letter of a font on paper: as printed, or its strokes with a pen."""
+    """Letter of a font on paper: printed, or with strokes of a pen."""
     printed = glyph(rng.choice(list(letters)), rng.choice(fonts))
     if rng.random() < 0.5:
         return on_paper(small(printed), rng, pen=rng.uniform(0.05, 0.14))

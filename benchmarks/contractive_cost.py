@@ -3,7 +3,7 @@
 Each row is a compiled Keras training step on batches of 128 images of 784
 pixels, with Adam and tied sigmoid layers: the autoencoder without penalty, and
 with the contractive penalty by each method. Rows are measured in turns, and the
-fastest turn of each counts.
+fastest turn of each is used.
 
 - 784-1000: the closed form and the random projection.
 - 784-1000-1000-256: the random projection.
@@ -73,7 +73,7 @@ def seconds_per_step(step, num_steps):
 
 
 def time_encoder(name, turns, num_steps):
-    """Returns a dict of method to seconds per step; `None`: no penalty."""
+    """Returns a dict from method to seconds per step; `None`: no penalty."""
     units, latent_dim, methods = ENCODERS[name]
     steps = {
         method: training_step(units, latent_dim, method)

@@ -5,8 +5,8 @@ fine-tuning: Adam with cosine decay to 0, dropout of 0.1 on the pixels, label
 smoothing of 0.1. The rows differ in the initial weights of the hidden layer:
 
 - none: random weights.
-- autoencoder: those of a tied autoencoder with the cross-entropy.
-- contractive: those of the same with the contractive penalty.
+- autoencoder: weights of a tied autoencoder with the cross-entropy.
+- contractive: weights of the same autoencoder with the contractive penalty.
 
 The columns are those of Rifai et al., 2011, table 1: test error, the mean
 Jacobian norm ||J||_F of the pre-trained code over the test images, and its
@@ -20,7 +20,7 @@ Usage:
 
 `--workdir` stores pre-trained weights and the results of finished seeds, with
 a hash of the recipe in their names: the same command resumes an interrupted
-run. The minutes are those of the work that was not loaded.
+run. The minutes do not include work that was loaded.
 """
 
 import argparse

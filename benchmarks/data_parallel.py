@@ -1,15 +1,16 @@
-"""Speed of one and of two processes that train together, on a CPU core each.
+"""Scaling of data-parallel training from one to two processes on CPU cores.
 
 LeNet-5, and the language model of the app with its 512 units and 128 steps, on
 the JAX backend, with the input pipelines of the apps. Every process has one
-thread and one core. Strong scaling: the batch size stays; weak scaling: it is
-doubled. One process and two take turns, and the fastest turn counts, so that
-other load on the machine affects them alike. The CPU time of a step is printed,
-too. The gates are for batches that are large enough to be divided; the default
-batch sizes of the apps are measured with `--default_sizes`.
+thread and one core. Strong scaling: the batch size is the same; weak scaling:
+it is doubled. One process and two processes run in turns, and the fastest turn
+is used, so that other load on the machine affects them equally. The CPU time of
+a step is printed, too. The gates are for batches that are large enough to be
+divided; `--default_sizes` measures the default batch sizes of the apps.
 
-Every process is in a session of its own, so that Linux gives one of two as much
-of a busy machine as one alone. The autogroup priority of the caller is copied.
+Every process has its own session, so that on a busy machine, the scheduler of
+Linux gives each of two processes the same share as a single one. The autogroup
+priority of the caller is copied.
 
 Usage:
     python benchmarks/data_parallel.py [--quick] [--default_sizes]
@@ -37,7 +38,7 @@ AUTOGROUP = pathlib.Path("/proc/self/autogroup")
 
 
 def compiled_lenet(batch_size):
-    """LeNet-5, and its training batches of a range of steps."""
+    """LeNet-5, and a function that returns the batches of a range of steps."""
     import functools
 
     import keras
@@ -66,7 +67,7 @@ def compiled_lenet(batch_size):
 
 
 def compiled_language_model(batch_size):
-    """Language model, and its training segments of a range of steps."""
+    """Language model, and a function that returns segments of some steps."""
     import functools
 
     import numpy as np
@@ -121,9 +122,9 @@ def run_worker(task, batch_size, steps, core, priority):
 
 
 def steps_per_second(num_processes, task, batch_size, steps):
-    """Steps per second of a job with a core for each process, and CPU seconds.
+    """Steps per second of a job with one core per process, and CPU seconds.
 
-    The CPU time is that of a step in the process that needs more.
+    The CPU time is that of a step in the process that needs more of it.
     """
     cores = sorted(os.sched_getaffinity(0))
     priority = None  # "/autogroup-7 nice 0"

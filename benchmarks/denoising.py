@@ -50,7 +50,7 @@ RESULTS = ("noisy", "linear filter", "denoiser")
 
 
 def default_flags(app):
-    """Dict of an app's common flags to their defaults, read from its source."""
+    """Dict from common flags of an app to defaults, read from its source."""
     [call] = [
         call
         for call in ast.walk(ast.parse((APPS / app).read_text()))

@@ -1,10 +1,10 @@
-"""Lines of five digits, read by `recognize_digits` with the shipped model.
+"""Recognition of lines of five digits by `recognize_digits`, shipped model.
 
-Each line is composed of digits of MNIST: of several sizes, spacings and slants,
-some of which touch, on uneven paper, in part with specks and ruled lines. The
-segmentation was designed on lines of validation digits (the last 5,000 training
-images, on which the model was not trained): `--split=validation`. A line counts
-as right if its text is, with no digit more, less or refused.
+Each line is composed of digits of MNIST of several sizes, spacings and slants,
+some of which touch, on uneven paper, some of it with specks and ruled lines.
+The segmentation was designed on lines of validation digits (the last 5,000
+training images, on which the model was not trained): `--split=validation`. A
+line is correct if its text is, without missing, additional or rejected digits.
 
 Usage:
     python benchmarks/digit_lines.py
@@ -61,7 +61,7 @@ def sheared(image, shear):
 def advance(left, right, gap):
     """Columns between the starts of two images, for a gap between their ink.
 
-    The gap is the smallest distance in a row; it is negative where they touch.
+    The gap is the smallest distance in any row; it is negative if they overlap.
     """
     reach = np.where(left > 0.3, np.arange(left.shape[1]), -np.inf).max(axis=1)
     first = np.where(right > 0.3, np.arange(right.shape[1]), np.inf).min(axis=1)
@@ -71,7 +71,7 @@ def advance(left, right, gap):
 
 
 def compose(digits, rng):
-    """Photo of a line of digits, and which of its properties it has."""
+    """Photo of a line of digits, and its properties, such as specks."""
     height = int(rng.integers(28, 80))
     shear = rng.uniform(-0.15, 0.15)
     placed, left, touching = [], 0, False
@@ -138,7 +138,7 @@ def on_paper(ink, height, touching, rng):
 
 
 def text_of(result):
-    """Text that the app prints for a file, `?` for what is refused."""
+    """Text that the app prints for a file, `?` for a rejected digit."""
     if "error" in result:
         return ""
     if "digits" not in result:

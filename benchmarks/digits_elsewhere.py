@@ -1,16 +1,16 @@
-"""Recognition of digits that are no clean MNIST images, by the shipped model.
+"""Generalization of the shipped digit model to other data than MNIST.
 
 - The 7,291 USPS zip-code digits. Nothing was trained or tuned on them.
   Baselines are the same model with the same digits, only resized to 28x28, or
   resized to 20x20 without centering by mass.
 - Synthetic photos of test digits: on paper, and of the kinds of
   `cluttered_photos.py`, such as a dark strip at an edge or a printed box.
-- Pages with several digits and letters of fonts, which are to be refused.
+- Pages with several digits and letters of fonts, which are to be rejected.
 
-An image is refused as `apps/recognize_digits.py` does: as blank, because there
-are several digits, or because its p-value is at most `--reject_rate`. For each
-kind the table has the fractions that are right, refused, wrong, and wrong with
-a confidence above 90 %.
+An image is rejected as by `apps/recognize_digits.py`: if it is blank, has
+several digits, or has a p-value of at most `--reject_rate`. The table has for
+each kind the fractions that are right, rejected ("refused"), wrong, and wrong
+with a confidence above 90 %.
 
 Usage:
     python benchmarks/digits_elsewhere.py
@@ -100,7 +100,7 @@ def accuracy(scores, labels):
 
 
 def is_refused(outputs, reject_rate):
-    """Whether the app refuses an image."""
+    """Whether the app rejects an image."""
     from dlunits.data.images.faint_ink import MIN_CONTRAST
 
     refused = (outputs["contrast"] < MIN_CONTRAST) | outputs["several"]
@@ -110,12 +110,12 @@ def is_refused(outputs, reject_rate):
 
 
 def outcomes(outputs, labels, reject_rate):
-    """Fractions that are right, refused, wrong, and confidently wrong.
+    """Fractions that are right, rejected, wrong, and confidently wrong.
 
     Args:
         outputs: Outputs of the SavedModel.
-        labels: True digits; -1 for images that are to be refused.
-        reject_rate: Fraction of clean digits that is refused.
+        labels: True digits; -1 for images that are to be rejected.
+        reject_rate: Fraction of clean digits that is rejected.
     """
     scores = outputs["scores"]
     refused = is_refused(outputs, reject_rate)
@@ -225,7 +225,7 @@ def main():
         "--reject_rate",
         type=float,
         default=0.01,
-        help="fraction of held-out training digits that is refused",
+        help="fraction of held-out training digits that is rejected",
     )
     add_data_dir(parser, "usps/ and tfds/")
     options = parser.parse_args()

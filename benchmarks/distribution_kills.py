@@ -1,10 +1,10 @@
-"""Kills processes of distributed training, and compares the end of the runs.
+"""Fault injection: kills processes of distributed training at random times.
 
-Apps train with two processes on the JAX backend. Again and again a random
-process is killed (SIGKILL) or stopped (SIGSTOP) at a random time, both
-processes end, and the same command is given again. No step may be lost or done
-twice: the last checkpoint and the history must be those of a run without
-interruption, bit for bit.
+Apps train with two processes on the JAX backend. Repeatedly, a random process
+is killed (SIGKILL) or stopped (SIGSTOP) at a random time, both processes end,
+and the same command is run again. No step may be lost or repeated: the last
+checkpoint and the history must be those of a run without interruption, bit for
+bit.
 
 Usage:
     python benchmarks/distribution_kills.py [--kills=20] [--seed=0] [TASK...]
@@ -79,8 +79,8 @@ def start(app, flags, folder, cache):
 def finish(processes, folder):
     """Waits for the end of the training, which must succeed.
 
-    Process 1 ends with it. What process 0 does then, the evaluation and the
-    report, is cut short.
+    Process 1 ends after the training. Process 0 is then terminated before its
+    evaluation and report.
     """
     status = processes[1].wait()
     processes[0].kill()

@@ -1,8 +1,7 @@
 """One small model of each kind that the apps export, with random weights.
 
-Tests and benchmarks of servers and file formats use them: what holds for these
-graphs holds for the trained ones, which have the same operations and
-signatures.
+Tests and benchmarks of servers and file formats use them. Their results also
+hold for trained models, which have the same operations and signatures.
 """
 
 import dataclasses
@@ -181,7 +180,7 @@ def image_classifier(folder):
 
 
 def exported(export, model, folder, **arguments: Any) -> Exported:
-    """Exports a model with the card that every one needs."""
+    """Exports a model with the required entries of a model card."""
     version = export(model, folder, metrics={}, command=COMMAND, **arguments)
     return Exported(model, version)
 

@@ -14,8 +14,9 @@ either, so their coverage is below nominal.
 
 Baselines: the last value; the last 24 hours; Theta; and the published error of
 DLinear for 96 hours, .375 (Zeng et al., 2023, https://arxiv.org/abs/2205.13504).
-If statsforecast is installed, also its AutoETS and AutoTheta, which are fitted
-anew for each forecast, therefore on the 512 rows before every 96th origin only.
+If statsforecast is installed, also its AutoETS and AutoTheta. They are fitted
+again for each forecast, and therefore evaluated only at every 96th origin, on
+the 512 rows before it.
 
 Data: Zhou et al., 2021, "Informer", https://arxiv.org/abs/2012.07436.
 
@@ -69,7 +70,7 @@ LINEAR = {
     "method": "linear",
     "batch_size": 64,
     "learning_rate": 1e-3,
-    "epochs": 1,  # of no effect: it is fitted in closed form
+    "epochs": 1,  # without effect: it is fitted in closed form
 }
 GRU = {
     "method": "gru",

@@ -1,15 +1,15 @@
-"""Forecasts of short monthly series with trend and season, at defaults.
+"""Forecasts of short monthly series with trend and season, default settings.
 
 Each of twelve series has 12 years of months: a random walk with drift as
 level, a season of 12 random factors or terms, and noise; in every second series
-the season grows with the level. Forecast 12 months ahead as the app does, with
-the method selected on validation rows. The error is the mean squared error on
+the season grows with the level. The horizon is 12 months. As in the app, the
+method is selected on validation rows. The error is the mean squared error on
 the test windows, in units of the variance of the training rows.
 
 Baselines, on the same windows: naive, seasonal naive, Theta, and if
 statsforecast is installed (`pip install "dlunits[forecast]"`) AutoETS and
-AutoTheta, which see all rows before a forecast. With `--series=FILE` a table is
-forecast instead, without a gate.
+AutoTheta, which are fitted to all rows before a forecast. With `--series=FILE`,
+a table is forecast instead, without a gate.
 
 Usage:
     python benchmarks/forecast_monthly.py [--quick]
@@ -74,7 +74,7 @@ def write_series(folder, seed):
 
 
 def run(path, timestamp_column, folder):
-    """Dict of forecaster to its test error, and the selected method."""
+    """Dict from forecaster to its test error, and the selected method."""
     dataset = load_forecasting_dataset(
         open_table(path),
         timestamp_column,

@@ -1,9 +1,9 @@
-"""Exported models in onnxruntime, LiteRT and OpenVINO: the table of docs/.
+"""Exported models in onnxruntime, LiteRT and OpenVINO: prints docs/formats.md.
 
-A small model of each kind, and the shipped digit classifier, are written in
+A small model of each kind, and the shipped digit classifier, are converted to
 each format with `dlunits export` and compared with TensorFlow. The digit
 classifier is also quantized to 8 bits after training, for LiteRT and with
-`keras.Model.quantize`; its accuracy is that on MNIST's test images.
+`keras.Model.quantize`; its accuracy is measured on the test images of MNIST.
 
 Usage:
     python benchmarks/formats.py --endpoints predict > docs/formats.md
@@ -20,8 +20,8 @@ from real_data import add_data_dir
 
 PROJECT = pathlib.Path(__file__).parents[1]
 SHIPPED = PROJECT / "saved_models/lenet_mnist/1"
-NUM_CALIBRATION_IMAGES = 500  # of the training images, for the ranges of int8
-MAX_LOSS = 0.002  # of accuracy, by quantization
+NUM_CALIBRATION_IMAGES = 500  # training images for the ranges of int8
+MAX_LOSS = 0.002  # largest loss of accuracy by quantization
 
 INTRODUCTION = """\
 # Models in other formats
@@ -36,13 +36,13 @@ dlunits export --model=lenet_mnist/1 --format=litert
 ```
 
 `--endpoints` selects some of them. `export_card.json` beside the files has the
-arguments and results of each, and the reason why an endpoint is left out. What
-no format holds is done by the caller: decoding of image files, texts and
-categories (the vocabulary and the columns are in the model card), and random
-numbers. Checks of arguments are not part of the files: an image with pixels out
-of range is not refused.
+arguments and results of each endpoint, and the reason why an endpoint is left
+out. The caller must do what no format supports: decoding of image files, texts
+and categories (the vocabulary and the columns are in the model card), and
+random numbers. The files do not check arguments: an image with pixels out of
+range is not an error.
 
-In Python, with `DLUNITS_LAZY_IMPORT=1` without TensorFlow and Keras:
+In Python; with `DLUNITS_LAZY_IMPORT=1`, TensorFlow and Keras are not loaded:
 
 <!-- not run: names a file that the command above writes -->
 ```python
@@ -54,10 +54,10 @@ print(predict(args_0=images))
 
 This page was printed by `python benchmarks/formats.py --endpoints predict`, for
 small models with random weights as in `benchmarks/exported_models.py`, and the
-shipped digit classifier. Differences are from TensorFlow, relative to the
-largest value (at least 1). Times are of an example, in batches of 4, in one
-thread of a machine that does other work, too. Endpoints that one format holds
-and another does not are in both parts.
+shipped digit classifier. Differences are those from TensorFlow, relative to the
+largest value (at least 1). Times are per example, in batches of 4, in one
+thread of a machine with other load. Endpoints that can be converted to one
+format but not to another are in both parts.
 
 The table has the models themselves, the endpoint `predict`. Other endpoints
 that take or return texts or image files are left out of every format, as are
@@ -90,7 +90,7 @@ def export_all(kinds, folder, names):
 
 
 def tables(cards):
-    """Lines of the table of functions and of what is left out."""
+    """Lines of the table of functions, and of those that are left out."""
     lines = [
         "| kind | endpoint | format | kB | difference | ms |",
         "|---|---|---|---|---|---|",

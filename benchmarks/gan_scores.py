@@ -95,7 +95,7 @@ def gan_quality(loss, conditional, seed, real, epochs, folder):
 
 
 def autoencoder_quality(seed, real, epochs):
-    """Of the variational autoencoder, trained for twice as many epochs."""
+    """Quality of the variational autoencoder, trained for twice the epochs."""
     epochs *= 2
     keras.utils.set_random_seed(seed)
     images, labels = real.data.train
@@ -125,7 +125,7 @@ def autoencoder_quality(seed, real, epochs):
     return measured
 
 
-# A hash of all that the models are and how they are trained.
+# Hash of all options of the models and of their training.
 RECIPE = recipe_hash(
     LATENT_DIM,
     VAE_UNITS,

@@ -2,8 +2,8 @@
 
 The networks for 28x28 images, losses, penalty, optimizers, moving average of
 the generator's weights and random images are the same, with 2 threads. Each
-row runs in a separate process. The rows run in turns and the fastest turn
-counts, so that other load on the machine affects them alike.
+row runs in a separate process. The rows run in turns, and the fastest turn is
+used, so that other load on the machine affects them equally.
 
 Usage:
     python benchmarks/gan_step.py [--quick]

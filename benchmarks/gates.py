@@ -1,4 +1,4 @@
-"""Gates: comparisons of a benchmark's result with a bound."""
+"""Gates: comparisons of the result of a benchmark with a bound."""
 
 import operator
 

@@ -1,8 +1,8 @@
 """Generation speed of a served language model, in characters per second.
 
-An LSTM of two layers of 128 units, exported and loaded as TensorFlow Serving
-loads it, on one thread. `generate` returns the whole text from one call; the
-baseline is a Python loop over `step`, which returns the same text.
+A language model of two LSTM layers of 128 units is exported and loaded like in
+TensorFlow Serving, with one thread. `generate` returns the whole text from one
+call; the baseline is a Python loop over `step`, which returns the same text.
 
 Usage:
     python benchmarks/generation_speed.py [--quick]

@@ -3,10 +3,10 @@
 LeNet-5, a language model with two LSTM layers of 512 units (cuDNN's in
 PyTorch), the GAN for 28x28 images and AlexNet, in float32 and in mixed
 precision with bfloat16. The networks and optimizers are those of
-`recurrent_step.py`, `gan_step.py` and `alexnet_step.py`. dlunits' step is one
-program of XLA; PyTorch runs eagerly, without `torch.compile`. The batch is on
-the device. Both sides take turns in the same run, each row in its own process,
-and the fastest of three turns counts.
+`recurrent_step.py`, `gan_step.py` and `alexnet_step.py`. A step of dlunits is
+one program of XLA; PyTorch runs eagerly, without `torch.compile`. The batch is
+on the device. Both run in turns, each row in a separate process, and the
+fastest of three turns is used.
 
 It has not been run on a GPU yet, as none was at hand. On a CPU, `--quick` runs
 it with small sizes to show that it works; those times say nothing of a GPU.
@@ -166,7 +166,7 @@ def torch_speed(network, precision, batch_size, units, count):
 
 
 def measure(side, network, precision, quick):
-    """Prints steps per second and the device, in a process of its own."""
+    """Prints steps per second and the device, in a separate process."""
     batch_sizes, units, count = sizes(quick)
     speed = torch_speed if side == "PyTorch" else jax_speed
     found = speed(network, precision, batch_sizes[network], units, count)

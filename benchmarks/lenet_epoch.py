@@ -1,8 +1,8 @@
 """Time of one LeNet-5 epoch: this package, stock Keras and PyTorch.
 
 60,000 images, batches of 128, two threads, Adam. Each system runs in a separate
-process, in turns, so that load on the machine affects all of them. The fastest
-epoch of each counts.
+process. They run in turns, so that other load on the machine affects all of
+them, and the fastest epoch of each is used.
 
 - dlunits: the model and pipeline of the app, without augmentation.
 - dlunits, augmented: the same with the augmentation of the app.

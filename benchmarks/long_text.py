@@ -2,9 +2,9 @@
 
 The text is the prose of the docstrings of installed packages: paragraphs
 without code or tables, each once, in random order. It is three times as long as
-tiny Shakespeare. The app trains with the recipe of five minutes of
-`tiny_shakespeare.py` and half of its epochs, or with its default recipe, holds
-out the end of the text, and counts its 5-grams as the baseline.
+tiny Shakespeare. The app trains with the recipe "five minutes" of
+`tiny_shakespeare.py` and half of its epochs, or with its default recipe. The
+end of the text is held out. The baseline is the 5-gram model of the app.
 
 Usage:
     python benchmarks/long_text.py [--quick] [--recipe=default] [--seed=0]

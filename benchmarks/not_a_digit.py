@@ -1,8 +1,8 @@
-"""What `recognize_digits` refuses: letters, blank tiles and noise, and digits.
+"""Rejection rates of `recognize_digits`: letters, blank tiles, noise, digits.
 
-The threshold is on held-out MNIST digits, of which 1 % are refused. Images are
-read as the app reads them, so that wide ones may also be read as several digits
-that touch. The baseline is the rate at which clean test digits are refused.
+The threshold is set on held-out MNIST digits, of which 1 % are rejected. Images
+are processed as in the app, so that wide ones may also be read as several
+touching digits. The baseline is the rejection rate of clean test digits.
 
 Usage:
     python benchmarks/not_a_digit.py --count=200
@@ -18,8 +18,8 @@ from gates import gate
 from real_data import add_data_dir
 from scipy import ndimage
 
-LETTERS_BOUND = 0.6  # part of the letters that is refused
-NOTHING_BOUND = 0.98  # part of blank tiles and noise that is refused
+LETTERS_BOUND = 0.6  # fraction of the letters that is rejected
+NOTHING_BOUND = 0.98  # fraction of blank tiles and noise that is rejected
 
 
 def paper(rng):
@@ -34,7 +34,7 @@ def paper(rng):
 
 
 def noise(rng):
-    """Noise of some size of grain, stretched to the range of brightness."""
+    """Noise with a random size of grain, scaled to the range of brightness."""
     field = rng.normal(size=rng.integers(60, 300, size=2))
     field = ndimage.gaussian_filter(field, rng.choice([0, 1, 3, 8]))
     field = (field - field.min()) / np.ptp(field)

@@ -32,7 +32,7 @@ def photograph(
         page: Rows and columns of the photo, pixels.
         height: Height of the digit, pixels.
         pen: Width of the stroke, as a fraction of the height of the digit, or
-            `None` to enlarge the digit with the strokes that it has.
+            `None` to enlarge the digit with its own strokes.
         center: Center of the digit, as fractions of the sides of the page.
         paper: Brightness of the paper in [0, 1].
         ink: Brightness of the ink; above `paper` for chalk on a board.

@@ -1,4 +1,4 @@
-"""Folder of the prepared data sets that benchmarks use."""
+"""Folder of the prepared data sets of the benchmarks."""
 
 import os
 import pathlib
@@ -14,5 +14,5 @@ def add_data_dir(parser, contents="tfds/"):
         "--data_dir",
         type=pathlib.Path,
         default=os.environ.get("DLUNITS_DATA", SHARED),
-        help=f"folder that holds {contents}",
+        help=f"folder that contains {contents}",
     )

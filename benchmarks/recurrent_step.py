@@ -5,8 +5,8 @@ Rows are the LSTMs of dlunits and of Keras on TensorFlow and on JAX, and
 layer) with Adam on the same random text, with 2 threads. The rows of dlunits
 use an `EmbeddingRNN` for the embedding and the first LSTM; the row "layers
 alone" uses the embedding of Keras instead. Both are the same function of the
-same weights. Each row runs in its own process. Rows are measured in turns, and
-the fastest turn of each counts.
+same weights. Each row runs in a separate process. Rows are measured in turns,
+and the fastest turn of each is used.
 
     1x256: 1 layer, 256 units, batch 64 x 100 time steps
     2x128: 2 layers, 128 units, batch 50 x 50 time steps

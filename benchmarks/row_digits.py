@@ -35,7 +35,7 @@ ROWS = {
     "simple RNN": (["--cell=rnn"], None),
 }
 
-MAX_MINUTES_PER_SEED = 6  # of one core
+MAX_MINUTES_PER_SEED = 6  # CPU time
 
 DIGITS = APPS.parent / "dlunits/tasks/digits"
 RECIPE = (DIGITS / "train_sequence_classifier.py", DIGITS / "fit_classifier.py")

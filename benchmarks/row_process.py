@@ -15,9 +15,9 @@ def measured_in_process(script, row, *arguments):
 
     Args:
         script: Path of the benchmark.
-        row: Name of the row. Keras' backend is JAX if the name contains
+        row: Name of the row. The backend of Keras is JAX if the name contains
             "JAX", else TensorFlow.
-        *arguments: Further arguments of the command line.
+        *arguments: Additional arguments of the command line.
 
     Returns:
         The last line of the output, parsed as JSON.
@@ -50,7 +50,7 @@ def seconds_per_step(train, count):
 
 
 def fastest_of_rows(script, description, rows, count, measure):
-    """Measures one row, or all rows in turns, as the command line says.
+    """Measures one row, or all rows in turns, according to the command line.
 
     Args:
         script: Path of the benchmark.
@@ -61,9 +61,9 @@ def fastest_of_rows(script, description, rows, count, measure):
             process.
 
     Returns:
-        `(best, quick)`: dict of row to its highest speed in three turns, and
-        whether there was only one turn. With a row on the command line its
-        speed is printed, and the process ends.
+        `(best, quick)`: dict from row to its highest speed in three turns, and
+        whether there was only one turn. If the command line has a row, its
+        speed is printed and the process ends.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(

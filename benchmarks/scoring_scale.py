@@ -1,20 +1,20 @@
-"""Rows scored a second by one and two workers, and memory from 1 to 20 million.
+"""Scaling of scoring: rows per second by number of workers, memory by rows.
 
     python benchmarks/scoring_scale.py               # all parts
     python benchmarks/scoring_scale.py --part=speed
 
 Rows of 11 columns of sensor data in Parquet files are scored with explanations,
-one thread a worker.
+with one thread per worker.
 
 - speed: the app as one process and as two, with `--shard=0/2` and `1/2`, and
   Spark in local-cluster mode with one and two executors, each with one worker
-  process; both read and write Parquet. One worker has one core, for Java, too,
-  and two have two cores. Python, Java and TensorFlow are started and the
-  detector is loaded before the time is taken: of the app, the duration of a run
-  in which all files are scored already is subtracted; a Spark job scores some
-  rows before. Median of three rounds, in each of which all four run.
-- memory: peak resident set size of the app on 1 and on 20 million rows: one
-  file of 10 million rows and ten of 1 million.
+  process; both read and write Parquet. One worker has one core, which Java also
+  uses; two workers have two cores. The time does not include the start of
+  Python, Java and TensorFlow and the loading of the detector: for the app, the
+  duration of a run in which all files are scored already is subtracted; a Spark
+  job scores some rows before. Median of three rounds, each with all four.
+- memory: peak resident set size of the app on 1 million rows, and on 20 million
+  rows: one file of 10 million rows and ten of 1 million.
 
 The memory part needs 5 GB in the temporary folder; both take 20 minutes on 2
 cores of Linux. Spark needs Java and `pip install "dlunits[spark]"`.
@@ -81,7 +81,7 @@ def app_flags(model, tables, output):
 
 
 def on_cores(count):
-    """Function that restricts a new process, and those it starts, to cores."""
+    """Function that restricts a new process and its children to some cores."""
     cores = sorted(os.sched_getaffinity(0))[:count]
     return functools.partial(os.sched_setaffinity, 0, cores)
 
@@ -108,7 +108,7 @@ def app_seconds(model, tables, output, workers):
         return time.monotonic() - start
 
     seconds = run()
-    return seconds - run()  # all files are scored
+    return seconds - run()  # in the second run, all files are scored already
 
 
 def spark_seconds(model, tables, output, workers):

@@ -1,16 +1,17 @@
-"""Answers of exported models in older releases of TensorFlow.
+"""Compatibility of exported models with older releases of TensorFlow.
 
-TensorFlow promises that a graph is loaded by older patch releases only, and
-TensorFlow Serving and KServe's runtimes are older than TensorFlow itself. The
-shipped models and one of each kind are loaded in environments with the two
-releases before the installed one, and answer their warm-up requests.
+TensorFlow guarantees only that older patch releases load a graph, but the
+releases of TensorFlow Serving and of the runtimes of KServe are older than
+TensorFlow itself. The shipped models and one model of each kind are loaded in
+environments with the two releases before the installed one, and the results of
+their warm-up requests are compared.
 
     python benchmarks/serving_compatibility.py --environments=build/older
 
-Installs TensorFlow there, about 2 GB each, unless it is there. With
-`--write_operations` the operations of the older release are written to
-tests/serving/tensorflow_operations.txt, which a test compares with those of
-the exported graphs.
+TensorFlow is installed in this folder, about 2 GB for each release, unless it
+exists. With `--write_operations`, the operations of the older release are
+written to tests/serving/tensorflow_operations.txt, which a test compares with
+those of the exported graphs.
 """
 
 import argparse
@@ -109,7 +110,7 @@ def environment(folder, release):
 
 
 def write_calls(versions, folder):
-    """Writes the warm-up requests of models, and the answers here."""
+    """Writes the warm-up requests of models, and the results here."""
     number = 0
 
     def write(tensors):

@@ -1,16 +1,16 @@
-"""Speed, answers, and endurance of `dlunits serve` on loopback.
+"""Speed, correctness, endurance and robustness of `dlunits serve` on loopback.
 
     .venv-serve/bin/python benchmarks/serving_load.py             # all parts
     .venv-serve/bin/python benchmarks/serving_load.py --part=speed
 
-- speed: milliseconds of a request to LeNet-5 beyond the bare call of the
-  SavedModel, and requests per second at 1, 8 and 32 clients, beside the same
-  model behind a minimal handler of FastAPI and uvicorn.
-- answers: every endpoint of every kind of model over V1 and V2 against the
-  SavedModel, and the endpoint `predict` against `predict` of Keras.
+- speed: time of a request to LeNet-5 in addition to the call of the SavedModel,
+  in milliseconds, and requests per second with 1, 8 and 32 clients, compared
+  with the same model behind a minimal handler of FastAPI and uvicorn.
+- answers: every endpoint of every kind of model over V1 and V2 is compared with
+  the SavedModel, and the endpoint `predict` with `predict` of Keras.
 - endurance: mixed load with a new version every 20 seconds. Resident memory is
   that of the server process.
-- hostile: requests that must be refused with a reason.
+- hostile: invalid requests, which must be rejected with a reason.
 
 Needs `pip install "dlunits[serve]"`. Takes 15 minutes, 10 of them endurance.
 """
@@ -39,11 +39,11 @@ from gates import gate
 PROJECT = pathlib.Path(__file__).parents[1]
 LENET = PROJECT / "saved_models/lenet_mnist"
 CLIENTS = (1, 8, 32)
-SECONDS = 2.0  # of each measurement of throughput
+SECONDS = 2.0  # duration of each measurement of throughput
 SWAP_SECONDS = 20.0
 ROUNDS = 11
 
-# The same model behind the smallest handler: no checks, no limits, no batching.
+# The same model behind a minimal handler: no checks, no limits, no batching.
 MINIMAL = """
 import asyncio, sys
 import fastapi, numpy as np, orjson, tensorflow as tf, uvicorn
@@ -109,7 +109,7 @@ class Process:
         return status != 503
 
     def call(self, path, body=None, timeout=120):
-        """Status and body of a response, on a connection of its own."""
+        """Status and body of a response, on a new connection."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=timeout
         )
@@ -141,7 +141,7 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-# A client is a process: Python's threads would share one interpreter with it.
+# Each client is a process, as threads would share one interpreter.
 CLIENT = """
 import http.client, json, sys, time
 
@@ -157,7 +157,7 @@ for _ in range(5):
     ask()
 print("ready", flush=True)
 sys.stdin.readline()
-connection.close()  # the server may have closed it meanwhile
+connection.close()  # the server may have closed it in the meantime
 ask()
 times, end = [], time.perf_counter() + seconds
 while (start := time.perf_counter()) < end:
@@ -168,7 +168,7 @@ print(json.dumps(times))
 
 
 def measure(port, path, body_file, clients, seconds=SECONDS):
-    """Seconds of each request of several clients that ask at the same time."""
+    """Seconds of each request of several concurrent clients."""
     command = [sys.executable, "-S", "-c", CLIENT, str(port), path]
     processes = [
         subprocess.Popen(
@@ -220,7 +220,7 @@ def measure_speed(folder):
     rates = {(name, count): [] for name in servers for count in CLIENTS}
     rows = {}
     try:
-        for _ in range(ROUNDS):  # in turn, so that all meet the same machine
+        for _ in range(ROUNDS):  # in turns: other load affects all of them
             for count in CLIENTS:
                 for name, server in servers.items():
                     times = measure(server.port, path, body_file, count)
@@ -258,7 +258,7 @@ def measure_speed(folder):
 
 
 def largest_difference(found, expected):
-    """Largest difference of two dicts of arrays; other values must be equal."""
+    """Largest difference between dicts of arrays; the rest must be equal."""
     assert found.keys() == expected.keys(), (found.keys(), expected.keys())
     largest = 0.0
     for name, array in expected.items():
@@ -391,7 +391,7 @@ def predict_inputs(loaded):
 
 
 def keras_difference(exported, arrays, found):
-    """Difference of the answer of `predict` to that of Keras."""
+    """Difference between the result of `predict` and that of Keras."""
     # Keras names the inputs args_0, args_0_1, ... in the order of the model.
     names = sorted(arrays, key=lambda name: [len(name), name])
     inputs = [arrays[name] for name in names]
@@ -539,7 +539,7 @@ def bomb_base64():
 
 
 def hostile_requests(count):
-    """Paths and bodies that no server should answer with 200."""
+    """Paths and bodies of requests that must not have the status 200."""
     rng = np.random.default_rng(0)
     choose = random.Random(0)  # noqa: S311
     v1, v2 = "/v1/models/lenet_mnist:predict", "/v2/models/lenet_mnist/infer"
@@ -646,7 +646,7 @@ def hostile_requests(count):
 
 
 def half_requests(port):
-    """Clients that send a part of a request, and leave or wait."""
+    """Clients that send part of a request, and then disconnect or wait."""
     texts = [
         b"",
         b"GET",

@@ -6,10 +6,10 @@ the same way: Adam with a learning rate of 0.001, mini-batches of 64, 3 epochs,
 3 seeds. Each is evaluated on 2,000 test images that are shifted by 0 to 6
 pixels in eight directions; diagonal shifts move rows and columns.
 
-The CNN is chosen among LeNet-5 and two CNNs with global pooling, of the mean or
-of the maximum, by the accuracy on 2,000 validation images that are shifted by 3
-pixels. They are held out of the training split; the test images have no part in
-the choice.
+The CNN is selected among LeNet-5 and two CNNs with global pooling, of the mean
+or of the maximum, by the accuracy on 2,000 validation images that are shifted
+by 3 pixels. They are held out of the training split; the test images are not
+used for the selection.
 
 The baseline is the FCNN, which has at least as many parameters.
 
@@ -25,7 +25,7 @@ import pathlib
 import sys
 import tempfile
 
-# The apps set it, too; see docs/decisions/0003-convolutions.md.
+# As in the apps; see docs/decisions/0003-convolutions.md.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

@@ -1,9 +1,9 @@
 """Scores a folder of Parquet files in Spark's local-cluster mode, on loopback.
 
 Each executor is a Java process with one worker process of Python, as on the
-machines of a cluster. The last line is JSON: the seconds from the start of the
-job to its end, and of each worker process how often it loaded the model, for
-how many tasks, and its peak resident set size.
+machines of a cluster. The last line is JSON: the duration of the job in
+seconds, and for each worker process, how often it loaded the model, its number
+of tasks, and its peak resident set size.
 
 Usage:
     python benchmarks/spark_job.py --model=saved_models/anomaly_wdbc/1
@@ -23,11 +23,11 @@ import time
 
 PROJECT = pathlib.Path(__file__).parents[1]
 EXECUTOR_MEMORY = 1024  # MiB of Java
-WARM_UP_ROWS = 100_000  # after which Java has compiled what is called often
+WARM_UP_ROWS = 100_000  # rows after which Java has compiled frequent methods
 
 
 def spark_home():
-    """Folder with the programs of Spark, in which executors have their logs."""
+    """Folder with the programs of Spark, for the logs of the executors."""
     import pyspark
 
     home = pathlib.Path(tempfile.mkdtemp(prefix="spark_job_"))
@@ -62,7 +62,7 @@ def local_cluster(executors):
 
 
 def describe_workers(session, executors):
-    """List of a dict for each worker process, see the module's docstring."""
+    """List with a dict for each worker process, see the module's docstring."""
 
     def describe(batches):
         import pyarrow as pa

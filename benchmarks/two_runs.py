@@ -1,13 +1,13 @@
 """Starts two runs of an app at once in the same run directory.
 
-The two differ in their seed. One must be refused with a message that names the
-other, which must end with the model that it trains when it is alone.
+The two runs differ in their seed. One of them must end with a message that
+names the other run, which must export the same model as without another run.
 
 Usage:
     python benchmarks/two_runs.py [--pairs=20]
 
-Expected: 20 of 20 pairs have one refused run and nothing mixed; 5 minutes on 2
-CPU cores.
+Expected: in 20 of 20 pairs, one run is rejected and the other one is correct;
+5 minutes on 2 CPU cores.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def find_fault(
     alone: dict[int, pathlib.Path],
     results: dict[int, tuple[int, str]],
 ) -> str:
-    """What is wrong with a pair of runs; empty if nothing is.
+    """Fault of a pair of runs, as text; empty without a fault.
 
     Args:
         pair: Folder of the pair.

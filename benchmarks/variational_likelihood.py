@@ -1,7 +1,7 @@
 """Likelihood of MNIST under the 784-200-200-50 variational autoencoder.
 
-The images are binarized: a pixel is 1 with probability gray / 255, sampled
-anew at every training step, and once for the test images. The benchmark
+The images are binarized: a pixel is 1 with probability gray / 255, sampled at
+every training step, and once for the test images. The benchmark
 reports the negative evidence lower bound (-ELBO) and the importance-weighted
 negative log-likelihood (NLL) with 5,000 samples of the code per image, in
 nats per image. Burda, Grosse and Salakhutdinov, 2016,
@@ -77,7 +77,7 @@ def binarized(images, seed):
 
 
 def train(row, seed, images, folder):
-    """Returns the model, the dict of the run, and minutes of CPU time."""
+    """Returns the model, the dict of the run, and CPU time in minutes."""
     recipe, epochs = ROWS[row]
     run = {"row": row, "seed": seed, **recipe}
     run_directory = RunDirectory(folder, run)
