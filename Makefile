@@ -59,8 +59,9 @@ bench: .venv/bench.installed
 		echo "== $$script"; $(BIN)/python $$script || failed="$$failed $$script"; \
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
-# The guides run the command `dlunits`.
+# The guides run the command `dlunits`. Reports are made anew after changes only.
 docs: .venv/docs.installed
+	$(BIN)/python docs/example_reports.py
 	PATH="$(CURDIR)/$(BIN):$$PATH" TF_CPP_MIN_LOG_LEVEL=2 \
 		$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs 2 \
 		docs docs/_build/html

@@ -17,7 +17,8 @@ html_math_renderer = "mathml"
 html_copy_source = False
 html_show_copyright = False
 templates_path = ["_templates"]
-exclude_patterns = ["_build"]
+html_extra_path = ["_extra"]  # reports of `docs/example_reports.py`
+exclude_patterns = ["_build", "_extra"]
 extensions = [
     "docstring_markup",
     "mathml",

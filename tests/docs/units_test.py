@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-DOCS = pathlib.Path(__file__).parents[2] / "docs"
+UNITS = pathlib.Path(__file__).parents[2] / "docs/units"
 
 # Rows of the syllabus on training, GANs and convolutional networks -> the
-# beginning of the rows of docs/units.md that cover them.
+# beginning of the rows of docs/units/index.md that cover them.
 ROWS = {
     "Feed-forward network": ["Feed-forward network"],
     "What learning depends on": ["What learning depends on"],
@@ -41,13 +41,13 @@ def anchors_of(path):
 
 @pytest.mark.parametrize("unit", ROWS)
 def test_a_unit_links_to_a_section_with_its_numbers(unit):
-    table = (DOCS / "units.md").read_text("utf-8")
+    table = (UNITS / "index.md").read_text("utf-8")
     for beginning in ROWS[unit]:
         [row] = re.findall(rf"^\| {re.escape(beginning)}.*$", table, re.M)
         links = re.findall(r"\]\(([^)#]+)#([^)]+)\)", row)
         assert links, row
         for page, anchor in links:
-            assert anchor in anchors_of(DOCS / page)
+            assert anchor in anchors_of(UNITS / page)
 
 
 def test_these_are_the_units_of_the_index_of_the_lab():

@@ -13,7 +13,7 @@ class Claim:
         holds: Whether the numbers support the claim; `None` if it was not
             measured.
         title: The claim in a few words, the title of its section.
-        unit: Row of `docs/units.md` that it belongs to.
+        unit: Row of `docs/units/index.md` that it belongs to.
     """
 
     statement: str

@@ -22,7 +22,7 @@ UNLISTED = {"", "run-details", "keras-code", "claims"}
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """A row of `docs/units.md`, and where the lab shows it.
+    """A row of `docs/units/index.md`, and where the lab shows it.
 
     Args:
         name: Name of the unit.
