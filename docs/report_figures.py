@@ -58,6 +58,23 @@ FIGURES = {
         "filters-of-the-first-layer",
         0,
     ),
+    "interpolation": (
+        "variational/report.html",
+        "features-and-interpolation",
+        1,
+    ),
+    "unfolded_graph": ("gradient_flow/report.html", "unfolded-graph", 0),
+    "vanishing_gradients": (
+        "gradient_flow/report.html",
+        "vanishing-and-exploding-gradients",
+        0,
+    ),
+    "forecast": ("forecast/report.html", "backtest", 1),
+    "p_values": (
+        "anomaly_detection/report.html",
+        "anomaly-scores-and-p-values",
+        1,
+    ),
 }
 
 SECTION = r'<h2 id="{}">(.*?)(?:<h2 |\Z)'

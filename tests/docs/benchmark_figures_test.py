@@ -21,7 +21,9 @@ def test_a_figure_is_drawn_from_its_table_and_shown(draw):
 
 
 def test_cells_of_a_table_are_read():
-    rows = benchmark_figures.read_table("sequences.md", "Adding task", "network")
+    rows = benchmark_figures.read_table(
+        "sequences.md", "Adding task", "network"
+    )
     assert [row[0] for row in rows][:2] == ["LSTM", "GRU"]
     assert all(len(row) == 4 for row in rows)
     with pytest.raises(ValueError, match="Expected a table 'cell'"):

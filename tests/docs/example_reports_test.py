@@ -108,7 +108,7 @@ def test_broken_links_and_pages_that_may_load_files_are_found(
         example_reports.check_reports()
     page.write_text("No link.")
     report.write_text("<p>Loads all.")
-    with pytest.raises(SystemExit, match="report.html: no Content-Security"):
+    with pytest.raises(SystemExit, match="no Content-Security-Policy"):
         example_reports.check_reports()
 
 
