@@ -43,6 +43,7 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300  # seconds of a cell
 nb_merge_streams = True
+nb_output_stderr = "remove"  # log lines of TensorFlow; errors stop the build
 
 # API reference: one page for each name of `__all__`.
 autosummary_ignore_module_all = False
