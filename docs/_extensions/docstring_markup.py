@@ -138,8 +138,9 @@ def process_signature(app, what, name, item, options, signature, returns):
 
 
 def skip_internal(app, what, name, item, skip, options):
-    """Leaves out the functions of a module that have no example."""
-    if what == "module" and ">>> " not in (inspect.getdoc(item) or ""):
+    """Leaves out the functions of a module without a section "Example"."""
+    docstring = inspect.getdoc(item) or ""
+    if what == "module" and not re.search("^Example", docstring, re.MULTILINE):
         return True
     return None  # as autodoc decides
 
