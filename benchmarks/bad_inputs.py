@@ -73,7 +73,7 @@ MODELS = {
     ),
 }
 
-# App -> a short run, and numeric flags that it takes beside it.
+# App -> flags of a short run, and numeric flags to change.
 NUMBERS = {
     "lenet_mnist": (
         SMALL_IMAGES,
@@ -312,7 +312,7 @@ def bad_path(
         flags = SMALL_IMAGES[:1] + SMALL_IMAGES[2:]
     if (app, name) == ("text_generation", "score"):
         return Case("path", app, ("--model=model/1", f"--score={path}"))
-    # A table that is no input is replaced as documented.
+    # A table that is not an input is replaced, as documented.
     free = (app, name, path) == ("forecast_series", "output", "table.csv")
     return Case(
         "path",
@@ -342,7 +342,7 @@ def bad_output(
             *("model/1/model_card.json", "folder", "missing/x.csv", "x"),
         ]
     )
-    # A file of the right kind that is no input is replaced as documented.
+    # A file of the right kind that is not an input is replaced, as documented.
     used = "table.csv" if app == "anomaly_detection" else "series.csv"
     target = (folder / output).resolve().name
     free = {"table.csv", "series.csv"} - {used} if ".csv" in output else set()

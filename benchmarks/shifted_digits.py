@@ -69,7 +69,7 @@ def main():
     )
     seeds = range(arguments.seeds)
     candidates = (LENET, POOLED, MAX_POOLED)
-    # The validation images take the place of the test images.
+    # The validation images are used instead of the test images.
     tried = train(
         dataclasses.replace(data, test=data.validation),
         {name: networks[name] for name in candidates},

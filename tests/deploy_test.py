@@ -100,7 +100,7 @@ def test_the_jobset_starts_as_many_processes_as_the_app_waits_for(project):
     [job] = jobset["spec"]["replicatedJobs"]
     assert job.keys() == {"name", "replicas", "template"}
     check_fields(job["template"]["spec"], "V1JobSpec")
-    with pytest.raises(AssertionError, match="is no field of V1Container"):
+    with pytest.raises(AssertionError, match="is not a field of V1Container"):
         check_fields({"containers": [{"images": "x"}]}, "V1PodSpec")
     spec = job["template"]["spec"]
     [container] = spec["template"]["spec"]["containers"]
@@ -167,7 +167,7 @@ def check_fields(value, kind, path=""):
         return
     fields = {key: name for name, key in cls.attribute_map.items()}
     for key, item in value.items():
-        assert key in fields, f"{path}.{key} is no field of {kind}"
+        assert key in fields, f"{path}.{key} is not a field of {kind}"
         check_fields(item, cls.openapi_types[fields[key]], f"{path}.{key}")
 
 
@@ -185,7 +185,7 @@ def test_the_inference_service_has_a_runtime_that_loads_the_models(project):
     assert (
         project / "saved_models" / model["storageUri"].split("/")[-1]
     ).is_dir()
-    with pytest.raises(AssertionError, match="is no field"):
+    with pytest.raises(AssertionError, match="is not a field"):
         model["runtimeVersions"] = "2"
         check_fields(service, "V1beta1InferenceService")
 
@@ -205,7 +205,7 @@ def test_the_pods_of_the_scoring_job_have_all_shards(project):
     assert shard == f"--shard=$(JOB_COMPLETION_INDEX)/{spec['completions']}"
     volumes = {volume["name"] for volume in pod["volumes"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
-    with pytest.raises(AssertionError, match="is no field"):
+    with pytest.raises(AssertionError, match="is not a field"):
         container["comand"] = container.pop("command")
         check_fields(job, "V1Job")
 

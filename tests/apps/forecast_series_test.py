@@ -363,7 +363,7 @@ def test_a_dry_run_prints_the_columns_and_writes_nothing(app, tmp_path):
     assert process.returncode == 0, process.stderr
     lines = [line.split() for line in process.stdout.splitlines()]
     assert lines[0] == ["Column", "Type", "Example"]
-    assert ["road", "ignored", "x", "is", "no", "number"] in lines
+    assert ["road", "ignored", "x", "is", "not", "a", "number"] in lines
     assert [path.name for path in tmp_path.iterdir()] == ["load.csv"]
 
 

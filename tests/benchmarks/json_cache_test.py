@@ -30,7 +30,7 @@ def test_another_recipe_has_another_hash(benchmark):
     ("table", "name"),
     [("FINE_TUNING", "epochs"), ("PRETRAINING", "epochs"), ("ROWS", "none")],
 )
-def test_contractive_features_of_another_recipe_are_measured_anew(
+def test_contractive_features_of_another_recipe_are_measured_again(
     benchmark, tmp_path, monkeypatch, table, name
 ):
     module = benchmark("contractive_features")
@@ -59,7 +59,7 @@ def test_weights_of_another_pretraining_are_not_taken(
     assert len(list(tmp_path.glob("*.npz"))) == 2
 
 
-def test_denoising_by_another_recipe_is_measured_anew(
+def test_denoising_by_another_recipe_is_measured_again(
     benchmark, tmp_path, monkeypatch
 ):
     module = benchmark("denoising")

@@ -346,7 +346,7 @@ def test_a_full_disk_leaves_the_old_report(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"old one unchanged.*report\.html"):
+        with pytest.raises(OSError, match=r"one is unchanged.*report\.html"):
             write(path, title="New")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
