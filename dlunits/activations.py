@@ -53,11 +53,11 @@ def derivative_from_output(
 ) -> Callable[[Tensor], Tensor] | None:
     """Derivative f' of an activation function as a function of y = f(x).
 
-        linear        1
-        relu          1 if y > 0, else 0
-        sigmoid       y (1 - y)
-        tanh          1 - y^2
-        hard_sigmoid  1/6 if 0 < y < 1, else 0
+        linear        f' = 1
+        relu          f' = 1 if y > 0, else 0
+        sigmoid       f' = y (1 - y)
+        tanh          f' = 1 - y^2
+        hard_sigmoid  f' = 1/6 if 0 < y < 1, else 0
 
     Args:
         activation: Function from `keras.activations`.

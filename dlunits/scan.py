@@ -70,6 +70,12 @@ def unrolled_scan(
 ) -> tuple[Tensors, Tensors]:
     """`scan` as an unrolled Python loop.
 
+    Args:
+        step, carry, sequences, reverse: As in `scan`.
+
+    Returns:
+        `(carry, outputs)`, as `scan`.
+
     Example:
 
     >>> x = ops.convert_to_tensor([1.0, 2.0, 3.0])
@@ -93,6 +99,12 @@ def tensorflow_scan(
     reverse: bool,
 ) -> tuple[Tensors, Tensors]:
     """`scan` in a `tf.while_loop`.
+
+    Args:
+        step, carry, sequences, num_outputs, reverse: As in `scan`.
+
+    Returns:
+        `(carry, outputs)`, as `scan`.
 
     Example:
 

@@ -168,7 +168,11 @@ class GradientFlow(keras.callbacks.Callback):
             self.compute(self.step)
 
     def compute(self, step: int) -> None:
-        """Computes the norms with the current weights, and records them."""
+        """Computes the norms with the current weights, and records them.
+
+        Args:
+            step: Integer, number of training steps so far.
+        """
         self.steps.append(step)
         for name, norms in gradient_flow(self.model, self.x, self.y).items():
             self.norms.setdefault(name, []).append(norms)

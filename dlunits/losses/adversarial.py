@@ -19,11 +19,14 @@ def discriminator_loss(
     sigmoid, s the label smoothing and mean[] the mean over the batch:
 
         minimax, non_saturating
-                        mean[-(1 - s) log sigma(r) - s log(1 - sigma(r))]
-                        + mean[-log(1 - sigma(f))]
-        least_squares   mean[(r - (1 - s))^2] / 2 + mean[f^2] / 2
-        hinge           mean[max(0, 1 - r)] + mean[max(0, 1 + f)]
-        wasserstein     mean[f] - mean[r], to be used with `gradient_penalty`
+                      loss = mean[-(1 - s) log sigma(r) - s log(1 - sigma(r))]
+                             + mean[-log(1 - sigma(f))]
+        least_squares
+                      loss = mean[(r - (1 - s))^2] / 2 + mean[f^2] / 2
+        hinge         loss = mean[max(0, 1 - r)] + mean[max(0, 1 + f)]
+        wasserstein   loss = mean[f] - mean[r]
+
+    Use `"wasserstein"` with `dlunits.losses.gradient_penalty`.
 
     Label smoothing is one-sided: the target for real examples is 1 - s, the
     target for generated examples stays 0.
@@ -68,10 +71,10 @@ def generator_loss(adversarial_loss: str, fake_output: Tensor) -> Tensor:
     With the outputs f of the discriminator for generated examples, `sigma` the
     sigmoid and mean[] the mean over the batch:
 
-        minimax             mean[log(1 - sigma(f))]
-        non_saturating      mean[-log sigma(f)]
-        least_squares       mean[(f - 1)^2] / 2
-        hinge, wasserstein  -mean[f]
+        minimax             loss = mean[log(1 - sigma(f))]
+        non_saturating      loss = mean[-log sigma(f)]
+        least_squares       loss = mean[(f - 1)^2] / 2
+        hinge, wasserstein  loss = -mean[f]
 
     If the discriminator classifies generated examples with certainty, the
     gradient of `minimax` vanishes and that of `non_saturating` does not. Both

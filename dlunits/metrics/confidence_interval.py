@@ -11,7 +11,7 @@ def confidence_interval(
 ) -> tuple[float, float]:
     """Student's t confidence interval of a mean: mean and half width.
 
-        mean +- t(n - 1, (1 + level) / 2) * s / sqrt(n)
+        interval = mean +- t(n - 1, (1 + level) / 2) * s / sqrt(n)
 
     where n is the number of independent values, s their standard deviation with
     n - 1 degrees of freedom and t the quantile of Student's t distribution. The

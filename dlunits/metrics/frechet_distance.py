@@ -25,7 +25,7 @@ def frechet_distance(
     `m` and `C` are mean and covariance (with n - 1) of the generated features,
     `m'` and `C'` those of the real ones. The trace is computed as
 
-        min over orthogonal U of ||C^1/2 - C'^1/2 U||_F^2
+        trace = min over orthogonal U of ||C^1/2 - C'^1/2 U||_F^2
 
     with the roots by an eigenvalue decomposition and U by a singular value
     decomposition. As a sum of squares it is not negative, and exactly 0 if the

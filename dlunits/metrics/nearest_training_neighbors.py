@@ -31,7 +31,7 @@ def nearest_training_neighbors(
     on. Both sets have the same size `m`: rows of the larger set are drawn at
     random.
 
-        share = fraction of generated examples nearer to `train` than to `test`
+        share = fraction of generated examples nearer to train than to test
 
     where equal distances count half. The expected share is 1/2 for a generator
     that samples from the true distribution, and 1 for one that copies training

@@ -150,6 +150,9 @@ class KLSparsity(keras.regularizers.Regularizer):
 
         Args:
             mean: Tensor `(units,)`, mean activations p.
+
+        Returns:
+            Scalar tensor.
         """
         return self.weight * ops.sum(bernoulli_kl(self.target, mean))
 

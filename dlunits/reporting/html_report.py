@@ -176,7 +176,13 @@ def write_report(
 
 
 def unique_anchors(sections: Sequence[Section]) -> list[str]:
-    """Anchor of each section; a number is added to one that is taken.
+    """Unique anchor of each section; a number is added to equal ones.
+
+    Args:
+        sections: List of `Section`.
+
+    Returns:
+        List of strings.
 
     Example:
 
@@ -257,6 +263,12 @@ def cell(value: Any) -> str:
 def link(item: Link) -> markupsafe.Markup:
     """HTML of a link, with escaped text and quoted target.
 
+    Args:
+        item: `Link`.
+
+    Returns:
+        `markupsafe.Markup`.
+
     Example:
 
     >>> print(link(Link("Loss & score", "my run/report.html#loss")))
@@ -300,6 +312,14 @@ def columns_and_rows(table: list | tuple) -> dict[str, Any] | None:
 
 def heading(key: str) -> str:
     """Column heading of a key; uppercase letters are kept.
+
+    Args:
+        key: String, such as `"output_shape"`.
+
+    Returns:
+        String.
+
+    Example:
 
     >>> heading("output_shape"), heading("PSNR (dB)")
     ('Output shape', 'PSNR (dB)')

@@ -17,6 +17,12 @@ MAX_NAME_LENGTH = 18  # characters of the name of a row
 def first_index_per_class(labels: ArrayLike) -> Array:
     """Index of the first image of each class, for at most 10 classes.
 
+    Args:
+        labels: Integers `(images,)`, the classes.
+
+    Returns:
+        Integer array `(classes,)`, in the order of the classes.
+
     Example:
 
     >>> first_index_per_class([1, 1, 0, 4]).tolist()  # of class 0, 1 and 4

@@ -150,7 +150,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return self.score_rows(X)["p_value"]
 
     def score_rows(self, X: Table) -> dict[str, Array]:
-        """Computes `anomaly_score` and `p_value` of each row."""
+        """Computes the anomaly score and the p-value of each row.
+
+        Args:
+            X: Table with the columns of the training table, in their order.
+
+        Returns:
+            Dict of `anomaly_score` and `p_value`, each `(rows,)`.
+        """
         check_is_fitted(self)
         columns, _ = self.check_table(X, reset=False)
         return anomaly_scores(self.detector_, columns)

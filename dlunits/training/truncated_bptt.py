@@ -172,7 +172,14 @@ class TruncatedBPTT(keras.Model):
         return outputs
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls `keras.Model.evaluate` with states reset to zero."""
+        """Calls `keras.Model.evaluate` with states reset to zero.
+
+        Args:
+            *args, **kwargs: Arguments of `keras.Model.evaluate`.
+
+        Returns:
+            Loss and metrics, as returned by `keras.Model.evaluate`.
+        """
         for state in self.evaluation_states:
             state.assign(ops.zeros(state.shape))
         return super().evaluate(*args, **kwargs)

@@ -116,7 +116,11 @@ class ConformalPValue(keras.layers.Layer):
         self.known.assign(known)
 
     def calibration_scores(self) -> Array:
-        """Returns the scores of the calibration rows, in ascending order."""
+        """Returns the scores of the calibration rows.
+
+        Returns:
+            Array `(num_rows,)`, in ascending order.
+        """
         known = np.ravel(ops.convert_to_numpy(self.known))
         return np.sort(known[np.isfinite(known)])
 

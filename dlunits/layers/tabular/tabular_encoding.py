@@ -70,13 +70,13 @@ class TabularEncoding(keras.layers.Layer):
         inputs: Dict of tensors. A key without columns may be left out. A single
             tensor stands for the numbers.
 
-    Input shape: Dict of shapes.
+    Input shape: Dict.
 
-        numbers: `(batch, num_numbers)`, NaN where missing.
-        timestamps: `(batch, num_timestamps)`, seconds since a Monday's
-            midnight, NaN where missing.
-        category_ids: `(batch, len(vocabulary_sizes))`, integers from 1 to
-            the size of the vocabulary; all others are unknown values.
+    - `numbers`: `(batch, num_numbers)`, NaN where missing.
+    - `timestamps`: `(batch, num_timestamps)`, seconds since a Monday's
+      midnight, NaN where missing.
+    - `category_ids`: `(batch, len(vocabulary_sizes))`, integers from 1 to
+      the size of the vocabulary; all others are unknown values.
 
     Output shape: `(batch, num_features)`: numbers, missing indicators,
         timestamps, categories.

@@ -64,7 +64,7 @@ class AnomalyStream:
     conformal test martingale, the simple jumper, on the ranks u_t of s_t among
     all rows so far, with ties broken at random:
 
-        C_e <- (0.99 C_e + 0.01 / 3 sum over e' of C_e') (1 + e (u_t - 1/2))
+        new C_e = (0.99 C_e + 0.01 / 3 sum over e' of C_e') (1 + e (u_t - 1/2))
 
     for the bets e in {-1, 0, 1}, with the initial value C_e = 1 / 3. If rows
     are exchangeable with the calibration rows, the probability that the
@@ -84,7 +84,8 @@ class AnomalyStream:
             from the latest N rows, and of the ranks of ties.
 
     Attributes:
-        num_rows, num_anomalies: Numbers of processed rows and of alarms.
+        num_rows: Number of processed rows.
+        num_anomalies: Number of alarms.
         threshold: `a_t` of the next row.
         log_capital: Logarithm of the capital of the martingale.
         has_drifted: Whether the capital has reached 100.

@@ -213,7 +213,18 @@ class TableSchema:
         return tuple(sorted(names, key=lambda name: (len(name), name)))
 
     def input_index(self, column: str) -> tuple[str, int]:
-        """Key of a column in `inputs`, and its index there."""
+        """Key and index of a column in `inputs`.
+
+        Args:
+            column: Name of the column.
+
+        Returns:
+            `(key, index)`: `"numbers"`, `"timestamps"` or `"category_ids"`, and
+            the index of the column in this array.
+
+        Raises:
+            ValueError: If there is no such column.
+        """
         for key, names in (
             ("numbers", self.numbers),
             ("timestamps", self.timestamps),
@@ -224,7 +235,14 @@ class TableSchema:
         raise ValueError(f"There is no such column. Received: {column!r}")
 
     def encoding(self, **options: Any) -> TabularEncoding:
-        """Returns a layer for these columns, not yet adapted."""
+        """Creates the encoding layer for these columns.
+
+        Args:
+            **options: Arguments of `keras.layers.Layer`.
+
+        Returns:
+            `dlunits.layers.TabularEncoding`, not yet adapted.
+        """
         return TabularEncoding(
             len(self.numbers),
             len(self.timestamps),
@@ -286,7 +304,14 @@ class TableSchema:
         }
 
     def category_labels(self, name: str) -> list[str]:
-        """Labels of the ids 0, 1, 2 ... of a category column."""
+        """Labels of the ids of a category column.
+
+        Args:
+            name: Name of the column.
+
+        Returns:
+            List of strings, for the ids 0, 1, 2 ...
+        """
         words = self.vocabularies[name]
         return category_labels(words, num_frequent(words))
 

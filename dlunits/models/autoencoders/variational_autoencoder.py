@@ -160,6 +160,15 @@ class VariationalAutoencoder(Autoencoder):
     def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
         """Trains like `keras.Model.fit`, with checks of the range and the loss.
 
+        Args:
+            x: Inputs: array, `tf.data.Dataset`, or another input of
+                `keras.Model.fit`.
+            y: Targets of the reconstruction; `None` for `x`.
+            **kwargs: Arguments of `keras.Model.fit`.
+
+        Returns:
+            `keras.callbacks.History`.
+
         Raises:
             ValueError: If the likelihood is Bernoulli and an array has values
                 outside [0, 1], or if the loss is not finite.
@@ -174,12 +183,25 @@ class VariationalAutoencoder(Autoencoder):
         return super().fit(x, y, callbacks=callbacks, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
-        """Evaluates like `keras.Model.evaluate`, after a check of the range."""
+        """Evaluates like `keras.Model.evaluate`, after a check of the range.
+
+        Args:
+            x: Inputs, as in `fit`.
+            y: Targets of the reconstruction; `None` for `x`.
+            **kwargs: Arguments of `keras.Model.evaluate`.
+
+        Returns:
+            Loss and metrics, as returned by `keras.Model.evaluate`.
+
+        Raises:
+            ValueError: If the likelihood is Bernoulli and an array has values
+                outside [0, 1].
+        """
         self.check_range(x, y)
         return super().evaluate(x, y, **kwargs)
 
     def check_range(self, *arrays: Any) -> None:
-        """Raises a `ValueError` for pixels outside [0, 1] of a Bernoulli."""
+        """Raises a `ValueError` for values outside [0, 1], if Bernoulli."""
         for array in arrays:
             if self.likelihood != "bernoulli" or not isinstance(
                 array, np.ndarray
@@ -270,9 +292,9 @@ class VariationalAutoencoder(Autoencoder):
     ) -> Tensor:
         """Computes log p(x | z), summed over the values of one example.
 
-            bernoulli  sum_i [x_i a_i - log(1 + exp(a_i))]
-            gaussian   sum_i [-(x_i - a_i)^2 / (2 stddev^2)
-                              - log(stddev sqrt(2 pi))]
+            bernoulli  log p(x | z) = sum_i [x_i a_i - log(1 + exp(a_i))]
+            gaussian   log p(x | z) = sum_i [-(x_i - a_i)^2 / (2 stddev^2)
+                                             - log(stddev sqrt(2 pi))]
 
         Args:
             x: Tensor `(..., *input_shape)`.

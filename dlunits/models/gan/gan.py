@@ -208,9 +208,12 @@ class GAN(GANTraining):
         return [pair for pair in pairs if id(pair[0]) in current]
 
     def quantize(self, *args: Any, **kwargs: Any) -> None:
-        """Quantizes both networks as `keras.Model.quantize`.
+        """Quantizes both networks, as `keras.Model.quantize`.
 
-        The weights of the generator become their moving average first.
+        The weights of the generator are first set to their moving average.
+
+        Args:
+            *args, **kwargs: Arguments of `keras.Model.quantize`.
         """
         for weight, ema_weight in self.ema_pairs():
             weight.assign(ops.cast(ema_weight, weight.dtype))

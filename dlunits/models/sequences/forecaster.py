@@ -273,7 +273,7 @@ class Forecaster(keras.Model):
         The loss is that of `fit`, the squared error in units of
         `channel_stddev`, plus the L2 penalty
 
-            penalty * mean square of an input * (|W|^2 + |b|^2).
+            L2 term = penalty * mean square of an input * (|W|^2 + |b|^2)
 
         W and b are the kernel and bias of the linear layer. The penalty with
         the lowest error on validation windows is selected. With
