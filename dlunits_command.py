@@ -13,7 +13,9 @@ here, and the apps are listed without importing them.
 import ast
 import difflib
 import importlib.machinery
+import os
 import pathlib
+import signal
 import sys
 import types
 
@@ -55,6 +57,16 @@ def usage(apps: dict[str, pathlib.Path]) -> str:
     return USAGE.format(apps="\n".join(lines))
 
 
+def print_help(apps: dict[str, pathlib.Path]) -> None:
+    """Prints the help; a reader that ends early, as `head`, is no error."""
+    try:
+        print(usage(apps), flush=True)
+    except BrokenPipeError:
+        # Python flushes the standard output at exit, which would fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
 def run_script(path: pathlib.Path, argv: list[str]) -> None:
     """Runs a file as `python FILE` does: as `__main__`, its folder on the path.
 
@@ -75,7 +87,7 @@ def main() -> None:
     apps = find_apps()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("--help", "-h", "-help", "help"):
-        print(usage(apps))
+        print_help(apps)
     elif name == "--version":
         import importlib.metadata  # slow to load, and needed only here
 

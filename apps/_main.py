@@ -427,23 +427,6 @@ def expanded_path(path: str | pathlib.Path) -> pathlib.Path:
     return pathlib.Path(os.path.expanduser(path))  # noqa: PTH111
 
 
-def find_model(model: str) -> str:
-    """Path of a model that may be named without its path.
-
-    Args:
-        model: Value of `--model`: a path, or NAME/VERSION in saved_models/ of
-            the current folder or among the models that come with dlunits.
-
-    Returns:
-        Path of the first of these folders that exists, else `model`.
-    """
-    for folder in ("", "saved_models", SHIPPED_MODELS):
-        path = expanded_path(pathlib.Path(folder, model))
-        if path.is_dir():
-            return str(path)
-    return model
-
-
 def no_effect(names: Collection[str]) -> str:
     """Beginning of a message about flags.
 
@@ -555,8 +538,6 @@ def run_app(
         if positional:
             values[positional] = argv[1:]
         try:
-            if values.get("model"):
-                values["model"] = find_model(values["model"])
             if argv[1:] and not positional:
                 raise ValueError(
                     f"Unknown arguments: {argv[1:]}. Options are flags, "

@@ -49,19 +49,18 @@ def define_flags():
 
 def run(model, format, endpoints, output_dir):
     """Writes the files, and prints what became of each endpoint."""
-    folder = _main.expanded_path(model)
-    if not folder.is_dir():
-        raise ValueError(
-            f"--model: there is no folder {model}, and none in saved_models/"
-        )
-
     from dlunits.serving.formats.convert import (
         check_installed,
         export_functions,
     )
-    from dlunits.serving.load import find_version
+    from dlunits.serving.load import find_model, find_version
     from dlunits.serving.model_card import read_card
 
+    folder = find_model(model)
+    if not folder.is_dir():
+        raise ValueError(
+            f"--model: there is no folder {model}, and none in saved_models/"
+        )
     check_installed(format)
     version = find_version(folder)
     if output_dir is None:

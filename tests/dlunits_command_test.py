@@ -1,6 +1,8 @@
 """The command `dlunits` in a checkout: what it lists, runs and refuses."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -36,6 +38,20 @@ def test_help_lists_each_app_with_the_first_line_of_its_docstring(
     for name, summary in lines:
         first = apps[name].read_text().partition("\n")[0]
         assert first.removeprefix("r") == f'"""{summary}'
+
+
+def test_help_to_a_reader_that_ended_has_no_traceback(project, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.run(
+        [sys.executable, project / "dlunits_command.py"],
+        cwd=tmp_path,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    assert process.stderr == b""
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 @pytest.mark.parametrize("app", dlunits_command.find_apps())

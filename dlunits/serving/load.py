@@ -7,12 +7,53 @@ from dlunits.paths import expand_user
 from dlunits.typing import Path
 
 
+def shipped_models() -> pathlib.Path:
+    """Folder of the trained models that come with dlunits.
+
+    Returns:
+        `saved_models` of the installed package, else of the checkout.
+
+    Example:
+
+    >>> (shipped_models() / "lenet_mnist/1/saved_model.pb").is_file()
+    True
+    """
+    package = pathlib.Path(__file__).parents[1]
+    installed = package / "saved_models"
+    return installed if installed.is_dir() else package.parent / "saved_models"
+
+
+def find_model(folder: Path) -> pathlib.Path:
+    """Folder of a model that may be named without its path.
+
+    Args:
+        folder: A path, or `<name>` or `<name>/<integer>` of a model in
+            `saved_models/` of the current folder or in `shipped_models()`.
+
+    Returns:
+        The first of these folders that exists, else `folder`.
+
+    Example:
+
+    >>> find_model("vae_mnist/1") == find_model("saved_models/vae_mnist/1")
+    True
+    """
+    folder = expand_user(folder)
+    if folder.is_dir() or folder.is_absolute():
+        return folder
+    name = pathlib.Path(str(folder).removeprefix("saved_models/"))
+    for parent in (pathlib.Path("saved_models"), shipped_models()):
+        if (parent / name).is_dir():
+            return parent / name
+    return folder
+
+
 def find_version(folder: Path) -> pathlib.Path:
     """Folder of the latest version of an exported model.
 
     Args:
         folder: Folder of a version, `saved_models/<name>/<integer>`, or of a
-            model, `saved_models/<name>`.
+            model, `saved_models/<name>`, see `find_model`.
 
     Returns:
         Folder of a version: `folder` itself, or the largest integer in the
@@ -27,7 +68,7 @@ def find_version(folder: Path) -> pathlib.Path:
     >>> find_version(folder).name, find_version(folder / "9").name
     ('10', '9')
     """
-    folder = expand_user(folder)
+    folder = find_model(folder)
     if not folder.is_dir() or (folder / "saved_model.pb").exists():
         return folder
     versions = [path for path in folder.iterdir() if path.name.isdecimal()]

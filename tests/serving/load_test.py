@@ -28,6 +28,28 @@ def test_the_latest_version_of_a_model_is_loaded(saved):
     assert float(load_saved_model(saved.parent).weights[1]) == 7
 
 
+@pytest.mark.parametrize("name", ["vae_mnist", "saved_models/vae_mnist/1"])
+def test_a_model_that_comes_with_dlunits_is_found_from_any_folder(
+    name, project, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert find_version(name) == project / "saved_models/vae_mnist/1"
+
+
+@pytest.mark.parametrize("name", ["vae_mnist", "saved_models/vae_mnist"])
+def test_own_models_come_before_those_of_dlunits(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "saved_models/vae_mnist/7"
+    own.mkdir(parents=True)
+    assert find_version(name).resolve() == own
+
+
+def test_a_model_that_is_nowhere_is_a_one_line_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^No SavedModel in none/1: "):
+        load_saved_model("none/1")
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
