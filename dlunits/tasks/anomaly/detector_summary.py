@@ -1,4 +1,4 @@
-"""Facts about an anomaly detector for a report."""
+"""Summary of an anomaly detector, for its report."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from dlunits.typing import ArrayLike
 
 @dataclasses.dataclass(frozen=True)
 class DetectorSummary:
-    """What a report says about a detector.
+    """Summary of an anomaly detector, as its report shows it.
 
     Args:
-        source: Text, where the training data come from.
+        source: Description of the training data.
         column_types: Dict of column name to column type.
         ignored: Dict of column name to the reason why it is ignored.
         calibration_scores: Anomaly scores of the calibration rows, each scored
-            by models that were not trained on it; all of them, or a subset
-            that is evenly spaced in their order. `None` if unknown.
+            by models that were not trained on it: all scores, or a subset that
+            is evenly spaced in sorted order. `None` if unknown.
         num_calibration_rows: Number of calibration rows, or `None`.
     """
 

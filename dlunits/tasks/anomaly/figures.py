@@ -52,7 +52,7 @@ def score_distribution(
     arrays = {name: np.asarray(x, "float64") for name, x in groups.items()}
     arrays = {name: x for name, x in arrays.items() if len(x)}
     all_scores = np.concatenate(list(arrays.values()))
-    # Few very high scores must not squeeze all others into one bin.
+    # Without a limit, few very high scores leave one bin for all others.
     low, high = all_scores.min(), np.quantile(all_scores, 0.995) + 1e-6
     if threshold is not None:
         high = max(high, threshold + 0.2 * (threshold - low))
@@ -101,7 +101,7 @@ def score_distribution(
 def p_value_distribution(
     groups: Mapping[str, ArrayLike], false_alarm_rate: float
 ) -> Figure:
-    """Histograms of p-values, beside the uniform distribution.
+    """Histograms of p-values, with the uniform distribution.
 
     Args:
         groups: Dict of name to p-values, see `score_distribution`.

@@ -1,7 +1,6 @@
 """Checks of the tables and the output path of a run.
 
-All of it runs before training, so that no run fails after minutes because of
-a wrong name.
+They run before training, so that a wrong path or column name is found at once.
 """
 
 import os

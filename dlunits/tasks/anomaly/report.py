@@ -35,15 +35,15 @@ def write_anomaly_report(
 
     Sections: distribution of scores and p-values with the threshold; the most
     anomalous rows with the columns that explain them; with labels, ROC and
-    precision-recall curves beside the baselines; drift from the training
-    table; the columns.
+    precision-recall curves compared with the baselines; drift from the
+    training table; the columns.
 
     Args:
         path: HTML file to write, in an existing folder.
         name: Name of the run.
         false_alarm_rate: Rows with a p-value of at most this rate are flagged,
             unless the scorer bounds the false discovery rate.
-        summary: Facts about the detector.
+        summary: Summary of the detector.
         scorer: Scorer of a table, after it scored all rows, or `None`.
         baselines: Dict of name to scores of the rows in `scorer.sample`, or
             `None`.

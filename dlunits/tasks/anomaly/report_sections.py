@@ -48,7 +48,7 @@ def format_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "AP": ("Average precision", rounded),
         "false_alarm_rate": ("False-alarm rate", percent),
         "recall": ("Recall", percent),
-        "false_discovery_rate": ("False discoveries", percent),
+        "false_discovery_rate": ("False discovery rate", percent),
         "VUS-PR": ("VUS-PR", rounded),
         "range_precision": ("Range precision", rounded),
         "range_recall": ("Range recall", rounded),
@@ -76,14 +76,14 @@ def series_sections(
         return []
     text = (
         "The score and the p-value of a row are means over the windows that "
-        "cover it. Explanations name features of windows. Their points are "
+        "cover it. Explanations name features of windows: points are "
         "residuals from the seasonal profile, in units of its spread."
     )
     if table:
         text += (
             " Each series has its own profile and spread. Its windows are "
-            "compared with its own calibration windows where they are enough "
-            "for the false-alarm rate, and else with those of all series."
+            "compared with its own calibration windows if there are enough of "
+            "them for the false-alarm rate, else with those of all series."
         )
         table = sorted(table, key=lambda row: -row["alarms"])
         if len(table) > MAX_LISTED_SERIES:
@@ -115,7 +115,7 @@ def score_section(scorer: TableScorer, summary: DetectorSummary) -> Section:
 
     Args:
         scorer: Scorer of a table, after it scored all rows.
-        summary: Facts about the detector.
+        summary: Summary of the detector.
 
     Returns:
         The section.
@@ -137,9 +137,10 @@ def score_section(scorer: TableScorer, summary: DetectorSummary) -> Section:
             calibration_scores, scorer.threshold, summary.num_calibration_rows
         )
         text = (
-            "The calibration rows are normal, and scored by models that were "
-            f"not trained on them. {percent(scorer.threshold)} of rows from "
-            "the same distribution have a score above the threshold. "
+            "The calibration rows are normal rows, each scored by models "
+            f"that were not trained on it. {percent(scorer.threshold)} of new "
+            "rows from the same distribution have a score above the "
+            "threshold. "
         )
         caption = "Scores of calibration rows and of scored rows."
     if len(scorer.sample) < scorer.num_rows:
@@ -177,8 +178,8 @@ def top_section(scorer: TableScorer, images: Array | None) -> Section:
         return Section(
             "Most anomalous rows",
             "Each row with the columns that differ most from similar normal "
-            "rows: the value, the value expected from the similar rows, and "
-            "the share of the column in the squared difference.",
+            "rows: the value, the value expected from these rows, and in "
+            "parentheses the share of the column in the squared difference.",
             table=top_rows(top, scorer.position_unit),
         )
     half = -(-len(top["row"]) // 2)
@@ -237,7 +238,7 @@ def score_threshold(
 def quality_sections(
     scorer: TableScorer, baselines: Mapping[str, ArrayLike]
 ) -> list[Section]:
-    """Section with AUC, average precision and curves, beside the baselines.
+    """Section with AUC, average precision and curves, and the baselines.
 
     Args:
         scorer: Scorer of a table, after it scored all rows.
@@ -266,8 +267,21 @@ def quality_sections(
         table.append([name, quality["AUC"], quality["Average precision"]])
     text = (
         f"Evaluated on {len(labels):,} labeled rows, {int(labels.sum()):,} of "
-        "them anomalies. The label is not an input of the detector."
+        "them anomalies. The label is not an input of the detector. AUC, the "
+        "area under the ROC curve, is the probability that an anomaly has a "
+        "higher score than a normal row (0.5 is chance). Average precision "
+        "is the area under the precision-recall curve."
     )
+    if scorer.metrics.get("VUS-PR") is not None:
+        text += (
+            " VUS-PR is that area, averaged over tolerances of up to one "
+            "window at the ends of anomalies."
+        )
+    if scorer.metrics.get("range_recall") is not None:
+        text += (
+            " Range precision and range recall count ranges of consecutive "
+            "rows, each with the same weight."
+        )
     if baselines:
         text += (
             " The baselines are trained on the same rows, on at most 20,000 "
@@ -317,9 +331,10 @@ def drift_sections(drift: TableDrift | None) -> list[Section]:
         Section(
             "Drift from the training data",
             f"{verdicts}. The population stability index (PSI) compares the "
-            "distribution of a column with that of the training rows. A column "
-            "has drifted if the index is above the bound: 0.2, or more where "
-            "few rows make larger ones likely by chance.",
+            "distribution of a column with that of the training rows; 0 "
+            "means equal. A column has drifted if its index is above the "
+            "bound: 0.2, or more if there are so few rows that larger "
+            "indices are likely by chance.",
             table=rows,
         )
     ]

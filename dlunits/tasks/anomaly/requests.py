@@ -1,4 +1,4 @@
-"""Requests with the columns of a table as named tensors, in TensorFlow."""
+"""Requests with the columns of a table as named tensors."""
 
 import re
 import unicodedata
@@ -141,7 +141,7 @@ def category_ids(texts: Tensor, vocabulary: Sequence[str]) -> Tensor:
     """
     if not vocabulary:
         return tf.zeros_like(texts, "int32")
-    # Binary search by hash, as a lookup table would be a resource of the model.
+    # Binary search by hash: a lookup table would be a resource of the model.
     with tf.init_scope():
         hashes = tf.strings.to_hash_bucket_fast(vocabulary, NUM_HASHES).numpy()
     order = np.argsort(hashes)

@@ -36,7 +36,7 @@ from dlunits.typing import Path
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 # Key of the metadata of a scored Parquet file; its value is JSON.
 RECORD = "dlunits.scored"
-# Spark, Hive and pyarrow skip files whose names begin so.
+# Spark, Hive and pyarrow skip names with these prefixes.
 HIDDEN = ("_", ".")
 SETTINGS = "_scored_with_{}.json"
 MAX_PROBLEMS = 10  # files that cannot be scored, after which a run stops
@@ -52,7 +52,7 @@ class FolderSummary:
         num_scored: Number of files that this run scored.
         num_rows: Number of rows of all scored files, also of earlier runs.
         num_anomalies: Number of those flagged as anomalous.
-        num_skipped: Number of those without a score, for their invalid cells.
+        num_skipped: Number of those without a score, due to invalid cells.
         problems: A line for each file that could not be scored.
     """
 
@@ -76,7 +76,7 @@ class FolderSummary:
         share = self.num_anomalies / max(1, self.num_rows)
         lines = [
             f"Files:         {self.num_scored:,} of {self.num_files:,} scored, "
-            f"{self.num_before:,} before",
+            f"{self.num_before:,} in earlier runs",
             f"Anomalies:     {self.num_anomalies:,} of {self.num_rows:,} rows "
             f"({share:.2%})",
         ]
@@ -102,31 +102,31 @@ def score_folder(
     progress: ProgressBar | None = None,
     log: Callable[[str], None] = lambda message: None,
 ) -> FolderSummary:
-    """Scores each Parquet file of a folder, and of the folders in it.
+    """Scores each Parquet file of a folder and its subfolders.
 
-    `output` gets a file for each file, under the same name in the same folder
-    below it, such as `year=2024/part-0.parquet`, with the columns that
-    `score_table` appends. `year` is then a column for the detector, if the file
-    has no column of this name.
+    For each file, a file with the columns that `score_table` appends is written
+    to the same relative path in `output`, such as `year=2024/part-0.parquet`.
+    `year` is then also a column for the detector, unless the file has a column
+    of this name.
 
-    A file is written under a temporary name and renamed. Its metadata say
-    which file it was made from, so that a run that was stopped is continued by
-    the same call: files that are scored stay, and files that have changed since
-    are scored again. All files of `output` are scored with the same detector,
-    rate and decimal sign, which a file in `output` names.
+    A file is written under a temporary name and renamed. Its metadata identify
+    the input file, so that the same call resumes a run that was stopped: scored
+    files are kept, and files that have changed since are scored again. All
+    files of `output` are scored with the same detector, rate and decimal sign,
+    which are recorded in a file in `output`.
 
     A file that cannot be read or scored is reported, and the others are scored.
-    Memory does not depend on the number of files, or of their rows.
+    Memory use does not depend on the number of files or rows.
 
     Args:
         detector, false_alarm_rate: As returned by
             `dlunits.tasks.anomaly.score_table.load_detector`.
         model: Folder of the SavedModel.
         folder: Folder of `.parquet` files. Files and folders whose names begin
-            with `_` or `.` are left out.
-        output: Folder to write to, which is created. It must be empty, or that
-            of an earlier run.
-        shard: `(i, n)`: of the files in the order of their names, those at the
+            with `_` or `.` are ignored.
+        output: Folder to write to, which is created. It must be empty or the
+            output of an earlier run.
+        shard: `(i, n)`: of the files in order of their names, those at the
             positions i, i + n, i + 2 n ... are scored.
         skip_invalid: Whether rows with cells that are not of the type of their
             column get no score. By default their file is not scored.
@@ -146,8 +146,8 @@ def score_folder(
     folder, output = expand_user(folder), expand_user(output)
     if "series" in detector.card:
         raise ValueError(
-            f"{model}: was trained on time series, and a series is read whole. "
-            "Score the files one by one."
+            f"{model}: was trained on time series, and a series must be "
+            "scored as a whole. Score the files one by one."
         )
     files = find_parquet_files(folder, log)
     check_output_folder(folder, output)
@@ -174,7 +174,7 @@ def score_folder(
             continue
         to_score.append(file)
         if record and not unchanged:
-            log(f"{folder / file}: is scored again, as it has changed")
+            log(f"{folder / file}: has changed and is scored again")
     bar: Any = contextlib.nullcontext()
     if progress is not None:
         bar = progress(
@@ -201,8 +201,8 @@ def score_folder(
                 if len(summary.problems) == MAX_PROBLEMS:
                     raise ValueError(
                         f"{folder}: stopped after {MAX_PROBLEMS} files that "
-                        "could not be scored, see above. Files that are scored "
-                        f"stay in {output}."
+                        "could not be scored, see above. Files that were "
+                        f"scored stay in {output}."
                     ) from None
                 continue
             summary.num_scored += 1
@@ -257,13 +257,13 @@ def find_parquet_files(
         (files if is_parquet else others).append(path)
     if not files:
         raise ValueError(
-            f"{folder}: holds no Parquet file. Expected a folder with files "
-            "*.parquet in it, or in its subfolders; of a folder of images the "
-            "output is a table, such as scored.csv."
+            f"{folder}: contains no Parquet file. Expected a folder with "
+            "*.parquet files in it or in its subfolders. To score a folder "
+            "of images, the output must be a table, such as scored.csv."
         )
     if others:
         log(
-            f"{folder}: {len(others):,} other files are left out, such as "
+            f"{folder}: {len(others):,} other files are ignored, such as "
             f"{min(others)}"
         )
     return sorted(files)
@@ -283,7 +283,7 @@ def walk_files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def partition_columns(file: pathlib.Path) -> dict[str, str | None]:
-    """Columns that the names of Hive's partition folders stand for.
+    """Columns that are encoded in the names of Hive's partition folders.
 
     Args:
         file: Path relative to the folder of the table.
@@ -306,35 +306,37 @@ def partition_columns(file: pathlib.Path) -> dict[str, str | None]:
 
 
 def check_output_folder(folder: pathlib.Path, output: pathlib.Path) -> None:
-    """Checks that neither folder is the other one, or in it.
+    """Checks that the output is a folder outside the input, and not around it.
 
     Raises:
-        ValueError: If so, or the output is a file.
+        ValueError: If it is not.
     """
     if output.exists() and not output.is_dir():
         raise ValueError(
-            f"{output}: is a file. The scored tables of a folder need a folder."
+            f"{output}: is a file. To score a folder, the output must be a "
+            "folder."
         )
     a, b = folder.resolve(), output.resolve()
     if a.is_relative_to(b) or b.is_relative_to(a):
         raise ValueError(
-            f"{output}: must be neither {folder} itself, nor in it, nor around "
-            "it. Name a folder elsewhere."
+            f"{output}: must not be {folder}, a folder in it, or a folder "
+            "that contains it. Choose another folder."
         )
 
 
 def claim_output(output: pathlib.Path, settings: Mapping[str, Any]) -> None:
-    """Creates the folder of the scored tables, or checks that it is the same.
+    """Creates the output folder, or checks that its settings are the same.
 
-    The settings of a run are in a file that is named by their hash. Processes
-    that start at the same time with different settings see both files.
+    The settings of a run are stored in a file that is named after their hash.
+    Processes that start at the same time with different settings find both
+    files.
 
     Args:
         output: The folder.
-        settings: What all files in it must have in common.
+        settings: Settings that all files in the folder share.
 
     Raises:
-        ValueError: If the folder has other files, or those of other settings.
+        ValueError: If the folder has other files, or other settings.
         OSError: If it cannot be created.
     """
     text = json.dumps(settings, indent=2) + "\n"
@@ -348,9 +350,9 @@ def claim_output(output: pathlib.Path, settings: Mapping[str, Any]) -> None:
             theirs = json.loads(other.read_bytes())
             differing = [n for n in settings if theirs.get(n) != settings[n]]
             raise ValueError(
-                f"{output}: holds tables that were scored with another "
-                f"{', '.join(differing)}, see {other.name}. Name another "
-                "folder, or remove it."
+                f"{output}: contains tables that were scored with another "
+                f"{', '.join(differing)}, see {other.name}. Choose another "
+                "folder, or remove this one."
             )
 
     if not output.exists():
@@ -360,13 +362,13 @@ def claim_output(output: pathlib.Path, settings: Mapping[str, Any]) -> None:
         return
     if next(walk_files(output), None) is not None:
         raise ValueError(
-            f"{output}: is not empty, and not the folder of an earlier run. "
-            "Name a new folder."
+            f"{output}: is not empty, and not the output of an earlier run. "
+            "Choose a new folder."
         )
     with atomic_write(own) as file:
         file.write(text.encode())
     try:
-        check()  # of a process that started at the same time
+        check()  # for a process that started at the same time
     except ValueError:
         own.unlink()
         raise
@@ -384,24 +386,24 @@ def report_orphans(
     output: pathlib.Path,
     log: Callable[[str], None],
 ) -> None:
-    """Logs a line about scored tables whose file is no longer there."""
+    """Logs a line about scored tables whose input file no longer exists."""
     orphans = set(walk_files(output)) - set(files)
     if orphans:
         log(
-            f"{output}: {len(orphans):,} files have no file in {folder}, such "
-            f"as {min(orphans)}; they are left as they are"
+            f"{output}: {len(orphans):,} files have no input file in "
+            f"{folder}, such as {min(orphans)}; they are kept"
         )
 
 
 def fingerprint(path: pathlib.Path) -> dict[str, Any]:
-    """What identifies the content of a Parquet file, without reading all of it.
+    """Fingerprint of a Parquet file, without reading all of it.
 
     Returns:
         Dict of size in bytes, time of modification in nanoseconds, and SHA-256
         of the footer, which has the statistics of all columns.
 
     Raises:
-        ValueError: If it is no Parquet file.
+        ValueError: If it is not a Parquet file.
     """
     try:
         with path.open("rb") as file:
@@ -417,8 +419,8 @@ def fingerprint(path: pathlib.Path) -> dict[str, Any]:
         raise ValueError(f"{path}: cannot be read ({reason}).") from None
     if start != b"PAR1" or end[4:] != b"PAR1":
         raise ValueError(
-            f"{path}: is a damaged Parquet file, perhaps cut short. Write or "
-            "copy it anew."
+            f"{path}: is a damaged Parquet file, perhaps truncated. Write or "
+            "copy it again."
         )
     return {
         "size": status.st_size,
@@ -437,7 +439,7 @@ def read_record(path: pathlib.Path) -> dict[str, Any]:
 
 
 def is_unchanged(record: Mapping[str, Any], path: pathlib.Path) -> bool:
-    """Whether a scored table was made from a file as it is now."""
+    """Whether a file is unchanged since its scored table was written."""
     try:
         return bool(record) and record["input"] == fingerprint(path)
     except ValueError:
@@ -483,8 +485,8 @@ def score_file(
     def metadata() -> dict[str, str]:
         if fingerprint(path) != before:
             raise ValueError(
-                f"{path}: changed while it was scored. Give the same command "
-                "again when it is complete."
+                f"{path}: changed while it was scored. Run the same command "
+                "again when the file is complete."
             )
         record.update(
             rows=scorer.num_rows,
@@ -494,7 +496,7 @@ def score_file(
         return {RECORD: json.dumps(record)}
 
     output.parent.mkdir(parents=True, exist_ok=True)
-    if table_file.max_rows == 0:  # as Spark writes them
+    if table_file.max_rows == 0:  # Spark writes such files
         write_without_rows(path, output, metadata())
         return record
     try:
@@ -512,7 +514,7 @@ def score_file(
 def with_partition(
     chunk: TableChunk, partition: Mapping[str, str | None]
 ) -> TableChunk:
-    """Appends columns of one value each, unless a chunk has them.
+    """Appends constant columns that a chunk does not have.
 
     >>> chunk = TableChunk(pa.table({"load": [1, 2]}))
     >>> with_partition(chunk, {"year": "2024"}).table.to_pydict()

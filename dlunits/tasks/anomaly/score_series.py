@@ -33,20 +33,21 @@ MAX_FIGURES = 4  # of a table with many series
 
 
 class SeriesScorer(TableScorer):
-    """Anomaly scores of time series, which are read whole at construction.
+    """Anomaly scores of time series, which are read into memory as a whole.
 
     The score and the p-value of a row are means over the windows that cover
     it; its explanation is that of the window whose center is nearest. Rows in
     a segment shorter than a window, and those of a series that the detector was
     not trained on, have no score and are not flagged.
 
-    A window is compared with the calibration windows of its own series, if
-    they are enough for the false-alarm rate, and else with those of all:
+    A window x is compared with the calibration windows x_i of its own series,
+    if there are enough of them for the false-alarm rate, else with those of all
+    series:
 
         p = (1 + #{i: s(x_i) >= s(x)}) / (1 + number of calibration windows)
 
-    see `dlunits.layers.ConformalPValue`, where `s(x)` is the mean over the
-    folds.
+    where s is the anomaly score, for x the mean over the folds, see
+    `dlunits.layers.ConformalPValue`.
 
     Args:
         detector: Detector of windows.
@@ -65,9 +66,8 @@ class SeriesScorer(TableScorer):
         row_scores: Dict of `anomaly_score` and `p_value`, `(rows,)`.
 
     Raises:
-        ValueError: If a series cannot be read, many rows have the time of
-            another, or no window fits into a series that the detector was
-            trained on.
+        ValueError: If a series cannot be read, many rows share a timestamp, or
+            no window fits into a series that the detector was trained on.
     """
 
     def __init__(
@@ -91,8 +91,8 @@ class SeriesScorer(TableScorer):
         )
         if "calibration_scores" not in series:
             raise ValueError(
-                "The model was exported by an earlier version, for one series. "
-                "Train it again."
+                "The model was exported by an earlier version of dlunits, for "
+                "one series. Train it again."
             )
         self.drift = None  # windows depend on each other
         self.column_types = series["column_types"]
@@ -164,7 +164,7 @@ class SeriesScorer(TableScorer):
     def score_chunk(
         self, chunk: TableChunk
     ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-        """No columns, scores and p-values, and explanations of a chunk."""
+        """Scores, p-values and explanations of a chunk, without columns."""
         rows = slice(chunk.first_row, chunk.first_row + chunk.table.num_rows)
         window = self.nearest[rows]
         covered = (window >= 0)[:, None]

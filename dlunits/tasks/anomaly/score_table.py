@@ -83,7 +83,7 @@ class TableScorer:
         threshold: P-value up to which rows are flagged.
         num_rows: Number of rows.
         num_anomalies: Number of rows flagged as anomalous.
-        num_skipped: Number of rows without a score, for their invalid cells.
+        num_skipped: Number of rows without a score, due to invalid cells.
         causes: Counter of the columns in which the flagged rows differ most.
         sample: `ReservoirSample` of scored rows with `row` (from 0),
             `anomaly_score`, `p_value` and, with labels, `label`.
@@ -95,7 +95,7 @@ class TableScorer:
         position_unit: What `position` counts: `"line"` or `"row"`.
         series: Dict of name to the arguments of
             `dlunits.tasks.anomaly.series_figures` to draw the rows of a
-            series; empty if the rows are none.
+            series; empty if the rows are not a series.
         drift: `TableDrift` of the table, or `None` for a series.
         unused_columns: Columns of the table that the detector was not trained
             on.
@@ -166,7 +166,8 @@ class TableScorer:
             chunks: Chunks of the whole table.
 
         Returns:
-            Counter of p-values, as many at most as there are calibration rows.
+            Counter of p-values. There are at most as many different ones as
+            calibration rows.
         """
         schema = self.detector.table_schema
         counts: collections.Counter[float] = collections.Counter()
@@ -303,8 +304,9 @@ class TableScorer:
         calibration_rows = self.detector.num_calibration_rows
         least = math.ceil(tested / (self.fdr * (1 + calibration_rows)))
         return (
-            f"{rule}: no row. At least {least:,} rows would have to score as "
-            f"high as the highest of the {calibration_rows:,} calibration rows"
+            f"{rule}: no row. At least {least:,} rows would need a score as "
+            f"high as the highest of the {calibration_rows:,} calibration "
+            "rows"
         )
 
     @property
@@ -340,7 +342,7 @@ class TableScorer:
             lines.append(f"Selection:     {self.selection}")
         if self.drift is not None:
             found = self.drift.column_messages
-            if not self.most_are_anomalous:  # which is said above
+            if not self.most_are_anomalous:  # the line above includes it
                 found += self.drift.whole_messages
             lines += [f"Drift:         {line}" for line in found]
         if self.invalid_cells:
@@ -400,7 +402,8 @@ def score_table(
 ) -> None:
     """Writes a table with its anomaly scores, and finishes the scorer.
 
-    With `scorer.fdr` the table is read twice: the selection needs all p-values.
+    With `scorer.fdr` the table is read twice, since the selection needs all
+    p-values.
 
     Args:
         scorer: Scorer of the table.
@@ -409,7 +412,7 @@ def score_table(
             `dlunits.data.tables.table_writer.write_scored`.
         progress: Function that creates a progress bar over rows, see
             `dlunits.reporting.progress.with_progress`, or `None`.
-        escape_formulas: Whether texts that a spreadsheet would take for
+        escape_formulas: Whether texts that a spreadsheet would interpret as
             formulas get a leading `'`, in CSV.
 
     Raises:
@@ -433,8 +436,8 @@ def score_table(
 def invalid_cell_message(error: InvalidCellError) -> str:
     """Line for the user about a cell of a table to score."""
     return (
-        f"{error} Or give --invalid_cells=missing to score the table without "
-        "such cells."
+        f"{error} Or set --invalid_cells=missing, so that rows with such "
+        "cells get no score."
     )
 
 

@@ -1,4 +1,4 @@
-"""SavedModel of an anomaly detector, with the columns as arguments."""
+"""Export of an anomaly detector, with the columns as arguments."""
 
 import json
 import pathlib
@@ -37,9 +37,10 @@ CARD_ENTRIES = {
     "false_alarm_rate": float,
     "num_calibration_rows": int,
 }
-EXPLAINED = 3  # columns of a row
+EXPLAINED = 3  # columns per row
 MAX_CARD_SCORES = 1_000  # calibration scores in the model card
-# Rows that a matrix product computes at once, on any processor, divide this.
+# Batches are padded to a multiple of this number of rows, see `pad_rows`. It is
+# a multiple of the rows that matrix products compute at once on any processor.
 ROW_MULTIPLE = 64
 
 
@@ -260,23 +261,23 @@ def image_endpoints(
 class ServedDetector:
     """Exported detector, for tables of any length.
 
-    `score_rows` and `explain` return what those of `AnomalyDetector` do.
+    `score_rows` and `explain` return the same as those of `AnomalyDetector`.
 
     Args:
         version: Folder of the SavedModel, the result of `export_detector`, or
             of its versions, of which the latest is loaded.
-        model: What answers in place of the SavedModel, such as a
-            `dlunits.serving.remote_model.RemoteModel`. Default: the
-            SavedModel.
+        model: Object with the endpoints of the SavedModel that is called
+            instead of it, such as a `dlunits.serving.remote_model.RemoteModel`.
+            Default: the SavedModel.
 
     Attributes:
         table_schema: `dlunits.models.TableSchema` of the training table.
-        false_alarm_rate: False-alarm rate that the detector was made for.
+        false_alarm_rate: False-alarm rate that the detector was exported with.
         card: Dict, the model card.
-        model: The loaded SavedModel, or what answers in its place.
+        model: The loaded SavedModel, or the object used instead of it.
 
     Raises:
-        ValueError: If the folder is no exported detector.
+        ValueError: If the folder is not an exported detector.
     """
 
     def __init__(self, version: Path, model: Any = None) -> None:
@@ -337,9 +338,10 @@ class ServedDetector:
         """Height and width of the images of a detector of images."""
         if "image_shape" not in self.card:
             raise ValueError(
-                "The detector was trained on the rows of a table. Expected one "
-                "that was trained on images, to score a folder of images. For "
-                "a folder of Parquet files, the output is a folder."
+                "The detector was trained on a table and cannot score a "
+                "folder of images. Expected a detector that was trained on "
+                "images. To score a folder of Parquet files, the output must "
+                "be a folder."
             )
         return self.card["image_shape"][0]
 
@@ -356,8 +358,8 @@ def call_in_batches(
 ) -> dict[str, Array]:
     """Calls an endpoint of `functional_models` with batches of rows.
 
-    The outputs of a row do not depend on the rows beside it, see `pad_rows`:
-    they are the same to the last digit however a table is divided.
+    The outputs of a row do not depend on the other rows of its batch, see
+    `pad_rows`: they are identical to the last digit however a table is divided.
     """
     found = in_batches(
         lambda batch: endpoint(

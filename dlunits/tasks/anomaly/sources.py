@@ -240,8 +240,8 @@ def check_sources(
     if len({is_folder(path) for path in given}) > 1:
         table, folder = sorted(given, key=is_folder)
         raise ValueError(
-            f"{folder}: is a folder, and {table} is not. Name two tables, or "
-            "two folders of images."
+            f"{folder}: is a folder, and {table} is not. Choose two tables, "
+            "or two folders of images."
         )
     if given and is_folder(given[0]) and (label_column or normal_class):
         raise ValueError(

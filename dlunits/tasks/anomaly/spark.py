@@ -23,8 +23,8 @@ from dlunits.tasks.anomaly.score_table import (
 from dlunits.tasks.anomaly.serve import ServedDetector
 from dlunits.typing import Path
 
-# As many rows as Spark hands over at once by default: it prepares the next ones
-# while these are scored.
+# Default number of rows in a record batch of Spark, which prepares the next
+# batch while one is scored.
 CHUNK_ROWS = 10_000
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def score(
     equal to the last digit:
 
         anomaly_score  float    anomaly score; normal rows are near 0
-        p_value        float    fraction of normal rows with such a score
+        p_value        float    fraction of normal rows with at least this score
         is_anomaly     boolean  whether p_value <= false_alarm_rate
         column_1, expected_1, seen_1 ... column_3, expected_3, seen_3
                        string   columns that differ most from normal rows
 
-    The rows are handed over as Arrow record batches (`mapInArrow`). A worker
+    The rows are passed as Arrow record batches (`mapInArrow`). A worker
     process loads the SavedModel once, for all its tasks, and computes with as
     many threads as a task has processors (`spark.task.cpus`).
 
@@ -61,14 +61,15 @@ def score(
             path.
         false_alarm_rate: Number in (0, 1). Default: the rate of the model.
         skip_invalid: Whether rows with cells that are not of the type of their
-            column have no score, in place of an error.
+            column have no score, instead of an error.
 
     Returns:
-        Data frame. As always in Spark, it is computed when it is used.
+        Data frame, which Spark computes when it is used.
 
     Raises:
-        ValueError: If the model is no detector, or one of time series; a column
-            is missing; or the data frame has already a column of a new name.
+        ValueError: If the model is not a detector, or one of time series; a
+            column is missing; or the data frame already has a column of a new
+            name.
 
     Example:
 
@@ -165,12 +166,12 @@ def score_batches(
 
 @functools.lru_cache(maxsize=1)
 def worker_detector(version: str, false_alarm_rate: float) -> ServedDetector:
-    """Loads a detector, once a worker process."""
+    """Loads a detector, once per worker process."""
     from pyspark import TaskContext
 
     task = TaskContext.get()
     threads = str(task.cpus() if task else 1)
-    # TensorFlow reads it before its first operation.
+    # TensorFlow reads these variables before its first operation.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     return load_detector(version, false_alarm_rate)[0]

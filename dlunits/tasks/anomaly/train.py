@@ -129,7 +129,7 @@ def train_detector(
     )
     detector = fit_detector(rows, **options)
     rows = rows.calibrated(detector)
-    if score is None:  # else the scorer says so
+    if score is None:  # otherwise the scorer reports it
         for message in rows.rate_messages(detector.false_alarm_rate):
             log(message)
     return TrainedDetector(detector, rows)
@@ -234,7 +234,7 @@ def check_num_rows(rows: TrainingRows, detector: AnomalyDetector) -> None:
             lowest = round_up(1 / (1 + left))
             remedy += f", or set a false-alarm rate of {lowest:g}"
         raise ValueError(
-            f"{rows.path}: leaves {left:,} {rows.unit} for calibration, and a "
+            f"{rows.path}: leaves {left:,} {rows.unit} for calibration, but a "
             f"false-alarm rate of {rate:g} needs at least "
             f"{max(needed, MIN_ROWS):,}. {remedy}."
         )

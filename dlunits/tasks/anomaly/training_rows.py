@@ -26,7 +26,9 @@ MAX_CELLS = 20_000_000
 
 
 def min_calibration_rows(false_alarm_rate: float) -> int:
-    """Number n of rows whose smallest p-value, 1 / (1 + n), is low enough.
+    """Smallest number n of rows with 1 / (1 + n) <= `false_alarm_rate`.
+
+    1 / (1 + n) is the smallest p-value that n calibration rows can give.
 
     >>> min_calibration_rows(0.1), min_calibration_rows(0.03)
     (9, 33)
@@ -36,7 +38,7 @@ def min_calibration_rows(false_alarm_rate: float) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRows:
-    """Rows to train a detector on, and facts about the table they come from.
+    """Rows to train a detector on, and a description of their table.
 
     Args:
         path: Path of the table.
@@ -83,7 +85,7 @@ class TrainingRows:
         return None
 
     def calibrated(self, detector: AnomalyDetector) -> "TrainingRows":
-        """Adds what the detector, fitted to these rows, says about them."""
+        """Adds the calibration scores of the detector, fitted to these rows."""
         del detector
         return self
 

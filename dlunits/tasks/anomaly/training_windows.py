@@ -26,8 +26,8 @@ from dlunits.tasks.anomaly.training_rows import (
 )
 from dlunits.typing import Array
 
-MIN_WINDOW = 4  # rows, the shortest window that is proposed
-MARGIN = 1.05  # of proposed windows, for those that are cut at gaps
+MIN_WINDOW = 4  # rows; shorter windows are not suggested
+MARGIN = 1.05  # factor for the windows that are cut at gaps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +40,10 @@ class TrainingWindows(TrainingRows):
         series_columns: Dict of column name to column type: the timestamps,
             then the channels.
         series_column: Column that names the series of each row, or `None`.
-        date_and_time: Columns of dates and times that make the timestamps, or
+        date_and_time: Columns of dates and times that form the timestamps, or
             none.
-        num_repeated: Number of rows with the time of an earlier row of the same
-            series, with which they are averaged.
+        num_repeated: Number of rows with the timestamp of an earlier row of the
+            same series, with which they are averaged.
         calibration_scores: Dict of the name of each series to the scores of
             its calibration windows, in rising order. Empty if there is one
             series, or the detector is not fitted.
@@ -142,8 +142,8 @@ class TrainingWindows(TrainingRows):
             )
         if self.num_repeated:
             text += (
-                f" {self.num_repeated:,} rows have the time of another row and "
-                "are averaged."
+                f" {self.num_repeated:,} rows have the timestamp of another "
+                "row and are averaged."
             )
         return f"{text} {self.labels_sentence}" if self.num_anomalies else text
 
@@ -248,8 +248,8 @@ def read_training_windows(
 
     Raises:
         ValueError: If the file or a label cannot be read, there is no such
-            column, many rows have the time of another, or no window fits into
-            a series.
+            column, many rows share a timestamp, or no window fits into a
+            series.
     """
     path = table_file.path
     table_file = table_file.with_timestamps(timestamp_column)
@@ -257,7 +257,7 @@ def read_training_windows(
     if series_column and label == series_column:
         raise ValueError(
             f"{path}: column {label!r} cannot be the column of labels and of "
-            "series both. Name another column."
+            "series at the same time. Choose another column."
         )
     channels, ignored = infer_series_columns(
         with_progress(table_file, progress, "Inferring column types"),

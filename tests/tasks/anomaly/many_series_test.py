@@ -31,7 +31,7 @@ def hours(name, first, rng):
 
 
 def write(path, first=0, seed=0, faults=(), names=NAMES, apart=0):
-    """Rows of series that take turns, or that follow one another `apart`."""
+    """Rows of series that alternate, or that follow one another `apart`."""
     rng = np.random.default_rng(seed)
     rows = []
     for number, name in enumerate(names):
@@ -126,8 +126,8 @@ def test_one_detector_without_the_column_finds_none_in_the_small_series(
 
 
 def test_the_false_alarm_rate_is_that_of_each_series(trained, tmp_path):
-    """With the p-values of all series nearly all alarms are of the one with
-    heavy tails.
+    """With p-values from all series, nearly all alarms would be in the series
+    with heavy tails.
     """
     own, pooled = [], []
     for seed in range(2, 5):
@@ -176,7 +176,7 @@ def test_few_series_are_drawn_and_all_are_listed(scored):
 
 
 def test_ranges_of_two_series_are_not_joined(scored):
-    """The rows of three series take turns, so that in the order of the rows
+    """The rows of three series alternate, so that in the order of the table the
     nine faults would be three ranges.
     """
     scorer, _ = scored
@@ -188,7 +188,7 @@ def test_ranges_of_two_series_are_not_joined(scored):
 
 
 def test_a_series_with_few_windows_is_compared_with_all(trained, tmp_path):
-    """287 windows are enough for 5 %, and not for 0.3 %."""
+    """287 windows are enough for a rate of 5 %, and too few for 0.3 %."""
     table = write(tmp_path / "new.csv", ROWS, 1)
     scorer = make_scorer(trained.detector, 0.003, table, trained.rows.card)
     score_table(scorer, table, tmp_path / "scored.csv")

@@ -117,7 +117,7 @@ def test_sections_come_in_order(tmp_path):
 
 
 def test_the_summary_has_counts_and_metrics(tmp_path):
-    # Of the six pairs of an anomaly and a normal row, one is in disorder.
+    # Of the six pairs of an anomaly and a normal row, one is in wrong order.
     assert numbers(report(tmp_path, scorer=scored(LABELS))) == {
         "Rows scored": "1,000",
         "Rows flagged as anomalous": "200",
@@ -125,7 +125,7 @@ def test_the_summary_has_counts_and_metrics(tmp_path):
         "Average precision": "0.8333",  # (1 / 1 + 2 / 3) / 2
         "False-alarm rate": "33.3 %",
         "Recall": "50 %",
-        "False discoveries": "50 %",
+        "False discovery rate": "50 %",
         "Target false-alarm rate": "1 %",
         "Calibration rows": "100",
     }
@@ -188,7 +188,7 @@ def test_calibration_scores_may_be_a_subset(tmp_path):
     assert numbers(html)["Calibration rows"] == "9,991"
     # (1 + 98) / (1 + 9991) <= 0.01: the 99th from above is 9892.
     assert "above the threshold 9.89e+03: 1.0 % of calibration rows" in html
-    assert "1 % of rows from the same distribution" in html
+    assert "1 % of new rows from the same distribution" in html
 
 
 def test_a_series_is_drawn_with_its_alarms(tmp_path):

@@ -92,7 +92,7 @@ rows = st.lists(
 
 @pytest.fixture(scope="module")
 def detector():
-    """Fitted in an instant: the scores need not be good."""
+    """Fitted to few rows, for speed: the scores need not be good."""
     rng = np.random.default_rng(0)
     texts = {
         "speed": rng.choice(["1.5", "2", "NA"], 40),
@@ -224,7 +224,7 @@ def from_request(body, served):
         answers.append({key: value.numpy() for key, value in outputs.items()})
     scores, why = answers
     for key in ("column", "expected", "seen"):
-        # The endpoint explains by three columns.
+        # The endpoint returns three columns.
         why[key] = np.array(
             [[text.decode() for text in row] for row in why[key]], object
         )

@@ -152,10 +152,10 @@ def test_a_changed_file_is_scored_again_and_named(score, folder):
     new = table.set_column(0, "speed", pa.array(np.full(len(table), 9.0)))
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
     pq.write_table(new, path)
-    os.utime(path, ns=times)  # found by its footer
+    os.utime(path, ns=times)  # detected by its footer
     summary, lines = score()
     assert summary.num_scored == 1
-    assert lines == [f"{path}: is scored again, as it has changed"]
+    assert lines == [f"{path}: has changed and is scored again"]
     found = pq.ParquetFile(folder.with_name("out") / path.relative_to(folder))
     assert set(found.read()["speed"].to_pylist()) == {9.0}
 
@@ -200,7 +200,7 @@ def test_another_detector_is_refused_and_a_copy_is_not(
 def test_processes_with_different_settings_that_start_together_both_stop(
     tmp_path, monkeypatch
 ):
-    """The other one writes its settings after the first look."""
+    """The other process writes its settings after the first check."""
     write = score_folder_module.atomic_write
     other = tmp_path / "_scored_with_1.json"
 
@@ -218,14 +218,14 @@ def test_a_folder_with_other_files_is_refused(score, folder):
     out = folder.with_name("out")
     out.mkdir()
     (out / "mine.txt").write_text("mine")
-    with pytest.raises(ValueError, match="is not empty, and not the folder of"):
+    with pytest.raises(ValueError, match="is not empty, and not the output of"):
         score()
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize("name", [".", "sub", "..", "road=dry"])
 def test_neither_folder_may_be_in_the_other(score, folder, name):
-    with pytest.raises(ValueError, match="must be neither"):
+    with pytest.raises(ValueError, match="must not be"):
         score(output=folder / name)
 
 
@@ -340,7 +340,7 @@ def test_scored_tables_whose_file_is_gone_are_named(score, folder):
     (folder / "road=dry/part-0.parquet").unlink()
     summary, [line] = score()
     assert summary.num_before == 4
-    assert "1 files have no file in" in line and "part-0.parquet" in line
+    assert "1 files have no input file in" in line and "part-0.parquet" in line
     assert len(files_of(folder.with_name("out"))) == 5
 
 
@@ -353,7 +353,7 @@ def test_hidden_files_are_left_out_and_others_named(folder):
     lines = []
     files = find_parquet_files(folder, lines.append)
     assert len(files) == 5 and files == sorted(files)
-    assert lines == [f"{folder}: 1 other files are left out, such as notes.txt"]
+    assert lines == [f"{folder}: 1 other files are ignored, such as notes.txt"]
 
 
 def test_partition_folders_are_read_as_hive_writes_them():

@@ -102,7 +102,7 @@ def test_a_table_that_differs_as_a_whole_is_named_with_its_columns(
         "Most rows are anomalous: the table as a whole differs from the "
         "training table, most in 'power' (100% of them)"
     ) in scorer.messages
-    assert scorer.drift.has_drifted  # which is not said twice
+    assert scorer.drift.has_drifted  # reported only once
     verdicts = [line for line in scorer.messages if "Drift:" in line]
     assert len(verdicts) == 1 and "columns differ" in verdicts[0]
 
@@ -180,7 +180,7 @@ def test_drift_is_that_of_the_rows_with_a_score(detector, tmp_path):
     lines = [line for line in scorer.messages if line.startswith("Drift:")]
     assert lines[0].startswith("Drift:         3 of 3 columns differ from tra")
     (whole,) = scorer.drift.whole_messages
-    assert "different as a whole: 100% of the rows have p-values" in whole
+    assert "as a whole has drifted: 100% of the rows have p-values" in whole
 
 
 def test_a_false_discovery_rate_selects_the_same_rows_in_any_chunks(
@@ -203,7 +203,7 @@ def test_a_false_discovery_rate_selects_the_same_rows_in_any_chunks(
     assert cut.num_anomalies == flags.sum() > 0
 
 
-def test_too_few_calibration_rows_for_a_false_discovery_rate_are_said(
+def test_too_few_calibration_rows_for_a_false_discovery_rate_are_reported(
     detector, table, tmp_path
 ):
     scorer, rows = scored(detector, table, tmp_path, fdr=1e-3)

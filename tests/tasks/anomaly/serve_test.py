@@ -82,7 +82,7 @@ def served(version):
 
 
 def request(version, table):
-    """Columns under the names that the card says."""
+    """Columns under the argument names of the model card."""
     card = json.loads((version / "model_card.json").read_text())
     return {
         argument: tf.constant(

@@ -110,7 +110,7 @@ def start_job(project, model, tables, output):
 
 
 def finish(job):
-    """Result of the job; what it started is ended in any case."""
+    """Result of the job; all processes that it started are ended."""
     try:
         text, errors = job.communicate(timeout=MAX_SECONDS)
     finally:

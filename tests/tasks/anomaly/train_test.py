@@ -40,7 +40,7 @@ def table(tmp_path):
 def test_too_few_rows_are_refused_before_training(
     table, rate, contamination, needed
 ):
-    """90 rows make p-values of 1 / 91 and more, and 72 of 1 / 73."""
+    """The smallest p-value of 90 rows is 1 / 91, and that of 72 rows 1 / 73."""
     rows = sample_training_rows(table, label_column="state")
     detector = train.AnomalyDetector(
         false_alarm_rate=rate, contamination=contamination
@@ -63,7 +63,7 @@ def test_too_few_rows_are_refused_before_training(
 def test_with_one_fold_a_quarter_of_the_rows_is_for_calibration(
     table, rate, message
 ):
-    """90 - 67 = 23, of which 1 / 24 = 0.0417 is the least p-value."""
+    """90 - 67 = 23 rows, whose smallest p-value is 1 / 24 = 0.0417."""
     rows = sample_training_rows(table, label_column="state")
     options = {"num_folds": 1, "false_alarm_rate": rate}
     if message is None:

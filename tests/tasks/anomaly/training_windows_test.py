@@ -21,7 +21,7 @@ WINDOW = 16
 
 
 def write(path, rows, fault=(), seed=0):
-    """A wave of 40 rows a minute apart; at a fault it stands still."""
+    """A wave with a period of 40 minutes, which is constant during a fault."""
     generator = np.random.default_rng(seed)
     lines = ["time,wave,other,state"]
     for row in range(rows):
@@ -70,7 +70,10 @@ def test_rows_with_one_time_are_averaged_if_few_and_refused_if_many(
         timestamp_column="time",
         window=WINDOW,
     )
-    assert "3 rows have the time of another row and are averaged" in rows.source
+    assert (
+        "3 rows have the timestamp of another row and are averaged"
+        in rows.source
+    )
     table.path.write_text("\n".join([*lines, *lines[1:]]))
     table = open_table(table.path)
     with pytest.raises(ValueError, match="300 of 600 rows have the time of"):
@@ -100,7 +103,7 @@ def test_a_shorter_window_is_proposed_where_too_few_fit(tmp_path):
 
 
 def write_weeks(path, first, weeks, seed):
-    """Noise on a week's pattern, every ten minutes."""
+    """A weekly pattern with noise, one row every ten minutes."""
     steps = np.arange(first * 1008, (first + weeks) * 1008)
     usual = np.random.default_rng(99).normal(0, 3, 7)[steps % 1008 // 144]
     noise = np.random.default_rng(seed).normal(size=len(steps))
@@ -231,7 +234,7 @@ def test_windows_without_rows_are_not_among_the_top(tmp_path):
     path = tmp_path / "new.csv"
     write(path, 30)
     lines = path.read_text().splitlines()
-    path.write_text("\n".join(lines[:16] + lines[18:]))  # two are bridged
+    path.write_text("\n".join(lines[:16] + lines[18:]))  # two are interpolated
     table = open_table(path)
     scorer = make_scorer(trained.detector, RATE, table, trained.rows.card)
     empty = np.flatnonzero(scorer.windows.starts == 15)
@@ -276,7 +279,7 @@ def test_scores_do_not_depend_on_the_chunks(
             assert row == other
     assert scorer.metrics == {}
     assert scorer.series[""]["labels"] is None
-    assert scorer.unused_columns == []  # the label was known, if not used
+    assert scorer.unused_columns == []  # the label column is known
 
 
 def test_rows_in_a_segment_shorter_than_a_window_have_no_score(
