@@ -1,4 +1,4 @@
-"""The command `dlunits`: runs an app by its name.
+"""The command `dlunits`: runs an app by name.
 
     dlunits --help
     dlunits lenet_mnist --epochs=5
@@ -6,8 +6,8 @@
 
 `dlunits NAME ...` runs the same file as `python apps/NAME.py ...` in a
 checkout. This module is not part of the package `dlunits`, because importing
-that loads Keras, which takes seconds: only the standard library is imported
-here, and the apps are listed without importing them.
+the package loads Keras, which takes seconds. It imports only the standard
+library, and lists the apps without importing them.
 """
 
 import ast
@@ -32,7 +32,7 @@ Results are written to the current folder: runs/ and saved_models/."""
 
 
 def apps_folder() -> pathlib.Path:
-    """Folder of the apps: of the installed package, else of the checkout."""
+    """Folder of the apps in the installed package, else in the checkout."""
     here = pathlib.Path(__file__).resolve().parent
     installed = here / "dlunits" / "apps"
     return installed if installed.is_dir() else here / "apps"
@@ -45,13 +45,13 @@ def find_apps() -> dict[str, pathlib.Path]:
 
 
 def summary(path: pathlib.Path) -> str:
-    """First line of a file's docstring, which is read and not imported."""
+    """First line of a file's docstring, parsed without importing the file."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     return (text or "").partition("\n")[0]
 
 
 def usage(apps: dict[str, pathlib.Path]) -> str:
-    """What `dlunits --help` prints: each app with its summary."""
+    """Help text of `dlunits --help`: each app with its summary."""
     width = max(map(len, apps))
     lines = [f"  {name:{width}}  {summary(apps[name])}" for name in apps]
     return USAGE.format(apps="\n".join(lines))
@@ -68,9 +68,9 @@ def print_help(apps: dict[str, pathlib.Path]) -> None:
 
 
 def run_script(path: pathlib.Path, argv: list[str]) -> None:
-    """Runs a file as `python FILE` does: as `__main__`, its folder on the path.
+    """Runs a file like `python FILE`: as `__main__`, its folder on the path.
 
-    Unlike `runpy.run_path`, it leaves the name of the program in `argv[0]`.
+    Unlike `runpy.run_path`, it keeps the name of the program in `argv[0]`.
     """
     sys.argv = argv
     sys.path.insert(0, str(path.parent))
@@ -83,7 +83,7 @@ def run_script(path: pathlib.Path, argv: list[str]) -> None:
 
 
 def main() -> None:
-    """Runs the app that the command line names, or prints help, and exits."""
+    """Runs the app named on the command line, or prints help."""
     apps = find_apps()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("--help", "-h", "-help", "help"):
@@ -96,7 +96,7 @@ def main() -> None:
         similar = difflib.get_close_matches(name, apps, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(similar)}? " if similar else ""
         print(
-            f"dlunits: no app {name!r}; {hint}`dlunits --help` lists all",
+            f"dlunits: no app {name!r}; {hint}`dlunits --help` lists all apps",
             file=sys.stderr,
         )
         sys.exit(2)

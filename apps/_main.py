@@ -1,17 +1,17 @@
 """Shared entry point and flags of the apps.
 
-An app is a script: it defines its flags, and hands them to its `run`. What
-happens between is here: parsing, environment variables that must be set before
-TensorFlow is loaded, logging, error messages and the exit status. An app ends
-with
+An app is a script that defines its flags and a function `run`. This module
+parses the flags, sets the environment variables that TensorFlow reads when it
+is loaded, configures logging, calls `run`, prints errors as one line and sets
+the exit status. An app ends with
 
     if __name__ == "__main__":
         _main.run_app(define_flags, run)
 
 An app is started as `python apps/NAME.py` or, installed, as `dlunits NAME`.
-Either way it runs as the main script and its folder is the first entry of
+Either way it runs as the main script, and its folder is the first entry of
 `sys.path`, so that `import _main` finds this file. Only absl and the standard
-library are imported here: `--help` answers without loading Keras.
+library are imported here, so that `--help` does not load Keras.
 """
 
 import math
@@ -28,7 +28,7 @@ from absl import app, flags, logging
 
 FLAGS = flags.FLAGS
 
-# A flag that is defined here counts as one of the app that asks for it.
+# `--help` lists the flags that this module defines as flags of the app.
 flags.disclaim_key_flags()
 
 SHIPPED_MODELS = pathlib.Path(__file__).parents[1] / "saved_models"
@@ -48,20 +48,21 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     ),
     "data": (
         flags.DEFINE_string,
-        "Own data, in place of --dataset: a folder with one subfolder of "
+        "Your own data, instead of --dataset: a folder with one subfolder of "
         "images per class, or a CSV or Parquet file with --target.",
         {},
     ),
     "target": (
         flags.DEFINE_string,
-        "Column of --data to predict: text and up to 20 whole numbers are "
-        "classes, other numbers a regression.",
+        "Column of --data to predict. Texts, and whole numbers of up to 20 "
+        "different values, are classes; other numbers are a regression.",
         {},
     ),
     "data_dir": (
         flags.DEFINE_string,
-        "Folder of prepared TensorFlow Datasets. Without it the folder is "
-        "TFDS_DATA_DIR, else the default of TensorFlow Datasets.",
+        "Folder of data sets prepared by TensorFlow Datasets. Default: the "
+        "environment variable TFDS_DATA_DIR, else the default folder of "
+        "TensorFlow Datasets.",
         {},
     ),
     "epochs": (
@@ -77,13 +78,13 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     ),
     "steps_per_epoch": (
         flags.DEFINE_integer,
-        "Number of gradient steps per epoch. If it is not set, an epoch is a "
-        "pass over the training examples, and small data sets are repeated.",
+        "Number of gradient steps per epoch. Default: one pass over the "
+        "training examples; small data sets are repeated within an epoch.",
         {"lower_bound": 1, "upper_bound": 10**6},
     ),
     "learning_rate": (
         flags.DEFINE_float,
-        "Maximum learning rate of the Adam optimizer.",
+        "Peak learning rate of the Adam optimizer.",
         {"lower_bound": 0},
     ),
     "model": (
@@ -110,14 +111,15 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     ),
     "clipnorm": (
         flags.DEFINE_float,
-        "Maximum norm of the gradient over all weights; larger gradients are "
-        "scaled down to it.",
+        "Gradient clipping: maximum global norm of the gradient over all "
+        "weights. Larger gradients are scaled down to it.",
         {"lower_bound": 0},
     ),
     "escape_formulas": (
         flags.DEFINE_bool,
-        "Write a ' before names and cells of CSV that a spreadsheet would take "
-        "for formulas: those that begin with =, +, - or @ and are no numbers.",
+        "Put a ' before names and text cells of CSV output that a spreadsheet "
+        "would interpret as formulas: those that begin with =, +, - or @ and "
+        "are not numbers.",
         {},
     ),
     "delimiter": (
@@ -138,42 +140,42 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
     ),
     "header": (
         flags.DEFINE_bool,
-        "Whether the first line of CSV files holds the column names. Without "
-        "them, --noheader, they are unnamed_1, unnamed_2 ... By default it "
-        "does, and a line that looks like a row is refused.",
+        "Whether the first line of CSV files holds the column names. With "
+        "--noheader the columns are named unnamed_1, unnamed_2 ... Default: "
+        "true, and a first line that looks like data is an error.",
         {},
     ),
     "header_rows": (
         flags.DEFINE_integer,
-        "Number of rows of CSV files that hold the column names, such as names "
-        "and units, which are joined by spaces. By default 1, and a second row "
-        "that looks like one of them is refused.",
+        "Number of header rows of CSV files, for example 2 for names and "
+        "units; they are joined by spaces. Default: 1, and a second row that "
+        "looks like a header is an error.",
         {"lower_bound": 1},
     ),
     "column_type": (
         flags.DEFINE_multi_string,
-        "NAME=TYPE sets the type of a column; repeatable. number, 'number "
-        "[UNIT]', 'number except -999' (which is missing), boolean, timestamp, "
+        "Type of a column, as NAME=TYPE. TYPE is number, 'number [UNIT]', "
+        "'number except -999' (-999 counts as missing), boolean, timestamp, "
         "timestamp_day_first, timestamp_s, _ms, _us or _ns (since 1970), "
         "timestamp_excel, timestamp_digits (such as 202401311405), category "
-        "or ignored. By default types are inferred.",
+        "or ignored. Default: inferred.",
         {},
     ),
     "dry_run": (
         flags.DEFINE_bool,
-        "Print the columns of --train, with type, example and the reason why "
-        "one is ignored, and stop: nothing is trained or written.",
+        "Print the columns of --train with type, example and, for ignored "
+        "columns, the reason; then stop without training or writing anything.",
         {},
     ),
     "patience": (
         flags.DEFINE_integer,
-        "Number of epochs without a better validation loss after which "
-        "training stops.",
+        "Early stopping: number of epochs without a lower validation loss "
+        "after which training stops.",
         {"lower_bound": 1, "upper_bound": 10**6},
     ),
     "seed": (
         flags.DEFINE_integer,
-        "Seed of every random number: the same seed and flags give the same "
+        "Seed of all random numbers: the same seed and flags give the same "
         "weights.",
         {"lower_bound": 0, "upper_bound": 2**32 - 1},
     ),
@@ -195,7 +197,7 @@ COMMON_FLAGS: dict[str, tuple[Callable, str, dict[str, float]]] = {
 def define_common_flags(
     *, max_seed: int | None = None, **defaults: str | float | None
 ) -> None:
-    """Defines flags that mean the same in every app.
+    """Defines flags with the same meaning in every app.
 
     Args:
         max_seed: Largest value of `--seed`. Default: `2**32 - 1`.
@@ -225,43 +227,45 @@ def define_distribution_flags(*, processes: bool = True) -> None:
         "distribution",
         "none",
         ["none", "mirrored", *(["data_parallel"] if processes else [])],
-        "Devices to train on. none: one. mirrored: all GPUs of this host, with "
-        "KERAS_BACKEND=tensorflow. "
+        "Devices to train on. none: one device. mirrored: all GPUs of this "
+        "host, with KERAS_BACKEND=tensorflow. "
         + (
             "data_parallel: all devices of --num_processes processes, with "
             "KERAS_BACKEND=jax. "
             if processes
             else ""
         )
-        + "--batch_size is that of all devices together.",
+        + "--batch_size is the total over all devices.",
     )
     if not processes:
         return
     flags.DEFINE_string(
         "coordinator",
         None,
-        "HOST:PORT on which process 0 listens, for data_parallel. This flag, "
-        "--num_processes and --process_id are by default what Keras' "
-        "environment variables, Kubeflow, Kubernetes or SLURM say.",
+        "HOST:PORT on which process 0 listens, with "
+        "--distribution=data_parallel. The defaults of this flag, "
+        "--num_processes and --process_id are read from the environment "
+        "variables of Keras, Kubeflow, Kubernetes or SLURM.",
     )
     flags.DEFINE_integer(
         "num_processes",
         None,
-        "Number of processes of data_parallel, which start with the same "
-        "flags.",
+        "Number of processes of --distribution=data_parallel; all are started "
+        "with the same flags.",
         1,
     )
     flags.DEFINE_integer(
         "process_id",
         None,
-        "Number of this process, from 0. Process 0 writes the files.",
+        "Index of this process, from 0. Process 0 writes the files.",
         0,
     )
     flags.DEFINE_float(
         "watchdog",
         300.0,
-        "Seconds after which a process of data_parallel ends if no step has "
-        "ended, since another one is lost or stuck.",
+        "Timeout of --distribution=data_parallel in seconds: a process exits "
+        "if no training step ends in this time, which shows that another "
+        "process has stopped or hangs.",
         1,
         10**6,
     )
@@ -274,9 +278,9 @@ def start_distribution(
     process_id: int | None = None,
     watchdog: float = 300.0,
 ) -> None:
-    """Starts the job of `--distribution`, before anything is computed.
+    """Starts distributed training; to be called before anything is computed.
 
-    All processes but the first are silent from now on, but for errors.
+    From then on, all processes except the first print errors only.
     """
     if distribution == "none":
         return
@@ -295,7 +299,11 @@ def start_distribution(
 
 
 def check_distribution(given: Collection[str]) -> None:
-    """Refuses flags of processes without `--distribution=data_parallel`."""
+    """Checks that flags of processes come with data-parallel training.
+
+    Raises:
+        ValueError: If `--distribution` is not `data_parallel`.
+    """
     idle = set(DISTRIBUTION_FLAGS[1:]) & set(given)
     if idle and FLAGS.distribution != "data_parallel":
         raise ValueError(
@@ -304,7 +312,9 @@ def check_distribution(given: Collection[str]) -> None:
 
 
 def limit_batch_size(batch_size: int, num_images: int) -> int:
-    """Limits the batch size to the number of training images, with a line.
+    """Limits the batch size to the number of training images.
+
+    Prints a line if the batch size is reduced.
 
     Args:
         batch_size: Value of `--batch_size`.
@@ -315,8 +325,8 @@ def limit_batch_size(batch_size: int, num_images: int) -> int:
     """
     if batch_size > num_images:
         print(
-            f"The batch size is {num_images}, the number of training images, "
-            f"in place of {batch_size}.",
+            f"The batch size is reduced from {batch_size} to {num_images}, the "
+            "number of training images.",
             flush=True,
         )
     return min(batch_size, num_images)
@@ -330,7 +340,7 @@ def is_installed() -> bool:
 
 
 def program(name: str) -> str:
-    """Command that starts an app, in the form in which this one was started.
+    """Command that starts an app, in the form that started this process.
 
     Args:
         name: Name of the app, `"lenet_mnist"` for example.
@@ -352,29 +362,29 @@ def command_line(file: str) -> str:
     return shlex.join([*program(name).split(), *sys.argv[1:]])
 
 
-def refuse_beside(
+def refuse_with(
     given: Collection[str], flag: str, idle: Iterable[str], reason: str
 ) -> None:
-    """Refuses flags that have no effect beside another one.
+    """Checks for flags that have no effect together with another one.
 
     Args:
         given: Names of the flags on the command line.
         flag: Name of the flag that makes others ineffective.
-        idle: Names of those others.
-        reason: Why they have no effect, a clause: "nothing is trained".
+        idle: Names of the ineffective flags.
+        reason: Reason, as a clause: "nothing is trained".
 
     Raises:
         ValueError: If `flag` and one of `idle` are given.
     """
     found = set(idle) & set(given)
     if flag in given and found:
-        raise ValueError(f"{no_effect(found)} beside --{flag}: {reason}")
+        raise ValueError(f"{no_effect(found)} with --{flag}: {reason}")
 
 
 def refuse_without(
     given: Collection[str], needed: Collection[str], idle: Iterable[str]
 ) -> None:
-    """Refuses flags that have an effect only together with another one.
+    """Checks for flags that have an effect only together with another one.
 
     Args:
         given: Names of the flags on the command line.
@@ -395,7 +405,7 @@ def check_output(
     suffixes: Collection[str],
     inputs: Mapping[str, str | None],
 ) -> None:
-    """Refuses an `--output` that would replace a file of the user.
+    """Checks that `--output` does not replace an input file.
 
     Args:
         output: Path of the file to write, or `None`, which passes.
@@ -423,12 +433,12 @@ def check_output(
 
 
 def expanded_path(path: str | pathlib.Path) -> pathlib.Path:
-    """Path with the home directory for `~`, which stays if that is unknown."""
+    """Path with `~` replaced by the home directory, if that is known."""
     return pathlib.Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def no_effect(names: Collection[str]) -> str:
-    """Beginning of a message about flags.
+    """Start of an error message about flags without effect.
 
     >>> no_effect(["seed"]), no_effect({"window", "epochs"})
     ('--seed has no effect', '--epochs, --window have no effect')
@@ -437,46 +447,46 @@ def no_effect(names: Collection[str]) -> str:
     return f"{listed} {'has' if len(names) == 1 else 'have'} no effect"
 
 
-def choose_program(
-    given: Collection[str], programs: dict[str, Collection[str]]
+def choose_mode(
+    given: Collection[str], modes: dict[str, Collection[str]]
 ) -> str:
-    """Chooses one of the programs of an app, and refuses flags of the others.
+    """Mode of an app, such as training or scoring, selected by its flags.
 
     Args:
         given: Names of the flags on the command line.
-        programs: Names of the flags of each program, by the name of the flag
-            that selects it. The first one is the default.
+        modes: Names of the flags of each mode, by the name of the flag that
+            selects the mode. The first one is the default.
 
     Returns:
-        Key of `programs`.
+        Key of `modes`.
 
     Raises:
-        ValueError: If two programs are selected, or if a flag has no effect in
-            the selected one.
+        ValueError: If two modes are selected, or if a flag has no effect in
+            the selected mode.
 
     Example:
 
-    >>> programs = {"train": ["train", "seed"], "model": ["model", "seed"]}
-    >>> choose_program(["model", "seed"], programs)
+    >>> modes = {"train": ["train", "seed"], "model": ["model", "seed"]}
+    >>> choose_mode(["model", "seed"], modes)
     'model'
     """
-    selected = [name for name in programs if name in given]
+    selected = [name for name in modes if name in given]
     if len(selected) > 1:
         options = ", ".join(f"--{name}" for name in selected)
-        raise ValueError(f"Expected one of {options}. Received: {options}")
-    default = next(iter(programs))
-    program = selected[0] if selected else default
+        raise ValueError(f"Expected only one of {options}. Received all")
+    default = next(iter(modes))
+    mode = selected[0] if selected else default
     for name in sorted(given):
         others = [
-            f"--{other}" for other, names in programs.items() if name in names
+            f"--{other}" for other, names in modes.items() if name in names
         ]
-        if others and name not in programs[program]:
+        if others and name not in modes[mode]:
             suffix = "" if selected else ", the default"
             raise ValueError(
-                f"--{name} has no effect with --{program}{suffix}: it belongs "
-                f"to {' and '.join(others)}"
+                f"--{name} has no effect with --{mode}{suffix}: it belongs to "
+                f"{' and '.join(others)}"
             )
-    return program
+    return mode
 
 
 def run_app(
@@ -494,24 +504,24 @@ def run_app(
 ) -> None:
     """Parses the command line, runs an app, and exits.
 
-    `OSError` and `ValueError` become one line on stderr and exit status 1. A
-    reader of the standard output that ends early, as in `| head`, ends the app
-    without a message, with the exit status of a broken pipe.
+    `OSError` and `ValueError` become one line on stderr and exit status 1. If
+    the reader of standard output exits early, as in `| head`, the app exits
+    without a message, with the status of a broken pipe.
 
     Args:
         define_flags: Defines the flags of the app.
         run: Takes the value of each flag by name, and returns the exit status;
             `None` is 0.
         check_flags: Takes the names of the flags that the command line sets,
-            and raises `ValueError` if they do not go together.
+            and raises `ValueError` if they cannot be combined.
         positional: Argument of `run` that takes the list of positional
-            arguments. By default they are refused.
+            arguments. By default they are an error.
         output_suffixes: Suffixes of the file `--output`, such as ".csv"; empty
             if the app has no such flag.
         input_flags: Names of the flags of input files, which `--output` must
             not replace.
-        resumes: Whether the same command, given again, continues what was
-            interrupted; the message after Ctrl-C says so.
+        resumes: Whether the same command resumes an interrupted run, as the
+            message after Ctrl-C then states.
         onednn: Whether TensorFlow uses oneDNN, see
             docs/decisions/0003-convolutions.md.
         log_warnings: Whether absl's warnings are shown. TensorFlow warns of
@@ -528,8 +538,8 @@ def run_app(
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         open_closed_streams()
         if hasattr(sys.stdout, "reconfigure"):
-            # Progress appears at once in a pipe or a log file. Names that the
-            # encoding of the terminal lacks are escaped, as on stderr.
+            # Lines appear at once in a pipe or a log file. Characters that the
+            # terminal cannot encode are escaped, as on stderr.
             sys.stdout.reconfigure(
                 line_buffering=True, errors="backslashreplace"
             )
@@ -580,7 +590,7 @@ def run_app(
 
 
 def check_finite(given: Iterable[flags.Flag]) -> None:
-    """Refuses NaN and infinity, which no bound of a flag excludes.
+    """Checks for NaN and infinity, which the bounds of flags do not exclude.
 
     Args:
         given: Flags, with their values.
@@ -605,7 +615,7 @@ def open_closed_streams() -> None:
 
 
 def parse_flags(arguments: list[str]) -> list[str]:
-    """Parses flags, and returns the program's name and what is no flag."""
+    """Parses flags; returns the program name and the positional arguments."""
     try:
         return FLAGS(arguments)
     except SystemExit:  # absl's, with status 1, after it has printed help
@@ -615,21 +625,21 @@ def parse_flags(arguments: list[str]) -> list[str]:
 
 
 def warn(message: object) -> None:
-    """Prints one line on stderr, with the name of the app before it."""
+    """Prints one line on stderr, after the name of the app."""
     print(one_line(message), file=sys.stderr, flush=True)
 
 
 def fail(message: object) -> NoReturn:
-    """Exits with status 1 and one line on stderr."""
+    """Prints one line on stderr, and exits with status 1."""
     distribution = FLAGS.is_parsed() and getattr(FLAGS, "distribution", "none")
     if distribution == "data_parallel":
-        # At its end, Python would wait for the other processes.
+        # A normal exit of Python would wait for the other processes.
         stop_at_once(message)
     sys.exit(one_line(message))
 
 
 def stop_at_once(message: object) -> NoReturn:
-    """Same as `fail`, also from a thread and while the main thread waits."""
+    """Same as `fail`, but also from a thread while the main thread waits."""
     warn(message)
     sys.stdout.flush()
     os._exit(1)

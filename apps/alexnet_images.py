@@ -9,17 +9,17 @@ Usage:
     python apps/alexnet_images.py --dataset=photos --width=1 --crop_size=227
     python apps/alexnet_images.py --model=saved_models/alexnet_photos *.jpg
 
-The first one trains a network with a quarter of the maps on embedded digits,
-in a minute of one CPU core; expected: 97.7 % of the test digits are right.
-The next two train on a folder with one subfolder of images per class; the
-second of them has the network and the image size of the paper, for which a GPU
-is needed. The last one trains nothing and prints the class of each image.
+The first command trains a network with a quarter of the paper's feature maps on
+embedded digits; expected: 97.7 % test accuracy, after a minute on one CPU core.
+The next two train on a folder with one subfolder of images per class; the third
+has the width and the image size of the paper, and needs a GPU. The last one
+prints the class of each image, without training.
 
-A folder that does not fit in memory is read from disk in each step. Data sets
-of TensorFlow Datasets must fit. The predictions of the test images are written
-to predictions.csv in --workdir.
+Images of a folder that do not fit in memory are read from disk in each step.
+Data sets of TensorFlow Datasets must fit in memory. The predictions of the test
+images are written to predictions.csv in --workdir.
 
-After an interruption the same command resumes after the last finished epoch.
+After an interruption the same command resumes from the last finished epoch.
 """
 
 import shlex
@@ -64,7 +64,8 @@ def define_flags():
     flags.DEFINE_float(
         "width",
         0.25,
-        "Factor of the numbers of maps and units; 1 is the paper's network.",
+        "Multiplier of the numbers of feature maps and dense units; 1 is the "
+        "network of the paper.",
         lower_bound=0.01,
         upper_bound=4,
     )
@@ -72,8 +73,8 @@ def define_flags():
         "crop_size",
         67,
         "Height and width of the input of the network in pixels, 227 in the "
-        "paper. Images are resized to 256/227 of it, and windows are cropped "
-        "from them.",
+        "paper. Images are resized to 256/227 of it, and crops of this size "
+        "are taken from them.",
         lower_bound=67,
         upper_bound=2048,
     )
@@ -88,21 +89,21 @@ def define_flags():
         "flip",
         None,
         "Reflect training images horizontally at random, and average test "
-        "predictions over reflections. By default handwritten digits are not "
-        "reflected, and all others are.",
+        "predictions over reflections. Default: true, except for handwritten "
+        "digits.",
     )
     flags.DEFINE_enum(
         "precision",
         "float32",
         ["float32", "mixed_float16", "mixed_bfloat16"],
-        "Precision of the computation. The mixed ones compute with 16 bits and "
-        "keep weights of 32 bits, which is faster on GPUs.",
+        "Numerical precision. mixed_float16 and mixed_bfloat16 compute in 16 "
+        "bits and store weights in 32 bits, which is faster on GPUs.",
     )
     flags.DEFINE_bool(
         "from_disk",
         None,
-        "Read the images of a folder from disk in each step, and do not keep "
-        "them in memory. By default if they do not fit in it.",
+        "Read the images of a folder from disk in each step instead of "
+        "keeping them in memory. Default: only if they do not fit in memory.",
     )
 
 
@@ -111,8 +112,8 @@ def run(model, images, **options):
     if model is None:
         if images:
             raise ValueError(
-                "Image files need --model=FOLDER, which classifies them; "
-                f"--dataset=FOLDER trains on a folder. Received: {images}"
+                "Image files are classified with --model=FOLDER; to train on "
+                f"a folder, set --dataset=FOLDER. Received: {images}"
             )
         return train(**options)
     if not images:
@@ -133,8 +134,8 @@ def run(model, images, **options):
 
 
 def check_flags(given):
-    """Refuses flags that have no effect beside others."""
-    _main.refuse_beside(given, "model", given - {"model"}, "nothing is trained")
+    """Checks for flags that have no effect together with others."""
+    _main.refuse_with(given, "model", given - {"model"}, "nothing is trained")
 
 
 def train(dataset, data_dir, workdir, export_dir, flip, from_disk, **recipe):

@@ -28,7 +28,7 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-FDR = 0.1  # false discovery rate by default
+FDR = 0.1  # default false discovery rate
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
@@ -62,8 +62,9 @@ def define_flags():
     flags.DEFINE_string(
         "workdir",
         "runs/anomaly_{dataset}",
-        "Folder of the report, and of tables made from images. {dataset} is "
-        "replaced by the name of the training data, or of --model and --score.",
+        "Folder of the report, and of the tables that are made from images. "
+        "{dataset} is replaced by the name of the training data, or of "
+        "--model and --score.",
     )
     flags.DEFINE_string(
         "export_dir",
@@ -74,54 +75,55 @@ def define_flags():
     flags.DEFINE_string(
         "train",
         None,
-        "Data to train on, all normal: CSV or Parquet file, or folder of "
+        "Training data, normal rows only: CSV or Parquet file, or folder of "
         "images.",
     )
     flags.DEFINE_string(
         "score",
         None,
-        "Data to search for anomalies: CSV or Parquet file, folder of images, "
-        "or, with --model, folder of Parquet files, also in subfolders.",
+        "Data to score: CSV or Parquet file, folder of images or, with "
+        "--model, folder of Parquet files and subfolders of them.",
     )
     flags.DEFINE_string(
         "output",
         None,
-        "File for the scored table: .csv, .tsv, .txt or .parquet. For a folder "
-        "of Parquet files a folder, which gets a file for each; the same "
-        "command continues a run that was stopped.",
+        "File to write the scored table to: .csv, .tsv, .txt or .parquet. If "
+        "--score is a folder of Parquet files: folder to write one scored "
+        "file per input file to; the same command resumes an interrupted run.",
     )
     flags.DEFINE_string(
         "shard",
         None,
-        "Part i/n of the files of a folder of Parquet files, such as 0/4 for "
-        "the first of four: each of n processes scores one part.",
+        "i/n: score only part i, from 0, of n parts of a folder of Parquet "
+        "files. For example, four processes with 0/4 to 3/4 score all of it.",
     )
     flags.DEFINE_string(
         "dataset",
         "wdbc",
-        "Data set without --train: wdbc (embedded, 569 breast tumors, benign "
-        "as normal), or images: mnist, fashion_mnist, digits.",
+        "Data set to use without --train: wdbc (embedded; 569 breast tumors, "
+        "of which the benign ones are normal), or the images of mnist, "
+        "fashion_mnist or digits, with --normal_class.",
     )
     flags.DEFINE_string(
         "label_column",
         None,
         "Column with anomaly labels (0 or 1, normal or anomaly, ...). It is "
-        "no input; labeled anomalies in --train are excluded, and labels in "
-        "--score evaluate the detector.",
+        "not an input of the detector. Labeled anomalies in --train are not "
+        "trained on; labels in --score evaluate the detector.",
     )
     flags.DEFINE_string(
         "timestamp_column",
         None,
-        "Column with the timestamps of a time series. Two columns of dates and "
-        "of times of a day: Date,Time. By default rows are independent of each "
-        "other.",
+        "Column with the timestamps of a time series; DATE,TIME names two "
+        "columns with the date and the time of day. Default: no series, the "
+        "rows are independent of each other.",
     )
     flags.DEFINE_string(
         "series_column",
         None,
-        "Column that names the series of a row, of a table with many series. "
-        "One model is trained on all of them; season, scale and p-values are "
-        "those of each series.",
+        "Column with the name of the series of each row, for a table of many "
+        "series. One model is trained on all of them; seasonality, scale and "
+        "p-values are those of each series.",
     )
     flags.DEFINE_string(
         "normal_class",
@@ -132,8 +134,8 @@ def define_flags():
     flags.DEFINE_float(
         "false_alarm_rate",
         None,
-        "Fraction of normal rows that may be flagged as anomalous. Default: "
-        "0.01, or the rate that --model was trained with.",
+        "Maximum expected fraction of normal rows that are flagged as "
+        "anomalous. Default: 0.01, or the rate that --model was trained with.",
         1e-6,
         0.5,
     )
@@ -141,16 +143,16 @@ def define_flags():
         "select",
         "rate",
         ["rate", "fdr"],
-        "Rule by which rows of --score are flagged. rate: p-values up to the "
-        "false-alarm rate. fdr: Benjamini-Hochberg, which bounds the fraction "
-        "of false alarms among all alarms; for rows that are independent of "
-        "each other.",
+        "Rule that flags rows of --score. rate: p-values up to the "
+        "false-alarm rate. fdr: Benjamini-Hochberg procedure, which bounds "
+        "the expected fraction of false alarms among all alarms by --fdr; for "
+        "rows that are independent of each other.",
     )
     flags.DEFINE_float(
         "fdr",
         None,
-        "False discovery rate of --select=fdr: fraction of the flagged rows "
-        "that may be normal. Default: 0.1.",
+        "False discovery rate of --select=fdr: maximum expected fraction of "
+        "the flagged rows that are normal. Default: 0.1.",
         1e-6,
         0.5,
     )
@@ -158,7 +160,7 @@ def define_flags():
         "contamination",
         0.0,
         "Expected fraction of unlabeled anomalies in --train. This fraction "
-        "of the rows, those with the highest scores, is excluded; the "
+        "of the rows, those with the highest scores, is not trained on; the "
         "false-alarm rate can then be exceeded by up to this fraction.",
         0,
         0.49,
@@ -167,24 +169,26 @@ def define_flags():
         "invalid_cells",
         None,
         ["missing", "refuse"],
-        "Cells that are not of the type of their column, such as a text among "
-        "numbers. missing: in --train they count as missing values, and in "
-        "--score their rows get no score; they are listed. refuse: stop at the "
-        "first one. Default: missing in --train, refuse in --score.",
+        "Cells that do not match the type of their column, such as text among "
+        "numbers. missing: in --train they count as missing values, in "
+        "--score their rows get no score; they are listed. refuse: the first "
+        "one is an error. Default: missing in --train, refuse in --score.",
     )
     flags.DEFINE_integer(
         "num_folds",
         5,
-        "Number of cross-fitting folds: each fold is scored by models trained "
-        "on the others. 1 holds out 40 % of the rows for calibration instead, "
-        "which makes the false-alarm rate exact.",
+        "Number of cross-fitting folds: each fold is scored by models that "
+        "are trained on the other folds. 1 holds out 40 % of the rows to "
+        "scale and calibrate the score instead, which makes the false-alarm "
+        "rate exact.",
         1,
         20,
     )
     flags.DEFINE_integer(
         "window",
         64,
-        "Number of rows in a window of a time series.",
+        "Window of a time series: number of consecutive rows that are scored "
+        "together.",
         2,
     )
     flags.DEFINE_integer(
@@ -198,16 +202,16 @@ def define_flags():
 
 
 def check_flags(given):
-    """Refuses flags that exclude each other or have no effect."""
+    """Checks for flags that exclude each other or have no effect."""
     sources, results = {"train", "model"} & given, {"score", "output"} & given
     if len(sources) == 2 or (results and not sources):
-        raise ValueError("Expected one of --train=TABLE and --model=FOLDER")
+        raise ValueError("Expected either --train=TABLE or --model=FOLDER")
     if len(results) == 1 or ("model" in given and not results):
         raise ValueError("Expected --score=TABLE and --output=TABLE together")
-    _main.refuse_beside(
+    _main.refuse_with(
         given, "train", DATASET_FLAGS, "the data are those of --train"
     )
-    _main.refuse_beside(
+    _main.refuse_with(
         given,
         "model",
         (*DATASET_FLAGS, *TRAINING_FLAGS),
@@ -217,7 +221,7 @@ def check_flags(given):
         given, ["timestamp_column"], ["series_column", "window"]
     )
     _main.refuse_without(given, ["train"], ["dry_run"])
-    _main.refuse_beside(
+    _main.refuse_with(
         given,
         "timestamp_column",
         ["select"],
@@ -270,7 +274,7 @@ def train_and_score(
 
     Returns:
         `(version, scorer, baselines, summary)`: folder of the SavedModel,
-        scorer and baseline scores or `None`, and facts for the report.
+        scorer and baseline scores or `None`, and summary for the report.
     """
     from dlunits.tasks.anomaly.detector_summary import DetectorSummary
     from dlunits.tasks.anomaly.serve import export_detector, update_metrics
@@ -289,7 +293,7 @@ def train_and_score(
     )
     detector, rows = trained.detector, trained.rows
     source = " ".join([*inputs.messages, rows.source])
-    # Exported before scoring, so that a bad row cannot undo the training.
+    # Exported before scoring, so that the model is kept if scoring fails.
     image_card = {}
     if inputs.feature_extractor is not None:
         image_card = {"significant_bits": inputs.significant_bits}
@@ -366,7 +370,7 @@ def score_file(
 
 
 def is_folder_of_tables(score, output):
-    """Whether --score is a folder of Parquet files: --output is no table."""
+    """Whether --score is a folder of Parquet files, and --output a folder."""
     return (
         score is not None
         and _main.expanded_path(score).is_dir()
@@ -390,7 +394,7 @@ def score_tables(
     if not model:
         raise ValueError(
             "--score is a folder of Parquet files, which are scored with an "
-            "exported detector: give --model=FOLDER in place of --train"
+            "exported detector: give --model=FOLDER instead of --train"
         )
     given = [name for name, value in idle.items() if value]
     if given:
@@ -404,7 +408,7 @@ def score_tables(
     from dlunits.tasks.anomaly.score_table import load_detector
 
     def log(message):
-        # Above the bar on a terminal; a log file has no bar to redraw.
+        # A terminal shows lines above the progress bar; a log file has no bar.
         write = tqdm.write if sys.stderr.isatty() else print
         write(_main.one_line(message), file=sys.stderr)
 
@@ -455,8 +459,8 @@ def run(
     if not are_folders:
         if shard:
             raise ValueError(
-                "--shard has no effect unless --score and --output are "
-                "folders, of Parquet files"
+                "--shard has no effect unless --score is a folder of Parquet "
+                "files and --output a folder"
             )
         tables = {"train": train, "score": score}
         _main.check_output(output, TABLE_SUFFIXES, tables)
@@ -478,8 +482,7 @@ def run(
         fdr = fdr or FDR
         if model and false_alarm_rate:
             raise ValueError(
-                "--false_alarm_rate has no effect beside --model and "
-                "--select=fdr"
+                "--false_alarm_rate has no effect with --model and --select=fdr"
             )
     column_types = parse_column_types(column_type or [])
     dialect = {name: options.pop(name) for name in CSV_FLAGS}

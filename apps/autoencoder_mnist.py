@@ -11,7 +11,7 @@ Usage:
     python apps/autoencoder_mnist.py --autoencoder=variational
     python apps/autoencoder_mnist.py --autoencoder=all --dataset=fashion_mnist
 
-After an interruption the same command resumes after the last finished epoch.
+After an interruption the same command resumes from the last finished epoch.
 Expected: 7 to 9 s per epoch of an overcomplete type on MNIST with one CPU
 thread.
 """
@@ -42,7 +42,6 @@ def define_flags():
         epochs=15,
         batch_size=128,
         learning_rate=2e-3,
-        units=None,
         patience=20,
         seed=0,
         workdir="runs/autoencoder_{dataset}_{autoencoder}_{epochs}_epochs_"
@@ -54,30 +53,38 @@ def define_flags():
         "autoencoder",
         "undercomplete",
         [*AUTOENCODERS, "all"],
-        "Type of autoencoder. all: trains and compares all types, each in a "
+        "Type of autoencoder. all trains and compares all types, each in a "
         "subfolder of --workdir.",
     )
     flags.DEFINE_integer(
         "latent_dim",
         32,
-        "Number of units of the code; of types with an overcomplete code see "
-        "--overcomplete_dim.",
+        "Latent dimension: number of units of the code. The overcomplete, "
+        "sparse, denoising and contractive types use --overcomplete_dim.",
         1,
         783,
     )
     flags.DEFINE_integer(
         "overcomplete_dim",
         1000,
-        "Number of units of the code of the overcomplete, sparse, denoising "
-        "and contractive types: at least one per pixel.",
+        "Latent dimension of the overcomplete, sparse, denoising and "
+        "contractive types: at least 784, the number of pixels.",
         784,
         20_000,
+    )
+    flags.DEFINE_integer(
+        "units",
+        None,
+        "Number of units of each hidden layer of the variational type. "
+        "Default: 200.",
+        1,
+        10_000,
     )
     flags.DEFINE_multi_integer(
         "num_labels",
         [100, 1000],
         "Number of labeled images with which a classifier on top of the "
-        "encoder is fine-tuned. Repeat the flag for several numbers.",
+        "encoder is fine-tuned.",
         1,
     )
 

@@ -1,10 +1,10 @@
-r"""Measures bias, variance and noise of networks, and early stopping.
+r"""Measures bias, variance and noise of networks, and tests early stopping.
 
-Many networks are trained on different training sets: on a regression with a
-known truth and on digits, or on your own data. The report shows bias, variance
-and noise over the width and over training time, learning curves with a verdict
-(high bias, high variance, well fitted), and early stopping with its Keras code.
-Every number is in a CSV file.
+Many networks are trained on different training sets: of a regression with a
+known true function and of digits, or of your own data. The report shows bias,
+variance and noise over the width and over training time, learning curves with a
+verdict (high bias, high variance, well fitted), and early stopping with its
+Keras code. All numbers are also written to CSV files.
 
 Papers: Geman et al., 1992, "Neural Networks and the Bias/Variance Dilemma",
 https://doi.org/10.1162/neco.1992.4.1.1; Domingos, 2000, "A Unified
@@ -16,7 +16,7 @@ Usage:
     python apps/bias_variance.py --data=my.csv --target=price
     python apps/bias_variance.py --dataset=digits --model=my_model.keras
 
-After an interruption the same command resumes after the last finished training.
+After an interruption the same command resumes from the last finished training.
 Expected: a minute and a half of one CPU core with the embedded digits.
 """
 
@@ -30,8 +30,8 @@ COMMAND = _main.command_line(__file__)
 
 BATCH_SIZE = 20  # of the run whose code is shown
 MODEL_FILE = "own_model.keras"
-MAX_OWN_NETWORKS = 100  # all are parts of one computation
-SINE_SIZE = 30  # examples of a training set of the sine
+MAX_OWN_NETWORKS = 100  # all are trained at the same time
+SINE_SIZE = 30  # examples in each training set of the sine
 SINE_WIDTHS = (1, 3, 5, 10, 30, 80)
 
 
@@ -51,10 +51,10 @@ def define_flags():
     flags.DEFINE_string(
         "model",
         None,
-        "Own network for the examples, a .keras file. It is trained from new "
-        "weights on the training sets, beside the dense networks of --widths, "
-        "and its training time, learning curve and early stopping are shown "
-        "in place of those of the widest one.",
+        "Your own network, a .keras file. It is trained from new initial "
+        "weights on the same training sets as the dense networks of --widths. "
+        "Error over training time, learning curve and early stopping are "
+        "those of this network instead of the widest dense one.",
     )
     flags.DEFINE_list(
         "widths",
@@ -64,23 +64,24 @@ def define_flags():
     flags.DEFINE_integer(
         "num_sets",
         30,
-        "Number of training sets, and networks, of each width.",
+        "Number of training sets. For each width, one network is trained on "
+        "each set.",
         lower_bound=2,
         upper_bound=1000,
     )
     flags.DEFINE_integer(
         "num_examples",
         100,
-        "Examples of a training set of --dataset or --data. Learning curves go "
-        "from a quarter of it to four times as many.",
+        "Number of examples in each training set of --dataset or --data. "
+        "Learning curves range from a quarter of it to four times as many.",
         lower_bound=4,
     )
     flags.DEFINE_float(
         "label_noise",
         None,
-        "Probability that a label is replaced by another class, in training, "
-        "validation and measured errors. Default: 0.1 with --dataset, 0 with "
-        "--data.",
+        "Probability that a label is replaced by another class, in the data "
+        "for training, validation and the measured error. Default: 0.1 with "
+        "--dataset, 0 with --data.",
         lower_bound=0,
         upper_bound=0.9,
     )
@@ -93,7 +94,7 @@ def define_flags():
 
 
 def check_flags(given):
-    _main.refuse_beside(
+    _main.refuse_with(
         given, "data", ["dataset", "data_dir"], "the data are read from it"
     )
     _main.refuse_without(given, ["data"], ["target", *_main.CSV_FLAGS])
@@ -249,14 +250,18 @@ def example_run(
     patience,
     seed,
 ):
-    """One run by `fit`, with and without early stopping, and its code."""
+    """Trains one network with and without early stopping.
+
+    Returns:
+        `(example, code)`: the losses, and the Keras code of the training.
+    """
     import keras
 
     from dlunits.tasks.lab.bias_variance import experiments, report
     from dlunits.tasks.lab.keras_code import training_code
     from dlunits.training.result_cache import cached_arrays
 
-    # As many updates as the other networks make, in fewer epochs.
+    # As many updates as for the other networks, in fewer epochs.
     batch_size = min(BATCH_SIZE, size)
     epochs, patience = (
         -(-number // (size // batch_size)) for number in (epochs, patience)
@@ -311,7 +316,7 @@ def example_run(
 
 
 def parse_widths(texts):
-    """Texts to numbers of hidden units, in ascending order."""
+    """Parses numbers of hidden units; returns them in ascending order."""
     try:
         widths = sorted({int(text) for text in texts})
     except ValueError:

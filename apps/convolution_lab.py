@@ -1,18 +1,18 @@
-r"""Measures what convolutional networks do that dense ones do not.
+r"""Compares convolutional networks with dense networks of equal size.
 
-The report compares dense and convolutional networks with equally many
-parameters, also on shifted images; counts how connections share weights;
-computes the output size of every layer; writes outputs of convolutions as sums
-of products; detects motion by a 3-D convolution; and draws feature maps. It
-states each claim with the number that supports it or does not, and ends with
-the Keras code of the trainings. Every number is in a CSV file.
+The report compares networks with equally many parameters, also on shifted
+images; counts connections and shared weights; computes the output size of every
+layer; writes outputs of convolutions as sums of products; detects motion with a
+3-D convolution; and draws feature maps. Each claim is stated with the number
+that supports or contradicts it. The report ends with the Keras code of the
+training runs. All numbers are also written to CSV files.
 
 Usage:
     python apps/convolution_lab.py
     python apps/convolution_lab.py --image=photo.png --image=scan.jpg
     python apps/convolution_lab.py --model=my_model.keras --data=folder
 
-After an interruption the same command resumes after the last finished training.
+After an interruption the same command resumes from the last finished training.
 Expected: 3 networks with 3 seeds on the embedded digits take about two minutes
 of one CPU core.
 """
@@ -45,42 +45,44 @@ def define_flags():
     flags.DEFINE_integer(
         "max_images",
         5000,
-        "Maximum number of training images: a random sample of larger sets is "
-        "used. At most 2,000 test images are used, each at 49 shifts.",
+        "Maximum number of training images: of larger data sets a random "
+        "sample is used. At most 2,000 test images are used, each at 49 "
+        "shifts.",
         lower_bound=1,
     )
     flags.DEFINE_integer(
         "seeds",
         3,
-        "Number of trainings of each network, with seeds from --seed on. "
-        "Confidence intervals need at least 2.",
+        "Number of training runs of each network, with the seeds --seed, "
+        "--seed + 1 and so on. Confidence intervals need at least 2.",
         lower_bound=1,
         upper_bound=100,
     )
     flags.DEFINE_string(
         "data",
         None,
-        "Own images, in place of --dataset: a folder with one subfolder of "
-        "images per class.",
+        "Your own images, instead of --dataset: a folder with one subfolder "
+        "of images per class.",
     )
     flags.DEFINE_string(
         "model",
         None,
-        "Own network, a .keras file. Its layers are computed and counted. If "
-        "it takes the images, it is trained from new weights, in place of the "
-        "CNNs, and compared with a dense network of equal size; feature maps "
-        "are those of the file.",
+        "Your own network, a .keras file. Output sizes, parameters and "
+        "operations of its layers are computed. If its input shape is that of "
+        "the images, it is trained from new initial weights instead of the "
+        "CNNs of the app, and compared with a dense network with equally many "
+        "parameters. Feature maps are those of the weights in the file.",
     )
     flags.DEFINE_multi_string(
         "image",
         [],
-        "Own image file, whose feature maps are drawn; repeatable. Photos of "
-        "digits are cropped and centered as in MNIST.",
+        "Image file whose feature maps are drawn. Photos of digits are "
+        "cropped and centered as in MNIST.",
     )
 
 
 def check_flags(given):
-    _main.refuse_beside(
+    _main.refuse_with(
         given, "data", ["dataset", "data_dir"], "the images are read from it"
     )
 
@@ -158,7 +160,7 @@ def run(
 
 
 def load_images(load_data, dataset, data, data_dir):
-    """Loads images, and refuses tables."""
+    """Loads images; raises `ValueError` for a table."""
     import pathlib
 
     if data is not None and pathlib.Path(data).is_file():

@@ -1,4 +1,4 @@
-"""Serves a page on which the trained models can be tried in a browser.
+"""Serves a web page on which the trained models can be tried.
 
 Usage:
     python apps/demo.py
@@ -7,9 +7,9 @@ Usage:
 
 Needs the extra `demo`: pip install ".[demo]"
 
-The page is for this computer only, and makes no request to another one. It
-predicts in its own process, or with --server lets a server of the same models
-do so, such as TensorFlow Serving.
+Only this computer can open the page, and the page makes no requests to other
+computers. Predictions are computed in this process or, with --server, by a
+server of the same models, such as TensorFlow Serving.
 """
 
 import importlib.util
@@ -25,14 +25,14 @@ def define_flags():
     flags.DEFINE_string(
         "models_dir",
         str(_main.SHIPPED_MODELS),
-        "Folder of the models, with one subfolder for each.",
+        "Folder of the models, with one subfolder per model.",
     )
     flags.DEFINE_string(
         "server",
         None,
         "Address of a server of the same models, such as "
-        "http://localhost:8501, which predicts in place of this process. The "
-        "model cards are still read from --models_dir.",
+        "http://localhost:8501, which computes the predictions instead of "
+        "this process. The model cards are still read from --models_dir.",
     )
     flags.DEFINE_integer(
         "port",

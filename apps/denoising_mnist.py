@@ -1,4 +1,4 @@
-"""Trains a denoiser of small images, and denoises images of any size.
+r"""Trains a denoiser of small images, and denoises images of any size.
 
 Paper: Vincent et al., 2010, "Stacked denoising autoencoders",
 https://www.jmlr.org/papers/v11/vincent10a.html
@@ -9,10 +9,11 @@ Usage:
         --input=photo.jpg --input=FOLDER --output=denoised
 
 Without --model it trains first; after an interruption the same command resumes
-after the last finished epoch. Images that cannot be read are reported, the
+from the last finished epoch. Images that cannot be read are reported, the
 others are denoised, and the exit status is 1.
 
-Expected: 21.1 dB on MNIST in 8 epochs, 6 minutes of a core; linear filter 17.7.
+Expected: a PSNR of 21.1 dB on MNIST after 8 epochs, in 6 minutes on one CPU
+core; the best linear filter has 17.7 dB.
 """
 
 import shlex
@@ -48,21 +49,21 @@ def define_flags():
         "noise",
         "gaussian",
         NOISES,
-        "Type of noise: additive Gaussian; masking (pixels become 0); or "
-        "salt_and_pepper (pixels become 0 or 1). Images range from 0 to 1.",
+        "Type of noise. gaussian: a random number is added to each pixel; "
+        "masking: pixels become 0; salt_and_pepper: pixels become 0 or 1. "
+        "Pixels range from 0 to 1.",
     )
     flags.DEFINE_float(
         "noise_level",
         0.5,
-        "Standard deviation of gaussian noise; otherwise fraction of corrupted "
-        "pixels.",
+        "Standard deviation of gaussian noise, for pixels from 0 to 1; "
+        "fraction of corrupted pixels for the other types.",
         lower_bound=0,
     )
     flags.DEFINE_multi_string(
         "input",
         [],
-        "Image file, or folder of image files, to denoise. Repeat the flag for "
-        "several.",
+        "Image file, or folder of image files, to denoise.",
     )
     flags.DEFINE_string(
         "output", None, "Folder in which the denoised images are saved, as PNG."
@@ -70,8 +71,9 @@ def define_flags():
     flags.DEFINE_bool(
         "invert",
         False,
-        "Invert the images of --input before and after denoising, for dark on "
-        "light images and a model trained on light on dark images.",
+        "Invert the images of --input before and after denoising: for "
+        "dark-on-light images and a model that is trained on light-on-dark "
+        "images.",
     )
     flags.DEFINE_bool("overwrite", False, "Replace existing files in --output.")
 
@@ -201,10 +203,10 @@ def run(model, input, output, invert, overwrite, images, **training):
 
 
 def check_flags(given):
-    """Refuses flags that have no effect beside others."""
+    """Checks for flags that have no effect together with others."""
     _main.refuse_without(given, ["output"], ["invert", "overwrite"])
     idle = given - {"model", "input", "output", "invert", "overwrite"}
-    _main.refuse_beside(given, "model", idle, "nothing is trained")
+    _main.refuse_with(given, "model", idle, "nothing is trained")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-r"""Writes an exported model as ONNX, LiteRT or OpenVINO, for other runtimes.
+r"""Converts an exported model to ONNX, LiteRT or OpenVINO.
 
-Each endpoint of the SavedModel becomes one file. It is run in its runtime and
-compared with TensorFlow. What a format cannot hold, such as endpoints that
-take texts or image files, is left out; export_card.json says what and why. For
-models of digits, the steps from a page to a digit are written as well.
+Each endpoint of the SavedModel becomes one file, which is run in its runtime
+and compared with TensorFlow. Endpoints that a format does not support, such as
+those that take texts or image files, are left out; export_card.json lists them
+with the reason. For models of digits, the preprocessing from a page to a digit
+is converted as well.
 
 Usage:
     python apps/export.py --model=lenet_mnist/1 --format=onnx
@@ -36,19 +37,19 @@ def define_flags():
     flags.DEFINE_list(
         "endpoints",
         None,
-        "Names of the endpoints to write, and for models of digits of the "
-        "steps from a page to a digit. Default: all.",
+        "Comma-separated names of the endpoints to convert and, for models of "
+        "digits, of the preprocessing functions. Default: all.",
     )
     flags.DEFINE_string(
         "output_dir",
         None,
-        "Folder to write, which must not exist. Default: "
+        "Folder to write to, which must not exist. Default: "
         "exports/NAME-VERSION-FORMAT.",
     )
 
 
 def run(model, format, endpoints, output_dir):
-    """Writes the files, and prints what became of each endpoint."""
+    """Converts a model, and prints the result for each endpoint."""
     from dlunits.serving.formats.convert import (
         check_installed,
         export_functions,
@@ -93,7 +94,7 @@ def run(model, format, endpoints, output_dir):
         further=further,
         progress=print,
     )
-    print(f"Wrote {output}; export_card.json lists what it holds")
+    print(f"Wrote {output}; export_card.json lists its contents")
 
 
 if __name__ == "__main__":

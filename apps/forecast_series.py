@@ -1,4 +1,4 @@
-"""Trains a forecaster on a time series, or forecasts with a trained one.
+r"""Trains a forecaster on a time series, or forecasts with a trained one.
 
 The method is selected on validation rows: a linear network, its combination
 with Theta, a GRU, or a baseline. The forecast has prediction intervals. The
@@ -41,7 +41,7 @@ COMMAND = _main.command_line(__file__)
 
 CSV_FLAGS = _main.CSV_FLAGS
 
-PROGRAMS = {
+MODES = {
     "train": {
         *("train", "timestamp_column", "target", "column", "column_type"),
         *("output", "dry_run", "known_future_columns"),
@@ -65,55 +65,51 @@ def define_flags():
     flags.DEFINE_string(
         "timestamp_column",
         None,
-        "Column of timestamps: dates, or numbers of seconds. Two columns of "
-        "dates and of times of a day: Date,Time.",
+        "Column with the timestamps: dates, or times in seconds. DATE,TIME "
+        "names two columns with the date and the time of day.",
     )
     flags.DEFINE_string(
         "series_column",
         None,
-        "Column that names the series of a row, of a table with many series. "
-        "One model is trained on all of them, each divided by its own standard "
-        "deviation; errors and intervals are those of each series.",
+        "Column with the name of the series of each row, for a table of many "
+        "series. One model is trained on all of them, each divided by its own "
+        "standard deviation; errors and intervals are those of each series.",
     )
     flags.DEFINE_string(
         "time_zone",
         None,
-        "Time zone of the wall clock, such as Europe/Berlin, that timestamps "
-        "with an offset from UTC are converted to. By default that of the "
-        "table: the one of a Parquet column, the offset if there is one only, "
-        "else UTC.",
+        "Time zone, such as Europe/Berlin, that timestamps with an offset "
+        "from UTC are converted to. Default: that of the Parquet column, or "
+        "the offset if all rows have the same one, else UTC.",
     )
     flags.DEFINE_multi_string(
         "target",
         [],
-        "Column to forecast; repeatable. Without it all numeric columns are "
-        "forecast.",
+        "Column to forecast. Default: all numeric columns.",
     )
     flags.DEFINE_multi_string(
         "column",
         [],
-        "Further input column; repeatable. Without it all numeric columns are "
-        "inputs.",
+        "Further input column. Default: all numeric columns.",
     )
     flags.DEFINE_list(
         "known_future_columns",
         [],
-        "Input columns whose values are known over the horizon, such as "
-        "holiday,price; of numbers. The table of a forecast must hold the rows "
-        "of the horizon, with these columns filled and the columns to forecast "
-        "empty.",
+        "Comma-separated numeric input columns whose values are known over "
+        "the horizon, such as holiday,price. The table to forecast from must "
+        "contain the rows of the horizon, with values in these columns and "
+        "none in the columns to forecast.",
     )
     flags.DEFINE_string(
         "history",
         None,
-        "CSV or Parquet file whose last rows the forecast of --model starts "
-        "from.",
+        "CSV or Parquet file from whose last rows --model forecasts.",
     )
     flags.DEFINE_string(
         "output",
         None,
-        "CSV file to write the forecast to, with the ends of the prediction "
-        "intervals. Without it --train writes forecast.csv in --workdir.",
+        "CSV file to write the forecast and its prediction intervals to. "
+        "Default with --train: forecast.csv in --workdir.",
     )
     flags.DEFINE_integer(
         "horizon", 16, "Number of rows to forecast.", lower_bound=1
@@ -121,8 +117,8 @@ def define_flags():
     flags.DEFINE_integer(
         "window",
         None,
-        "Number of rows that a forecast is made from; by default a sixth of "
-        "the series and at most 64, but at least two of its seasons.",
+        "Number of past rows that are the input of a forecast. Default: a "
+        "sixth of the series and at most 64, but at least two seasons.",
         lower_bound=2,
     )
     flags.DEFINE_enum(
@@ -132,49 +128,53 @@ def define_flags():
             *("auto", "linear", "combination", "gru", "lstm", "theta"),
             *("seasonal_naive", "naive"),
         ],
-        "linear: one linear layer; gru, lstm: a recurrent network over "
-        "segments of the window; theta: exponential smoothing with trend and "
-        "season; combination: the mean of linear and theta; seasonal_naive, "
-        "naive: the last season, the last value; auto: what has the lowest "
-        "error on validation rows, lstm excepted.",
+        "Forecasting method. linear: one linear layer; gru, lstm: recurrent "
+        "network over segments of the window; theta: exponential smoothing "
+        "with trend and season; combination: mean of linear and theta; "
+        "seasonal_naive: repeats the last season; naive: repeats the last "
+        "value; auto: the one of these, except lstm, with the lowest error on "
+        "validation rows.",
     )
     flags.DEFINE_float(
         "minimum",
         None,
-        "Number that no forecast and no prediction interval is below.",
+        "Lower bound of forecasts and prediction intervals, in the unit of "
+        "the target. Default: none.",
     )
     flags.DEFINE_enum(
         "channels",
         "auto",
         ["auto", "independent", "mixed"],
-        "independent: each target is forecast from its own past, with shared "
-        "weights; mixed: from the past of all input columns; auto: mixed if "
-        "some columns are no targets, else independent.",
+        "Input of the forecast of a target. independent: its own past, with "
+        "weights that all targets share; mixed: the past of all input "
+        "columns; auto: mixed if some input columns are not targets, else "
+        "independent.",
     )
     flags.DEFINE_enum(
         "normalization",
         "mean",
         ["last", "mean"],
-        "Level that is subtracted from a window before the network and added "
-        "to its forecast: the last value or the mean.",
+        "Level of a window that is subtracted from the input of the network "
+        "and added to its forecast: the last value or the mean.",
     )
     flags.DEFINE_integer(
         "segment_length",
         8,
-        "Number of rows that the recurrent network reads at each step.",
+        "Number of rows in each time step of the recurrent network.",
         lower_bound=1,
     )
     flags.DEFINE_float(
         "coverage",
         0.9,
-        "Share of future values that the prediction intervals contain.",
+        "Nominal coverage of the prediction intervals: fraction of future "
+        "values that they contain.",
         0.01,
         0.999,
     )
     flags.DEFINE_integer(
         "season",
         None,
-        "Period of the baselines, in rows; by default it is selected on the "
+        "Seasonal period of the baselines, in rows. Default: selected on the "
         "training rows.",
         lower_bound=1,
     )
@@ -198,8 +198,8 @@ def define_flags():
 
 
 def check_flags(given):
-    """Refuses flags that cannot be combined."""
-    if _main.choose_program(given, PROGRAMS) == "model":
+    """Checks for flags that cannot be combined."""
+    if _main.choose_mode(given, MODES) == "model":
         if not {"history", "output"} <= given:
             raise ValueError("--model needs --history=TABLE and --output=CSV")
     elif "train" not in given:
@@ -227,7 +227,7 @@ def train_and_evaluate(
     channels,
     **recipe,
 ):
-    """Returns a dict: the `selection` of a forecaster and its `backtest`."""
+    """Trains a forecaster; returns its `selection` and `backtest`, a dict."""
     from dlunits.models.sequences.forecaster import BASELINES
     from dlunits.tasks.forecasting import train
 
@@ -247,8 +247,8 @@ def train_and_evaluate(
     if dataset.known_future and (not mixed or method in BASELINES):
         unsuitable = f"method={method}" if mixed else f"channels={channels}"
         raise ValueError(
-            f"--{unsuitable} does not read --known_future_columns. Leave one "
-            "of both out"
+            f"--{unsuitable} does not use --known_future_columns. Remove one "
+            "of the two flags"
         )
     selection = train.select_forecaster(
         dataset,
@@ -402,16 +402,16 @@ def train_and_report(
 
 
 def missing_future(dataset):
-    """Says why no forecast can be made from the end of a table."""
+    """Reason why no forecast can be made from the end of a table."""
     return (
-        f"The table does not hold {', '.join(dataset.known_future)} for "
+        f"The table does not contain {', '.join(dataset.known_future)} for "
         f"{dataset.horizon} rows after the last value of "
         f"{dataset.target_names[0]}."
     )
 
 
 def forecast_with_model(model, history, output, dialect, escape_formulas):
-    """Forecasts what follows a table with a SavedModel."""
+    """Forecasts the rows that follow a table with a SavedModel."""
     from dlunits.columns import InvalidCells
     from dlunits.data.tables.table_files import open_table
     from dlunits.tasks.forecasting import serve

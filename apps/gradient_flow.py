@@ -15,9 +15,10 @@ Usage:
     python apps/gradient_flow.py --lags=20,50,100,200 --epochs=40
 
 A stopped run resumes from its last epoch with the same command. Expected: 2
-minutes on one CPU core. At lag 10 all cells solve the task (RMSE .14, .07 and
-.03 for RNN, LSTM and GRU with clipping); at lag 100, after 400 steps, 1e-10 of
-the gradient reaches the first time step of the RNN, and 4 % that of the GRU.
+minutes on one CPU core. At lag 10 all cells solve the task (RMSE 0.14, 0.07 and
+0.03 for RNN, LSTM and GRU with clipping). At lag 100, after 400 steps, the norm
+of the gradient at the first time step is 1e-10 of that at the last one for the
+RNN, and 4 % for the GRU.
 """
 
 import time
@@ -38,18 +39,23 @@ def define_flags():
         "own documentation.",
     )
     flags.DEFINE_list(
-        "lags", "10,30,100", "Sequence lengths of the adding task, time steps."
+        "lags",
+        "10,30,100",
+        "Comma-separated sequence lengths of the adding task, in time steps.",
     )
     flags.DEFINE_float(
         "clipnorm",
         1.0,
-        "Maximum norm of the gradient in the training runs with clipping.",
+        "Gradient clipping: maximum global norm of the gradient, in the "
+        "training runs with clipping.",
         1e-9,
+    )
+    flags.DEFINE_integer(
+        "steps_per_epoch", 100, "Number of gradient steps per epoch.", 1, 10**6
     )
     _main.define_common_flags(
         data_dir=None,
         epochs=4,
-        steps_per_epoch=100,
         units=32,
         batch_size=32,
         learning_rate=1e-2,
@@ -70,7 +76,7 @@ def train_and_evaluate(
     learning_rate,
     **options,
 ):
-    """Returns what the report shows, a dict.
+    """Trains all networks; returns the results for the report, a dict.
 
     `options` are `units`, `epochs` and `seed`.
     """
@@ -162,7 +168,7 @@ def run(dataset, data_dir, workdir, lags, **recipe):
 
 
 def parse_lags(texts):
-    """Texts to numbers of time steps, in ascending order."""
+    """Parses numbers of time steps; returns them in ascending order."""
     try:
         lags = sorted(int(text) for text in texts)
     except ValueError:

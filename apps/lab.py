@@ -1,15 +1,15 @@
 """Runs the labs at demonstration size, and writes an index of their reports.
 
-training_lab.py compares each setting of training, bias_variance.py decomposes
+training_lab.py compares the settings of training, bias_variance.py decomposes
 errors, and convolution_lab.py compares convolutional networks with dense ones.
 lenet_mnist.py, alexnet_images.py and gan_mnist.py train for a few epochs. The
-index lists each unit with the sections that show it.
+index lists each unit with the report sections about it.
 
 Usage:
     python apps/lab.py
     python apps/lab.py --dataset=mnist --num_processes=4
 
-After an interruption the same command resumes what is not finished. Expected:
+After an interruption the same command resumes the unfinished runs. Expected:
 less than 8 minutes on two CPU cores.
 """
 
@@ -26,7 +26,7 @@ import _main
 
 COMMAND = _main.command_line(__file__)
 
-# Folder of the results -> app and flags. Long ones come first.
+# Folder of the results -> app and flags. The slowest start first.
 LABS = {
     "training": (
         "training_lab",

@@ -7,7 +7,7 @@ Usage:
     python apps/lenet_mnist.py --epochs=5
     python apps/lenet_mnist.py --dataset=fashion_mnist --variant=1998
 
-After an interruption the same command resumes after the last finished epoch.
+After an interruption the same command resumes from the last finished epoch.
 Expected: 0.6 % test error on MNIST after 60 epochs, 7 minutes on 2 CPU cores;
 1.1 % after 5 epochs, 40 seconds.
 """
@@ -45,7 +45,7 @@ def define_flags():
     flags.DEFINE_bool(
         "augment",
         True,
-        "Distort the training images randomly, see --augmentation.",
+        "Distort the training images at random, see --augmentation.",
     )
     flags.DEFINE_enum(
         "augmentation",
@@ -53,8 +53,8 @@ def define_flags():
         ["affine", "handwriting"],
         "Distortion of the training images. affine: rotation, shear, scaling "
         "and translation. handwriting: also elastic distortion, stroke width, "
-        "blur and contrast, for digits of other pens and scanners, and shapes "
-        "that are no digits, as a class of their own.",
+        "blur and contrast, for digits of other pens and scanners; shapes "
+        "that are not digits are added as a class of their own.",
     )
 
 
@@ -120,9 +120,9 @@ def run(dataset, data_dir, workdir, export_dir, **recipe):
 
 
 def check_flags(given):
-    """Refuses flags that have no effect beside others."""
+    """Checks for flags that have no effect together with others."""
     if flags.FLAGS.augment is False:
-        _main.refuse_beside(
+        _main.refuse_with(
             {*given, "noaugment"},
             "noaugment",
             ["augmentation"],

@@ -1,10 +1,10 @@
 r"""Recognizes handwritten digits in photos and scans, one digit or many.
 
-Reads all common image files, of any size: photos of phones, scans, PNG with
-transparency; dark digits on light paper or light on dark. Ruled lines, dark
-edges of scans, boxes and circles around a digit, and the table on which the
-paper lies are left out. Several digits are read line by line, also those that
-touch.
+Reads image files of all common formats and any size: phone photos, scans, PNG
+with transparency; dark digits on light paper or light digits on dark. Ruled
+lines, dark edges of scans, boxes and circles around a digit, and the background
+of the paper are ignored. Several digits, also touching ones, are read line by
+line.
 
 Usage:
     python apps/recognize_digits.py photo.jpg scan.png
@@ -12,17 +12,17 @@ Usage:
     python apps/recognize_digits.py --model=saved_models/lenet_FOLDER_modern \
         photo.jpg
 
-With the model of a folder of images, the answer is one of its classes. Each
-page of a file with several images is answered.
+With a model that was trained on a folder of images, the result is one of its
+classes. Each page of a file with several images is recognized.
 
-Prints one line per file with the digit and the model's confidence in it, or
-with the digits, lines separated by " / ". What is probably no digit (see
---reject_rate) is a "?". Such files, and those that cannot be read or show no
-digit, are listed on stderr with the reason; the others are still recognized,
-and the exit status is 1.
+Prints one line per file: the digit and its probability, or several digits, with
+" / " between lines. A shape that is probably not a digit (see --reject_rate) is
+a "?". Files with such shapes, and those that cannot be read or show no digit,
+are listed on stderr with the reason; the others are still recognized, and the
+exit status is 1.
 
 Expected: 10 photos in 1 second on 2 CPU cores. Without onnxruntime (pip install
-onnxruntime) TensorFlow is started, which takes 6 seconds.
+onnxruntime) TensorFlow is used, which takes 6 seconds to start.
 """
 
 import os
@@ -45,22 +45,21 @@ def define_flags():
         str(_main.SHIPPED_MODELS / "lenet_mnist/1"),
         "Folder of a SavedModel that lenet_mnist or sequence_digits exported: "
         "saved_models/NAME/1, or saved_models/NAME for the latest version. A "
-        "model of a folder of images answers with its classes.",
+        "model that was trained on a folder of images returns its classes.",
     )
     flags.DEFINE_float(
         "reject_rate",
         None,
-        "Fraction of images of clean digits on which a digit may be refused. A "
-        "higher one refuses more letters and other drawings; 0 refuses none. "
-        "Default: "
-        f"{REJECT_RATE}.",
+        "Maximum expected fraction of images of clean digits on which a digit "
+        "is rejected as not a digit. Higher values reject more letters and "
+        f"other drawings; 0 rejects nothing. Default: {REJECT_RATE}.",
         lower_bound=0.0,
         upper_bound=0.5,
     )
 
 
 def place(result):
-    """File, and page if the file contains several images."""
+    """Name of a file, with the page if it contains several images."""
     page = f", page {result['page']}" if "page" in result else ""
     return f"{result['file']}{page}"
 
@@ -70,7 +69,7 @@ def format_line(result):
         read = [each for each in result["digits"] if "digit" in each]
         least = min(each["confidence"] for each in read)
         text = result["text"].replace("\n", " / ")
-        return f"{place(result)}: {text} (least sure: {least:.1%})"
+        return f"{place(result)}: {text} (lowest probability: {least:.1%})"
     scores = result["scores"]
     if isinstance(scores, list):
         scores = dict(enumerate(scores))
@@ -82,7 +81,7 @@ def format_line(result):
 
 
 def failure(result):
-    """Why something on an image was not recognized; empty if all was."""
+    """Reason why part of an image was not recognized, or an empty text."""
     digits = result.get("digits", [])
     refused = sum("error" in each for each in digits)
     if not refused:
@@ -109,8 +108,8 @@ def run(json, model, reject_rate, paths):
     if has_own_classes(model):
         if reject_rate is not None:
             raise ValueError(
-                "--reject_rate has no effect with the model of a folder of "
-                "images, which refuses none"
+                "--reject_rate has no effect with a model that was trained on "
+                "a folder of images, which rejects nothing"
             )
         results = classify_files(model, paths)
     else:

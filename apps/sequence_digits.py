@@ -11,7 +11,7 @@ Usage:
     python apps/sequence_digits.py --cell=lstm --bidirectional
     python apps/sequence_digits.py --cell=all --dataset=digits
 
-After an interruption the same command resumes after the last finished epoch.
+After an interruption the same command resumes from the last finished epoch.
 Expected: 99.2 % test accuracy on MNIST with the LSTM after 8 epochs, 2 minutes
 of one CPU core.
 """
@@ -49,7 +49,7 @@ def define_flags():
         "cell",
         "lstm",
         [*CELLS, "all"],
-        "Recurrent cell. all: trains and compares all of them, each in a "
+        "Recurrent cell. all trains and compares all of them, each in a "
         "subfolder of --workdir.",
     )
     flags.DEFINE_bool(

@@ -1,23 +1,23 @@
-r"""Serves SavedModels over HTTP: V1 and V2 of KServe, and gRPC.
+r"""Serves SavedModels over HTTP and gRPC, with the protocols of KServe.
 
-Answers the requests of TensorFlow Serving's REST API, /v1/models/NAME:predict,
-and of the Open Inference Protocol, /v2/models/NAME/infer, for all models of a
+The server implements TensorFlow Serving's REST API, /v1/models/NAME:predict,
+and the Open Inference Protocol, /v2/models/NAME/infer, for all models of a
 folder. docs/endpoints.md has a request for each endpoint of each model. A new
-version that an app exports is served as soon as it is complete, and the old one
-answers until then; a damaged version is not served.
+version of a model is served as soon as its export is complete, and the old
+version until then. A damaged version is not served.
 
 Usage:
     python apps/serve.py --models_dir=saved_models --port=8080
     python apps/serve.py --max_batch=64 --batch_wait_ms=2 --grpc_port=8081
 
-Only this computer can connect, unless --host says otherwise; there is no
-authentication. /metrics has metrics for Prometheus. SIGTERM and Ctrl-C end the
-server after it has answered what it received.
+By default only this computer can connect, see --host; there is no
+authentication. /metrics has metrics for Prometheus. After SIGTERM or Ctrl-C the
+server answers the requests that it has received, and exits.
 
 Needs `pip install "dlunits[serve]"`.
 
-Expected: starts in 10 seconds with one model, and adds about 1 millisecond to
-the time of a model.
+Expected: starts in 10 seconds with one model, and adds about 1 millisecond per
+request to the time of the model.
 """
 
 import importlib.util
@@ -46,21 +46,21 @@ def define_flags():
     flags.DEFINE_integer(
         "port",
         8080,
-        "Port for HTTP; 0 for any free one.",
+        "Port for HTTP; 0 selects a free one.",
         lower_bound=0,
         upper_bound=65535,
     )
     flags.DEFINE_integer(
         "grpc_port",
         None,
-        "Port for gRPC, 0 for any free one. Without it there is no gRPC.",
+        "Port for gRPC; 0 selects a free one. Default: no gRPC.",
         lower_bound=0,
         upper_bound=65535,
     )
     flags.DEFINE_integer(
         "num_versions",
         1,
-        "Number of versions of a model that are served, the latest ones.",
+        "Number of versions of each model that are served: the latest ones.",
         lower_bound=1,
         upper_bound=1000,
     )
@@ -69,56 +69,60 @@ def define_flags():
         len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
-        "Number of calls of models at a time. Default: number of CPU cores.",
+        "Maximum number of model calls at a time. Default: number of CPU "
+        "cores.",
         lower_bound=1,
         upper_bound=1000,
     )
     flags.DEFINE_integer(
         "max_batch",
         32,
-        "Largest number of examples of several requests that are joined into "
-        "one call of the model; 1 joins none.",
+        "Batching: maximum number of examples, from several requests, in one "
+        "model call; 1 disables batching.",
         lower_bound=1,
         upper_bound=10**6,
     )
     flags.DEFINE_float(
         "batch_wait_ms",
         0.0,
-        "Milliseconds that a request waits for others to be joined with. With "
-        "0 only those are joined that wait for a thread anyway.",
+        "Batching: time in milliseconds that a request waits for further "
+        "requests. With 0, only requests that are waiting for a thread are "
+        "batched.",
         lower_bound=0,
         upper_bound=10**4,
     )
     flags.DEFINE_float(
         "max_body_mb",
         16.0,
-        "Largest body of a request in MiB; larger ones get the status 413.",
+        "Maximum size of a request body in MiB; larger requests get status "
+        "413.",
         lower_bound=0.001,
         upper_bound=2000,
     )
     flags.DEFINE_integer(
         "max_concurrency",
         64,
-        "Number of requests that are answered at a time; others get the status "
-        "503.",
+        "Maximum number of requests in progress; further ones get status 503.",
         lower_bound=1,
         upper_bound=10**5,
     )
     flags.DEFINE_float(
         "timeout",
         30.0,
-        "Seconds in which a request must arrive, else it gets the status 408, "
-        "and in which the model must answer, else it gets 504.",
+        "Timeout in seconds: a request that takes longer to arrive gets "
+        "status 408, and one whose model call takes longer gets status 504.",
         lower_bound=0.1,
         upper_bound=10**5,
     )
     flags.DEFINE_bool(
         "allow_model_control",
         False,
-        "Let clients load and unload models: "
+        "Allow clients to load and unload models: "
         "/v2/repository/models/NAME/load and /unload.",
     )
-    flags.DEFINE_bool("access_log", True, "Log each request to stdout.")
+    flags.DEFINE_bool(
+        "access_log", True, "Print a line for each request on stdout."
+    )
 
 
 def listen(host, port):
@@ -149,8 +153,8 @@ def run(models_dir, host, port, max_body_mb, batch_wait_ms, **options):
     folder = _main.expanded_path(models_dir)
     if not folder.is_dir():
         raise ValueError(
-            f"{folder} is no folder: name the folder of the models with "
-            "--models_dir"
+            f"{folder} is not a folder: set --models_dir to the folder of the "
+            "models"
         )
     listener = listen(host, port)
     del sys.argv[1:]  # KServe would parse them when it is imported

@@ -1,4 +1,4 @@
-"""Trains a language model on a text, generates text with it, or scores text.
+r"""Trains a language model on a text, generates text with it, or scores text.
 
 Paper: Graves, 2013, "Generating sequences with recurrent neural networks",
 https://arxiv.org/abs/1308.0850
@@ -32,7 +32,7 @@ SAMPLING_FLAGS = (
     *("temperature", "top_k", "top_p"),
 )
 
-PROGRAMS = {
+MODES = {
     "train": {
         *("train", "data_dir", "encoding", "token_type", "vocabulary_size"),
         *("cell", "units", "num_layers", "dropout", "bptt_steps", "clipnorm"),
@@ -63,8 +63,8 @@ def define_flags():
         "score",
         None,
         "File, or /dev/stdin, whose bits per character under the language "
-        "model --model are computed. An unknown token costs the cross-entropy "
-        "of the token that stands for all unknown ones.",
+        "model --model are computed. Every unknown token is scored with the "
+        "cross-entropy of the token that represents unknown tokens.",
     )
     flags.DEFINE_string(
         "encoding",
@@ -77,32 +77,33 @@ def define_flags():
         "token_type",
         "character",
         ["character", "byte", "word"],
-        "Unit of text that the model predicts. byte allows any file.",
+        "Unit of text that the model predicts. byte works for any file.",
     )
     flags.DEFINE_integer(
         "vocabulary_size",
         None,
-        "Maximum number of different tokens; rarer ones are unknown to the "
-        "model. By default all tokens of the training text are known.",
+        "Maximum number of different tokens; rarer ones become the unknown "
+        "token. Default: all tokens of the training text.",
         lower_bound=2,
     )
     flags.DEFINE_enum("cell", "lstm", ["rnn", "lstm", "gru"], "Recurrent cell.")
     flags.DEFINE_integer(
         "bptt_steps",
         128,
-        "Number of tokens through which the gradient is propagated back.",
+        "Truncated backpropagation through time: number of tokens through "
+        "which the gradient is propagated back.",
         lower_bound=1,
     )
     flags.DEFINE_string(
         "prompt",
         "",
-        "Text that is continued; by default a text is generated from its "
-        "beginning.",
+        "Text to continue. Default: empty, which starts a new text.",
     )
     flags.DEFINE_bool(
         "interactive",
         False,
-        "With --generate: read prompts from the terminal, one per line.",
+        "With --generate: read prompts from the terminal or a pipe, one per "
+        "line.",
     )
     flags.DEFINE_integer(
         "length", 500, "Number of tokens to add to a prompt.", 1, 10**7
@@ -116,14 +117,15 @@ def define_flags():
     flags.DEFINE_integer(
         "top_k",
         0,
-        "Number of most probable tokens to sample from; 0 for all.",
+        "Top-k sampling: number of most probable tokens to sample from; 0 for "
+        "all.",
         0,
     )
     flags.DEFINE_float(
         "top_p",
         1.0,
-        "Sample from the fewest most probable tokens whose probabilities sum "
-        "to this value, in (0, 1].",
+        "Top-p (nucleus) sampling: sample from the fewest most probable "
+        "tokens whose probabilities sum to this value, in (0, 1].",
         1e-6,
         1,
     )
@@ -141,8 +143,8 @@ def define_flags():
         "unknown",
         "keep",
         ["keep", "refuse"],
-        "Prompts with tokens that are not in the vocabulary: keep them as "
-        "unknown tokens, or refuse the prompt.",
+        "Tokens of a prompt that are not in the vocabulary. keep: they become "
+        "the unknown token; refuse: they are an error.",
     )
     _main.define_distribution_flags()
     _main.define_common_flags(
@@ -164,13 +166,13 @@ def define_flags():
 
 
 def check_flags(given):
-    """Refuses flags that cannot be combined."""
-    program = _main.choose_program(given, PROGRAMS)
+    """Checks for flags that cannot be combined."""
+    program = _main.choose_mode(given, MODES)
     if program != "train" and "model" not in given:
         raise ValueError(
             f"--{program} needs --model=FOLDER, a SavedModel of this app"
         )
-    _main.refuse_beside(
+    _main.refuse_with(
         given, "interactive", ["prompt"], "prompts are read from the terminal"
     )
     if program == "generate":
@@ -222,7 +224,7 @@ def train_and_report(
         lock = lock_run(expand_user(workdir))
         data = encode_corpus(corpus, workdir, token_type, vocabulary_size)
     else:
-        # The tokens stay on the disk as long as they are mapped to memory.
+        # Deleted files stay readable as long as they are mapped to memory.
         with tempfile.TemporaryDirectory() as folder:
             data = encode_corpus(corpus, folder, token_type, vocabulary_size)
     identity = {"data": data.fingerprint, "token_type": token_type, **recipe}
@@ -289,14 +291,14 @@ def print_samples(
 
 
 def generate_text(model, prompt, interactive, encoding, **options):
-    """Continues a prompt, or prompts from the terminal until it ends."""
+    """Continues a prompt, or prompts from the terminal until end of file."""
     from dlunits.tasks.text.generate import TextGenerator
 
     generator = TextGenerator(model)
     if not interactive:
         return print_samples(generator, prompt, **options)
     if not sys.stdin.isatty():
-        # All line ends end a prompt, and a byte-order mark is not part of one.
+        # Every kind of line end ends a prompt; a byte-order mark is removed.
         sys.stdin = io.TextIOWrapper(
             sys.stdin.buffer, encoding or "utf-8-sig", newline=None
         )

@@ -2,8 +2,8 @@ r"""Compares training runs that differ in one or two settings.
 
 The report shows loss and accuracy against updates, epochs and seconds, the
 gradient norm of each layer, saturated and dead units, the size of the updates,
-paths of optimizers on loss surfaces, and what the runs say about the claims
-that are taught about training. It ends with the Keras code of each run.
+paths of optimizers on loss surfaces, and whether the runs support common claims
+about training. It ends with the Keras code of each run.
 
 Usage:
     python apps/training_lab.py --compare=optimizer
@@ -13,7 +13,7 @@ Usage:
     python apps/training_lab.py --compare=batch_size --data=my.csv --target=kind
     python apps/training_lab.py --compare=regularizer --model=my_model.keras
 
-After an interruption the same command resumes after the last finished run.
+After an interruption the same command resumes from the last finished run.
 Expected: 6 optimizers with 3 seeds on the embedded digits take about a minute
 of one CPU core.
 """
@@ -59,29 +59,31 @@ def define_flags():
     flags.DEFINE_list(
         "compare",
         "optimizer",
-        "Setting that differs between the runs, or two of them as a grid: "
-        f"{', '.join(FACTORS)}; or all, each in a subfolder of --workdir.",
+        "Setting to compare, or two of them as a grid: "
+        f"{', '.join(FACTORS)}. all compares each of them, in a subfolder of "
+        "--workdir.",
     )
     flags.DEFINE_string(
         "values",
         None,
-        "Values to compare, separated by commas, such as sgd,adam. A semicolon "
-        "separates the lists of two settings. regularizer takes a strength, "
-        "l2:0.001, and initializer a standard deviation, random_normal:0.1.",
+        "Values to compare, separated by commas, such as sgd,adam. A "
+        "semicolon separates the values of two settings. regularizer takes a "
+        "strength, l2:0.001, and initializer a standard deviation, "
+        "random_normal:0.1.",
     )
     flags.DEFINE_integer(
         "seeds",
         3,
-        "Number of seeds of each value, from --seed on. Confidence intervals "
-        "need at least 2.",
+        "Number of training runs of each value, with the seeds --seed, --seed "
+        "+ 1 and so on. Confidence intervals need at least 2.",
         lower_bound=0,
     )
     flags.DEFINE_string(
         "model",
         None,
-        "Own network, a .keras file. It is trained from new weights, and its "
-        "activations, initializers or regularizers are replaced if they are "
-        "compared.",
+        "Your own network, a .keras file. It is trained from new initial "
+        "weights; if activations, initializers or regularizers are compared, "
+        "its own are replaced.",
     )
     _main.define_common_flags(
         dataset="auto",
@@ -132,19 +134,19 @@ def define_flags():
 
 
 def check_flags(given):
-    _main.refuse_beside(
+    _main.refuse_with(
         given, "data", ["dataset", "data_dir"], "the data are read from it"
     )
-    _main.refuse_beside(
+    _main.refuse_with(
         given, "model", NETWORK_FLAGS, "the network is read from it"
     )
     _main.refuse_without(given, ["data"], ["target", *_main.CSV_FLAGS])
     for name, factors in COMPARED.items():
         if name in given and factors & set(flags.FLAGS.compare):
             raise ValueError(
-                f"--{name} has no effect beside "
+                f"--{name} has no effect with "
                 f"--compare={','.join(flags.FLAGS.compare)}: its values are "
-                "compared, choose them by --values"
+                "compared, set them with --values"
             )
 
 

@@ -78,7 +78,7 @@ def test_an_app_reports_its_errors_under_the_name_of_the_command(command):
 UNKNOWN = {
     "lenet": "dlunits: no app 'lenet'; did you mean lenet_mnist",
     "mnist": "dlunits: no app 'mnist'; did you mean ",
-    "quux": "dlunits: no app 'quux'; `dlunits --help` lists all",
+    "quux": "dlunits: no app 'quux'; `dlunits --help` lists all apps",
     "_main": "dlunits: no app '_main'; ",
     "--epochs=5": "dlunits: no app '--epochs=5'; ",
 }
@@ -93,4 +93,4 @@ def test_an_unknown_app_is_one_line_with_suggestions_and_status_2(
     assert process.stdout == ""
     [line] = process.stderr.splitlines()
     assert line.startswith(UNKNOWN[name])
-    assert line.endswith("`dlunits --help` lists all")
+    assert line.endswith("`dlunits --help` lists all apps")

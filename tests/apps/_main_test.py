@@ -29,7 +29,7 @@ def define_flags():
 
 
 def check_flags(given):
-    _main.refuse_beside(given, "fails", ["epochs"], "nothing is trained")
+    _main.refuse_with(given, "fails", ["epochs"], "nothing is trained")
 
 
 def run(epochs, seed, fails, output, train, rate, files):
@@ -57,7 +57,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def app(project, tmp_path_factory):
-    """Runs the app with flags; `refusing` is one without file names."""
+    """Runs the app with flags; `refusing` takes no file names."""
     folder = tmp_path_factory.mktemp("apps")
     (folder / "_main.py").write_bytes((project / "apps/_main.py").read_bytes())
     taking = APP.replace("POSITIONAL", '"files"')
@@ -103,7 +103,7 @@ REFUSED = {
     ("--fails=os",): "first line second line",
     ("--fails=stop",): "stopped; run the same command again to resume",
     ("--fails=os", "--epochs=2"): (
-        "--epochs has no effect beside --fails: nothing is trained"
+        "--epochs has no effect with --fails: nothing is trained"
     ),
     ("--num_processes=2", "--process_id=0"): (
         "--num_processes, --process_id have no effect without "
@@ -211,35 +211,35 @@ def test_flags_that_need_another_are_refused_without_it():
         _main.refuse_without({"top_k", "top_p", "epochs"}, needed, idle)
 
 
-def test_flags_without_effect_beside_another_are_refused_with_the_reason():
-    _main.refuse_beside({"epochs"}, "model", ["epochs"], "nothing is trained")
-    _main.refuse_beside({"model"}, "model", ["epochs"], "nothing is trained")
-    message = "--epochs has no effect beside --model: nothing is trained"
+def test_flags_without_effect_with_another_are_refused_with_the_reason():
+    _main.refuse_with({"epochs"}, "model", ["epochs"], "nothing is trained")
+    _main.refuse_with({"model"}, "model", ["epochs"], "nothing is trained")
+    message = "--epochs has no effect with --model: nothing is trained"
     with pytest.raises(ValueError, match=message):
-        _main.refuse_beside(
+        _main.refuse_with(
             {"epochs", "model"}, "model", ["epochs"], "nothing is trained"
         )
 
 
-PROGRAMS = {
+MODES = {
     "train": {"train", "epochs", "seed"},
     "generate": {"generate", "model", "seed"},
     "score": {"score", "model"},
 }
 
 
-def test_a_program_is_chosen_by_its_flag_and_the_first_is_the_default():
-    assert _main.choose_program({"seed", "epochs"}, PROGRAMS) == "train"
-    assert _main.choose_program({"generate", "seed"}, PROGRAMS) == "generate"
-    assert _main.choose_program({"score", "model"}, PROGRAMS) == "score"
-    # A flag of no program, such as absl's --verbosity, has no owner.
-    assert _main.choose_program({"score", "verbosity"}, PROGRAMS) == "score"
+def test_a_mode_is_chosen_by_its_flag_and_the_first_is_the_default():
+    assert _main.choose_mode({"seed", "epochs"}, MODES) == "train"
+    assert _main.choose_mode({"generate", "seed"}, MODES) == "generate"
+    assert _main.choose_mode({"score", "model"}, MODES) == "score"
+    # A flag of no mode, such as absl's --verbosity, is ignored.
+    assert _main.choose_mode({"score", "verbosity"}, MODES) == "score"
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"train", "score"}, "Expected one of --train, --score"),
+        ({"train", "score"}, "Expected only one of --train, --score"),
         (
             {"generate", "epochs"},
             "--epochs has no effect with --generate: it belongs to --train",
@@ -251,13 +251,13 @@ def test_a_program_is_chosen_by_its_flag_and_the_first_is_the_default():
         ),
     ],
 )
-def test_a_flag_of_another_program_is_refused(given, message):
+def test_a_flag_of_another_mode_is_refused(given, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        _main.choose_program(given, PROGRAMS)
+        _main.choose_mode(given, MODES)
 
 
 def test_the_batch_size_is_at_most_the_number_of_images(capsys):
     assert _main.limit_batch_size(128, 1000) == 128
     assert not capsys.readouterr().out
     assert _main.limit_batch_size(128, 18) == 18
-    assert "is 18, the number of training images" in capsys.readouterr().out
+    assert "to 18, the number of training images" in capsys.readouterr().out

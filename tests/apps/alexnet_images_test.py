@@ -160,7 +160,7 @@ def test_the_same_command_again_trains_nothing_more(trained, app):
         (["--width=0"], "width=0"),
         (["--width=nan"], "width must be a finite number"),
         (["--precision=float8"], "precision=float8"),
-        (["photos/a/0.jpg"], "Image files need --model"),
+        (["photos/a/0.jpg"], "Image files are classified with --model"),
         (["--model=saved_models/alexnet_photos"], "at least one image file"),
         (["--model=saved_models", "--width=1", "x.png"], "--width has no effe"),
         (["--model=nothing", "photos/a/0.jpg"], "nothing"),

@@ -107,7 +107,7 @@ def test_the_rows_are_those_of_one_file_that_is_scored(
     assert found.equals(expected)
     [line] = [x for x in process.stdout.splitlines() if "Anomalies:" in x]
     assert line in single.stdout.splitlines()
-    assert "Files:         12 of 12 scored, 0 before" in process.stdout
+    assert "Files:         12 of 12 scored, 0 in earlier runs" in process.stdout
 
 
 def test_folders_and_names_are_kept(whole, tables):
@@ -155,7 +155,7 @@ def test_two_shards_at_once_are_the_whole(whole, tables, project, model):
     for process in processes:
         text, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
-        assert "Files:         6 of 6 scored, 0 before" in text
+        assert "Files:         6 of 6 scored, 0 in earlier runs" in text
     assert files_of(output) == files_of(whole[0])
 
 
@@ -188,7 +188,7 @@ def test_a_damaged_file_in_the_middle_is_named_and_the_others_are_kept(
     second.write_bytes(data)
     process = score(own_tables, output)
     assert process.returncode == 0
-    assert "1 of 3 scored, 2 before" in process.stdout
+    assert "1 of 3 scored, 2 in earlier runs" in process.stdout
 
 
 def test_a_full_disk_ends_the_run_in_one_line_and_keeps_what_was_done(
@@ -231,8 +231,8 @@ def nothing_else(folder):
 @pytest.mark.parametrize(
     ("names", "flags", "message"),
     [
-        (empty, [], "empty: holds no Parquet file"),
-        (inside, [], "must be neither .* nor in it"),
+        (empty, [], "empty: contains no Parquet file"),
+        (inside, [], "must not be .*, a folder in it"),
         (file, [], "taken: is a file"),
         (below_a_file, [], "Not a directory"),
         (nothing_else, ["--shard=2/2"], "0 <= i < n, .*Received: '2/2'"),

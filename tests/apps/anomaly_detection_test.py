@@ -526,7 +526,7 @@ BAD_TABLES = {
     "text among numbers": (
         line_3("2024-01-01,fast,1,yes,dry,7,,ok"),
         r"new\.csv, line 3, column 'speed': expected a number, found 'fast'.* "
-        r"Or give --invalid_cells=missing to score",
+        r"Or set --invalid_cells=missing, so that",
     ),
     "infinity": (
         line_3("2024-01-01,1,-inf,yes,dry,7,,ok"),
@@ -598,21 +598,21 @@ def test_a_bad_table_is_refused_in_one_line_and_nothing_is_written(
         ({"output": "none/scored.csv"}, r"scored\.csv: cannot be written"),
         ({"output": ""}, "--score=TABLE and --output=TABLE"),
         ({"score": None}, "--score=TABLE and --output=TABLE"),
-        ({"train": "new.csv"}, "one of --train=TABLE and --model"),
-        ({"model": None}, "one of --train=TABLE and --model"),
-        ({"model": None, "score": None}, "one of --train=TABLE and --model"),
+        ({"train": "new.csv"}, "either --train=TABLE or --model"),
+        ({"model": None}, "either --train=TABLE or --model"),
+        ({"model": None, "score": None}, "either --train=TABLE or --model"),
         ({"model": "none/1"}, "none/1: is not the folder of an exported"),
         ({"label_column": "road"}, r"new\.csv: column 'road' is an input"),
-        ({"num_folds": 3}, "--num_folds has no effect beside --model"),
+        ({"num_folds": 3}, "--num_folds has no effect with --model"),
         (
             {"column_type": ["a=ignored"]},
-            "--column_type has no effect beside --mo",
+            "--column_type has no effect with --mo",
         ),
         (
             {"contamination": 0.1},
-            "--contamination has no effect beside --model",
+            "--contamination has no effect with --model",
         ),
-        ({"timestamp_column": "time"}, "--timestamp_column has no effect be"),
+        ({"timestamp_column": "time"}, "--timestamp_column has no effect wi"),
         ({"false_alarm_rate": 1e-4}, "no row would be flagged at"),
         (
             {"select": "rate", "fdr": 0.2},
@@ -620,7 +620,7 @@ def test_a_bad_table_is_refused_in_one_line_and_nothing_is_written(
         ),
         (
             {"select": "fdr", "false_alarm_rate": 0.1},
-            "--false_alarm_rate has no effect beside --model and --select",
+            "--false_alarm_rate has no effect with --model and --select",
         ),
         ({"workdir": "new.csv"}, "new.csv"),
     ],
@@ -663,12 +663,12 @@ def test_wrong_flags_are_refused_in_one_line(
         ),
         (90, {"label_column": "state"}, r"column 'state' labels all 90 rows"),
         (90, {"export_dir": "normal.csv"}, r"normal\.csv"),
-        (90, {"dataset": "mnist"}, "--dataset has no effect beside --train"),
+        (90, {"dataset": "mnist"}, "--dataset has no effect with --train"),
         (90, {"select": "fdr"}, "--select has no effect without --score"),
         (
             90,
             {"select": "fdr", "timestamp_column": "a"},
-            "--select has no effect beside --timestamp_column: rows of",
+            "--select has no effect with --timestamp_column: rows of",
         ),
         (90, {"window": 8}, "--window has no effect without --timestamp_col"),
         (
@@ -705,7 +705,7 @@ def test_flags_without_effect_exist_and_are_refused_at_once(
         "--output=b.csv",
         "--num_folds=5",
     )
-    process = subprocess.run(  # answers before anything heavy is loaded
+    process = subprocess.run(  # fails before anything heavy is loaded
         [sys.executable, project / "apps/anomaly_detection.py", *flags],
         cwd=tmp_path,
         capture_output=True,
@@ -713,7 +713,7 @@ def test_flags_without_effect_exist_and_are_refused_at_once(
     )
     assert process.returncode == 1
     assert process.stderr == (
-        "anomaly_detection.py: --num_folds has no effect beside --model: "
+        "anomaly_detection.py: --num_folds has no effect with --model: "
         "nothing is trained\n"
     )
 
@@ -786,7 +786,7 @@ def training(project, offline, trained, tmp_path):
             env=offline,
             stdout=subprocess.PIPE,
             stderr=errors,
-            # A suite run in the background has its children ignore the signal.
+            # Child processes of a suite in the background ignore the signal.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process,
     ):

@@ -18,7 +18,7 @@ from apps.autoencoder_mnist import AUTOENCODERS, run
 
 EPOCHS = 4
 SMALL = (f"--epochs={EPOCHS}", "--latent_dim=8", "--overcomplete_dim=784")
-LABELS = "--num_labels=1000"  # in a few long epochs, so quickly
+LABELS = "--num_labels=1000"  # few epochs, so fast
 NO_LABELS = "--num_labels=5000"  # more than there are
 NAME = "autoencoder_digits_{}"
 RUN = "runs/" + NAME + f"_{EPOCHS}_epochs_seed_0"
@@ -256,7 +256,7 @@ def test_a_killed_run_of_all_types_resumes(resumed, trained, checkpoint):
         for name in ("checkpoint.npz", "metrics.json"):
             path = run / finished / name
             assert path.stat().st_mtime_ns == before[path]
-    # What was killed ends like an uninterrupted run of that type alone.
+    # The killed type ends like an uninterrupted run of that type alone.
     (text, arrays), (expected_text, expected) = (
         checkpoint(run / "overcomplete"),
         checkpoint(trained[0] / RUN.format("overcomplete")),
@@ -327,7 +327,7 @@ def test_a_folder_may_have_fewer_images_than_the_code_has_units(
 
 # Bad input
 
-# What is wrong -> what is asked for, and the message.
+# Mistake -> flags by name, and the message.
 REFUSED = {
     "unknown dataset": (
         {"dataset": "mnits"},
@@ -369,7 +369,7 @@ def test_what_cannot_be_done_is_refused_and_nothing_exported(
 
 OWN = "autoencoder_mnist.py: "
 
-# What is wrong -> the flags, and the message on stderr.
+# Mistake -> flags, and the message on stderr.
 BAD = {
     "unknown type": (
         ["--autoencoder=sparce"],
@@ -405,7 +405,7 @@ BAD = {
 
 
 def spoil(folder):
-    """What is named above: a file, an image with NaN, half an image."""
+    """Writes the bad input: a file, an image with NaN, half an image."""
     (folder / "file").write_text("not a folder")
     for name in ("nan", "torn"):
         draw_folder(folder / name, 3)

@@ -128,7 +128,7 @@ def test_the_code_of_the_report_gives_the_same_losses(ran, monkeypatch):
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
-def test_a_killed_run_goes_on_after_the_last_finished_training(ran):
+def test_a_killed_run_resumes_from_the_last_finished_training(ran):
     folder, _, saved = ran
     finished = list((folder / RUN / "finished").glob("*.npz"))
     # Each of two widths at 3 sizes, and one run by `fit`.
@@ -190,7 +190,7 @@ BAD = {
     "no target": (["--data=flowers.csv"], r"a table needs --target"),
     "data and a data set": (
         ["--dataset=digits", *TINY[:2]],
-        r"--dataset has no effect beside --data",
+        r"--dataset has no effect with --data",
     ),
     "noise in a regression": (
         ["--data=flowers.csv", "--target=price", "--label_noise=0.1"],

@@ -91,8 +91,8 @@ LOG_LINE = re.compile(
 def assert_refused():
     """Asserts that a process failed with one line on stderr.
 
-    `message` is the pattern of that line, which is all there is on stderr but
-    for log lines of TensorFlow. `own` is the app's name, `"lenet_mnist.py: "`.
+    `message` is the pattern of that line, the only one on stderr except log
+    lines of TensorFlow. `own` is the name of the app, `"lenet_mnist.py: "`.
     """
 
     def assert_one_line(process, message, own):

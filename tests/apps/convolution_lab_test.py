@@ -162,10 +162,10 @@ def test_the_keras_code_gets_the_losses_of_the_run(
     np.testing.assert_allclose(namespace["losses"], losses, rtol=1e-4)
 
 
-def test_a_killed_run_goes_on_after_the_last_finished_training(ran):
+def test_a_killed_run_resumes_from_the_last_finished_training(ran):
     folder, _, saved = ran
     finished = list((folder / RUN / "finished").iterdir())
-    assert len(finished) == 3 * 2 * 2 + 2 * 2  # accuracies, of motion none
+    assert len(finished) == 3 * 2 * 2 + 2 * 2  # motion has no accuracies
     assert 0 < len(saved) < len(finished)
     assert {path: path.stat().st_mtime_ns for path in saved} == saved
 
@@ -232,7 +232,7 @@ BAD = {
     "no folder": (["--data=nowhere"], "nowhere: no such file or folder"),
     "a data set beside --data": (
         ["--data=letters", "--dataset=digits"],
-        "--dataset has no effect beside --data",
+        "--dataset has no effect with --data",
     ),
     "a Lambda layer": (
         ["--data=letters", "--model=lambda.keras"],
@@ -264,7 +264,7 @@ def bad_files(ran):
     lambda_model(folder / "lambda.keras")
     impossible_model(folder / "impossible.keras")
     unbuilt = keras.Sequential([keras.layers.Conv2D(1, 3)])
-    with warnings.catch_warnings(action="ignore"):  # that it is not built
+    with warnings.catch_warnings(action="ignore"):  # it is not built
         unbuilt.save(folder / "unbuilt.keras")
     Image.new("L", (1, 1)).save(folder / "pixel.png")
     frames = [Image.new("L", (40, 40), color) for color in (0, 255)]

@@ -67,7 +67,7 @@ def address():
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A share link, asked for by the environment, would be public.
+        # A share link, requested by the environment, would be public.
         env={**os.environ, "GRADIO_SHARE": "True"},
     )
     with process:
@@ -322,7 +322,7 @@ def test_a_broken_table_shows_its_message(page, tmp_path):
 @pytest.mark.parametrize("name", TABS)
 def test_the_page_fits_a_phone(page, name):
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(300)  # the tabs are laid out anew
+    page.wait_for_timeout(300)  # the tabs are laid out again
     open_tab(page, name)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390

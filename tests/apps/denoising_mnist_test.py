@@ -83,8 +83,8 @@ def test_the_last_lines_are_quality_report_saved_model_and_usage(trained):
         ]
         for pattern in (r"([\d.]+) dB", r"SSIM ([\d.]+)")
     )
-    # Noise of 0.5 that is clipped at 0 has half its energy where paper is 0,
-    # and digits are mostly paper: 10 log10(2 / 0.5 ** 2) = 9.0 dB.
+    # Most pixels are 0. There, noise of deviation 0.5 that is clipped at 0
+    # has half of its energy: 10 log10(2 / 0.5 ** 2) = 9.0 dB.
     assert psnr[0] == pytest.approx(9.0, abs=0.7)
     assert psnr == sorted(psnr)
     assert ssim == sorted(ssim)
@@ -247,7 +247,7 @@ def test_invalid_flags_are_refused_in_one_line(project, tmp_path):
         (
             *("--model=m", "--input=a.png", "--output=o"),
             *("--seed=1", "--epochs=2"),
-        ): "--epochs, --seed have no effect beside --model: nothing is trained",
+        ): "--epochs, --seed have no effect with --model: nothing is trained",
     }.items():
         process = subprocess.run(
             [sys.executable, project / "apps/denoising_mnist.py", *flags],

@@ -1,7 +1,6 @@
-"""The export app as a process: what it writes, and what it refuses.
+"""The export app as a process: files and errors.
 
-That the results are those of Keras is tested in
-tests/serving/formats/convert_test.py.
+tests/serving/formats/convert_test.py compares the results with Keras.
 """
 
 import json

@@ -166,7 +166,7 @@ def assert_refused(process, message):
 
 # Refused before TensorFlow is loaded.
 WRONG_FLAGS = {
-    ("--train=a.csv", "--model=b"): "Expected one of --train, --model",
+    ("--train=a.csv", "--model=b"): "Expected only one of --train, --model",
     ("--train=a.csv",): "--train needs --timestamp_column",
     ("--model=b",): "--model needs --history=TABLE and --output=CSV",
     ("--history=a.csv",): "--history has no effect with --train, the default",
@@ -327,7 +327,7 @@ def test_without_a_table_the_embedded_series_is_used(called):
     )
 
 
-def test_a_short_series_is_answered_by_a_baseline(called):
+def test_a_short_series_is_forecast_by_a_baseline(called):
     folder, process, results = called
     assert results[SHORT] == "no error"
     assert "Too few rows to train on: A window of 12 rows" in process.stdout
@@ -376,13 +376,13 @@ def test_a_column_that_is_known_over_the_horizon_is_read(app, tmp_path):
     process = app(tmp_path, *flags)
     assert process.returncode == 0, process.stderr
     assert (
-        "Forecast:      none. The table does not hold lagging for 4 rows"
+        "Forecast:      none. The table does not contain lagging for 4 rows"
         in (process.stdout)
     )
     for more, message in (
         ("--output=x.csv", "Add these rows, or leave out --output"),
-        ("--method=theta", "--method=theta does not read --known_future"),
-        ("--channels=independent", "--channels=independent does not read"),
+        ("--method=theta", "--method=theta does not use --known_future"),
+        ("--channels=independent", "--channels=independent does not use"),
     ):
         process = app(tmp_path, *flags, more, "--workdir=other")
         assert process.returncode == 1 and message in process.stderr

@@ -1,8 +1,8 @@
 """Runs apps, each in its own process in which TensorFlow is already loaded.
 
-Loading TensorFlow and Keras takes longer than most of what a test asks of an
-app. This process loads them once and forks for each call. Neither library has
-run anything by then, so each child starts its own threads.
+Loading TensorFlow and Keras takes longer than most calls of apps in tests. This
+process loads them once and forks for each call. Neither library has run
+anything by then, so each child starts its own threads.
 
 For each call stdin has one line of JSON, the arguments of `run_in_child` and
 `kill_when`, and stdout one line, the exit status of the child.
@@ -70,7 +70,7 @@ def kill_child(child, folder, pattern):
 
 
 def main():
-    gc.freeze()  # the child has nothing of the parent to collect at its end
+    gc.freeze()  # a child does not collect objects of the parent at exit
     for line in sys.stdin:
         call = json.loads(line)
         kill_when = call.pop("kill_when")

@@ -129,7 +129,7 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(
         (("--label=3",), "--label has no effect without --generate"),
         (
             ("--generate=4", "--model=m", "--epochs=3", "--conditional"),
-            "--conditional, --epochs have no effect beside --generate: "
+            "--conditional, --epochs have no effect with --generate: "
             "nothing is trained",
         ),
         (("--generate=4", "--model=nothing"), "No SavedModel in nothing"),

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-# App -> what its help names; the command lists the apps.
+# App -> text in its help.
 PROGRAMS = {
     "dlunits_command.py": "lenet_mnist",
     "apps/alexnet_images.py": "--crop_size",
@@ -68,5 +68,5 @@ def test_help_loads_nothing_heavy(project, name):
         text=True,
     )
     loaded = set(re.findall(r"\| +(\w+)", process.stderr))
-    assert {"os", "pathlib"} <= loaded  # the list is there to be read
+    assert {"os", "pathlib"} <= loaded  # the list was parsed
     assert not loaded & HEAVY

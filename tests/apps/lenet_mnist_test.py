@@ -218,7 +218,7 @@ def test_a_run_killed_at_random_ends_like_an_uninterrupted_one(
 
     resumed = app(tmp_path, *FLAGS)
     assert resumed.returncode == 0, resumed.stderr
-    assert "Epoch 2/" not in resumed.stdout  # it did not start anew
+    assert "Epoch 2/" not in resumed.stdout  # it did not start over
     assert last_lines(resumed) == last_lines(process)
     (text, arrays), (expected_text, expected) = (
         checkpoint(folder / RUN) for folder in (tmp_path, whole)
@@ -244,7 +244,7 @@ def test_an_interrupt_reports_that_the_run_can_resume(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        # A suite run in the background has its children ignore the signal.
+        # Child processes of a suite in the background ignore the signal.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
@@ -274,7 +274,7 @@ def wait_for(find, seconds=200):
 QUICK = ("--dataset=digits", "--steps_per_epoch=2", "--epochs=1")
 OWN = "lenet_mnist.py: "
 
-# What is wrong -> the flags, and the message on stderr.
+# Mistake -> flags, and the message on stderr.
 BAD = {
     "negative epochs": (
         ["--epochs=-1"],
@@ -333,8 +333,8 @@ BAD = {
         OWN + r".*File too large.*report\.html",
     ),
 }
-# A limit on the size of files fails a write the way a full disk does; this
-# one, in bytes, is less than a checkpoint or a report.
+# A limit on file sizes makes a write fail like a full disk. This one, in bytes,
+# is smaller than a checkpoint or a report.
 FULL_DISK = 100_000
 
 

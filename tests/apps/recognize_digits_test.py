@@ -29,7 +29,7 @@ GOOD = {
     "turned.jpg": 3,
 }
 
-# File -> what is said of it.
+# File -> message.
 BAD = {
     "empty.png": "is empty",
     "text.png": "is not an image",
@@ -105,7 +105,7 @@ def test_digits_in_all_common_formats_are_recognized(results, name):
 
     assert answers[name]["digit"] == GOOD[name]
     assert answers[name]["confidence"] == max(answers[name]["scores"])
-    # What is left is the probability that it is no digit.
+    # The rest is the probability that it is not a digit.
     assert 0.5 < sum(answers[name]["scores"]) < 1 + 1e-6
 
 
@@ -135,14 +135,14 @@ def test_one_line_per_file_and_exit_status_0(project, tmp_path):
     assert len(process.stdout.splitlines()) == 1
 
 
-def test_several_digits_are_one_line_and_what_is_none_a_question_mark(
+def test_several_digits_are_one_line_and_another_shape_a_question_mark(
     project, tmp_path
 ):
     page = np.concatenate([page_with(3), page_with(2)], axis=1)
     Image.fromarray(page).save(tmp_path / "two.png")
     process = run(project, "two.png", cwd=tmp_path)
     assert process.returncode == 0
-    assert process.stdout.startswith("two.png: 32 (least sure: ")
+    assert process.stdout.startswith("two.png: 32 (lowest probability: ")
     page[30:210:12, 20:220] = page[30:210, 20:220:40] = 30
     Image.fromarray(page).save(tmp_path / "one.png")
     process = run(project, "one.png", cwd=tmp_path)

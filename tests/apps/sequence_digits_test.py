@@ -115,7 +115,7 @@ def test_the_last_lines_are_report_saved_model_and_usage(whole):
 def test_the_accuracy_is_high_and_printed(whole):
     folder, process = whole
     accuracy = accuracies(process)["gru"]
-    # Guessing gives 0.1; the digits are 300, so 0.8 leaves 60 mistakes.
+    # Chance is 0.1. There are 300 test digits: 0.8 allows 60 errors.
     assert accuracy > 0.8
     of_gru = card(folder, "gru")
     assert of_gru["metrics"]["test_error"] == pytest.approx(
@@ -172,7 +172,7 @@ def test_the_saved_model_works_without_dlunits(whole, offline, tmp_path):
     assert correct == pytest.approx(accuracies(process)["gru"], abs=6e-5)
     np.testing.assert_array_equal(served["floats"], served["bytes"])
     np.testing.assert_array_equal(served["one"], served["bytes"][:1])
-    # An image read as a file is centered anew: most stay what they were.
+    # Images in files are centered again; most predictions stay the same.
     assert (served["files"] == labels[:20]).mean() > 0.6
 
 
@@ -203,7 +203,7 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(
     expected_folder, expected = whole
     runs = folder / RUN.format("all")
     assert written.keys() == {runs / cell / "checkpoint.npz" for cell in CELLS}
-    for cell in ("rnn", "lstm"):  # they were at their end
+    for cell in ("rnn", "lstm"):  # they had finished
         path = runs / cell / "checkpoint.npz"
         assert path.stat().st_mtime_ns == written[path]
     assert process.stdout.count("Epoch ") == EPOCHS - 1  # the rest of the GRU's

@@ -46,7 +46,7 @@ needs_kserve = pytest.mark.skipif(
 
 
 class Server:
-    """A process of the app.
+    """Process of the app.
 
     Attributes:
         url: Base URL of REST.
@@ -98,7 +98,7 @@ class Server:
         return json.loads(text)
 
     def wait_for(self, path, expected, seconds=60):
-        """Waits until a JSON answer is as expected."""
+        """Waits until a JSON response is as expected."""
         end = time.monotonic() + seconds
         while (found := json.loads(self.call(path)[2])) != expected:
             assert time.monotonic() < end, (found, self.text()[-2000:])
@@ -207,7 +207,7 @@ def examples(models_dir):
 
 
 def from_json(value, like):
-    """Array of the type of another one."""
+    """Array of the same type as `like`."""
     if like.dtype != object:
         return np.asarray(value, like.dtype).reshape(like.shape)
     flat = np.empty(like.size, object)
@@ -647,7 +647,7 @@ def test_models_are_controlled_if_that_is_allowed(small_server):
 
 
 @needs_kserve
-def test_a_slow_client_is_told_so(small_server):
+def test_a_slow_client_gets_status_408(small_server):
     address = ("127.0.0.1", small_server.port)
     start = b"POST /v1/models/small:predict HTTP/1.1\r\nHost: a\r\n"
     body = start + b"Content-Length: 9\r\n\r\n{"
@@ -661,13 +661,13 @@ def test_a_slow_client_is_told_so(small_server):
 
 
 @needs_kserve
-def test_a_client_that_does_not_read_is_given_up(small_server):
+def test_a_client_that_does_not_read_is_disconnected(small_server):
     draw = {"count": 2_000_000, "seed": 1}
     body = json.dumps({"signature_name": "draw", "inputs": draw}).encode()
     request = b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s"
 
     def missing(pause):
-        """Bytes that do not arrive if one waits before each 6 million."""
+        """Missing bytes, with a pause before each 6 million."""
         address = ("127.0.0.1", small_server.port)
         with socket.create_connection(address, 30) as client:
             client.sendall(request % (SMALL.encode(), len(body), body))
@@ -724,7 +724,7 @@ def run_app(*flags):
 @needs_kserve
 def test_a_wrong_folder_and_a_taken_port_are_one_line(tmp_path):
     status, [line] = run_app(f"--models_dir={tmp_path / 'none'}")
-    assert (status, "is no folder" in line) == (1, True)
+    assert (status, "is not a folder" in line) == (1, True)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         status, [line] = run_app(f"--models_dir={tmp_path}", f"--port={port}")
@@ -746,7 +746,7 @@ def test_without_kserve_the_message_says_what_to_install():
 def test_sigterm_ends_the_server_after_its_answers(server):
     try:
         seconds, length = 0.0, 5_000
-        while seconds < 0.5:  # long enough to be met by the signal
+        while seconds < 0.5:  # still running when the signal arrives
             length *= 2
             begin = time.monotonic()
             server.json(SMALL, spin(length))

@@ -275,7 +275,7 @@ def test_prompts_are_read_from_the_terminal(app, trained):
     ("content", "flags", "message"),
     [
         (b"", (), "book.txt is empty"),
-        (b"x", ("--generate",), "Expected one of --train, --generate"),
+        (b"x", ("--generate",), "Expected only one of --train, --generate"),
         (b"x", ("--model=none",), "--model has no effect with --train: it bel"),
         (b"x", ("--top_k=3",), "it belongs to --generate"),
         (b"x", ("--temperature=-1",), "not a non-negative number"),
@@ -325,7 +325,10 @@ def test_a_prompt_with_unknown_tokens_can_be_refused(trained):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--generate", "--score=x"), "Expected one of --generate, --score"),
+        (
+            ("--generate", "--score=x"),
+            "Expected only one of --generate, --score",
+        ),
         (("--generate",), "--generate needs --model=FOLDER"),
         (("--score=x",), "--score needs --model=FOLDER"),
         (
@@ -344,11 +347,11 @@ def test_a_prompt_with_unknown_tokens_can_be_refused(trained):
         ),
         (
             ("--generate", "--model=x", "--interactive", "--prompt=x"),
-            "--prompt has no effect beside --interactive",
+            "--prompt has no effect with --interactive",
         ),
     ],
 )
-def test_flags_of_another_program_are_refused(app, flags, message, tmp_path):
+def test_flags_of_another_mode_are_refused(app, flags, message, tmp_path):
     process = app(tmp_path, *flags)
     assert process.returncode == 1
     assert message in process.stderr

@@ -62,7 +62,7 @@ def test_a_run_ends_with_its_table_claims_and_report(ran):
     assert "Paths on a plane through the loss of the network" in page
 
 
-def test_a_killed_run_goes_on_after_the_last_finished_training(ran):
+def test_a_killed_run_resumes_from_the_last_finished_training(ran):
     folder, _, saved = ran
     finished = list((folder / RUN / "finished").glob("*.npz"))
     assert 0 < len(saved) < len(finished) == 4
@@ -107,13 +107,13 @@ BAD = {
     ),
     "a value twice": (
         ["--compare=depth", "--num_layers=3"],
-        "--num_layers has no effect beside --compare=depth",
+        "--num_layers has no effect with --compare=depth",
     ),
-    "data twice": (["--data=my.csv"], "--dataset has no effect beside --data"),
+    "data twice": (["--data=my.csv"], "--dataset has no effect with --data"),
     "no model": (["--model=nowhere.keras"], "nowhere.keras: no file"),
     "units of a model": (
         ["--model=my.keras", "--units=4"],
-        "--units has no effect beside --model",
+        "--units has no effect with --model",
     ),
     "depth of a model": (
         ["--model=my.keras", "--compare=depth,loss"],
