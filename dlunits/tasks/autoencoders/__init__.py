@@ -1,4 +1,4 @@
-"""Autoencoders compared on images."""
+"""Comparison of autoencoders of images."""
 
 __all__ = [
     "evaluate",

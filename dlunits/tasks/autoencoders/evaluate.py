@@ -28,7 +28,7 @@ MAX_TRAINING_CODES = 10_000  # for coding tables, linear probe and clusters
 MAX_VALIDATION_IMAGES = 1000  # for the choice of the quantizer
 MAX_MAPPED_CODES = 1000  # test codes in the latent map
 MAX_JACOBIAN_IMAGES = 1000  # test images at which the Jacobian is computed
-NUM_PROJECTIONS = 20  # random, if the Jacobian has no closed form
+NUM_PROJECTIONS = 20  # random ones, if the Jacobian has no closed form
 NOISE_STDDEV = 0.5  # for images in [0, 1]
 
 
@@ -145,8 +145,8 @@ def sample_images(split: Split, max_images: int, seed: int) -> Split:
 def anomaly_auc(model: Autoencoder, images: Array) -> float:
     """ROC AUC of the reconstruction error for rotated images as anomalies.
 
-    Images rotated by 90 degrees have the same brightness and strokes as normal
-    images, so that these alone do not reveal them.
+    Images rotated by 90 degrees have the same brightness and stroke widths as
+    normal images, and cannot be detected by these.
 
     Args:
         model: Autoencoder.
@@ -200,7 +200,7 @@ def jacobian_norm(encoder: keras.Model, images: Array) -> float:
 
 
 def total_stddev(x: ArrayLike) -> float:
-    """Square root of the total variance: the sum over all values."""
+    """Square root of the total variance, summed over all values."""
     examples = np.asarray(x, "float64")
     values = examples.reshape(len(examples), -1)
     return float(np.sqrt(values.var(axis=0).sum()))

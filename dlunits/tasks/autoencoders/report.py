@@ -103,9 +103,9 @@ def summary_metrics(
         "Code": completeness(metrics),
         "Latent dimensions": f"{metrics['latent_dim']:,} for "
         f"{metrics['pixels']:,} pixels",
-        "Mean squared error": metrics["mse"],
+        "Mean squared error per pixel": metrics["mse"],
         "Bits per pixel": metrics["bits_per_pixel"],
-        "Linear probe": f"{metrics['linear_probe']:.1%}",
+        "Accuracy of a linear probe": f"{metrics['linear_probe']:.1%}",
         "Parameters": model.count_params(),
         "Epochs": len(history["loss"]),
     }

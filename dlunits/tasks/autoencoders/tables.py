@@ -8,13 +8,14 @@ Table: TypeAlias = tuple[list[str], list[list[Any]]]
 
 DESCRIPTIONS = {
     "Reconstruction and compression": (
-        "All values are those of the test images. An undercomplete code has "
-        "fewer units than an image has pixels. An uncompressed image has 8 "
-        "bits per pixel. A code is compressed as follows: each unit is rounded "
-        "to a multiple of the largest step that reduces the PSNR of the "
-        "validation images by at most 0.1 dB, and entropy-coded with its "
-        "frequencies on training images. The PSNR is that of the mean squared "
-        "error over all images."
+        "All values are those of the test images, with pixels from 0 to 1. An "
+        "undercomplete code has fewer units than an image has pixels. An "
+        "uncompressed image has 8 bits per pixel. A code is compressed as "
+        "follows: each unit is rounded to a multiple of the largest step that "
+        "reduces the PSNR of the validation images by at most 0.1 dB, and "
+        "entropy-coded with its frequencies on training images. PSNR, the "
+        "peak signal-to-noise ratio, is that of the mean squared error (MSE) "
+        "over all images."
     ),
     "Code": (
         "Mean activation is the mean absolute value. A unit is dead if its "
@@ -26,9 +27,11 @@ DESCRIPTIONS = {
     ),
     "Classification and clustering": (
         "The linear probe is a logistic regression on the codes of at most "
-        "10,000 training images; its accuracy is given. The clusters are those "
-        "of k-means on the same codes, one per class. Both are evaluated on "
-        "the test images."
+        "10,000 training images; its accuracy is given. The clusters are "
+        "those of k-means on the same codes, one per class. Purity is the "
+        "fraction of images whose class is the most frequent one of their "
+        "cluster. NMI is the normalized mutual information of clusters and "
+        "classes, from 0 to 1. All are evaluated on the test images."
     ),
     "Anomaly detection and denoising": (
         "The AUC (area under the ROC curve) is that of the reconstruction "
@@ -41,9 +44,9 @@ DESCRIPTIONS = {
         "PSNR is that of the mean squared error over all images."
     ),
     "Few labels": (
-        "Test error of a classifier on top of the encoder, fine-tuned with few "
-        "labeled images: with the pre-trained encoder, and the same network "
-        "trained from scratch."
+        "Test error of a classifier on top of the encoder, fine-tuned with "
+        "few labeled images: with the pre-trained encoder, and of the same "
+        "network trained from scratch."
     ),
 }
 

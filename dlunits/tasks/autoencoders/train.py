@@ -29,8 +29,8 @@ class Recipe:
 
     Args:
         build: Function of `latent_dim` to a model of 28x28 images in [0, 1].
-        overcomplete: Whether the code is meant to have at least as many units
-            as there are pixels.
+        overcomplete: Whether the type has an overcomplete code, with at least
+            as many units as there are pixels.
         loss: Argument of `compile`; `None` for a model with its own loss.
         mask: Fraction of the input pixels that are set to 0 in training, in
             [0, 1]; the target is the whole image.
@@ -131,7 +131,7 @@ def train_autoencoder(
         learning_rate: Peak learning rate of Adam.
         units: Units of each hidden layer of the variational autoencoder;
             `None` for those of `dense_variational_autoencoder`, 200.
-        patience: Number of epochs without a better validation loss after
+        patience: Number of epochs without a lower validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order and the noise.
 

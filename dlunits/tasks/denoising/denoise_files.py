@@ -18,12 +18,12 @@ from dlunits.typing import Array, Path, Tensor
 
 
 class DenoisedFile(NamedTuple):
-    """Result of an image file.
+    """Result of denoising an image file.
 
     Attributes:
         file: Path of the input.
         target: Path of the result.
-        problem: One line on why there is no result, or `None`.
+        problem: Reason why there is no result, one line, or `None`.
         significant_bits: Significant bits of a file of 16 bits, at whose scale
             the result is written, or `None`; see
             `dlunits.data.images.image_files.find_significant_bits`.
@@ -77,8 +77,8 @@ def denoise_files(
 
     `photo.jpg` becomes `photo.png`, with the same size, scale and transparency
     and with its EXIF orientation applied. Files of 16 bits in one folder have
-    the same number of significant bits. Files that cannot be denoised are
-    reported, and the next file follows.
+    the same number of significant bits. A file that cannot be denoised does not
+    stop the others: its result has the reason.
 
     Args:
         denoise: Function of images to a dict with `denoised`.
@@ -106,7 +106,7 @@ def denoise_files(
     ...     folder / "results",
     ... )
     >>> [result.problem for result in results]
-    [None, 'is not an image, or has a format that Pillow does not know']
+    [None, 'is not an image, or has a format that Pillow does not support']
     """
     files = list(files)
     written: dict[pathlib.Path, pathlib.Path] = {}

@@ -78,9 +78,13 @@ def write_denoising_report(
         sections=[
             Section(
                 "Quality",
-                f"Noise: {noise}. Means over the test images. The linear "
-                "filter is the optimal one for the training images: each "
-                "output pixel is a weighted sum of all noisy pixels.",
+                f"Noise: {noise}, for pixels from 0 to 1. Means over the test "
+                "images of PSNR, the peak signal-to-noise ratio, and SSIM, the "
+                "structural similarity, at most 1; higher is better. Of the "
+                "PSNR also the 1st percentile, which 99 % of the images "
+                "exceed. The linear filter is the optimal one for the training "
+                "images: each output pixel is a weighted sum of all noisy "
+                "pixels.",
                 table=quality_table(qualities),
             ),
             Section(

@@ -58,12 +58,12 @@ def train_denoiser(
             or fraction of corrupted pixels.
         epochs: Number of epochs. An epoch has at least about 10,000 images:
             smaller data sets are repeated.
-        steps_per_epoch: Number of steps of an epoch, in place of the above.
+        steps_per_epoch: Number of steps per epoch, instead of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         units: Hidden units of the global blocks, see
             `dlunits.models.denoising_autoencoder`.
-        patience: Number of epochs without a better validation loss after
+        patience: Number of epochs without a lower validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order and the noise.
 

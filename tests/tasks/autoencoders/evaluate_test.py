@@ -125,8 +125,8 @@ def test_the_jacobian_norm_of_a_deep_encoder_is_estimated_well():
             (s * (1 - s))[:, None] * second.T @ np.diag(1 - h**2) @ first.T
         )
         squares.append((jacobian**2).sum())
-    # 200 projections, each off by about its own size; of a single one for
-    # each image the norm would be off by 16 %.
+    # 200 projections, each with an error of about its own size. With one per
+    # image, the error of the norm would be 16 %.
     assert jacobian_norm(encoder, x) == pytest.approx(
         math.sqrt(np.mean(squares)), rel=0.05
     )
@@ -163,7 +163,7 @@ def test_the_identity_detects_no_anomaly_and_removes_no_noise(data):
 
 def test_the_noise_of_a_black_image_is_clipped_at_both_ends():
     black = np.zeros((200, 7, 7, 1), "float32")
-    # 0.5 z between 0 and 1, 1 above; phi and Phi are the normal's at 2:
+    # 0.5 z between 0 and 1, 1 above; phi and Phi are those of the normal at 2:
     # 0.25 (Phi - 0.5 - 2 phi) + 1 - Phi = 0.25 * 0.3693 + 0.0228 = 0.1151
     expected = 10 * math.log10(1 / 0.1151)
     measured = denoising_psnr(identity(), black, seed=0)["noisy_psnr"]

@@ -26,7 +26,7 @@ def encoder(**options):
 
 
 @pytest.fixture(scope="module")
-def taught(data):
+def pretrained(data):
     """An encoder whose code separates all classes."""
     keras.utils.set_random_seed(0)
     model = encoder()
@@ -39,35 +39,35 @@ def taught(data):
     return model
 
 
-def test_pretraining_helps_with_few_labels(data, taught):
-    before = [weight.copy() for weight in taught.get_weights()]
-    [row] = few_label_errors(taught, data, [20], steps=30)
+def test_pretraining_helps_with_few_labels(data, pretrained):
+    before = [weight.copy() for weight in pretrained.get_weights()]
+    [row] = few_label_errors(pretrained, data, [20], steps=30)
     assert row["labels"] == 20
-    # Two labels a class: 300 test images, standard error 3 %.
+    # Two labels per class: 300 test images, standard error 3 %.
     assert row["pretrained"] < row["scratch"] - 0.2
-    for weight, old in zip(taught.get_weights(), before, strict=True):
+    for weight, old in zip(pretrained.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, old)
 
 
-def test_training_from_scratch_ignores_the_weights(data, taught):
+def test_training_from_scratch_ignores_the_weights(data, pretrained):
     [row], [other] = (
         few_label_errors(model, data, [20], steps=10)
-        for model in (taught, encoder())
+        for model in (pretrained, encoder())
     )
     assert row["scratch"] == other["scratch"]
     assert row["pretrained"] != other["pretrained"]
 
 
-def test_numbers_above_the_size_of_the_data_are_left_out(data, taught):
-    rows = few_label_errors(taught, data, [50, 1372, 5000], steps=4)
+def test_numbers_above_the_size_of_the_data_are_left_out(data, pretrained):
+    rows = few_label_errors(pretrained, data, [50, 1372, 5000], steps=4)
     assert [row["labels"] for row in rows] == [50]
 
 
-def test_fewer_labels_than_classes_are_refused(data, taught):
+def test_fewer_labels_than_classes_are_refused(data, pretrained):
     with pytest.raises(
         ValueError, match=r"number of classes, 10\. Received: 9"
     ):
-        few_label_errors(taught, data, [9])
+        few_label_errors(pretrained, data, [9])
 
 
 def test_a_random_code_is_replaced_by_its_mean(data):

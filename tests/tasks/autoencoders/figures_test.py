@@ -25,7 +25,7 @@ def images(seed, count=4, height=5, width=6):
 def test_filters_are_sorted_by_their_norm():
     rng = np.random.default_rng(0)
     kernel = rng.normal(size=(30, 13)) * np.arange(1, 14)
-    kernel[:, 12] = 0  # the smallest, and not divided by
+    kernel[:, 12] = 0  # the smallest norm; no division by 0
     image = shown(filters(kernel, (5, 6), max_units=12))
     assert image.shape == (2 * 5 + 3 * 2, 10 * 6 + 11 * 2)
     order = sorted(range(13), key=lambda unit: -np.linalg.norm(kernel[:, unit]))
@@ -38,7 +38,7 @@ def test_filters_are_sorted_by_their_norm():
             weights / np.abs(weights).max(),
             rtol=1e-6,
         )
-    assert np.isnan(image[9:14, 18:]).all()  # two units stand in the last line
+    assert np.isnan(image[9:14, 18:]).all()  # the last row has two units
 
 
 def test_filters_of_units_without_weights_are_blank():

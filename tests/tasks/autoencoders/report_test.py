@@ -100,9 +100,9 @@ def test_the_summary_is_that_of_the_trained_one(page, results):
     assert summary == {
         "Code": "overcomplete",  # 60 units for 7 * 7 pixels
         "Latent dimensions": "60 for 49 pixels",
-        "Mean squared error": f"{metrics['mse']:.4g}",
+        "Mean squared error per pixel": f"{metrics['mse']:.4g}",
         "Bits per pixel": f"{metrics['bits_per_pixel']:.4g}",
-        "Linear probe": f"{100 * metrics['linear_probe']:.1f}%",
+        "Accuracy of a linear probe": f"{100 * metrics['linear_probe']:.1f}%",
         "Parameters": "3,049",  # 49 * 60 + 60 + 49, the kernel tied
         "Epochs": "2",
         "Training images": "1,372",
@@ -194,7 +194,7 @@ def test_classes_without_a_test_image_are_left_out(data):
 def test_interpolations_run_from_one_image_to_the_other(results, data):
     model, examples = results["PCA"]["model"], first_images(data)
     lines = interpolate(model, {n: examples[n] for n in "378"})
-    assert list(lines) == ["3 to 7"]  # 8 has none to go to
+    assert list(lines) == ["3 to 7"]  # 8 has no partner
     line = lines["3 to 7"]
     assert line.shape == (10, 7, 7, 1)
     np.testing.assert_allclose(
@@ -202,7 +202,7 @@ def test_interpolations_run_from_one_image_to_the_other(results, data):
         model.reconstruct(np.stack([examples["3"], examples["7"]])),
         atol=1e-5,
     )
-    # The decoder of PCA is linear, and so is the way.
+    # The decoder of PCA is linear, and so is the interpolation.
     steps = np.diff(line, axis=0)
     np.testing.assert_allclose(
         steps, np.repeat(steps[:1], 9, axis=0), atol=1e-5
@@ -211,7 +211,7 @@ def test_interpolations_run_from_one_image_to_the_other(results, data):
 
 def test_samples_have_the_mean_and_the_covariance_of_the_codes(data):
     class Identity:
-        """A code that is the image: what is decoded is the code."""
+        """An autoencoder whose code is the image."""
 
         def encode(self, x, batch_size=None):
             return x.reshape(len(x), 49)[:, 20:23]

@@ -97,7 +97,7 @@ def test_arrays_that_are_not_images_are_served_unchanged(data, shape, tmp_path):
     )
 
     served = tf.saved_model.load(version)
-    inputs = tf.constant(10 * x)  # no scale is guessed
+    inputs = tf.constant(10 * x)  # the scale is not changed
     codes = served.encode(inputs)["codes"]
     answer = served.serving_default(tf.constant(x))
     np.testing.assert_allclose(

@@ -68,7 +68,7 @@ def test_each_type_has_what_it_is_named_after():
     assert isinstance(models["contractive"], ContractiveAutoencoder)
     assert isinstance(models["variational"], VariationalAutoencoder)
     for autoencoder in ("overcomplete", "denoising", "contractive"):
-        # A free decoder would undo the contraction; the others compare.
+        # A free decoder would undo the contraction; the others are baselines.
         assert any(
             isinstance(layer, TiedDense)
             for layer in models[autoencoder].decoder.layers
@@ -100,7 +100,7 @@ def test_the_denoising_type_is_validated_with_half_of_the_pixels_masked(
     black = np.random.default_rng(0).random(clean.shape) < 0.5
     noisy = np.where(black, np.float32(0), clean)
     [last] = history["val_loss"][-1:]
-    # Other noise, on 125 images of 784 pixels, costs the same to a percent.
+    # With other noise, the loss of 125 images of 784 pixels differs by 1 %.
     assert model.evaluate(noisy, clean, verbose=0) == pytest.approx(last, 0.01)
     assert model.evaluate(clean, verbose=0) < 0.99 * last
 

@@ -135,7 +135,7 @@ def test_an_unwritable_folder_is_reported_per_file(tmp_path):
 
 def test_values_of_twelve_bits_keep_their_scale(tmp_path, output):
     before = pixels(30, 40).astype("uint16") * 16  # 0 ... 4,064
-    dark = before // 16  # would be 8 bits alone
+    dark = before // 16  # read alone, it would have 8 bits
     files = [save(tmp_path / "a.png", before), save(tmp_path / "b.png", dark)]
     seen = []
 

@@ -87,6 +87,6 @@ def test_the_sections_are_in_order(report):
 
 def test_the_report_states_noise_command_and_duration(report):
     assert "<h1>Denoising digits</h1>" in report
-    assert "Noise: gaussian, level 0.5." in report
+    assert "Noise: gaussian, level 0.5, for pixels from 0 to 1." in report
     assert "--dataset=&lt;digits&gt;" in report
     assert "5 min 12 s" in report

@@ -1,4 +1,4 @@
-"""Types of noise and invalid arguments; the test of the app trains."""
+"""Types of noise and invalid arguments; the test of the app trains models."""
 
 import dataclasses
 
