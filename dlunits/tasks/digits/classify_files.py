@@ -10,7 +10,7 @@ from dlunits.typing import Array, Path
 
 
 def has_own_classes(folder: Path) -> bool:
-    """Whether a SavedModel classifies images that are no handwritten digits.
+    """Whether a SavedModel classifies images other than handwritten digits.
 
     Args:
         folder: Folder of a version or of a model.
@@ -28,7 +28,7 @@ def has_own_classes(folder: Path) -> bool:
 
 
 def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Classifies image files as the images of the training were read.
+    """Classifies image files, which are read like the training images.
 
     Args:
         folder: Folder of a SavedModel with classes, see `has_own_classes`.
@@ -38,12 +38,12 @@ def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
         One dict per image. All have `file`, and `page` (from 1) if the file
         contains several images; `class`, `confidence` (probability of that
         class) and `scores` (dict from class to probability) follow, or
-        `error`, one line on why the file is not classified.
+        `error`, the reason why the file is not classified, one line.
 
     Raises:
         ValueError: If the SavedModel or its model card is damaged.
     """
-    # `has_own_classes` does not need TensorFlow, which these load.
+    # These load TensorFlow, which `has_own_classes` does not need.
     from dlunits.data.images.handwriting import IMAGE_SIZE
     from dlunits.serving.class_scores import add_class_scores
 

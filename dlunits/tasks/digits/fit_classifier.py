@@ -1,4 +1,4 @@
-"""Training and prediction that the classifiers of digits share."""
+"""Training and prediction, shared by the classifiers of digits."""
 
 import functools
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def fit_classifier(
             the images.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
-        patience: Number of epochs without a better validation loss after
+        patience: Number of epochs without a lower validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the order of the images and of `augment`.
         global_clipnorm: Maximum norm of the gradient, or `None`.

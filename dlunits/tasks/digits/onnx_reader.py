@@ -1,4 +1,4 @@
-"""Reading of digits by the ONNX files of a model, without TensorFlow."""
+"""Recognition of digits with the ONNX files of a model, without TensorFlow."""
 
 import pathlib
 
@@ -25,7 +25,7 @@ def find_onnx_files(version: Path) -> pathlib.Path | None:
 
 
 class OnnxReader:
-    """Functions of a page and a classifier of digits, in onnxruntime.
+    """Preprocessing of pages and classifier of digits, run in onnxruntime.
 
     A file is loaded when it is first needed: a page with one digit needs two
     of them.

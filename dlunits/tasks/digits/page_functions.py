@@ -1,8 +1,8 @@
-"""Steps from a page to digits, as functions of a graph.
+"""Preprocessing from a page to digits, as functions of a graph.
 
-`dlunits.tasks.digits.tensorflow_reader` calls them, and `dlunits export` writes
-them as ONNX beside a model of digits, so that both read a page the same way.
-They take a page as an array: image files are decoded before.
+`dlunits.tasks.digits.tensorflow_reader` calls them, and `dlunits export`
+converts them together with a model of digits, so that both read a page in the
+same way. They take a page as an array, after image files are decoded.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ LEVELS = tf.TensorSpec((None, None, None), tf.float32, "levels")
 
 
 def page_functions() -> dict[str, Any]:
-    """Functions by name, to export beside a classifier of digits.
+    """Functions by name, to export together with a classifier of digits.
 
     Returns:
         Dict from name to a `tf.function` with one signature.
@@ -100,7 +100,7 @@ def ends(profile: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def find_ink(page: Tensor) -> dict[str, Tensor]:
-    """Separates ink from paper, in more detail than `extract_digit`.
+    """Separates ink from paper, at a higher resolution than `extract_digit`.
 
     Args:
         page: As in `extract_digit`.

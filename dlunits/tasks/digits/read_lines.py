@@ -1,4 +1,4 @@
-"""Reading of all digits on a page."""
+"""Recognition of all digits on a page."""
 
 import itertools
 from typing import Any
@@ -16,7 +16,7 @@ from dlunits.data.images.digit_lines import (
 from dlunits.typing import Array
 
 MAX_WIDTH = 1.5  # of a digit, in heights of the line
-MIN_HEIGHT = 0.4  # of a piece that is cut, in heights
+MIN_HEIGHT = 0.4  # of a piece of a component, in heights of the line
 # log(width / height) of the digits 0 to 9 of MNIST's training images.
 MEAN_ASPECT = np.array(
     [-0.11, -0.93, -0.07, -0.23, -0.24, -0.07, -0.33, -0.26, -0.28, -0.40]
@@ -27,7 +27,7 @@ ASPECT_DEVIATION = np.array(
 HEIGHT_DEVIATION = 0.2  # of log(height), in a line
 SHAPE_WEIGHT = 0.5
 CUT_COST = 0.5  # of each cut of a component
-MIN_CUT_WIDTH = 0.6  # of a component that may be several digits, in heights
+MIN_CUT_WIDTH = 0.6  # of a component that may be several digits, likewise
 # Probability of a digit above which a component is cut only if it is wider
 # than `MAX_WIDTH`.
 MAX_CUT_SCORE = 0.9
@@ -40,18 +40,18 @@ BATCH_SIZE = 256
 def read_lines(reader: Any, page: Array) -> list[dict[str, Any]]:
     """Reads the digits on a page in reading order.
 
-    A component is cut where touching digits may be parted, and its pieces are
-    joined to digits so that the sum of the costs of the digits is the smallest:
+    A connected component is cut wherever touching digits may be separated, and
+    its pieces are joined to digits with the smallest sum of costs:
 
         cost = -log p + 1/4 ((log(width / height) - m) / s)^2
                + 1/4 (log(height / unit) / 0.2)^2 + c
 
-    with the probability p of the most probable digit, mean m and standard
-    deviation s of log(width / height) of this digit in MNIST, the height of a
-    character in the line, unit, and c = 1/2 for each digit of a component that
-    may be cut, else 0. This is a shortest path over the pieces
-    (over-segmentation; Bozinovic and Srihari, 1989; LeCun et al., 1998, section
-    VI).
+    where p is the probability of the most probable digit, m and s are the mean
+    and the standard deviation of log(width / height) of this digit in MNIST,
+    unit is the height of a character in the line, and c is 1/2 for each digit
+    of a component that may be cut, else 0. The minimum is a shortest path over
+    the pieces (over-segmentation; Bozinovic and Srihari, 1989; LeCun et al.,
+    1998, section VI).
 
     Args:
         reader: `dlunits.tasks.digits.onnx_reader.OnnxReader` or
@@ -157,7 +157,7 @@ class Classified:
 
 
 def stack(parts: list[Part]) -> Array:
-    """Levels of parts in one array, without the background of their strokes."""
+    """Levels of parts in one array, in which the background is 0."""
     height = max(part.height for part in parts)
     width = max(part.width for part in parts)
     levels = np.zeros((len(parts), height, width), "float32")
@@ -186,7 +186,7 @@ def split_line(line: list[Part], classified: Classified) -> list[Part]:
 def split_component(
     part: Part, whole: float, unit: float, classified: Classified
 ) -> list[Part]:
-    """Digits with the smallest cost of which a component consists."""
+    """Splits a component into the digits with the smallest sum of costs."""
     edge = np.zeros(part.height, int)
     bounds = [edge, *find_seams(part, unit), edge + part.width]
     last = len(bounds) - 1
@@ -232,7 +232,7 @@ def split_component(
 def join_broken(
     parts: list[Part], unit: float, classified: Classified
 ) -> list[Part]:
-    """Joins neighbors that are more probable as one digit."""
+    """Joins neighboring parts if their cost is lower as one digit."""
     pairs = [
         join(list(pair))
         for pair in itertools.pairwise(parts)

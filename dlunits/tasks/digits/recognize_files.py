@@ -23,17 +23,18 @@ from dlunits.tasks.digits.read_lines import read_lines
 from dlunits.typing import Array, Path
 
 MAX_MEGAPIXELS = 40
-# Width of what may be several digits that touch, in heights.
+# Width divided by height: of shapes that may be several touching digits, and of
+# shapes that are wider than any letter.
 MIN_ASPECT = 0.9
-LINE_ASPECT = 1.6  # the same of what is wider than a letter
+LINE_ASPECT = 1.6
 MIN_SIZE = 1024  # pixels; larger images are reduced while they are read
 
 
 def load_digit_reader(folder: Path) -> Any:
     """Loads a model that recognizes digits, in the faster of two runtimes.
 
-    onnxruntime starts in a fraction of a second and TensorFlow in several. It
-    is used if it is installed and the model has ONNX files.
+    onnxruntime is used if it is installed and the model has ONNX files. It
+    starts in a fraction of a second, and TensorFlow in several seconds.
 
     Args:
         folder: Folder of a version or of a model, see
@@ -69,23 +70,23 @@ def recognize_files(
     Args:
         reader: What `load_digit_reader` returns.
         paths: Image files, see `dlunits.data.images.image_files.read_image`.
-        reject_rate: What has a p-value up to this is no digit, see
-            `dlunits.tasks.digits.rejection`: about this fraction of clean
-            digits. On an image of n digits it is this rate divided by n
-            (Bonferroni), so that it is the fraction of images of clean digits
-            of which one is refused. Models that return no p-values refuse
-            nothing.
+        reject_rate: Shapes with a p-value of at most this rate are rejected as
+            not a digit, see `dlunits.tasks.digits.rejection`. This rejects
+            about this fraction of clean digits. On an image of n digits the
+            rate is divided by n (Bonferroni), so that it is the fraction of
+            images of clean digits with a rejected digit. Models that return no
+            p-values reject nothing.
 
     Returns:
         One dict per image. All have `file`, and `page` (from 1) if the file
         contains several images. An image of one digit has `digit`,
         `confidence` (probability of that digit), `scores` (probabilities of
         all digits) and `box` (left, top, right and bottom as fractions of the
-        image). One of several digits has `text`, the digits in reading order
-        with `?` for what is refused and line ends between lines, and `digits`,
-        a list of such dicts, each also with `line`, from 1; those of refused
-        ones have `error` in place of the digit. `error`, one line, says why no
-        digit of the image is recognized.
+        image). An image of several digits has `text`, the digits in reading
+        order with `?` for rejected shapes and line ends between lines, and
+        `digits`, a list of such dicts, each also with `line`, from 1; those of
+        rejected shapes have `error` instead of `digit`. An image without a
+        recognized digit has `error`, the reason, one line.
 
     Raises:
         ValueError: If `reject_rate` is not in [0, 1).
@@ -131,8 +132,8 @@ def read_image(
     height, width, _ = page.shape
     aspect = (right - left) * width / max((bottom - top) * height, 1.0)
     if aspect >= MIN_ASPECT:
-        digits = read_lines(reader, page)  # if they touch
-        # A wide letter, such as W, is not to pass for two digits.
+        digits = read_lines(reader, page)  # cuts digits that touch
+        # A wide letter, such as W, must not be read as two digits.
         count = len(digits) if aspect >= LINE_ASPECT else 1
         if len(digits) > 1 and all(
             each["p_value"] > reject_rate / count for each in digits
@@ -144,7 +145,7 @@ def read_image(
 def several_digits(
     digits: list[dict[str, Any]], reject_rate: float
 ) -> dict[str, Any]:
-    """Answer about what `read_lines` found."""
+    """Result for the digits that `read_lines` returns."""
     answers = [
         {
             **answer(digit, digit["box"], reject_rate / len(digits)),
@@ -153,7 +154,9 @@ def several_digits(
         for digit in digits
     ]
     if all("error" in each for each in answers):
-        raise ValueError("shows no digits: what it shows is probably none")
+        raise ValueError(
+            "shows no digits: all shapes on it are probably not digits"
+        )
     lines = itertools.groupby(answers, operator.itemgetter("line"))
     text = "\n".join(
         "".join(str(each.get("digit", "?")) for each in line)
@@ -165,7 +168,7 @@ def several_digits(
 def answer(
     outputs: dict[str, Array], box: list[float], reject_rate: float
 ) -> dict[str, Any]:
-    """Answer about one digit, or the reason why it is refused."""
+    """Result for one digit, or the reason why it is rejected."""
     p_value = float(outputs.get("p_value", 1.0))
     if p_value <= reject_rate:
         return {
@@ -193,7 +196,7 @@ def read_page(page: ImagePage) -> Array:
     )
     height, width, _ = image.pixels.shape
     factor = max(1, max(height, width) // MIN_SIZE)
-    # Gray becomes RGB, so that all files take the same path.
+    # Gray becomes RGB, so that all files are processed alike.
     shown = to_pillow(image.pixels).convert(
         "RGBA" if image.has_alpha else "RGB"
     )

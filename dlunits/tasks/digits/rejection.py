@@ -1,4 +1,4 @@
-"""Rejection of images that are probably no digits."""
+"""Rejection of images that are probably not digits."""
 
 import keras
 import numpy as np
@@ -47,7 +47,7 @@ def held_out_confidences(
 
     Args:
         model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to
-            probabilities of the classes, and perhaps of no class.
+            probabilities of the classes and, optionally, of no class.
         images: uint8 array `(n, 28, 28, 1)`, digits in the format of MNIST.
             Their sizes are normalized as those of digits in photos are.
         num_classes: Number of classes.

@@ -36,7 +36,7 @@ def export_digit_classifier(
 
     Args:
         model: Keras model of `(batch, 28, 28, 1)`, float32 in [0, 1], to
-            probabilities of the classes, and perhaps of no class.
+            probabilities of the classes and, optionally, of no class.
         directory: Folder that contains one subfolder per version.
         data: Data set that the model is trained on.
         metrics: Test metrics, for the model card.
@@ -108,8 +108,8 @@ def image_endpoints(predict: Callable[[Tensor], Tensor]) -> dict[str, Any]:
     `serving_default` takes `images`: `(batch, 28, 28)`, `(batch, 28, 28, 1)`,
     or `(28, 28)`, see `dlunits.serving.image_requests.parse_images` for their
     values. It returns `scores`, float32 `(batch, num_classes)`, the class
-    probabilities, and `class`, int64 `(batch,)`, the most probable class. What
-    the probabilities lack to a sum of 1 is the probability of no class.
+    probabilities, and `class`, int64 `(batch,)`, the most probable class. If
+    the probabilities sum to less than 1, the rest is that of no class.
 
     TensorFlow Serving offers the signature for floats. In Python, images may
     also be uint8.
@@ -151,7 +151,7 @@ def digit_endpoints(
     """Endpoints of a classifier of digits in the format of MNIST.
 
     `serving_default` is that of `image_endpoints`, and also returns `p_value`
-    `(batch,)`: small for images that are probably no digits, see
+    `(batch,)`: small for images that are probably not digits, see
     `dlunits.tasks.digits.rejection.p_values`.
 
     `recognize` takes `encoded`: contents of image files, strings `(batch,)`,

@@ -1,4 +1,4 @@
-"""Reading of digits by a SavedModel, in TensorFlow."""
+"""Recognition of digits with a SavedModel, in TensorFlow."""
 
 import functools
 from typing import Any
@@ -12,12 +12,12 @@ from dlunits.typing import Array
 
 @functools.cache
 def traced_functions() -> dict[str, Any]:
-    """`page_functions`, which are traced once in a process."""
+    """`page_functions`, traced once per process."""
     return page_functions()
 
 
 class TensorFlowReader:
-    """Functions of a page, and the classifier of a SavedModel.
+    """Preprocessing of pages, and the classifier of a SavedModel.
 
     Its methods are those of `dlunits.tasks.digits.onnx_reader.OnnxReader`,
     and return the same up to rounding.

@@ -38,8 +38,8 @@ def train_lenet(
 
     The optimizer is Adam, the loss the cross-entropy. The learning rate rises
     linearly during the first epoch and then falls to 0 along a cosine. With
-    `augment`, every training image is distorted anew in every step. Images of
-    28x28 pixels are padded to 32x32.
+    `augment`, every training image is distorted at random in every step. Images
+    of 28x28 pixels are padded to 32x32.
 
     Reference: LeCun et al., 1998, "Gradient-based learning applied to document
     recognition", http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf
@@ -50,7 +50,7 @@ def train_lenet(
         variant: `"modern"` or `"1998"`, see `dlunits.models.LeNet5`.
         epochs: Number of epochs. With `augment`, an epoch is at least about
             20,000 images: smaller data sets are repeated.
-        steps_per_epoch: Number of steps of an epoch, in place of the above.
+        steps_per_epoch: Number of steps per epoch, instead of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         augment: Whether to distort the training images.
@@ -58,7 +58,7 @@ def train_lenet(
             `RandomHandwriting`, which makes classifiers of digits robust to
             other pens and scanners. The model then has one more output, the
             last one: the probability that the image shows no digit.
-        patience: Number of epochs without a better validation loss after
+        patience: Number of epochs without a lower validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order and the distortions.
 

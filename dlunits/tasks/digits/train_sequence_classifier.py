@@ -55,11 +55,11 @@ def train_sequence_classifier(
         dropout: Dropout rate, see `dlunits.models.RecurrentModel`.
         epochs: Number of epochs. With `augment`, an epoch has at least about
             20,000 images: smaller data sets are repeated.
-        steps_per_epoch: Number of steps of an epoch, in place of the above.
+        steps_per_epoch: Number of steps per epoch, instead of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         augment: Whether to distort the training images.
-        patience: Number of epochs without a better validation loss after
+        patience: Number of epochs without a lower validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order, dropout and distortions.
 

@@ -30,7 +30,7 @@ def save(path, value):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """Version of a model of a folder whose files hold 12 of 16 bits."""
+    """Version of a model that was trained on files of 12 of 16 bits."""
     folder = tmp_path_factory.mktemp("images")
     for number in range(3):
         save(folder / f"train/dark/{number}.png", 400)
@@ -48,7 +48,9 @@ def model(tmp_path_factory):
 def test_the_answer_is_a_class_of_the_folder(model, tmp_path):
     paths = [
         save(tmp_path / "a.png", 3_900),
-        save(tmp_path / "b.png", 900),  # would be light with 10 bits
+        save(
+            tmp_path / "b.png", 900
+        ),  # would be light if 10 bits were significant
         tmp_path / "missing.png",
         save(tmp_path / "c.png", 9_000),
     ]

@@ -1,4 +1,4 @@
-"""The ONNX files of the shipped model, beside TensorFlow."""
+"""The ONNX files of the shipped model, compared with TensorFlow."""
 
 import json
 import re

@@ -54,7 +54,7 @@ def test_digits_are_read_in_reading_order_with_their_boxes(read):
         assert each["confidence"] == max(each["scores"])
 
 
-def test_digits_that_touch_are_parted(read):
+def test_digits_that_touch_are_separated(read):
     result = read("36", gap=-2)
     assert result["text"] == "36"
 
@@ -68,14 +68,14 @@ def test_ruled_lines_and_specks_are_not_read(read):
 
 
 def scribble(page, left):
-    """Draws what is no digit: a comb of bars between two posts."""
+    """Draws a shape that is not a digit: a comb of bars between two posts."""
     for i in range(0, 50, 8):
         page[30 + i : 33 + i, left : left + 40] = 0.1
     page[30:80, left : left + 3] = page[30:80, left + 37 : left + 40] = 0.1
     return page
 
 
-def test_what_is_no_digit_is_refused_and_the_others_are_read(read):
+def test_shapes_that_are_not_digits_are_rejected_and_digits_are_read(read):
     def draw(page):
         return scribble(page, 300)
 
@@ -83,7 +83,7 @@ def test_what_is_no_digit_is_refused_and_the_others_are_read(read):
     assert result["text"] == "302?"
     assert "probably not a digit" in result["digits"][3]["error"]
     assert "digit" not in result["digits"][3]
-    # A reject rate of 0 refuses nothing.
+    # A reject rate of 0 rejects nothing.
     assert "?" not in read("302", change=draw, reject_rate=0)["text"]
 
 

@@ -1,4 +1,4 @@
-"""Recognition of digits in image files: color modes, and what is refused."""
+"""Recognition of digits in image files: color modes and rejected images."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ class Ones:
 
 
 class Doubtful(Ones):
-    """A model for which the first image is probably no digit."""
+    """A model for which the first image is probably not a digit."""
 
     def __init__(self):
         self.p_values = iter([0.01, 0.02, 1.0, 1.0])
@@ -55,7 +55,7 @@ def test_large_images_are_reduced_while_they_are_read(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (3100, 40), "uint8")
     Image.fromarray(pixels).save(tmp_path / "tall.png")
     page = read_page(ImagePage(tmp_path / "tall.png"))
-    # 3100 // 1024 = 3: blocks of 3x3, and what is left of the last ones.
+    # 3100 // 1024 = 3: blocks of 3x3, and the rest at the ends.
     assert page.shape == (1034, 14, 3)
     expected = pixels[:3, :3].mean()
     assert abs(page[0, 0, 0].item() - expected) <= 1
@@ -74,7 +74,7 @@ def test_results_are_in_the_order_of_the_files(tmp_path, color_modes):
     assert "digit" not in blank
 
 
-def test_every_page_of_a_file_is_answered(tmp_path, color_modes):
+def test_every_page_of_a_file_has_a_result(tmp_path, color_modes):
     _, picture, _ = color_modes
     gray, blank = Image.fromarray(picture), Image.new("L", (50, 40), 230)
     path = tmp_path / "scan.tiff"

@@ -134,7 +134,7 @@ def scores_for(answers):
     return np.eye(10, dtype="float32")[answers]
 
 
-def test_a_report_without_errors_says_so(run, tmp_path):
+def test_a_report_without_errors_has_a_sentence(run, tmp_path):
     labels = run["data"].test[1]
     _, summary, images = written(
         tmp_path / "report.html", run, scores=scores_for(labels)

@@ -173,7 +173,7 @@ def test_models_of_other_images_have_no_recognize(model):
     assert set(image_endpoints(model)) == {"serving_default"}
 
 
-def test_scores_of_a_model_with_a_class_of_its_own_for_no_digit(tmp_path):
+def test_scores_of_a_model_with_an_extra_class_for_no_digit(tmp_path):
     """Eleven outputs, of which the served scores are the first ten."""
     data = image_datasets.load("digits")
     keras.utils.set_random_seed(0)

@@ -42,7 +42,7 @@ def test_the_network_classifies_test_images(trained, data):
     model, history = trained
     images, labels = data.test
     correct = predict_rows(model, images).argmax(axis=1) == labels
-    # Guessing gives 0.1; the digits are 300, so 0.8 leaves 60 mistakes.
+    # Chance is 0.1. There are 300 test digits: 0.8 allows 60 errors.
     assert correct.mean() > 0.8
     assert history["loss"][1] < history["loss"][0]
     assert history.keys() >= {"val_loss", "val_accuracy", "learning_rate"}
@@ -80,7 +80,7 @@ def test_the_number_of_layers_is_the_requested_one(data, tmp_path):
         cell="rnn",
         units=6,
         num_layers=2,
-        augment=False,  # or 64 images are passed over 312 times
+        augment=False,  # else 64 images would be repeated 312 times
         epochs=1,
         batch_size=32,
     )
@@ -106,10 +106,10 @@ def test_distortions_depend_on_the_seed_and_keep_digits_centered(data):
     assert rows.shape == (100, 28, 28)
     np.testing.assert_array_equal(rows, distort(images, [0, 7]).numpy())
     assert not np.array_equal(rows, distort(images, [0, 8]).numpy())
-    # Shifts are of 2 pixels either way, turned about the middle of the field.
+    # Shifts of up to 2 pixels, and rotations about the center.
     places = np.arange(28)
     ink = rows.sum(axis=(0, 1))
     assert (ink @ places) / ink.sum() == pytest.approx(13.5, abs=1)
-    # No ink is cut off but at the ends of large ones.
+    # Ink is cut off only at the ends of large digits.
     whole = to_rows(images).numpy()
     assert rows.sum() == pytest.approx(whole.sum(), rel=0.05)

@@ -28,7 +28,7 @@ def test_classifies_digits_after_one_epoch(data, variant, tmp_path):
     model, history = train(data, tmp_path, variant=variant, patience=1)
     scores = predict_lenet(model, data.test[0], verbose=0)
 
-    # Guessing gives 0.1; there are 300 test digits, so 0.9 is 30 errors.
+    # Chance is 0.1. There are 300 test digits: 0.9 allows 30 errors.
     assert np.mean(scores.argmax(axis=1) == data.test[1]) > 0.9
     assert scores.shape == (300, 10)
     assert len(history["val_loss"]) == 1
@@ -83,7 +83,7 @@ def test_handwriting_augmentation_and_unknown_ones(data, tmp_path):
 def test_with_shapes_that_are_no_digits_the_model_has_a_class_for_them(
     data, tmp_path
 ):
-    """Drawings with another seed than in training are mostly of it."""
+    """Most drawings with another seed than in training are of this class."""
     model, _ = train(data, tmp_path, augmentation="handwriting", epochs=2)
     digits = predict_lenet(model, data.test[0], verbose=0)
     assert digits.shape == (300, 11)
