@@ -46,9 +46,9 @@ def write_forecast_report(
         forecast: Forecast from the end of the series, as
             `dlunits.tasks.forecasting.serve.forecast_table` returns it, or
             `None`.
-        source: Text, the data.
-        command: Text, the command line of the run.
-        seconds: Number, duration of the run.
+        source: Description of the data.
+        command: Command line of the run.
+        seconds: Duration of the run in seconds.
 
     Returns:
         `pathlib.Path` of the report.
@@ -88,7 +88,7 @@ def write_forecast_report(
     ]
     if backtest is not None:
         summary |= {
-            "Mean squared error": f"{backtest.table[-1]['mse']:.4g}",
+            "Mean squared error, scaled": f"{backtest.table[-1]['mse']:.4g}",
             "Against the best baseline": backtest.headline,
             "Interval coverage": f"{backtest.table[-1]['coverage']:.1%}",
         }
@@ -98,7 +98,10 @@ def write_forecast_report(
             {"method": name, "mse": error}
             for name, error in selection.validation.items()
         ]
-        text = "Mean squared errors on the windows that select the method."
+        text = (
+            "Mean squared error on validation windows, by which the method is "
+            "selected, in squared standard deviations of the channels."
+        )
         sections.append(Section("Validation", text, table=rows))
     if selection.history:
         curves = figures.training_curves(selection.history)
@@ -107,8 +110,8 @@ def write_forecast_report(
     summary |= {
         "Nominal coverage": f"{model.coverage:.1%}",
         "Method": label(model),
-        "Window": model.window,
-        "Horizon": model.horizon,
+        "Window (rows)": model.window,
+        "Horizon (rows)": model.horizon,
         "Parameters": sum(
             int(np.prod(w.shape)) for w in model.trainable_weights
         ),
@@ -150,11 +153,13 @@ def backtest_sections(
         )
     )
     text = (
-        f"Forecasts from {len(backtest.origins):,} rolling origins in the last "
-        f"20 % of the series, from {first} to {last}, which is not used for "
-        "training. Errors and interval widths are in standard deviations of "
-        "each channel in the training rows. The intervals of the baselines are "
-        "calibrated in the same way as those of the model."
+        f"Forecasts from {len(backtest.origins):,} rolling origins in the "
+        f"last 20 % of the series, from {first} to {last}, which is not used "
+        "for training. MAE (mean absolute error) and interval width are in "
+        "standard deviations of each channel in the training rows, MSE (mean "
+        "squared error) in their squares. Coverage is the fraction of values "
+        "inside their prediction intervals. The intervals of the baselines "
+        "are calibrated in the same way as those of the model."
     )
     return [
         Section(
@@ -170,9 +175,17 @@ def backtest_sections(
             ],
         ),
         Section(
-            "Errors in the units of the series", table=backtest.units_table
+            "Errors in the units of the series",
+            "Mean absolute error (MAE) and root mean squared error (RMSE), in "
+            "the unit of the column.",
+            table=backtest.units_table,
         ),
-        Section("Errors by step of the horizon", table=backtest.by_step),
+        Section(
+            "Errors by step of the horizon",
+            "Errors in the units of the backtest, and coverage of the "
+            "intervals of the model.",
+            table=backtest.by_step,
+        ),
         *(
             [
                 Section(

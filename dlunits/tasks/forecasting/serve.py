@@ -139,7 +139,7 @@ def export_forecaster(
 def load_forecaster(
     folder: Path,
 ) -> tuple[Callable[[Array], dict[str, Array]], dict[str, Any]]:
-    """Loads what `export_forecaster` wrote.
+    """Loads a SavedModel that `export_forecaster` wrote.
 
     Args:
         folder: Folder of a SavedModel, or of its versions, of which the latest
@@ -150,7 +150,7 @@ def load_forecaster(
         array to a dict of arrays, and the entry `series` of the model card.
 
     Raises:
-        ValueError: If the folder holds no forecaster.
+        ValueError: If the folder contains no forecaster.
     """
     folder = find_version(folder)
     try:
@@ -182,15 +182,15 @@ def forecast_table(
     table_file: TableFile,
     invalid_cells: InvalidCells | None = None,
 ) -> dict[str, list]:
-    """Forecasts what follows the last row of a table, or of each series in it.
+    """Forecasts the rows that follow a table, or each series in it.
 
     A series that has fewer rows than the window is extended into the past by
     its first row, and one that the model was not trained on is divided by its
-    own standard deviations. Of columns that are known over the horizon the
-    table also holds the values after the last one of a target.
+    own standard deviations. Columns that are known over the horizon must also
+    have values after the last value of a target.
 
     Args:
-        forecast, series: What `load_forecaster` returns.
+        forecast, series: As returned by `load_forecaster`.
         table_file: `dlunits.data.tables.table_files.TableFile` with the columns
             of the training table, in any order.
         invalid_cells: As in `dlunits.columns.read_columns`.
@@ -291,12 +291,12 @@ def known_future_part(
     Args:
         series: Entry `series` of the model card.
         part: A resampled series.
-        values: Array `(rows, channels)`, the rows that it was made from.
+        values: Array `(rows, channels)`, its rows before resampling.
         place: Start of an error message.
 
     Raises:
-        ValueError: If the table does not hold the known columns up to the end
-            of the horizon.
+        ValueError: If the known columns have no values up to the end of the
+            horizon.
     """
     channels = list(series["column_types"])[1:]
     known = series.get("known_future", [])
@@ -364,8 +364,8 @@ def write_forecast(
 
     Args:
         path: File to write, `.csv`.
-        columns: What `forecast_table` returns.
-        escape_formulas: Whether names that a spreadsheet would take for
+        columns: As returned by `forecast_table`.
+        escape_formulas: Whether names that a spreadsheet would interpret as
             formulas get a leading `'`.
 
     Returns:

@@ -7,7 +7,7 @@ import numpy as np
 from dlunits.data.series.forecasting_dataset import ForecastingDataset
 from dlunits.typing import Array
 
-MAX_FITS = 100  # of each model: both are fitted anew for each forecast
+MAX_FITS = 100  # of each model: both are fitted for each forecast
 
 
 def statsforecast_forecasts(

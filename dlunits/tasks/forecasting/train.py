@@ -29,15 +29,15 @@ from dlunits.training.run_directory import RunDirectory
 from dlunits.training.warmup_cosine import warmup_cosine
 from dlunits.typing import Array
 
-MAX_ORIGINS = 5_000  # that a part of the series is evaluated on
+MAX_ORIGINS = 5_000  # for the evaluation on a part of the series
 MIN_STEPS = 50  # gradient steps in an epoch; fewer windows are repeated
 AUTO = ("linear", "combination", "gru")  # trained by the method `"auto"`
-MIN_ERRORS = 3  # that the error of a step of a short series is measured on
+MIN_ERRORS = 3  # for the error of a step of a short series
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """A forecaster, and what it was compared with.
+    """Selected forecaster, and the forecasters that it was compared with.
 
     Args:
         model: Calibrated `dlunits.models.Forecaster`.
@@ -70,8 +70,8 @@ class Backtest:
         observed: `(origins, horizon, targets)`, the observed values.
         forecast, low, high: Forecasts of the model and the ends of their
             intervals, of the same shape.
-        by_series: Rows of the mean squared errors of each series, if there
-            are many.
+        by_series: Rows of a table of mean squared errors by series; empty for
+            a single series.
     """
 
     errors: dict[str, dict[str, Array]]
@@ -198,13 +198,13 @@ def select_forecaster(
     season: int | None = None,
     **recipe: Any,
 ) -> Selection:
-    """Trains a forecaster, or several ones of which the best is selected.
+    """Trains a forecaster, or trains several and selects the best one.
 
     `"auto"` trains the linear network, its combination with Theta, and a GRU,
-    and takes the method with the lowest mean squared error on validation
-    windows, which may be a baseline. The combination is taken instead if
-    `prefers_combination` says so: on few windows the lowest error is a matter
-    of chance, and an average is wrong with less variance.
+    and selects the method with the lowest mean squared error on validation
+    windows, which may be a baseline. The combination is selected instead if
+    `prefers_combination` returns true: on few windows the lowest error is a
+    matter of chance, and an average of forecasts has less variance.
 
     References: Bates and Granger, 1969, "The combination of forecasts",
     https://doi.org/10.1057/jors.1969.103; Hastie et al., 2009, "The elements of
@@ -215,8 +215,7 @@ def select_forecaster(
             with windows.
         run_directory: `dlunits.training.RunDirectory`.
         method: `"auto"`, or a method of `dlunits.models.Forecaster`.
-        season: Integer, steps of the season of baselines. `None` takes
-            `find_season`.
+        season: Season of the baselines in steps. Default: `find_season`.
         **recipe: Arguments of `train_forecaster`.
 
     Returns:
@@ -261,12 +260,11 @@ def select_forecaster(
 
 
 def prefers_combination(combination: Array, best: Array, horizon: int) -> bool:
-    """Whether an error on few windows is too close to the lowest to tell.
+    """Whether an error is within one standard error of the lowest error.
 
-    It is if its difference to the lowest is at most one standard error. Windows
-    that overlap are not independent: there are as many as fit in the origins
-    without overlap. Of fewer than two there is no standard error, and up to
-    twice the lowest error passes.
+    Overlapping windows are not independent: the number of independent ones is
+    the number that fit without overlap. With fewer than two there is no
+    standard error, and up to twice the lowest error is accepted.
 
     Args:
         combination, best: Errors of both at the same origins `(origins,)`.
@@ -338,9 +336,9 @@ def train_forecaster(
 
     A linear network of up to 4,096 inputs is fitted in closed form, with the
     penalty of the lowest validation error. Other networks are trained by
-    gradient descent and have the weights of the epoch with the lowest
-    validation loss; an epoch has at least 50 steps, so that a short series is
-    repeated in it. Baselines have no weights. The prediction intervals are
+    gradient descent, and keep the weights of the epoch with the lowest
+    validation loss. An epoch has at least 50 steps, in which a short series is
+    repeated. Baselines have no weights. The prediction intervals are
     calibrated on the part after the validation part. The result is
     reproducible for a seed.
 
@@ -350,8 +348,8 @@ def train_forecaster(
         window, horizon: Integers, those of the dataset.
         epochs: Integer.
         batch_size: Integer, windows of a mini-batch.
-        learning_rate: Maximum learning rate of Adam.
-        patience: Integer, epochs without a better validation loss after which
+        learning_rate: Peak learning rate of Adam.
+        patience: Integer, epochs without a lower validation loss after which
             training stops.
         seed: Integer.
         verbose: As in `keras.Model.fit`.
@@ -440,11 +438,11 @@ def short_series_forecaster(
 ) -> Selection:
     """Chooses a baseline for a series that is too short to train on.
 
-    The candidates are the naive and the seasonal naive forecast and Theta, as
-    far as the rows after the last gap hold one and a half, or for Theta three,
-    seasons. The one with the lowest mean squared error is taken, over the
-    forecasts from all rows that leave enough rows before them; their horizons
-    end where the series does.
+    The candidates are the naive and the seasonal naive forecast and Theta.
+    Their seasons must fit one and a half times, or for Theta three times, in
+    the rows after the last gap. The candidate with the lowest mean squared
+    error is selected, over the forecasts from all rows with enough rows before
+    them; horizons end at the end of the series.
 
     The intervals assume normally distributed errors, whose standard deviation
     is that of these forecasts at each step of the horizon. At steps that no
@@ -471,9 +469,8 @@ def short_series_forecaster(
     """
     if method not in ("auto", *BASELINES):
         raise ValueError(
-            f"--method={method} has too few rows to train on. "
-            f"{dataset.shortage}; or give --method=auto, which answers with a "
-            "baseline"
+            f"There are too few rows to train --method={method} on. "
+            f"{dataset.shortage}; or set --method=auto, which uses a baseline"
         )
     parts = last_segments(dataset)
     rows = round(np.median([len(part) for part in parts]))
@@ -552,7 +549,7 @@ def last_segments(dataset: ForecastingDataset) -> list[Array]:
 
 
 def forecast_residuals(model: Forecaster, values: Array) -> Array:
-    """Errors of forecasts from every row with a window before it.
+    """Errors of the forecasts from all rows with a window before them.
 
     Args:
         model: `dlunits.models.Forecaster`.
@@ -601,7 +598,7 @@ def backtest(
     dataset: ForecastingDataset,
     baselines: Sequence[Forecaster] = (),
 ) -> Backtest:
-    """Forecasts from every origin of the test part, and measures the errors.
+    """Measures the errors of forecasts from every origin of the test part.
 
     AutoETS and AutoTheta are further baselines of short series if
     statsforecast is installed.
@@ -687,7 +684,7 @@ def interval_forecast(
 def statsforecast_intervals(
     dataset: ForecastingDataset, origins: Array, season: int, coverage: float
 ) -> dict[str, tuple[Array, Array, Array]]:
-    """`statsforecast_forecasts`, with intervals calibrated as of the model."""
+    """`statsforecast_forecasts`, with intervals calibrated like the model's."""
     calibration = dataset.origins.calibration
     both = statsforecast_forecasts(
         dataset, np.concatenate([calibration, origins]), season
@@ -710,10 +707,10 @@ def label(model: Forecaster) -> str:
 
 
 def find_season(dataset: ForecastingDataset) -> int:
-    """Steps of the best seasonal naive forecast on training windows.
+    """Season, in steps, of the best seasonal naive forecast in training.
 
-    Of the lag of the highest autocorrelation and, if timestamps are dates, a
-    day, a week, a month, a quarter and a year.
+    The candidates are the lag with the highest autocorrelation and, if
+    timestamps are dates, a day, a week, a month, a quarter and a year.
     """
     values = dataset.training_values[:, dataset.targets]
     values = values[~np.isnan(values).any(axis=1)]

@@ -98,7 +98,7 @@ def test_the_headline_compares_with_the_best_baseline(trained):
 
 
 def test_errors_are_also_in_the_units_of_the_series(trained):
-    """The scaled mean squared error is that of both columns in their own."""
+    """Scaled by the standard deviations, they give the mean squared error."""
     dataset, _, result = trained
     rows = [row for row in result.units_table if row["forecast"] == "linear"]
     assert [row["column"] for row in rows] == ["a", "b"]
@@ -225,7 +225,7 @@ def monthly_dataset(folder, rows):
 
 
 def test_a_short_monthly_series_is_forecast_better_than_by_a_baseline(months):
-    """One epoch per step of gradient descent gave a flat line."""
+    """With one gradient step per epoch, the forecast was a flat line."""
     dataset, selection = months
     result = backtest(selection.model, dataset, selection.baselines)
     *baselines, own = (row["mse"] for row in result.table)
@@ -264,7 +264,7 @@ def test_a_better_baseline_is_named():
     ("rows", "method", "season"),
     [(3, "naive", 1), (17, "naive", 1), (30, "seasonal_naive", 12)],
 )
-def test_a_short_series_is_answered_by_a_baseline(
+def test_a_short_series_is_forecast_by_a_baseline(
     tmp_path, rows, method, season
 ):
     dataset = monthly_dataset(tmp_path, rows)
@@ -294,8 +294,8 @@ def panel_table(path, lengths, start="2024-01-01"):
 
 
 def test_many_series_are_forecast_by_one_model_in_their_units(tmp_path):
-    """The season is exact. The last two shops are new, or shorter than the
-    window; a day of 7 is forecast from the first one of 21.
+    """The season is exact. Two shops are new, one of them with fewer rows than
+    the window.
     """
     table = panel_table(tmp_path / "p.csv", {"x": (140, 1.0), "y": (84, 1e3)})
     dataset = load_forecasting_dataset(
@@ -342,7 +342,7 @@ def test_many_series_are_forecast_by_one_model_in_their_units(tmp_path):
     ]
 
 
-def test_many_short_series_are_answered_by_a_baseline(tmp_path):
+def test_many_short_series_are_forecast_by_a_baseline(tmp_path):
     table = panel_table(tmp_path / "p.csv", {"x": (16, 1.0), "y": (20, 1e3)})
     dataset = load_forecasting_dataset(
         table, "day", series_column="shop", window=14, horizon=7
@@ -446,7 +446,7 @@ def train_on_sales(table, folder, known):
 
 
 def test_a_known_column_is_read_over_the_horizon(tmp_path):
-    """Of the variance 10^2 * 3 / 16 + 1 it explains all but the 1, 5 %."""
+    """It explains the variance 10^2 * 3 / 16 + 1 except for 1, which is 5 %."""
     table, coming = write_sales(tmp_path / "sales.csv")
     *_, without = train_on_sales(table, tmp_path / "without", [])
     dataset, model, error = train_on_sales(
