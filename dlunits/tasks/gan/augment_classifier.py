@@ -27,8 +27,8 @@ def few_label_table(
 
     Two LeNet-5 are trained for the same number of steps. Without generated
     images, each mini-batch consists of labeled images; with them, half of it
-    does. The generator is trained with the labels of all training images,
-    therefore the comparison does not show a way to save labels.
+    does. The generator is trained with the labels of all training images, so
+    the comparison does not show that generated images save labels.
 
     Args:
         model: Conditional GAN.

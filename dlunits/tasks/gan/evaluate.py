@@ -31,7 +31,7 @@ def train_feature_classifier(
         data: Data set of which the training split is used.
         epochs: Number of epochs. An epoch has at least about 20,000 images:
             smaller data sets are repeated.
-        steps_per_epoch: Number of steps of an epoch, in place of the above.
+        steps_per_epoch: Number of steps per epoch, instead of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         seed: Seed of the initial weights and the order.
@@ -123,9 +123,9 @@ class RealImages:
     Generated images are compared with the test images. The same number of
     training images, evaluated as if they were generated, is the baseline.
     Memorization is measured with the validation images, which no GAN is
-    trained on; the test images of MNIST were written by other people than the
-    training images, so that all other images are closer to the training
-    images than the test images are.
+    trained on. The test images are not suitable: those of MNIST were written by
+    other people than the training images, and therefore differ from them more
+    than other images do.
 
     Args:
         classifier: Feature extractor.

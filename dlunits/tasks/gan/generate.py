@@ -16,15 +16,15 @@ def load_generator(version: Path, model: Any = None) -> Callable[..., Array]:
         version: Folder of the SavedModel, see
             `dlunits.tasks.gan.serve.export_gan`, or of its versions, of which
             the latest is loaded.
-        model: What answers in place of the SavedModel, such as a
-            `dlunits.serving.remote_model.RemoteModel`. Default: the
-            SavedModel.
+        model: Object with the endpoints of the SavedModel that is called
+            instead of it, such as a `dlunits.serving.remote_model.RemoteModel`.
+            Default: the SavedModel.
 
     Returns:
         Function `generate(count, seed, label=-1)` to images `(count, height,
-        width, channels)`. The label -1 stands for all classes in turn, or for
-        a generator without classes. It raises ValueError for arguments that
-        are out of range.
+        width, channels)`. The label -1 generates all classes in turn; it is
+        the only label of a generator without classes. The function raises
+        ValueError for arguments that are out of range.
 
     Raises:
         ValueError: If there is no SavedModel, it is damaged, or it does not

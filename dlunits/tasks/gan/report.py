@@ -90,11 +90,21 @@ def write_gan_report(
         ),
         Section(
             "Quality",
-            "Metrics are computed with the features and class probabilities of "
-            "a LeNet-5, trained on the training images, and compare with the "
-            "test images. Real: the same metrics of training images, as the "
-            "baseline. Values based on other networks, such as the FID, are "
-            "not comparable.",
+            "Metrics are computed with the features and class probabilities "
+            "of a LeNet-5, trained on the training images, and compare with "
+            "the test images. Real: the same metrics of training images, as "
+            "the baseline. Values based on other networks, such as the FID, "
+            "are not comparable.\n\nFrechet distance and kernel distance "
+            "compare the distributions of features; 0 is best. The classifier "
+            "score is high if images are classified with confidence and "
+            "classes are equally frequent; at most, it is the number of "
+            "classes. A class is covered if at least 5 % of the images are of "
+            "it. Class divergence is the Jensen-Shannon divergence of the "
+            "class frequencies and those of the test images, 0 if equal. "
+            "Label agreement is the fraction of images that are classified as "
+            "the requested class. The fraction nearer to training than to "
+            "held-out images is about 0.5 without memorization; the p-value "
+            "is small if it differs from that.",
             table=metric_table(metrics),
         ),
         Section(

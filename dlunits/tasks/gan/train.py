@@ -46,13 +46,14 @@ def train_gan(
         data: Images to train on and to validate with.
         run_directory: Folder of the checkpoint and the history.
         loss: Adversarial loss, see `dlunits.models.GAN`.
-        conditional: Whether generator and discriminator are given the class.
+        conditional: Whether the class is an input of generator and
+            discriminator.
         latent_dim: Dimension of the latent vector of an image.
         label_smoothing: One-sided label smoothing: the target for real images
             is 1 - this value, in [0, 1).
         epochs: Number of epochs. An epoch has at least about 20,000 images:
             smaller data sets are repeated.
-        steps_per_epoch: Number of steps of an epoch, in place of the above.
+        steps_per_epoch: Number of steps per epoch, instead of the above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of both Adam optimizers.
         seed: Seed of the initial weights, the order and the latent vectors.

@@ -125,9 +125,9 @@ def write_gradient_report(
         runs: List of dicts, one for each training run on the adding task.
         text_models: List of dicts, one for each model of the text.
         graph: `dlunits.diagnostics.UnfoldedGraph`.
-        command: Text, the command line of the run.
-        dataset: Text, the data.
-        seconds: Number, duration of the run.
+        command: Command line of the run.
+        dataset: Description of the data.
+        seconds: Duration of the run in seconds.
 
     Returns:
         `pathlib.Path` of the report.
@@ -141,7 +141,7 @@ def write_gradient_report(
         title="Gradient flow in recurrent networks",
         summary={
             "Training runs": len(runs),
-            "Longest lag": max(run["lag"] for run in runs),
+            "Longest lag (time steps)": max(run["lag"] for run in runs),
             "Lowest RMSE": f"{best['rmse']:.3f} ({best['cell']})",
         },
         sections=[
@@ -155,9 +155,10 @@ def write_gradient_report(
             ),
             Section(
                 "Vanishing and exploding gradients",
-                "Untrained simple recurrent networks whose recurrent kernel is "
-                "an orthogonal matrix times a scale. With a linear activation "
-                "the norm at lag k is the scale to the power k; tanh, whose "
+                "Untrained simple recurrent networks whose recurrent kernel "
+                "is an orthogonal matrix times a scale. h is the state of a "
+                "time step and L the loss. With a linear activation the norm "
+                "of dL/dh at lag k is the scale to the power k; tanh, whose "
                 "derivative is at most 1, makes it smaller.",
                 table=norms_table(scaled),
                 figures=[
@@ -190,11 +191,11 @@ def write_gradient_report(
             ),
             Section(
                 "Feed-forward window and recurrent network",
-                "Models of the next character, trained on the same text. A "
-                "feed-forward network sees a window of characters; a recurrent "
-                "network sees all characters since the beginning of its "
-                "segment of 64. The score is the cross-entropy on the "
-                "validation text; lower is better.",
+                "Models of the next character, trained on the same text. The "
+                "input of a feed-forward network is a window of characters; a "
+                "recurrent network reads all characters since the beginning "
+                "of its segment of 64. The score is the cross-entropy on the "
+                "validation text in nats per character; lower is better.",
                 table=text_models,
             ),
         ],

@@ -56,7 +56,7 @@ def train_on_adding(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: str | int = 0,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
-    """Trains on the adding task. No sequence is seen twice.
+    """Trains on the adding task, with new sequences in every step.
 
     Adam minimizes the mean squared error, with a linear warm-up and a cosine
     decay of the learning rate. The history has the norm of the gradient before
@@ -70,7 +70,7 @@ def train_on_adding(
         epochs: Positive integer.
         steps_per_epoch: Positive integer, mini-batches of an epoch.
         batch_size: Positive integer, sequences of a mini-batch.
-        learning_rate: Maximum learning rate of Adam.
+        learning_rate: Peak learning rate of Adam.
         clipnorm: Positive number, the maximum norm of the gradient, or `None`.
         min_length: Integer, minimum number of time steps, see
             `dlunits.data.series.adding_task.adding_batches`; `None` gives all
@@ -116,8 +116,8 @@ def adding_error(model: keras.Model, examples: tuple[Array, Array]) -> float:
 
     Args:
         model: Keras model.
-        examples: What `dlunits.data.series.adding_task.adding_examples`
-            returns.
+        examples: As returned by
+            `dlunits.data.series.adding_task.adding_examples`.
 
     Returns:
         Float.

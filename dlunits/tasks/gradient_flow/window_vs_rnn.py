@@ -148,7 +148,7 @@ def train_next_token_model(
     The states of recurrent layers are reset before every segment of 64 tokens.
 
     Args:
-        model: What `next_token_model` returns.
+        model: Model from `next_token_model`.
         tokens: Integers `(num_tokens,)`, the training text.
         validation: Integers `(num_tokens,)`, the validation text.
         run_directory: `dlunits.training.RunDirectory` of the run.

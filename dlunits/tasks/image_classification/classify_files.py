@@ -14,7 +14,7 @@ BATCH_SIZE = 16
 
 
 def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Classifies image files as the images of the training were read.
+    """Classifies image files, which are read like the training images.
 
     Args:
         folder: Folder of a SavedModel that
@@ -25,7 +25,7 @@ def classify_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
         One dict per image. All have `file`, and `page` (from 1) if the file
         contains several images; `class`, `confidence` (probability of that
         class) and `scores` (dict from class to probability) follow, or
-        `error`, one line on why the file is not classified.
+        `error`, the reason why the file is not classified, one line.
 
     Raises:
         ValueError: If there is no such SavedModel, or it is damaged.

@@ -69,7 +69,7 @@ def first_layer_filters(layer: keras.layers.Layer) -> Figure:
 
 
 def augmented_images(images: Array, variants: Array) -> Figure:
-    """Plots images, each beside random variants of it.
+    """Plots images, each with random variants of it.
 
     Args:
         images: Array `(num_images, height, width, 1 or 3)`, uint8.

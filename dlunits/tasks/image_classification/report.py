@@ -117,7 +117,9 @@ def write_alexnet_report(
                 f"{crops} crops are the corners and the center of an image"
                 + (", also reflected" if flip else "")
                 + ". Their class probabilities are averaged. All other test "
-                f"results are those of {crops} crops.",
+                f"results are those of {crops} crops. Top-k accuracy is the "
+                "fraction of images whose class is among the k most probable "
+                "ones.",
                 table=accuracy_rows(
                     labels,
                     {"central crop": center_scores, f"{crops} crops": scores},
@@ -130,9 +132,9 @@ def write_alexnet_report(
             ),
             Section(
                 "Augmentation",
-                "Each step of the training sees other crops. The shift of the "
-                "colors is random along the principal components of the colors "
-                "of the training images.",
+                "Every training step uses new random crops. The shift of the "
+                "colors is random along the principal components of the "
+                "colors of the training images.",
                 figures=[
                     (augmented_images(*variants(data.train[0], augment)), "")
                 ],
@@ -143,15 +145,16 @@ def write_alexnet_report(
             ),
             Section(
                 "Filters of the first layer",
-                "Filters that have learned are smooth: edges of some "
-                "orientation and frequency, and blobs of color. Noise is what "
-                "they start with.",
+                "Trained filters are smooth: edges of various orientations "
+                "and frequencies, and blobs of color. Filters that look like "
+                "noise are close to their initial values.",
                 figures=[(filters, "Each kernel has its own scale.")],
             ),
             Section(
                 "Layers",
-                "FLOPs are those of convolutions, poolings and dense layers, "
-                "for one image forward; a multiply-add is two.",
+                "FLOPs, floating-point operations, are those of convolutions, "
+                "poolings and dense layers in the forward pass of one image; "
+                "a multiply-add counts as two.",
                 table=layers,
             ),
         ],

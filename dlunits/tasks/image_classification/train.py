@@ -71,7 +71,7 @@ def train_alexnet(
 ) -> tuple[AlexNet, dict[str, list[float]]]:
     """Trains AlexNet, or resumes the run in `run_directory`.
 
-    Every training image is cropped, reflected and shifted in color anew in
+    Every training image is cropped, reflected and shifted in color at random in
     every step, see `dlunits.data.images.crop_augmentation.RandomCrop`. The
     optimizer is Adam and the loss the cross-entropy. The learning rate rises
     linearly during the first epoch and then falls to 0 along a cosine. The
@@ -87,8 +87,8 @@ def train_alexnet(
         variant, width, dropout: As in `dlunits.models.AlexNet`.
         crop_size: Height and width of the input of the model, in pixels.
             Images are resized to 256 / 227 of it before.
-        flip: Whether to reflect images, which letters and digits are not made
-            for.
+        flip: Whether to reflect images, which is not suitable for letters and
+            digits.
         precision: Dtype policy of Keras: `"float32"`, `"mixed_float16"` or
             `"mixed_bfloat16"`.
         epochs: Number of epochs.
@@ -96,7 +96,7 @@ def train_alexnet(
             the images.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
-        patience: Number of epochs without a better validation loss after
+        patience: Number of epochs without a lower validation loss after
             which training stops; `None` to train all epochs.
         seed: Seed of the initial weights, the order and the augmentation.
 

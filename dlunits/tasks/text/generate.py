@@ -22,15 +22,15 @@ class TextGenerator:
     Args:
         version: Folder of the SavedModel, or of its versions, of which the
             latest is loaded.
-        model: What answers in place of the SavedModel, such as a
-            `dlunits.serving.remote_model.RemoteModel`. Default: the
-            SavedModel.
+        model: Object with the endpoints of the SavedModel that is called
+            instead of it, such as a `dlunits.serving.remote_model.RemoteModel`.
+            Default: the SavedModel.
 
     Attributes:
         card: Dict, its model card.
 
     Raises:
-        ValueError: If the folder holds no exported language model.
+        ValueError: If the folder contains no exported language model.
     """
 
     def __init__(self, version: Path, model: Any = None) -> None:
@@ -61,8 +61,8 @@ class TextGenerator:
             text: Text.
 
         Returns:
-            The text without a byte-order mark and with line ends "\n"; bytes
-            as tokens are kept as they are.
+            The text without a byte-order mark and with line ends "\n". If
+            tokens are bytes, the text is not changed.
         """
         byte_level = self.card["token_type"] == "byte"
         return text if byte_level else normalize_text(text)
@@ -183,8 +183,8 @@ class TextGenerator:
     def score(self, chunks: Iterable[str | bytes]) -> dict[str, float]:
         """Scores one long text that is read in chunks.
 
-        An unknown token costs the cross-entropy of the token that stands for
-        all unknown ones, so that no part of a text is free.
+        Every token outside the vocabulary is scored with the cross-entropy of
+        the unknown token, so that all parts of a text count.
 
         Args:
             chunks: Iterable of texts or bytes.

@@ -27,10 +27,10 @@ def write_text_report(
         model: `dlunits.models.RecurrentLanguageModel`.
         data: `dlunits.tasks.text.train.EncodedCorpus`.
         history: Dict of metric name to its values, one for each epoch.
-        scores: What `dlunits.tasks.text.train.evaluate_text_model` returns.
+        scores: Result of `dlunits.tasks.text.train.evaluate_text_model`.
         samples: Dict of heading to generated text.
-        command: Text, the command line of the run.
-        seconds: Number, duration of the training.
+        command: Command line of the run.
+        seconds: Duration of the training in seconds.
 
     Returns:
         `pathlib.Path` of the report.
@@ -59,8 +59,10 @@ def write_text_report(
             f"Nats per {token_type}": f"{scores['nats']:.4f}",
             f"Bits per {token_type}": f"{scores['bits_per_character']:.4f}",
             "Perplexity": f"{scores['perplexity']:.3f}",
-            "Nats with windows of 256": f"{scores['window_nats']:.4f}",
-            "Nats of a 5-gram model": f"{data.n_gram_nats:.4f}",
+            f"Nats per {token_type}, windows of 256": (
+                f"{scores['window_nats']:.4f}"
+            ),
+            f"Nats per {token_type}, 5-gram model": f"{data.n_gram_nats:.4f}",
             "Training tokens": len(data.train),
             "Validation tokens": len(data.validation),
             "Unknown validation tokens, not evaluated": data.num_unknown,
@@ -70,11 +72,13 @@ def write_text_report(
         sections=[
             Section(
                 "Training",
-                "Cross-entropy of the next token, in nats. The scores above "
+                "Cross-entropy of the next token, in nats; a nat is 1 / ln 2 "
+                "= 1.44 bits, and perplexity is exp(nats). The scores above "
                 "are those of the whole validation text, with states carried "
-                "from its beginning to its end. With windows of 256 the states "
-                "are reset every 256 tokens. The 5-gram model, which counts "
-                "the last four tokens and the next, is a baseline.",
+                "from its beginning to its end. With windows of 256 the "
+                "states are reset every 256 tokens. The baseline is a 5-gram "
+                "model, which counts how often each token follows the last "
+                "four.",
                 figures=[
                     (curves, f"Nats per {token_type}: training and validation.")
                 ],

@@ -37,9 +37,9 @@ def export_text_model(
         model: `dlunits.models.RecurrentLanguageModel`.
         directory: Folder in which it becomes the next version.
         vocabulary: `dlunits.data.text.vocabulary.Vocabulary` of the model.
-        data: Text, the training data.
+        data: Description of the training data.
         metrics: Dict of metrics.
-        command: Text, the command line of the run.
+        command: Command line of the run.
 
     Returns:
         `pathlib.Path` of the exported version.
@@ -98,10 +98,10 @@ def text_endpoints(
     `score` takes `text` `(batch,)` and returns `nats`, the cross-entropy
     summed over its tokens, each given all preceding tokens;
     `bits_per_character`; `num_characters`; and `num_unknown`, the number of
-    unknown tokens. An unknown token costs the cross-entropy of the token with
-    the id 0, which stands for all of them. It also returns `previous_token`
-    and `state_1` ..., with which `score_next` scores the text that follows;
-    in a batch they are those of the texts with the most tokens only, since
+    unknown tokens. An unknown token is scored with the cross-entropy of the
+    token with the id 0, which represents all of them. `score` also returns
+    `previous_token` and `state_1` ..., with which `score_next` scores the text
+    that follows; in a batch they are valid only for the longest texts, since
     shorter ones are padded.
 
     Args:

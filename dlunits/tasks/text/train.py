@@ -44,7 +44,7 @@ class EncodedCorpus:
         train, validation: Integer arrays `(num_tokens,)`. Unknown tokens are
             dropped from the validation text.
         num_unknown: Integer, number of tokens that are dropped.
-        source: Text, the data.
+        source: Description of the data.
     """
 
     vocabulary: Vocabulary
@@ -151,12 +151,12 @@ def train_text_model(
         run_directory: `dlunits.training.RunDirectory` of the run.
         cell, units, num_layers, dropout: As in
             `dlunits.models.RecurrentLanguageModel`.
-        num_streams: Positive integer, parallel streams of the text: the batch
-            size.
+        num_streams: Positive integer, number of parallel streams of the text,
+            which is the batch size.
         bptt_steps: Positive integer, tokens through which the gradient is
             propagated back.
         epochs: Positive integer.
-        learning_rate: Maximum learning rate of Adam.
+        learning_rate: Peak learning rate of Adam.
         clipnorm: Maximum norm of the gradient.
         patience: Positive integer, epochs without a lower validation
             cross-entropy after which training stops.

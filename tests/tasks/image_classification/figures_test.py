@@ -22,7 +22,7 @@ def test_shows_each_kernel_on_its_own_scale(channels, filters, label):
     layer = keras.layers.Conv2D(filters, 5, name="conv1")
     layer.build((None, 67, 67, channels))
     kernel, bias = layer.get_weights()
-    kernel[..., 1] = 0  # a filter that is off is gray
+    kernel[..., 1] = 0  # a filter of zeros is gray
     layer.set_weights([kernel, bias])
     figure = first_layer_filters(layer)
     assert figure.get_label().startswith(label)

@@ -9,7 +9,7 @@ from dlunits.tasks.image_classification.report import (
 
 
 def test_of_many_classes_the_most_confused_pairs_are_listed():
-    """60 classes; class 7 is taken for class 9 twice, and 3 for 4 once."""
+    """60 classes; class 7 is predicted as class 9 twice, and 3 as 4 once."""
     labels = np.array([7, 7, 3, 1])
     scores = np.eye(60)[[9, 9, 4, 1]]
     names = [f"class {i}" for i in range(60)]

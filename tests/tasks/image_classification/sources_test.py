@@ -35,7 +35,10 @@ def test_a_folder_gives_color_images_of_three_splits(tmp_path):
     assert "as 9x9 pixels in color" in data.source
     assert seen == [(i, 12) for i in range(1, 13)]
     sizes = [len(labels) for _, labels in (data.train, data.test)]
-    assert sizes == [8, 2]  # one sixth is tested, one of each class validated
+    assert sizes == [
+        8,
+        2,
+    ]  # a sixth for testing, one of each class for validation
     for images, labels in (data.train, data.validation, data.test):
         assert images.shape[1:] == (9, 9, 3)
         assert images.dtype == "uint8"

@@ -123,7 +123,9 @@ def test_the_score_is_the_cross_entropy_of_the_model(model, generator):
     assert in_chunks == pytest.approx(found, rel=1e-5)
 
 
-def test_an_unknown_token_costs_its_own_cross_entropy(model, generator):
+def test_an_unknown_token_is_scored_with_its_own_cross_entropy(
+    model, generator
+):
     text = "the €fox"
     ids = VOCABULARY.encode("\n" + text).astype("int32")[None]
     assert ids[0, 5] == 0  # "€", the unknown token
@@ -141,7 +143,7 @@ def test_an_unknown_token_costs_its_own_cross_entropy(model, generator):
         generator.score([])
 
 
-def test_a_text_without_known_tokens_is_not_free(generator):
+def test_a_text_without_known_tokens_is_scored(generator):
     found = generator.score(["€" * 10])
     assert found["num_unknown"] == 10
     assert found["bits_per_character"] > 1
