@@ -26,7 +26,7 @@ with atomic_write(sys.argv[1]) as file:
 
 @pytest.fixture
 def old(tmp_path):
-    """A file that exists before the write."""
+    """Existing file before the write."""
     path = tmp_path / "a[1].txt"
     path.write_text("old")
     return path

@@ -1,4 +1,4 @@
-"""Derivatives against finite differences and hand arithmetic."""
+"""Derivatives compared with finite differences and hand arithmetic."""
 
 import keras
 import numpy as np
@@ -104,7 +104,7 @@ def test_a_function_that_ignores_its_input_has_derivative_zero():
 
 @served
 def test_derivatives_can_be_differentiated():
-    """d/dx of (d/dx sum x^3)^T 1 = 6 x, by each of the three."""
+    """d/dx of (d/dx sum x^3)^T 1 = 6 x, by each of the three functions."""
 
     def cube(x):
         return x * x * x

@@ -1,4 +1,4 @@
-"""Bad inputs of all apps: each run ends by itself, in one line of stderr."""
+"""Bad inputs of all apps: each run ends, with one line on stderr."""
 
 import importlib
 import signal
@@ -10,13 +10,13 @@ import pytest
 
 @pytest.fixture
 def find_faults(project, monkeypatch):
-    """Imports the benchmark; benchmarks import each other as scripts do."""
+    """Imports the benchmark as a script, from its own folder."""
     monkeypatch.syspath_prepend(str(project / "benchmarks"))
     return importlib.import_module("bad_inputs").find_faults
 
 
 def test_bad_inputs_end_in_one_line_and_lose_no_file(project):
-    """Four cases of each kind; training the models takes half of the time."""
+    """Runs four cases of each kind. Training takes half of the time."""
     process = subprocess.run(
         [
             *(sys.executable, "benchmarks/bad_inputs.py"),

@@ -1,4 +1,4 @@
-"""Checks that every public layer, model, regularizer and loss must pass.
+"""Checks of every public layer, model, regularizer and loss.
 
 They run on every backend.
 """
@@ -10,7 +10,7 @@ from keras import ops
 
 import dlunits
 
-# A tied layer that is copied alone has a kernel of its own, and says so.
+# A tied layer that is copied alone has a separate kernel, and warns.
 pytestmark = pytest.mark.filterwarnings("ignore:The copied layer")
 
 
@@ -370,7 +370,7 @@ WITHOUT_GRADIENT = {
 }
 
 every_unit = pytest.mark.parametrize("name", CATALOG)
-# One entry of each public class: the others have the same parts.
+# One entry of each public class; the other entries have the same layers.
 every_class = pytest.mark.parametrize(
     "name",
     [
@@ -405,7 +405,7 @@ def example(name, batch_size=4):
 
 
 def model_of(name, **options):
-    """The layer or model as a model with one output row per example."""
+    """Model with the layer or model, and one output row per example."""
     inputs = keras.Input(CATALOG[name][1])
     outputs = make(name, **options)(inputs)
     return keras.Model(inputs, keras.layers.Flatten()(outputs))
@@ -530,10 +530,10 @@ def test_the_result_of_an_example_does_not_depend_on_the_batch(name):
     )
 
 
-# In programs of others: frozen, quantized, copied, differentiated twice
+# Use in other programs: frozen, quantized, copied, differentiated twice
 
-# Keras clones the layers between inputs and outputs: not that of the intervals
-# of a forecast, and not the tie of two kernels, of which the clone warns.
+# `clone_model` copies the layers between inputs and outputs. It does not copy
+# the layer of forecast intervals, nor the tie of two kernels, which warns.
 NOT_CLONED = {
     "Forecaster-combination",
     "Forecaster",
@@ -544,7 +544,7 @@ NOT_QUANTIZED = "ignore:Layer .* does not have a `quantize` method"
 
 
 def bare_model(name):
-    """The model of the catalog, or the layer as a model of its own."""
+    """Model of the catalog, or a model of the layer alone."""
     unit = make(name)
     if isinstance(unit, keras.Model):
         return unit
@@ -555,7 +555,7 @@ def bare_model(name):
 
 
 def train_once(model, x):
-    """One step of gradient descent, or of a model's own training."""
+    """Trains for one step."""
     if isinstance(model, dlunits.models.GAN):
         model.train_on_batch(generated := model(x))
         return generated
@@ -699,7 +699,7 @@ def test_the_gradient_of_the_gradient_is_finite(name):
 
 
 def penalized(name, policy="float32"):
-    """A model whose whole loss is the penalty, and a batch for it."""
+    """Model whose loss is only the penalty, and a batch for it."""
     keras.utils.set_random_seed(0)
     layer = keras.layers.Dense(
         3, "sigmoid", activity_regularizer=REGULARIZERS[name](), dtype=policy
@@ -758,4 +758,4 @@ def test_a_gradient_step_reduces_the_loss(name, policy):
     model.compile(keras.optimizers.SGD(0.1), auto_scale_loss=False)
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
     losses = model.fit(x, batch_size=64, epochs=10, verbose=0).history["loss"]
-    assert 0 < losses[-1] < losses[0]  # NaN is not
+    assert 0 < losses[-1] < losses[0]  # False for NaN

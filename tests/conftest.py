@@ -9,13 +9,14 @@ import pytest
 PROJECT = pathlib.Path(__file__).parents[1]
 
 
-# On JAX, compiling takes most of the time: of a program once, and fast.
+# On JAX, compilation takes most of the time of the tests, so compiled programs
+# are cached and optimized less.
 #
-# Many tests compile what another one did, as JAX remembers the function and
-# not what it computes. Each worker has a folder of its own, which is empty at
-# first, since JAX does not write its files all at once. The processes that a
-# test starts compile alike, so that they compute the same. JAX reads this when
-# it is imported, so it is said before any other conftest.py is.
+# Many tests compile the same program: JAX's cache in memory is per function
+# object. Each worker process has its own cache folder, since JAX does not write
+# its files atomically. The processes that a test starts use the same settings,
+# so that they compute the same. JAX reads the variables when it is imported,
+# which any other conftest.py may do.
 COMPILED = tempfile.TemporaryDirectory(prefix="dlunits_compiled_")
 os.environ.update(
     JAX_COMPILATION_CACHE_DIR=COMPILED.name,
@@ -48,9 +49,9 @@ def shared_data():
 
 @pytest.fixture(scope="session")
 def color_modes(tmp_path_factory):
-    """One gray picture as files in many color modes, depths and orientations.
+    """One gray image as files of many color modes, depths and orientations.
 
-    Returns the folder, the picture (uint8, 64x64, a dark L on light paper with
+    Returns the folder, the image (uint8, 64x64, a dark L on light paper with
     a gradient) and, by file name, the largest error that the format causes.
     """
     import numpy as np
@@ -58,17 +59,17 @@ def color_modes(tmp_path_factory):
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("modes")
-    picture = np.add.outer(np.arange(64), np.arange(64)).astype("uint8")
-    picture = 255 - picture // 4  # 224 ... 255
-    picture[12:52, 16:24] = picture[44:52, 16:40] = 20
-    gray = Image.fromarray(picture)
-    black = Image.fromarray(np.zeros_like(picture))
-    opacity = Image.fromarray(255 - picture)
-    deep = picture[..., None].astype("uint16") * 257
+    image = np.add.outer(np.arange(64), np.arange(64)).astype("uint8")
+    image = 255 - image // 4  # 224 ... 255
+    image[12:52, 16:24] = image[44:52, 16:40] = 20
+    gray = Image.fromarray(image)
+    black = Image.fromarray(np.zeros_like(image))
+    opacity = Image.fromarray(255 - image)
+    deep = image[..., None].astype("uint16") * 257
     errors = {}
 
-    def save(image, name, error=0, **options):
-        image.save(folder / name, **options)
+    def save(stored, name, error=0, **options):
+        stored.save(folder / name, **options)
         errors[name] = error
 
     save(gray, "gray.png")
@@ -76,7 +77,7 @@ def color_modes(tmp_path_factory):
     save(gray.convert("RGB"), "rgb.jpg", 6, quality=95)
     save(Image.fromarray(deep[..., 0]), "gray16.png")
     save(Image.fromarray(deep[..., 0]), "gray16.tiff")
-    save(Image.fromarray(picture.astype("float32") / 255), "float.tiff")
+    save(Image.fromarray(image.astype("float32") / 255), "float.tiff")
     save(Image.merge("LA", (black, opacity)), "gray_alpha.png", 1)
     save(Image.merge("RGBA", (*[black] * 3, opacity)), "rgb_alpha.png", 1)
     save(gray.convert("CMYK"), "cmyk.tiff")
@@ -86,7 +87,7 @@ def color_modes(tmp_path_factory):
         "p.png",
     )
     # The palette is inverted; color 0, the lightest paper, is transparent.
-    palette = Image.fromarray(255 - picture, "P")
+    palette = Image.fromarray(255 - image, "P")
     palette.putpalette([255 - value // 3 for value in range(768)])
     save(palette, "p_transparent.png", transparency=0)
     for channels, name in ((2, "gray_alpha16.png"), (3, "rgb16.png")):
@@ -96,7 +97,7 @@ def color_modes(tmp_path_factory):
         encoded = tf.io.encode_png(pixels).numpy()
         (folder / name).write_bytes(encoded)
         errors[name] = 1
-    # Stored so that the EXIF orientation turns it upright.
+    # The stored image is transformed; the EXIF orientation reverses it.
     inverse = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
     methods = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -114,4 +115,4 @@ def color_modes(tmp_path_factory):
         for suffix, error in (("jpg", 6), ("png", 0)):
             name = f"turned{orientation}.{suffix}"
             save(stored, name, error, exif=exif)
-    return folder, picture, errors
+    return folder, image, errors

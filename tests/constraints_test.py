@@ -1,4 +1,4 @@
-"""The two lists of exact versions: equal, but for what servers hold back."""
+"""The two lists of exact versions are equal, except for limits of KServe."""
 
 import re
 

@@ -199,7 +199,7 @@ def test_the_pods_of_the_scoring_job_have_all_shards(project):
     assert spec["completionMode"] == "Indexed"
     assert spec["parallelism"] <= spec["completions"]
     pod = spec["template"]["spec"]
-    assert pod["restartPolicy"] == "Never"  # as limits of an index need it
+    assert pod["restartPolicy"] == "Never"  # required for limits per index
     [container] = pod["containers"]
     *_, shard = container["command"]
     assert shard == f"--shard=$(JOB_COMPLETION_INDEX)/{spec['completions']}"

@@ -1,4 +1,4 @@
-"""The command `dlunits` in a checkout: what it lists, runs and refuses."""
+"""The command `dlunits` in a checkout: list of apps, runs and errors."""
 
 import os
 import re

@@ -26,7 +26,7 @@ MODEL = "saved_models/lenet_mnist/1"
 
 
 def call(*command, folder, **options):
-    """Runs a command to its end without what makes a checkout importable."""
+    """Runs a command without PYTHONPATH, which has the checkout."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     process = subprocess.run(
         list(map(str, command)),
@@ -42,7 +42,7 @@ def call(*command, folder, **options):
 
 @pytest.fixture(scope="module")
 def source(project, tmp_path_factory):
-    """Copy of the files of the checkout: builds write beside them."""
+    """Copy of the files of the checkout, into whose folder builds write."""
     folder = tmp_path_factory.mktemp("source")
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -109,7 +109,7 @@ def find(environment):
 
 
 def files_in(folder):
-    """Relative names of all files but the compiled ones."""
+    """Relative names of all files except compiled ones."""
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")

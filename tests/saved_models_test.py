@@ -1,4 +1,4 @@
-"""The shipped models: size, files, and the figures of their cards."""
+"""Shipped models: size, files, and the measurements of their cards."""
 
 import configparser
 import json
@@ -34,7 +34,7 @@ def packaged_models(setup_file):
 
 
 FOLDER = PROJECT / "saved_models"
-# Those that are packaged: an app that is run in the checkout adds others.
+# Packaged models only: apps that run in the checkout add others.
 NAMES = packaged_models(PROJECT / "setup.cfg")
 MAX_SIZE = 8 * 10**6  # bytes
 
@@ -87,7 +87,7 @@ def test_error_of_the_digit_classifier(mnist):
 
 
 def test_digits_of_the_gan_are_read_as_their_classes():
-    """By the shipped classifier, another one than that of the card."""
+    """Uses the shipped classifier; the measurement of the card uses another."""
     generate = load_generator(FOLDER / "gan_mnist")
     images = tf.constant(generate(1000, seed=0))
     model = load_saved_model(FOLDER / "lenet_mnist")
@@ -110,7 +110,7 @@ def test_error_of_the_variational_autoencoder(mnist):
 
 
 def test_quality_of_the_denoiser(mnist):
-    """On the first images, with the noise of the measurement in the card."""
+    """Uses the first images, with the noise level of the card."""
     model = load_saved_model(FOLDER / "denoiser_mnist")
     images = mnist.test[0]
     noise = corruption_options("gaussian", 0.5, seed=0)
@@ -127,10 +127,9 @@ def test_quality_of_the_denoiser(mnist):
 
 
 def test_bits_of_the_language_model(shared_data):
-    """On the validation text, in parts that are scored side by side.
+    """Uses the validation text, in parts that are scored in one batch.
 
-    Each part starts without knowing the text before it, which costs a few
-    nats more.
+    Each part is scored without the text before it, which adds a few nats.
     """
     corpus = load_corpus("tiny_shakespeare", data_dir=shared_data / "tfds")
     text = "".join(corpus.validation.chunks())
@@ -144,7 +143,7 @@ def test_bits_of_the_language_model(shared_data):
 
 
 def test_quality_of_the_anomaly_detector(tmp_path):
-    """On the half of the benign tumors that is held out, and the others."""
+    """Uses the held-out half of the benign tumors, and the malignant ones."""
     detector, rate = load_detector(FOLDER / "anomaly_wdbc")
     _, path = embedded_tables.write_wdbc(tmp_path, seed=0)
     scorer = TableScorer(detector, rate, embedded_tables.LABEL_COLUMN)

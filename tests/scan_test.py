@@ -1,4 +1,4 @@
-"""Loops over time against loops in Python."""
+"""Loops over time, compared with loops in Python."""
 
 import keras
 import numpy as np

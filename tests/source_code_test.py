@@ -1,10 +1,10 @@
 """Rules of the source code that no tool checks.
 
-Directions of imports are contracts of import-linter, style and banned APIs are
-rules of ruff: see `pyproject.toml`, and run both with `make lint`.
+Import-linter checks the directions of imports, ruff checks style and banned
+APIs: see `pyproject.toml`, and run both with `make lint`.
 
 A rule is a function of the project's folder. It yields one message per
-violation: file, line, what is wrong and what to do.
+violation, with file, line, problem and remedy.
 """
 
 import ast
@@ -28,7 +28,7 @@ SOURCE_FOLDERS = ("apps", "benchmarks", "dlunits", "saved_models", "tests")
 
 CATCH_ALL_NAMES = {"utils", "util", "common", "helpers", "base", "misc"}
 
-# Modules that are tested by the tests of another module.
+# Modules that are tested with another module.
 TESTED_WITH = {
     **dict.fromkeys(
         [
@@ -107,7 +107,7 @@ TESTED_WITH = {
         "tests/apps/alexnet_images_test.py"
     ),
     "dlunits/tasks/text/generate.py": "tests/tasks/text/serve_test.py",
-    # Exercised by runs that stop early, diverge and are resumed.
+    # Tested by runs that stop early, diverge and are resumed.
     **dict.fromkeys(
         [
             "dlunits/training/early_stopping.py",
@@ -227,7 +227,7 @@ def public_functions_are_annotated(root):
                     )
 
 
-# Tasks with several apps, whose subfolders are theirs.
+# Tasks with several apps, each of which has a subfolder.
 SEVERAL_APPS = {"lab"}
 
 

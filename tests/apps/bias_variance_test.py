@@ -99,7 +99,7 @@ def test_the_report_shows_trade_off_curves_and_early_stopping(ran):
     for text in (
         "The claim holds here.",
         "Domingos (2000)",
-        "What helps against",
+        "Remedies for",
     ):
         assert text in page, text
 
@@ -185,7 +185,7 @@ BAD = {
     ),
     "an own model of other data": (
         ["--dataset=digits", "--model=other.keras"],
-        r"other.keras: no file",
+        r"other.keras: no such file",
     ),
     "no target": (["--data=flowers.csv"], r"a table needs --target"),
     "data and a data set": (

@@ -236,7 +236,7 @@ BAD = {
     ),
     "a Lambda layer": (
         ["--data=letters", "--model=lambda.keras"],
-        "lambda.keras: holds a Lambda layer",
+        "lambda.keras: has a Lambda layer",
     ),
     "a kernel larger than the padded input": (
         ["--data=letters", "--model=impossible.keras"],

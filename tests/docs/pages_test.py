@@ -1,4 +1,4 @@
-"""The README and the pages of docs/: their code, commands, names and links."""
+"""README and pages of docs/: code, commands, names and links."""
 
 import importlib
 import pathlib
@@ -27,7 +27,7 @@ FENCE = re.compile(
     re.M | re.S,
 )
 
-# Pages whose Python blocks have a test of their own.
+# Pages whose Python blocks have a separate test.
 OWN_TEST = {"docs/recurrent_topologies.md"}
 
 
@@ -52,7 +52,7 @@ def blocks(page, *languages):
 
 
 def app_commands(page):
-    """Lists of words of the app commands that a page shows."""
+    """Arguments of each app command on a page, as lists of words."""
     for block in blocks(page, "console"):
         text = block["text"].replace("\\\n", " ")
         for line in text.splitlines():
@@ -75,7 +75,7 @@ def test_the_readme_has_at_most_120_lines():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_blocks_say_their_language(page):
+def test_blocks_state_their_language(page):
     # An unmarked block could hide code that no test runs.
     languages = {block["language"] for block in FENCE.finditer(read(page))}
     directives = {name for name in languages if name.startswith("{")}
@@ -107,7 +107,7 @@ TESTED_COMMANDS = ("python apps/", "dlunits ", "make ", "pip install .")
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_blocks_of_other_commands_say_why_no_test_runs_them(page):
+def test_blocks_of_other_commands_state_why_no_test_runs_them(page):
     unmarked = [
         line
         for block in blocks(page, "console")
@@ -122,7 +122,9 @@ def test_blocks_of_other_commands_say_why_no_test_runs_them(page):
 def test_flags_of_commands_are_valid(page, command, project):
     name, *arguments = command
     if name.startswith("-"):
-        pytest.skip("The command `dlunits` has a test of its own.")
+        pytest.skip(
+            "tests/dlunits_command_test.py tests the command `dlunits`."
+        )
     process = subprocess.run(
         [
             sys.executable,

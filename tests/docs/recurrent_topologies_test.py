@@ -1,4 +1,4 @@
-"""The code of the page on topologies runs, with the documented results."""
+"""Code of the page on topologies, with the documented results."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The table of units: each unit of the syllabus links to a section."""
+"""Table of units: each unit of the syllabus links to a section."""
 
 import pathlib
 import re
@@ -31,7 +31,7 @@ ROWS = {
 
 
 def anchors_of(path):
-    """Anchors of the headings of a page, as GitHub makes them."""
+    """Anchors of the headings of a page, as on GitHub."""
     headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.M)
     return {
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -1,4 +1,4 @@
-"""The three labs: training, bias and variance, convolution."""
+"""Labs: experiments on training, bias and variance, and convolution."""
 
 __all__ = [
     "bias_variance",

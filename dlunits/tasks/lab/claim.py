@@ -1,11 +1,11 @@
-"""A claim that is taught, and what was measured about it."""
+"""Claim about models or training, with the measured evidence."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A claim, and what was measured.
+    """Claim with the measured evidence.
 
     Args:
         statement: The claim, one or more sentences.
@@ -13,7 +13,7 @@ class Claim:
         holds: Whether the numbers support the claim; `None` if it was not
             measured.
         title: The claim in a few words, the title of its section.
-        unit: Row of `docs/units/index.md` that it belongs to.
+        unit: Row of `docs/units/index.md` that the claim belongs to.
     """
 
     statement: str

@@ -22,13 +22,13 @@ UNLISTED = {"", "run-details", "keras-code", "claims"}
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """A row of `docs/units/index.md`, and where the lab shows it.
+    """Row of `docs/units/index.md`, and the sections of reports that show it.
 
     Args:
         name: Name of the unit.
-        report: Pattern of the name of the reports.
-        anchors: Pattern of the anchors of sections in these reports; that of
-            the head with the key figures is empty.
+        report: Regular expression of the names of the reports.
+        anchors: Regular expression of the anchors of their sections. The
+            anchor of the head, with the key figures, is empty.
     """
 
     name: str
@@ -91,13 +91,13 @@ UNITS = (
 
 @dataclasses.dataclass(frozen=True)
 class ReportSection:
-    """A section of a report, or its head.
+    """Section of a report, or its head.
 
     Args:
         anchor: Anchor of the section, `""` for the head.
         title: Text of its heading.
-        result: Paragraphs that say whether a claim holds, or `""`; of the head
-            the key figures.
+        result: Paragraphs that state whether a claim holds, or `""`. For the
+            head: the key figures.
     """
 
     anchor: str
@@ -176,7 +176,7 @@ def link_to(report: str, section: ReportSection) -> Link:
 
 
 def without_section(shown: Collection[str]) -> str:
-    """Paragraph on the units that no report shows, or `""`."""
+    """Paragraph that lists the units that no report shows, or `""`."""
     missing = [unit.name for unit in UNITS if unit.name not in shown]
     if not missing:
         return ""
@@ -199,7 +199,7 @@ def write_index(
         `pathlib.Path` of the page.
 
     Raises:
-        OSError: If a report cannot be read or the page not be written.
+        OSError: If a report cannot be read or the page cannot be written.
     """
     path = pathlib.Path(path)
     sections = {
@@ -239,9 +239,8 @@ def write_index(
         sections=[
             Section(
                 "Units",
-                "What is taught about training and convolution, and the "
-                "sections that show it with the measured numbers."
-                + without_section(shown),
+                "Topics on training and convolution, with the sections that "
+                "show them and the measured numbers." + without_section(shown),
                 table=units,
             ),
             Section("Reports", "All sections of all reports.", table=contents),

@@ -1,8 +1,9 @@
-"""Stand-alone Keras code of a training run, as text.
+"""Stand-alone Keras script that repeats a training run.
 
-The code needs Keras, NumPy and the file of `sources.save_arrays`, and no
-`dlunits` unless the model has layers of it. It builds the model, draws the same
-initial weights, and trains with `fit` on the same mini-batches.
+The script builds the model, draws the same initial weights, and trains with
+`fit` on the same mini-batches. It needs Keras, NumPy and the file that
+`sources.save_arrays` wrote, and `dlunits` only for models with layers of
+`dlunits`.
 """
 
 import importlib
@@ -38,7 +39,7 @@ LINE_LENGTH = 80
 def epoch_order(
     seed: int, epoch: int, num_examples: int, batch_size: int
 ) -> Array:
-    """Order of the examples of an epoch; it ends with a full mini-batch.
+    """Random order of the examples of an epoch, full mini-batches only.
 
     Args:
         seed: Seed of the run, not negative.
@@ -74,15 +75,15 @@ def training_code(
     num_examples: int | None = None,
     model_file: str | None = None,
 ) -> str:
-    """Writes a script that trains a model as a run of a lab did.
+    """Returns a Keras script that repeats a training run.
 
-    The script prints the training loss of each epoch and leaves them in the
-    list `losses`. The run must have called `keras.utils.set_random_seed(seed)`
-    before it made the model, and trained on the mini-batches of `epoch_order`.
-    Targets of classes are one-hot.
+    The script prints the losses of each epoch and stores the training losses in
+    the list `losses`. The run must have called
+    `keras.utils.set_random_seed(seed)` before it built the model, and trained
+    on the mini-batches of `epoch_order`. Class targets are one-hot.
 
     Args:
-        model: Model, a chain of layers unless `model_file` is given.
+        model: Model. It must be a chain of layers unless `model_file` is given.
         data: Data of the run.
         data_file: Path of the file that `sources.save_arrays` wrote.
         optimizer: Optimizer.
@@ -100,15 +101,14 @@ def training_code(
         Python code.
 
     Raises:
-        ValueError: If the model is not a chain of layers, or has a class that
-            is neither of Keras nor exported by `dlunits`, and `model_file` is
-            not given.
+        ValueError: If `model_file` is not given, and the model is not a chain
+            of layers or has a class that neither Keras nor `dlunits` exports.
     """
     loading = []
     if model_file is None:
         model_text = f"model = {model_code(model)}"
     else:
-        # Loading draws random seeds: it comes before the seed is set.
+        # Loading draws random seeds, so the seed is set after it.
         loading = [
             "# The architecture, without its weights.",
             f"saved = keras.saving.load_model({json.dumps(model_file)})",
@@ -140,12 +140,12 @@ def training_code(
     lines += [
         "",
         *loading,
-        "# The seed decides the initial weights.",
+        "# The seed determines the initial weights.",
         f"keras.utils.set_random_seed({seed})",
         model_text,
         call_code("model.compile", arguments),
         "",
-        "# The order of the examples is drawn anew for each epoch.",
+        "# Each epoch has its own random order of the examples.",
         f"batch_size = {batch_size}",
         "num_used = len(x_train) // batch_size * batch_size",
         "losses = []",
@@ -167,7 +167,7 @@ def training_code(
 
 
 def import_lines(code: str) -> list[str]:
-    """Imports that the code of a model needs, besides Keras and NumPy.
+    """Import statements for the code of a model.
 
     >>> import_lines("dlunits.layers.TrainableSubsampling()")
     ['import keras', 'import numpy as np', '', 'import dlunits.layers']
@@ -181,15 +181,15 @@ def import_lines(code: str) -> list[str]:
 
 
 def model_code(model: keras.Model) -> str:
-    """Code that makes an untrained model of the same layers.
+    """Code that builds an untrained model with the same layers.
 
     Args:
         model: Built `keras.Sequential`, functional model that is a chain, or
             model of `dlunits.models`.
 
     Returns:
-        An expression: `keras.Sequential([...])`, or `dlunits.models.LeNet5()`
-        for a class with a configuration of its own.
+        Python expression: `keras.Sequential([...])`, or a constructor call such
+        as `dlunits.models.LeNet5()` for a class that defines `get_config`.
 
     Raises:
         ValueError: If the model is not a chain of layers, or a class has no
@@ -226,7 +226,7 @@ def model_code(model: keras.Model) -> str:
 
 
 def is_chain(model: keras.Model) -> bool:
-    """Whether each layer takes the output of the layer before it."""
+    """Whether the input of each layer is the output of the previous layer."""
     names = [layer.name for layer in model.layers]
     sources = [
         re.findall(
@@ -238,7 +238,7 @@ def is_chain(model: keras.Model) -> bool:
 
 
 def object_code(item: Any, indent: int = 0) -> str:
-    """Code that makes an object with the configuration of a Keras object.
+    """Constructor call that recreates a Keras object from its configuration.
 
     Arguments with their default value are left out.
 
@@ -247,7 +247,7 @@ def object_code(item: Any, indent: int = 0) -> str:
         indent: Spaces before each line after the first.
 
     Returns:
-        An expression.
+        Python expression.
 
     Raises:
         ValueError: If the class has no public name.
@@ -308,7 +308,7 @@ def public_name(cls: type) -> str:
 
 
 def call_code(name: str, arguments: dict[str, str], indent: int = 0) -> str:
-    """Code of a call, on one line if it fits.
+    """Code of a function call, on one line if it fits.
 
     >>> call_code("f", {"x": "1", "y": "2"})
     'f(x=1, y=2)'

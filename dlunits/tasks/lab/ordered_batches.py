@@ -1,4 +1,4 @@
-"""Mini-batches in the order that the Keras code of a run draws."""
+"""Mini-batches of examples in a given order."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,9 +11,9 @@ from dlunits.typing import Array
 def batches_of_epochs(
     x: Array, targets: Array, *, seed: int, epochs: int, batch_size: int
 ) -> tf.data.Dataset:
-    """Mini-batches of all epochs, those of `keras_code.epoch_order`.
+    """Mini-batches of all epochs, in the order of `keras_code.epoch_order`.
 
-    `fit` takes them with `steps_per_epoch=len(x) // batch_size`.
+    Pass them to `fit` with `steps_per_epoch=len(x) // batch_size`.
 
     Args:
         x: Examples.

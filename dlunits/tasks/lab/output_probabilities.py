@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 NUM_TRIED = 4  # examples
-TOLERANCE = 1e-2  # of the sum, which 16-bit numbers do not give exactly
+TOLERANCE = 1e-2  # of the sum of the outputs, not exactly 1 in float16
 
 
 def returns_probabilities(
@@ -15,7 +15,8 @@ def returns_probabilities(
     """Whether a classifier returns probabilities, and not logits.
 
     It does if its outputs for random examples are not negative and their sum is
-    1, with new weights: those of a training that diverged are NaN.
+    1. They are computed with new initial weights, because the weights are NaN
+    after a training that diverged.
 
     Args:
         model: Model with an output per class. It is not changed.

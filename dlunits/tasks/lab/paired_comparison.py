@@ -1,4 +1,4 @@
-"""Comparison of results of runs with the same seeds."""
+"""Paired comparison of the results of runs with the same seeds."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from dlunits.typing import ArrayLike
 def is_greater(values: ArrayLike, others: ArrayLike) -> bool:
     """Whether results are greater than others with the same seeds.
 
-    The confidence interval of the mean difference must be above 0; a single
-    difference must be.
+    They are if the confidence interval of the mean of `values - others` is
+    above 0. A single difference has no interval and must itself be above 0.
 
     >>> is_greater([0.9, 0.8, 0.9], [0.3, 0.3, 0.3])
     True

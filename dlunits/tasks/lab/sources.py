@@ -1,7 +1,7 @@
-"""Data and models of the labs: a data set, a folder, a table, a `.keras` file.
+"""Data sets, image folders, tables and `.keras` models for the labs.
 
-`load_data` gives arrays that Keras' `fit` takes, `load_model` a user's model,
-and `reshape_examples` the arrays in the shape that the model expects.
+`load_data` returns arrays for Keras' `fit`, `load_model` loads a user's model,
+and `reshape_examples` reshapes the arrays to the model's input shape.
 """
 
 import contextlib
@@ -31,8 +31,8 @@ from dlunits.paths import expand_user
 from dlunits.training.checkpoint import DAMAGED
 from dlunits.typing import Array, Path
 
-MAX_CLASSES = 20  # of a target of whole numbers; with more it is a regression
-VALIDATION_FRACTION = 1 / 12  # of the rows that are not for testing
+MAX_CLASSES = 20  # of a target of whole numbers; with more: regression
+VALIDATION_FRACTION = 1 / 12  # of the rows outside the test split
 
 Split = tuple[Array, Array]
 
@@ -44,14 +44,14 @@ class LabData:
     Each split is a pair `(x, y)`. `x` is float32: images `(n, height, width,
     channels)` in [0, 1], or features of a table `(n, num_features)`, encoded by
     `dlunits.layers.TabularEncoding`. `y` is int32 `(n,)`, indices into
-    `class_names`, or, in a regression, float32 `(n, 1)` with mean 0 and
+    `class_names`. In regression, `y` is float32 `(n, 1)` with mean 0 and
     standard deviation 1 over the training split. The training examples are in
     random order.
 
     Args:
         name: Name of the data set, the folder or the file.
         source: One sentence for messages and reports.
-        class_names: Name of each class; empty in a regression.
+        class_names: Name of each class; empty in regression.
         train, validation, test: Splits.
     """
 
@@ -78,12 +78,12 @@ class LabData:
 
     @property
     def num_outputs(self) -> int:
-        """Number of classes; 1 in a regression."""
+        """Number of classes; 1 in regression."""
         return max(1, len(self.class_names))
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all examples, targets and class names, 16 digits."""
+        """Hash of all examples, targets and class names, 16 hex digits."""
         digest = hashlib.sha256(repr(self.class_names).encode())
         for split in (self.train, self.validation, self.test):
             for array in split:
@@ -102,13 +102,13 @@ def load_data(
 ) -> LabData:
     """Loads a data set, a folder of images or a table.
 
-    A data set or folder is split as `dlunits.data.images.image_datasets.load`
-    does. Of a table, a sixth of the rows is the test split, and a twelfth of
-    the others the validation split; both are stratified by class.
+    A data set or folder is split by `dlunits.data.images.image_datasets.load`.
+    A table is split at random: one sixth of the rows is the test split, one
+    twelfth of the rest the validation split, both stratified by class.
 
-    The target column of a table decides the task: text, booleans and up to 20
-    different whole numbers are classes; other numbers are a regression. All
-    other columns are features. Identifiers are left out, see
+    The target column of a table determines the task: classification for text,
+    booleans and up to 20 different whole numbers, regression for other numbers.
+    All other columns are features, except identifiers, see
     `dlunits.columns.infer_column_types`.
 
     Args:
@@ -142,7 +142,7 @@ def load_data(
         raise ValueError(
             "A target column needs a table, --data=FILE.csv. Received: "
             f"target={target!r} and "
-            + ("no table" if path is None else f"{path}, which is no file")
+            + ("no table" if path is None else f"{path}, which is not a file")
         )
     if path is not None and not path.is_dir():
         raise ValueError(
@@ -235,11 +235,11 @@ def read_target(
         source: Name of the table for error messages.
 
     Returns:
-        `(y, class_names)`: int32 indices and names, or float64 numbers and no
-        name.
+        `(y, class_names)`: int32 indices and the names of the classes, or
+        float64 numbers and an empty tuple.
 
     Raises:
-        ValueError: If a value is missing, or the column is neither classes nor
+        ValueError: If a value is missing, or the column has neither classes nor
             numbers.
 
     Example:
@@ -297,7 +297,7 @@ def check_no_missing(missing: Array, where: str) -> None:
 def split_rows(
     y: Array, class_names: tuple[str, ...], target: str, source: str
 ) -> tuple[Array, Array, Array]:
-    """Row numbers of three splits, stratified by class if there are classes.
+    """Row indices of three splits, stratified by class if there are classes.
 
     Args:
         y: Targets `(rows,)`.
@@ -306,7 +306,7 @@ def split_rows(
         source: Name of the table for error messages.
 
     Returns:
-        Row numbers for training, validation and test, in ascending order.
+        Row indices for training, validation and test, in ascending order.
 
     Raises:
         ValueError: If a class, or the table, has too few rows.
@@ -340,8 +340,8 @@ def load_model(path: Path) -> keras.Model:
         `keras.Model` with one input and one output.
 
     Raises:
-        ValueError: If the file is no such model, or has a `Lambda` layer or a
-            class that is not registered. One line.
+        ValueError: If the file is not such a model, or has a `Lambda` layer or
+            a class that is not registered. The message is one line.
 
     Example:
 
@@ -355,16 +355,17 @@ def load_model(path: Path) -> keras.Model:
     path = expand_user(path)
     if not path.is_file() or path.suffix != ".keras":
         raise ValueError(
-            f"{path}: {'has another suffix' if path.is_file() else 'no file'}."
-            " Expected a model that Keras saved, model.save('NAME.keras')"
+            f"{path}: {'wrong suffix' if path.is_file() else 'no such file'}. "
+            "Expected a model saved with model.save('NAME.keras')"
         )
     try:
         model = keras.saving.load_model(path, compile=False)
-    except Exception as error:  # of many types, from the contents of the file
+    except Exception as error:  # Keras raises many types for malformed files.
         if "`Lambda` layer" in str(error):
             reason = (
-                "holds a Lambda layer, whose Python code would be run. Replace "
-                "it by a Keras layer, or by a registered subclass of Layer"
+                "has a Lambda layer, whose Python code would be executed. "
+                "Replace it with a Keras layer or a registered subclass of "
+                "Layer"
             )
         else:
             first = str(error).strip().partition("\n")[0][:200]
@@ -372,7 +373,7 @@ def load_model(path: Path) -> keras.Model:
         raise ValueError(f"{path}: {reason}") from None
     if not isinstance(model, keras.Model):
         raise ValueError(
-            f"{path}: holds a {type(model).__name__}. Expected a keras.Model"
+            f"{path}: contains a {type(model).__name__}. Expected a keras.Model"
         )
     if not getattr(model, "inputs", None):
         raise ValueError(
@@ -388,10 +389,10 @@ def load_model(path: Path) -> keras.Model:
 
 
 def reshape_examples(data: LabData, model: keras.Model) -> LabData:
-    """Gives examples the shape that a model expects.
+    """Reshapes examples to the input shape of a model.
 
-    28x28 images of one channel are reshaped to `(28, 28)` or `(784,)`, for
-    example.
+    For example, 28x28 images of one channel are reshaped to `(28, 28)` or
+    `(784,)`.
 
     Args:
         data: Data.
@@ -421,7 +422,7 @@ def reshape_examples(data: LabData, model: keras.Model) -> LabData:
         raise ValueError(
             f"The model expects inputs of shape {expected}, and the examples "
             f"of {data.name} have the shape {received}. Choose other data, or "
-            "a model for these"
+            "a model with this input shape"
         )
     if tuple(model.output_shape[1:]) != (data.num_outputs,):
         raise ValueError(
@@ -441,14 +442,15 @@ def reshape_examples(data: LabData, model: keras.Model) -> LabData:
 
 
 def fix_input_shape(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
-    """Model with the same weights whose input shape has no unknown size.
+    """Model with the same weights and without unknown sizes in its input shape.
 
     Args:
         model: Functional or built `Sequential` model.
         shape: Input shape without the batch axis.
 
     Returns:
-        The model itself, if its input shape is known.
+        Model with input shape `shape`, or the model itself if its input shape
+        has no unknown size.
 
     Example:
 
@@ -467,11 +469,11 @@ def fix_input_shape(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
 def save_arrays(path: Path, data: LabData) -> None:
     """Saves the splits as an `.npz` file, atomically.
 
-    A file that already holds the data is left as it is.
+    A file that already contains the data is not written again.
 
     The arrays are `x_train`, `y_train`, `x_validation`, `y_validation`,
-    `x_test` and `y_test`. Images with 256 levels are saved as uint8; divided
-    by 255 in single precision, they are the same numbers.
+    `x_test` and `y_test`. Images with 256 levels are saved as uint8; dividing
+    them by 255 in float32 restores them exactly.
 
     Args:
         path: File in an existing folder.

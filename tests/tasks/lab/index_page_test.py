@@ -1,4 +1,4 @@
-"""The index page of the lab: links to sections that exist."""
+"""Index page of the lab: links to existing sections."""
 
 import re
 
@@ -28,7 +28,7 @@ UNITS = [
 
 
 def shown_units(report, name):
-    """Names of the units that sections of a report show, besides its head."""
+    """Names of the units that sections of a report show, without its head."""
     sections = {
         name: [each for each in read_sections(report) if each.anchor != ""]
     }

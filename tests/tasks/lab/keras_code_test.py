@@ -1,4 +1,4 @@
-"""The Keras code of a run: it is run, and gets the same losses."""
+"""Keras code of a run: it runs and reproduces the losses."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ EPOCHS, BATCH_SIZE, SEED = 2, 4, 3
 
 
 def random_data(num_classes):
-    """18 examples of 3 features; a regression without classes."""
+    """18 examples of 3 features; a regression problem without classes."""
     rng = np.random.default_rng(0)
 
     def split(rows):
@@ -48,7 +48,7 @@ def small_model(outputs):
 
 
 def train(make_model, data, optimizer, loss, num_examples):
-    """Losses of a run as a lab does it, by its own loop over mini-batches."""
+    """Losses of a run, computed by a loop over mini-batches."""
     keras.utils.set_random_seed(SEED)
     model = make_model()
     model.compile(optimizer, loss)

@@ -1,4 +1,4 @@
-"""Mini-batches of a run are those that its Keras code draws."""
+"""Mini-batches of a run are the same as in its Keras code."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Bias, variance and noise over complexity, learning curves, early stopping."""
+"""Bias-variance decomposition, learning curves and early stopping."""
 
 __all__ = [
     "experiments",

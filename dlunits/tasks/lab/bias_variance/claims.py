@@ -1,4 +1,4 @@
-"""What is taught about bias and variance, beside what was measured."""
+"""Claims about bias and variance, with the measured evidence."""
 
 import math
 
@@ -18,7 +18,7 @@ def variance_name(row: Row) -> str:
 
 
 def adds_up(result: Measurement) -> Claim:
-    """The parts add up to the error that is measured on fresh examples."""
+    """Claim: bias, variance and noise add up to the error on fresh examples."""
     rows = result.complexity
     inside = sum(row["adds_up"] for row in rows)
     largest = max(abs(row["sum"] - row["measured_error"]) for row in rows)
@@ -32,7 +32,7 @@ def adds_up(result: Measurement) -> Claim:
 
 
 def bias_falls(result: Measurement) -> Claim:
-    """The bias falls as the network gets larger."""
+    """Claim: bias decreases with the size of the network."""
     first, last = result.complexity[0], result.complexity[-1]
     name = bias_name(first)
     return Claim(
@@ -44,7 +44,7 @@ def bias_falls(result: Measurement) -> Claim:
 
 
 def variance_rises(result: Measurement) -> Claim:
-    """The variance rises as the network gets larger."""
+    """Claim: variance increases with the size of the network."""
     first, last = result.complexity[0], result.complexity[-1]
     name = variance_name(first)
     return Claim(
@@ -56,11 +56,11 @@ def variance_rises(result: Measurement) -> Claim:
 
 
 def minimum_between(result: Measurement) -> Claim:
-    """The error is lowest at a complexity in between."""
+    """Claim: the error is lowest at an intermediate complexity."""
     rows = result.complexity
     best = min(rows, key=lambda row: row["sum"])
     return Claim(
-        "The error is lowest at a complexity in between: a smaller network "
+        "The error is lowest at an intermediate complexity: a smaller network "
         "underfits, a larger one overfits.",
         f"it is {rows[0]['sum']:.3g} with {rows[0]['width']}, "
         f"{best['sum']:.3g} with {best['width']} and {rows[-1]['sum']:.3g} "
@@ -70,16 +70,16 @@ def minimum_between(result: Measurement) -> Claim:
 
 
 def training_time_trades(result: Measurement) -> Claim:
-    """Bias falls and variance rises over the epochs."""
+    """Claim: bias decreases and variance increases over the epochs."""
     rows = result.training_time
     best = min(rows, key=lambda row: row["sum"])
     last = rows[-1]
     bias, variance = bias_name(last), variance_name(last)
     return Claim(
         "A large network that is trained for too long overfits: its variance "
-        "grows more than its bias falls.",
+        "increases more than its bias decreases.",
         f"from epoch {best['epoch']}, where the error is lowest, to epoch "
-        f"{last['epoch']} the bias goes from {best[bias]:.3g} to "
+        f"{last['epoch']} the bias changes from {best[bias]:.3g} to "
         f"{last[bias]:.3g}, the variance from {best[variance]:.3g} to "
         f"{last[variance]:.3g} and the error from {best['sum']:.3g} to "
         f"{last['sum']:.3g}.",
@@ -88,14 +88,14 @@ def training_time_trades(result: Measurement) -> Claim:
 
 
 def more_data(result: Measurement) -> Claim:
-    """More examples help against variance and not against bias."""
+    """Claim: more examples reduce variance, not bias."""
     small, large, _ = result.curves.values()
     gains = [rows[0]["error"] - rows[-1]["error"] for rows in (small, large)]
     sizes = f"from {small[0]['size']} to {small[-1]['size']}"
     return Claim(
-        "More training examples help a network with high variance, and not "
-        "one with high bias.",
-        f"{sizes} examples, the error of {result.subject} goes from "
+        "More training examples reduce the error of a network with high "
+        "variance, and not that of a network with high bias.",
+        f"{sizes} examples, the error of {result.subject} changes from "
         f"{large[0]['error']:.3g} to {large[-1]['error']:.3g}, and that of the "
         f"narrowest one from {small[0]['error']:.3g} to "
         f"{small[-1]['error']:.3g}.",
@@ -104,7 +104,7 @@ def more_data(result: Measurement) -> Claim:
 
 
 def early_stopping_helps(result: Measurement) -> Claim:
-    """Weights of the lowest validation loss have a lower error."""
+    """Claim: early stopping lowers the error on fresh examples."""
     rows = result.early_stopping
     stopped, _ = confidence_interval([row["error_stopped"] for row in rows])
     full, _ = confidence_interval([row["error"] for row in rows])
@@ -116,9 +116,9 @@ def early_stopping_helps(result: Measurement) -> Claim:
         "Early stopping, which keeps the weights of the lowest validation "
         "loss, prevents overfitting.",
         f"the error of {result.subject} is {stopped:.3g} with early "
-        f"stopping and {full:.3g} without it, a gain of {gain:.3g} ± "
-        f"{half_width:.2g} (95 % confidence). The epoch taken is {epoch:.0f} "
-        f"of {result.problem.epochs} on average.",
+        f"stopping and {full:.3g} without it, a difference of {gain:.3g} ± "
+        f"{half_width:.2g} (95 % confidence). The mean best epoch is "
+        f"{epoch:.0f} of {result.problem.epochs}.",
         not math.isnan(half_width) and gain > half_width,
     )
 

@@ -1,4 +1,4 @@
-"""Experiments about bias and variance, and the tables of their results."""
+"""Experiments on bias and variance, and the tables of their results."""
 
 import dataclasses
 import pathlib
@@ -42,7 +42,7 @@ def trained_stack(
     seed: int,
     model: keras.Model | None = None,
 ) -> TrainedStack:
-    """Trains networks, unless a file in the folder has their results.
+    """Trains networks, or loads their results from a file in the folder.
 
     Args:
         folder: Existing folder.
@@ -72,7 +72,7 @@ def trained_stack(
 
 
 def network_name(width: Width) -> str:
-    """Name of networks.
+    """Name of the networks of a width.
 
     >>> network_name(16), network_name(OWN_MODEL)
     ('width 16', 'own model')
@@ -83,7 +83,7 @@ def network_name(width: Width) -> str:
 def decomposition(
     problem: Problem, stack: TrainedStack, evaluation: int = -1
 ) -> dict[str, Array]:
-    """Decomposition of the error of each example, at one evaluation."""
+    """Decomposition of the error of each example at one evaluation."""
     predictions = stack.predictions[evaluation]
     truth = problem.decomposed[1]
     if problem.is_regression:
@@ -98,7 +98,7 @@ def decomposition(
 def decomposition_row(
     problem: Problem, stack: TrainedStack, evaluation: int = -1
 ) -> Row:
-    """Means of the decomposition, and the measured error, at one evaluation."""
+    """Mean decomposition and measured error at one evaluation."""
     parts = decomposition(problem, stack, evaluation)
     row = {name: float(part.mean()) for name, part in parts.items()}
     if not problem.is_regression:
@@ -112,11 +112,11 @@ def decomposition_row(
 def complexity_row(
     problem: Problem, stack: TrainedStack, width: Width, num_parameters: int
 ) -> Row:
-    """Decomposition after training, and whether it adds up.
+    """Decomposition after training, and whether its parts add up.
 
-    The sum of the parts and the measured error come from different examples.
-    Both are means over examples; `half_width` is the half width of the 95 %
-    confidence interval of their difference.
+    The sum of the parts and the measured error are means over different
+    examples. `half_width` is the half width of the 95 % confidence interval of
+    their difference.
     """
     _, of_sum = confidence_interval(decomposition(problem, stack)["error"])
     _, of_measured = confidence_interval(stack.fresh_example_errors)
@@ -152,7 +152,7 @@ def training_time_rows(problem: Problem, stack: TrainedStack) -> list[Row]:
 def stopping_point(
     validation_losses: ArrayLike, epochs: ArrayLike, patience: int
 ) -> tuple[int, int]:
-    """Numbers of the evaluation with the best loss, and of the last one.
+    """Indices of the evaluation with the lowest loss, and of the last one.
 
     Training stops at the first evaluation that is `patience` epochs or more
     after the lowest loss so far, as `keras.callbacks.EarlyStopping` does.
@@ -221,7 +221,7 @@ def learning_curve_row(
 def verdict(
     problem: Problem, rows: Sequence[Row], reachable_error: float
 ) -> LearningCurveVerdict | None:
-    """Verdict about a learning curve; `None` if a training diverged."""
+    """Verdict on a learning curve; `None` if a training diverged."""
     training = [row["training_error"] for row in rows]
     errors = [row["error"] for row in rows]
     if not np.isfinite([*training, *errors]).all():
@@ -243,13 +243,12 @@ class Measurement:
         size: Number of examples of a training set.
         stacks: Trained networks of each width.
         complexity: Rows of `complexity_row`, in ascending order of the width.
-        own_model: The row of a user's model, or an empty list.
+        own_model: List of the row of a user's model, or an empty list.
         training_time: Rows of `training_time_rows` of the subject.
         early_stopping: Rows of `early_stopping_rows` of the subject.
         curves: Rows of `learning_curve_row` of each network.
-        verdicts: Verdicts about each learning curve, up to each size.
-        reachable_error: Noise; if it is not known, the lowest error that was
-            measured.
+        verdicts: Verdicts on each learning curve, up to each size.
+        reachable_error: Noise; if it is not known, the lowest measured error.
     """
 
     problem: Problem
@@ -265,11 +264,11 @@ class Measurement:
 
     @property
     def subject(self) -> str:
-        """Networks whose training is shown: a user's or the widest ones."""
+        """Networks whose training is shown: the user's or the widest ones."""
         return OWN_MODEL if self.own_model else "the widest network"
 
 
-# Sizes of the training sets of a learning curve, relative to the others.
+# Sizes of the training sets of a learning curve, relative to `size`.
 CURVE_SIZES = (0.25, 0.5, 1, 2, 4)
 MAX_CURVE_NETWORKS = 10
 
@@ -281,8 +280,8 @@ def trainings(
 
     Args:
         problem: Problem.
-        widths: Numbers of hidden units in ascending order, and perhaps
-            `OWN_MODEL` as the last one.
+        widths: Numbers of hidden units in ascending order, optionally followed
+            by `OWN_MODEL`.
         num_sets: Number of training sets of each width.
         size: Number of examples of a training set.
     """
@@ -321,7 +320,7 @@ def measure(
         problem: Problem.
         widths, num_sets, size: As in `trainings`.
         seed: Seed of the training sets and initial weights.
-        model: The model of `OWN_MODEL`.
+        model: A user's model, for `OWN_MODEL`.
         on_training: Called after each training.
 
     Returns:
@@ -382,7 +381,7 @@ def measure(
 
 
 def dense_network(data: LabData, width: int) -> keras.Sequential:
-    """Network with a hidden layer."""
+    """Dense network with one hidden layer."""
     return keras.Sequential(
         [
             keras.Input(data.input_shape),
@@ -395,7 +394,7 @@ def dense_network(data: LabData, width: int) -> keras.Sequential:
 
 
 def loss_of(model: keras.Model, data: LabData) -> Any:
-    """Squared error or cross-entropy: the name, or a `keras.Loss`."""
+    """Squared error or cross-entropy, as the argument of `compile`."""
     if data.is_regression:
         return "mse"
     return cross_entropy(model, data.input_shape)
@@ -416,7 +415,7 @@ def fit_one_network(
 
     Args:
         data: Data, as `prepare_data` returns them.
-        make_model: Makes the untrained network.
+        make_model: Function that builds the untrained network.
         size: Number of training examples, the first ones.
         batch_size: Examples per mini-batch.
         epochs: Number of epochs.
@@ -425,8 +424,8 @@ def fit_one_network(
         seed: Seed of the initial weights and of the mini-batches.
 
     Returns:
-        Dict of `loss` and `val_loss`, arrays `(epochs,)`, and `test_error`, of
-        the weights that training ends with.
+        Dict of `loss` and `val_loss`, arrays `(epochs,)`, and `test_error` of
+        the final weights.
     """
     loss = loss_of(make_model(), data)
     keras.utils.set_random_seed(seed)

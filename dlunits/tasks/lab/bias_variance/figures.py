@@ -19,7 +19,7 @@ from dlunits.reporting.style import (
 )
 from dlunits.typing import Array, ArrayLike
 
-# Name of a part -> text of the legend, number of the color.
+# Name of a part -> text of the legend, index of the color.
 PARTS = {
     "bias_squared": ("bias\N{SUPERSCRIPT TWO}", 1),
     "bias": ("bias", 1),
@@ -37,7 +37,7 @@ def decomposition_curves(
 
     Args:
         rows: Dicts with `x_name`, some of `PARTS`, `sum`, `measured_error` and
-            optionally `half_width`, of the measured error.
+            optionally `half_width`, the error bar of the measured error.
         x_name: Key of the horizontal axis. Widths are on a logarithmic axis.
         x_label, y_label: Labels of the axes.
 
@@ -85,7 +85,7 @@ def decomposition_curves(
         axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    # Networks are far off before they are trained.
+    # The error before training is much larger than the others.
     lowest = min(row["sum"] for row in rows)
     if x_name == "epoch" and np.isfinite(lowest):
         axes.set_ylim(top=min(axes.get_ylim()[1], 3 * lowest))
@@ -107,7 +107,7 @@ def fitted_functions(
     truth: ArrayLike,
     predictions: Mapping[int, Array],
 ) -> Figure:
-    """Plots what networks of several widths learned from different sets.
+    """Plots functions of networks fitted to different training sets.
 
     Args:
         x: Inputs `(n,)`.
@@ -170,7 +170,7 @@ def learning_curves(
 
     Args:
         curves: Dict of name to the rows of `learning_curve_row`.
-        reachable_error: Error, a dashed line.
+        reachable_error: Reachable error, shown as a dashed line.
         y_label: Label of the vertical axis.
 
     Returns:
@@ -238,11 +238,11 @@ def early_stopping_curves(
     best_epoch: int,
     stopped_epoch: int,
 ) -> Figure:
-    """Plots the losses of a run, the epoch taken and the epoch it stopped at.
+    """Plots the losses of a run, its best epoch and its stopping epoch.
 
     Args:
         loss, val_loss: Losses of each epoch of the run without early stopping.
-        best_epoch: Epoch whose weights are kept, from 1.
+        best_epoch: Epoch whose weights are restored, from 1.
         stopped_epoch: Last epoch with early stopping.
 
     Returns:
@@ -266,7 +266,7 @@ def early_stopping_curves(
         color=TEXT_COLOR,
         linewidth=0.9,
         linestyle=(0, (4, 3)),
-        label=f"epoch taken: {best_epoch}",
+        label=f"best epoch: {best_epoch}",
     )
     axes.set_xlabel("Epoch")
     axes.set_ylabel("Loss")

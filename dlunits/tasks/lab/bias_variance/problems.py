@@ -23,24 +23,24 @@ Split = tuple[Array, Array]
 class Problem:
     """Regression or classification with examples for all measurements.
 
-    Inputs are float32 `(n, num_features)`; targets are float32 `(n,)` of a
-    regression, or int32 classes `(n,)`.
+    Inputs are float32 `(n, num_features)`. Targets are float32 `(n,)` in
+    regression, and int32 classes `(n,)` in classification.
 
     Args:
         name: Name for files.
         title: Name for reports.
-        num_classes: Number of classes; 0 in a regression.
+        num_classes: Number of classes; 0 in regression.
         noise: Variance of the targets, or probability of a wrong label; `None`
             if it is not known.
-        draw: Function of a number of examples and a random generator to the
+        draw: Function from a number of examples and a random generator to the
             inputs and targets of a training set.
         max_examples: Number of different training examples.
         validation: Examples for early stopping, with noise.
-        decomposed: Examples with true targets, for the decomposition. Of a
-            regression with unknown noise they are measured targets.
+        decomposed: Examples with true targets, for the decomposition. In
+            regression with unknown noise their targets are the measured ones.
         fresh: Further examples with noise, for the measured error.
         kernel_stddev: Standard deviation of the initial weights of the hidden
-            layer; `None` is that of Glorot and Bengio.
+            layer. Default: initialization of Glorot and Bengio.
         learning_rate: Learning rate of Adam.
         epochs: Number of epochs, each an update on the whole training set.
         patience: Number of epochs without a lower validation loss after which
@@ -79,7 +79,7 @@ class Problem:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the examples and settings, 16 digits."""
+        """Hash of the examples and settings, 16 hex digits."""
         settings = [
             self.name,
             self.num_classes,
@@ -123,11 +123,12 @@ def sine_problem(*, epochs: int = 2000, seed: int = 0) -> Problem:
 
         y = sin(2 pi x) + e,    x uniform in [-1, 1],    e ~ N(0, 0.3^2)
 
-    Training sets are drawn anew, so that no two have an example in common.
+    where x is the input, y the target and e the noise. Each training set is
+    drawn independently, so that no two sets have an example in common.
 
     Args:
         epochs: Number of epochs.
-        seed: Seed of the examples that are not for training.
+        seed: Seed of the validation and test examples.
 
     Returns:
         `Problem`.
@@ -181,22 +182,22 @@ def data_problem(
 ) -> Problem:
     """Problem whose training sets are drawn from the training split of data.
 
-    A training set is drawn without replacement. Two sets have examples in
-    common, which makes the variance slightly too small; it is negligible if the
-    sets are small beside the training split.
+    A training set is drawn without replacement. Two sets may have examples in
+    common, so that the measured variance is slightly too small. The difference
+    is negligible if the sets are much smaller than the training split.
 
-    Half of the test split is for the decomposition, and half for the measured
-    error.
+    Half of the test split is used for the decomposition, the other half for the
+    measured error.
 
     Args:
         data: Data, as `prepare_data` returns them.
         noise: Probability of a wrong label in the training and validation
-            split; the fresh examples get wrong labels as well. `None` for a
+            split; the fresh examples get wrong labels as well. `None` for
             regression.
         learning_rate: Learning rate of Adam.
         epochs: Number of epochs.
         patience: Epochs without a lower validation loss, for early stopping.
-        seed: Seed of the halves and of the wrong labels.
+        seed: Seed of the halves of the test split and of the wrong labels.
 
     Returns:
         `Problem`.
@@ -258,9 +259,10 @@ def prepare_data(
 ) -> LabData:
     """Examples as vectors in random order, some with a wrong label.
 
-    Images are reduced by averaging 2x2 pixels, unless `pool_size` is another
-    number. Labels of the training and validation split are replaced by another
-    class with a probability; those of the test split stay.
+    Images are reduced by averaging blocks of `pool_size` x `pool_size` pixels.
+    A label of the training or validation split is replaced by another class
+    with the probability `label_noise`; labels of the test split are not
+    changed.
 
     Args:
         data: Data.
@@ -272,11 +274,11 @@ def prepare_data(
         `LabData`.
 
     Raises:
-        ValueError: If `label_noise` is given for a regression.
+        ValueError: If `label_noise` is given for regression.
     """
     if label_noise and data.is_regression:
         raise ValueError(
-            "Label noise needs classes, and the task is a regression. Expected "
+            "Label noise needs classes, and the task is regression. Expected "
             f"no label noise. Received: {label_noise}"
         )
     rng = np.random.default_rng([seed, 2**32 - 3])
@@ -296,7 +298,7 @@ def prepare_data(
 
 
 def as_features(data: LabData, x: Array, pool_size: int) -> Array:
-    """Examples as vectors; images are averaged over some pixels."""
+    """Examples as vectors; images are reduced by averaging blocks of pixels."""
     if data.is_images:
         n, height, width, channels = x.shape
         rows, columns = height // pool_size, width // pool_size
@@ -312,7 +314,7 @@ def wrong_labels(
     probability: float,
     rng: np.random.Generator,
 ) -> Array:
-    """Replaces labels by one of the other classes, with a probability.
+    """Replaces labels at random with one of the other classes.
 
     Example:
 

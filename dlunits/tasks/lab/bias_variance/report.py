@@ -37,29 +37,29 @@ SHOWN = (
     "training_error",
 )
 CLASS_PARTS = (
-    "The 0-1 loss is decomposed as by Domingos (2000): bias is the fraction of "
-    "examples whose most frequent prediction is wrong. Variance is how often a "
-    "prediction differs from the most frequent one; it raises the error where "
-    "that is right (unbiased) and lowers it where that is wrong (biased), and "
-    "the net variance is the difference of both. Noise is the rate of wrong "
-    "labels, as far as it raises the error."
+    "The 0-1 loss is decomposed as by Domingos (2000). Bias is the fraction of "
+    "examples whose most frequent prediction is wrong. Variance is the "
+    "fraction of predictions that differ from the most frequent one. It raises "
+    "the error if the most frequent prediction is correct (unbiased variance) "
+    "and lowers it if that is wrong (biased variance); net variance is their "
+    "difference. Noise is the part of the error that is due to wrong labels."
 )
 VALUE_PARTS = (
     f"The squared error is decomposed as by Geman et al. (1992). {SQUARED} is "
-    "the squared difference of the mean prediction and the "
-    "true value, corrected for the number of training sets. Variance is that "
-    "of the predictions over the training sets. Noise is the variance of the "
+    "the squared difference between the mean prediction and the true value, "
+    "corrected for the number of training sets. Variance is the variance of "
+    "the predictions over the training sets. Noise is the variance of the "
     "targets."
 )
 UNKNOWN_NOISE = (
-    f"The noise of these targets is not known; it is counted in {SQUARED}."
+    f"The noise of these targets is not known and is part of {SQUARED}."
 )
 VERDICT_RULE = (
-    "The verdict is relative to the range from the reachable error to that of "
-    "a constant prediction. Excess bias is the training error above the "
-    "reachable error, and gap the error on fresh examples above the training "
-    "error. If neither is above 0.1, the network is well fitted; otherwise the "
-    "larger one decides: high bias or high variance."
+    "Excess bias is the training error minus the reachable error, and the gap "
+    "is the error on fresh examples minus the training error, both divided by "
+    "the range from the reachable error to the error of a constant prediction. "
+    "If neither is above 0.1, the verdict is well fitted; otherwise it is high "
+    "bias or high variance, whichever of the two is larger."
 )
 
 
@@ -81,10 +81,10 @@ def write_bias_variance_report(
         results: Measurement of each problem.
         example: Arrays of one run with and without early stopping, see
             `example_arrays`.
-        example_name: Description of that network, a clause.
+        example_name: Description of that network, a phrase.
         code: Keras code of that run.
         command: Text, the command line of the run.
-        dataset: Text, the data.
+        dataset: Text, description of the data.
         seconds: Number, duration of the run.
 
     Returns:
@@ -101,7 +101,7 @@ def write_bias_variance_report(
         Section(
             "Claims and measurements",
             "Each claim is measured on each problem. The sections below show "
-            "the data.",
+            "the measurements.",
             table=[
                 {
                     "problem": result.problem.title,
@@ -161,8 +161,8 @@ def complexity_section(result: Measurement) -> Section:
             figures.decomposition_curves(
                 result.complexity, "width", "Hidden units", error_name(result)
             ),
-            "Parts of the error after training. Error bars: 95 % confidence "
-            "interval of the difference between sum and measured error.",
+            "Parts of the error after training. Error bars are 95 % confidence "
+            "intervals of the difference between sum and measured error.",
         )
     ]
     if problem.name == "sine":
@@ -173,8 +173,8 @@ def complexity_section(result: Measurement) -> Section:
         f"trained on as many training sets of {result.size} examples"
         + (", and as many of your own model. " if result.own_model else ". ")
         + f"{parts} "
-        "Sum and measured error come from different examples.\n\n"
-        + "\n\n".join(found),
+        "The sum and the measured error are computed from different "
+        "examples.\n\n" + "\n\n".join(found),
         table=[
             {
                 name: {True: "yes", False: "no"}[row[name]]
@@ -212,7 +212,7 @@ def error_name(result: Measurement) -> str:
 
 
 def fitted_figure(result: Measurement) -> tuple[Any, str]:
-    """Functions that the narrowest, the best and the widest network learned."""
+    """Fitted functions of the narrowest, the best and the widest network."""
     best = min(result.complexity, key=lambda row: row["sum"])["width"]
     widths = list(result.stacks)
     shown = sorted({widths[0], best, widths[-1]})
@@ -224,7 +224,8 @@ def fitted_figure(result: Measurement) -> tuple[Any, str]:
             {width: result.stacks[width].predictions[-1] for width in shown},
         ),
         "Each gray curve is a network with its own training set. Bias is the "
-        "distance of their mean from the truth, variance their spread.",
+        "distance between their mean and the true function, variance is their "
+        "spread.",
     )
 
 
@@ -232,8 +233,8 @@ def training_time_section(result: Measurement) -> Section:
     """Decomposition over the epochs."""
     return Section(
         f"{result.problem.title}: bias and variance over training time",
-        f"The networks of {network_name(list(result.stacks)[-1])} after each "
-        "part of the training.\n\n" + claims.training_time_trades(result).text,
+        f"Networks of {network_name(list(result.stacks)[-1])}, evaluated "
+        "during training.\n\n" + claims.training_time_trades(result).text,
         figures=[
             (
                 figures.decomposition_curves(
@@ -262,7 +263,7 @@ def learning_curve_section(result: Measurement) -> Section:
                 }
             )
     remedies = [
-        f"What helps against {name}: {remedy}."
+        f"Remedies for {name}: {remedy}."
         for name, remedy in REMEDIES.items()
         if name != WELL_FITTED
     ]
@@ -270,7 +271,7 @@ def learning_curve_section(result: Measurement) -> Section:
         f"{result.problem.title}: learning curves",
         f"{VERDICT_RULE} The reachable error is {result.reachable_error:.3g}"
         + (
-            ", the lowest error that was measured."
+            ", the lowest measured error."
             if result.problem.noise is None
             else ", the noise."
         )
@@ -282,8 +283,8 @@ def learning_curve_section(result: Measurement) -> Section:
                 figures.learning_curves(
                     result.curves, result.reachable_error, error_name(result)
                 ),
-                "Means over networks with their own training sets; bands: 95 % "
-                "confidence.",
+                "Means over networks with their own training sets. Bands are "
+                "95 % confidence intervals.",
             )
         ],
     )
@@ -296,8 +297,8 @@ def early_stopping_section(result: Measurement) -> Section:
         f"{problem.title}: early stopping",
         f"Each network of {network_name(list(result.stacks)[-1])} is stopped "
         "after "
-        f"{problem.patience} epochs without a lower validation loss, and gets "
-        "the weights of its best epoch.\n\n"
+        f"{problem.patience} epochs without a lower validation loss; the "
+        "weights of its best epoch are restored.\n\n"
         + claims.early_stopping_helps(result).text,
         table=result.early_stopping[:10],
     )
@@ -311,10 +312,10 @@ def example_section(
     last = int(example["stopped_epoch"])
     epochs = len(example["val_loss"])
     text = (
-        f"One run of {name}, by Keras' fit with and without its callback "
+        f"One run of {name}, with Keras' fit, with and without its callback "
         "EarlyStopping. The validation loss is lowest at "
-        f"epoch {best}, whose weights are kept; training stops at epoch {last} "
-        f"of {epochs}. The test error is "
+        f"epoch {best}, whose weights are restored; training stops at epoch "
+        f"{last} of {epochs}. The test error is "
         f"{float(example['stopped_test_error']):.3g} with early stopping and "
         f"{float(example['test_error']):.3g} without it."
     )

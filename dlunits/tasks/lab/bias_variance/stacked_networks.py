@@ -1,9 +1,9 @@
 """Many networks of the same shape, trained at once on their own training sets.
 
-The weights of K networks are stacked along a new axis, so that one product of
-tensors computes a layer of all networks. The loss is the sum of their losses
-and Adam updates each weight by its own gradient: each network is trained as if
-it were alone.
+The weights of K networks are stacked along a new axis, so that one tensor
+product computes a layer of all networks. The loss is the sum of their losses,
+and Adam updates each weight by its own gradient. The training of each network
+is therefore the same as if it were trained alone.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from dlunits.typing import Array, Tensor
 
 ACTIVATION = "tanh"
 OWN_MODEL = "own model"  # in place of a number of hidden units
-NUM_EVALUATIONS = 40  # of the networks in the course of training
+NUM_EVALUATIONS = 40  # of the networks during training
 
 
 # Number of hidden units, or `OWN_MODEL`.
@@ -30,7 +30,7 @@ Width: TypeAlias = int | str
 class TrainedStack:
     """Measurements of K networks, at several epochs.
 
-    Errors are squared errors or error rates, losses squared errors or
+    Errors are squared errors or error rates. Losses are squared errors or
     cross-entropies.
 
     Args:
@@ -68,7 +68,8 @@ def stacked_network(
         width: Number of hidden units, with the activation tanh.
         num_outputs: Number of linear outputs.
         kernel_stddev: Standard deviation of the initial kernel and biases of
-            the hidden layer. Default: Glorot and Bengio's, and biases of 0.
+            the hidden layer. Default: initialization of Glorot and Bengio, and
+            biases of 0.
         seed: Seed of the initial weights.
 
     Returns:
@@ -102,7 +103,7 @@ def stacked_network(
     glorot = keras.initializers.GlorotUniform(keras.random.SeedGenerator(seed))
     hidden, output = model.layers
     for layer in (hidden, output):
-        # Keras would take the axis of the networks for one of a convolution.
+        # Keras would count the axis of the networks as a receptive field.
         kernels = [
             keras.ops.convert_to_numpy(glorot(layer.kernel.shape[1:]))
             for _ in range(num_networks)
@@ -203,7 +204,7 @@ def train_stack(
         width: Number of hidden units, or `OWN_MODEL`.
         size: Number of examples of a training set.
         seed: Seed of the training sets and initial weights.
-        model: The model whose layers the networks have with `OWN_MODEL`.
+        model: Model whose layers the networks have if `width` is `OWN_MODEL`.
 
     Returns:
         `TrainedStack`.
@@ -241,7 +242,7 @@ def train_stack(
             return outputs[..., 0]
         return tf.argmax(outputs, axis=-1, output_type="int32")
 
-    # XLA takes longer to compile these small functions than it saves.
+    # Compilation by XLA takes longer than it saves for these small functions.
     @tf.function
     def train(num_updates: Tensor) -> None:
         for _ in tf.range(num_updates):

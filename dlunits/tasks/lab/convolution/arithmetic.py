@@ -1,4 +1,4 @@
-"""Output sizes of layers, computed from their attributes and by Keras."""
+"""Output sizes of layers, computed by the equation and by Keras."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from dlunits.diagnostics.convolution_arithmetic import (
 
 
 def example_layers() -> list[tuple[keras.layers.Layer, tuple[int, ...]]]:
-    """Layers of one to three dimensions with all kinds of arguments.
+    """Example layers of one to three dimensions with various arguments.
 
     Returns:
         Pairs of a layer and the shape of its input without the batch axis.
@@ -62,7 +62,7 @@ def example_layers() -> list[tuple[keras.layers.Layer, tuple[int, ...]]]:
 
 
 def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Layers of a model; those of nested models in place of the model."""
+    """Layers of a model; a nested model is replaced by its layers."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from all_layers(layer)
@@ -131,7 +131,7 @@ def layer_arithmetic(layer: keras.layers.Layer) -> dict[str, Any]:
 
 
 def text(value: Any) -> str:
-    """Attribute of a layer as text; equal values of all axes are one.
+    """Attribute of a layer as text; equal values of all axes become one.
 
     >>> text((3, 3)), text((1, 2, 2)), text("same")
     ('3', '1, 2, 2', 'same')
@@ -147,10 +147,10 @@ def shape_text(tensors: Any) -> Any:
 
 
 def example_arithmetic() -> list[dict[str, Any]]:
-    """Arithmetic of `example_layers`, each run on an input of zeros.
+    """Arithmetic of `example_layers`, each called on an input of zeros.
 
     Returns:
-        Rows as those of `model_arithmetic`. `keras` is the shape of the real
+        Rows as in `model_arithmetic`. `keras` is the shape of the returned
         output.
     """
     rows = []

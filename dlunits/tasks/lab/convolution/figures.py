@@ -20,7 +20,7 @@ from dlunits.reporting.style import (
 from dlunits.typing import Array
 
 MAX_CHANNELS = 6  # columns of `sum_of_products`
-MAX_NUMBERS = 5  # rows and columns of a kernel with its numbers
+MAX_NUMBERS = 5  # rows and columns of a kernel whose numbers are written
 
 
 def accuracy_under_shifts(
@@ -132,8 +132,8 @@ def sum_of_products(terms: ConvolutionSum, name: str) -> Figure:
     """Plots patch, kernel and products of each channel of a convolution.
 
     Args:
-        terms: Terms of the sum. Of 1-D convolutions the kernel is a row; of 3-D
-            ones each frame has a column. At most 6 columns are shown.
+        terms: Terms of the sum. The kernel of a 1-D convolution is a row; each
+            frame of a 3-D kernel has a column. At most 6 columns are shown.
         name: Name of the layer.
 
     Returns:
@@ -148,7 +148,7 @@ def sum_of_products(terms: ConvolutionSum, name: str) -> Figure:
         "product": terms.products,
     }
     height, width = slices(terms.kernel)[0].shape
-    # Few slices are below each other, the parts beside each other.
+    # Up to two slices are drawn as rows, and the parts as columns.
     below = len(labels) < len(parts)
     shape = (len(labels), 3) if below else (3, len(labels))
     figure = Figure(
@@ -179,7 +179,7 @@ def sum_of_products(terms: ConvolutionSum, name: str) -> Figure:
 
 
 def channel_slices(terms: ConvolutionSum) -> tuple[list[str], Any]:
-    """Labels of 2-D slices of a patch, and a function that makes the slices."""
+    """Labels of 2-D slices of a patch, and the function that slices it."""
     num_axes, channels = terms.kernel.ndim - 1, terms.kernel.shape[-1]
     names = [f"channel {channel}" for channel in range(channels)]
     if num_axes == 3:

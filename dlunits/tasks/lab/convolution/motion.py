@@ -1,8 +1,9 @@
-"""Direction of motion of a digit: a 3-D convolution over rows, columns, time.
+"""Classification of the direction of a moving digit by 3-D convolutions.
 
-The mean image of a motion and that of the opposite motion are the same, so
-that a classifier of mean images is right for at most half of the volumes. A
-convolution over time sees the order of the frames.
+The kernels slide over time, rows and columns. A motion and the opposite motion
+have the same mean image, so that the expected accuracy of a classifier of mean
+images is at most 50 %. A convolution over time depends on the order of the
+frames.
 """
 
 import keras
@@ -25,7 +26,7 @@ def moving_digits(
 
     Args:
         images: Float array `(n, 28, 28, 1)`; a digit is the mean of 4x4 pixels.
-        seed: Seed of the directions and of the places, not negative.
+        seed: Seed of the directions and of the positions, not negative.
         labels: Indices into `DIRECTIONS` `(n,)`. Default: random.
 
     Returns:
@@ -64,7 +65,7 @@ def moving_digits(
 
 
 def mean_frames(volumes: Array) -> Array:
-    """Volumes whose frames are all the mean frame.
+    """Volumes in which each frame is replaced by the mean frame.
 
     >>> volume = np.reshape([0.0, 4.0], (1, 2, 1, 1, 1))
     >>> mean_frames(volume).ravel().tolist()
@@ -75,7 +76,7 @@ def mean_frames(volumes: Array) -> Array:
 
 
 def motion_network() -> keras.Sequential:
-    """Two 3-D convolutions, a mean over all positions, and four classes.
+    """3-D CNN with two convolutions, global average pooling and four classes.
 
     Returns:
         Model from `(batch, 5, 15, 15, 1)` to probabilities of `DIRECTIONS`.

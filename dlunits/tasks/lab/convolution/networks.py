@@ -9,7 +9,7 @@ from keras import layers
 from dlunits.diagnostics import layer_table
 from dlunits.diagnostics.weight_sharing import num_elements
 
-BYTES = 4  # of a number in single precision
+BYTES = 4  # of a float32 number
 GLOBAL_POOLINGS = {
     "average": layers.GlobalAveragePooling2D,
     "maximum": layers.GlobalMaxPooling2D,
@@ -21,8 +21,8 @@ def global_pooling_cnn(
 ) -> keras.Sequential:
     """CNN for 28x28 images with about as many parameters as LeNet-5.
 
-    The mean or the maximum over all positions before the last layer makes the
-    class depend on which features occur, and little on where.
+    Because of the mean or maximum over all positions before the last layer, the
+    predicted class depends on which features occur, and little on where.
 
     Reference: Lin, Chen and Yan, 2014, "Network in network", section 3.2, on
     global average pooling, https://arxiv.org/abs/1312.4400.
@@ -65,7 +65,10 @@ def dense_network(
     The hidden layer has the smallest number of units with which the network
     has at least `num_parameters` parameters:
 
-        units = ceil((parameters - classes) / (inputs + 1 + classes))
+        units = ceil((num_parameters - num_classes)
+                     / (inputs + 1 + num_classes))
+
+    where `inputs` is the number of elements of an example.
 
     Args:
         input_shape: Shape of an example.
@@ -104,8 +107,8 @@ def costs(model: keras.Model) -> dict[str, Any]:
 
     Returns:
         Dict of `parameters`, `multiply_adds` and `flops` of the layers that
-        `layer_table` counts, `activations` (outputs of all layers, which
-        backpropagation keeps) and `activation_bytes`.
+        `layer_table` counts, `activations` (number of outputs of all layers,
+        which are stored for backpropagation) and `activation_bytes`.
 
     Example:
 

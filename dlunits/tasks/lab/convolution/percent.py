@@ -1,4 +1,4 @@
-"""Fractions with their confidence intervals, in percent."""
+"""Mean fractions with confidence intervals, in percent."""
 
 import numpy as np
 

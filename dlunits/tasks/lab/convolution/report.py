@@ -1,4 +1,4 @@
-"""Report of the convolution lab: claims, each with its measurement."""
+"""Report of the convolution lab: claims, each with its measurements."""
 
 import dataclasses
 import pathlib
@@ -49,13 +49,13 @@ MAX_MAP_LAYERS = 4
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabResults:
-    """What the report of the convolution lab shows.
+    """Results that the report of the convolution lab shows.
 
     Args:
-        subject: What was compared, and what is shown.
+        subject: Data and models of the run.
         images: Test images `(n, 28, 28, 1)`.
-        trained: Networks that were compared.
-        moving: 3-D CNNs on volumes and on mean images.
+        trained: Compared networks.
+        moving: 3-D CNNs trained on volumes and on mean images.
     """
 
     subject: Subject
@@ -85,7 +85,7 @@ class LabResults:
 
     @property
     def shown(self) -> keras.Model:
-        """Model whose feature maps are drawn and whose sums are written."""
+        """Model whose feature maps are drawn and whose sums are written out."""
         if self.subject.shown is not None:
             return self.subject.shown
         return of_network(self.trained, self.networks[1])[0].model
@@ -176,8 +176,8 @@ def comparison_section(
     claims[title] = Claim(
         "A convolutional network (CNN) classifies images more accurately than "
         "a fully connected network (FCNN) with at least as many parameters, "
-        "trained in the same way. It uses each weight at many positions, which "
-        "costs more multiply-adds per parameter.",
+        "trained in the same way. It uses each weight at many positions, and "
+        "so needs more multiply-adds per parameter.",
         " ".join(
             f"{row['network']}: {percent(accuracies[row['network']])} test "
             f"accuracy, {row['parameters']:,} parameters, "
@@ -191,9 +191,9 @@ def comparison_section(
         title,
         claims[title].text
         + "\n\nIntervals are 95 % confidence intervals of the mean over the "
-        "seeds. Operations and the memory of activations are those of one "
-        "image; activations are the outputs of all layers in single "
-        "precision, which backpropagation keeps.",
+        "seeds. Multiply-adds, FLOPs and the memory of activations are those "
+        "of one image. Activations are the outputs of all layers in float32, "
+        "which are stored for backpropagation.",
         table=rows,
     )
 
@@ -222,7 +222,7 @@ def cost_rows(results: LabResults) -> list[dict[str, Any]]:
 
 
 def run_rows(results: LabResults) -> list[dict[str, Any]]:
-    """Rows of `networks.csv`, one for each training."""
+    """Rows of `networks.csv`, one for each trained network."""
     return [
         {
             "network": run.network,
@@ -237,7 +237,7 @@ def run_rows(results: LabResults) -> list[dict[str, Any]]:
 
 
 def history_rows(results: LabResults) -> list[dict[str, Any]]:
-    """Rows of `history.csv`, one for each epoch of each training."""
+    """Rows of `history.csv`, one for each epoch of each trained network."""
     return [
         {
             "network": run.network,
@@ -253,7 +253,7 @@ def history_rows(results: LabResults) -> list[dict[str, Any]]:
 def shift_section(
     results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
 ) -> Section:
-    """Accuracy of the networks as the test images shift."""
+    """Accuracy of the networks on shifted test images."""
     title = "Accuracy under shifts"
     write_history(
         folder / "shifts.csv",
@@ -273,9 +273,9 @@ def shift_section(
         for name in others
     )
     claims[title] = Claim(
-        "A CNN stays more accurate than an FCNN of equal size when the test "
-        "images shift and the training images did not: its kernels detect a "
-        "feature wherever it occurs.",
+        "If the test images are shifted and the training images are not, a CNN "
+        "is more accurate than an FCNN of equal size: its kernels detect a "
+        "feature at all positions.",
         f"at a shift of {GATE_SHIFT} pixels, mean of eight directions: {dense} "
         f"{percent(at_gate[dense])}; {gains}.",
         all(is_greater(at_gate[name], at_gate[dense]) for name in others),
@@ -289,12 +289,12 @@ def shift_section(
     )
     return Section(
         title,
-        f"{claims[title].text}\n\nConvolution alone makes feature maps that "
-        "shift with the image. A dense layer after them, as in LeNet-5, has "
-        "weights for each position and is not used to shifted maps; the mean "
-        "over all positions (global average pooling) is almost the same for "
-        "all shifts. Diagonal shifts move rows and columns, and the pixels of "
-        "the border are repeated.",
+        f"{claims[title].text}\n\nThe feature maps of a convolution shift with "
+        "the image. A dense layer after them, as in LeNet-5, has weights for "
+        "each position and was not trained on shifted maps; the mean over all "
+        "positions (global average pooling) is almost the same for all shifts. "
+        "Diagonal shifts move both rows and columns. The pixels of the border "
+        "are repeated.",
         table=accuracy_table(results.trained),
         figures=[
             (
@@ -313,7 +313,7 @@ def shift_section(
 
 
 def shift_accuracies(trained: Sequence[Trained]) -> dict[str, dict[int, Array]]:
-    """Accuracies `(seeds,)` by network and shift, means of the directions."""
+    """Accuracies `(seeds,)` by network and shift, averaged over directions."""
     return {
         name: {
             shift: accuracies_at(trained, name, shift)
@@ -366,8 +366,8 @@ def sharing_section(
             "many."
         )
     claims[title] = Claim(
-        "A convolution uses the same weights at all positions, and so needs "
-        "fewer weights than it has connections, and far fewer than a fully "
+        "A convolution uses the same weights at all positions. It has fewer "
+        "weights than connections, and far fewer weights than a fully "
         "connected layer between the same inputs and outputs.",
         evidence,
         None
@@ -382,8 +382,8 @@ def sharing_section(
         title,
         claims[title].text
         + "\n\nBiases are counted as weights, and as one connection to each "
-        "output. Taps on zero padding are no connections. Layers without a "
-        "count are neither dense nor convolutions with one kernel.",
+        "output. Products with zero padding are not counted as connections. "
+        "Only dense layers and convolutions with one kernel have counts.",
         table=rows,
         figures=[
             (
@@ -399,7 +399,7 @@ def sharing_section(
 def output_size_section(
     results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
 ) -> Section:
-    """Equation of the output size of each layer, against Keras."""
+    """Equation of the output size of each layer, compared with Keras."""
     title = "Output size: kernel, stride, padding, dilation"
     rows = [
         {"model": name, **row}
@@ -422,12 +422,12 @@ def output_size_section(
     computed = [row for row in rows if row["result"] != "no window"]
     equal = [row for row in computed if row["result"] == "equal"]
     claims[title] = Claim(
-        "The output of a convolution or pooling along an axis of n inputs is "
-        "floor((n + 2 p - k) / s) + 1, for a kernel of k, a padding of p on "
-        "each side and a stride of s. With a dilation d the kernel is d (k - "
-        '1) + 1 wide; "same" padding gives ceil(n / s), and may be larger by '
-        "one at the end. A transposed convolution gives (n - 1) s + k - p + a, "
-        "where p is cropped and a added.",
+        "Along an axis of n inputs, a convolution or pooling has floor((n + 2 "
+        "p - k) / s) + 1 outputs, for a kernel size k, a padding of p on each "
+        "side and a stride s. With a dilation d the kernel spans d (k - 1) + 1 "
+        'inputs. "same" padding gives ceil(n / s) outputs; its padding may be '
+        "larger by one at the end. A transposed convolution has (n - 1) s + k "
+        "- p + a outputs, where p outputs are cropped and a are added.",
         f"{len(equal)} of {len(computed)} layers of 1 to 3 dimensions have the "
         "output size that follows from the equation.",
         len(equal) == len(computed),
@@ -435,9 +435,9 @@ def output_size_section(
     return Section(
         title,
         claims[title].text
-        + "\n\nThe equation is filled in with the numbers of each layer; the "
-        "column Keras is the shape that Keras gives. Layers without a window "
-        "are listed and not computed.",
+        + "\n\nThe table has the equation with the numbers of each layer, and "
+        "the output shape of Keras. Layers without a window are listed without "
+        "an equation.",
         table=[
             {name: value for name, value in row.items() if name != "type"}
             for row in rows
@@ -448,7 +448,7 @@ def output_size_section(
 def sum_sections(
     results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
 ) -> list[Section]:
-    """Outputs of a multichannel and of a 3-D convolution, as sums."""
+    """Outputs of a multichannel and of a 3-D convolution, written as sums."""
     title = "Multichannel convolution as a sum"
     sums = layer_sums(results.shown, results.subject.example)
     volumes, _ = motion.moving_digits(results.images[:1], seed=0)
@@ -459,9 +459,9 @@ def sum_sections(
         [row for each in sums for row in each.rows()],
     )
     claims[title] = Claim(
-        "Each output of a convolution is the activation of a sum: the bias, "
-        "and over all channels and all elements of the kernel the products of "
-        "an input and a weight.",
+        "Each output of a convolution is the activation of a sum: the bias "
+        "plus the products of input and weight over all channels and all "
+        "elements of the kernel.",
         " ".join(
             f"{each.layer.name}: {num_products(each)} products, sum "
             f"{each.terms.result:.6f}, Keras {each.terms.output:.6f}, "
@@ -507,7 +507,7 @@ def recorded_section(
         folder: Folder of the page.
 
     Returns:
-        The section; empty if the layer is not one that can be recorded.
+        List of the section; empty if the layer cannot be recorded.
     """
     sections = []
     for each in sums:
@@ -522,14 +522,14 @@ def recorded_section(
                 each.layer,
                 filter_index=each.filter_index,
             )
-        except ValueError:  # another layer than a small 2-D convolution
+        except ValueError:  # not a small 2-D convolution
             continue
         sections.append(
             Section(
                 "A convolution step by step",
                 f"The page shows each output of filter {each.filter_index} of "
                 f"{each.layer.name} for the middle of the test image, with the "
-                "products and their sum. It works without a network.",
+                "products and their sum. It works offline.",
                 table=(["page"], [[[Link(page.name, page.name)]]]),
             )
         )
@@ -576,7 +576,7 @@ def channel_rows(each: LayerSum) -> list[dict[str, Any]]:
 def motion_section(
     results: LabResults, folder: pathlib.Path, claims: dict[str, Claim]
 ) -> Section:
-    """Direction of motion, from volumes and from mean images."""
+    """Classification of motion, from volumes and from mean images."""
     title = "3-D convolution"
     write_history(
         folder / "motion.csv",
@@ -603,8 +603,8 @@ def motion_section(
     claims[title] = Claim(
         "A 3-D convolution also slides over time, and so detects motion, which "
         "no single or mean image shows.",
-        f"the direction in which a digit moves, of four: "
-        f"{percent(accuracies[VOLUME])} of test volumes are right, and "
+        f"the direction of a moving digit, one of four, is predicted correctly "
+        f"for {percent(accuracies[VOLUME])} of the test volumes, and for "
         f"{percent(accuracies[MEAN])} if each frame is replaced by the mean "
         "frame.",
         is_greater(accuracies[VOLUME], accuracies[MEAN]),
@@ -616,12 +616,12 @@ def motion_section(
     return Section(
         title,
         claims[title].text
-        + "\n\nBoth networks are the same: two 3-D convolutions of 8 filters "
-        "with 3 \N{MULTIPLICATION SIGN} 3 \N{MULTIPLICATION SIGN} 3 weights "
-        "for each input channel, and the mean over all positions. The mean "
-        "image of a motion to the left is also one of a motion to the right, "
-        "so that no classifier of mean images can be right for more than half "
-        "of the volumes, up to chance.",
+        + "\n\nBoth networks have the same layers: two 3-D convolutions of 8 "
+        "filters with 3 \N{MULTIPLICATION SIGN} 3 \N{MULTIPLICATION SIGN} 3 "
+        "weights for each input channel, the mean over all positions, and a "
+        "dense layer. A motion to the left and one to the right have the same "
+        "mean image, so that the expected accuracy of a classifier of mean "
+        "images is at most 50 %.",
         table=[
             {
                 "input": name,
@@ -640,7 +640,7 @@ def motion_section(
                     list(motion.DIRECTIONS),
                     motion.mean_frames(volumes)[:, 0],
                 ),
-                "A test digit that moves, and its mean images.",
+                "A moving test digit, and its mean images.",
             )
         ],
     )
@@ -656,7 +656,7 @@ PARTS = (
 
 
 def part_of(layer: keras.layers.Layer, last: bool) -> str:
-    """Part of a CNN that a layer is, by the name of its class.
+    """Part of a CNN to which a layer belongs, by the name of its class.
 
     Args:
         layer: Layer.
@@ -702,10 +702,11 @@ def parts_section(results: LabResults, claims: dict[str, Claim]) -> Section:
         "A CNN consists of convolutions whose activations are feature maps, "
         "pooling, which makes the maps smaller, fully connected layers and an "
         "output layer with a unit for each class.",
-        f"{shown.name} spends {share('convolution', 'multiply_adds', work)} of "
-        f"its multiply-adds in convolutions, which have "
-        f"{share('convolution', 'parameters', total)} of its parameters; "
-        f"layers of pooling have {share('pooling', 'parameters', total)}.",
+        f"the convolutions of {shown.name} have "
+        f"{share('convolution', 'multiply_adds', work)} of its multiply-adds "
+        f"and {share('convolution', 'parameters', total)} of its parameters; "
+        f"the pooling layers have {share('pooling', 'parameters', total)} of "
+        "the parameters.",
         set(parts) <= present,
     )
     return Section(
@@ -713,7 +714,7 @@ def parts_section(results: LabResults, claims: dict[str, Claim]) -> Section:
         claims[title].text
         + f"\n\nThe feature maps are those of {shown.name}"
         + (
-            ", as it was loaded"
+            ", with its loaded weights"
             if results.subject.shown is not None
             else ", trained with the first seed"
         )
@@ -721,7 +722,7 @@ def parts_section(results: LabResults, claims: dict[str, Claim]) -> Section:
         + (
             ""
             if results.subject.own_images
-            else " --image=FILE shows those of your own image."
+            else " Set --image=FILE to see those of your own image."
         ),
         table=rows,
         figures=map_figures(shown, results.subject.example),
@@ -741,8 +742,8 @@ def image_sections(results: LabResults) -> list[Section]:
         sections.append(
             Section(
                 f"Feature maps of {pathlib.Path(path).name}",
-                f"{results.shown.name} takes the image for class {label}, with "
-                f"an output of {scores.max():.3f}."
+                f"{results.shown.name} predicts class {label}, with an output "
+                f"of {scores.max():.3f}."
                 if scores.ndim == 1
                 else "",
                 figures=map_figures(results.shown, image),
@@ -752,7 +753,7 @@ def image_sections(results: LabResults) -> list[Section]:
 
 
 def map_figures(model: keras.Model, image: Array) -> list[tuple[Any, str]]:
-    """Figures of the feature maps of a model, none without such layers."""
+    """Figures of the feature maps of a model; empty for one without maps."""
     names = map_layers(model)
     if not names:
         return []
@@ -779,7 +780,7 @@ def map_layers(model: keras.Model) -> list[str]:
 
 
 def code_section(results: LabResults, recipe: Mapping[str, Any]) -> Section:
-    """Keras code of the trainings with the first seed."""
+    """Keras code of the runs with the first seed."""
     codes = []
     for name in results.networks:
         run = of_network(results.trained, name)[0]
@@ -803,8 +804,8 @@ def code_section(results: LabResults, recipe: Mapping[str, Any]) -> Section:
         )
     return Section(
         "Keras code",
-        "Programs that train the networks of this report. Run them in the "
+        "Scripts that train the networks of this report. Start them in the "
         f"folder of the report, which has the examples in {DATA_FILE}. They "
-        "print the losses that history.csv has.",
+        "print the losses of history.csv.",
         code=codes,
     )

@@ -1,4 +1,4 @@
-"""Trainings and measurements of the convolution lab."""
+"""Training and measurements of the convolution lab."""
 
 import dataclasses
 import pathlib
@@ -60,7 +60,7 @@ class Trained:
 def make_networks(
     data: LabData, own: keras.Model | None
 ) -> dict[str, Callable[[], keras.Model]]:
-    """Networks to compare, with about equally many parameters.
+    """Networks to compare, with about the same number of parameters.
 
     Args:
         data: Images of 28x28 pixels.
@@ -68,7 +68,7 @@ def make_networks(
             LeNet-5 and the CNN with global pooling; or `None`.
 
     Returns:
-        Dict of name to a function that makes the untrained network.
+        Dict of name to a function that builds the untrained network.
     """
     classes = data.num_outputs
     if own is None:
@@ -100,13 +100,13 @@ def compare_networks(
 ) -> list[Trained]:
     """Trains the networks, and measures their accuracy under shifts.
 
-    What is finished in `folder` is not done again.
+    Finished runs in `folder` are loaded and not repeated.
 
     Args:
         folder: Existing folder of the results.
         data: Images of 28x28 pixels.
         networks: What `make_networks` returns.
-        seeds: Seeds, one training of each network for each.
+        seeds: Seeds; each network is trained once with each.
         epochs: Number of epochs.
         batch_size: Examples per mini-batch.
         learning_rate: Learning rate of Adam.
@@ -169,7 +169,7 @@ def cached_accuracies(
     data: LabData,
     update: Callable[[int], Any],
 ) -> list[dict[str, Any]]:
-    """Accuracy on shifted test images, from a file if it is there."""
+    """Accuracy on shifted test images, loaded from a file if it exists."""
     return cached_result(
         path,
         {"max_shift": shifts.MAX_SHIFT, "data": data.fingerprint},
@@ -192,7 +192,8 @@ def compare_motion(
     Args:
         folder: Existing folder of the results.
         data: Images of 28x28 pixels.
-        seeds: Seeds, one training on volumes and one on mean images for each.
+        seeds: Seeds; with each, one network is trained on volumes and one on
+            mean images.
         progress: Function that creates a progress bar.
 
     Returns:
@@ -249,13 +250,13 @@ def compare_motion(
 def training_path(
     folder: pathlib.Path, name: str, seed: int, run: dict[str, Any]
 ) -> pathlib.Path:
-    """File of a finished training: name, seed, and a hash of `run`."""
+    """File of a finished run, named by network, seed and a hash of `run`."""
     words = "".join(c if c.isalnum() else "_" for c in name.lower())
     return result_path(folder, f"{words}_seed_{seed}", run)
 
 
 def of_network(trained: Sequence[Trained], network: str) -> list[Trained]:
-    """Trainings of one network, one for each seed."""
+    """Runs of one network, one for each seed."""
     return [each for each in trained if each.network == network]
 
 

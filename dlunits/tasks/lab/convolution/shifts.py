@@ -1,4 +1,4 @@
-"""Accuracy of a classifier as its test images shift."""
+"""Accuracy of a classifier on shifted test images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from dlunits.typing import Array
 
 MAX_SHIFT = 6  # pixels
-IMAGES_PER_CALL = 20_000  # bounds the memory
+IMAGES_PER_CALL = 20_000  # limits memory
 BATCH_SIZE = 500
 
 # The eight directions of a shift, (dy, dx).
@@ -50,7 +50,7 @@ def shift_images(images: Array, dy: int, dx: int) -> Array:
 def shift_offsets(max_shift: int = MAX_SHIFT) -> list[dict[str, Any]]:
     """All shifts by 0 to `max_shift` pixels in eight directions.
 
-    A diagonal shift by 2 pixels is one by 2 rows and 2 columns.
+    A diagonal shift by 2 pixels is a shift by 2 rows and 2 columns.
 
     >>> len(shift_offsets(6))  # 1 + 6 * 8
     49

@@ -1,4 +1,4 @@
-"""What a run of the convolution lab compares and shows."""
+"""Data and models of a run of the convolution lab."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from dlunits.typing import Array, Path
 # Data sets whose images are digits as `extract_digits` returns them.
 HANDWRITING = {"mnist", "digits"}
 
-MAX_TEST_IMAGES = 2_000  # each is classified at 49 shifts
+MAX_TEST_IMAGES = 2_000  # each of which is classified at 49 shifts
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Subject:
     """Data and models of a run.
 
     Args:
-        data: Images of 28x28 pixels, in the shape of the inputs of the compared
+        data: Images of 28x28 pixels, in the input shape of the compared
             networks.
         compared: A user's model that is trained from new weights and compared
             with a dense network, or `None` for the networks of the lab.
@@ -37,8 +37,8 @@ class Subject:
         shown: A user's model whose feature maps are drawn, or `None` for
             LeNet-5.
         example: Test image as an input of the shown model.
-        own_images: Images of files as inputs of the shown model, by the path.
-        note: Sentence on what a user's model is not used for, or an empty text.
+        own_images: Images of a user as inputs of the shown model, by the path.
+        note: Sentence on what a user's model is not used for, or `""`.
     """
 
     data: LabData
@@ -61,7 +61,7 @@ def limit_images(
         max_test_images: Maximum number of test images.
 
     Returns:
-        Data whose `source` says how many images are used.
+        Data whose `source` states the number of used images.
 
     Example:
 
@@ -85,11 +85,12 @@ def limit_images(
 def choose_subject(
     data: LabData, own: keras.Model | None, image_files: Sequence[Path] = ()
 ) -> Subject:
-    """Chooses what is compared and shown.
+    """Chooses the models to compare and to show.
 
-    A user's model is compared if it takes the examples and has an output for
-    each class. If it takes images of another size, its feature maps are those
-    of resized images; if it does not take images, its layers are only listed.
+    A user's model is compared if its input shape fits the examples and it has
+    an output for each class. If its inputs are images of another size, its
+    feature maps are those of resized images; if they are not images, its layers
+    are only listed.
 
     Args:
         data: Images `(n, 28, 28, 1)`.
@@ -100,7 +101,7 @@ def choose_subject(
         `Subject`.
 
     Raises:
-        ValueError: If an image file cannot be read. One line.
+        ValueError: If an image file cannot be read.
     """
     inputs, compared, shown, note = data, None, None, ""
     image_shape = data.input_shape
@@ -110,11 +111,14 @@ def choose_subject(
             own = fix_input_shape(own, inputs.input_shape)
             compared = shown = own
         except ValueError as error:
-            note = f"The own model is not trained: {error}."
+            note = f"Your own model is not trained: {error}."
             if takes_images(own):
                 shown, image_shape = own, own.input_shape[1:]
             else:
-                note += " Its layers are listed, and LeNet-5 is shown."
+                note += (
+                    " Its layers are listed; the feature maps are those of "
+                    "LeNet-5."
+                )
     model_shape = data.input_shape if shown is None else shown.input_shape[1:]
     handwriting = data.name in HANDWRITING and image_shape == data.input_shape
     own_images = {

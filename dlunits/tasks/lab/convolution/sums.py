@@ -1,4 +1,4 @@
-"""Outputs of convolutions of a model, written as sums for a real image."""
+"""Outputs of the convolutions of a model, written as sums of products."""
 
 import dataclasses
 from typing import Any
@@ -33,12 +33,12 @@ class LayerSum:
 
     @property
     def place(self) -> str:
-        """The output with its indices, such as `y[3, 4, 0]`."""
+        """Name of the output with its indices, such as `y[3, 4, 0]`."""
         return f"y[{', '.join(map(str, (*self.position, self.filter_index)))}]"
 
     @property
     def difference(self) -> float:
-        """Absolute difference of the sum from the output of Keras."""
+        """Absolute difference between the sum and the output of Keras."""
         return abs(self.terms.result - self.terms.output)
 
     @property
@@ -47,7 +47,7 @@ class LayerSum:
         return getattr(self.layer.activation, "__name__", "activation")
 
     def rows(self) -> list[dict[str, Any]]:
-        """Dicts, one for each product, for a CSV file."""
+        """Rows of a CSV file, one for each product."""
         return [
             {
                 "layer": self.layer.name,
@@ -62,7 +62,7 @@ class LayerSum:
         ]
 
     def equation(self) -> str:
-        """The sum with all its numbers, a line for each row of the kernel."""
+        """Sum with all its numbers, one line for each row of the kernel."""
         lines = [f"{self.place} = {self.activation}("]
         products = np.moveaxis(self.terms.products, -1, 0)
         patch = np.moveaxis(self.terms.patch, -1, 0)
@@ -87,10 +87,10 @@ class LayerSum:
 
 
 def layer_sums(model: keras.Model, example: Array) -> list[LayerSum]:
-    """Sums of the strongest output of two layers of a model.
+    """Sum of one output of each of two convolutions of a model.
 
     The layers are the first convolution, and the first one with several input
-    channels.
+    channels. The output is the one with the largest absolute value.
 
     Args:
         model: Functional or built `Sequential` model.

@@ -1,4 +1,4 @@
-"""Training of a classifier with several seeds, saved after each."""
+"""Training of a classifier with several seeds; each result is saved."""
 
 import pathlib
 import time
@@ -27,23 +27,23 @@ VALIDATION_BATCH_SIZE = 500
 class Trainer:
     """Trains a classifier with Adam, once for each seed.
 
-    The network is compiled once. The weights, the order of the examples and so
-    the losses are those of the code that
-    `dlunits.tasks.lab.keras_code.training_code` writes.
+    The network is compiled once. The initial weights and the order of the
+    examples, and therefore the losses, are those of the script that
+    `dlunits.tasks.lab.keras_code.training_code` returns.
 
     Args:
-        make_model: Makes the untrained model, whose inputs have the shape of
-            the examples.
+        make_model: Function that builds the untrained model, whose inputs have
+            the shape of the examples.
         train: Examples and indices of their classes.
         validation: Likewise.
-        run: JSON-serializable dict of what the result depends on, besides the
-            other arguments.
+        run: JSON-serializable dict of everything else that the result depends
+            on.
         epochs: Number of epochs.
         batch_size: Examples per mini-batch.
         learning_rate: Learning rate of Adam.
 
     Attributes:
-        model: The model, which has the weights of the last training.
+        model: Model with the weights of the last training.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Trainer:
             epochs, and `seconds`.
 
         Raises:
-            ValueError: If the file is of another run, or damaged.
+            ValueError: If the file belongs to another run, or is damaged.
             OSError: If the file cannot be written.
         """
         run = {**self.run, "seed": seed}
@@ -157,7 +157,7 @@ class Trainer:
             variable.assign(initial)
 
     def copy_model(self) -> keras.Model:
-        """Model of its own with the weights of the last training."""
+        """Separate model with the weights of the last training."""
         copy = self.make_model()
         copy.set_weights(self.model.get_weights())
         return copy

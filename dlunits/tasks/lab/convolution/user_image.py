@@ -14,7 +14,7 @@ from dlunits.paths import expand_user
 from dlunits.typing import Array, Path
 
 MAX_MEGAPIXELS = 40
-MIN_SIDE = 8  # pixels; smaller images show nothing
+MIN_SIDE = 8  # pixels; smaller images have no recognizable content
 
 
 def read_user_image(
@@ -33,8 +33,8 @@ def read_user_image(
         Float32 array of the input shape, from 0 to 1.
 
     Raises:
-        ValueError: If the file cannot be read, or shows no single digit. One
-            line that begins with the path.
+        ValueError: If the file cannot be read, or does not show a single digit.
+            The message is one line that begins with the path.
     """
     path = expand_user(path)
     gray = input_shape[-1] == 1

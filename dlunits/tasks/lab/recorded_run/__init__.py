@@ -1,4 +1,4 @@
-"""Recorded computations as one offline HTML file with a step slider."""
+"""Recorded computations as offline HTML pages with a step slider."""
 
 from dlunits.tasks.lab.recorded_run.convolution import (
     write_recorded_convolution,

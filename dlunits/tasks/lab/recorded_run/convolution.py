@@ -23,7 +23,7 @@ from dlunits.typing import Array, ArrayLike, Path
 
 MAX_SIZE = 28  # pixels of a side of the padded image
 MAX_CHANNELS = 3
-MAX_PRODUCTS = 30  # of a sum that is written out
+MAX_PRODUCTS = 30  # in a sum that is written out
 
 
 def write_recorded_convolution(
@@ -35,14 +35,14 @@ def write_recorded_convolution(
 ) -> pathlib.Path:
     """Records a convolution of an image as an HTML page with a slider.
 
-    Each step is one output: the window of the image, the products with the
-    kernel, and their sum. The outputs are those of the layer.
+    Each step shows one output: the window of the image, the products with the
+    kernel, and their sum. The outputs are computed by the layer.
 
     Args:
         path: HTML file to write, in an existing folder.
         image: Array `(height, width)` or `(height, width, channels)`, at most
-            28 pixels a side with padding, and 3 channels. Default: a digit of
-            scikit-learn, 8x8.
+            28 pixels a side with padding, and 3 channels. Default: an 8x8 digit
+            of scikit-learn.
         layer: Built `keras.layers.Conv2D`, channels last, for the channels of
             the image. Default: a Sobel filter for vertical edges, with ReLU.
         filter_index: Index of the filter of the layer.
@@ -51,7 +51,7 @@ def write_recorded_convolution(
         `pathlib.Path` of the page.
 
     Raises:
-        ValueError: If the image or the layer are not as stated.
+        ValueError: If the image or the layer does not meet these conditions.
         OSError: If the file cannot be written.
 
     Example:
@@ -110,7 +110,7 @@ def sobel_layer(channels: int) -> keras.layers.Conv2D:
 
 
 def pad(layer: keras.layers.Conv2D, x: Array) -> tuple[Array, tuple[int, int]]:
-    """Image with the padding of a layer, and its size at the start."""
+    """Padded image of a layer, and its padding at the top and left."""
     sizes = []
     for axis in range(2):
         dilation = per_axis(layer.dilation_rate, 2)[axis]
@@ -197,7 +197,7 @@ def equation_text(layer: keras.layers.Conv2D) -> str:
 
 
 def element_text(terms: ConvolutionSum, i: int, j: int) -> str:
-    """Sum of one output with its numbers."""
+    """Computation of one output with its numbers."""
     if terms.products.size <= MAX_PRODUCTS:
         written = sum_of_products(terms.patch, terms.kernel)
     else:

@@ -16,7 +16,7 @@ from dlunits.tasks.lab.recorded_run.page import (
 from dlunits.typing import Array, Path
 
 MAX_LENGTH, MAX_CHARACTERS, MAX_UNITS = 40, 20, 8
-# Parts of Keras' kernels, in their order.
+# Gates, in the order of their parts in Keras' kernels.
 GATES = {
     "i": "input gate",
     "f": "forget gate",
@@ -36,8 +36,8 @@ def write_recorded_lstm(
     """Records an LSTM that reads a text as an HTML page with a slider.
 
     The input at each time step is a one-hot vector of the character, in the
-    alphabetical order of the characters of the text. Gates are computed by the
-    activations and weights of the layer, states by its cell.
+    alphabetical order of the characters of the text. The gates are computed
+    from the weights and activations of the layer, the states by its cell.
 
     Args:
         path: HTML file to write, in an existing folder.
@@ -51,8 +51,8 @@ def write_recorded_lstm(
         `pathlib.Path` of the page.
 
     Raises:
-        ValueError: If the text, the number of units or the layer are not as
-            stated.
+        ValueError: If the text, the number of units or the layer does not meet
+            these conditions.
         OSError: If the file cannot be written.
 
     Example:
@@ -86,7 +86,7 @@ def write_recorded_lstm(
         )
     if layer.units > MAX_UNITS:
         raise ValueError(
-            f"Expected at most {MAX_UNITS} units: more do not fit a page. "
+            f"Expected at most {MAX_UNITS} units: more do not fit on a page. "
             f"Received: {layer.units}"
         )
     if layer.cell.kernel.shape[0] != len(characters):
@@ -99,10 +99,11 @@ def write_recorded_lstm(
         path,
         title="LSTM unrolled over a text",
         text="At each time step the LSTM reads a character, computes its gates "
-        "and the candidate from the character and its last output, and updates "
-        "the cell state c and the output h. The numbers below the equation are "
-        "those of the first unit, whose cells are framed; * is the product of "
-        "elements. Move the slider with the mouse or the arrow keys.",
+        "and the candidate from the character and its previous output, and "
+        "updates the cell state c and the output h. The numbers below the "
+        "equation are those of the first unit, whose cells are framed; * is "
+        "the element-wise product. Move the slider with the mouse or the arrow "
+        "keys.",
         steps=record_lstm(layer, text, values),
         chart=Chart(
             "Time step: character, values of the first unit",
@@ -120,7 +121,7 @@ def one_hot(text: str) -> Array:
 
 
 def character_name(character: str) -> str:
-    """Character, or its code if it is not visible."""
+    """Character, or its name or escape sequence if it is not visible."""
     if character == " ":
         return "space"
     return character if character.isprintable() else repr(character)[1:-1]
@@ -135,8 +136,8 @@ def lstm_values(layer: keras.layers.LSTM, x: Array) -> dict[str, Array]:
 
     Returns:
         Dict of arrays `(time, units)`: for each gate in `GATES` its value, such
-        as `i`, and the terms `i_x` and `i_h` of the input and the last output;
-        and the states `c` and `h`.
+        as `i`, the term of the input, `i_x`, and the term of the previous
+        output, `i_h`; and the states `c` and `h`.
     """
     cell = layer.cell
     kernel = split_gates(cell.kernel)

@@ -20,7 +20,7 @@ from dlunits.tasks.lab.recorded_run.page import (
 )
 from dlunits.typing import Array, ArrayLike, Path, Tensor
 
-MAX_SIZE = 12  # examples, and inputs and units that are shown
+MAX_SIZE = 12  # of a mini-batch, and of the rows and columns shown
 
 
 def write_recorded_network(
@@ -37,20 +37,20 @@ def write_recorded_network(
 
     Each update is shown in steps: the outputs of each layer, the loss, its
     gradient for each layer, and the new weights. All values are computed by
-    Keras: the activations of the layers, gradients by automatic
-    differentiation, and weights by the optimizer. Of larger networks the first
-    12 rows and columns of each matrix are shown.
+    Keras: outputs by the layers, gradients by automatic differentiation, and
+    weights by the optimizer. Of larger matrices only the first 12 rows and
+    columns are shown.
 
     Args:
         path: HTML file to write, in an existing folder.
-        model: Network of `Dense` layers, perhaps after `Flatten`, which is not
-            changed. Default: a network 2-3-1 with tanh and sigmoid.
+        model: Network of `Dense` layers, optionally after `Flatten`. It is not
+            changed. Default: a 2-3-1 network with tanh and sigmoid.
         x: Inputs of the model, one mini-batch of at most 12 examples. Default:
             the four examples of XOR.
         y: Targets, as the loss expects them. Default: those of XOR.
-        optimizer: Keras optimizer, which is not changed. Default: `SGD(2.0)`.
-        loss: Keras loss, or the name of one. Penalties of regularizers are left
-            out.
+        optimizer: Keras optimizer. It is not changed. Default: `SGD(2.0)`.
+        loss: Keras loss, or the name of one. Penalties of regularizers are not
+            added.
         updates: Number of updates.
 
     Returns:
@@ -88,9 +88,9 @@ def write_recorded_network(
         + "-".join(str(size) for size in sizes),
         text="Each update computes the outputs of all layers, the loss, its "
         "gradients from the last layer to the first, and the new weights. "
-        "Rows of x, z and a are examples. The cells that the numbers below the "
-        "equation come from are framed. Move the slider with the mouse or the "
-        "arrow keys.",
+        "Rows of x, z and a are examples. Frames mark the cells whose numbers "
+        "are below the equation. Move the slider with the mouse or the arrow "
+        "keys.",
         steps=steps,
         chart=Chart(
             "Update",
@@ -101,7 +101,7 @@ def write_recorded_network(
 
 
 def xor_network() -> tuple[keras.Model, Array, Array]:
-    """Network 2-3-1 with fixed initial weights, and the examples of XOR."""
+    """2-3-1 network with fixed initial weights, and the examples of XOR."""
     hidden, output = (
         keras.initializers.GlorotUniform(seed=seed) for seed in (3, 4)
     )
@@ -117,10 +117,11 @@ def xor_network() -> tuple[keras.Model, Array, Array]:
 
 
 def dense(model: keras.Model) -> list[keras.layers.Dense]:
-    """Layers of a network after its input, checked to be dense.
+    """Dense layers of a network.
 
     Raises:
-        ValueError: If they are not.
+        ValueError: If the network has other layers, except `Flatten` before
+            them.
     """
     layers = [
         layer
@@ -176,11 +177,11 @@ def record_network(
     losses: list[float] = []
     for update in range(updates):
         before = [arrays(layer.weights) for layer in layers]
-        outputs, value, errors, slopes = forward_and_backward(
+        outputs, value, errors, gradients = forward_and_backward(
             layers, inputs, targets, loss_function
         )
         variables = [w for layer in layers for w in layer.weights]
-        optimizer.apply([s for pair in slopes for s in pair], variables)
+        optimizer.apply([s for pair in gradients for s in pair], variables)
         after = [arrays(layer.weights) for layer in layers]
         recorded = Update(
             update,
@@ -190,7 +191,7 @@ def record_network(
             before,
             after,
             arrays(errors),
-            [arrays(pair) for pair in slopes],
+            [arrays(pair) for pair in gradients],
         )
         losses.append(float(value))
         steps += recorded.forward()
@@ -212,7 +213,7 @@ def forward_and_backward(
 
     Returns:
         Pairs `(z, a)` of each layer, before and after its activation; the loss;
-        its gradient for each z, and for the weights of each layer.
+        its gradient with respect to each z, and to the weights of each layer.
     """
     weights = [list(layer.weights) for layer in layers]
     with tf.GradientTape() as tape:
@@ -224,23 +225,23 @@ def forward_and_backward(
             a = layer.activation(z)
             outputs.append((z, a))
         value = ops.mean(loss_function(y, a))
-    errors, slopes = tape.gradient(
+    errors, gradients = tape.gradient(
         value,
         [
             [z for z, _ in outputs],
             [[w.value for w in pair] for pair in weights],
         ],
     )
-    return outputs, value, errors, slopes
+    return outputs, value, errors, gradients
 
 
 def arrays(tensors: Sequence[Any]) -> list[Array]:
-    """Tensors as NumPy arrays of their own."""
+    """Copies of tensors as NumPy arrays."""
     return [np.array(ops.convert_to_numpy(tensor)) for tensor in tensors]
 
 
 def shown(name: str, values: ArrayLike, window: Window | None = None) -> Matrix:
-    """First rows and columns of a matrix, with the number of all in its name.
+    """First rows and columns of a matrix; its name has the number of all.
 
     >>> shown("W1", np.zeros((784, 3))).name
     'W1, 12 of 784 rows'
@@ -257,7 +258,7 @@ def shown(name: str, values: ArrayLike, window: Window | None = None) -> Matrix:
 
 
 class Update:
-    """Steps of one update.
+    """Update of the weights, as steps of the page.
 
     Args:
         number: Number of the update, from 0.
@@ -265,8 +266,9 @@ class Update:
         a: Inputs and outputs of the layers: a[0] is the input.
         z: Outputs of each layer before its activation.
         before, after: Weights of each layer before and after the update.
-        errors: Gradient of the loss for each z.
-        slopes: Gradients of the loss for the weights of each layer.
+        errors: Gradient of the loss with respect to each z.
+        gradients: Gradients of the loss with respect to the weights of each
+            layer.
     """
 
     def __init__(
@@ -278,13 +280,13 @@ class Update:
         before: list[list[Array]],
         after: list[list[Array]],
         errors: list[Array],
-        slopes: list[list[Array]],
+        gradients: list[list[Array]],
     ) -> None:
         self.number = number
         self.layers = layers
         self.a, self.z = a, z
         self.before, self.after = before, after
-        self.errors, self.slopes = errors, slopes
+        self.errors, self.gradients = errors, gradients
 
     def step(self, title: str, *texts: str, matrices: list[Matrix]) -> Step:
         equation, element = texts
@@ -297,7 +299,7 @@ class Update:
         )
 
     def output_name(self, layer: int) -> str:
-        """Name of the output of a layer; of layer 0, the input."""
+        """Name of the output of a layer; layer 0 is the input."""
         return f"a{layer}" if layer else "x"
 
     def forward(self) -> list[Step]:
@@ -373,10 +375,10 @@ class Update:
         steps = []
         for number in range(len(self.layers), 0, -1):
             source, errors = self.a[number - 1], self.errors[number - 1]
-            slope, *bias_slopes = self.slopes[number - 1]
+            gradient, *bias_gradients = self.gradients[number - 1]
             name = self.output_name(number - 1)
             equation = f"dL/dW{number} = {name}ᵀ dL/dz{number}"
-            if bias_slopes:
+            if bias_gradients:
                 equation += (
                     f",  dL/db{number} = sum over examples of dL/dz{number}"
                 )
@@ -391,7 +393,7 @@ class Update:
                 self.step(
                     f"gradient of layer {number}",
                     equation,
-                    f"dL/dW{number}[1, 1] = {products} = {slope[0, 0]:.4g}",
+                    f"dL/dW{number}[1, 1] = {products} = {gradient[0, 0]:.4g}",
                     matrices=[
                         shown(name, source, window=(0, 0, len(source), 1)),
                         shown(
@@ -399,10 +401,10 @@ class Update:
                             errors,
                             window=(0, 0, len(errors), 1),
                         ),
-                        shown(f"dL/dW{number}", slope, window=(0, 0, 1, 1)),
+                        shown(f"dL/dW{number}", gradient, window=(0, 0, 1, 1)),
                         *(
                             shown(f"dL/db{number}", value)
-                            for value in bias_slopes
+                            for value in bias_gradients
                         ),
                     ],
                 )
@@ -418,13 +420,13 @@ class Update:
         for number in range(1, len(self.layers) + 1):
             kernel = self.before[number - 1][0]
             new_kernel, *new_biases = self.after[number - 1]
-            slope = self.slopes[number - 1][0]
+            gradient = self.gradients[number - 1][0]
             old, new = kernel[0, 0], new_kernel[0, 0]
             if plain:
                 equation = (
                     f"W{number} ← W{number} - η dL/dW{number},  η = {rate:g}"
                 )
-                change = f"- {rate:g} · {text_number(slope[0, 0])}"
+                change = f"- {rate:g} · {text_number(gradient[0, 0])}"
             else:
                 equation = (
                     f"W{number} ← W{number} + ΔW{number},  ΔW{number} by "
@@ -439,7 +441,7 @@ class Update:
                     f"W{number}[1, 1] = {old:.4g} {change} = {new:.4g}",
                     matrices=[
                         shown(f"W{number} before", kernel, window=first),
-                        shown(f"dL/dW{number}", slope, window=first),
+                        shown(f"dL/dW{number}", gradient, window=first),
                         shown(f"ΔW{number}", new_kernel - kernel, window=first),
                         shown(f"W{number} after", new_kernel, window=first),
                         *(

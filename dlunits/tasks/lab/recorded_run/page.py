@@ -1,8 +1,8 @@
-"""HTML page of a recorded computation: a slider over its steps.
+"""HTML page of a recorded computation, with a slider over its steps.
 
-A step shows an equation, one element of it with its numbers, and the matrices
-that take part. The page is one file that loads nothing from the network. Values
-that several steps show are in it once.
+A step shows an equation, the computation of one element with its numbers, and
+the matrices of the equation. The page is one file that makes no network
+requests. Matrices that several steps show are stored once.
 """
 
 import dataclasses
@@ -36,8 +36,8 @@ class Matrix:
 
     Args:
         name: Name, as in the equation.
-        values: Array of one or two axes; a vector is a row. NaN is a cell that
-            is not computed yet.
+        values: Array of one or two axes; a vector is a row. NaN is an empty
+            cell.
         row_names, column_names: Names of rows and columns, or empty.
         window: Cells to mark, see `Window`.
         computed: Number of cells, row by row, that are computed so far; the
@@ -52,11 +52,11 @@ class Matrix:
     computed: int | None = None
 
     def entry(self, arrays: dict[str, int]) -> dict[str, Any]:
-        """JSON-serializable dict, without what is empty.
+        """JSON-serializable dict without empty entries.
 
         Args:
-            arrays: Dict of the JSON text of the values of all matrices to their
-                numbers from 0. Those of this matrix are added.
+            arrays: Dict from the JSON text of an array to its index. The array
+                of this matrix is added.
         """
         array = np.atleast_2d(np.asarray(self.values, "float64"))
         values = [[number(value) for value in row] for row in array]
@@ -83,8 +83,8 @@ class Step:
     Args:
         title: Name of the step.
         equation: Equation that is computed.
-        element: One element of it with its numbers.
-        matrices: Matrices that take part.
+        element: Computation of one element with its numbers.
+        matrices: Matrices of the equation.
         time: Position on the horizontal axis of the chart.
     """
 
@@ -97,7 +97,7 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """Curves over the time of the steps, with a marker at the current one.
+    """Curves over time, with a marker at the time of the current step.
 
     Args:
         label: Label of the horizontal axis.
@@ -111,7 +111,7 @@ class Chart:
 
 
 def number(value: float) -> float | str | None:
-    """Number in the file; NaN is an empty cell.
+    """Number as stored in the page; NaN is stored as an empty cell.
 
     >>> number(1 / 3), number(float("inf")), number(float("nan"))
     (0.3333333, 'inf', None)
@@ -124,7 +124,7 @@ def number(value: float) -> float | str | None:
 
 
 def text_number(value: float) -> str:
-    """Number in the text of an equation, in brackets if it is negative.
+    """Number in the text of an equation, in parentheses if it is negative.
 
     >>> text_number(0.25), text_number(-1 / 3)
     ('0.25', '(-0.3333)')
@@ -136,7 +136,7 @@ def text_number(value: float) -> str:
 def sum_of_products(
     left: ArrayLike, right: ArrayLike, max_terms: int | None = None
 ) -> str:
-    """Products of two vectors, as the text of a sum.
+    """Dot product of two vectors, written as a sum.
 
     >>> sum_of_products([1, 2], [3, -4])
     '1 · 3 + 2 · (-4)'
@@ -214,7 +214,7 @@ def write_page(
         paragraphs=text.split("\n\n") if text else [],
         last=len(steps) - 1,
         chart=chart_svg(chart) if chart else "",
-        # "<" could end the element.
+        # "<" could end the script element.
         data=data.replace("<", "\\u003c"),
         script=script,
         script_hash=script_hash(f"\n{script}"),

@@ -2,7 +2,7 @@ const { arrays, steps } = JSON.parse(
   document.getElementById("data").textContent,
 );
 const slider = document.getElementById("slider");
-const stage = document.getElementById("matrices");
+const container = document.getElementById("matrices");
 const chart = document.querySelector("#chart svg");
 
 function element(name, text, parent) {
@@ -68,7 +68,7 @@ function show() {
   document.getElementById("title").textContent = step.title;
   document.getElementById("equation").textContent = step.equation;
   document.getElementById("element").textContent = step.element;
-  stage.replaceChildren(...step.matrices.map(table));
+  container.replaceChildren(...step.matrices.map(table));
   if (chart) {
     const x = Number(chart.dataset.start) + step.time * Number(chart.dataset.step);
     const line = chart.querySelector(".now");

@@ -1,4 +1,4 @@
-"""Training lab: runs that differ in one or two factors, side by side."""
+"""Training lab: comparison of runs that differ in one or two factors."""
 
 __all__ = [
     "claims",

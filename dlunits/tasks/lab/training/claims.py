@@ -1,4 +1,4 @@
-"""Claims about training, each with the number that supports it or does not."""
+"""Claims about training, each with the measured numbers and a verdict."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,17 +28,16 @@ def interval(values: Array) -> str:
     """
     mean, half = confidence_interval(values)
     if np.isnan(mean):
-        return "none, as the run diverged"
+        return "none, because the run diverged"
     if np.isnan(half):
         return f"{mean:.3g}"
     return f"{mean:.3g} \N{PLUS-MINUS SIGN} {half:.3g}"
 
 
 def is_less(low: Array, high: Array) -> bool:
-    """Whether numbers of runs are less than others with the same seeds.
+    """Whether results are less than others with the same seeds.
 
-    With at least two seeds the confidence interval of the mean difference must
-    be above 0. A run that diverged counts as infinite.
+    They are compared by `is_greater`. A run that diverged counts as infinite.
 
     >>> is_less(np.array([1.0, 2.0]), np.array([2.0, 3.1]))
     True
@@ -71,17 +70,20 @@ def less(
 
 
 def final_loss(comparison: Comparison) -> Callable[[str], Array]:
-    """Function of a label to the training losses of the last epoch."""
+    """Function from a label to the training losses of the last epoch."""
     return lambda label: comparison.last(label, "loss").astype("float64")
 
 
 def train_loss(comparison: Comparison) -> Callable[[str], Array]:
-    """Function of a label to the losses of the training examples at the end."""
+    """Function from a label to the final losses of the training examples."""
     return lambda label: comparison.last(label, "train_loss")
 
 
 def norm_ratio(comparison: Comparison) -> Callable[[str], Array]:
-    """Gradient norm of the first layer over that of the last, at the start."""
+    """Function from a label to the ratio of two gradient norms before training.
+
+    The ratio is that of the first layer to the last.
+    """
 
     def ratio(label: str) -> Array:
         norms = comparison.array(label, "gradient_norm")[:, 0]
@@ -91,12 +93,12 @@ def norm_ratio(comparison: Comparison) -> Callable[[str], Array]:
 
 
 def first_norm(comparison: Comparison) -> Callable[[str], Array]:
-    """Gradient norm of the first layer before training."""
+    """Function from a label to initial gradient norms of the first layer."""
     return lambda label: comparison.array(label, "gradient_norm")[:, 0, 0]
 
 
 def last_dead(comparison: Comparison) -> Callable[[str], Array]:
-    """Share of dead units of the hidden layers after training."""
+    """Function from a label to the final shares of dead hidden units."""
 
     def dead(label: str) -> Array:
         shares = comparison.last(label, "dead")
@@ -108,7 +110,7 @@ def last_dead(comparison: Comparison) -> Callable[[str], Array]:
 
 
 def generalization_gap(comparison: Comparison) -> Callable[[str], Array]:
-    """Test loss minus training loss after training."""
+    """Function from a label to the final test loss minus training loss."""
     return lambda label: (
         comparison.last(label, "test_loss")
         - comparison.last(label, "train_loss")
@@ -116,13 +118,16 @@ def generalization_gap(comparison: Comparison) -> Callable[[str], Array]:
 
 
 def shrinking(comparison: Comparison, label: str) -> Array:
-    """Update-to-weight ratio in the last epoch over that in the first."""
+    """Update-to-weight ratio of the last epoch divided by that of the first."""
     ratios = comparison.array(label, "update_ratio")[..., 0]
     return (ratios[:, -1] / ratios[:, 0]).astype("float64")
 
 
 def reached(comparison: Comparison, label: str, losses: Array) -> Array:
-    """Epochs until the training loss is at most a loss; E + 1 for never."""
+    """Number of epochs until the training loss is at most `losses`.
+
+    If it never is, the number of all epochs plus 1.
+    """
     array = comparison.array(label, "loss")
     below = np.concatenate(
         [array <= losses[:, None], np.ones((len(array), 1), bool)], axis=1
@@ -168,11 +173,11 @@ def optimizer_claims(
         far, near = (overshoot(ends[name]) for name in ("momentum", "nesterov"))
         yield Claim(
             unit=DESCENT,
-            title="Nesterov momentum looks ahead",
-            statement="Nesterov momentum takes the gradient at the point to "
-            "which the momentum alone would lead, and so slows down before it "
-            "runs past a minimum. Measured on the ravine, as the largest "
-            "distance beyond the minimum across it.",
+            title="Nesterov momentum overshoots less than momentum",
+            statement="Nesterov momentum computes the gradient at the point "
+            "to which the momentum alone would lead, and so slows down before "
+            "it overshoots a minimum. Measured on the ravine, as the largest "
+            "distance beyond the minimum along y.",
             evidence=f"Momentum {far:.3g}, Nesterov {near:.3g}.",
             holds=near < far,
         )
@@ -180,12 +185,12 @@ def optimizer_claims(
         ratio = shrinking(comparison, "adagrad")
         yield Claim(
             unit=DESCENT,
-            title="AdaGrad's steps become shorter and shorter",
-            statement="AdaGrad divides the step of each weight by the root of "
-            "the sum of all its squared gradients, which only grows. Measured "
-            "as the update-to-weight ratio of the first layer in the last "
-            "epoch over that in the first.",
-            evidence=f"The ratio of the ratios is {interval(ratio)}.",
+            title="AdaGrad's steps become shorter during training",
+            statement="AdaGrad divides the step of each weight by the square "
+            "root of the sum of all its squared gradients, which never "
+            "decreases. Measured as the update-to-weight ratio of the first "
+            "layer in the last epoch divided by that in the first epoch.",
+            evidence=f"The quotient of the two ratios is {interval(ratio)}.",
             holds=is_less(ratio, np.ones_like(ratio)),
         )
     if {"adagrad", "rmsprop"} <= set(labels):
@@ -194,12 +199,12 @@ def optimizer_claims(
             "adagrad",
             "rmsprop",
             lambda label: shrinking(comparison, label),
-            "Update-to-weight ratio, last epoch over first epoch",
+            "Update-to-weight ratio, last epoch divided by first epoch",
             unit=DESCENT,
-            title="RMSProp forgets old gradients",
-            statement="RMSProp replaces the sum of AdaGrad by a moving "
-            "average, so that its steps do not shrink with the number of "
-            "updates alone.",
+            title="RMSProp's steps shrink less than AdaGrad's",
+            statement="RMSProp replaces the sum of AdaGrad with a moving "
+            "average, in which old gradients lose their weight. Its steps "
+            "therefore do not shrink only because the number of updates grows.",
         )
     if {plain, "adam"} <= set(labels):
         goal = loss(plain)
@@ -209,9 +214,9 @@ def optimizer_claims(
             unit=DESCENT,
             title="Adam needs fewer updates than gradient descent",
             statement="Adam combines momentum with a step for each weight "
-            "that is scaled as in RMSProp. Measured as the epochs until the "
-            f"training loss is as low as that of {plain} after all {epochs:g} "
-            "epochs, each with its own learning rate.",
+            "that is scaled as in RMSProp. Measured as the number of epochs "
+            f"until the training loss is as low as that of {plain} after all "
+            f"{epochs:g} epochs, each with its own learning rate.",
             evidence=f"Adam: {interval(needed)} epochs; {plain}: {epochs:g}.",
             holds=is_less(needed, np.full_like(needed, epochs)),
         )
@@ -266,14 +271,14 @@ def gradient_descent_claims(
             "Seconds per epoch",
             unit=DESCENT,
             title="Mini-batches use the processor better than single examples",
-            statement="The products of a mini-batch are matrix products, so "
+            statement="The layers process a mini-batch by matrix products, so "
             "that an epoch takes less time than with one example per update.",
         )
     yield from optimizer_claims(comparison, surfaces)
 
 
 def seconds_per_epoch(comparison: Comparison, label: str) -> Array:
-    """Training time of an epoch; of the finished ones if a run diverged."""
+    """Mean training time of the finished epochs."""
     seconds = comparison.array(label, "seconds").astype("float64")
     epochs = np.isfinite(seconds).sum(axis=1)
     return np.nanmax(seconds, axis=1) / epochs
@@ -290,13 +295,13 @@ def activation_claims(
             "sigmoid",
             "relu",
             norm_ratio(comparison),
-            "Gradient norm of the first layer over that of the last, before "
-            "training",
+            "Gradient norm of the first layer divided by that of the last, "
+            "before training",
             unit=ACTIVATIONS,
-            title="Gradients vanish behind sigmoid units",
+            title="Gradients vanish in networks of sigmoid units",
             statement="The derivative of sigmoid is at most 1/4, so that the "
-            "gradient becomes smaller with each layer towards the input. That "
-            "of ReLU is 1 for positive inputs.",
+            "gradient becomes smaller with each layer towards the input. The "
+            "derivative of ReLU is 1 for positive inputs.",
         )
         yield less(
             comparison,
@@ -318,8 +323,8 @@ def activation_claims(
             "Training loss of the last epoch",
             unit=ACTIVATIONS,
             title="tanh trains faster than sigmoid",
-            statement="tanh has values around 0 and a derivative of up to 1, "
-            "sigmoid positive values and a derivative of up to 1/4.",
+            statement="tanh has values around 0 and a derivative of at most 1, "
+            "sigmoid has positive values and a derivative of at most 1/4.",
         )
     if {"relu", "leaky_relu"} <= labels:
         dead = last_dead(comparison)
@@ -328,11 +333,11 @@ def activation_claims(
         yield Claim(
             unit=ACTIVATIONS,
             title="ReLU units die, and leaky ReLU units do not",
-            statement="A ReLU unit that is negative for all examples has no "
-            f"gradient, and stays so. Leaky ReLU, max({slope:g} x, x), has a "
-            "gradient everywhere. Measured as the share of hidden units that "
-            "are saturated for all of the measured training examples, at the "
-            "end.",
+            statement="A ReLU unit whose input is negative for all examples "
+            "has a gradient of 0 and is not trained any more. Leaky ReLU, "
+            f"max({slope:g} x, x), has a derivative greater than 0 everywhere. "
+            "Measured as the share of hidden units that are saturated for all "
+            "of the measured training examples after training.",
             evidence=f"ReLU {interval(100 * shares[1])} %, leaky ReLU "
             f"{interval(100 * shares[0])} %.",
             holds=bool(shares[1].mean() > shares[0].mean() == 0),
@@ -347,9 +352,8 @@ def activation_claims(
             unit=ACTIVATIONS,
             title="Softmax is for the output layer",
             statement="The outputs of softmax are positive and add up to 1, "
-            "the probabilities of classes. In a hidden layer each unit then "
-            "has about one over the number of units, with a derivative as "
-            "small.",
+            "like the probabilities of classes. In a hidden layer of n units "
+            "they are about 1 / n each, and their derivatives are as small.",
         )
 
 
@@ -367,16 +371,17 @@ def initializer_claims(
         (
             "zeros",
             "Weights must not all start at zero",
-            "With weights of zero all units of a layer compute the same and "
-            "receive the same gradient, here none: the network learns only the "
-            "frequencies of the classes.",
+            "With weights of zero all units of a layer compute the same output "
+            "and receive the same gradient, here 0. Only the output biases are "
+            "trained, to the frequencies of the classes.",
         ),
         (
             "random_normal:1",
             "Initial weights must be scaled to the number of inputs",
             "With a standard deviation of 1 the sum of many inputs is large, "
-            "the softmax is saturated, and the loss starts high. Glorot, He "
-            "and orthogonal initialization keep the size of the activations.",
+            "the softmax is saturated, and the initial loss is high. Glorot, "
+            "He and orthogonal initialization preserve the size of the "
+            "activations from layer to layer.",
         ),
     ):
         if name in labels and scaled:
@@ -404,8 +409,8 @@ def batch_size_claims(
         "Training loss of the last epoch",
         unit=LEARNING,
         title="Small batches need fewer epochs",
-        statement="A smaller batch size makes more updates per epoch, and has "
-        "a lower loss after the same number of epochs.",
+        statement="With a smaller batch size an epoch has more updates, and "
+        "the loss is lower after the same number of epochs.",
     )
     yield less(
         comparison,
@@ -443,8 +448,8 @@ def learning_rate_claims(
         (
             large,
             "A learning rate that is too large does not train",
-            "Steps that are too long jump over the minimum: the loss grows, "
-            "or the units end up where they have no gradient.",
+            "Steps that are too long overshoot the minimum: the loss grows, or "
+            "the units saturate and their gradients vanish.",
         ),
     ):
         claim = less(
@@ -514,7 +519,8 @@ def width_claims(
         "Loss of the training examples after training, by number of units",
         unit=LEARNING,
         title="Wider layers fit the training examples better",
-        statement="More units have more weights to fit the examples with.",
+        statement="With more units a layer has more weights, and can represent "
+        "more functions.",
     )
 
 
@@ -533,8 +539,8 @@ def loss_claims(
             title="Cross-entropy trains a classifier faster than squared error",
             statement="The gradient of the squared error has the derivative of "
             "the softmax as a factor, which is small for an example that is "
-            "classified wrongly with confidence. That of the cross-entropy has "
-            "not.",
+            "classified wrongly with confidence. The gradient of the "
+            "cross-entropy does not have this factor.",
         )
 
 
@@ -552,9 +558,9 @@ def regularizer_claims(
                 "Test loss minus training loss",
                 unit=LEARNING,
                 title=f"Regularization narrows the gap: {label}",
-                statement="Regularization keeps a network from fitting what "
-                "the training examples have by chance, so that it is about as "
-                "good on new ones.",
+                statement="Regularization limits how closely a network can fit "
+                "random properties of the training examples, so that the loss "
+                "on new examples is closer to the training loss.",
             )
 
 
@@ -572,8 +578,8 @@ def data_size_claims(
         "Test loss, by number of training examples",
         unit=LEARNING,
         title="More training examples lower the test loss",
-        statement="All runs have the same number of epochs, so that more "
-        "examples also are more updates.",
+        statement="All runs have the same number of epochs, so that a run with "
+        "more examples also has more updates.",
     )
 
 
@@ -618,7 +624,7 @@ def epoch_claims(comparison: Comparison) -> Iterator[Claim]:
 
 
 def excess_loss(comparison: Comparison, label: str) -> Array:
-    """Validation loss of the last epoch above that of the best one."""
+    """Validation loss of the last epoch minus that of the best one."""
     losses = comparison.array(label, "validation_loss").astype("float64")
     finite = np.where(np.isfinite(losses), losses, np.nan)
     last = np.array([row[np.isfinite(row)][-1] for row in finite])
@@ -640,7 +646,7 @@ def tuning_claim(comparison: Comparison) -> Claim:
         unit=LEARNING,
         title="Settings must be tuned together",
         statement=f"The best {second} depends on the {first}, so that tuning "
-        "one after the other misses the best combination.",
+        "one after the other may miss the best combination.",
         evidence=f"Best {second} by {first}: "
         + ", ".join(f"{key} {value}" for key, value in values.items())
         + f". Best combination: {comparison.best}.",

@@ -1,4 +1,4 @@
-"""Paths of optimizers on surfaces of two numbers and on a plane of weights."""
+"""Paths of optimizers on functions of two numbers and on planes of weights."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,8 @@ STEPS = 60
 GRID = 41  # points along each axis
 MARGIN = 0.25  # of the range of the paths, on each side
 
-# Learning rates of which each optimizer takes the one that ends lowest. Those
-# of adaptive optimizers are about the lengths of the steps.
+# Learning rates that are tried; the one with the lowest final loss is shown.
+# For an adaptive optimizer the rate is about the length of a step.
 RATES = (0.01, 0.03, 0.09)
 ADAPTIVE_RATES = (0.1, 0.3, 1.0)
 ADAPTIVE = ("adagrad", "rmsprop", "adam")
@@ -33,7 +33,7 @@ class Surface:
 
     Args:
         title: Name and formula.
-        function: Function of a tensor `(..., 2)` to a tensor `(...)`.
+        function: Function from a tensor `(..., 2)` to a tensor `(...)`.
         start: First point of the paths.
         minimum: Point of the minimum.
         limits: Limits of the figure: `(x0, x1, y0, y1)`.
@@ -78,7 +78,7 @@ SURFACES = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Paths:
-    """Paths over a surface.
+    """Paths on a surface.
 
     Args:
         title: Name of the surface.
@@ -99,14 +99,15 @@ class Paths:
 def surface_paths(name: str, optimizers: Sequence[str]) -> Paths:
     """Paths of optimizers on one of `SURFACES`.
 
-    Each optimizer takes the learning rate, of three, with which it ends lowest.
+    Of three learning rates, the one with the lowest final loss is used for each
+    optimizer.
 
     Args:
         name: Key of `SURFACES`.
         optimizers: Keys of `OPTIMIZERS`.
 
     Returns:
-        `Paths`; the names have the learning rate.
+        `Paths`, with the learning rate in each name.
     """
     surface = SURFACES[name]
     paths, losses = {}, {}
@@ -134,7 +135,7 @@ def surface_paths(name: str, optimizers: Sequence[str]) -> Paths:
 
 
 def overshoot(path: Array) -> float:
-    """Largest distance beyond the minimum of the ravine, across it.
+    """Largest distance of a path beyond the minimum of the ravine, along y.
 
     Args:
         path: Array `(steps, 2)` that starts at a positive y.
@@ -153,7 +154,7 @@ def plane_paths(comparison: Comparison) -> tuple[Paths, WeightPlane] | None:
 
     Returns:
         `(paths, plane)`, or `None` if the runs did not start at the same
-        weights, or none of two epochs was kept.
+        weights, or the paths have fewer than two points besides the start.
     """
     first = comparison.runs[0].recipe.seed
     kept: dict[str, tuple[Array, Array]] = {}
@@ -182,7 +183,7 @@ def plane_paths(comparison: Comparison) -> tuple[Paths, WeightPlane] | None:
 
 
 def same_start(paths: Sequence[Array]) -> bool:
-    """Whether there are two points besides the start that all paths share."""
+    """Whether all paths share their start and have two points besides it."""
     return (
         bool(paths)
         and sum(map(len, paths)) - len(paths) >= 2

@@ -24,7 +24,7 @@ from dlunits.tasks.lab.training.descent import Paths
 from dlunits.tasks.lab.training.results import Comparison
 from dlunits.typing import Array
 
-MAX_CURVES = 12  # in a figure; of more labels, the best ones
+MAX_CURVES = 12  # in a figure; of more labels, only the best ones
 LEVELS = 14  # of contour lines
 
 
@@ -49,7 +49,7 @@ def style_of(number: int) -> dict[str, Any]:
 
 
 def use_log_scale(axes: Axes) -> None:
-    """Makes the vertical axis logarithmic, with small labels between powers."""
+    """Makes the vertical axis logarithmic, with small minor labels."""
     axes.set_yscale("log")
     axes.tick_params(which="minor", labelsize=7, colors=TEXT_COLOR)
 
@@ -138,7 +138,7 @@ def learning_curves(comparison: Comparison) -> Figure:
 
 
 def is_wide(comparison: Comparison, labels: Sequence[str], name: str) -> bool:
-    """Whether a measurement at the end of the runs differs much."""
+    """Whether the final values of a measurement differ by more than 8 times."""
     ends = [np.nanmax(comparison.array(label, name)) for label in labels]
     return bool(max(ends) > 8 * min(ends))
 
@@ -155,8 +155,9 @@ def epoch_curves(
 
     Args:
         comparison: `Comparison`.
-        panels: Dict from the label of the vertical axis to a function of a
-            label to an array `(seeds, epochs)`, or `None` for no curve.
+        panels: Dict from the label of the vertical axis to a function that
+            returns an array `(seeds, epochs)` for a label, or `None` for no
+            curve.
         log: Whether the vertical axes are logarithmic.
         first_epoch: Number of the first measured epoch, 0 or 1.
         label: Description of the figure.
@@ -283,7 +284,7 @@ def update_curves(comparison: Comparison) -> Figure:
 def activation_functions(names: Sequence[str], negative_slope: float) -> Figure:
     """Plots activations and their derivatives.
 
-    Softmax is that of two units, one of which is 0.
+    Softmax is computed of two inputs, one of which is 0.
 
     Args:
         names: Names of activations.
@@ -308,7 +309,7 @@ def activation_functions(names: Sequence[str], negative_slope: float) -> Figure:
         tensor = ops.convert_to_tensor(z)
         y = ops.convert_to_numpy(call(tensor))[:, 0]
         slopes = ops.convert_to_numpy(derivative(call, tensor))[:, 0]
-        # Some curves are equal: their dashes show both.
+        # Different dashes keep equal curves visible.
         style = style_of(number) | {
             "linestyle": CURVE_DASHES[number % len(CURVE_DASHES)]
         }
@@ -369,8 +370,8 @@ def path_slider(
 
     Args:
         paths: `Paths`.
-        step_name: What a step is.
-        value_name: What the losses are.
+        step_name: Name of a step, such as `"Epoch"`.
+        value_name: Name of the losses.
         axis_names: Labels of the axes.
 
     Returns:

@@ -13,7 +13,8 @@ from dlunits.typing import Shape
 MAX_RUNS = 500
 MOMENTUM = 0.9
 
-# Name -> optimizer of a learning rate, and the default of that.
+# Name -> constructor of the optimizer from a learning rate, and the default
+# learning rate.
 OPTIMIZERS: dict[str, tuple[Callable[[float], Any], float]] = {
     "sgd": (keras.optimizers.SGD, 0.05),
     "momentum": (lambda rate: keras.optimizers.SGD(rate, MOMENTUM), 0.05),
@@ -26,8 +27,8 @@ OPTIMIZERS: dict[str, tuple[Callable[[float], Any], float]] = {
     "adam": (keras.optimizers.Adam, 0.001),
 }
 
-# Name -> optimizer, and examples per update: 0 for all, `None` for a
-# mini-batch of `--batch_size`.
+# Name -> optimizer, and examples per update: 0 for all, `None` for
+# `--batch_size`.
 GRADIENT_DESCENT: dict[str, tuple[str, int | None]] = {
     "batch": ("sgd", 0),
     "stochastic": ("sgd", 1),
@@ -55,8 +56,7 @@ LOSSES = (
 )
 REGRESSION_LOSSES = ("mean_squared_error", "mean_absolute_error")
 
-# Factor -> values by default. Those of `loss` and `data_size` depend on the
-# data.
+# Factor -> default values. Those of `loss` and `data_size` depend on the data.
 FACTORS: dict[str, tuple[str, ...]] = {
     "optimizer": tuple(OPTIMIZERS),
     "gradient_descent": tuple(GRADIENT_DESCENT),
@@ -82,19 +82,19 @@ EXCLUSIVE = (
 class Recipe:
     """Settings of a training run of the lab.
 
-    `None` stands for what a user's model has.
+    A setting of `None` is taken from the user's model.
 
     Args:
         epochs: Number of epochs.
         seed: Seed of the initial weights and of the order of the examples.
         batch_size: Examples per update; 0 for all.
         optimizer: Key of `OPTIMIZERS`.
-        learning_rate: Learning rate; `None` for that of the optimizer.
+        learning_rate: Learning rate; `None` for the optimizer's default.
         loss: Name of a Keras loss.
         activation: Name of a Keras activation, of the hidden layers.
         negative_slope: Slope of leaky ReLU for negative inputs.
-        initializer: Name of a Keras initializer of kernels; a number after a
-            colon is its standard deviation.
+        initializer: Name of the Keras initializer of the kernels; a number
+            after a colon is its standard deviation.
         regularizer: Key of `REGULARIZERS`; a number after a colon is its
             strength.
         units: Number of units of each hidden layer.
@@ -128,12 +128,12 @@ class Recipe:
         return self.data_size or len(data.train[0])
 
     def examples_per_update(self, data: LabData) -> int:
-        """Number of examples of a mini-batch, at most those of the run."""
+        """Number of examples of a mini-batch, at most all of the run."""
         number = self.num_examples(data)
         return min(self.batch_size or number, number)
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
-        """The optimizer, which has not been used."""
+        """New optimizer of the run."""
         return OPTIMIZERS[self.optimizer][0](self.rate)
 
 
@@ -173,11 +173,11 @@ def make_runs(
         num_seeds: Number of seeds.
 
     Returns:
-        List of `Run`, with the seeds of a value one after the other.
+        List of `Run`; the seeds of a combination of values follow each other.
 
     Raises:
-        ValueError: If a factor or value is not known, or the grid has no run,
-            or more than 500.
+        ValueError: If a factor or value is unknown, or the grid has no run or
+            more than 500.
 
     Example:
 
@@ -257,7 +257,7 @@ def default_values(factor: str, data: LabData) -> list[str]:
 
 
 def with_value(recipe: Recipe, factor: str, text: str, data: LabData) -> Recipe:
-    """The recipe with one value of a factor.
+    """Recipe with one value of a factor changed.
 
     Args:
         recipe: Recipe.
@@ -269,7 +269,7 @@ def with_value(recipe: Recipe, factor: str, text: str, data: LabData) -> Recipe:
         `Recipe`.
 
     Raises:
-        ValueError: If the value is not possible.
+        ValueError: If the value is invalid.
 
     Example:
 
@@ -324,7 +324,7 @@ def with_value(recipe: Recipe, factor: str, text: str, data: LabData) -> Recipe:
 def one_of(factor: str, text: str, names: Any) -> str:
     if text not in names:
         raise ValueError(
-            f"--values of {factor} must be of {', '.join(names)}. Received: "
+            f"--values of {factor} must be among {', '.join(names)}. Received: "
             f"{text!r}"
         )
     return text
@@ -434,10 +434,11 @@ def dense_network(
 
 
 def cloned_network(recipe: Recipe, model: keras.Model) -> keras.Model:
-    """A user's model with new weights and the settings of a recipe.
+    """Copy of a user's model with new weights and the settings of a recipe.
 
-    Activations, initializers and regularizers that the recipe has replace
-    those of all layers but the last with weights.
+    The recipe's initializer replaces that of all kernels. Its activation and
+    regularizer replace those of all layers except the last one with weights.
+    Settings of `None` are not replaced.
 
     Args:
         recipe: Recipe.
@@ -447,8 +448,8 @@ def cloned_network(recipe: Recipe, model: keras.Model) -> keras.Model:
         Model that has not been trained.
 
     Raises:
-        ValueError: If the recipe has dropout, or the model no layer that can
-            be changed.
+        ValueError: If the recipe has dropout, or the model has no layer that
+            can be changed.
     """
     weighted = [layer for layer in model.layers if layer.weights]
     last = weighted[-1].name if weighted else None
@@ -490,7 +491,7 @@ def is_activated(config: dict[str, Any]) -> bool:
 
 
 def activation_config(recipe: Recipe) -> Any:
-    """Activation of a recipe, as Keras layers take it."""
+    """Activation of a recipe, as the argument of a Keras layer."""
     if recipe.activation == "leaky_relu":
         return keras.layers.LeakyReLU(recipe.negative_slope)
     return recipe.activation

@@ -26,7 +26,7 @@ from dlunits.tasks.lab.training.train import (
 from dlunits.typing import Path
 
 DATA_FILE = "data.npz"
-RECORDED = {"optimizer", "gradient_descent"}  # with updates step by step
+RECORDED = {"optimizer", "gradient_descent"}  # factors with recorded updates
 NUM_RECORDED = 8  # examples of the recorded updates of a user's network
 NUM_UPDATES = 10
 
@@ -109,14 +109,14 @@ def results_section(comparison: Comparison) -> Section:
         "width of the 95 % confidence interval of the mean, by Student's t "
         "distribution. "
         if seeds > 1
-        else "One seed, so that there is no confidence interval: set --seeds. "
+        else "With one seed there is no confidence interval: set --seeds. "
     )
     text += (
         "Runs with the same seed start with the same random numbers and see "
         "the examples in the same order. The training loss is the mean over "
-        "the last epoch, with penalties of regularizers; seconds are those of "
-        f"training alone. The runs share {num_structures(comparison.runs)} "
-        "compiled training loops."
+        "the last epoch, with the penalties of regularizers. Seconds are "
+        "training time, without compilation and measurements. The runs share "
+        f"{num_structures(comparison.runs)} compiled training loops."
     )
     bad = [
         label
@@ -125,8 +125,8 @@ def results_section(comparison: Comparison) -> Section:
     ]
     if bad:
         text += (
-            f"\n\nDiverged: {'; '.join(bad)}. The loss was not finite, or at "
-            "the end above twice the loss before training."
+            f"\n\nDiverged: {'; '.join(bad)}. The loss was not finite, or the "
+            "final loss was above twice the loss before training."
         )
     return Section("Results", text, table=summary_rows(comparison))
 
@@ -148,9 +148,9 @@ def claims_section(claims: Sequence[Claim]) -> Section:
     ]
     return Section(
         "Claims",
-        "What is taught about training, and what these runs say about it. A "
-        "claim holds if the confidence interval of the mean difference over "
-        "the seeds excludes 0. Each claim has a section below.",
+        "Claims about training, and the measurements of these runs. A claim "
+        "holds if the confidence interval of the mean difference over the "
+        "seeds excludes 0. Each claim has a section below.",
         table=rows,
     )
 
@@ -165,14 +165,14 @@ def curves_section(comparison: Comparison) -> Section:
         f"Loss and {score}",
         f"Training loss and validation {score} at the end of each epoch. The "
         "same runs are plotted against the number of updates, of epochs and of "
-        "seconds: what is fast by one measure may be slow by another. Areas "
-        "are the range over the seeds.",
+        "seconds: a setting that is fast by one measure may be slow by "
+        "another. Shaded areas are the range over the seeds.",
         figures=[(figures.learning_curves(comparison), "")],
     )
 
 
 def factor_sections(comparison: Comparison) -> list[Section]:
-    """Sections that some factors have alone."""
+    """Sections that only some factors have."""
     sections = []
     if len(comparison.factors) == 2:
         first, second = comparison.factors
@@ -192,9 +192,9 @@ def factor_sections(comparison: Comparison) -> list[Section]:
                 "Activation functions",
                 "sigmoid 1 / (1 + exp(-x)); tanh; ReLU max(0, x); leaky ReLU "
                 f"max({slope:g} x, x); softmax exp(x) / sum of exp, here of "
-                "two units one of which is 0, which is sigmoid. Where the "
-                "derivative is near 0, the unit is saturated and passes no "
-                "gradient on.",
+                "the inputs x and 0, which is sigmoid. Where the derivative "
+                "is near 0, the unit is saturated and propagates a gradient "
+                "near 0 to its inputs.",
                 figures=[
                     (figures.activation_functions(names, slope), ""),
                 ],
@@ -208,7 +208,7 @@ def gradient_section(comparison: Comparison) -> Section:
         "Gradient norms by layer",
         "Norm of the gradient of the loss with respect to the weights of each "
         "layer, on the same training examples in all epochs. Epoch 0 is before "
-        "training. Zero is not shown.",
+        "training. Gradients of zero are not shown.",
         figures=[
             (figures.gradient_curves(comparison), ""),
             (figures.gradients_by_layer(comparison), ""),
@@ -239,7 +239,7 @@ def saturation_section(comparison: Comparison) -> Section:
         "largest one; a unit is dead if it is saturated for all of the "
         "measured training examples. The curves are means over the hidden "
         "layers, the table has each layer after training. A softmax output "
-        "that is certain of its class is saturated by design.",
+        "near 0 or 1 is saturated, as expected of a confident prediction.",
         table=rows,
         figures=[(figures.saturation_curves(comparison), "")] if rows else [],
     )
@@ -254,8 +254,8 @@ def update_section(comparison: Comparison) -> Section:
     return Section(
         "Update-to-weight ratio",
         "Norm of an update divided by the norm of the weights, the mean over "
-        "the updates of an epoch. About 0.001 is usual. Weights that start at "
-        "zero have no ratio.",
+        "the updates of an epoch. About 0.001 is usual. The ratio of weights "
+        "of zero is not defined.",
         figures=[(figures.update_curves(comparison), "")],
     )
 
@@ -266,7 +266,7 @@ def surface_sections(surfaces: Mapping[str, Paths]) -> list[Section]:
     return [
         Section(
             "Paths on surfaces of two weights",
-            "Exact gradients, and for each optimizer the best of three "
+            "Optimizers on exact gradients, each with the best of three "
             "learning rates, which is in the legend. Move the slider to see "
             "the updates one by one.",
             figures=[
@@ -283,7 +283,7 @@ def surface_sections(surfaces: Mapping[str, Paths]) -> list[Section]:
 def recorded_sections(
     factors: Sequence[str], folder: pathlib.Path
 ) -> list[Section]:
-    """Section with two pages that it writes, for comparisons of optimizers."""
+    """Writes two recorded runs; returns their section, for optimizers only."""
     if not RECORDED.intersection(factors):
         return []
     network = write_recorded_network(folder / "network_steps.html")
@@ -292,14 +292,14 @@ def recorded_sections(
         Section(
             "Training step by step",
             "Pages with a slider that show each value beside its equation. "
-            "They work without a network.",
+            "They work offline.",
             table=(
                 ["page", "content"],
                 [
                     [
                         [Link(network.name, network.name)],
                         "Forward pass, loss, gradients and new weights of a "
-                        "network 2-3-1 that learns XOR by gradient descent",
+                        "2-3-1 network trained on XOR by gradient descent",
                     ],
                     [
                         [Link(lstm.name, lstm.name)],
@@ -314,7 +314,7 @@ def recorded_sections(
 def own_recorded_sections(
     comparison: Comparison, folder: pathlib.Path
 ) -> list[Section]:
-    """Section with a page on a user's network that it writes, if it can."""
+    """Writes a recorded run of a user's network; returns its section."""
     if comparison.model is None:
         return []
     data = comparison.data
@@ -335,14 +335,14 @@ def own_recorded_sections(
             updates=NUM_UPDATES,
         )
     except ValueError as error:
-        return [Section(title, f"It is not recorded. {error}.")]
+        return [Section(title, f"The training was not recorded. {error}.")]
     return [
         Section(
             title,
             f"The page shows {NUM_UPDATES} updates on the first {len(x)} "
             f"training examples, with the settings of "
             f"{comparison.labels[0]}: each value beside its equation. It works "
-            "without a network.",
+            "offline.",
             table=(["page"], [[[Link(page.name, page.name)]]]),
         )
     ]
@@ -359,11 +359,11 @@ def plane_sections(
             "Paths on a plane through the loss of the network",
             f"All {len(weights.origin):,} weights of the network after each "
             "epoch, of the runs of the first seed, which start at the same "
-            "point. The plane is that of the first two principal directions "
-            f"of the paths, which has {weights.explained:.0%} of their squared "
-            "distances from the start. The loss is that of training examples; "
-            "a path lies beside the plane, and its loss in the legend is that "
-            "of the validation split.",
+            "point. The plane is spanned by the first two principal directions "
+            f"of the paths and explains {weights.explained:.0%} of their "
+            "squared distances from the start. The contour lines show the loss "
+            "of training examples on the plane. The paths are projected to it; "
+            "the legend has their validation loss.",
             figures=[
                 (
                     figures.path_slider(
@@ -382,8 +382,8 @@ def plane_sections(
 def code_section(comparison: Comparison, folder: pathlib.Path) -> Section:
     """Section with the Keras code of each run.
 
-    The networks of a user's model are saved in the folder, and loaded by the
-    code.
+    The networks made from a user's model are saved in the folder; the code
+    loads them.
     """
     codes = []
     networks: dict[str, tuple[keras.Model, str | None]] = {}
@@ -405,8 +405,8 @@ def code_section(comparison: Comparison, folder: pathlib.Path) -> Section:
         )
     return Section(
         "Keras code",
-        f"Each program makes one run with Keras alone. Start it in the folder "
-        f"of this report, which has the examples in {DATA_FILE}.",
+        f"Each script repeats one run with Keras. Start it in the folder of "
+        f"this report, which has the examples in {DATA_FILE}.",
         code=codes,
     )
 
@@ -435,7 +435,7 @@ def run_code(
 
 
 def compared_optimizers(comparison: Comparison) -> list[str]:
-    """Optimizers whose paths on surfaces are shown: the compared ones."""
+    """Compared optimizers, whose paths on surfaces are shown."""
     if not {"optimizer", "gradient_descent"} & set(comparison.factors):
         return []
     used = {run.recipe.optimizer for run in comparison.runs}

@@ -36,7 +36,7 @@ def identity(
 
 
 def run_path(folder: Path, label: str, run: dict[str, Any]) -> pathlib.Path:
-    """File of a finished run: its values, its seed and a hash of `run`."""
+    """File of a finished run, named by its values, its seed and a hash."""
     words = "_".join(re.findall(r"[\w.]+", label))
     return result_path(folder, f"{words}_seed_{run['recipe']['seed']}", run)
 
@@ -60,7 +60,7 @@ def save_result(path: Path, run: dict[str, Any], result: RunResult) -> None:
 
 
 def load_result(path: Path, run: dict[str, Any]) -> RunResult | None:
-    """Loads the result of a run; `None` if it is missing or of another run.
+    """Loads the result of a run; `None` if it is missing or does not match.
 
     Args:
         path: File.
@@ -68,7 +68,7 @@ def load_result(path: Path, run: dict[str, Any]) -> RunResult | None:
     """
     arrays = load_arrays(path, run)
     names = {field.name for field in dataclasses.fields(RunResult)}
-    if arrays is None or arrays.keys() != names:  # of another version
+    if arrays is None or arrays.keys() != names:  # written by another version
         return None
     values: dict[str, Any] = {
         name: value.tolist()
@@ -128,7 +128,7 @@ class Comparison:
         return np.stack([getattr(each, name) for each in self.of(label)])
 
     def last(self, label: str, name: str) -> Array:
-        """Last value of a measurement over the epochs, for each seed."""
+        """Value of a measurement after the last epoch, for each seed."""
         array = self.array(label, name)
         return array if array.ndim == 1 else array[:, -1]
 
@@ -218,7 +218,7 @@ def write_tables(folder: Path, comparison: Comparison) -> list[pathlib.Path]:
 def keyed(
     comparison: Comparison,
 ) -> Iterator[tuple[dict[str, Any], RunResult]]:
-    """Pairs of the columns that name a run, and its result."""
+    """Pairs of the columns that identify a run, and its result."""
     for run, result in zip(comparison.runs, comparison.results, strict=True):
         values = dict(zip(comparison.factors, run.values, strict=True))
         yield {**values, "seed": run.recipe.seed}, result

@@ -1,9 +1,9 @@
-"""Training of the runs of a comparison, with what is measured on the way.
+"""Training of the runs of a comparison, with measurements after each epoch.
 
 An epoch is one compiled loop over its mini-batches. Runs that differ only in
-seed, learning rate, initializer, batch size or number of examples share it, so
-that a comparison compiles as many loops as it has different networks, losses
-and optimizers.
+seed, learning rate, initializer, batch size or number of examples share the
+loop, so that a comparison compiles one loop for each combination of network,
+loss and optimizer.
 """
 
 import dataclasses
@@ -35,49 +35,50 @@ from dlunits.typing import Array, Tensor
 
 NUM_PROBED = 256  # training examples on which gradients are measured
 EVALUATION_BATCH = 2_000
-MAX_LOSSES = 1_000  # losses of updates that are kept of a run
-MAX_PATH_WEIGHTS = 300_000  # of a network whose path is kept
+MAX_LOSSES = 1_000  # of updates, stored for a run
+MAX_PATH_WEIGHTS = 300_000  # of a network whose path is stored
 DIVERGED = 2.0  # times the loss before training
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RunResult:
-    """What was measured in a run.
+    """Measurements of a run of E epochs.
 
-    The measurements of an epoch are taken at its end. Those with E + 1 rows
-    have one from before training, too. A diverged run has NaN from the epoch
-    on in which a loss was not finite.
+    The measurements of an epoch are taken at its end. Arrays with E + 1 rows
+    also have a row from before training. A diverged run has NaN from the first
+    epoch with a loss that is not finite.
 
     Args:
         layers: Names of the layers with weights.
         activations: Names of the layers with an activation.
         loss: Training loss of each epoch, the mean over its updates, with the
             penalties of regularizers. `(E,)`
-        score: The same of the accuracy, or in a regression of the root mean
+        score: Training accuracy of each epoch, or in regression the root mean
             squared error. `(E,)`
-        validation_loss, validation_score: Those of the validation split,
-            without penalties. `(E + 1,)`
+        validation_loss, validation_score: Loss and score of the validation
+            split, without penalties. `(E + 1,)`
         seconds: Training time at the end of each epoch, without compiling and
             measuring. `(E,)`
         updates: Number of updates at the end of each epoch. `(E,)`
         gradient_norm: Norm of the gradient of each layer, on the same training
             examples. `(E + 1, layers)`
-        update_ratio: Norm of an update divided by that of the weights, the mean
-            over the updates. `(E, layers)`
+        update_ratio: Norm of an update divided by the norm of the weights, the
+            mean over the updates. `(E, layers)`
         saturated, dead: Shares of saturated activations and of dead units.
             `(E + 1, activations)`
         update: Number of the update at the end of each interval of
             `update_loss`.
-        update_loss: Loss of the mini-batches, the mean over an interval of
+        update_loss: Loss of the mini-batches, averaged over intervals of
             updates.
         loss_deviation: Standard deviation of the losses of the updates of the
             last epoch.
-        path: All weights. `(E + 1, weights)`, or `(0, 0)` if they are not kept.
-        train_loss, train_score, test_loss, test_score: Those of the training
-            examples and of the test split after training, without penalties
-            and dropout.
-        diverged: Whether the training loss was not finite, or at the end above
-            twice the loss before training.
+        path: All weights. `(E + 1, weights)`, or `(0, 0)` if they are not
+            stored.
+        train_loss, train_score, test_loss, test_score: Loss and score of the
+            training examples and of the test split after training, without
+            penalties and dropout.
+        diverged: Whether the training loss was not finite, or the final one
+            above twice the loss before training.
     """
 
     layers: list[str]
@@ -144,14 +145,14 @@ def loss_function(recipe: Recipe, model: keras.Model, data: LabData) -> Any:
     if recipe.loss != "categorical_crossentropy":
         raise ValueError(
             f"The loss {recipe.loss} needs probabilities, and the network of "
-            "--model does not end in softmax. Add it, or choose "
+            "--model does not end in softmax. Add softmax, or choose "
             "categorical_crossentropy"
         )
     return keras.losses.CategoricalCrossentropy(from_logits=True)
 
 
 class Trainer:
-    """Compiled training of all runs of one structure.
+    """Compiled training of all runs with the same network, loss and optimizer.
 
     Args:
         recipe: Recipe of one of the runs.
@@ -198,7 +199,7 @@ class Trainer:
         return self.train_epoch.experimental_get_tracing_count()
 
     def reset(self, recipe: Recipe) -> None:
-        """Gives model and optimizer the state that a run starts with."""
+        """Sets model and optimizer to the initial state of a run."""
         fresh = make_network(recipe, self.data, self.user_model)
         for variable, start in zip(
             self.model.variables, fresh.variables, strict=True
@@ -211,14 +212,14 @@ class Trainer:
         self.optimizer.learning_rate = recipe.rate
 
     def scores(self, y: Tensor, predicted: Tensor) -> Tensor:
-        """Score of each example: whether it is right, or the squared error."""
+        """Score of each example: 1 if it is correct, or the squared error."""
         if self.data.is_regression:
             return ops.mean(ops.square(y - predicted), axis=-1)
         right = ops.argmax(y, axis=-1) == ops.argmax(predicted, axis=-1)
         return ops.cast(right, "float32")
 
     def as_score(self, mean: float) -> float:
-        """Accuracy, or root mean squared error, of the mean of `scores`."""
+        """Accuracy, or root mean squared error, from the mean of `scores`."""
         return float(np.sqrt(mean)) if self.data.is_regression else float(mean)
 
     def epoch_loop(self, order: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -304,7 +305,7 @@ class Trainer:
             keep_path = False
         number = recipe.num_examples(self.data)
         batch_size = recipe.examples_per_update(self.data)
-        # Compiles without an update, so that it is not in the training time.
+        # Compiles the loop without an update, outside the training time.
         self.train_epoch(tf.zeros((0, batch_size), "int32"))
 
         measured = [self.measure_all(keep_path)]
@@ -364,7 +365,7 @@ def make_result(
     train: tuple[float, float],
     test: tuple[float, float],
 ) -> RunResult:
-    """Puts what was measured in a run into arrays.
+    """Collects the measurements of a run in arrays.
 
     Args:
         recipe: Recipe of the run.
@@ -419,7 +420,7 @@ def make_result(
 
 
 def to_tensors(data: LabData) -> list[tuple[Tensor, Tensor]]:
-    """Splits as the compiled functions take them; classes become one-hot."""
+    """Splits as tensors, with one-hot classes."""
     splits = []
     for x, y in (data.train, data.validation, data.test):
         if not data.is_regression:
@@ -429,7 +430,9 @@ def to_tensors(data: LabData) -> list[tuple[Tensor, Tensor]]:
 
 
 class Trainers:
-    """Trainers of all structures of a comparison, made when they are needed.
+    """Trainers of a comparison, built on first use.
+
+    There is one for each combination of network, loss and optimizer.
 
     Args:
         data: Data of the runs.
@@ -468,7 +471,7 @@ class Trainers:
 def check_networks(
     recipes: Sequence[Recipe], data: LabData, model: keras.Model
 ) -> None:
-    """Makes all networks of a user's model once, before one is trained.
+    """Builds all networks of a user's model once, before the first training.
 
     Raises:
         ValueError: If a recipe cannot be applied to the model.
@@ -478,7 +481,7 @@ def check_networks(
 
 
 def structure_of(recipe: Recipe) -> Recipe:
-    """The recipe without what a compiled loop does not depend on.
+    """Recipe without the settings that do not change the compiled loop.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Claims: what makes each of them hold or not."""
+"""Conditions under which each claim holds."""
 
 import types
 
@@ -94,7 +94,7 @@ def test_early_stopping_must_gain_more_than_its_interval():
         result(early_stopping=rows([0.1, 0.12, 0.11]))
     )
     assert helps.holds
-    assert "The epoch taken is 30 of 100 on average" in helps.evidence
+    assert "The mean best epoch is 30 of 100" in helps.evidence
     assert not claims.early_stopping_helps(
         result(early_stopping=rows([0.1, -0.1, 0.1]))
     ).holds

@@ -1,4 +1,4 @@
-"""Tables of the experiments, and one run by `fit`."""
+"""Tables of the experiments, and a run with `fit`."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Figures of the bias-variance report: what they show, in words."""
+"""Contents and descriptions of the figures of the bias-variance report."""
 
 import numpy as np
 

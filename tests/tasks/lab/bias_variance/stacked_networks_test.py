@@ -1,4 +1,4 @@
-"""Stacked networks: each is trained as if it were alone."""
+"""Stacked networks: each is trained as one that is trained alone."""
 
 import dataclasses
 
@@ -82,7 +82,7 @@ def test_training_is_that_of_keras_fit_on_one_set(problem, stack, number):
 
 @pytest.mark.parametrize("activation", ["softmax", None])
 def test_networks_of_a_model_are_trained_as_if_alone(activation):
-    """Models of probabilities and of logits."""
+    """The outputs are probabilities or logits."""
     data = make_data(num_classes=3)
     problem = data_problem(prepare_data(data), noise=0.0, epochs=EPOCHS)
     layers = [keras.Input((2, 3)), keras.layers.Flatten()]

@@ -1,4 +1,4 @@
-"""Output sizes of all layers of models, against Keras."""
+"""Output sizes of all layers of models, compared with Keras."""
 
 import keras
 

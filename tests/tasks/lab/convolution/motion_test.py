@@ -29,7 +29,7 @@ def test_frames_hold_the_reduced_digit():
 
 
 def test_opposite_motions_have_the_same_mean_image():
-    """So no classifier of mean images is right for more than half of them."""
+    """A classifier of mean images cannot distinguish them."""
     directions = list(motion.DIRECTIONS)
     for one, other in ("left", "right"), ("up", "down"):
         means = [

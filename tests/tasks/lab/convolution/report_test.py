@@ -1,4 +1,4 @@
-"""Parts of the report of the convolution lab; a run is in tests/apps."""
+"""Functions of the report of the convolution lab; tests/apps has a full run."""
 
 import keras
 import pytest

@@ -1,4 +1,4 @@
-"""Networks of the lab, and files of results; a run is in tests/apps."""
+"""Networks of the lab, and files of results; tests/apps has a full run."""
 
 import keras
 import numpy as np

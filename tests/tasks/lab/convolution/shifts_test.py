@@ -1,4 +1,4 @@
-"""Shifted images, and accuracies whose values are known."""
+"""Shifted images, and accuracies with known values."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a run compares and shows, for models of users of all shapes."""
+"""Compared and shown models of a run, for users' models of various shapes."""
 
 import keras
 import numpy as np
@@ -91,5 +91,5 @@ def test_a_model_of_volumes_is_only_listed():
     subject = choose_subject(DATA, own)
     assert subject.own is own
     assert subject.shown is subject.compared is None
-    assert "LeNet-5 is shown" in subject.note
+    assert "the feature maps are those of LeNet-5" in subject.note
     assert subject.example.shape == (28, 28, 1)

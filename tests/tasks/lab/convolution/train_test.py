@@ -1,4 +1,4 @@
-"""Trainings: the losses of plain `fit` calls, saved results, divergence."""
+"""Training: same losses as plain `fit` calls, saved results, divergence."""
 
 import keras
 import numpy as np

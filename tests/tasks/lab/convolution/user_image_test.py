@@ -1,4 +1,4 @@
-"""Image files of users: all kinds of files, and errors of one line."""
+"""Image files of users: file formats, and errors of one line."""
 
 import numpy as np
 import pytest

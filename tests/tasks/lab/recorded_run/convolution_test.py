@@ -1,4 +1,4 @@
-"""The recorded convolution, against loops in NumPy."""
+"""Recorded convolution, compared with loops in NumPy."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The recorded LSTM, against the equations in NumPy and against Keras."""
+"""Recorded LSTM, compared with the equations in NumPy and with Keras."""
 
 import keras
 import numpy as np

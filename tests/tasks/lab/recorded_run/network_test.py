@@ -1,4 +1,4 @@
-"""The recorded training, against an independent computation in NumPy."""
+"""Recorded training, compared with an independent computation in NumPy."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The page of a recorded computation: offline, escaped, usable by keys."""
+"""Page of a recorded computation: offline, escaped, keyboard controls."""
 
 import json
 import re
@@ -65,7 +65,7 @@ def test_the_page_makes_no_request(page):
     for part in ("http:", "https:", "//", "@import", "url(", "fetch(", "src="):
         assert part not in text, part
     assert "default-src 'none'" in text
-    # The only link is the empty icon, which keeps browsers from asking for one.
+    # The only link is the empty icon; without it browsers would request one.
     assert re.findall(r"href=\"(.*?)\"", text) == ["data:,"]
 
 

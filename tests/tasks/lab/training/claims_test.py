@@ -1,4 +1,4 @@
-"""Claims: when they hold, when not, and what supports them."""
+"""Conditions under which claims hold, and their evidence."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,9 @@ def test_gradients_vanish_if_the_first_layer_has_less_than_the_last():
             "relu": made_result(),
         },
     )
-    claim = by_title(comparison)["Gradients vanish behind sigmoid units"]
+    claim = by_title(comparison)[
+        "Gradients vanish in networks of sigmoid units"
+    ]
     assert claim.holds
     assert "sigmoid = 0.001" in claim.evidence
 
@@ -86,7 +88,8 @@ def test_nesterov_overshoots_less_than_momentum_on_the_ravine():
         ["optimizer"], ",".join(names), dict.fromkeys(names, made_result())
     )
     surfaces = {"ravine": surface_paths("ravine", names)}
-    assert by_title(comparison, surfaces)["Nesterov momentum looks ahead"].holds
+    claims = by_title(comparison, surfaces)
+    assert claims["Nesterov momentum overshoots less than momentum"].holds
 
 
 def test_early_stopping_is_measured_where_the_validation_loss_rises_most():

@@ -1,4 +1,4 @@
-"""Results of runs with chosen numbers, for tests."""
+"""Results of runs with given numbers, for tests."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ EPOCHS = 3
 
 
 def made_result(loss=0.5, **changes):
-    """Result of a run whose loss falls from twice its last value."""
+    """Result of a run whose loss decreases from twice its final value."""
     losses = loss * np.linspace(2, 1, EPOCHS)
     result = RunResult(
         layers=["hidden_1", "output"],

@@ -1,4 +1,4 @@
-"""Paths on surfaces and on the plane of a network's loss."""
+"""Paths on surfaces and on a plane through the loss of a network."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ from tests.tasks.lab.training.comparison_runs import (
 
 
 @pytest.mark.parametrize("name", SURFACES)
-def test_a_surface_has_its_minimum_where_it_says(name):
+def test_a_surface_has_its_minimum_at_the_stated_point(name):
     surface = SURFACES[name]
     minimum = np.array(surface.minimum)
     assert surface.function(minimum) == 0
@@ -63,7 +63,7 @@ def test_the_plane_contains_the_paths_of_the_runs():
         np.testing.assert_array_equal(
             paths.losses[name], results[name].validation_loss
         )
-    # All paths are inside the grid, and the loss at their start is right.
+    # All paths are inside the grid, and the loss at their start is correct.
     start = paths.heights[np.abs(paths.y).argmin(), np.abs(paths.x).argmin()]
     assert start == pytest.approx(results["0.1"].validation_loss[0], rel=0.1)
 

@@ -1,4 +1,4 @@
-"""The report of a comparison; its Keras code gets the losses of the runs."""
+"""Report of a comparison; its Keras code reproduces the losses of the runs."""
 
 import dataclasses
 import html
@@ -80,7 +80,10 @@ def test_runs_that_all_diverged_are_reported(tmp_path):
 def test_an_own_network_is_recorded_if_it_is_dense(tmp_path):
     for layers, text in (
         ([], 'href="own_network_steps.html"'),
-        ([keras.layers.Dropout(0.1)], "It is not recorded. Expected a network"),
+        (
+            [keras.layers.Dropout(0.1)],
+            "The training was not recorded. Expected a network",
+        ),
     ):
         model = keras.Sequential(
             [keras.Input((3,)), *layers, keras.layers.Dense(2, "softmax")]

@@ -1,4 +1,4 @@
-"""Training of runs: what is measured, compiled and repeated."""
+"""Training of runs: measurements, compilation and reproducibility."""
 
 import dataclasses
 
@@ -55,7 +55,7 @@ def test_everything_is_measured_at_each_epoch(result):
     assert (result.gradient_norm > 0).all()
     assert result.loss[-1] < result.loss[0]
     assert not result.diverged
-    # Fewer updates than are kept: the loss of each.
+    # Fewer updates than the maximum: the loss of each is stored.
     assert result.update.tolist() == list(range(1, 16))
     np.testing.assert_allclose(
         result.update_loss.reshape(3, 5).mean(axis=1), result.loss, rtol=1e-6
