@@ -59,9 +59,9 @@ largest value (at least 1). Times are per example, in batches of 4, in one
 thread of a machine with other load. Endpoints that can be converted to one
 format but not to another are in both parts.
 
-The table has the models themselves, the endpoint `predict`. Other endpoints
-that take or return texts or image files are left out of every format, as are
-those that draw random numbers.
+The first table has the endpoint `predict`, the model itself. Other endpoints
+that have texts or image files as arguments or results, or draw random numbers,
+are left out of every format.
 """
 
 
@@ -109,7 +109,7 @@ def tables(cards):
             left_out.setdefault(key, []).append(model_format)
     lines += [
         "",
-        "## What is left out",
+        "## Endpoints that are left out",
         "",
         "| kind | endpoint | format | why |",
         "|---|---|---|---|",
