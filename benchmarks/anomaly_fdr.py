@@ -3,7 +3,7 @@
 Protocol "normals" of `anomaly_tabular.py`: `AnomalyDetector` with default
 settings is trained on a random half of the normal rows; the other half and all
 anomalies are scored. Rows are selected from their conformal p-values by
-`dlunits.metrics.benjamini_hochberg`. The realised rate is the fraction of
+`dlunits.metrics.benjamini_hochberg`. The realized rate is the fraction of
 normal rows among the selected ones, mean over the seeds. Its expectation is at
 most the nominal rate times the fraction of normal rows.
 
@@ -41,7 +41,7 @@ MIN_FOUND = 20  # anomalies
 
 
 def run(path, seed):
-    """Realised rate, anomalies found and recall, by rule."""
+    """Realized rate, anomalies found and recall, by rule."""
     train, new, labels = split("normals", *load(path, seed), seed)
     p_values = AnomalyDetector(seed=seed).fit(train).p_value(new)
     selections = {rate: benjamini_hochberg(p_values, rate) for rate in RATES}
@@ -66,7 +66,7 @@ def main():
     seeds = arguments.seeds
     if arguments.quick:
         seeds, paths = 1, paths[::8]
-    realised = {}
+    realized = {}
     for path in paths:
         start = time.monotonic()
         results = [run(path, seed) for seed in range(seeds)]
@@ -74,25 +74,25 @@ def main():
         for rule in results[0]:
             share, found, recall = np.mean([r[rule] for r in results], axis=0)
             if found >= MIN_FOUND:
-                realised.setdefault(rule, []).append(share)
+                realized.setdefault(rule, []).append(share)
             name = rule if rule == "fixed" else f"at {rule:g}"
             texts.append(f"{name} {share:.3f} ({found:.0f}, {recall:.0%})")
         print(
-            f"{path.stem}: realised (anomalies found, recall) "
+            f"{path.stem}: realized (anomalies found, recall) "
             f"{', '.join(texts)}, {time.monotonic() - start:.0f} s",
             flush=True,
         )
-    for rule, shares in realised.items():
+    for rule, shares in realized.items():
         name = "fixed false-alarm rate" if rule == "fixed" else f"FDR {rule:g}"
         print(
-            f"{name}: realised {statistics.mean(shares):.4f}, mean of "
+            f"{name}: realized {statistics.mean(shares):.4f}, mean of "
             f"{len(shares)} of {len(paths)} tables"
         )
     if arguments.quick:
         return
     low, high = BOUNDS
-    share = statistics.mean(realised[GATED])
-    name = f"anomaly_fdr (realised at {GATED:g})"
+    share = statistics.mean(realized[GATED])
+    name = f"anomaly_fdr (realized at {GATED:g})"
     passed = [gate(name, share, ">=", low), gate(name, share, "<=", high)]
     sys.exit(not all(passed))
 

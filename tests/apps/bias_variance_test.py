@@ -152,7 +152,7 @@ def test_an_own_model_of_a_regression_is_measured(ran, app, monkeypatch):
     assert re.search(r"^own model  +[\d.]+", process.stdout, re.M)
     page = (folder / "price/report.html").read_text(encoding="utf-8")
     assert "The noise of these targets is not known" in page
-    assert "the lowest error that was measured" in page
+    assert "the lowest measured error" in page
     rows = read_rows(folder / "price/blumen_complexity.csv")
     assert [row["width"] for row in rows] == ["1", "8", "own model"]
     networks = read_rows(folder / "price/blumen_learning_curves.csv")

@@ -278,7 +278,7 @@ def value_code(value: Any, indent: int = 0) -> str:
     if isinstance(value, dict) and "class_name" in value:
         return object_code(keras.saving.deserialize_keras_object(value), indent)
     if isinstance(value, float):
-        # Keras keeps hyper-parameters in single precision: 0.1, and not
+        # Keras stores hyperparameters in float32: 0.1, and not
         # 0.10000000149011612.
         short = float(str(np.float32(value)))
         if np.float32(short) == np.float32(value):

@@ -95,9 +95,9 @@ def test_an_unknown_class_is_refused():
 
 
 def test_all_color_modes_give_the_same_image(color_modes):
-    folder, picture, errors = color_modes
+    folder, original, errors = color_modes
     images = load_image_folder(folder, 64)
     assert images.names == sorted(errors) and images.problems == ()
     for name, image in zip(images.names, images.images, strict=True):
-        difference = image[..., 0].astype(int) - picture
+        difference = image[..., 0].astype(int) - original
         assert np.abs(difference).max() <= errors[name], name

@@ -492,14 +492,14 @@ def test_the_size_limit_of_pillow_is_restored(tmp_path):
 
 
 def test_all_color_modes_give_the_same_gray_image(color_modes):
-    folder, picture, errors = color_modes
+    folder, original, errors = color_modes
     for name, error in errors.items():
         gray = read_gray_image(folder / name, 64)[..., 0].astype(int)
-        assert np.abs(gray - picture).max() <= error, name
+        assert np.abs(gray - original).max() <= error, name
 
 
 def test_all_color_modes_give_the_same_image_at_full_depth(color_modes):
-    folder, picture, errors = color_modes
+    folder, original, errors = color_modes
     for name, error in errors.items():
         image = read_image(folder / name)
         assert (image.pixels.dtype == "uint16") == (
@@ -507,7 +507,7 @@ def test_all_color_modes_give_the_same_image_at_full_depth(color_modes):
         ), name
         assert image.has_alpha == ("alpha" in name or "transp" in name), name
         gray = image.to_gray().astype(int)
-        assert np.abs(gray - picture).max() <= error, name
+        assert np.abs(gray - original).max() <= error, name
 
 
 def test_heic_photos_are_read_with_pillow_heif(tmp_path):

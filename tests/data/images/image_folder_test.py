@@ -218,10 +218,10 @@ def test_refuses_a_folder_of_folders_of_classes(tmp_path, image):
 
 
 def test_all_color_modes_give_the_same_image_of_a_class(color_modes, tmp_path):
-    folder, picture, errors = color_modes
+    folder, original, errors = color_modes
     shutil.copytree(folder, tmp_path / "modes")
     (tmp_path / "plain").mkdir()
-    Image.fromarray(picture).save(tmp_path / "plain/picture.png")
+    Image.fromarray(original).save(tmp_path / "plain/image.png")
     found = read_image_folder(tmp_path)
     *modes, plain = found.images.astype(int)
     assert found.labels.tolist() == [0] * len(errors) + [1]

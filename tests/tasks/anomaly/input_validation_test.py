@@ -46,5 +46,6 @@ def test_one_of_the_tables_must_have_the_label_column(path, tmp_path):
     for pair in ((path, other), (other, path), (None, path)):
         tables = open_tables(InputTables(*pair, "state"), output)
         assert [table and table.path for table in tables] == list(pair)
-    with pytest.raises(ValueError, match=r"normal\.csv: column 'state' is mis"):
+    message = r"normal\.csv: column 'state' is missing"
+    with pytest.raises(ValueError, match=message):
         open_tables(InputTables(None, other, "state"), output)

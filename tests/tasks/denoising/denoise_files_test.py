@@ -228,7 +228,7 @@ def test_out_of_memory_in_one_image_does_not_stop_the_others(tmp_path, output):
 
 
 def test_all_color_modes_are_read_and_written(color_modes, output):
-    folder, picture, errors = color_modes
+    folder, original, errors = color_modes
     for name, error in errors.items():
         target = output / name
         target.mkdir()
@@ -237,4 +237,4 @@ def test_all_color_modes_are_read_and_written(color_modes, output):
         )
         assert problem is None, name
         gray = read_image(written).to_gray().astype(int)
-        assert np.abs(gray - picture).max() <= error, name
+        assert np.abs(gray - original).max() <= error, name

@@ -83,7 +83,7 @@ def test_a_card_of_another_model_is_refused(model, tmp_path):
     card = json.loads((folder / "model_card.json").read_text())
     card["classes"] = ["a", "b", "c"]
     (folder / "model_card.json").write_text(json.dumps(card))
-    with pytest.raises(ValueError, match="has 3 classes, but the model retur"):
+    with pytest.raises(ValueError, match="has 3 classes, but the model "):
         classify_files(folder, [save(tmp_path / "a.png", 3_900)])
 
 

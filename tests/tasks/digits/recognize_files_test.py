@@ -44,8 +44,8 @@ def digit_on(page):
 
 
 def test_all_color_modes_give_the_same_digit(color_modes):
-    folder, picture, errors = color_modes
-    expected = digit_on(picture[..., None])
+    folder, original, errors = color_modes
+    expected = digit_on(original[..., None])
     for name in errors:
         digit = digit_on(read_page(ImagePage(folder / name)))
         np.testing.assert_allclose(digit, expected, atol=0.02, err_msg=name)
@@ -75,8 +75,8 @@ def test_results_are_in_the_order_of_the_files(tmp_path, color_modes):
 
 
 def test_every_page_of_a_file_has_a_result(tmp_path, color_modes):
-    _, picture, _ = color_modes
-    gray, blank = Image.fromarray(picture), Image.new("L", (50, 40), 230)
+    _, original, _ = color_modes
+    gray, blank = Image.fromarray(original), Image.new("L", (50, 40), 230)
     path = tmp_path / "scan.tiff"
     gray.save(path, save_all=True, append_images=[blank, gray])
     Image.new("L", (9, 9)).save(

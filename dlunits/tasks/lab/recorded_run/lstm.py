@@ -102,7 +102,7 @@ def write_recorded_lstm(
         "and the candidate from the character and its previous output, and "
         "updates the cell state c and the output h. The numbers below the "
         "equation are those of the first unit, whose cells are framed; * is "
-        "the element-wise product. Move the slider with the mouse or the arrow "
+        "the elementwise product. Move the slider with the mouse or the arrow "
         "keys.",
         steps=record_lstm(layer, text, values),
         chart=Chart(
