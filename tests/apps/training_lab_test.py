@@ -110,7 +110,7 @@ BAD = {
         "--num_layers has no effect with --compare=depth",
     ),
     "data twice": (["--data=my.csv"], "--dataset has no effect with --data"),
-    "no model": (["--model=nowhere.keras"], "nowhere.keras: no file"),
+    "no model": (["--model=nowhere.keras"], "nowhere.keras: no such file"),
     "units of a model": (
         ["--model=my.keras", "--units=4"],
         "--units has no effect with --model",
