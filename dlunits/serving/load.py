@@ -86,6 +86,17 @@ def load_saved_model(folder: Path) -> Any:
 
     Raises:
         ValueError: If there is no SavedModel, or it is damaged.
+
+    Example:
+
+    >>> import tempfile
+    >>> import tensorflow as tf
+    >>> folder, module = tempfile.mkdtemp(), tf.Module()
+    >>> module.double = tf.function(
+    ...     lambda x: 2 * x, input_signature=[tf.TensorSpec([])])
+    >>> tf.saved_model.save(module, folder)
+    >>> float(load_saved_model(folder).double(21.0))
+    42.0
     """
     import tensorflow as tf  # `find_version` does not need it
 

@@ -39,6 +39,13 @@ def image_model_card(
 
     Returns:
         Dict for the argument `card` of `dlunits.serving.export.export`.
+
+    Example:
+
+    >>> from dlunits.data.images.image_datasets import load
+    >>> card = image_model_card(load("digits"), {"accuracy": 0.9}, "train")
+    >>> card["metrics"]
+    {'test_images': 300, 'accuracy': 0.9}
     """
     return {
         "data": data.source,
@@ -58,6 +65,14 @@ def check_card(card: dict[str, Any]) -> None:
 
     Raises:
         ValueError: If an entry is missing, or is not a JSON value.
+
+    Example:
+
+    >>> card = {"data": "MNIST", "metrics": {}, "command": "python train.py"}
+    >>> check_card(card)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: The model card must have the entry 'license': the license of ...
+    >>> check_card({**card, "license": "Apache-2.0"})
     """
     for key, meaning in REQUIRED_ENTRIES.items():
         if key not in card:
@@ -236,6 +251,12 @@ def describe(signature: Any) -> dict[str, Any]:
 
 def shape_and_dtype(spec: Any) -> dict[str, Any]:
     """Shape and data type of a `tf.TensorSpec` as JSON values.
+
+    Args:
+        spec: `tf.TensorSpec`.
+
+    Returns:
+        Dict; an unknown length is `None`.
 
     Example:
 

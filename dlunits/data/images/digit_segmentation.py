@@ -75,6 +75,16 @@ def main_component(level: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         `(mask, several)`: `(batch, height, width)`, float32, 0 or 1; and
         `(batch,)`, bool.
+
+    Example:
+
+    A stroke, and a speck that is not part of the digit.
+
+    >>> stroke = tf.pad(tf.ones((1, 30, 6)), [[0, 0], [17, 17], [29, 29]])
+    >>> speck = tf.pad(tf.ones((1, 2, 2)), [[0, 0], [60, 2], [60, 2]])
+    >>> mask, several = main_component(stroke + speck)
+    >>> bool(mask[0, 30, 32] == 1), bool(mask[0, 60, 60] == 1), bool(several[0])
+    (True, False, False)
     """
     cells = mean_3x3(to_grid(level))  # removes the grain of the paper
     found = find_components(cells, cells > MIN_INK)

@@ -55,6 +55,16 @@ class RandomHandwriting:
 
     Returns:
         `(batch, 32, 32, 1)`, float32 in [0, 1].
+
+    Example:
+
+    The last two of ten images are replaced by outliers.
+
+    >>> distort = RandomHandwriting(outliers=0.2)
+    >>> distort(tf.zeros((10, 28, 28, 1), tf.uint8), [0, 1]).shape.as_list()
+    [10, 32, 32, 1]
+    >>> distort.label_outliers(tf.zeros(10, tf.int32), 10).numpy().tolist()
+    [0, 0, 0, 0, 0, 0, 0, 0, 10, 10]
     """
 
     def __init__(

@@ -31,6 +31,14 @@ class AnomalyImages:
         significant_bits: Significant bits of the files of 16 bits of a folder,
             see `dlunits.data.images.image_files.find_significant_bits`, or
             `None`.
+
+    Example:
+
+    >>> data = AnomalyImages(
+    ...     np.zeros((2, 8, 8, 1), "uint8"), ["good/1.png", "bent/1.png"],
+    ...     labels=np.array([False, True]), source="Two images")
+    >>> data.normal().names
+    ['good/1.png']
     """
 
     images: Array

@@ -63,6 +63,12 @@ class ImageDataset:
             see `dlunits.data.images.image_files.find_significant_bits`, or
             `None`.
         test_files: Paths of the images of the test split in a folder, or empty.
+
+    Example:
+
+    >>> data = load("digits")
+    >>> data.class_names[:3], data.train[0].shape, data.train[1].shape
+    (('0', '1', '2'), (1372, 28, 28, 1), (1372,))
     """
 
     name: str

@@ -271,6 +271,11 @@ class ImagePage(NamedTuple):
         path: Path of the file.
         number: Number of the image in the file, from 0.
         num_pages: Number of images in the file.
+
+    Example:
+
+    >>> ImagePage(pathlib.Path("scan.tiff"), number=1, num_pages=3).place
+    {'file': 'scan.tiff', 'page': 2}
     """
 
     path: pathlib.Path

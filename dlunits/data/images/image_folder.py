@@ -33,6 +33,14 @@ class ImageFolder:
         significant_bits: Significant bits of the files of 16 bits, see
             `dlunits.data.images.image_files.find_significant_bits`, or `None`.
         files: Paths of the images.
+
+    Example:
+
+    >>> folder = ImageFolder(
+    ...     np.zeros((2, 28, 28, 1), "uint8"), np.array([0, 1], "int32"),
+    ...     ("cat", "dog"), None, list(map(pathlib.Path, ("a.png", "b.png"))))
+    >>> [folder.class_names[label] for label in folder.labels]
+    ['cat', 'dog']
     """
 
     images: Array
@@ -161,6 +169,18 @@ def open_rgb_image_folder(
     Raises:
         ValueError: As `read_image_folder`.
         OSError: As `read_image_folder`.
+
+    Example:
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in "cat", "dog":
+    ...     (folder / name).mkdir()
+    ...     Image.new("RGB", (50, 40), "red").save(folder / name / "1.png")
+    >>> opened = open_rgb_image_folder(folder, image_size=8)
+    >>> opened.images.shape, opened.images[1][0, 0].tolist()
+    ((2, 8, 8, 3), [255, 0, 0])
     """
     files, labels, class_names = list_class_files(folder)
     bits = find_significant_bits(files)

@@ -24,6 +24,14 @@ class ForecastOrigins:
     Args:
         train, validation, calibration, test: Integers `(origins,)`, time
             steps. `calibration` is for prediction intervals.
+
+    Example:
+
+    >>> from dlunits.data.series.resampling import resample
+    >>> series = resample(np.arange(23.0))
+    >>> origins = ForecastWindows(series, window=3, horizon=1).split()
+    >>> len(origins.train), len(origins.test)  # 50 % and 20 % of 20
+    (10, 4)
     """
 
     train: Array

@@ -33,6 +33,12 @@ class ResampledSeries:
             another row), the number of time steps that were `interpolated`,
             and `gaps`, a list of pairs of the seconds at which each gap begins
             and ends.
+
+    Example:
+
+    >>> series = resample([1.0, 3.0], timestamps=[0, 60])
+    >>> series.step, series.times.tolist(), series.values[:, 0].tolist()
+    (60.0, [0.0, 60.0], [1.0, 3.0])
     """
 
     values: Array

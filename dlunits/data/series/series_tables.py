@@ -114,7 +114,7 @@ def infer_series_columns(
     *,
     use_counters: bool = True,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Infers the time and the channels of the series in a table.
+    r"""Infers the time and the channels of the series in a table.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -130,6 +130,15 @@ def infer_series_columns(
 
     Raises:
         ValueError: As `infer_column_types` and `series_column_types`.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "load.csv")
+    >>> _ = path.write_text("t,load,road\n0,1.5,dry\n60,2.5,wet\n")
+    >>> infer_series_columns(open_table(path), "t")
+    ({'t': 'number', 'load': 'number'}, {'road': 'is not a number'})
     """
     names = [name for name in (timestamp_column, series_column) if name]
     check_columns(table_file.columns, names, table_file.path)

@@ -39,7 +39,7 @@ OTHER_FORMATS = {
 
 @dataclasses.dataclass(frozen=True)
 class TableFile(ChunkedTable):
-    """CSV or Parquet file that is read in chunks of rows; see `open_table`.
+    r"""CSV or Parquet file that is read in chunks of rows; see `open_table`.
 
     Args:
         path: `pathlib.Path`.
@@ -52,6 +52,17 @@ class TableFile(ChunkedTable):
         date_and_time: Names of a column of dates and a column of times of day
             that the last column joins, see `with_timestamps`. Empty if there
             is no such column.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "pump.csv")
+    >>> _ = path.write_text("time,speed\n0,1.5\n1,2.5\n")
+    >>> file = open_table(path)
+    >>> file.format, file.columns, file.max_rows
+    ('csv', ('time', 'speed'), 2)
+    >>> file.place(1) == f"{path}, line 3"
+    True
     """
 
     path: pathlib.Path

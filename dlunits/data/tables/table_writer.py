@@ -117,6 +117,14 @@ def check_new_columns(table_file: TableFile, names: Collection[str]) -> None:
     Raises:
         ValueError: If a name exists. The message is one line with file and
             column.
+
+    Example:
+
+    >>> table = TableFile(pathlib.Path("new.csv"), "csv", ("speed",), 1)
+    >>> check_new_columns(table, ["score"])
+    >>> check_new_columns(table, ["speed"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: new.csv: already has a column 'speed', perhaps because it ...
     """
     for name in table_file.columns:
         if name in names:

@@ -88,6 +88,13 @@ class Corpus:
         name: Name of the corpus.
         source: Description of the data for the log and the report.
         train, validation: `Text`.
+
+    Example:
+
+    >>> text = b"to be or not"
+    >>> parts = Text(text, 0, 9), Text(text, 9, 12)
+    >>> list(Corpus("hamlet", "a quotation", *parts).validation.chunks())
+    ['not']
     """
 
     name: str

@@ -20,6 +20,14 @@ def fingerprint(version: Path) -> str:
 
     Returns:
         64 hexadecimal digits.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "saved_model.pb").write_text("abc")
+    >>> fingerprint(folder)[:8]  # as of FIPS 180-2
+    'ba7816bf'
     """
     version = pathlib.Path(version)
     digest = hashlib.sha256()
