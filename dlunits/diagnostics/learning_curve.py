@@ -13,7 +13,7 @@ REMEDIES = {
     "features; more training examples do not help",
     HIGH_VARIANCE: "more training examples, data augmentation, early stopping, "
     "more regularization, a smaller network or an ensemble",
-    WELL_FITTED: "better data, to lower the reachable error",
+    WELL_FITTED: "better data, to lower the irreducible error",
 }
 
 
@@ -23,8 +23,8 @@ class LearningCurveVerdict:
 
     Args:
         verdict: `"high bias"`, `"high variance"` or `"well fitted"`.
-        excess_bias: Training error minus reachable error, as a fraction of the
-            range from the reachable error to the error of guessing.
+        excess_bias: Training error minus irreducible error, as a fraction of
+            the range from the irreducible error to the error of guessing.
         gap: Validation error minus training error, as a fraction of that range.
         gain: Decrease of the validation error from the smallest to the largest
             training set, as a fraction of that range.
@@ -48,16 +48,16 @@ def learning_curve_verdict(
     validation_errors: Sequence[float],
     *,
     chance_error: float,
-    reachable_error: float = 0.0,
+    irreducible_error: float = 0.0,
     tolerance: float = 0.1,
 ) -> LearningCurveVerdict:
     """Diagnoses underfitting (bias) or overfitting (variance) of a network.
 
     The diagnosis depends on the errors at the largest training set, relative to
-    the range from the reachable error to the error of guessing:
+    the range from the irreducible error to the error of guessing:
 
-        range       = chance_error - reachable_error
-        excess_bias = (training error - reachable_error) / range
+        range       = chance_error - irreducible_error
+        excess_bias = (training error - irreducible_error) / range
         gap         = (validation error - training error) / range
 
     If neither exceeds `tolerance`, the network is well fitted. Otherwise the
@@ -72,8 +72,8 @@ def learning_curve_verdict(
         validation_errors: Errors on the validation set, in the same order.
         chance_error: Error of the best constant prediction: the variance of the
             targets, or one minus the fraction of the largest class.
-        reachable_error: Irreducible error, that of the best possible predictor:
-            the variance of the noise, or the lowest error of any model.
+        irreducible_error: Error of the best possible predictor: the variance of
+            the noise, or the lowest error of any model.
         tolerance: Fraction of the range that counts as small.
 
     Returns:
@@ -81,7 +81,7 @@ def learning_curve_verdict(
 
     Raises:
         ValueError: If the lists are empty or differ in length, an error is not
-            finite, or `chance_error` is not above `reachable_error`.
+            finite, or `chance_error` is not above `irreducible_error`.
 
     Example, a network that memorizes its training set:
 
@@ -100,15 +100,15 @@ def learning_curve_verdict(
             "Expected finite errors: leave out trainings that diverged. "
             f"Received: {list(training_errors)} and {list(validation_errors)}"
         )
-    span = chance_error - reachable_error
+    span = chance_error - irreducible_error
     if not span > 0:
         raise ValueError(
-            "Expected a `chance_error` above the `reachable_error`: otherwise "
-            f"there is nothing to learn. Received: {chance_error} and "
-            f"{reachable_error}"
+            "Expected a `chance_error` above the `irreducible_error`: "
+            "otherwise there is nothing to learn. Received: "
+            f"{chance_error} and {irreducible_error}"
         )
     training, validation = training_errors[-1], validation_errors[-1]
-    excess_bias = (training - reachable_error) / span
+    excess_bias = (training - irreducible_error) / span
     gap = (validation - training) / span
     if max(excess_bias, gap) <= tolerance:
         verdict = WELL_FITTED

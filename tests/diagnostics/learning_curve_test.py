@@ -21,7 +21,7 @@ def test_the_larger_excess_determines_the_diagnosis(
     training, validation, verdict
 ):
     result = learning_curve_verdict(
-        training, validation, chance_error=1.0, reachable_error=0.1
+        training, validation, chance_error=1.0, irreducible_error=0.1
     )
     assert result.verdict == verdict
 
@@ -29,7 +29,7 @@ def test_the_larger_excess_determines_the_diagnosis(
 def test_excesses_are_fractions_of_the_range():
     # The range is 0.9 - 0.1: (0.3 - 0.1) / 0.8, (0.5 - 0.3) / 0.8, 0.2 / 0.8.
     result = learning_curve_verdict(
-        [0.2, 0.3], [0.7, 0.5], chance_error=0.9, reachable_error=0.1
+        [0.2, 0.3], [0.7, 0.5], chance_error=0.9, irreducible_error=0.1
     )
     assert result.excess_bias == pytest.approx(0.25)
     assert result.gap == pytest.approx(0.25)

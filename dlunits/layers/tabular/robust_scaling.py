@@ -47,7 +47,7 @@ def scale_numbers(numbers: Array) -> tuple[Array, Array]:
     columns = np.sort(numbers.T.astype("float64"))  # missing values last
     count = np.sum(~np.isnan(columns), axis=1, keepdims=True)
     low, center, high = (
-        quantile(columns, count, share) for share in (TAIL, 0.5, 1 - TAIL)
+        quantile(columns, count, q) for q in (TAIL, 0.5, 1 - TAIL)
     )
     columns -= center  # equal values become 0, and their deviation is exactly 0
     _, unclipped = mean_and_deviation(columns)
@@ -60,9 +60,9 @@ def scale_numbers(numbers: Array) -> tuple[Array, Array]:
     return center[:, 0], np.minimum(spread, LARGEST)[:, 0]
 
 
-def quantile(columns: Array, count: Array, share: float) -> Array:
+def quantile(columns: Array, count: Array, q: float) -> Array:
     """Quantile of sorted columns, linear between rows; 0 without values."""
-    place = share * np.maximum(count - 1, 0)
+    place = q * np.maximum(count - 1, 0)
     below, above = np.floor(place).astype(int), np.ceil(place).astype(int)
     low = np.take_along_axis(columns, below, axis=1)
     high = np.take_along_axis(columns, above, axis=1)

@@ -219,7 +219,7 @@ def learning_curve_row(
 
 
 def verdict(
-    problem: Problem, rows: Sequence[Row], reachable_error: float
+    problem: Problem, rows: Sequence[Row], irreducible_error: float
 ) -> LearningCurveVerdict | None:
     """Verdict on a learning curve; `None` if a training diverged."""
     training = [row["training_error"] for row in rows]
@@ -230,7 +230,7 @@ def verdict(
         training,
         errors,
         chance_error=problem.chance_error,
-        reachable_error=reachable_error,
+        irreducible_error=irreducible_error,
     )
 
 
@@ -248,7 +248,8 @@ class Measurement:
         early_stopping: Rows of `early_stopping_rows` of the subject.
         curves: Rows of `learning_curve_row` of each network.
         verdicts: Verdicts on each learning curve, up to each size.
-        reachable_error: Noise; if it is not known, the lowest measured error.
+        irreducible_error: Variance of the noise; if it is not known, the
+            lowest measured error.
     """
 
     problem: Problem
@@ -260,7 +261,7 @@ class Measurement:
     early_stopping: list[Row]
     curves: dict[str, list[Row]]
     verdicts: dict[str, list[LearningCurveVerdict | None]]
-    reachable_error: float
+    irreducible_error: float
 
     @property
     def subject(self) -> str:
@@ -355,11 +356,11 @@ def measure(
         )
         for width, stack in stacks.items()
     }
-    reachable = problem.noise
-    if reachable is None:
+    irreducible = problem.noise
+    if irreducible is None:
         errors = [row["measured_error"] for row in rows.values()]
         errors += [row["error"] for curve in curves.values() for row in curve]
-        reachable = float(np.nanmin(errors))
+        irreducible = float(np.nanmin(errors))
     return Measurement(
         problem=problem,
         size=size,
@@ -371,12 +372,12 @@ def measure(
         curves=curves,
         verdicts={
             name: [
-                verdict(problem, curve[: number + 1], reachable)
+                verdict(problem, curve[: number + 1], irreducible)
                 for number in range(len(curve))
             ]
             for name, curve in curves.items()
         },
-        reachable_error=reachable,
+        irreducible_error=irreducible,
     )
 
 

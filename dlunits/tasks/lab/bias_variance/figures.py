@@ -163,14 +163,14 @@ def fitted_functions(
 
 def learning_curves(
     curves: Mapping[str, Sequence[Mapping[str, Any]]],
-    reachable_error: float,
+    irreducible_error: float,
     y_label: str,
 ) -> Figure:
     """Plots training error and error on fresh examples over the set size.
 
     Args:
         curves: Dict of name to the rows of `learning_curve_row`.
-        reachable_error: Reachable error, shown as a dashed line.
+        irreducible_error: Irreducible error, shown as a dashed line.
         y_label: Label of the vertical axis.
 
     Returns:
@@ -181,17 +181,17 @@ def learning_curves(
     for axes, (name, rows) in zip(all_axes, curves.items(), strict=True):
         draw_learning_curve(axes, rows)
         axes.axhline(
-            reachable_error,
+            irreducible_error,
             color=TEXT_COLOR,
             linewidth=0.9,
             linestyle=(0, (4, 3)),
-            label="reachable error",
+            label="irreducible error",
             zorder=0,
         )
         axes.set_title(name, fontsize=9, color=TEXT_COLOR)
     all_axes[0].set_ylabel(y_label)
     finite = [row["error"] for rows in curves.values() for row in rows]
-    all_axes[0].set_ylim(0, 1.15 * np.nanmax([*finite, reachable_error]))
+    all_axes[0].set_ylim(0, 1.15 * np.nanmax([*finite, irreducible_error]))
     handles, labels = all_axes[0].get_legend_handles_labels()
     figure.legend(
         handles,

@@ -55,11 +55,12 @@ UNKNOWN_NOISE = (
     f"The noise of these targets is not known and is part of {SQUARED}."
 )
 VERDICT_RULE = (
-    "Excess bias is the training error minus the reachable error, and the gap "
-    "is the error on fresh examples minus the training error, both divided by "
-    "the range from the reachable error to the error of a constant prediction. "
-    "If neither is above 0.1, the verdict is well fitted; otherwise it is high "
-    "bias or high variance, whichever of the two is larger."
+    "Excess bias is the training error minus the irreducible error, and the "
+    "gap is the error on fresh examples minus the training error, both divided "
+    "by the range from the irreducible error to the error of a constant "
+    "prediction. If neither is above 0.1, the verdict is well fitted; "
+    "otherwise it is high bias or high variance, whichever of the two is "
+    "larger."
 )
 
 
@@ -269,9 +270,10 @@ def learning_curve_section(result: Measurement) -> Section:
     ]
     return Section(
         f"{result.problem.title}: learning curves",
-        f"{VERDICT_RULE} The reachable error is {result.reachable_error:.3g}"
+        f"{VERDICT_RULE} The irreducible error is "
+        f"{result.irreducible_error:.3g}"
         + (
-            ", the lowest measured error."
+            ", estimated by the lowest measured error."
             if result.problem.noise is None
             else ", the noise."
         )
@@ -281,7 +283,7 @@ def learning_curve_section(result: Measurement) -> Section:
         figures=[
             (
                 figures.learning_curves(
-                    result.curves, result.reachable_error, error_name(result)
+                    result.curves, result.irreducible_error, error_name(result)
                 ),
                 "Means over networks with their own training sets. Bands are "
                 "95 % confidence intervals.",
