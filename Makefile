@@ -2,7 +2,7 @@
 # make lab       runs the labs at demonstration size, and writes an index page
 # make test      runs the whole test suite, on TensorFlow and on JAX
 # make check     runs the linters and the quick tests, between two edits
-# make lint      runs ruff, import-linter and mypy
+# make lint      runs ruff, import-linter, mypy and codespell
 # make bench     runs the benchmarks
 # make docs      builds the documentation site, and runs its guides
 # make linkcheck checks the links of the site to other sites
@@ -53,6 +53,7 @@ lint: .venv/test.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache --config pyproject.toml
 	$(BIN)/python -m mypy
+	$(BIN)/codespell
 
 bench: .venv/bench.installed
 	@failed=; for script in $$(grep -l "^def main" benchmarks/*.py); do \
