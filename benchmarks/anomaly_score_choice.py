@@ -66,7 +66,7 @@ RULES = {
     "mean": lambda z: z.mean(axis=0),
     "soft maximum": lambda z: np.logaddexp.reduce(2 * np.clip(z, -99, 99)),
 }
-# What `dlunits.models.AnomalyDetector` computes, with fewer subsamples there.
+# The score of `dlunits.models.AnomalyDetector`, which has fewer subsamples.
 SHIPPED = "maximum", ("bulk 4", "nearby, compressed", "whitened 0.1")
 BASELINES = {
     "mean of 5 nearest": neighbors(5),

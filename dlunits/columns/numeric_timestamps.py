@@ -134,7 +134,8 @@ class NumericTimestampRecognition:
 
     Args:
         name: Name of the column.
-        is_time: Whether the column is known to hold times, whatever its name.
+        is_time: Whether the column is known to hold times. Its name is then
+            ignored.
 
     Example:
 

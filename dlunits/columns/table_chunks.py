@@ -140,7 +140,7 @@ def table_chunk(
         `TableChunk` with all rows of the table.
 
     Raises:
-        ValueError: If it is none of these, two columns have the same name, a
+        ValueError: If it is another type, two columns have the same name, a
             column of `names` is missing, or columns differ in length.
 
     Example:

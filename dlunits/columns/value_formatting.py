@@ -59,7 +59,7 @@ def category_labels(
 
     Args:
         vocabulary: Texts of a category column, `""` for missing.
-        num_frequent: Number of texts with an id of their own; the others share
+        num_frequent: Number of first texts with separate ids; the others share
             the next id. `None`: every text has one.
 
     Returns:

@@ -82,7 +82,7 @@ def load_saved_model(folder: Path) -> Any:
         folder: Folder of a version or of a model, see `find_version`.
 
     Returns:
-        What `tf.saved_model.load` returns.
+        Object with the endpoints as methods, see `tf.saved_model.load`.
 
     Raises:
         ValueError: If there is no SavedModel, or it is damaged.

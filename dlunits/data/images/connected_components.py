@@ -165,7 +165,7 @@ def reduce_segments(
 def label_components(foreground: Tensor) -> Tensor:
     """Labels 8-connected components.
 
-    Each cell of the foreground starts with a label of its own. It takes the
+    Each cell of the foreground starts with a unique label. It takes the
     largest label of its neighborhood, and then the label of the cell that
     started with this label (pointer jumping), until no label changes.
 

@@ -398,7 +398,7 @@ def describe_bits(significant_bits: int | None) -> str:
     """Describes the scale of files of 16 bits, for messages and reports.
 
     Args:
-        significant_bits: What `find_significant_bits` returns.
+        significant_bits: Result of `find_significant_bits`.
 
     Returns:
         A clause; `""` if all bits are significant.

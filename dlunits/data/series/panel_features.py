@@ -22,7 +22,7 @@ class PanelWindows(SeriesWindows):
     """Sliding windows over several series; no window spans two of them.
 
     Args:
-        series, members: What `concatenate_series` returns.
+        series, members: Results of `concatenate_series`.
         window, stride: Integers, time steps, as in `SeriesWindows`.
     """
 

@@ -228,7 +228,7 @@ def scale_panel(
     """Divides each series by the standard deviations of its known rows.
 
     Args:
-        panel, members: What `concatenate_series` returns.
+        panel, members: Results of `concatenate_series`.
         known: Time steps of the training parts. For a series without one, all
             rows are used.
 

@@ -49,8 +49,8 @@ def series_column_types(
     """Selects the time and the channels of a series from a table's columns.
 
     Args:
-        column_types, reasons: What `dlunits.columns.infer_column_types`
-            returns.
+        column_types, reasons: Results of
+            `dlunits.columns.infer_column_types`.
         timestamp_column: Name of the column of times: timestamps, or numbers
             of seconds.
         source: Start of an error message, such as the path of the file.
@@ -170,7 +170,7 @@ def list_series_columns(
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
-        column_types, reasons: What `infer_series_columns` returns.
+        column_types, reasons: Results of `infer_series_columns`.
 
     Returns:
         List of lines.

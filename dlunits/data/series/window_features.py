@@ -201,7 +201,7 @@ class WindowFeatures:
         A channel that is missing in a whole segment is set to its profile.
 
         Args:
-            windows: What `windows` returns.
+            windows: Result of the method `windows`.
 
         Returns:
             Float32 `(windows, features)`.
@@ -218,7 +218,7 @@ class WindowFeatures:
         which makes p-values too small.
 
         Args:
-            windows: What `training_windows` returns for the series of `fit`.
+            windows: Result of `training_windows` for the series of `fit`.
 
         Returns:
             Float32 `(windows, features)`.
