@@ -5,6 +5,7 @@ differentiable, so the gradient of a penalty on a derivative reaches the
 weights.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def vjp(
         shaped as `x`.
 
     Raises:
-        ValueError: If the backend is neither TensorFlow nor JAX.
+        ValueError: If the backend is not TensorFlow, JAX or PyTorch.
 
     Example:
 
@@ -44,6 +45,9 @@ def vjp(
 
         y, pullback = jax.vjp(function, x)
         return y, lambda v: pullback(ops.convert_to_tensor(v, y.dtype))[0]
+
+    if backend() == "torch":
+        return torch_vjp(function, x)
 
     import tensorflow as tf
 
@@ -64,6 +68,8 @@ def jvp(
 
         y = f(x),    y' = df/dx v
 
+    On PyTorch it is computed by reverse-mode differentiation, twice.
+
     Args:
         function: Function of one tensor to one tensor, in `keras.ops`.
         x: Floating-point tensor.
@@ -73,7 +79,7 @@ def jvp(
         `(y, y')`, two tensors of the same shape.
 
     Raises:
-        ValueError: If the backend is neither TensorFlow nor JAX.
+        ValueError: If the backend is not TensorFlow, JAX or PyTorch.
 
     Example:
 
@@ -88,6 +94,11 @@ def jvp(
         import jax
 
         return jax.jvp(function, (x,), (tangent,))
+
+    if backend() == "torch":
+        from torch.autograd.functional import jvp
+
+        return jvp(function, x, tangent, create_graph=True)
 
     import tensorflow as tf
 
@@ -115,7 +126,7 @@ def jacobian(
         `(y, J)`, with `J` of shape `(batch, *y.shape[1:], *x.shape[1:])`.
 
     Raises:
-        ValueError: If the backend is neither TensorFlow nor JAX.
+        ValueError: If the backend is not TensorFlow, JAX or PyTorch.
 
     Example:
 
@@ -129,6 +140,15 @@ def jacobian(
 
         per_example = jax.jacrev(lambda example: function(example[None])[0])
         return function(x), jax.vmap(per_example)(x)
+
+    if backend() == "torch":
+        from torch.autograd import functional
+
+        y = function(x)
+        derivatives = functional.jacobian(  # (..., batch, ...)
+            lambda x: ops.sum(function(x), axis=0), x, create_graph=True
+        )
+        return y, ops.moveaxis(derivatives, len(y.shape) - 1, 0)
 
     import tensorflow as tf
 
@@ -159,7 +179,7 @@ def gradients(
         `(loss, other, gradients)`, with one gradient per variable.
 
     Raises:
-        ValueError: If the backend is neither TensorFlow nor JAX.
+        ValueError: If the backend is not TensorFlow, JAX or PyTorch.
 
     Example, d(x^2)/dx = 2 x:
 
@@ -187,9 +207,17 @@ def gradients(
             variable.assign(value)
         return loss, other, slopes
 
+    tensors = [variable.value for variable in variables]
+    if backend() == "torch":
+        import torch
+
+        with torch.enable_grad():
+            loss, other = function()
+        slopes = torch.autograd.grad(loss, tensors, materialize_grads=True)
+        return loss.detach(), other, list(slopes)
+
     import tensorflow as tf
 
-    tensors = [variable.value for variable in variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(tensors)
         loss, other = function()
@@ -207,9 +235,8 @@ def custom_gradient(
     """Function with an explicit gradient.
 
     The gradient can be differentiated again: its derivatives are those of
-    automatic differentiation of `backward`. On JAX, forward mode (`jax.jvp`,
-    `jax.jacfwd`) is an error. On backends other than TensorFlow and JAX the
-    gradient is that of automatic differentiation.
+    automatic differentiation of `backward`. Errors are forward mode on JAX
+    (`jax.jvp`, `jax.jacfwd`), and the transformations of `torch.func`.
 
     Args:
         forward: Function of tensors to `(outputs, residuals)`: a tuple of
@@ -266,7 +293,76 @@ def custom_gradient(
         def to_tensor(x):  # Keras leaves a `tf.Variable` as it is
             return tf.convert_to_tensor(ops.convert_to_tensor(x))
 
+    elif name == "torch":
+        function = functools.partial(torch_function().apply, forward, backward)
+
     return lambda *arguments: function(*map(to_tensor, arguments))
+
+
+def torch_vjp(
+    function: Callable[[Tensor], Tensor], x: Tensor
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """`vjp` on PyTorch.
+
+    `torch.func.vjp` is not used: within it, layers cannot assign their states,
+    such as moving averages and seeds.
+    """
+    import torch
+
+    with torch.enable_grad():
+        # Another tensor than x, which `function` may also use otherwise.
+        x = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        y = function(x)
+
+    def pullback(v):
+        if not y.requires_grad:
+            return torch.zeros_like(x)
+        (gradient,) = torch.autograd.grad(
+            y,
+            x,
+            ops.convert_to_tensor(v, y.dtype),
+            create_graph=True,
+            materialize_grads=True,
+        )
+        return gradient
+
+    return y, pullback
+
+
+@functools.cache
+def torch_function() -> Any:
+    """Class of `torch.autograd.Function` for `custom_gradient`.
+
+    Arguments of its method `apply`: `forward` and `backward` of
+    `custom_gradient`, and the tensors.
+    """
+    import torch
+
+    class CustomGradient(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, forward, backward, *arguments):
+            outputs, residuals = forward(*arguments)
+            ctx.functions = forward, backward
+            ctx.structure = keras.tree.map_structure(lambda _: 0, residuals)
+            ctx.num_arguments = len(arguments)
+            ctx.save_for_backward(*arguments, *keras.tree.flatten(residuals))
+            return outputs
+
+        @staticmethod
+        def backward(ctx, *gradients):
+            forward, backward = ctx.functions
+            arguments = ctx.saved_tensors[: ctx.num_arguments]
+            if torch.is_grad_enabled():
+                # In a gradient of the gradient, the residuals depend on the
+                # arguments.
+                _, residuals = forward(*arguments)
+            else:
+                residuals = keras.tree.pack_sequence_as(
+                    ctx.structure, list(ctx.saved_tensors[ctx.num_arguments :])
+                )
+            return None, None, *backward(residuals, gradients)
+
+    return CustomGradient
 
 
 def compiled_outputs_and_gradient(
@@ -378,10 +474,10 @@ def backend() -> str:
     """Name of the Keras backend, if this module supports it.
 
     Returns:
-        `"tensorflow"` or `"jax"`.
+        `"tensorflow"`, `"jax"` or `"torch"`.
 
     Raises:
-        ValueError: If the backend is neither TensorFlow nor JAX.
+        ValueError: If the backend is not TensorFlow, JAX or PyTorch.
 
     Example:
 
@@ -389,10 +485,10 @@ def backend() -> str:
     True
     """
     name = keras.backend.backend()
-    if name not in ("tensorflow", "jax"):
+    if name not in ("tensorflow", "jax", "torch"):
         raise ValueError(
-            "Derivatives are implemented for the backends 'tensorflow' and "
-            "'jax': set KERAS_BACKEND to one of them before Keras is imported. "
-            f"Received: backend={name!r}"
+            "Derivatives are implemented for the backends 'tensorflow', 'jax' "
+            "and 'torch': set KERAS_BACKEND to one of them before Keras is "
+            f"imported. Received: backend={name!r}"
         )
     return name

@@ -1,6 +1,6 @@
 """Checks of every public layer, model, regularizer and loss.
 
-They run on every backend.
+They run on every backend. The last test prints what a backend cannot do.
 """
 
 import keras
@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 import dlunits
+from dlunits.autodiff import vjp
 
 # A tied layer that is copied alone has a separate kernel, and warns.
 pytestmark = pytest.mark.filterwarnings("ignore:The copied layer")
@@ -369,6 +370,17 @@ WITHOUT_GRADIENT = {
     "EmbeddingRNN": "Its inputs are integers, which have no gradient.",
 }
 
+# Test -> reason why all units fail it on the backend; a unit that begins to
+# pass is an error.
+NOT_SUPPORTED = {
+    "torch": {
+        "test_a_saved_model_gives_the_results_of_predict": (
+            "Keras 3.15 calls `torch.export.export` with `dynamic_shapes` that "
+            "do not match the inputs, and needs torch_xla after that."
+        ),
+    },
+}.get(keras.config.backend(), {})
+
 every_unit = pytest.mark.parametrize("name", CATALOG)
 # One entry of each public class; the other entries have the same layers.
 every_class = pytest.mark.parametrize(
@@ -392,6 +404,13 @@ every_class = pytest.mark.parametrize(
     ],
 )
 every_regularizer = pytest.mark.parametrize("name", REGULARIZERS)
+
+
+@pytest.fixture(autouse=True)
+def fails_where_it_is_not_supported(request):
+    reason = NOT_SUPPORTED.get(request.node.originalname)
+    if reason:
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 
 
 def make(name, **options):
@@ -634,19 +653,24 @@ def test_a_quantized_model_is_saved_loaded_and_called(name, tmp_path):
     expected = ops.convert_to_numpy(model(x))
     model.save(tmp_path / "unit.keras")
     again = keras.saving.load_model(tmp_path / "unit.keras")
-    np.testing.assert_allclose(again(x), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(again(x)), expected, rtol=1e-5, atol=1e-6
+    )
 
 
 @every_class
 def test_a_copy_has_the_same_architecture(name):
     model, x = bare_model(name), example(name)
-    again = type(model).from_config(model.get_config())
-    again.set_weights(model.get_weights())
-    np.testing.assert_allclose(again(x), model(x), rtol=1e-5, atol=1e-6)
+    copied = [type(model).from_config(model.get_config())]
     if name not in NOT_CLONED:
-        again = keras.models.clone_model(model)
+        copied.append(keras.models.clone_model(model))
+    for again in copied:
         again.set_weights(model.get_weights())
-        np.testing.assert_allclose(again(x), model(x), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            *map(ops.convert_to_numpy, (again(x), model(x))),
+            rtol=1e-5,
+            atol=1e-6,
+        )
 
 
 @pytest.mark.parametrize(
@@ -659,16 +683,19 @@ def test_a_clone_that_is_not_tied_warns(name):
 
 def squared_gradient_norm(model):
     """Function from x to ||d sum(model(x)^2) / dx||^2 and its gradient."""
-    if keras.config.backend() == "jax":
-        import jax
+    if keras.config.backend() != "tensorflow":
 
         def output(x):
             return ops.sum(ops.square(model(x, training=True)))
 
         def norm(x):
-            return ops.sum(ops.square(jax.grad(output)(x)))
+            return ops.sum(ops.square(vjp(output, x)[1](1.0)))
 
-        return jax.value_and_grad(norm)
+        def norm_and_gradient(x):
+            value, pullback = vjp(norm, x)
+            return value, pullback(1.0)
+
+        return norm_and_gradient
     import tensorflow as tf
 
     @tf.function
@@ -691,7 +718,7 @@ def test_the_gradient_of_the_gradient_is_finite(name):
     keras.utils.set_random_seed(0)
     x = ops.convert_to_tensor(example(name))
     norm, gradient = squared_gradient_norm(bare_model(name))(x)
-    assert np.isfinite(norm)
+    assert np.isfinite(ops.convert_to_numpy(norm))
     assert np.isfinite(ops.convert_to_numpy(gradient)).all()
 
 
@@ -759,3 +786,12 @@ def test_a_gradient_step_reduces_the_loss(name, policy):
     x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
     losses = model.fit(x, batch_size=64, epochs=10, verbose=0).history["loss"]
     assert 0 < losses[-1] < losses[0]  # False for NaN
+
+
+def test_the_table_of_what_is_not_supported(capsys):
+    """Prints it; run without `-n`, with which pytest hides what is printed."""
+    assert NOT_SUPPORTED.keys() <= globals().keys()
+    rows = [f"{test}: {reason}" for test, reason in NOT_SUPPORTED.items()]
+    title = f"\nNot supported on the backend {keras.config.backend()}:"
+    with capsys.disabled():
+        print(title, *rows or ["nothing"], sep="\n  ")  # noqa: T201

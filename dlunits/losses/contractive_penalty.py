@@ -120,7 +120,7 @@ def squared_jacobian_norm(
     Raises:
         ValueError: If `method` is unknown, if there is no closed form and it
             is requested, if the encoder takes integers, or if it must be
-            differentiated and the backend is neither TensorFlow nor JAX.
+            differentiated and the backend is not TensorFlow, JAX or PyTorch.
 
     Example, where J is (1, 1) if the unit is active, else (0, 0):
 

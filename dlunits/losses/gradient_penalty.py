@@ -44,7 +44,7 @@ def gradient_penalty(
         Scalar, float32.
 
     Raises:
-        ValueError: If the backend is neither TensorFlow nor JAX.
+        ValueError: If the backend is not TensorFlow, JAX or PyTorch.
 
     Example, where the gradient is 3 everywhere, (3 - 1)^2 = 4:
 

@@ -34,7 +34,7 @@ def r1_penalty(
         Scalar, float32.
 
     Raises:
-        ValueError: If the backend is neither TensorFlow nor JAX.
+        ValueError: If the backend is not TensorFlow, JAX or PyTorch.
 
     Example, gradients of 2 and 4: (2^2 + 4^2) / 2
 

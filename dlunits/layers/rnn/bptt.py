@@ -75,8 +75,8 @@ class BackpropagationThroughTime:
     5.0
     """
 
-    # Embedding matrix, while the inputs are token ids.
-    embeddings: Tensor | None = None
+    # Input projections of all tokens, while the inputs are token ids.
+    token_projections: Tensor | None = None
 
     # Attributes of `keras.layers.RNN`.
     name: str
@@ -108,11 +108,11 @@ class BackpropagationThroughTime:
         Args:
             embeddings: Tensor `(vocabulary size, features)`.
         """
-        self.embeddings = embeddings
+        self.token_projections = input_projection(self.cell, embeddings, ())
         try:
             yield
         finally:
-            self.embeddings = None
+            self.token_projections = None
 
     def call(
         self,
@@ -127,7 +127,7 @@ class BackpropagationThroughTime:
             self.check_initial_state(
                 [tuple(x.shape) for x in keras.tree.flatten(initial_state)]
             )
-        if self.embeddings is None:
+        if self.token_projections is None:
             # Integer inputs, such as one-hot vectors, are cast to floats.
             sequences = ops.cast(sequences, self.cell.compute_dtype)
         return super().call(  # type: ignore[misc]
@@ -250,10 +250,9 @@ class BackpropagationThroughTime:
 
         `(time, batch, features)` -> `(time, batch, gates * units)`
         """
-        if self.embeddings is None:
+        if self.token_projections is None:
             return input_projection(self.cell, x, dropout_masks)
-        table = input_projection(self.cell, self.embeddings, ())
-        return ops.take(table, x[..., 0], axis=0)
+        return ops.take(self.token_projections, x[..., 0], axis=0)
 
 
 def check_is_dense(x: Tensor) -> None:

@@ -44,12 +44,12 @@ class SimpleRNN(BackpropagationThroughTime, keras.layers.SimpleRNN):
 
     Example:
 
-    >>> import numpy as np
-    >>> x = np.ones((2, 5, 3), "float32")
+    >>> from keras import ops
+    >>> x = ops.ones((2, 5, 3))
     >>> rnn, keras_rnn = SimpleRNN(4), keras.layers.SimpleRNN(4)
     >>> _ = rnn(x), keras_rnn(x)
     >>> rnn.set_weights(keras_rnn.get_weights())
-    >>> bool(np.allclose(rnn(x), keras_rnn(x), atol=1e-6))
+    >>> float(ops.max(ops.abs(rnn(x) - keras_rnn(x)))) < 1e-6
     True
     """
 

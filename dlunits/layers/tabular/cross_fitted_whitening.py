@@ -96,7 +96,7 @@ class CrossFittedWhitening(keras.layers.Layer):
             )
 
         def identity(shape: Shape, dtype: Any = None) -> Tensor:
-            return ops.broadcast_to(ops.eye(size, dtype=dtype), shape)
+            return ops.tile(ops.eye(size, dtype=dtype), (shape[0], 1, 1))
 
         normal = keras.initializers.RandomNormal(
             stddev=size**-0.5, seed=self.seed

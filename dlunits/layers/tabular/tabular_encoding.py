@@ -305,7 +305,7 @@ def decode_waves(waves: Tensor) -> Tensor:
 
 def encode_one_hot(ids: Tensor, widths: tuple[int, ...]) -> Tensor:
     """One-hot encoding of ids, (batch, columns) -> (batch, sum of widths)."""
-    known = ops.logical_and(ids > 0, ids < np.array(widths, "int32"))
+    known = ops.logical_and(ids > 0, ops.less(ids, np.array(widths, "int32")))
     category = np.repeat(np.arange(len(widths)), widths)
     ids = ops.take(ops.where(known, ids, 0), category, axis=1)
     value = np.concatenate([np.arange(width) for width in widths])

@@ -90,7 +90,7 @@ class GAN(GANTraining):
 
     Raises:
         ValueError: If the shapes do not match or an argument is out of range;
-            in training, if the backend is neither TensorFlow nor JAX.
+            in training, if the backend is not TensorFlow, JAX or PyTorch.
 
     Example, with four weights and biases, and the moving averages of two of
     them:

@@ -33,7 +33,7 @@ TEST_METRICS = (
 class GANTraining(keras.Model):
     """Training and test steps of `dlunits.models.GAN`, its base class.
 
-    The steps are written once for TensorFlow and JAX and assign variables
+    The steps are written once for all backends and assign variables
     directly. On JAX, Keras passes the values of all variables into a step and
     expects the new values back; `run_stateless` does the conversion.
 
@@ -136,7 +136,7 @@ class GANTraining(keras.Model):
         return super().fit(x, y, **kwargs)
 
     def train_step(self, *args: Any) -> Any:
-        if backend() == "tensorflow":
+        if backend() != "jax":
             return self.update_networks(*args)
         state, data = args
         return self.run_stateless(
@@ -149,7 +149,7 @@ class GANTraining(keras.Model):
         )
 
     def test_step(self, *args: Any) -> Any:
-        if backend() == "tensorflow":
+        if backend() != "jax":
             return self.update_test_metrics(*args)
         state, data = args
         return self.run_stateless(
@@ -387,7 +387,7 @@ def apply_gradients(
             frozen.
         optimized: Variables of the optimizer.
     """
-    if backend() == "tensorflow":
+    if backend() != "jax":
         optimizer.apply(grads, variables)
         return
     state = optimizer.variables
@@ -406,7 +406,7 @@ def apply_gradients(
 
 def num_replicas() -> int:
     """Number of devices in the current TensorFlow distribution strategy."""
-    if backend() == "jax":
+    if backend() != "tensorflow":
         return 1
     import tensorflow as tf
 

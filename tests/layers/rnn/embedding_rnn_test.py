@@ -170,7 +170,7 @@ def test_an_error_in_a_call_restores_the_recurrent_layer(tokens):
     with pytest.raises(ValueError, match=r"\(batch, 4\)\. Received: 1, of"):
         layer(tokens, initial_state=wrong)
 
-    assert layer.recurrent.embeddings is None
+    assert layer.recurrent.token_projections is None
 
 
 @pytest.mark.parametrize("token", [-1, VOCABULARY])

@@ -16,11 +16,6 @@ from dlunits.models import (
 )
 from dlunits.regularizers import KLSparsity
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() not in ("tensorflow", "jax"),
-    reason="Derivatives are written for TensorFlow and JAX.",
-)
-
 
 @pytest.fixture
 def x():
