@@ -1,6 +1,7 @@
 # make run       trains LeNet-5 for 3 epochs, prints the paths of report and model
 # make lab       runs the labs at demonstration size, and writes an index page
 # make test      runs the whole test suite, on TensorFlow and on JAX
+# make test-torch  runs the tests of layers, losses and models on PyTorch
 # make check     runs the linters and the quick tests, between two edits
 # make lint      runs ruff, import-linter, mypy and codespell
 # make bench     runs the benchmarks
@@ -28,7 +29,7 @@ ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: run lab test check lint docs linkcheck bench coverage wheel clean
+.PHONY: run lab test test-torch check lint docs linkcheck bench coverage wheel clean
 
 run: .venv/run.installed
 	$(BIN)/python apps/lenet_mnist.py --epochs=3
@@ -42,6 +43,12 @@ test: .venv/test.installed .venv-serve/test.installed
 	TF_NUM_INTRAOP_THREADS=1 .venv-serve/bin/python -m pytest \
 		dlunits/serving/server dlunits/demo tests/apps/serve_test.py \
 		tests/apps/demo_test.py tests/deploy_test.py
+
+# The conformance tests print what is not supported.
+test-torch: .venv-torch/test.installed
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -m "not one_backend" \
+		$(filter dlunits/%,$(ANY_BACKEND)) tests/conformance_test.py \
+		tests/autodiff_test.py tests/scan_test.py
 
 # Left out: tests that train models or start processes.
 check: lint
@@ -79,14 +86,17 @@ wheel: .venv/test.installed
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv .venv-serve build dist *.egg-info
+	rm -rf .venv .venv-serve .venv-torch build dist *.egg-info
 
 # Each stamp stands for an environment with one set of extras installed. KServe
-# and Gradio have an environment of their own: they hold back packages of others.
+# and Gradio have an environment of their own, as they hold back packages of
+# others, and PyTorch has one, as it is large.
 %.installed: PINS = $(CONSTRAINTS)
 .venv-serve/%.installed: PINS = constraints-serve.txt
 .venv-serve/test.installed: EXTRAS = [browser,demo,serve]
 .venv-serve/test.installed: MORE = pytest
+.venv-torch/test.installed: EXTRAS = [torch]
+.venv-torch/test.installed: MORE = pytest
 .venv/run.installed: EXTRAS =
 .venv/test.installed: EXTRAS = [test]
 .venv/bench.installed: EXTRAS = [bench]
