@@ -382,7 +382,7 @@ def test_keras_classes_are_registered():
         if keras.saving.get_registered_name(item) != f"dlunits>{item.__name__}"
     ]
     assert not unregistered, (
-        "A saved model that holds one of these classes cannot be loaded: add "
+        "A saved model with one of these classes cannot be loaded: add "
         "@keras.saving.register_keras_serializable(package='dlunits'). "
         f"{unregistered}"
     )

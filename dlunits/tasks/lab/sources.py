@@ -256,7 +256,7 @@ def read_target(
     column_type = types[target]
     if column_type.startswith("timestamp"):
         raise ValueError(
-            f"{where} holds timestamps. Expected classes or numbers to predict"
+            f"{where} has timestamps. Expected classes or numbers to predict"
         )
     if is_number_type(column_type):
         values = column_array(column, column_type, decimal)

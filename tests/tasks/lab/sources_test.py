@@ -77,7 +77,7 @@ BAD_TABLES = {
     "missing values": (["a", "", "b"] * 9, "kind", "9 missing.*row 2"),
     "a class of one row": (["a"] * 9 + ["b"], "kind", "1 rows of class 'b'"),
     "names": (map("name {}".format, range(30)), "kind", "30 different texts"),
-    "dates": (["2024-01-31", "2024-02-01"] * 9, "kind", "holds timestamps"),
+    "dates": (["2024-01-31", "2024-02-01"] * 9, "kind", "has timestamps"),
 }
 
 
