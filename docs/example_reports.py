@@ -58,14 +58,10 @@ EXAMPLES = {
     "lab": Example("lab", ("--dataset=digits",), exports=False),
     "gradient_flow": Example(
         "gradient_flow",
-        (f"--dataset={TEXT}", "--lags=10,100", "--epochs=4"),
+        (f"--dataset={TEXT}", "--lags=10,100", "--epochs=2"),
         exports=False,
     ),
-    "autoencoders": Example(
-        "autoencoder_mnist",
-        ("--autoencoder=all", "--dataset=digits", "--num_labels=100"),
-    ),
-    "variational": Example(
+    "autoencoder": Example(
         "autoencoder_mnist",
         (
             "--autoencoder=variational",
@@ -76,12 +72,19 @@ EXAMPLES = {
     ),
     "forecast": Example("forecast_series", ()),
     "sequence_digits": Example(
-        "sequence_digits", ("--cell=all", "--dataset=digits", "--units=64")
+        "sequence_digits",
+        ("--cell=all", "--dataset=digits", "--units=64", "--epochs=4"),
     ),
-    "denoising": Example("denoising_mnist", ("--dataset=digits",)),
+    "denoising": Example("denoising_mnist", ("--dataset=digits", "--epochs=4")),
     "text": Example(
         "text_generation",
-        (f"--train={TEXT}", "--units=128", "--epochs=4", "--dropout=0.1"),
+        (
+            f"--train={TEXT}",
+            "--units=192",
+            "--epochs=5",
+            "--batch_size=16",
+            "--dropout=0.1",
+        ),
     ),
     "anomaly_detection": Example("anomaly_detection", ("--dataset=wdbc",)),
 }
@@ -184,11 +187,12 @@ def is_current(name: str, code: str) -> bool:
 
 
 def write_text() -> None:
-    """Writes Python's documentation of its language, a text to train on."""
+    """Writes Python's documentation of its language, without indentation."""
     from pydoc_data.topics import topics
 
     TEXT.parent.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(topics[name] for name in sorted(topics))
+    lines = "\n".join(topics[name] for name in sorted(topics)).splitlines()
+    text = "\n".join(" ".join(line.split()) for line in lines)
     TEXT.write_text(text, encoding="utf-8")
 
 

@@ -59,7 +59,7 @@ FIGURES = {
         0,
     ),
     "interpolation": (
-        "variational/report.html",
+        "autoencoder/report.html",
         "features-and-interpolation",
         1,
     ),
