@@ -65,7 +65,8 @@ def export(
         `pathlib.Path` of the new version.
 
     Raises:
-        ValueError: If the endpoints or the card are incomplete.
+        ValueError: If the endpoints or the card are incomplete, or the backend
+            is neither TensorFlow nor JAX.
         OSError: If the version cannot be written: no permission, a file of
             that name, or a full disk. No partial version remains.
 
@@ -139,6 +140,13 @@ def build_archive(
         raise ValueError(
             "`endpoints` must be a function of `predict` that returns a dict "
             f"of endpoints. Received: {endpoints}"
+        )
+    if keras.backend.backend() not in ("tensorflow", "jax"):
+        raise ValueError(
+            "SavedModels are exported on the backends 'tensorflow' and 'jax'. "
+            "Save the model as a .keras file, and load it with "
+            "KERAS_BACKEND=tensorflow and `compile=False`. Received: "
+            f"backend={keras.backend.backend()!r}"
         )
     archive = keras.export.ExportArchive()
     # On TensorFlow an endpoint tracks its own variables but not its lookup

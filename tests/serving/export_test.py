@@ -193,6 +193,30 @@ def test_a_jax_model_is_exported_for_tensorflow(images, tmp_path):
         np.testing.assert_allclose(output["scores"], expected, atol=1e-6)
 
 
+def test_other_backends_are_refused(tmp_path):
+    process = subprocess.run(
+        [
+            *(
+                sys.executable,
+                "-c",
+                EXPORT_WITH_JAX.replace('"jax"', '"numpy"'),
+            ),
+            *(__file__, tmp_path / "digits", "images", "scores"),
+        ],
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "numpy",
+            "PYTHONPATH": str(PROJECT),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert "ValueError: SavedModels are exported on the backends" in (
+        process.stderr
+    )
+    assert not any((tmp_path / "digits").glob("*"))
+
+
 def test_concurrent_exports_have_own_versions_and_are_atomic(model, tmp_path):
     directory = tmp_path / "digits"
 
