@@ -76,7 +76,7 @@ def markup_of_block(block):
     left = min(indentation_of(line) for line in block if line)
     lines = [line[left:] for line in block]
     margin = " " * (left - 4)
-    if any("=" in line for line in lines):
+    if any(re.search("=|<-|~", line) for line in lines):
         return [
             f"{margin}.. raw:: html",
             "",
