@@ -142,12 +142,18 @@ def test_flags_of_commands_are_valid(page, command, project):
 def test_links_and_paths_exist(page):
     text = read(page)
     folder = (PROJECT / page).parent
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    prose = FENCE.sub("", text)  # code has calls such as endpoints["a"](x)
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose)
     missing = [link for link in links if not (folder / link).exists()]
     paths = re.findall(
         r"`((?:apps|tests|dlunits|benchmarks|docs)/[\w./]*)", text
     )
-    missing += [path for path in paths if not (PROJECT / path).exists()]
+    missing += [
+        path
+        for path in paths
+        if not path.startswith("docs/_build/")  # written by `make docs`
+        and not (PROJECT / path).exists()
+    ]
     assert not missing
 
 
