@@ -6,6 +6,7 @@
 # make lint      runs ruff, import-linter, mypy and codespell
 # make bench     runs the benchmarks
 # make docs      builds the documentation site, and runs its guides
+# make notebooks runs three guides in a new environment
 # make linkcheck checks the links of the site to other sites
 # make coverage  runs the tests on TensorFlow, and writes htmlcov/
 
@@ -29,7 +30,7 @@ ANY_BACKEND = dlunits/activations.py dlunits/autodiff.py dlunits/layers \
 PYTEST = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: run lab test test-torch check lint docs linkcheck bench coverage wheel clean
+.PHONY: run lab test test-torch check lint docs notebooks linkcheck bench coverage wheel clean
 
 run: .venv/run.installed
 	$(BIN)/python apps/lenet_mnist.py --epochs=3
@@ -73,6 +74,11 @@ docs: .venv/docs.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" TF_CPP_MIN_LOG_LEVEL=2 \
 		$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs 2 \
 		docs docs/_build/html
+
+# Three guides in a new environment with `pip install dlunits` alone, 2 GB.
+notebooks: .venv/test.installed .venv/docs.installed
+	DLUNITS_FRESH_ENVIRONMENT=1 $(BIN)/python -m pytest \
+		tests/docs/notebooks_test.py
 
 # External links; it needs the network, and runs no guide.
 linkcheck: .venv/docs.installed
