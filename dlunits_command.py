@@ -58,7 +58,7 @@ def usage(apps: dict[str, pathlib.Path]) -> str:
 
 
 def print_help(apps: dict[str, pathlib.Path]) -> None:
-    """Prints the help; a reader that exits early, such as `head`, is no error."""
+    """Prints the help; it is not an error if a reader such as `head` exits."""
     try:
         print(usage(apps), flush=True)
     except BrokenPipeError:

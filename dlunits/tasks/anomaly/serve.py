@@ -264,8 +264,8 @@ class ServedDetector:
     `score_rows` and `explain` return the same as those of `AnomalyDetector`.
 
     Args:
-        version: Folder of the SavedModel, the result of `export_detector`, or
-            of its versions, of which the latest is loaded.
+        version: Folder that `export_detector` returned, or the folder of all
+            versions; then the latest one is loaded.
         model: Object with the endpoints of the SavedModel that is called
             instead of it, such as a `dlunits.serving.remote_model.RemoteModel`.
             Default: the SavedModel.

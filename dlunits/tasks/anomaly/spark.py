@@ -56,9 +56,9 @@ def score(
     Args:
         dataframe: Data frame of Spark, also of Spark Connect, with the columns
             of the training table, in any order and among others.
-        model: Folder of the SavedModel, or of its versions, of which the latest
-            is taken. Driver and workers must find the same files under this
-            path.
+        model: Folder of a version of the SavedModel, or of all versions; then
+            the latest one is loaded. Driver and workers must find the same
+            files under this path.
         false_alarm_rate: Number in (0, 1). Default: the rate of the model.
         skip_invalid: Whether rows with cells that are not of the type of their
             column have no score, instead of an error.

@@ -93,7 +93,8 @@ def train_detector(
         score: Table that will be scored, or `None`. Its column names are
             checked before training.
         timestamp_column: Column with the timestamps of a series, or columns of
-            dates and times, `"Date,Time"`. `None` if the rows are no series.
+            dates and times, `"Date,Time"`. `None` if the rows are not a
+            series.
         series_column: Column that names the series of each row, see
             `dlunits.tasks.anomaly.training_windows.read_training_windows`.
         window: Number of rows in a window of a series.

@@ -229,8 +229,8 @@ def read_training_windows(
 ) -> TrainingWindows:
     """Reads time series and computes the features of their windows.
 
-    The table is read whole. Numbers and booleans are its channels. Rows that
-    are labeled as anomalies count as missing values.
+    The table is read into memory. Numbers and booleans are its channels. Rows
+    that are labeled as anomalies count as missing values.
 
     Args:
         table_file: Table of normal series, with or without labels.

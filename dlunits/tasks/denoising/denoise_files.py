@@ -39,8 +39,8 @@ def load_denoiser(folder: Path) -> Callable[[Tensor], dict[str, Tensor]]:
     """Loads the endpoint `denoise` of a SavedModel.
 
     Args:
-        folder: Folder of the SavedModel, or of its versions, of which the
-            latest is loaded.
+        folder: Folder of a version of the SavedModel, or of all versions; then
+            the latest one is loaded.
 
     Returns:
         Function of images to a dict with `denoised`, see

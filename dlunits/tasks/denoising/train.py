@@ -58,7 +58,7 @@ def train_denoiser(
             or fraction of corrupted pixels.
         epochs: Number of epochs. An epoch has at least about 10,000 images:
             smaller data sets are repeated.
-        steps_per_epoch: Number of steps per epoch, instead of the above.
+        steps_per_epoch: Number of steps per epoch. `None` uses the rule above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         units: Hidden units of the global blocks, see

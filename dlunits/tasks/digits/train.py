@@ -50,7 +50,7 @@ def train_lenet(
         variant: `"modern"` or `"1998"`, see `dlunits.models.LeNet5`.
         epochs: Number of epochs. With `augment`, an epoch is at least about
             20,000 images: smaller data sets are repeated.
-        steps_per_epoch: Number of steps per epoch, instead of the above.
+        steps_per_epoch: Number of steps per epoch. `None` uses the rule above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         augment: Whether to distort the training images.

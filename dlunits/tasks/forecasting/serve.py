@@ -142,8 +142,8 @@ def load_forecaster(
     """Loads a SavedModel that `export_forecaster` wrote.
 
     Args:
-        folder: Folder of a SavedModel, or of its versions, of which the latest
-            is loaded.
+        folder: Folder of a version of the SavedModel, or of all versions; then
+            the latest one is loaded.
 
     Returns:
         `(forecast, series)`: a function from a `(batch, window, channels)`

@@ -31,7 +31,7 @@ def train_feature_classifier(
         data: Data set of which the training split is used.
         epochs: Number of epochs. An epoch has at least about 20,000 images:
             smaller data sets are repeated.
-        steps_per_epoch: Number of steps per epoch, instead of the above.
+        steps_per_epoch: Number of steps per epoch. `None` uses the rule above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of Adam.
         seed: Seed of the initial weights and the order.

@@ -13,9 +13,8 @@ def load_generator(version: Path, model: Any = None) -> Callable[..., Array]:
     """Loads the endpoint `generate` of a SavedModel.
 
     Args:
-        version: Folder of the SavedModel, see
-            `dlunits.tasks.gan.serve.export_gan`, or of its versions, of which
-            the latest is loaded.
+        version: Folder that `dlunits.tasks.gan.serve.export_gan` returned, or
+            the folder of all versions; then the latest one is loaded.
         model: Object with the endpoints of the SavedModel that is called
             instead of it, such as a `dlunits.serving.remote_model.RemoteModel`.
             Default: the SavedModel.

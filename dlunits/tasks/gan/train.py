@@ -53,7 +53,7 @@ def train_gan(
             is 1 - this value, in [0, 1).
         epochs: Number of epochs. An epoch has at least about 20,000 images:
             smaller data sets are repeated.
-        steps_per_epoch: Number of steps per epoch, instead of the above.
+        steps_per_epoch: Number of steps per epoch. `None` uses the rule above.
         batch_size: Number of images per step.
         learning_rate: Peak learning rate of both Adam optimizers.
         seed: Seed of the initial weights, the order and the latent vectors.

@@ -31,7 +31,7 @@ CONVOLUTION_WEIGHTS = 3_745_824  # ungrouped, at width 1
 
 
 def resized_image_size(crop_size: int) -> int:
-    """Size of the images of which windows are cropped.
+    """Size of the images from which windows are cropped.
 
     >>> resized_image_size(227), resized_image_size(67)
     (256, 76)

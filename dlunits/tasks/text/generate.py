@@ -20,8 +20,8 @@ class TextGenerator:
     """A language model exported by `dlunits.tasks.text.serve`.
 
     Args:
-        version: Folder of the SavedModel, or of its versions, of which the
-            latest is loaded.
+        version: Folder of a version of the SavedModel, or of all versions;
+            then the latest one is loaded.
         model: Object with the endpoints of the SavedModel that is called
             instead of it, such as a `dlunits.serving.remote_model.RemoteModel`.
             Default: the SavedModel.
