@@ -6,6 +6,7 @@ __all__ = [
     "figures",
     "html_report",
     "image_grid",
+    "layer_section",
     "progress",
     "script_hash",
     "step_slider",

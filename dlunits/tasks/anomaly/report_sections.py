@@ -129,7 +129,8 @@ def score_section(scorer: TableScorer, summary: DetectorSummary) -> Section:
         {name: sample[key][rows] for name, rows in groups.items()}
         for key in ("anomaly_score", "p_value")
     )
-    threshold, text = None, ""
+    threshold = None
+    text = "Scores have no unit; those of normal rows are near 0. "
     caption = "Scores of the scored rows."
     calibration_scores = summary.calibration_scores
     if calibration_scores is not None:

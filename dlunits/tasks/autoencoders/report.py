@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from dlunits.data.images.image_datasets import ImageDataset
-from dlunits.diagnostics import layer_table
 from dlunits.models import Autoencoder
 from dlunits.reporting.figure_text import shorten_names
 from dlunits.reporting.figures import training_curves
@@ -18,6 +17,7 @@ from dlunits.reporting.image_grid import (
     first_index_per_class,
     image_rows,
 )
+from dlunits.reporting.layer_section import layer_section
 from dlunits.tasks.autoencoders.evaluate import (
     latent_map_labels,
     sample_images,
@@ -199,8 +199,8 @@ def details(result: dict[str, Any], data: ImageDataset) -> list[Section]:
 def layers(model: Autoencoder) -> list[Section]:
     """Sections with the layers of encoder and decoder."""
     return [
-        Section("Encoder", table=layer_table(model.encoder)),
-        Section("Decoder", table=layer_table(model.decoder)),
+        layer_section("Encoder", model.encoder),
+        layer_section("Decoder", model.decoder),
     ]
 
 

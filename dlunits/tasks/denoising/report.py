@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlunits.data.images.image_datasets import ImageDataset
-from dlunits.diagnostics import layer_table
 from dlunits.metrics import image_quality
 from dlunits.reporting.figures import training_curves
 from dlunits.reporting.html_report import Section, write_report
@@ -18,6 +17,7 @@ from dlunits.reporting.image_grid import (
     first_index_per_class,
     image_rows,
 )
+from dlunits.reporting.layer_section import layer_section
 from dlunits.typing import Array, Path
 
 
@@ -112,8 +112,8 @@ def write_denoising_report(
                     )
                 ],
             ),
-            Section("Encoder", table=layer_table(model.encoder)),
-            Section("Decoder", table=layer_table(model.decoder)),
+            layer_section("Encoder", model.encoder),
+            layer_section("Decoder", model.decoder),
         ],
         command=command,
         dataset=data.source,

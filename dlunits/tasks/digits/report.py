@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from dlunits.data.images.image_datasets import ImageDataset
-from dlunits.diagnostics import layer_table
 from dlunits.reporting import figures
 from dlunits.reporting.html_report import Section, write_report
+from dlunits.reporting.layer_section import layer_section
 from dlunits.typing import Array, Path
 
 
@@ -88,7 +88,7 @@ def write_classifier_report(
                 "Feature maps",
                 figures=[(maps, f"First test image: {names[labels[0]]}.")],
             ),
-            Section("Layers", table=layer_table(model)),
+            layer_section("Layers", model),
         ],
         command=command,
         dataset=data.source,

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dlunits.data.images.image_datasets import ImageDataset
-from dlunits.diagnostics import layer_table
 from dlunits.models import GAN
 from dlunits.reporting.html_report import Section, write_report
 from dlunits.reporting.image_grid import image_rows
+from dlunits.reporting.layer_section import layer_section
 from dlunits.reporting.style import (
     CURVE_COLORS,
     CURVE_DASHES,
@@ -128,8 +128,8 @@ def write_gan_report(
             )
         )
     sections += [
-        Section("Generator", table=layer_table(model.generator)),
-        Section("Discriminator", table=layer_table(model.discriminator)),
+        layer_section("Generator", model.generator),
+        layer_section("Discriminator", model.discriminator),
     ]
     return write_report(
         path,

@@ -18,6 +18,7 @@ from dlunits.diagnostics import layer_table
 from dlunits.models import AlexNet
 from dlunits.reporting import figures
 from dlunits.reporting.html_report import Section, write_report
+from dlunits.reporting.layer_section import layer_section
 from dlunits.tasks.image_classification.figures import (
     augmented_images,
     first_layer_filters,
@@ -150,13 +151,7 @@ def write_alexnet_report(
                 "noise are close to their initial values.",
                 figures=[(filters, "Each kernel has its own scale.")],
             ),
-            Section(
-                "Layers",
-                "FLOPs, floating-point operations, are those of convolutions, "
-                "poolings and dense layers in the forward pass of one image; "
-                "a multiply-add counts as two.",
-                table=layers,
-            ),
+            layer_section("Layers", model),
         ],
         command=command,
         dataset=data.source,
