@@ -45,8 +45,16 @@ class ExtractedDigits(NamedTuple):
             and digit, as a fraction of the brightness of the paper (for light
             digits on dark paper, of its distance from white). Below 0.15 the
             page is blank.
-        several: `(batch,)`, bool: whether a second component, large enough for
-            a digit, lies apart from the one in `digits`.
+        several: `(batch,)`, bool: whether there is a second component, apart
+            from the one in `digits`, that is large enough for a digit.
+
+    Example:
+
+    A page without ink.
+
+    >>> found = extract_digits(tf.fill((1, 40, 40), 0.9))
+    >>> float(found.contrast[0]) < 0.15, bool(found.several[0])
+    (True, False)
     """
 
     digits: Tensor

@@ -976,6 +976,15 @@ def list_visible(folder: pathlib.Path) -> list[pathlib.Path]:
 
     Raises:
         OSError: If the folder cannot be read.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in "b.png", "a.png", ".hidden", "Thumbs.db":
+    ...     (folder / name).touch()
+    >>> [path.name for path in list_visible(folder)]
+    ['a.png', 'b.png']
     """
     return sorted(p for p in folder.iterdir() if not is_system_file(p))
 

@@ -253,6 +253,18 @@ def fits_in_memory(folder: Path, image_size: int) -> bool:
 
     Raises:
         ValueError, OSError: As `read_image_folder`, for the list of files.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in "cat", "dog":
+    ...     (folder / name).mkdir()
+    ...     (folder / name / "1.png").touch()
+    >>> fits_in_memory(folder, image_size=8)  # 3 * 2 * 8^2 * 3 = 1,152 bytes
+    True
+    >>> fits_in_memory(folder, image_size=10_000_000)
+    False
     """
     files, _, _ = list_class_files(folder)
     return needed_memory(len(files), image_size) <= free_memory()

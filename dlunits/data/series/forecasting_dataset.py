@@ -70,6 +70,14 @@ class ForecastingDataset:
         known_future: Names of the channels whose values are known over the
             horizon. In `series` they are shifted back by `horizon` steps, see
             `dlunits.data.series.known_future`.
+
+    Example:
+
+    >>> dataset = ForecastingDataset(
+    ...     {"t": "number", "load": "number"}, TimeAxis(dates=False),
+    ...     resample([1.0, 2.0, 3.0]), window=2, horizon=1, targets=[0])
+    >>> dataset.channels, dataset.target_names, dataset.has_future
+    (['load'], ['load'], True)
     """
 
     column_types: dict[str, str]

@@ -166,7 +166,7 @@ def list_series_columns(
     column_types: Mapping[str, str],
     reasons: Mapping[str, str],
 ) -> list[str]:
-    """Lists the columns of a table of series, see `list_columns`.
+    r"""Lists the columns of a table of series, see `list_columns`.
 
     Args:
         table_file: `dlunits.data.tables.table_files.TableFile`.
@@ -174,6 +174,21 @@ def list_series_columns(
 
     Returns:
         List of lines.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from dlunits.data.tables.table_files import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "load.csv")
+    >>> _ = path.write_text("t,load,road\n0,1.5,dry\n60,2.5,wet\n")
+    >>> table = open_table(path)
+    >>> types, reasons = infer_series_columns(table, "t")
+    >>> for line in list_series_columns(table, types, reasons):
+    ...     print(line)
+    Column  Type     Example
+    t       number   0
+    load    number   1.5
+    road    ignored  dry      is not a number
     """
     listed = {
         name: column_types.get(name, "ignored") for name in table_file.columns
