@@ -25,7 +25,7 @@ ROWS = {
         "Accuracy as test images shift",
     ],
     "CNN parts": ["Parts of a CNN"],
-    "LeNet-5": ["LeNet-5, as taught"],
+    "LeNet-5": ["LeNet-5, in its modern form"],
     "AlexNet": ["AlexNet, in two groups"],
 }
 
