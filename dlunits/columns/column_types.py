@@ -87,7 +87,7 @@ def infer_column_types(
         overrides: Dict from column name to type.
         label_column: Name of the column that marks anomalies. `None` if there
             is none.
-        decimal: Decimal separator of numbers that are strings, for a table in
+        decimal: Decimal separator of numbers in strings, for a table in
             memory: `"."` or `","`.
         ignore_identifiers: Whether row numbers and other identifiers are
             ignored. If not, they are numbers.

@@ -49,7 +49,7 @@ class TableChunk:
 
     Args:
         table: `pyarrow.Table`. Cells of a CSV file are strings.
-        decimal: Decimal separator of numbers that are strings, `"."` or `","`.
+        decimal: Decimal separator of numbers in strings, `"."` or `","`.
         first_row: Number of rows of the table before these.
         source: Text that identifies the table in error messages.
         locate: Function of a row, counted from 0 in the whole table. Returns
@@ -134,7 +134,7 @@ def table_chunk(
             `(rows, columns)` or list of rows, whose columns are named
             `column_1`, `column_2` and so on.
         names: Columns to convert. `None` converts all.
-        decimal: Decimal separator of numbers that are strings, `"."` or `","`.
+        decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
     Returns:
         `TableChunk` with all rows of the table.

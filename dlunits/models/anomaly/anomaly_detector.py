@@ -149,7 +149,7 @@ class AnomalyDetector:
                 values, see `dlunits.columns.infer_column_types`. The few values
                 of another type that the inference allows are treated as
                 missing, with a warning.
-            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
         Returns:
             The detector.
@@ -257,7 +257,7 @@ class AnomalyDetector:
             table: Table with the columns of the training table.
             inputs: `self.table_schema.inputs(table)`, if it is already
                 computed.
-            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
         Returns:
             Dict of `anomaly_score` and `p_value`, each `(rows,)`.
@@ -271,7 +271,7 @@ class AnomalyDetector:
 
         Args:
             table: Table with the columns of the training table.
-            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
         Returns:
             Array `(rows,)`. Normal rows are near 0; higher is more anomalous.
@@ -283,7 +283,7 @@ class AnomalyDetector:
 
         Args:
             table: Table with the columns of the training table.
-            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
         Returns:
             Array `(rows,)`, in (0, 1]: the fraction of normal rows whose score
@@ -304,7 +304,7 @@ class AnomalyDetector:
             table: Table with the columns of the training table.
             false_alarm_rate: Fraction of normal rows that may be classified as
                 anomalous, in (0, 1). `None` for that of the detector.
-            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
         Returns:
             Boolean array `(rows,)`, true where the p-value is at most the
@@ -338,7 +338,7 @@ class AnomalyDetector:
             table: Table with the columns of the training table.
             top: Number of columns for each row.
             inputs: `self.table_schema.inputs(table)`, if known.
-            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
         Returns:
             Dict of arrays `(rows, top)`, the column that differs most first:

@@ -31,7 +31,7 @@ def explain_rows(
         attribution: Dict of arrays, the output of
             `dlunits.models.anomaly.column_attribution.ColumnAttribution`.
         top: Number of columns of a row.
-        decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+        decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
     Returns:
         Dict of arrays `(rows, top)`, or fewer columns if there are fewer:

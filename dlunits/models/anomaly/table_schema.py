@@ -108,7 +108,7 @@ class TableSchema:
                 `dlunits.columns.infer_column_types`, with warnings about
                 ignored columns and sentinel values. Columns of an array are
                 never ignored as identifiers.
-            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            decimal: Decimal separator of numbers in strings, `"."` or `","`.
 
         Returns:
             `TableSchema`.
@@ -264,7 +264,7 @@ class TableSchema:
 
         Args:
             table: Table.
-            decimal: Decimal sign of numbers that are strings, `"."` or `","`.
+            decimal: Decimal separator of numbers in strings, `"."` or `","`.
             invalid_cells: As in `dlunits.columns.read_columns`.
 
         Returns:

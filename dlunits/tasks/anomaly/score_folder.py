@@ -112,8 +112,8 @@ def score_folder(
     A file is written under a temporary name and renamed. Its metadata identify
     the input file, so that the same call resumes a run that was stopped: scored
     files are kept, and files that have changed since are scored again. All
-    files of `output` are scored with the same detector, rate and decimal sign,
-    which are recorded in a file in `output`.
+    files of `output` are scored with the same detector, rate and decimal
+    separator, which are recorded in a file in `output`.
 
     A file that cannot be read or scored is reported, and the others are scored.
     Memory use does not depend on the number of files or rows.
@@ -130,7 +130,7 @@ def score_folder(
             positions i, i + n, i + 2 n ... are scored.
         skip_invalid: Whether rows with cells that are not of the type of their
             column get no score. By default their file is not scored.
-        decimal: Decimal sign of numbers that are texts.
+        decimal: Decimal separator of numbers that are texts.
         progress: Function that creates a progress bar over files, called with
             `total`, `initial`, `desc` and `unit` of tqdm, or `None`.
         log: Function that is called with each line for the user.

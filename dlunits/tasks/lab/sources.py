@@ -231,7 +231,7 @@ def read_target(
     Args:
         table: Table.
         target: Name of the column.
-        decimal: Decimal sign of numbers that are strings.
+        decimal: Decimal separator of numbers that are strings.
         source: Name of the table for error messages.
 
     Returns:
