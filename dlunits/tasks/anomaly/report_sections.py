@@ -137,7 +137,7 @@ def score_section(scorer: TableScorer, summary: DetectorSummary) -> Section:
         threshold = score_threshold(
             calibration_scores, scorer.threshold, summary.num_calibration_rows
         )
-        text = (
+        text += (
             "The calibration rows are normal rows, each scored by models "
             f"that were not trained on it. {percent(scorer.threshold)} of new "
             "rows from the same distribution have a score above the "
@@ -271,7 +271,10 @@ def quality_sections(
         "them anomalies. The label is not an input of the detector. AUC, the "
         "area under the ROC curve, is the probability that an anomaly has a "
         "higher score than a normal row (0.5 is chance). Average precision "
-        "is the area under the precision-recall curve."
+        "is the area under the precision-recall curve. The false-alarm rate "
+        "is the fraction of normal rows that are flagged, recall that of "
+        "anomalies, and the false discovery rate the fraction of flagged "
+        "rows that are normal."
     )
     if scorer.metrics.get("VUS-PR") is not None:
         text += (

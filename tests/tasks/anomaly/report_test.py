@@ -189,6 +189,7 @@ def test_calibration_scores_may_be_a_subset(tmp_path):
     # (1 + 98) / (1 + 9991) <= 0.01: the 99th from above is 9892.
     assert "above the threshold 9.89e+03: 1.0 % of calibration rows" in html
     assert "1 % of new rows from the same distribution" in html
+    assert "Scores have no unit; those of normal rows are near 0." in html
 
 
 def test_a_series_is_drawn_with_its_alarms(tmp_path):
