@@ -22,6 +22,7 @@ exclude_patterns = ["_build", "_extra"]
 extensions = [
     "docstring_markup",
     "mathml",
+    "merge_streams",
     "myst_nb",
     "notebook_downloads",
     "sphinx.ext.autodoc",
