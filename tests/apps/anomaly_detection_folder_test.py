@@ -131,7 +131,7 @@ def test_a_killed_run_is_continued_and_ends_with_the_same_files(
     assert process.returncode == 0, process.stderr
     left = FILES - len(done)
     assert (
-        f"Files:         {left} of 12 scored, {len(done)} before"
+        f"Files:         {left} of 12 scored, {len(done)} in earlier runs"
     ) in process.stdout
     assert {path: path.stat().st_ino for path in done} == done
     assert files_of(output) == files_of(whole[0])

@@ -75,7 +75,9 @@ class BackpropagationThroughTime:
     5.0
     """
 
-    # Input projections of all tokens, while the inputs are token ids.
+    # Embedding matrix and the input projections of its rows, while the inputs
+    # are token ids.
+    embeddings: Tensor | None = None
     token_projections: Tensor | None = None
 
     # Attributes of `keras.layers.RNN`.
@@ -108,11 +110,12 @@ class BackpropagationThroughTime:
         Args:
             embeddings: Tensor `(vocabulary size, features)`.
         """
+        self.embeddings = embeddings
         self.token_projections = input_projection(self.cell, embeddings, ())
         try:
             yield
         finally:
-            self.token_projections = None
+            self.embeddings = self.token_projections = None
 
     def call(
         self,

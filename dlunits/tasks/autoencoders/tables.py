@@ -8,7 +8,7 @@ Table: TypeAlias = tuple[list[str], list[list[Any]]]
 
 DESCRIPTIONS = {
     "Reconstruction and compression": (
-        "All values are those of the test images, with pixels from 0 to 1. An "
+        "All values are those of the test images, with pixels in [0, 1]. An "
         "undercomplete code has fewer units than an image has pixels. An "
         "uncompressed image has 8 bits per pixel. A code is compressed as "
         "follows: each unit is rounded to a multiple of the largest step that "
@@ -31,7 +31,7 @@ DESCRIPTIONS = {
         "those of k-means on the same codes, one per class. Purity is the "
         "fraction of images whose class is the most frequent one of their "
         "cluster. NMI is the normalized mutual information of clusters and "
-        "classes, from 0 to 1. All are evaluated on the test images."
+        "classes, in [0, 1]. All are evaluated on the test images."
     ),
     "Anomaly detection and denoising": (
         "The AUC (area under the ROC curve) is that of the reconstruction "

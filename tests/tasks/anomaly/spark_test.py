@@ -153,8 +153,16 @@ def executors_of(job):
     return [
         process
         for process in psutil.Process(job.pid).children(recursive=True)
-        if "CoarseGrainedExecutorBackend" in " ".join(process.cmdline())
+        if "CoarseGrainedExecutorBackend" in command_of(process)
     ]
+
+
+def command_of(process):
+    """Command line of a process; empty if it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @needs_spark
