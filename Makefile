@@ -71,6 +71,7 @@ bench: .venv/bench.installed
 # The guides run the command `dlunits`. Reports are made anew after changes only.
 docs: .venv/docs.installed
 	$(BIN)/python docs/example_reports.py
+	rm -f docs/api/dlunits*.rst
 	PATH="$(CURDIR)/$(BIN):$$PATH" TF_CPP_MIN_LOG_LEVEL=2 \
 		$(BIN)/python -m sphinx --fail-on-warning --keep-going --jobs 2 \
 		docs docs/_build/html
