@@ -139,6 +139,8 @@ def process_signature(app, what, name, item, options, signature, returns):
 
 def skip_internal(app, what, name, item, skip, options):
     """Leaves out the functions of a module without a section "Example"."""
+    if inspect.ismodule(item):
+        return False  # listed in the page of its package
     docstring = inspect.getdoc(item) or ""
     if what == "module" and not re.search("^Example", docstring, re.MULTILINE):
         return True
