@@ -1,25 +1,11 @@
 """Settings of the documentation site: see `make docs`."""
 
-import importlib
 import pathlib
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).parent / "_extensions"))
 
 import dlunits
-
-# autosummary lists those modules of a package that are imported.
-for package in (
-    "data.images",
-    "data.series",
-    "data.tables",
-    "data.text",
-    "reporting",
-    "serving",
-):
-    modules = importlib.import_module(f"dlunits.{package}").__all__
-    for module in modules:
-        importlib.import_module(f"dlunits.{package}.{module}")
 
 project = "dlunits"
 release = version = dlunits.__version__
