@@ -1,10 +1,11 @@
 """The example reports of the documentation site."""
 
 import pathlib
-import subprocess
 import sys
 
 import pytest
+
+from tests.docs.app_flags import assert_flags_are_valid
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
 sys.path.append(str(DOCS))
@@ -59,17 +60,7 @@ def test_flags_of_examples_are_valid(name, project, tmp_path):
         for flag in example.flags
     ]
     (tmp_path / "text.txt").write_text("text")
-    process = subprocess.run(
-        [
-            sys.executable,
-            project / f"apps/{example.app}.py",
-            *flags,
-            "--only_check_args",
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 0, process.stderr
+    assert_flags_are_valid(project, example.app, flags)
 
 
 def test_a_report_is_made_again_after_a_change_of_code_only(

@@ -4,11 +4,11 @@ import importlib
 import pathlib
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 from PIL import Image, ImageDraw
+
+from tests.docs.app_flags import assert_flags_are_valid
 
 PROJECT = pathlib.Path(__file__).parents[2]
 PAGES = [
@@ -125,17 +125,7 @@ def test_flags_of_commands_are_valid(page, command, project):
         pytest.skip(
             "tests/dlunits_command_test.py tests the command `dlunits`."
         )
-    process = subprocess.run(
-        [
-            sys.executable,
-            project / f"apps/{name}.py",
-            *arguments,
-            "--only_check_args",
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 0, process.stderr
+    assert_flags_are_valid(project, name, arguments)
 
 
 @pytest.mark.parametrize("page", PAGES)
